@@ -1,0 +1,202 @@
+use super::{AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreError, Stored, WriteError, decide, rule};
+use crate::tezos::payload::Position;
+use crate::tezos::{Digest, Signature};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use thiserror::Error;
+
+/// Checks and records, in one call: whether something may be signed, and that it is.
+///
+/// Safe with any number of processes on one store, because every decision is made on the version of the mark that the
+/// write then replaces. Within a process, requests for the same mark wait for each other, and the mark last seen is kept:
+/// a request above it costs one conditional write and no read, and one below it is refused at once. The kept mark never
+/// permits anything: an advance is decided by the store, and a repeat is read again first.
+pub struct Ledger {
+    store: Arc<dyn MarkStore>,
+    places: Mutex<HashMap<MarkId, Arc<Place>>>,
+}
+
+/// The mark last seen, if any. Taken out while a write is under way, so that a caller who goes away in the middle leaves
+/// nothing behind that may be outdated.
+type Place = tokio::sync::Mutex<Option<Stored>>;
+
+/// Places above this number are dropped when not in use: chain ids come from the callers.
+const MOST_PLACES: usize = 4096;
+
+/// A store that leaves this many writes of one request unclear is given up.
+const MOST_UNCLEAR_WRITES: u32 = 3;
+
+/// Why nothing was recorded.
+#[derive(Debug, Clone, Error)]
+pub enum NotRecorded<E> {
+    /// It must not be signed.
+    #[error(transparent)]
+    NotSafe(NotSafe),
+    /// The store did not say.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The block could not be signed.
+    #[error(transparent)]
+    Sign(E),
+}
+
+/// What raising a mark by hand came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// From this position, or from no mark.
+    From(Option<Position>),
+    /// The mark is here already, at or above what was asked.
+    Kept(Position),
+}
+
+impl Ledger {
+    /// A ledger of the marks in `store`.
+    pub fn new(store: Arc<dyn MarkStore>) -> Self {
+        Self { store, places: Mutex::default() }
+    }
+
+    /// Records a vote. Once it returns `Ok`, the store has durably accepted a mark that covers the vote, and a signature
+    /// of it may be released: also a new one of a repeat, since two signatures of the same vote are no double vote.
+    ///
+    /// # Errors
+    /// [`NotRecorded::NotSafe`] if the vote must not be signed, [`NotRecorded::Store`] if the store does not say.
+    pub async fn record_vote(&self, id: &MarkId, request: &Request) -> Result<(), NotRecorded<StoreError>> {
+        self.record(id, request, async || Ok(None)).await.map(drop)
+    }
+
+    /// Records a block with its one signature, and returns the signature that may be released: the one that `sign`
+    /// makes, or the stored one, if this very block was signed before, by whichever process. `sign` is called at most
+    /// once, and what it made is lost if another process was first.
+    ///
+    /// # Errors
+    /// [`NotRecorded::NotSafe`] if the block must not be signed, [`NotRecorded::Store`] if the store does not say,
+    /// [`NotRecorded::Sign`] if `sign` failed, in which case no mark was written.
+    pub async fn record_block<E>(
+        &self,
+        id: &MarkId,
+        request: &Request,
+        sign: impl AsyncFnOnce() -> Result<Signature, E>,
+    ) -> Result<Signature, NotRecorded<E>> {
+        let signature = self.record(id, request, async || sign().await.map(Some)).await?;
+        signature.ok_or(NotRecorded::NotSafe(NotSafe::SignatureUnknown { requested: request.position }))
+    }
+
+    /// Raises a mark to one from elsewhere, if that is higher.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store does not say.
+    pub async fn raise(
+        &self,
+        id: &MarkId,
+        position: Position,
+        digest: Option<Digest>,
+        signature: Option<Signature>,
+    ) -> Result<Raised, StoreError> {
+        let mark = Mark { position, digest, signature, attempt: new_attempt()? };
+        let place = self.place(id);
+        let mut place = place.lock().await;
+        *place = None;
+        let mut unclear = MOST_UNCLEAR_WRITES;
+        loop {
+            let stored = self.store.read(id).await?;
+            match &stored {
+                Some(stored) if stored.mark.attempt == mark.attempt => return Ok(Raised::From(None)),
+                Some(stored) if !rule::is_raised_by(Some(&stored.mark), position) => {
+                    return Ok(Raised::Kept(stored.mark.position));
+                }
+                _ => {}
+            }
+            match self.store.write(id, &mark, stored.as_ref().map(|stored| &stored.version)).await {
+                Ok(_) => return Ok(Raised::From(stored.map(|stored| stored.mark.position))),
+                Err(WriteError::NotWritten(error)) => return Err(error),
+                Err(WriteError::Changed) => {}
+                Err(WriteError::Unknown(error)) => unclear = unclear.checked_sub(1).ok_or(error)?,
+            }
+        }
+    }
+
+    async fn record<E>(
+        &self,
+        id: &MarkId,
+        request: &Request,
+        sign: impl AsyncFnOnce() -> Result<Option<Signature>, E>,
+    ) -> Result<Option<Signature>, NotRecorded<E>> {
+        let attempt = new_attempt().map_err(NotRecorded::Store)?;
+        let place = self.place(id);
+        let mut place = place.lock().await;
+
+        let mut stored = place.take();
+        if let Some(seen) = &stored {
+            match decide(Some(&seen.mark), request) {
+                Ok(Safe::Advance) => {}
+                // Marks only rise, so what the last one seen forbids, today's forbids too. Except for a repeat, which
+                // only the store can say to be one.
+                Err(not_safe @ NotSafe::BelowMark { .. }) => {
+                    *place = stored;
+                    return Err(NotRecorded::NotSafe(not_safe));
+                }
+                _ => stored = self.read(id).await?,
+            }
+        } else {
+            stored = self.read(id).await?;
+        }
+
+        let mut sign = Some(sign);
+        let mut signed = None;
+        let mut unclear = MOST_UNCLEAR_WRITES;
+        loop {
+            if let Some(Stored { mark, .. }) = &stored
+                && mark.attempt == attempt
+            {
+                let signature = mark.signature;
+                *place = stored;
+                return Ok(signature);
+            }
+            match decide(stored.as_ref().map(|stored| &stored.mark), request) {
+                Ok(Safe::Advance) => {}
+                Ok(Safe::Repeat { signature }) => {
+                    *place = stored;
+                    return Ok(signature);
+                }
+                Err(not_safe) => {
+                    *place = stored;
+                    return Err(NotRecorded::NotSafe(not_safe));
+                }
+            }
+            if let Some(sign) = sign.take() {
+                signed = sign().await.map_err(NotRecorded::Sign)?;
+            }
+            let mark = Mark { position: request.position, digest: Some(request.digest), signature: signed, attempt };
+            match self.store.write(id, &mark, stored.as_ref().map(|stored| &stored.version)).await {
+                Ok(version) => {
+                    *place = Some(Stored { mark, version });
+                    return Ok(signed);
+                }
+                Err(WriteError::NotWritten(error)) => return Err(NotRecorded::Store(error)),
+                Err(WriteError::Changed) => stored = self.read(id).await?,
+                // Read what is there now. If the write was ours after all, the attempt id says so. If it is still on its
+                // way, it loses against the next one, which replaces the version just read.
+                Err(WriteError::Unknown(error)) => {
+                    unclear = unclear.checked_sub(1).ok_or(NotRecorded::Store(error))?;
+                    stored = self.read(id).await?;
+                }
+            }
+        }
+    }
+
+    async fn read<E>(&self, id: &MarkId) -> Result<Option<Stored>, NotRecorded<E>> {
+        self.store.read(id).await.map_err(NotRecorded::Store)
+    }
+
+    fn place(&self, id: &MarkId) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= MOST_PLACES && !places.contains_key(id) {
+            places.retain(|_, place| Arc::strong_count(place) > 1);
+        }
+        Arc::clone(places.entry(*id).or_default())
+    }
+}
+
+fn new_attempt() -> Result<AttemptId, StoreError> {
+    AttemptId::random().map_err(|error| StoreError(format!("no random number for a write: {error}")))
+}

@@ -1,0 +1,136 @@
+use crate::tezos::payload::{Kind, Position};
+use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature, SignatureText};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a mark belongs to. Written `<chain>:<public key hash>:<kind>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MarkId {
+    /// The chain.
+    pub chain: ChainId,
+    /// The key.
+    pub key: PublicKeyHash,
+    /// Block, preattestation or attestation.
+    pub kind: Kind,
+}
+
+impl fmt::Display for MarkId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.chain, self.key, self.kind)
+    }
+}
+
+impl std::str::FromStr for MarkId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = |why: String| format!("'{text}' is not <chain>:<public key hash>:<kind>: {why}");
+        let mut parts = text.split(':');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(chain), Some(key), Some(kind), None) => Ok(Self {
+                chain: chain.parse().map_err(|error| invalid(format!("{error}")))?,
+                key: key.parse().map_err(|error| invalid(format!("{error}")))?,
+                kind: kind.parse().map_err(|error| invalid(format!("{error}")))?,
+            }),
+            _ => Err(invalid("expected three parts".to_owned())),
+        }
+    }
+}
+
+/// The highest position signed for one [`MarkId`], and what was signed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Level and round.
+    pub position: Position,
+    /// Of the payload signed there. `None` if the mark was raised by hand: then nothing is a repeat of it.
+    pub digest: Option<Digest>,
+    /// The one signature released there. Blocks only.
+    pub signature: Option<Signature>,
+    /// Of the write that stored it, so that a writer who got no answer can tell its own mark from another's.
+    pub attempt: AttemptId,
+}
+
+/// A random number that no other write has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AttemptId(u128);
+
+impl AttemptId {
+    /// A new one from the operating system's random numbers.
+    ///
+    /// # Errors
+    /// If the system gives none.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(u128::from_be_bytes(bytes)))
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for AttemptId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AttemptId({self})")
+    }
+}
+
+impl std::str::FromStr for AttemptId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u128::from_str_radix(text, 16).map(Self)
+    }
+}
+
+/// A mark as the stores write it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarkRecord {
+    level: u32,
+    round: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+    attempt: String,
+}
+
+impl Serialize for Mark {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        MarkRecord {
+            level: self.position.level.get(),
+            round: self.position.round.get(),
+            digest: self.digest.map(|digest| digest.to_string()),
+            signature: self.signature.map(|signature| signature.to_string()),
+            attempt: self.attempt.to_string(),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mark {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let record = MarkRecord::deserialize(deserializer)?;
+        Ok(Self {
+            position: Position {
+                level: record.level.try_into().map_err(D::Error::custom)?,
+                round: record.round.try_into().map_err(D::Error::custom)?,
+            },
+            digest: record.digest.map(|text| text.parse()).transpose().map_err(D::Error::custom)?,
+            signature: record.signature.map(|text| stored_signature(&text)).transpose().map_err(D::Error::custom)?,
+            attempt: record.attempt.parse().map_err(D::Error::custom)?,
+        })
+    }
+}
+
+fn stored_signature(text: &str) -> Result<Signature, String> {
+    match text.parse().map_err(|error| format!("signature: {error}"))? {
+        SignatureText::Known(signature) => Ok(signature),
+        SignatureText::Generic(_) => Err("signature: its curve is not known".to_owned()),
+    }
+}

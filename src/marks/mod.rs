@@ -1,0 +1,14 @@
+//! Marks: what has been signed, so that nothing else is.
+
+pub mod import;
+mod ledger;
+mod local;
+mod mark;
+mod rule;
+mod store;
+
+pub use ledger::{Ledger, NotRecorded, Raised};
+pub use local::{LocalMarkStore, OpenError};
+pub use mark::{AttemptId, Mark, MarkId};
+pub use rule::{NotSafe, Request, Safe, decide, is_raised_by};
+pub use store::{MarkStore, StoreError, Stored, Version, WriteError};

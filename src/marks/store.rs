@@ -1,0 +1,50 @@
+use super::{Mark, MarkId};
+use async_trait::async_trait;
+use thiserror::Error;
+
+/// Where marks are kept: durably, one for each [`MarkId`], and never lowered.
+///
+/// Two operations are all there is, so that the role of the running service needs no more: there is no delete, no
+/// unconditional write, no query.
+#[async_trait]
+pub trait MarkStore: Send + Sync {
+    /// Reads a mark. Sees every write that was acknowledged before the call, by whichever process.
+    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError>;
+
+    /// Writes `mark` if the stored one still has the version `expected`, or if there is still none when that is `None`;
+    /// compare and write are one step. Durable once `Ok` is returned. The caller has decided by the rule on just that
+    /// stored mark; that is what keeps marks rising.
+    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError>;
+}
+
+/// A mark as it was read or written, with its version.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The mark.
+    pub mark: Mark,
+    /// Changes with every write.
+    pub version: Version,
+}
+
+/// Names one write of one item; to be compared for equality only (an `ETag` in Cosmos DB).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub String);
+
+/// The store could not be read or written. Nothing is known to be wrong with the request: *failed*, not *refused*.
+#[derive(Debug, Clone, Error)]
+#[error("the mark store cannot be used: {0}")]
+pub struct StoreError(pub String);
+
+/// What became of a conditional write that was not acknowledged.
+#[derive(Debug, Clone, Error)]
+pub enum WriteError {
+    /// The stored mark has another version: nothing was written by this call.
+    #[error("the mark was changed by another writer")]
+    Changed,
+    /// Nothing was written.
+    #[error(transparent)]
+    NotWritten(StoreError),
+    /// It may have been written, or may still be: only reading tells.
+    #[error("it is not known whether the mark was written: {0}")]
+    Unknown(StoreError),
+}

@@ -1,0 +1,20 @@
+//! Tezos byte and text formats. Pure: no I/O, no clock, nothing of the rest of this crate.
+
+pub mod authentication;
+pub mod base58check;
+mod bls;
+mod curve;
+mod digest;
+mod identifiers;
+pub mod payload;
+mod public_key;
+mod secret_key;
+mod signature;
+
+pub use bls::BlsScheme;
+pub use curve::Curve;
+pub use digest::Digest;
+pub use identifiers::{BlockHash, ChainId, OperationHash};
+pub use public_key::{InvalidPublicKey, PublicKey, PublicKeyHash, WrongSignature};
+pub use secret_key::{SecretKey, SecretKeyError};
+pub use signature::{InvalidSignature, Signature, SignatureText};

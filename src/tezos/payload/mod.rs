@@ -1,0 +1,95 @@
+//! What a client asks to have signed: bytes parsed into a typed request.
+//!
+//! Nothing is signed that was not understood to the last byte where safety needs it: what a mark is kept for, and what
+//! policy decides on. Layouts are those of `src/proto_025_PsUshuai/lib_protocol` in Octez; the module of each says which.
+
+mod block;
+mod error;
+mod kind;
+pub mod operations;
+mod position;
+mod reader;
+mod vote;
+
+pub use block::Block;
+pub use error::{DecodeError, Reason};
+pub use kind::Kind;
+pub use operations::Operations;
+pub use position::{NonNegative, Position};
+pub use vote::Vote;
+
+use super::{ChainId, Curve};
+use reader::Reader;
+
+/// The first byte of a payload, which says what the rest is.
+pub mod watermark {
+    /// A block header (Tenderbake).
+    pub const BLOCK: u8 = 0x11;
+    /// A preattestation.
+    pub const PREATTESTATION: u8 = 0x12;
+    /// An attestation.
+    pub const ATTESTATION: u8 = 0x13;
+    /// Any other operation.
+    pub const OPERATION: u8 = 0x03;
+    /// Packed Michelson data, by convention.
+    pub const PACKED_DATA: u8 = 0x05;
+}
+
+/// The longest payload after `0x03`: 32 KiB (`constants_repr.ml`, `max_operation_data_length`).
+pub const MAX_OPERATION_LENGTH: usize = 32 * 1024;
+
+/// A payload, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// 0x11.
+    Block(Block),
+    /// 0x12 and 0x13.
+    Vote(Vote),
+    /// 0x03.
+    Operations(Operations),
+    /// 0x05: signed as a whole, if policy allows it at all.
+    PackedData,
+}
+
+impl Payload {
+    /// Decodes a payload that a key of the given curve is asked to sign. The curve matters for votes: tz4 keys sign
+    /// other forms than the rest.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the offset of the byte that is wrong and what is wrong with it.
+    pub fn decode(bytes: &[u8], curve: Curve) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let watermark = reader.watermark()?;
+        match watermark {
+            watermark::BLOCK => Block::decode(&mut reader).map(Self::Block),
+            watermark::PREATTESTATION => Vote::decode(&mut reader, Kind::Preattestation, curve).map(Self::Vote),
+            watermark::ATTESTATION => Vote::decode(&mut reader, Kind::Attestation, curve).map(Self::Vote),
+            watermark::OPERATION => Operations::decode(&mut reader).map(Self::Operations),
+            watermark::PACKED_DATA => {
+                reader.take(1, "packed data")?;
+                Ok(Self::PackedData)
+            }
+            _ => Err(DecodeError { offset: 0, reason: Reason::UnknownWatermark { byte: watermark } }),
+        }
+    }
+
+    /// What a mark is kept for, if this is a block or a vote.
+    pub const fn consensus(&self) -> Option<Consensus> {
+        match self {
+            Self::Block(block) => Some(Consensus { kind: Kind::Block, chain: block.chain, position: block.position }),
+            Self::Vote(vote) => Some(Consensus { kind: vote.kind, chain: vote.chain, position: vote.position }),
+            Self::Operations(_) | Self::PackedData => None,
+        }
+    }
+}
+
+/// What a block and a vote have in common, and all that the rule looks at beside the digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consensus {
+    /// Block, preattestation or attestation.
+    pub kind: Kind,
+    /// The chain that it is for.
+    pub chain: ChainId,
+    /// Its level and round.
+    pub position: Position,
+}

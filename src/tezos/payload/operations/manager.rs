@@ -1,0 +1,259 @@
+use super::super::reader::LONGEST_MUTEZ;
+use super::super::{DecodeError, Reader, Reason};
+use super::refutation;
+use super::{Account, Address, Content, Entrypoint, OperationKind};
+
+/// The kinds that pay a fee and may stand in a batch, by their tag.
+pub(super) const fn kind_of_tag(tag: u8) -> Option<OperationKind> {
+    Some(match tag {
+        107 => OperationKind::Reveal,
+        108 => OperationKind::Transaction,
+        109 => OperationKind::Origination,
+        110 => OperationKind::Delegation,
+        111 => OperationKind::RegisterGlobalConstant,
+        112 => OperationKind::SetDepositsLimit,
+        113 => OperationKind::IncreasePaidStorage,
+        114 => OperationKind::UpdateConsensusKey,
+        115 => OperationKind::UpdateCompanionKey,
+        158 => OperationKind::TransferTicket,
+        200 => OperationKind::SmartRollupOriginate,
+        201 => OperationKind::SmartRollupAddMessages,
+        202 => OperationKind::SmartRollupCement,
+        203 => OperationKind::SmartRollupPublish,
+        204 => OperationKind::SmartRollupRefute,
+        205 => OperationKind::SmartRollupTimeout,
+        206 => OperationKind::SmartRollupExecuteOutboxMessage,
+        207 => OperationKind::SmartRollupRecoverBond,
+        230 => OperationKind::DalPublishCommitment,
+        _ => return None,
+    })
+}
+
+/// After the tag: source 21, fee N, counter N, gas limit N, storage limit N, and what the kind has of its own.
+pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Content, DecodeError> {
+    let mut content = Content::new(kind);
+    content.source = Some(Account::decode(reader, "the source")?);
+    content.fee = Some(reader.mutez("the fee")?);
+    reader.natural("the counter", LONGEST_MUTEZ)?;
+    reader.natural("the gas limit", LONGEST_MUTEZ)?;
+    reader.natural("the storage limit", LONGEST_MUTEZ)?;
+    match kind {
+        OperationKind::Reveal | OperationKind::UpdateConsensusKey | OperationKind::UpdateCompanionKey => {
+            public_key_with_proof(reader)?;
+        }
+        OperationKind::Transaction => transaction(reader, &mut content)?,
+        OperationKind::Origination => {
+            content.amount = Some(reader.mutez("the balance")?);
+            if reader.presence("the presence of a delegate")? {
+                Account::decode(reader, "the delegate")?;
+            }
+            reader.bytes("the code")?;
+            reader.bytes("the storage")?;
+        }
+        OperationKind::Delegation => {
+            if reader.presence("the presence of a delegate")? {
+                Account::decode(reader, "the delegate")?;
+            }
+        }
+        OperationKind::RegisterGlobalConstant => {
+            reader.bytes("the constant")?;
+        }
+        OperationKind::SetDepositsLimit => {
+            if reader.presence("the presence of a limit")? {
+                reader.mutez("the limit")?;
+            }
+        }
+        OperationKind::IncreasePaidStorage => {
+            reader.skip_integer("the amount of storage")?;
+            contract(reader, "the contract")?;
+        }
+        OperationKind::TransferTicket => {
+            reader.bytes("the ticket's contents")?;
+            reader.bytes("the ticket's type")?;
+            Address::decode(reader, "the ticketer")?;
+            reader.skip_natural("the number of tickets")?;
+            content.destination = Some(Address::decode(reader, "the destination")?);
+            let name = reader.sized("the entrypoint", LONGEST_ENTRYPOINT)?;
+            content.entrypoint = Some(entrypoint_name(name)?);
+        }
+        _ => smart_rollup_or_dal(reader, kind)?,
+    }
+    Ok(content)
+}
+
+fn smart_rollup_or_dal(reader: &mut Reader<'_>, kind: OperationKind) -> Result<(), DecodeError> {
+    if kind == OperationKind::DalPublishCommitment {
+        reader.u8("the slot index")?;
+        reader.take(48, "the commitment")?;
+        reader.take(96, "the proof")?;
+        return Ok(());
+    }
+    if kind == OperationKind::SmartRollupOriginate {
+        return smart_rollup_originate(reader);
+    }
+    if kind == OperationKind::SmartRollupAddMessages {
+        let mut messages = reader.sized("the messages", super::MAX_OPERATION_LENGTH)?;
+        while !messages.is_at_end() {
+            messages.bytes("a message")?;
+        }
+        return Ok(());
+    }
+
+    reader.take(20, "the rollup")?;
+    match kind {
+        OperationKind::SmartRollupPublish => {
+            reader.take(32, "the state")?;
+            reader.i32("the inbox level")?;
+            reader.take(32, "the predecessor")?;
+            reader.take(8, "the number of ticks")?;
+        }
+        OperationKind::SmartRollupRefute => {
+            Account::decode(reader, "the opponent")?;
+            refutation::walk(reader)?;
+        }
+        OperationKind::SmartRollupTimeout => {
+            Account::decode(reader, "the first staker")?;
+            Account::decode(reader, "the second staker")?;
+        }
+        OperationKind::SmartRollupExecuteOutboxMessage => {
+            reader.take(32, "the commitment")?;
+            reader.bytes("the proof")?;
+        }
+        OperationKind::SmartRollupRecoverBond => {
+            Account::decode(reader, "the staker")?;
+        }
+        // Cementing names the rollup and nothing else.
+        _ => {}
+    }
+    Ok(())
+}
+
+fn smart_rollup_originate(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let offset = reader.offset();
+    let tag = reader.u8("the rollup's machine")?;
+    if tag > 2 {
+        return Err(DecodeError { offset, reason: Reason::UnknownTag { tag, of: "a rollup's machine" } });
+    }
+    reader.bytes("the kernel")?;
+    reader.bytes("the type of parameters")?;
+    if reader.presence("the presence of a whitelist")? {
+        let mut whitelist = reader.sized("the whitelist", super::MAX_OPERATION_LENGTH)?;
+        while !whitelist.is_at_end() {
+            Account::decode(&mut whitelist, "an account of the whitelist")?;
+        }
+    }
+    Ok(())
+}
+
+/// Amount N, destination 22, parameters if any: entrypoint and value.
+fn transaction(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), DecodeError> {
+    content.amount = Some(reader.mutez("the amount")?);
+    let destination = Address::decode(reader, "the destination")?;
+    let entrypoint = if reader.presence("the presence of parameters")? {
+        let entrypoint = tagged_entrypoint(reader)?;
+        reader.bytes("the parameter")?;
+        entrypoint
+    } else {
+        Entrypoint("default".to_owned())
+    };
+    // Staking is a transaction to an account; a contract may have an entrypoint of the same name.
+    if matches!(destination, Address::Account(_)) {
+        content.kind = match entrypoint.name() {
+            "stake" => OperationKind::Stake,
+            "unstake" => OperationKind::Unstake,
+            "finalize_unstake" => OperationKind::FinalizeUnstake,
+            "set_delegate_parameters" => OperationKind::SetDelegateParameters,
+            _ => OperationKind::Transaction,
+        };
+    }
+    content.destination = Some(destination);
+    content.entrypoint = Some(entrypoint);
+    Ok(())
+}
+
+const LONGEST_ENTRYPOINT: usize = 31;
+
+/// One byte for a known name, or ff, a length of one byte, and the name (`entrypoint_repr.ml`, `smart_encoding`).
+fn tagged_entrypoint(reader: &mut Reader<'_>) -> Result<Entrypoint, DecodeError> {
+    const KNOWN: [&str; 10] = [
+        "default",
+        "root",
+        "do",
+        "set_delegate",
+        "remove_delegate",
+        "deposit",
+        "stake",
+        "unstake",
+        "finalize_unstake",
+        "set_delegate_parameters",
+    ];
+    let offset = reader.offset();
+    let tag = reader.u8("the entrypoint")?;
+    if let Some(name) = KNOWN.get(usize::from(tag)) {
+        return Ok(Entrypoint((*name).to_owned()));
+    }
+    if tag != 0xff {
+        return Err(DecodeError { offset, reason: Reason::UnknownTag { tag, of: "an entrypoint" } });
+    }
+    let offset = reader.offset();
+    let length = usize::from(reader.u8("the length of the entrypoint")?);
+    if length > LONGEST_ENTRYPOINT {
+        let reason = Reason::TooLong { field: "the entrypoint", length, limit: LONGEST_ENTRYPOINT };
+        return Err(DecodeError { offset, reason });
+    }
+    entrypoint_name(reader.sub(length, "the entrypoint")?)
+}
+
+fn entrypoint_name(mut name: Reader<'_>) -> Result<Entrypoint, DecodeError> {
+    let mut text = String::with_capacity(name.left());
+    while !name.is_at_end() {
+        let offset = name.offset();
+        let byte = name.u8("the entrypoint")?;
+        if !(byte.is_ascii_alphanumeric() || b"_.%@".contains(&byte)) {
+            let reason = Reason::InvalidText { field: "the entrypoint", byte };
+            return Err(DecodeError { offset, reason });
+        }
+        text.push(char::from(byte));
+    }
+    if text.is_empty() {
+        return Err(name.error(Reason::Truncated { field: "the entrypoint", needed: 1, left: 0 }));
+    }
+    Ok(Entrypoint(text))
+}
+
+/// A contract where no account is possible.
+fn contract(reader: &mut Reader<'_>, field: &'static str) -> Result<(), DecodeError> {
+    let offset = reader.offset();
+    match Address::decode(reader, field)? {
+        Address::Contract(_) => Ok(()),
+        Address::Account(_) => {
+            let reason = Reason::Unexpected { field, found: 0, expected: "1 (a contract)" };
+            Err(DecodeError { offset, reason })
+        }
+    }
+}
+
+/// A key with the tag of its curve, and for tz4 keys a proof of possession, if present.
+fn public_key_with_proof(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    const PROOF: usize = 96;
+    let offset = reader.offset();
+    let tag = reader.u8("the public key")?;
+    let length = match tag {
+        0 => 32,
+        1 | 2 => 33,
+        3 => 48,
+        4 => 1312,
+        _ => return Err(DecodeError { offset, reason: Reason::UnknownTag { tag, of: "a public key" } }),
+    };
+    reader.take(length, "the public key")?;
+    if reader.presence("the presence of a proof of possession")? {
+        let offset = reader.offset();
+        let proof = reader.sized("the proof of possession", PROOF)?;
+        if proof.left() != PROOF {
+            let found = i64::try_from(proof.left()).unwrap_or(i64::MAX);
+            let field = "the length of the proof of possession";
+            return Err(DecodeError { offset, reason: Reason::Unexpected { field, found, expected: "96" } });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Payloads behind watermark byte 0x03: `branch (32) || contents` to the end (`operation_repr.ml`,
+//! `unsigned_operation_encoding` of protocol 025).
+//!
+//! Contents have no length of their own, so each kind is walked field by field; where one ends the next begins. A batch
+//! is made of manager operations only. Offsets and layouts stand with each kind in `manager` and `standalone`.
+
+mod address;
+mod kind;
+mod manager;
+mod refutation;
+mod standalone;
+
+pub use address::{Account, Address};
+pub use kind::{Entrypoint, OperationKind};
+
+use super::{DecodeError, MAX_OPERATION_LENGTH, Reader, Reason};
+use crate::tezos::BlockHash;
+
+/// The operations of one payload: one content, or a batch of manager operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operations {
+    /// The block that they build on.
+    pub branch: BlockHash,
+    /// The contents, in order; never empty.
+    pub contents: Vec<Content>,
+}
+
+/// One content, with what a policy can decide on. What a kind does not have is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// What it does.
+    pub kind: OperationKind,
+    /// Who does it, and pays for it.
+    pub source: Option<Account>,
+    /// The fee, in mutez.
+    pub fee: Option<u64>,
+    /// The tez that leave the source, in mutez: of a transaction, or the balance of an originated contract.
+    pub amount: Option<u64>,
+    /// Where tez or tickets go: of a transaction, a ticket transfer, or a drained delegate.
+    pub destination: Option<Address>,
+    /// What is called, of a transaction or a ticket transfer.
+    pub entrypoint: Option<Entrypoint>,
+}
+
+impl Content {
+    const fn new(kind: OperationKind) -> Self {
+        Self { kind, source: None, fee: None, amount: None, destination: None, entrypoint: None }
+    }
+}
+
+impl Operations {
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if reader.left() > MAX_OPERATION_LENGTH {
+            let field = "the operation";
+            return Err(reader.error(Reason::TooLong { field, length: reader.left(), limit: MAX_OPERATION_LENGTH }));
+        }
+        let branch = BlockHash::from_bytes(reader.array("the branch")?);
+        if reader.is_at_end() {
+            return Err(reader.error(Reason::NoContents));
+        }
+        let mut contents = Vec::with_capacity(1);
+        let mut standalone = None;
+        while !reader.is_at_end() {
+            let offset = reader.offset();
+            let (content, is_batchable) = decode_content(reader)?;
+            if !is_batchable {
+                standalone = standalone.or(Some((offset, content.kind)));
+            }
+            contents.push(content);
+            if let (Some((offset, kind)), true) = (standalone, contents.len() > 1) {
+                return Err(DecodeError { offset, reason: Reason::NotBatchable { name: kind.name() } });
+            }
+        }
+        Ok(Self { branch, contents })
+    }
+}
+
+/// One content, and whether it may be one of several.
+fn decode_content(reader: &mut Reader<'_>) -> Result<(Content, bool), DecodeError> {
+    let offset = reader.offset();
+    let tag = reader.u8("the content tag")?;
+    if let Some(kind) = manager::kind_of_tag(tag) {
+        return manager::decode(reader, kind).map(|content| (content, true));
+    }
+    if let Some(kind) = standalone::kind_of_tag(tag) {
+        return standalone::decode(reader, kind).map(|content| (content, false));
+    }
+    let unsupported = |name, why| Reason::UnsupportedContent { tag, name, why };
+    let reason = match tag {
+        20 | 21 | 23 | 30 | 31 | 40 | 41 => Reason::ConsensusContent { tag },
+        150..=157 => unsupported("a transaction rollup operation", "these rollups were removed from Tezos"),
+        250..=252 => unsupported("a zk rollup operation", "these rollups are not enabled on any network"),
+        255 => unsupported("a signature prefix", "it only stands in operations that are signed already"),
+        _ => Reason::UnknownTag { tag, of: "an operation" },
+    };
+    Err(DecodeError { offset, reason })
+}

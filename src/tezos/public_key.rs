@@ -1,0 +1,230 @@
+use super::base58check::{self, Base58CheckError};
+use super::{BlsScheme, Curve, Digest, Signature, bls};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
+use blake2::digest::consts::U20;
+use blake2::{Blake2b, Digest as _};
+use k256::ecdsa::signature::hazmat::PrehashVerifier;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A public key, parsed: the point is on its curve and not the identity.
+///
+/// Bytes: Ed25519 32; secp256k1 and P-256 33 (compressed); BLS12-381 48 (compressed point of G1).
+#[derive(Clone)]
+pub struct PublicKey {
+    bytes: Vec<u8>,
+    verifier: Verifier,
+}
+
+#[derive(Clone)]
+enum Verifier {
+    Ed25519(ed25519_dalek::VerifyingKey),
+    Secp256k1(k256::ecdsa::VerifyingKey),
+    P256(ParsedPublicKey),
+    Bls(Box<blst::min_pk::PublicKey>),
+}
+
+impl PublicKey {
+    /// Parses the bytes of a key.
+    ///
+    /// # Errors
+    /// [`InvalidPublicKey::NotAPoint`] if they are not a usable key of that curve.
+    pub fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, InvalidPublicKey> {
+        let invalid = || InvalidPublicKey::NotAPoint { curve };
+        if bytes.len() != curve.public_key_prefix().payload_length() {
+            return Err(invalid());
+        }
+        let verifier = match curve {
+            Curve::Ed25519 => {
+                let bytes = bytes.try_into().map_err(|_| invalid())?;
+                let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| invalid())?;
+                if key.is_weak() {
+                    return Err(invalid());
+                }
+                Verifier::Ed25519(key)
+            }
+            Curve::Secp256k1 => {
+                Verifier::Secp256k1(k256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| invalid())?)
+            }
+            Curve::P256 => {
+                // aws-lc takes the uncompressed form only; p256 finds the point.
+                let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| invalid())?;
+                let point = key.to_sec1_point(false);
+                Verifier::P256(ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point.as_bytes()).map_err(|_| invalid())?)
+            }
+            Curve::Bls => Verifier::Bls(Box::new(blst::min_pk::PublicKey::key_validate(bytes).map_err(|_| invalid())?)),
+        };
+        Ok(Self { bytes: bytes.to_vec(), verifier })
+    }
+
+    /// Its curve.
+    pub const fn curve(&self) -> Curve {
+        match self.verifier {
+            Verifier::Ed25519(_) => Curve::Ed25519,
+            Verifier::Secp256k1(_) => Curve::Secp256k1,
+            Verifier::P256(_) => Curve::P256,
+            Verifier::Bls(_) => Curve::Bls,
+        }
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// BLAKE2b-160 of its bytes: the address.
+    pub fn hash(&self) -> PublicKeyHash {
+        PublicKeyHash { curve: self.curve(), hash: Blake2b::<U20>::digest(&self.bytes).into() }
+    }
+
+    /// Checks that `signature` is one of `payload` by this key, as the Tezos protocol would: over the BLAKE2b-256 digest
+    /// for tz1, tz2 and tz3, over the payload itself for tz4; with s in the lower half for tz2.
+    ///
+    /// # Errors
+    /// [`WrongSignature`] if it is not.
+    pub fn verify(&self, payload: &[u8], scheme: BlsScheme, signature: &Signature) -> Result<(), WrongSignature> {
+        let right = match (&self.verifier, signature) {
+            (Verifier::Ed25519(key), Signature::Ed25519(bytes)) => {
+                let signature = ed25519_dalek::Signature::from_bytes(bytes);
+                key.verify_strict(Digest::of(payload).as_bytes(), &signature).is_ok()
+            }
+            (Verifier::Secp256k1(key), Signature::Secp256k1(bytes)) => k256::ecdsa::Signature::from_slice(bytes)
+                .is_ok_and(|signature| {
+                    signature.normalize_s() == signature
+                        && key.verify_prehash(Digest::of(payload).as_bytes(), &signature).is_ok()
+                }),
+            (Verifier::P256(key), Signature::P256(bytes)) => {
+                // aws-lc knows no BLAKE2b; ECDSA takes any 32 bytes as the hash, so they go in as if of SHA-256.
+                aws_lc_rs::digest::Digest::import_less_safe(Digest::of(payload).as_bytes(), &aws_lc_rs::digest::SHA256)
+                    .is_ok_and(|digest| key.verify_digest_sig(&digest, bytes).is_ok())
+            }
+            (Verifier::Bls(key), Signature::Bls(bytes)) => bls::verify(key, scheme, payload, bytes),
+            _ => false,
+        };
+        if right { Ok(()) } else { Err(WrongSignature { key: self.hash() }) }
+    }
+
+    /// Checks a proof of possession, about this key or about the key `about`.
+    ///
+    /// # Errors
+    /// [`WrongSignature`] if it proves nothing, or this is not a tz4 key.
+    pub fn verify_possession(&self, about: Option<&Self>, proof: &Signature) -> Result<(), WrongSignature> {
+        let about = about.unwrap_or(self);
+        let right = match (&self.verifier, proof, about.bytes.as_slice().try_into()) {
+            (Verifier::Bls(key), Signature::Bls(proof), Ok(about)) => bls::verify_possession(key, about, proof),
+            _ => false,
+        };
+        if right { Ok(()) } else { Err(WrongSignature { key: self.hash() }) }
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.curve() == other.curve() && self.bytes == other.bytes
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&base58check::encode(self.curve().public_key_prefix(), &self.bytes))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PublicKey({self})")
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = InvalidPublicKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (prefix, bytes) = base58check::decode_any(text)?;
+        let curve = Curve::ALL
+            .into_iter()
+            .find(|curve| curve.public_key_prefix() == prefix)
+            .ok_or(InvalidPublicKey::NotAPublicKey { found: prefix.name() })?;
+        Self::from_bytes(curve, &bytes)
+    }
+}
+
+/// Why a text or bytes are not a public key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidPublicKey {
+    /// Not valid Base58Check.
+    #[error(transparent)]
+    Text(#[from] Base58CheckError),
+    /// Valid Base58Check of something else.
+    #[error("this is {found}, expected a public key (edpk, sppk, p2pk or BLpk)")]
+    NotAPublicKey {
+        /// What it is.
+        found: &'static str,
+    },
+    /// The bytes are no usable point of the curve.
+    #[error("the bytes are not a valid {curve} public key")]
+    NotAPoint {
+        /// The curve.
+        curve: Curve,
+    },
+}
+
+/// A signature that does not belong to the key and the payload.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the signature is not one of this payload by {key}")]
+pub struct WrongSignature {
+    /// The key.
+    pub key: PublicKeyHash,
+}
+
+/// The address of a key: its curve and the BLAKE2b-160 of the public key. `tz1…` to `tz4…` as text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PublicKeyHash {
+    curve: Curve,
+    hash: [u8; 20],
+}
+
+impl PublicKeyHash {
+    /// The curve of the key.
+    pub const fn curve(&self) -> Curve {
+        self.curve
+    }
+
+    /// The 21 bytes by which operations name a key: the curve's tag and the hash.
+    pub fn to_bytes(&self) -> [u8; 21] {
+        let mut bytes = [0; 21];
+        let (tag, hash) = bytes.split_at_mut(1);
+        tag.fill(self.curve.tag());
+        hash.copy_from_slice(&self.hash);
+        bytes
+    }
+}
+
+impl fmt::Display for PublicKeyHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&base58check::encode(self.curve.hash_prefix(), &self.hash))
+    }
+}
+
+impl fmt::Debug for PublicKeyHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PublicKeyHash({self})")
+    }
+}
+
+impl FromStr for PublicKeyHash {
+    type Err = Base58CheckError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (prefix, bytes) = base58check::decode_any(text)?;
+        let wrong = || Base58CheckError::WrongPrefix {
+            expected: "a public key hash (tz1, tz2, tz3 or tz4)",
+            found: prefix.name(),
+        };
+        let curve = Curve::ALL.into_iter().find(|curve| curve.hash_prefix() == prefix).ok_or_else(wrong)?;
+        Ok(Self { curve, hash: bytes.as_slice().try_into().map_err(|_| wrong())? })
+    }
+}

@@ -1,0 +1,211 @@
+use super::base58check::{self, Base58CheckError, Prefix};
+use super::{BlsScheme, Curve, Digest, PublicKey, Signature, bls};
+use ed25519_dalek::Signer;
+use k256::ecdsa::signature::hazmat::PrehashSigner;
+use std::fmt;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// A secret key in memory. Never printed; the libraries that hold it wipe it when it is dropped.
+pub struct SecretKey {
+    signer: KeyPair,
+    public_key: PublicKey,
+}
+
+enum KeyPair {
+    Ed25519(ed25519_dalek::SigningKey),
+    Secp256k1(k256::ecdsa::SigningKey),
+    P256(p256::ecdsa::SigningKey),
+    Bls(blst::min_pk::SecretKey),
+}
+
+impl SecretKey {
+    /// A new key from the operating system's random numbers.
+    ///
+    /// # Errors
+    /// [`SecretKeyError::NoRandomness`] if the system gives none.
+    pub fn generate(curve: Curve) -> Result<Self, SecretKeyError> {
+        let mut seed = Zeroizing::new([0_u8; 32]);
+        loop {
+            getrandom::fill(seed.as_mut_slice()).map_err(|_| SecretKeyError::NoRandomness)?;
+            let key = match curve {
+                Curve::Bls => {
+                    let key = blst::min_pk::SecretKey::key_gen(seed.as_slice(), &[])
+                        .map_err(|_| SecretKeyError::OutOfRange { curve })?;
+                    Self::new(KeyPair::Bls(key))
+                }
+                _ => Self::from_bytes(curve, seed.as_slice()),
+            };
+            match key {
+                // One seed in 2^32 is above the order of P-256; the others never are in practice.
+                Err(SecretKeyError::OutOfRange { .. }) => {}
+                key => return key,
+            }
+        }
+    }
+
+    /// Parses an unencrypted secret key: `edsk…` (seed or full), `spsk…`, `p2sk…` or `BLsk…`, also with Octez's
+    /// `unencrypted:` before it.
+    ///
+    /// # Errors
+    /// [`SecretKeyError`], which never holds the text.
+    pub fn from_text(text: &str) -> Result<Self, SecretKeyError> {
+        let text = text.strip_prefix("unencrypted:").unwrap_or(text);
+        let (prefix, bytes) = base58check::decode_any(text)?;
+        match prefix {
+            Prefix::Ed25519Seed => Self::from_bytes(Curve::Ed25519, &bytes),
+            Prefix::Ed25519SecretKey => {
+                let (seed, public_key) = bytes.split_at(32);
+                let key = Self::from_bytes(Curve::Ed25519, seed)?;
+                if key.public_key.as_bytes() == public_key { Ok(key) } else { Err(SecretKeyError::Mismatch) }
+            }
+            Prefix::Secp256k1SecretKey => Self::from_bytes(Curve::Secp256k1, &bytes),
+            Prefix::P256SecretKey => Self::from_bytes(Curve::P256, &bytes),
+            Prefix::BlsSecretKey => Self::from_bytes(Curve::Bls, &bytes),
+            Prefix::Ed25519EncryptedSecretKey
+            | Prefix::Secp256k1EncryptedSecretKey
+            | Prefix::P256EncryptedSecretKey
+            | Prefix::BlsEncryptedSecretKey => Err(SecretKeyError::Encrypted { found: prefix.name() }),
+            _ => Err(SecretKeyError::NotASecretKey { found: prefix.name() }),
+        }
+    }
+
+    /// The key as Octez writes it: `edsk…` (seed), `spsk…`, `p2sk…` or `BLsk…`.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let (prefix, bytes) = match &self.signer {
+            KeyPair::Ed25519(key) => (Prefix::Ed25519Seed, Zeroizing::new(key.to_bytes())),
+            KeyPair::Secp256k1(key) => (Prefix::Secp256k1SecretKey, Zeroizing::new(key.to_bytes().into())),
+            KeyPair::P256(key) => (Prefix::P256SecretKey, Zeroizing::new(key.to_bytes().into())),
+            KeyPair::Bls(key) => {
+                let mut bytes = Zeroizing::new(key.to_bytes());
+                bytes.reverse();
+                (Prefix::BlsSecretKey, bytes)
+            }
+        };
+        Zeroizing::new(base58check::encode(prefix, bytes.as_slice()))
+    }
+
+    /// The public key that belongs to it.
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// Signs a whole payload: its BLAKE2b-256 digest for tz1, tz2 and tz3, the payload itself for tz4.
+    ///
+    /// # Errors
+    /// [`SecretKeyError::CannotSign`]; no input is known that leads there.
+    pub fn sign(&self, payload: &[u8], scheme: BlsScheme) -> Result<Signature, SecretKeyError> {
+        let digest = Digest::of(payload);
+        let cannot_sign = |_| SecretKeyError::CannotSign;
+        Ok(match &self.signer {
+            KeyPair::Ed25519(key) => Signature::Ed25519(key.sign(digest.as_bytes()).to_bytes()),
+            KeyPair::Secp256k1(key) => {
+                let signature: k256::ecdsa::Signature = key.sign_prehash(digest.as_bytes()).map_err(cannot_sign)?;
+                Signature::secp256k1(&signature.to_bytes().into()).map_err(|_| SecretKeyError::CannotSign)?
+            }
+            KeyPair::P256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign_prehash(digest.as_bytes()).map_err(cannot_sign)?;
+                Signature::P256(signature.to_bytes().into())
+            }
+            KeyPair::Bls(key) => Signature::Bls(bls::sign(key, scheme, payload)),
+        })
+    }
+
+    /// A proof of possession, about this key or about the tz4 key `about`.
+    ///
+    /// # Errors
+    /// [`SecretKeyError::NotBls`] if either is not a tz4 key.
+    pub fn prove_possession(&self, about: Option<&PublicKey>) -> Result<Signature, SecretKeyError> {
+        let about = about.unwrap_or(&self.public_key);
+        match (&self.signer, about.as_bytes().try_into()) {
+            (KeyPair::Bls(key), Ok(about)) => Ok(Signature::Bls(bls::prove_possession(key, about))),
+            _ => Err(SecretKeyError::NotBls),
+        }
+    }
+
+    /// From 32 bytes: a seed for Ed25519, a scalar for the others, big-endian for ECDSA and little-endian for BLS.
+    fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
+        let out_of_range = || SecretKeyError::OutOfRange { curve };
+        let mut bytes: Zeroizing<[u8; 32]> = Zeroizing::new(bytes.try_into().map_err(|_| out_of_range())?);
+        Self::new(match curve {
+            Curve::Ed25519 => KeyPair::Ed25519(ed25519_dalek::SigningKey::from_bytes(&bytes)),
+            Curve::Secp256k1 => {
+                KeyPair::Secp256k1(k256::ecdsa::SigningKey::from_slice(bytes.as_slice()).map_err(|_| out_of_range())?)
+            }
+            Curve::P256 => {
+                KeyPair::P256(p256::ecdsa::SigningKey::from_slice(bytes.as_slice()).map_err(|_| out_of_range())?)
+            }
+            Curve::Bls => {
+                bytes.reverse();
+                KeyPair::Bls(blst::min_pk::SecretKey::from_bytes(bytes.as_slice()).map_err(|_| out_of_range())?)
+            }
+        })
+    }
+
+    fn new(signer: KeyPair) -> Result<Self, SecretKeyError> {
+        let public_key = match &signer {
+            KeyPair::Ed25519(key) => PublicKey::from_bytes(Curve::Ed25519, key.verifying_key().as_bytes()),
+            KeyPair::Secp256k1(key) => {
+                PublicKey::from_bytes(Curve::Secp256k1, key.verifying_key().to_sec1_point(true).as_bytes())
+            }
+            KeyPair::P256(key) => {
+                PublicKey::from_bytes(Curve::P256, key.verifying_key().to_sec1_point(true).as_bytes())
+            }
+            KeyPair::Bls(key) => PublicKey::from_bytes(Curve::Bls, &key.sk_to_pk().compress()),
+        }
+        .map_err(|_| SecretKeyError::Mismatch)?;
+        Ok(Self { signer, public_key })
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SecretKey(of {})", self.public_key.hash())
+    }
+}
+
+/// Why a text is not a usable secret key, or a key cannot do what it was asked for. Holds no part of any key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SecretKeyError {
+    /// Not valid Base58Check.
+    #[error("{}", redacted(.0))]
+    Text(#[from] Base58CheckError),
+    /// Valid Base58Check of something else.
+    #[error("this is {found}, expected a secret key (edsk, spsk, p2sk or BLsk)")]
+    NotASecretKey {
+        /// What it is.
+        found: &'static str,
+    },
+    /// A secret key encrypted with a password.
+    #[error("this is {found}: only unencrypted ones can be imported")]
+    Encrypted {
+        /// What it is.
+        found: &'static str,
+    },
+    /// Zero, or not below the order of the group.
+    #[error("the number is outside the range of {curve} secret keys")]
+    OutOfRange {
+        /// The curve.
+        curve: Curve,
+    },
+    /// The public half does not belong to the secret half.
+    #[error("its public half does not belong to its secret half")]
+    Mismatch,
+    /// A proof of possession was asked of, or about, a key that is not tz4.
+    #[error("only tz4 keys prove possession")]
+    NotBls,
+    /// The signature algorithm gave up.
+    #[error("the key could not sign")]
+    CannotSign,
+    /// The operating system gave no random numbers.
+    #[error("the operating system gives no random numbers")]
+    NoRandomness,
+}
+
+/// A mistyped character of a secret key is not repeated in an error, which may be logged.
+fn redacted(error: &Base58CheckError) -> String {
+    match error {
+        Base58CheckError::NotBase58 { index, .. } => format!("the character at position {index} is not base 58"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,292 @@
+use crate::tezos::{SecretKey, SecretKeyError};
+use age::secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::{fmt, str::FromStr};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// The file of a local vault: `keys.json`, or `keys.json.age` with a passphrase, in the data folder. Mode 0600.
+///
+/// `{"version": 1, "keys": [{"name": "…", "secret_key": "edsk…"}]}`; with a passphrase, that text encrypted in the
+/// [age](https://age-encryption.org/v1) format, which the `age` tool reads too.
+#[derive(Clone)]
+pub struct KeyFile {
+    folder: PathBuf,
+    passphrase: Option<SecretString>,
+}
+
+const PLAIN: &str = "keys.json";
+const ENCRYPTED: &str = "keys.json.age";
+const LOCK: &str = "keys.lock";
+
+/// Cost of the passphrase: 2^17 rounds of scrypt, 128 MiB and some tenths of a second.
+const WORK_FACTOR: u8 = 17;
+
+/// What is accepted from files that another tool wrote.
+const MOST_WORK_FACTOR: u8 = 20;
+
+const FORMAT_VERSION: u32 = 1;
+
+impl KeyFile {
+    /// The key file in `folder`, which is made, for the owner only, if it does not exist.
+    ///
+    /// A plain file there is encrypted if there is a passphrase.
+    ///
+    /// # Errors
+    /// [`KeyFileError`], in particular if there is an encrypted file but no passphrase.
+    pub fn open(folder: &Path, passphrase: Option<SecretString>) -> Result<Self, KeyFileError> {
+        make_folder(folder)?;
+        let file = Self { folder: folder.to_owned(), passphrase };
+        let (plain, encrypted) = (folder.join(PLAIN), folder.join(ENCRYPTED));
+        match (plain.exists(), encrypted.exists(), &file.passphrase) {
+            (true, true, _) => return Err(KeyFileError::Both { plain, encrypted }),
+            (false, true, None) => return Err(KeyFileError::PassphraseMissing { path: encrypted }),
+            (true, false, Some(_)) => {
+                let unencrypted = Self { folder: folder.to_owned(), passphrase: None };
+                file.write(&unencrypted.read()?)?;
+                fs::remove_file(&plain).map_err(|source| KeyFileError::Io { path: plain, source })?;
+            }
+            _ => {}
+        }
+        Ok(file)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(if self.passphrase.is_some() { ENCRYPTED } else { PLAIN })
+    }
+
+    /// Whether there is one.
+    pub fn exists(&self) -> bool {
+        self.path().exists()
+    }
+
+    /// The keys in it, in the order in which they were added; none if there is no file yet.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn read(&self) -> Result<Vec<(KeyName, SecretKey)>, KeyFileError> {
+        let path = self.path();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(KeyFileError::Io { path, source }),
+        };
+        let text = match &self.passphrase {
+            None => bytes,
+            Some(passphrase) => {
+                let mut identity = age::scrypt::Identity::new(passphrase.clone());
+                identity.set_max_work_factor(MOST_WORK_FACTOR);
+                let text = age::decrypt(&identity, &bytes)
+                    .map_err(|error| KeyFileError::Decrypt { path: path.clone(), why: error.to_string() })?;
+                Zeroizing::new(text)
+            }
+        };
+        let invalid = |why: String| KeyFileError::Invalid { path: path.clone(), why };
+        // serde_json quotes values in some errors, and the values are secret keys.
+        let contents: Contents = serde_json::from_slice(&text)
+            .map_err(|error| invalid(format!("not valid at line {}, column {}", error.line(), error.column())))?;
+        if contents.version != FORMAT_VERSION {
+            return Err(invalid(format!("version {}, this program reads {FORMAT_VERSION}", contents.version)));
+        }
+        contents
+            .keys
+            .iter()
+            .map(|entry| {
+                let name: KeyName = entry.name.parse().map_err(|error| invalid(format!("{error}")))?;
+                let secret = SecretKey::from_text(&entry.secret_key)
+                    .map_err(|error| invalid(format!("the secret key of '{name}': {error}")))?;
+                Ok((name, secret))
+            })
+            .collect()
+    }
+
+    /// Adds a key. Other processes that add one at the same time wait.
+    ///
+    /// # Errors
+    /// [`KeyFileError::NameTaken`] or [`KeyFileError::KeyThere`] if the name or the key is in it already.
+    pub fn add(&self, name: KeyName, key: SecretKey) -> Result<(), KeyFileError> {
+        let path = self.folder.join(LOCK);
+        let lock = owner_only().create(true).truncate(false).open(&path);
+        let _locked_until_dropped =
+            lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|source| KeyFileError::Io { path, source })?;
+        let mut keys = self.read()?;
+        for (other, there) in &keys {
+            if *other == name {
+                return Err(KeyFileError::NameTaken { name });
+            }
+            if there.public_key() == key.public_key() {
+                return Err(KeyFileError::KeyThere { name: other.clone() });
+            }
+        }
+        keys.push((name, key));
+        self.write(&keys)
+    }
+
+    /// Changes whenever the file does.
+    pub(super) fn stamp(&self) -> Result<Stamp, KeyFileError> {
+        let path = self.path();
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Stamp(Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec())))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stamp(None)),
+            Err(source) => Err(KeyFileError::Io { path, source }),
+        }
+    }
+
+    /// Writes another file and renames it over the old one, so that there is a whole file at every instant.
+    fn write(&self, keys: &[(KeyName, SecretKey)]) -> Result<(), KeyFileError> {
+        let path = self.path();
+        let contents = Contents {
+            version: FORMAT_VERSION,
+            keys: keys.iter().map(|(name, key)| Entry { name: name.to_string(), secret_key: key.to_text() }).collect(),
+        };
+        let invalid = |why: String| KeyFileError::Invalid { path: path.clone(), why };
+        let text = Zeroizing::new(serde_json::to_vec_pretty(&contents).map_err(|error| invalid(error.to_string()))?);
+        let bytes = match &self.passphrase {
+            None => text,
+            Some(passphrase) => {
+                let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
+                recipient.set_work_factor(WORK_FACTOR);
+                let armored = age::encrypt_and_armor(&recipient, &text).map_err(|error| invalid(error.to_string()))?;
+                Zeroizing::new(armored.into_bytes())
+            }
+        };
+        let unfinished = path.with_extension("new");
+        let written = (|| {
+            let mut file = owner_only().create(true).truncate(true).open(&unfinished)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            File::open(&self.folder)?.sync_all()
+        })();
+        written.map_err(|source| KeyFileError::Io { path: path.clone(), source })
+    }
+}
+
+/// Tells one state of the file from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp(Option<(u64, u64, i64, i64)>);
+
+/// A key's name: 1 to 127 letters, digits, `-` and `_`, so that it can be an alias in octez-client and a name in Key
+/// Vault.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyName(String);
+
+impl FromStr for KeyName {
+    type Err = InvalidKeyName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
+        if (1..=127).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidKeyName(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A text that cannot name a key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{0}' cannot be a key's name: 1 to 127 letters, digits, - and _ can")]
+pub struct InvalidKeyName(String);
+
+/// Why the key file cannot be used. Holds no part of any key.
+#[derive(Debug, Error)]
+pub enum KeyFileError {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its reason.
+        source: io::Error,
+    },
+    /// An encrypted file, and no passphrase.
+    #[error("{} is encrypted: set LOCAL_VAULT_PASSPHRASE_FILE or LOCAL_VAULT_PASSPHRASE", path.display())]
+    PassphraseMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A plain and an encrypted file.
+    #[error(
+        "there are two key files, {} and {}: keep the right one, move the other away",
+        plain.display(),
+        encrypted.display()
+    )]
+    Both {
+        /// The plain file.
+        plain: PathBuf,
+        /// The encrypted one.
+        encrypted: PathBuf,
+    },
+    /// The passphrase does not fit, or the file is damaged.
+    #[error("{} cannot be decrypted: {why}; is the passphrase right?", path.display())]
+    Decrypt {
+        /// The file.
+        path: PathBuf,
+        /// What age says.
+        why: String,
+    },
+    /// The contents are not what they should be.
+    #[error("{} is not a key file: {why}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A key of that name is there.
+    #[error("there is a key named '{name}' already")]
+    NameTaken {
+        /// The name.
+        name: KeyName,
+    },
+    /// That key is there.
+    #[error("this key is there already, named '{name}'")]
+    KeyThere {
+        /// The name that it has.
+        name: KeyName,
+    },
+    /// The text to be imported is no secret key.
+    #[error("not a usable secret key: {0}")]
+    SecretKey(#[from] SecretKeyError),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    version: u32,
+    keys: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    secret_key: Zeroizing<String>,
+}
+
+fn make_folder(folder: &Path) -> Result<(), KeyFileError> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|source| KeyFileError::Io { path: folder.to_owned(), source })
+}
+
+fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}

@@ -1,0 +1,107 @@
+//! The local vault: keys in one file, for development and test networks.
+
+mod file;
+
+pub use file::{KeyFile, KeyFileError, KeyName};
+
+use super::{Key, Vault, VaultError};
+use crate::tezos::{BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, SecretKeyError, Signature};
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Keys of all four curves from a [`KeyFile`], held in memory. Not for stake on mainnet: whoever can read the process or
+/// the file has the keys.
+pub struct LocalVault {
+    file: KeyFile,
+    held: ArcSwap<Held>,
+}
+
+/// What was last read of the file.
+struct Held {
+    stamp: file::Stamp,
+    keys: HashMap<PublicKeyHash, HeldKey>,
+}
+
+struct HeldKey {
+    name: KeyName,
+    secret: Arc<SecretKey>,
+}
+
+impl LocalVault {
+    /// Opens the vault and reads its keys.
+    ///
+    /// # Errors
+    /// [`KeyFileError`] if the file cannot be read.
+    pub fn open(file: KeyFile) -> Result<Self, KeyFileError> {
+        let held = Held::read(&file)?;
+        Ok(Self { file, held: ArcSwap::from_pointee(held) })
+    }
+
+    fn secret(&self, key: &Key) -> Result<Arc<SecretKey>, VaultError> {
+        self.held
+            .load()
+            .keys
+            .get(&key.hash)
+            .map(|held| Arc::clone(&held.secret))
+            .ok_or_else(|| VaultError::Unable(format!("{} is not in it any more", key.hash)))
+    }
+}
+
+#[async_trait]
+impl Vault for LocalVault {
+    async fn keys(&self) -> Result<Vec<Key>, VaultError> {
+        let file = self.file.clone();
+        let seen = self.held.load().stamp;
+        let held =
+            on_a_thread_for_work(move || if file.stamp()? == seen { Ok(None) } else { Held::read(&file).map(Some) })
+                .await?
+                .map_err(|error: KeyFileError| VaultError::Unavailable(error.to_string()))?;
+        if let Some(held) = held {
+            self.held.store(Arc::new(held));
+        }
+        let held = self.held.load();
+        let mut keys: Vec<_> =
+            held.keys.values().map(|held| Key::new(held.name.to_string(), held.secret.public_key().clone())).collect();
+        keys.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(keys)
+    }
+
+    async fn sign(&self, key: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {
+        let secret = self.secret(key)?;
+        if key.curve() == Curve::Bls {
+            let payload = payload.to_vec();
+            return on_a_thread_for_work(move || secret.sign(&payload, scheme)).await?.map_err(unable);
+        }
+        secret.sign(payload, scheme).map_err(unable)
+    }
+
+    async fn prove_possession(&self, key: &Key, about: Option<&PublicKey>) -> Result<Signature, VaultError> {
+        let secret = self.secret(key)?;
+        let about = about.cloned();
+        on_a_thread_for_work(move || secret.prove_possession(about.as_ref())).await?.map_err(unable)
+    }
+}
+
+impl Held {
+    fn read(file: &KeyFile) -> Result<Self, KeyFileError> {
+        let stamp = file.stamp()?;
+        let keys = file
+            .read()?
+            .into_iter()
+            .map(|(name, secret)| (secret.public_key().hash(), HeldKey { name, secret: Arc::new(secret) }))
+            .collect();
+        Ok(Self { stamp, keys })
+    }
+}
+
+/// BLS and password hashing take longer than other requests should wait.
+async fn on_a_thread_for_work<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VaultError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| VaultError::Unavailable(error.to_string()))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]
+fn unable(error: SecretKeyError) -> VaultError {
+    VaultError::Unable(error.to_string())
+}

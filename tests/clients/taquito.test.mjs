@@ -1,0 +1,311 @@
+// Taquito's RemoteSigner, with operations that Taquito's own forger made.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { RemoteSigner } from '@taquito/remote-signer';
+
+import { readFailure } from './octez_wire.mjs';
+import { ANONYMOUS, CONSENSUS_CONTENTS, CONTRACT, FORGER_KINDS, RECIPIENT, SAMPLES } from './operations.mjs';
+import { forge, manager, transfer } from './operations.mjs';
+import { CONSENSUS_KINDS, consensus, payloadHashOf } from './payloads.mjs';
+import { startSigner } from './signer_process.mjs';
+import { SecretKey, base58, decodeBase58 } from './verification.mjs';
+
+const CURVES = ['ed25519', 'secp256k1', 'p256'];
+const ADDRESS = { ed25519: 'tz1', secp256k1: 'tz2', p256: 'tz3' };
+const SIGNATURE_PREFIX = { ed25519: '09f5cd8612', secp256k1: '0d7365133f', p256: '36f02c34' };
+const GENERIC_PREFIX = '04822b';
+const OPERATION = Uint8Array.of(3);
+
+const remote = (signer, key) => new RemoteSigner(key.hash, signer.url);
+const keyOf = (curve) => SecretKey.random(curve);
+const policies = (...entries) =>
+  JSON.stringify({ keys: Object.fromEntries(entries.map(([key, policy]) => [key.hash, policy])) });
+
+/** Signs through Taquito, and verifies without it that the signature covers watermark and bytes. */
+async function assertSigns(signer, key, hexBytes, watermark = OPERATION) {
+  const { bytes, sbytes, sig, prefixSig } = await remote(signer, key).sign(hexBytes, watermark);
+  const raw = decodeBase58(prefixSig, SIGNATURE_PREFIX[key.curve], 64);
+
+  assert.equal(key.verify(prefixSig, Buffer.concat([watermark, Buffer.from(hexBytes, 'hex')])), true);
+  assert.equal(sig, base58(GENERIC_PREFIX, raw));
+  assert.equal(bytes, hexBytes);
+  assert.equal(sbytes, hexBytes + raw.toString('hex'));
+  return prefixSig;
+}
+
+/** Manager operations have a counter, and they alone may be several in one payload. */
+const isManager = ({ contents }, key) => 'counter' in contents(key);
+
+/** Asserts that Taquito fails with an error of this name that holds the signer's reason, and returns the reason. */
+async function assertFails(promise, name, status) {
+  const error = await promise.then(
+    () => assert.fail('the request was granted'),
+    (reason) => reason,
+  );
+  assert.equal(error.name, name, error.message);
+  const response = error.cause ?? error;
+  assert.equal(response.status, status);
+  return readFailure(response.body);
+}
+
+async function assertForbids(signer, key, hexBytes, watermark = OPERATION) {
+  return assertFails(remote(signer, key).sign(hexBytes, watermark), 'OperationNotAuthorized', 403);
+}
+
+test('every kind that the forger knows has a sample, or a reason why no key signs it with watermark 3', () => {
+  const sampled = new Set(SAMPLES.map(({ kind }) => kind));
+  const excluded = Object.keys({ ...CONSENSUS_CONTENTS, ...ANONYMOUS });
+  assert.deepEqual([...sampled, ...excluded].sort(), FORGER_KINDS.toSorted());
+});
+
+describe('keys that may sign every operation', () => {
+  const keys = CURVES.map(keyOf);
+  let signer;
+  before(async () => {
+    const everything = { kinds: [], operations: ['any', 'drain_delegate'] };
+    signer = await startSigner({ keys, settings: { POLICY: policies(...keys.map((key) => [key, everything])) } });
+  });
+  after(() => signer?.stop());
+
+  for (const key of keys) {
+    const address = ADDRESS[key.curve];
+
+    test(`${address}: public key and its hash`, async () => {
+      assert.equal(await remote(signer, key).publicKeyHash(), key.hash);
+      assert.equal(await remote(signer, key).publicKey(), key.text);
+      await remote(signer, key).verifyPublicKey(key.text);
+      await assert.rejects(remote(signer, key).verifyPublicKey(keyOf(key.curve).text), {
+        name: 'PublicKeyVerificationFailedError',
+      });
+    });
+
+    for (const { title, contents } of SAMPLES) {
+      test(`${address}: ${title}`, async () => {
+        await assertSigns(signer, key, await forge(contents(key)));
+      });
+    }
+
+    const batches = {
+      'a reveal and a transfer': [manager(key, 'reveal', { public_key: key.text }), transfer(key)],
+      'a hundred transfers': Array.from({ length: 100 }, (_, index) => transfer(key, { counter: String(index + 1) })),
+      'one of every manager operation': SAMPLES.filter((sample) => isManager(sample, key)).map(({ contents }) =>
+        contents(key),
+      ),
+    };
+    for (const [title, contents] of Object.entries(batches)) {
+      test(`${address}: a batch of ${title}`, async () => {
+        await assertSigns(signer, key, await forge(...contents));
+      });
+    }
+
+    for (const [kind, contents] of Object.entries(CONSENSUS_CONTENTS)) {
+      test(`${address}: ${kind} is refused behind watermark 3, where it would keep no mark`, async () => {
+        await assertForbids(signer, key, await forge(contents));
+        await assertForbids(signer, key, await forge(transfer(key), contents));
+      });
+    }
+
+    for (const { title, contents } of SAMPLES.filter((sample) => !isManager(sample, key))) {
+      test(`${address}: ${title} is refused in a batch: no protocol takes it there`, async () => {
+        await assertForbids(signer, key, await forge(transfer(key), contents(key)));
+      });
+    }
+  }
+
+  test('an unknown key', async () => {
+    const unknown = keyOf('p256');
+    await assertFails(remote(signer, unknown).publicKey(), 'PublicKeyNotFoundError', 404);
+    await assertFails(
+      remote(signer, unknown).sign(await forge(transfer(unknown)), OPERATION),
+      'PublicKeyNotFoundError',
+      404,
+    );
+  });
+});
+
+describe('keys that may sign one kind of operation each', () => {
+  const keys = new Map([...new Set(SAMPLES.map(({ policy }) => policy))].map((name) => [name, keyOf('p256')]));
+  let signer;
+  before(async () => {
+    const entries = [...keys].map(([name, key]) => [key, { kinds: [], operations: [name] }]);
+    signer = await startSigner({ keys: [...keys.values()], settings: { POLICY: policies(...entries) } });
+  });
+  after(() => signer?.stop());
+
+  for (const [name, key] of keys) {
+    test(`${name}, and nothing else`, async () => {
+      for (const { title, policy, contents } of SAMPLES) {
+        const forged = await forge(contents(key));
+        if (policy === name) {
+          await assertSigns(signer, key, forged);
+        } else {
+          const reason = await assertForbids(signer, key, forged);
+          assert.ok(reason.includes(policy), `the reason to refuse "${title}" does not name ${policy}: ${reason}`);
+        }
+      }
+    });
+  }
+});
+
+describe('policies', () => {
+  const chain = { mainnet: 'NetXdQprcVkpaWU', ghostnet: 'NetXnHfVqm9iesp' };
+  const operations =
+    (...contents) =>
+    async (key) => ({ watermark: OPERATION, bytes: await forge(...contents.map((content) => content(key))) });
+  const payload = (bytes) => () => ({ watermark: bytes.subarray(0, 1), bytes: bytes.subarray(1).toString('hex') });
+  const vote = (kind, level) => payload(consensus(kind, 'p256', { level }));
+  const packed = payload(Buffer.from('0501000000026869', 'hex'));
+  const send = (more) => (key) => transfer(key, more);
+  const delegate = (key) => manager(key, 'delegation', {});
+  const drain = (key) => ({
+    kind: 'drain_delegate',
+    consensus_key: key.hash,
+    delegate: RECIPIENT,
+    destination: RECIPIENT,
+  });
+
+  // Beside each refusal stands the nearest request that is signed: what was refused is the difference of the two.
+  const rows = [
+    {
+      title: 'no policy: consensus only',
+      refused: operations(send()),
+      signed: vote('attestation', 1),
+      reason: /transaction/,
+    },
+    {
+      title: 'a kind of operation that is not named',
+      policy: { operations: ['transaction'] },
+      refused: operations(delegate),
+      signed: operations(send()),
+      reason: /delegation/,
+    },
+    {
+      title: 'a batch in which one operation is not allowed',
+      policy: { operations: ['transaction'] },
+      refused: operations(send(), send(), delegate),
+      signed: operations(send(), send(), send()),
+      reason: /delegation/,
+    },
+    {
+      title: 'an amount over the maximum',
+      policy: { operations: ['transaction'], max_amount: 1_000_000 },
+      refused: operations(send({ amount: '1000001' })),
+      signed: operations(send({ amount: '1000000' })),
+      reason: /amount/,
+    },
+    {
+      title: 'an amount over the maximum, last in a batch',
+      policy: { operations: ['transaction'], max_amount: 1_000_000 },
+      refused: operations(send({ amount: '1' }), send({ amount: '1000001' })),
+      signed: operations(send({ amount: '1' }), send({ amount: '1' })),
+      reason: /amount/,
+    },
+    {
+      title: 'a fee over the maximum',
+      policy: { operations: ['any'], max_fee: 5_000 },
+      refused: operations(send({ fee: '5001' })),
+      signed: operations(send({ fee: '5000' })),
+      reason: /fee/,
+    },
+    {
+      title: 'a destination that is not named',
+      policy: { operations: ['transaction'], destinations: [RECIPIENT] },
+      refused: operations(send({ destination: CONTRACT })),
+      signed: operations(send({ destination: RECIPIENT })),
+      reason: new RegExp(CONTRACT),
+    },
+    {
+      title: 'a contract that is named, and an account that is not',
+      policy: { operations: ['transaction'], destinations: [CONTRACT] },
+      refused: operations(send({ destination: RECIPIENT })),
+      signed: operations(send({ destination: CONTRACT })),
+      reason: new RegExp(RECIPIENT),
+    },
+    {
+      title: 'to drain a delegate, for a consensus key that may sign any operation',
+      policy: { operations: ['any'] },
+      refused: operations(drain),
+      signed: operations(send()),
+      reason: /drain_delegate/,
+    },
+    {
+      title: 'to drain a delegate is named: then another kind is refused',
+      policy: { operations: ['drain_delegate'] },
+      refused: operations(send()),
+      signed: operations(drain),
+      reason: /transaction/,
+    },
+    {
+      title: 'a kind of consensus that is not named',
+      policy: { kinds: ['preattestation', 'attestation'] },
+      refused: vote('block', 1),
+      signed: vote('attestation', 1),
+      reason: /block/,
+    },
+    {
+      title: 'a chain that is not named',
+      policy: { chains: [chain.ghostnet] },
+      refused: vote('attestation', 1),
+      signed: payload(consensus('attestation', 'p256', { level: 1, chain: Buffer.from('af1864d9', 'hex') })),
+      reason: new RegExp(chain.mainnet),
+    },
+    {
+      title: 'packed data, not allowed',
+      refused: packed,
+      signed: vote('attestation', 1),
+      reason: /packed/,
+    },
+    {
+      title: 'packed data, allowed: then an operation is still refused',
+      policy: { packed_data: true },
+      refused: operations(send()),
+      signed: packed,
+      reason: /transaction/,
+    },
+  ].map((row) => ({ ...row, key: keyOf('p256') }));
+
+  let signer;
+  before(async () => {
+    const entries = rows.filter(({ policy }) => policy).map(({ key, policy }) => [key, policy]);
+    signer = await startSigner({ keys: rows.map(({ key }) => key), settings: { POLICY: policies(...entries) } });
+  });
+  after(() => signer?.stop());
+
+  for (const { title, refused, signed, reason, key } of rows) {
+    test(title, async () => {
+      const asked = { refused: await refused(key), signed: await signed(key) };
+      assert.match(await assertForbids(signer, key, asked.refused.bytes, asked.refused.watermark), reason);
+      await assertSigns(signer, key, asked.signed.bytes, asked.signed.watermark);
+    });
+  }
+});
+
+describe('blocks and votes', () => {
+  const keys = CURVES.map(keyOf);
+  let signer;
+  before(async () => {
+    signer = await startSigner({ keys });
+  });
+  after(() => signer?.stop());
+
+  for (const key of keys) {
+    for (const kind of CONSENSUS_KINDS) {
+      test(`${ADDRESS[key.curve]}: ${kind}: once, again, and a different one refused`, async () => {
+        // Taquito knows watermarks, and chain ids behind them; the rest of the payload is bytes to it.
+        const split = (payload) => [payload.subarray(5).toString('hex'), payload.subarray(0, 5)];
+        const ask = (fields) => split(consensus(kind, key.curve, { level: 10, ...fields }));
+        const first = await assertSigns(signer, key, ...ask());
+        const second = await assertSigns(signer, key, ...ask());
+        if (kind === 'block') assert.equal(second, first);
+
+        for (const fields of [{ payloadHash: payloadHashOf('another block') }, { level: 9 }]) {
+          await assertFails(remote(signer, key).sign(...ask(fields)), 'HttpResponseError', 409);
+        }
+        await assertSigns(signer, key, ...ask({ round: 1, payloadHash: payloadHashOf('another block') }));
+        await assertSigns(signer, key, ...ask({ level: 11 }));
+      });
+    }
+  }
+});

@@ -2,6 +2,11 @@
 //!
 //! Dependencies point one way: server → signer → {tezos, vault, marks, chain}.
 
+pub mod chain;
 pub mod marks;
+pub mod server;
+pub mod settings;
+pub mod signer;
+pub mod telemetry;
 pub mod tezos;
 pub mod vault;

@@ -3,7 +3,7 @@ use age::secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
@@ -39,7 +39,7 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`], in particular if there is an encrypted file but no passphrase.
     pub fn open(folder: &Path, passphrase: Option<SecretString>) -> Result<Self, KeyFileError> {
-        make_folder(folder)?;
+        Self::make_folder(folder)?;
         let file = Self { folder: folder.to_owned(), passphrase };
         let (plain, encrypted) = (folder.join(PLAIN), folder.join(ENCRYPTED));
         match (plain.exists(), encrypted.exists(), &file.passphrase) {
@@ -53,6 +53,18 @@ impl KeyFile {
             _ => {}
         }
         Ok(file)
+    }
+
+    /// Makes the data folder, for the owner only, if it does not exist.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Io`].
+    pub fn make_folder(folder: &Path) -> Result<(), KeyFileError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|source| KeyFileError::Io { path: folder.to_owned(), source })
     }
 
     /// Where it is.
@@ -274,15 +286,6 @@ struct Contents {
 struct Entry {
     name: String,
     secret_key: Zeroizing<String>,
-}
-
-fn make_folder(folder: &Path) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|source| KeyFileError::Io { path: folder.to_owned(), source })
 }
 
 fn owner_only() -> OpenOptions {

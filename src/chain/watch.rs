@@ -1,0 +1,129 @@
+use super::head::{self, HeadCheck, Seen};
+use super::node::{Node, NodeError, NodeUrl};
+use crate::tezos::ChainId;
+use crate::tezos::payload::NonNegative;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+/// How nodes are watched.
+#[derive(Debug, Clone)]
+pub struct WatchSettings {
+    /// The nodes.
+    pub nodes: Vec<NodeUrl>,
+    /// How far from the head is near, in levels.
+    pub threshold: u32,
+    /// How often each node is asked.
+    pub refresh: Duration,
+    /// How old an answer may be.
+    pub max_age: Duration,
+    /// How long a node may take to answer.
+    pub timeout: Duration,
+}
+
+/// Keeps the heads that nodes tell. Nodes are asked in the background, each by a task of its own; a check looks at what
+/// they said last and waits for nothing. The tasks end with the watch.
+pub struct HeadWatch {
+    settings: WatchSettings,
+    seen: Arc<Mutex<Vec<Option<Seen>>>>,
+    first_round: Arc<Notify>,
+    _tasks: JoinSet<()>,
+}
+
+impl HeadWatch {
+    /// Starts asking.
+    ///
+    /// # Errors
+    /// If no HTTP client can be made, for want of certificates for instance.
+    pub fn start(settings: WatchSettings) -> Result<Self, reqwest::Error> {
+        // Fails if one was chosen before, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = reqwest::Client::builder()
+            .timeout(settings.timeout)
+            .connect_timeout(settings.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        let seen = Arc::new(Mutex::new(vec![None; settings.nodes.len()]));
+        let first_round = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        for (index, url) in settings.nodes.iter().enumerate() {
+            let node = Node::new(client.clone(), url.clone());
+            tasks.spawn(watch(node, index, Arc::clone(&seen), Arc::clone(&first_round), settings.refresh));
+        }
+        Ok(Self { settings, seen, first_round, _tasks: tasks })
+    }
+
+    /// Waits until a node has answered, or until `limit` has passed. Called before serving, so that the first request does
+    /// not find the head unknown.
+    pub async fn wait_for_a_head(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, async {
+            loop {
+                let told = self.first_round.notified();
+                if self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().any(Option::is_some) {
+                    return;
+                }
+                told.await;
+            }
+        })
+        .await;
+    }
+
+    /// Whether `level` is near the head of `chain`, by what the nodes said last.
+    pub fn check(&self, chain: ChainId, level: NonNegative) -> HeadCheck {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        head::check(&seen, Instant::now(), self.settings.max_age, chain, level, self.settings.threshold)
+    }
+
+    /// Whether some node has told its head lately.
+    pub fn knows_a_head(&self) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().flatten().any(|seen| seen.at.elapsed() <= self.settings.max_age)
+    }
+}
+
+async fn watch(
+    node: Node,
+    index: usize,
+    seen: Arc<Mutex<Vec<Option<Seen>>>>,
+    first_round: Arc<Notify>,
+    refresh: Duration,
+) {
+    let mut chain = None;
+    let mut was_answering = None;
+    let mut ticks = tokio::time::interval(refresh);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let answer = ask(&node, &mut chain).await;
+        let is_answering = answer.is_ok();
+        match answer {
+            Ok(head) => {
+                if was_answering != Some(true) {
+                    info!(node = %node.url(), chain = %head.chain, level = head.level.get(), "following the head");
+                }
+                if let Some(place) = seen.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
+                    *place = Some(head);
+                }
+            }
+            Err(error) => {
+                // A node that comes back may have been set up for another chain.
+                chain = None;
+                if was_answering != Some(false) {
+                    warn!(node = %node.url(), reason = %error, "the node does not tell its head");
+                }
+            }
+        }
+        was_answering = Some(is_answering);
+        first_round.notify_waiters();
+    }
+}
+
+async fn ask(node: &Node, chain: &mut Option<ChainId>) -> Result<Seen, NodeError> {
+    let followed = match *chain {
+        Some(followed) => followed,
+        None => *chain.insert(node.chain().await?),
+    };
+    node.head(followed).await
+}

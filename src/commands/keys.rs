@@ -1,0 +1,100 @@
+use super::{Stopped, local_settings, variable};
+use azurehsm_signer::settings::{Settings, defaults};
+use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
+use azurehsm_signer::vault::local::{KeyFile, KeyName};
+use clap::{Subcommand, ValueEnum};
+use std::io::Read;
+use zeroize::Zeroizing;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Lists the keys, each with the command that makes octez-client use it
+    List,
+    /// Makes a new key
+    Generate {
+        /// Its name: letters, digits, - and _
+        name: KeyName,
+        /// Its curve
+        #[arg(long, value_enum, default_value = "p256")]
+        curve: CurveName,
+    },
+    /// Reads an unencrypted secret key (edsk…, spsk…, p2sk… or BLsk…) from standard input
+    Import {
+        /// Its name: letters, digits, - and _
+        name: KeyName,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum CurveName {
+    /// tz1
+    #[value(alias = "tz1")]
+    Ed25519,
+    /// tz2
+    #[value(alias = "tz2")]
+    Secp256k1,
+    /// tz3
+    #[value(alias = "tz3")]
+    P256,
+    /// tz4
+    #[value(alias = "tz4", alias = "bls12-381")]
+    Bls,
+}
+
+impl From<CurveName> for Curve {
+    fn from(name: CurveName) -> Self {
+        match name {
+            CurveName::Ed25519 => Self::Ed25519,
+            CurveName::Secp256k1 => Self::Secp256k1,
+            CurveName::P256 => Self::P256,
+            CurveName::Bls => Self::Bls,
+        }
+    }
+}
+
+pub(super) fn run(command: Command) -> Result<(), Stopped> {
+    let settings = local_settings()?;
+    let file = KeyFile::open(&settings.data_dir, settings.passphrase)?;
+    match command {
+        Command::List => {
+            let keys = file.read()?;
+            if keys.is_empty() {
+                println!("no keys in {}", file.path().display());
+            }
+            for (name, secret) in keys {
+                print_key(&name, secret.public_key());
+            }
+        }
+        Command::Generate { name, curve } => add(&file, &name, SecretKey::generate(curve.into())?)?,
+        Command::Import { name } => {
+            // More than any key takes, so that a wrong file is not read to its end.
+            const LONGEST: u64 = 4096;
+            let mut text = Zeroizing::new(String::new());
+            std::io::stdin()
+                .take(LONGEST)
+                .read_to_string(&mut text)
+                .map_err(|error| format!("standard input: {error}; expected a secret key"))?;
+            if text.trim().is_empty() {
+                return Err("nothing on standard input; expected a secret key (edsk…, spsk…, p2sk… or BLsk…)".into());
+            }
+            let secret = SecretKey::from_text(text.trim()).map_err(|error| format!("standard input: {error}"))?;
+            add(&file, &name, secret)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), Stopped> {
+    let public_key = secret.public_key().clone();
+    file.add(name.clone(), secret)?;
+    print_key(name, &public_key);
+    Ok(())
+}
+
+fn print_key(name: &KeyName, public_key: &PublicKey) {
+    // A wrong setting elsewhere must not keep keys from being listed.
+    let address = Settings::read(variable).map_or_else(|_| defaults::LISTEN.to_owned(), |all| all.listen.to_string());
+    let hash = public_key.hash();
+    println!("{name}  {}  {hash}  {public_key}", public_key.curve());
+    println!("  octez-client import secret key {name} http://{address}/{hash}");
+}

@@ -1,0 +1,12 @@
+//! HTTP in and out, and nothing else.
+
+mod answer;
+mod body;
+mod connections;
+mod routes;
+
+pub use connections::{ConnectionLimits, serve};
+pub use routes::{ServerSettings, router};
+
+/// The longest request body: an operation of 32 KiB takes 64 KiB of hexadecimal digits.
+pub const MAX_BODY_BYTES: usize = 128 * 1024;

@@ -1,0 +1,85 @@
+use super::SignRequest;
+use crate::tezos::authentication::request_to_authenticate;
+use crate::tezos::{BlsScheme, InvalidSignature, PublicKey, PublicKeyHash, SignatureText};
+use std::str::FromStr;
+use thiserror::Error;
+
+/// Keys whose owners may ask for signatures. None: everybody who reaches the signer may.
+#[derive(Debug, Clone, Default)]
+pub struct AuthorizedKeys(Vec<AuthorizedKey>);
+
+/// A key whose owner may ask for signatures.
+#[derive(Debug, Clone)]
+pub struct AuthorizedKey {
+    /// The public key.
+    pub public_key: PublicKey,
+    /// Its hash, which `GET /authorized_keys` tells.
+    pub hash: PublicKeyHash,
+}
+
+impl FromStr for AuthorizedKey {
+    type Err = crate::tezos::InvalidPublicKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let public_key: PublicKey = text.parse()?;
+        let hash = public_key.hash();
+        Ok(Self { public_key, hash })
+    }
+}
+
+/// The request does not come from an authorized key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unauthenticated {
+    /// No `authentication`.
+    #[error(
+        "missing authentication signature: sign the request with an authorized key and add authentication=<signature>"
+    )]
+    Missing,
+    /// An `authentication` that is no signature.
+    #[error("the authentication is not a signature: {0}")]
+    Unreadable(InvalidSignature),
+    /// A signature of another key, or of something else.
+    #[error("invalid authentication signature: it is of no authorized key, or not of this request")]
+    Wrong,
+}
+
+impl AuthorizedKeys {
+    /// These keys and no others; everybody, if there are none.
+    pub const fn new(keys: Vec<AuthorizedKey>) -> Self {
+        Self(keys)
+    }
+
+    /// Whether everybody may ask.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Their hashes.
+    pub fn hashes(&self) -> impl Iterator<Item = PublicKeyHash> {
+        self.0.iter().map(|key| key.hash)
+    }
+
+    /// Which authorized key signed the request; `None` if everybody may ask.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`] if none did.
+    pub fn check(&self, request: &SignRequest) -> Result<Option<PublicKeyHash>, Unauthenticated> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let text = request.authentication.as_deref().ok_or(Unauthenticated::Missing)?;
+        let signature: SignatureText = text.parse().map_err(Unauthenticated::Unreadable)?;
+        let signed = request_to_authenticate(&request.key, &request.payload);
+        self.0
+            .iter()
+            .find(|key| {
+                let curve = key.public_key.curve();
+                let scheme = request.version.scheme(curve).unwrap_or(BlsScheme::ProofOfPossession);
+                signature
+                    .of_curve(curve)
+                    .is_some_and(|signature| key.public_key.verify(&signed, scheme, &signature).is_ok())
+            })
+            .map(|key| Some(key.hash))
+            .ok_or(Unauthenticated::Wrong)
+    }
+}

@@ -1,0 +1,94 @@
+//! Commit and sign: the mark store and the vault, the only things that a request waits for.
+
+use super::{Failure, NotSigned, Refusal};
+use crate::marks::{Ledger, MarkId, NotRecorded, Request};
+use crate::tezos::payload::Kind;
+use crate::tezos::{BlsScheme, Curve, PublicKey, Signature, WrongSignature};
+use crate::vault::{Key, Vault, VaultError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What to sign, and with what.
+#[derive(Clone, Copy)]
+pub(super) struct Signing<'a> {
+    pub(super) vault: &'a dyn Vault,
+    pub(super) key: &'a Key,
+    pub(super) payload: &'a [u8],
+    pub(super) scheme: BlsScheme,
+    pub(super) deadline: Instant,
+}
+
+/// Signs a block or a vote and records it, and returns the signature that may be released.
+///
+/// * A vote: the mark is written **while** the vault signs. The signature leaves this function only when both are done;
+///   if the mark is refused, it is dropped unseen.
+/// * A block: the vault signs, then mark and signature are written together. The signature that leaves is the one that
+///   the store holds, whoever made it: a second one over the same header would be another block.
+pub(super) async fn commit_and_sign(
+    ledger: &Ledger,
+    id: &MarkId,
+    request: &Request,
+    signing: Signing<'_>,
+) -> Result<Signature, NotSigned> {
+    if request.kind == Kind::Block {
+        let signature = ledger.record_block(id, request, async || signing.sign_and_verify().await).await?;
+        // Made by whichever process, under whichever version, perhaps imported: so once more.
+        verify(&signing.key.public_key, signing.payload, signing.scheme, &signature)
+            .await?
+            .map_err(|_| Refusal::SignedForOtherVersion)?;
+        return Ok(signature);
+    }
+    let (signature, ()) = tokio::try_join!(signing.sign_and_verify(), async {
+        ledger.record_vote(id, request).await.map_err(NotSigned::from)
+    },)?;
+    Ok(signature)
+}
+
+impl Signing<'_> {
+    /// Signs, as often as it takes until the deadline, and verifies what the vault returned.
+    pub(super) async fn sign_and_verify(&self) -> Result<Signature, NotSigned> {
+        let signature = self.sign().await?;
+        verify(&self.key.public_key, self.payload, self.scheme, &signature).await??;
+        Ok(signature)
+    }
+
+    async fn sign(&self) -> Result<Signature, VaultError> {
+        const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match self.vault.sign(self.key, self.payload, self.scheme).await {
+                Err(VaultError::Unavailable(_)) if Instant::now() + pause < self.deadline => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+/// Verifies a signature; BLS, which takes milliseconds, on a thread where it delays nobody else.
+async fn verify(
+    key: &PublicKey,
+    payload: &[u8],
+    scheme: BlsScheme,
+    signature: &Signature,
+) -> Result<Result<(), WrongSignature>, Failure> {
+    if key.curve() != Curve::Bls {
+        return Ok(key.verify(payload, scheme, signature));
+    }
+    let (key, payload, signature) = (key.clone(), payload.to_vec(), *signature);
+    tokio::task::spawn_blocking(move || key.verify(&payload, scheme, &signature))
+        .await
+        .map_err(|error| Failure::Internal(error.to_string()))
+}
+
+impl<E: Into<NotSigned>> From<NotRecorded<E>> for NotSigned {
+    fn from(not_recorded: NotRecorded<E>) -> Self {
+        match not_recorded {
+            NotRecorded::NotSafe(not_safe) => not_safe.into(),
+            NotRecorded::Store(error) => error.into(),
+            NotRecorded::Sign(error) => error.into(),
+        }
+    }
+}

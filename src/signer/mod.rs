@@ -1,0 +1,18 @@
+//! The way of a request: authenticate, find the key, decode, policy, head, commit and sign, verify, release.
+
+mod authenticate;
+mod commit;
+mod head;
+mod keys;
+pub mod policy;
+mod request;
+mod sign;
+mod verdict;
+
+pub use authenticate::{AuthorizedKey, AuthorizedKeys, Unauthenticated};
+pub use head::{HeadRule, WhenHeadUnknown};
+pub use keys::KeyRing;
+pub use policy::Policy;
+pub use request::{SignRequest, SignatureVersion};
+pub use sign::Signer;
+pub use verdict::{Failure, NotSigned, Refusal};

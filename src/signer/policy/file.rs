@@ -1,0 +1,268 @@
+use super::{AllowedOperations, Policy, Rules};
+use crate::tezos::PublicKeyHash;
+use crate::tezos::payload::Kind;
+use crate::tezos::payload::operations::OperationKind;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// Why a policy cannot be used: everything that is wrong with it, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", .0.join("\n"))]
+pub struct PolicyError(pub Vec<String>);
+
+/// Every operation kind but `drain_delegate`, if the key may sign consensus.
+const ANY: &str = "any";
+/// The three ballots.
+const BALLOT: &str = "ballot";
+
+impl FromStr for Policy {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        let file: File = serde_json::from_str(text).map_err(|error| PolicyError(vec![error.to_string()]))?;
+        let mut errors = Vec::new();
+        let default = file.default.unwrap_or_default().over(&Rules::default(), "default", &mut errors);
+        let mut policy = Self { default, ..Self::default() };
+        for (name, rules) in file.keys.0 {
+            let rules = rules.over(&policy.default, &format!("keys.{name}"), &mut errors);
+            match name.parse::<PublicKeyHash>() {
+                Ok(key) => drop(policy.keys.insert(key, rules)),
+                Err(error) => errors.push(format!("keys: '{name}' is not a public key hash: {error}")),
+            }
+        }
+        if errors.is_empty() { Ok(policy) } else { Err(PolicyError(errors)) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Where an editor finds the schema.
+    #[serde(default, rename = "$schema")]
+    _schema: Option<String>,
+    #[serde(default)]
+    default: Option<RulesInFile>,
+    #[serde(default)]
+    keys: Keys,
+}
+
+/// What a file says of a key. What it does not say is as in the default, and what that does not say as in
+/// [`Rules::default`].
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RulesInFile {
+    kinds: Option<Vec<String>>,
+    operations: Option<Vec<String>>,
+    chains: Option<Vec<String>>,
+    destinations: Option<Vec<String>>,
+    max_amount: Option<u64>,
+    max_fee: Option<u64>,
+    packed_data: Option<bool>,
+    proof_of_possession: Option<bool>,
+}
+
+impl RulesInFile {
+    fn over(self, base: &Rules, at: &str, errors: &mut Vec<String>) -> Rules {
+        let mut rules = base.clone();
+        if let Some(names) = self.kinds {
+            let known = Kind::ALL.map(Kind::name).join(", ");
+            rules.kinds =
+                parse_all(&names, &format!("{at}.kinds"), &format!("known are {known}"), errors).into_iter().collect();
+        }
+        if let Some(names) = self.operations {
+            rules.operations = operations(&names, &format!("{at}.operations"), errors);
+        }
+        if let Some(names) = self.chains {
+            rules.chains = Some(parse_all(&names, &format!("{at}.chains"), "expected chain ids (Net…)", errors));
+        }
+        if let Some(names) = self.destinations {
+            let expected = "expected addresses (tz1… to tz5…, KT1…)";
+            rules.destinations = Some(parse_all(&names, &format!("{at}.destinations"), expected, errors));
+        }
+        rules.max_amount = self.max_amount.or(rules.max_amount);
+        rules.max_fee = self.max_fee.or(rules.max_fee);
+        rules.packed_data = self.packed_data.unwrap_or(rules.packed_data);
+        rules.proof_of_possession = self.proof_of_possession.unwrap_or(rules.proof_of_possession);
+        rules
+    }
+}
+
+fn operations(names: &[String], at: &str, errors: &mut Vec<String>) -> AllowedOperations {
+    let mut named = BTreeSet::new();
+    let mut any = false;
+    for name in names {
+        match name.as_str() {
+            ANY => any = true,
+            BALLOT => named.extend([OperationKind::BallotYay, OperationKind::BallotNay, OperationKind::BallotPass]),
+            name => match name.parse() {
+                Ok(kind) => drop(named.insert(kind)),
+                Err(error) => errors.push(format!("{at}: {error}; known are {}", known_operations().join(", "))),
+            },
+        }
+    }
+    AllowedOperations { named, any }
+}
+
+fn known_operations() -> Vec<&'static str> {
+    let mut names: Vec<_> = OperationKind::ALL.iter().map(|kind| kind.name()).collect();
+    names.extend([BALLOT, ANY]);
+    names
+}
+
+fn parse_all<T: FromStr<Err: fmt::Display>>(
+    names: &[String],
+    at: &str,
+    expected: &str,
+    errors: &mut Vec<String>,
+) -> Vec<T> {
+    let mut values = Vec::with_capacity(names.len());
+    for name in names {
+        match name.parse() {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(format!("{at}: '{name}': {error}; {expected}")),
+        }
+    }
+    values
+}
+
+/// The keys in their order. A key that stands twice is an error: one of the two would be lost.
+#[derive(Default)]
+struct Keys(Vec<(String, RulesInFile)>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeysVisitor;
+        impl<'de> Visitor<'de> for KeysVisitor {
+            type Value = Keys;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of public key hashes")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Keys, M::Error> {
+                let mut keys: Vec<(String, RulesInFile)> = Vec::new();
+                while let Some((name, rules)) = map.next_entry::<String, _>()? {
+                    if keys.iter().any(|(other, _)| *other == name) {
+                        return Err(M::Error::custom(format!("'{name}' stands twice in keys")));
+                    }
+                    keys.push((name, rules));
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_map(KeysVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
+
+    #[test]
+    fn a_key_has_the_default_but_for_what_is_said_of_it() {
+        let policy: Policy = json!({
+            "default": {"operations": ["reveal", "ballot"], "max_fee": 5},
+            "keys": {KEY: {"kinds": [], "operations": ["any"]}},
+        })
+        .to_string()
+        .parse()
+        .unwrap();
+        let of_key = policy.rules_of(&KEY.parse().unwrap());
+        assert!(of_key.kinds.is_empty() && of_key.operations.any && of_key.operations.named.is_empty());
+        assert_eq!(of_key.max_fee, Some(5));
+        let of_others = policy.rules_of(&"tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT".parse().unwrap());
+        assert_eq!(of_others.kinds.len(), 3);
+        assert_eq!(of_others.operations.named.len(), 4);
+    }
+
+    #[test]
+    fn nothing_said_is_consensus_only() {
+        assert_eq!("{}".parse::<Policy>().unwrap(), Policy::default());
+        let rules = Rules::default();
+        assert_eq!(rules.kinds.len(), 3);
+        assert!(rules.operations.named.is_empty() && !rules.operations.any);
+        assert!(!rules.packed_data && !rules.proof_of_possession);
+    }
+
+    #[test]
+    fn everything_wrong_is_named_with_what_would_be_right() {
+        let error = json!({
+            "default": {"kinds": ["blocks"], "operations": ["transfer"]},
+            "keys": {"tz1nope": {"chains": ["mainnet"], "destinations": ["sr1"]}},
+        })
+        .to_string()
+        .parse::<Policy>()
+        .unwrap_err()
+        .to_string();
+        for expected in [
+            "default.kinds: 'blocks'",
+            "block, preattestation, attestation",
+            "default.operations: 'transfer'",
+            "transaction:stake",
+            "keys.tz1nope.chains: 'mainnet'",
+            "keys.tz1nope.destinations: 'sr1'",
+            "keys: 'tz1nope' is not a public key hash",
+        ] {
+            assert!(error.contains(expected), "{expected} is not in:\n{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_stops() {
+        for (text, expected) in [
+            (r#"{"defaults": {}}"#, "unknown field `defaults`, expected one of `$schema`, `default`, `keys`"),
+            (r#"{"default": {"kind": []}}"#, "unknown field `kind`, expected one of `kinds`"),
+            (r#"{"default": {"max_fee": -1}}"#, "invalid value"),
+            (r#"{"default": {"max_fee": "1 tez"}}"#, "invalid type"),
+            (r#"{"keys": {"a": {}, "a": {}}}"#, "'a' stands twice"),
+            ("", "EOF"),
+        ] {
+            let error = text.parse::<Policy>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_published_schema_knows_just_what_is_read() {
+        let schema: Value = serde_json::from_str(include_str!("../../../docs/policy.schema.json")).unwrap();
+        let names = |pointer: &str| -> Vec<String> {
+            serde_json::from_value(schema.pointer(pointer).unwrap().clone()).unwrap()
+        };
+        assert_eq!(names("/$defs/rules/properties/operations/items/enum"), known_operations());
+        assert_eq!(names("/$defs/rules/properties/kinds/items/enum"), Kind::ALL.map(Kind::name));
+
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let good = json!({
+            "$schema": "policy.schema.json",
+            "default": {
+                "kinds": ["block"], "operations": ["transaction", "ballot:yay"], "chains": ["NetXdQprcVkpaWU"],
+                "destinations": ["KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn"], "max_amount": 1, "max_fee": 1,
+                "packed_data": true, "proof_of_possession": true,
+            },
+            "keys": {KEY: {"operations": ["any"]}},
+        });
+        assert!(validator.is_valid(&good));
+        good.to_string().parse::<Policy>().unwrap();
+        for bad in [
+            json!({"defaults": {}}),
+            json!({"default": {"kind": []}}),
+            json!({"default": {"kinds": ["blocks"]}}),
+            json!({"default": {"operations": ["transfer"]}}),
+            json!({"default": {"chains": ["mainnet"]}}),
+            json!({"default": {"destinations": ["sr1"]}}),
+            json!({"default": {"max_amount": -1}}),
+            json!({"default": {"packed_data": "yes"}}),
+            json!({"keys": {"tz1nope": {}}}),
+        ] {
+            assert!(!validator.is_valid(&bad), "{bad}");
+            assert!(bad.to_string().parse::<Policy>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+use super::commit::{Signing, commit_and_sign};
+use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
+use crate::marks::{Ledger, MarkId, Request};
+use crate::tezos::payload::{Consensus, Payload};
+use crate::tezos::{Digest, PublicKey, PublicKeyHash, Signature};
+use crate::vault::{Key, Vault};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+/// Signs what may be signed, and says why the rest is not.
+pub struct Signer {
+    /// Where signatures are made.
+    pub vault: Arc<dyn Vault>,
+    /// The keys of that vault.
+    pub keys: KeyRing,
+    /// What has been signed.
+    pub ledger: Ledger,
+    /// What each key may sign.
+    pub policy: Policy,
+    /// How far from the head of the chain a level may be.
+    pub head: HeadRule,
+    /// Who may ask.
+    pub authorized_keys: AuthorizedKeys,
+}
+
+impl Signer {
+    /// The way of a request, from the client's bytes to a signature that may be released.
+    ///
+    /// Ends at the request's deadline. One line is logged, whatever the verdict.
+    ///
+    /// # Errors
+    /// [`NotSigned`]: refused, if it must not be signed; failed, if that could not be told or it could not be signed.
+    pub async fn sign(&self, request: &SignRequest) -> Result<Signature, NotSigned> {
+        let start = Instant::now();
+        let mut facts = Facts::default();
+        let verdict = match tokio::time::timeout_at(request.deadline, self.try_sign(request, &mut facts)).await {
+            Ok(verdict) => verdict,
+            Err(_) => Err(Failure::Deadline { limit: request.deadline.duration_since(start) }.into()),
+        };
+        facts.log(request, start.elapsed(), &verdict);
+        verdict
+    }
+
+    /// A proof of possession by a tz4 key, about itself or about another tz4 public key, if policy allows it.
+    ///
+    /// # Errors
+    /// [`NotSigned`].
+    pub async fn prove_possession(
+        &self,
+        key: &PublicKeyHash,
+        about: Option<&PublicKey>,
+        deadline: Instant,
+    ) -> Result<Signature, NotSigned> {
+        let start = Instant::now();
+        let prove = async {
+            let key = self.find(key).await?;
+            self.policy.rules_of(&key.hash).allow_proof_of_possession()?;
+            let not_bls = || Refusal::NoPossession { key: key.hash };
+            if key.curve() != crate::tezos::Curve::Bls {
+                return Err(not_bls().into());
+            }
+            let proof = self.vault.prove_possession(&key, about).await?;
+            key.public_key.verify_possession(about, &proof)?;
+            Ok(proof)
+        };
+        let verdict: Result<Signature, NotSigned> = tokio::time::timeout_at(deadline, prove)
+            .await
+            .unwrap_or_else(|_| Err(Failure::Deadline { limit: deadline.duration_since(start) }.into()));
+        let ms = milliseconds(start.elapsed());
+        match &verdict {
+            Ok(_) => info!(key = %key, kind = "proof of possession", verdict = "signed", ms, "signed"),
+            Err(reason) => {
+                warn!(key = %key, kind = "proof of possession", verdict = reason.verdict(), %reason, ms, "not signed");
+            }
+        }
+        verdict
+    }
+
+    /// Whether requests can be answered: there are keys, and levels can be checked if they must be.
+    pub fn is_ready(&self) -> bool {
+        !self.keys.list().is_empty() && self.head.is_ready()
+    }
+
+    async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {
+        facts.requester = self.authorized_keys.check(request)?;
+        let key = self.find(&request.key).await?;
+        let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
+        let payload = Payload::decode(&request.payload, key.curve())?;
+        facts.learn(&payload);
+        self.policy.rules_of(&key.hash).allow(&payload)?;
+
+        let signing = Signing {
+            vault: self.vault.as_ref(),
+            key: &key,
+            payload: &request.payload,
+            scheme,
+            deadline: request.deadline,
+        };
+        let Some(consensus) = payload.consensus() else {
+            return signing.sign_and_verify().await;
+        };
+        let Consensus { kind, chain, position } = consensus;
+        let jump_limit = self.head.check(&consensus)?;
+        let id = MarkId { chain, key: key.hash, kind };
+        let request = Request { kind, position, digest: Digest::of(&request.payload), jump_limit };
+        commit_and_sign(&self.ledger, &id, &request, signing).await
+    }
+
+    async fn find(&self, hash: &PublicKeyHash) -> Result<Arc<Key>, Refusal> {
+        self.keys.find(hash).await.ok_or(Refusal::UnknownKey { key: *hash })
+    }
+}
+
+/// What the log says of a request.
+#[derive(Default)]
+struct Facts {
+    kind: Option<&'static str>,
+    operations: Option<String>,
+    consensus: Option<Consensus>,
+    requester: Option<PublicKeyHash>,
+}
+
+impl Facts {
+    fn learn(&mut self, payload: &Payload) {
+        self.consensus = payload.consensus();
+        self.kind = Some(match payload {
+            Payload::Block(_) | Payload::Vote(_) => self.consensus.map_or("", |consensus| consensus.kind.name()),
+            Payload::Operations(operations) => {
+                let names: Vec<_> = operations.contents.iter().map(|content| content.kind.name()).collect();
+                self.operations = Some(names.join(","));
+                "operation"
+            }
+            Payload::PackedData => "packed data",
+        });
+    }
+
+    fn log(&self, request: &SignRequest, took: Duration, verdict: &Result<Signature, NotSigned>) {
+        macro_rules! line {
+            ($level:ident, $verdict:expr, $reason:expr, $text:literal) => {
+                $level!(
+                    key = %request.key,
+                    kind = self.kind,
+                    operations = self.operations,
+                    chain = self.consensus.map(|consensus| tracing::field::display(consensus.chain)),
+                    level = self.consensus.map(|consensus| consensus.position.level.get()),
+                    round = self.consensus.map(|consensus| consensus.position.round.get()),
+                    verdict = $verdict,
+                    reason = $reason,
+                    requester = self.requester.map(tracing::field::display),
+                    invocation = request.invocation,
+                    ms = milliseconds(took),
+                    $text
+                )
+            };
+        }
+        match verdict {
+            Ok(_) => line!(info, "signed", None::<String>, "signed"),
+            Err(NotSigned::Refused(refusal)) => line!(warn, "refused", Some(refusal.to_string()), "refused"),
+            Err(NotSigned::Failed(failure)) => line!(error, "failed", Some(failure.to_string()), "failed"),
+        }
+    }
+}
+
+impl NotSigned {
+    const fn verdict(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// Milliseconds with three decimals: enough to see, and short enough to read.
+fn milliseconds(duration: Duration) -> f64 {
+    let microseconds = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+    f64::from(microseconds) / 1000.0
+}

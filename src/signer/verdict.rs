@@ -1,0 +1,123 @@
+use super::Unauthenticated;
+use super::policy::NotAllowed;
+use crate::chain::{HeadUnknown, NotNear};
+use crate::marks::{NotSafe, StoreError};
+use crate::tezos::payload::DecodeError;
+use crate::tezos::{PublicKeyHash, WrongSignature};
+use crate::vault::VaultError;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why nothing is released.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotSigned {
+    /// It must not be signed, ever.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// It could not be told whether it may be signed, or it could not be signed now.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Nobody who may ask has asked.
+    #[error(transparent)]
+    Unauthenticated(Unauthenticated),
+    /// There is no such key.
+    #[error("no key {key} in the vault")]
+    UnknownKey {
+        /// What was asked for.
+        key: PublicKeyHash,
+    },
+    /// The payload is not understood.
+    #[error("the payload is not signed: {0}")]
+    Payload(DecodeError),
+    /// The client reads no signatures of such keys.
+    #[error("version=0 has no signatures of tz4 keys: versions 1, 2 and 3 have")]
+    VersionWithoutBls,
+    /// Policy does not allow it.
+    #[error(transparent)]
+    Policy(NotAllowed),
+    /// The level is not near the head of the chain.
+    #[error(transparent)]
+    Head(NotNear),
+    /// The mark forbids it.
+    #[error(transparent)]
+    Mark(NotSafe),
+    /// The one signature that may be released for this block is of the other BLS scheme.
+    #[error("this block is signed already, for another signature version: that signature is not valid in this one")]
+    SignedForOtherVersion,
+    /// A proof of possession was asked of a key that has none.
+    #[error("{key} is not a tz4 key: only tz4 keys prove possession")]
+    NoPossession {
+        /// The key.
+        key: PublicKeyHash,
+    },
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Failure {
+    /// The mark store did not say.
+    #[error("{0}")]
+    Store(String),
+    /// The vault did not sign.
+    #[error(transparent)]
+    Vault(VaultError),
+    /// No node told the head of the chain.
+    #[error("{0}; nothing is signed meanwhile (WHEN_HEAD_UNKNOWN=fail)")]
+    Head(HeadUnknown),
+    /// The vault returned a signature that is none.
+    #[error("the vault returned a wrong signature: {0}")]
+    WrongSignature(WrongSignature),
+    /// The deadline came first.
+    #[error("no answer within {} ms", limit.as_millis())]
+    Deadline {
+        /// How long the request had.
+        limit: Duration,
+    },
+    /// A fault of this program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+macro_rules! becomes {
+    ($($source:ty => $target:ident::$variant:ident;)*) => {
+        $(impl From<$source> for NotSigned {
+            fn from(source: $source) -> Self {
+                <$target>::$variant(source).into()
+            }
+        })*
+    };
+}
+
+becomes! {
+    Unauthenticated => Refusal::Unauthenticated;
+    DecodeError => Refusal::Payload;
+    NotAllowed => Refusal::Policy;
+    NotNear => Refusal::Head;
+    NotSafe => Refusal::Mark;
+    VaultError => Failure::Vault;
+    HeadUnknown => Failure::Head;
+    WrongSignature => Failure::WrongSignature;
+}
+
+impl From<StoreError> for NotSigned {
+    fn from(error: StoreError) -> Self {
+        Failure::Store(error.to_string()).into()
+    }
+}
+
+impl From<Refusal> for NotSigned {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Failure> for NotSigned {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}

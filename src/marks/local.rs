@@ -3,8 +3,9 @@
 use super::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
 use async_trait::async_trait;
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use thiserror::Error;
@@ -131,6 +132,8 @@ fn create(path: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(error)),
         _ => {}
     }
+    let for_the_owner = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished);
+    drop(for_the_owner.map_err(io_error)?);
     let database = builder().create(&unfinished).map_err(|error| unusable(error.into()))?;
     let transaction = database.begin_write().map_err(|error| unusable(error.into()))?;
     transaction.open_table(MARKS).map_err(|error| unusable(error.into()))?;

@@ -122,3 +122,97 @@ pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe>
 pub fn is_raised_by(stored: Option<&Mark>, other: Position) -> bool {
     stored.is_none_or(|mark| mark.position < other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::AttemptId;
+    use crate::tezos::payload::NonNegative;
+
+    fn at(level: i32, round: i32) -> Position {
+        Position { level: level.try_into().unwrap(), round: round.try_into().unwrap() }
+    }
+
+    fn digest(fill: u8) -> Digest {
+        Digest::from_bytes([fill; 32])
+    }
+
+    const SIGNATURE: Signature = Signature::Ed25519([7; 64]);
+
+    /// The table of the module's documentation, row by row.
+    #[test]
+    fn the_rule() {
+        let block_at_5_2 = Mark {
+            position: at(5, 2),
+            digest: Some(digest(1)),
+            signature: Some(SIGNATURE),
+            attempt: AttemptId::random().unwrap(),
+        };
+        let vote_at_5_2 = Mark { signature: None, ..block_at_5_2.clone() };
+        let by_hand = Mark { digest: None, signature: None, ..block_at_5_2.clone() };
+
+        let repeat = Ok(Safe::Repeat { signature: Some(SIGNATURE) });
+        let sign_again = Ok(Safe::Repeat { signature: None });
+        let (block, vote) = (Kind::Block, Kind::Attestation);
+        let below = |kind, requested| Err(NotSafe::BelowMark { kind, requested, mark: at(5, 2) });
+        let different = |kind, fill, signed| {
+            Err(NotSafe::DifferentData { kind, requested: at(5, 2), digest: digest(fill), signed })
+        };
+        let max = NonNegative::MAX.get().try_into().unwrap();
+
+        let rows = [
+            ("no mark", None, vote, at(0, 0), 1, Ok(Safe::Advance)),
+            ("no mark, highest position", None, block, at(max, max), 1, Ok(Safe::Advance)),
+            ("level above", Some(&vote_at_5_2), vote, at(6, 0), 2, Ok(Safe::Advance)),
+            ("round above", Some(&vote_at_5_2), vote, at(5, 3), 2, Ok(Safe::Advance)),
+            ("same vote", Some(&vote_at_5_2), vote, at(5, 2), 1, sign_again.clone()),
+            ("same vote, mark with a signature", Some(&block_at_5_2), vote, at(5, 2), 1, sign_again),
+            ("same block", Some(&block_at_5_2), block, at(5, 2), 1, repeat),
+            (
+                "same block, signature not known",
+                Some(&vote_at_5_2),
+                block,
+                at(5, 2),
+                1,
+                Err(NotSafe::SignatureUnknown { requested: at(5, 2) }),
+            ),
+            ("other vote", Some(&vote_at_5_2), vote, at(5, 2), 2, different(vote, 2, Some(digest(1)))),
+            ("other block", Some(&block_at_5_2), block, at(5, 2), 2, different(block, 2, Some(digest(1)))),
+            ("at a mark raised by hand", Some(&by_hand), vote, at(5, 2), 1, different(vote, 1, None)),
+            ("round below", Some(&vote_at_5_2), vote, at(5, 1), 1, below(vote, at(5, 1))),
+            ("level below, round above", Some(&block_at_5_2), block, at(4, 9), 1, below(block, at(4, 9))),
+        ];
+        for (name, stored, kind, position, fill, expected) in rows {
+            let request = Request { kind, position, digest: digest(fill), jump_limit: None };
+            assert_eq!(decide(stored, &request), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_level_far_above_the_mark_is_not_believed() {
+        let mark = Mark { position: at(1000, 0), digest: None, signature: None, attempt: AttemptId::random().unwrap() };
+        for (level, limit, is_safe) in [
+            (1100, Some(100), true),
+            (1101, Some(100), false),
+            (1101, None, true),
+            (i32::MAX, Some(u32::MAX), true),
+            (i32::MAX, Some(100_000), false),
+        ] {
+            let request = Request { kind: Kind::Block, position: at(level, 0), digest: digest(1), jump_limit: limit };
+            assert_eq!(decide(Some(&mark), &request).is_ok(), is_safe, "{level} {limit:?}");
+        }
+        let first = Request { kind: Kind::Block, position: at(i32::MAX, 0), digest: digest(1), jump_limit: Some(1) };
+        assert_eq!(decide(None, &first), Ok(Safe::Advance));
+    }
+
+    #[test]
+    fn invariant_2_marks_only_rise() {
+        let mark = Mark { position: at(5, 2), digest: None, signature: None, attempt: AttemptId::random().unwrap() };
+        for (position, rises) in
+            [(at(5, 1), false), (at(4, 9), false), (at(5, 2), false), (at(5, 3), true), (at(6, 0), true)]
+        {
+            assert_eq!(is_raised_by(Some(&mark), position), rises, "{position}");
+        }
+        assert!(is_raised_by(None, at(0, 0)));
+    }
+}

@@ -1,0 +1,265 @@
+//! The ledger against a model: whatever is asked, whatever the store does, and whoever else writes.
+
+use crate::support::marks::{Fault, MemoryMarks};
+use crate::support::payloads::MAINNET;
+use azurehsm_signer::marks::{Ledger, LocalMarkStore, MarkId, MarkStore, NotRecorded, Request, StoreError};
+use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
+use azurehsm_signer::tezos::{Digest, Signature};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+const INSTANCES: usize = 2;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Ask { instance: usize, kind: Kind, level: i32, round: i32, variant: u8 },
+    Restart { instance: usize },
+    Fault(Fault),
+}
+
+/// Judges by what was released alone: positions rise or repeat, a slot has one digest, a block one signature.
+#[derive(Default)]
+struct Model(HashMap<Kind, (Position, Digest, Option<Signature>)>);
+
+impl Model {
+    fn is_safe(&self, request: &Request) -> bool {
+        self.0.get(&request.kind).is_none_or(|(position, digest, _)| {
+            request.position > *position || (request.position == *position && request.digest == *digest)
+        })
+    }
+
+    fn release(&mut self, request: &Request, signature: Option<Signature>) {
+        assert!(self.is_safe(request), "{request:?} was released");
+        let (position, _, first) = self.0.entry(request.kind).or_insert((request.position, request.digest, signature));
+        if *position == request.position {
+            assert_eq!(*first, signature, "a second signature of {request:?} was released");
+        } else {
+            self.0.insert(request.kind, (request.position, request.digest, signature));
+        }
+    }
+}
+
+fn asks() -> impl Strategy<Value = Step> {
+    let kinds = prop_oneof![Just(Kind::Block), Just(Kind::Preattestation), Just(Kind::Attestation)];
+    (0..INSTANCES, kinds, 0..4_i32, 0..3_i32, 0..2_u8).prop_map(|(instance, kind, level, round, variant)| Step::Ask {
+        instance,
+        kind,
+        level,
+        round,
+        variant,
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let restarts = (0..INSTANCES).prop_map(|instance| Step::Restart { instance });
+    prop::collection::vec(prop_oneof![8 => asks(), 1 => restarts], 1..60)
+}
+
+fn steps_with_faults() -> impl Strategy<Value = Vec<Step>> {
+    let faults = prop_oneof![
+        Just(Fault::AnswerLost),
+        Just(Fault::WriteLost),
+        Just(Fault::WriteLate),
+        Just(Fault::WriteRefused),
+        Just(Fault::ReadFails),
+    ];
+    let restarts = (0..INSTANCES).prop_map(|instance| Step::Restart { instance });
+    prop::collection::vec(prop_oneof![6 => asks(), 1 => restarts, 3 => faults.prop_map(Step::Fault)], 1..60)
+}
+
+fn id(kind: Kind) -> MarkId {
+    let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
+    MarkId { chain: MAINNET.parse().unwrap(), key: key.parse().unwrap(), kind }
+}
+
+fn request(kind: Kind, level: i32, round: i32, variant: u8) -> Request {
+    let position = Position { level: level.try_into().unwrap(), round: round.try_into().unwrap() };
+    Request { kind, position, digest: Digest::from_bytes([variant; 32]), jump_limit: None }
+}
+
+/// Asks for a block or a vote; every block's signature is another one, as an HSM makes them.
+async fn ask(ledger: &Ledger, request: &Request) -> Result<Option<Signature>, NotRecorded<StoreError>> {
+    static MADE: AtomicU8 = AtomicU8::new(0);
+    if request.kind == Kind::Block {
+        let mut bytes = [1; 64];
+        bytes[0] = MADE.fetch_add(1, Ordering::Relaxed);
+        return ledger.record_block(&id(Kind::Block), request, async || Ok(Signature::P256(bytes))).await.map(Some);
+    }
+    ledger.record_vote(&id(request.kind), request).await.map(|()| None)
+}
+
+/// Takes the steps; `is_exact` if nothing but the model decides what is released.
+async fn judge(steps: Vec<Step>, store: impl Fn() -> Arc<dyn MarkStore>, inject: impl Fn(Fault), is_exact: bool) {
+    let mut model = Model::default();
+    let mut instances: Vec<_> = (0..INSTANCES).map(|_| Ledger::new(store())).collect();
+    for step in steps {
+        match step {
+            Step::Restart { instance } => instances[instance] = Ledger::new(store()),
+            Step::Fault(fault) => inject(fault),
+            Step::Ask { instance, kind, level, round, variant } => {
+                let request = request(kind, level, round, variant);
+                let answer = ask(&instances[instance], &request).await;
+                if is_exact {
+                    assert_eq!(answer.is_ok(), model.is_safe(&request), "{request:?}: {answer:?}");
+                }
+                if let Ok(signature) = answer {
+                    model.release(&request, signature);
+                }
+            }
+        }
+    }
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Also invariant 5: what the model calls a repeat is never refused.
+    #[test]
+    fn invariant_3_two_instances_release_just_what_the_model_does(steps in steps()) {
+        let store = Arc::new(MemoryMarks::default());
+        run(judge(steps, || Arc::clone(&store) as Arc<dyn MarkStore>, |_| {}, true));
+    }
+
+    #[test]
+    fn invariants_3_and_4_hold_whatever_the_store_does(steps in steps_with_faults()) {
+        let store = Arc::new(MemoryMarks::default());
+        run(judge(steps, || Arc::clone(&store) as Arc<dyn MarkStore>, |fault| store.inject(fault), false));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// The file is closed and opened again in the middle: marks are in it, not in memory.
+    #[test]
+    fn the_embedded_store_releases_just_what_the_model_does(before in steps(), after in steps()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marks.redb");
+        let mut model = Model::default();
+        for steps in [before, after] {
+            run(async {
+                let store: Arc<dyn MarkStore> = Arc::new(open_when_closed(&path).await);
+                let ledger = Ledger::new(store);
+                for step in steps {
+                    let Step::Ask { kind, level, round, variant, .. } = step else { continue };
+                    let request = request(kind, level, round, variant);
+                    let answer = ask(&ledger, &request).await;
+                    assert_eq!(answer.is_ok(), model.is_safe(&request), "{request:?}: {answer:?}");
+                    if let Ok(signature) = answer {
+                        model.release(&request, signature);
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// The thread of a store that was dropped closes the file a moment later.
+async fn open_when_closed(path: &std::path::Path) -> LocalMarkStore {
+    loop {
+        match LocalMarkStore::open(path) {
+            Ok(store) => return store,
+            Err(azurehsm_signer::marks::OpenError::InUse { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_at_one_slot_one_digest_wins() {
+    let store = Arc::new(MemoryMarks::default());
+    let instances: Vec<_> = (0..4).map(|_| Arc::new(Ledger::new(Arc::clone(&store) as _))).collect();
+    for level in 0..50 {
+        for kind in Kind::ALL {
+            let asked: Vec<_> = (0..64_u8)
+                .map(|number| {
+                    let ledger = Arc::clone(&instances[usize::from(number) % instances.len()]);
+                    let request = request(kind, level, 0, number % 8);
+                    tokio::spawn(async move { (request.digest, ask(&ledger, &request).await) })
+                })
+                .collect();
+            let mut released = HashMap::new();
+            let mut refused = 0;
+            for answer in asked {
+                match answer.await.unwrap() {
+                    (digest, Ok(signature)) => {
+                        let first = *released.entry(digest).or_insert(signature);
+                        assert_eq!(first, signature, "two signatures of one block");
+                    }
+                    (_, Err(NotRecorded::NotSafe(_))) => refused += 1,
+                    (_, Err(error)) => panic!("{error}"),
+                }
+            }
+            assert_eq!(released.len(), 1, "{kind} at level {level}");
+            assert_eq!(refused, 56);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_steady_state_is_one_write_and_no_read() {
+    let store = Arc::new(MemoryMarks::default());
+    let ledger = Ledger::new(Arc::clone(&store) as _);
+    ask(&ledger, &request(Kind::Attestation, 1, 0, 1)).await.unwrap();
+    let reads = store.reads.load(Ordering::Relaxed);
+    for level in 2..102 {
+        ask(&ledger, &request(Kind::Attestation, level, 0, 1)).await.unwrap();
+    }
+    assert_eq!(store.reads.load(Ordering::Relaxed), reads);
+    assert_eq!(store.writes.load(Ordering::Relaxed), 101);
+}
+
+#[tokio::test]
+async fn invariant_1_a_repeat_is_read_again_and_not_taken_from_memory() {
+    let store = Arc::new(MemoryMarks::default());
+    let (one, other) = (Ledger::new(Arc::clone(&store) as _), Ledger::new(Arc::clone(&store) as _));
+    let first = request(Kind::Attestation, 7, 0, 1);
+    ask(&one, &first).await.unwrap();
+    ask(&other, &request(Kind::Attestation, 8, 0, 1)).await.unwrap();
+    let repeat = ask(&one, &first).await;
+    assert!(matches!(repeat, Err(NotRecorded::NotSafe(_))), "what `one` remembers is no longer the mark: {repeat:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_never_says_what_became_of_a_write_is_given_up() {
+    let store = Arc::new(MemoryMarks::default());
+    (0..10).for_each(|_| store.inject(Fault::WriteLost));
+    let answer = ask(&Ledger::new(Arc::clone(&store) as _), &request(Kind::Block, 1, 0, 1)).await;
+    assert!(matches!(answer, Err(NotRecorded::Store(_))), "{answer:?}");
+    assert!(store.get(&id(Kind::Block)).is_none());
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_known_as_its_own() {
+    for kind in Kind::ALL {
+        for fault in [Fault::AnswerLost, Fault::WriteLate, Fault::WriteLost] {
+            let store = Arc::new(MemoryMarks::default());
+            store.inject(fault);
+            let request = request(kind, 3, 1, 1);
+            let signature = ask(&Ledger::new(Arc::clone(&store) as _), &request).await.unwrap();
+            let mark = store.get(&id(kind)).unwrap();
+            assert_eq!(
+                (mark.position, mark.digest, mark.signature),
+                (request.position, Some(request.digest), signature)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn invariant_2_raising_never_lowers() {
+    let store = Arc::new(MemoryMarks::default());
+    let ledger = Ledger::new(Arc::clone(&store) as _);
+    let id = id(Kind::Block);
+    let at = |level: i32| Position { level: level.try_into().unwrap(), round: NonNegative::ZERO };
+    for (to, is_at) in [(5, 5), (3, 5), (5, 5), (9, 9), (8, 9)] {
+        ledger.raise(&id, at(to), None, None).await.unwrap();
+        assert_eq!(store.get(&id).unwrap().position, at(is_at), "after raising to {to}");
+    }
+}

@@ -1,0 +1,273 @@
+//! The command line, as a newcomer and as an operator who moves here types it.
+
+use crate::support::payloads::{MAINNET, block, payload};
+use crate::support::process::{Signer, command, run};
+use crate::support::{http, process};
+use azurehsm_signer::tezos::Digest;
+use azurehsm_signer::tezos::payload::Kind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
+const PUBLIC_KEY: &str = "p2pk66Y3178eHvgWFA4CDsgGPhbkWtwrYCVUKJnsAi41eGP7MbHKv24";
+const SECRET_KEY: &str = "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD9";
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_first_start_makes_a_key_and_says_how_to_use_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let signer = Signer::start(&data, &[]);
+    let key = signer.only_key();
+    assert!(key.starts_with("tz3"));
+    let line = signer.wait_for_log("octez-client import secret key");
+    assert!(line.contains(&format!("octez-client import secret key first http://{}/{key}", signer.address)), "{line}");
+    assert_eq!(mode(&data), 0o700);
+    for file in ["keys.json", "marks.redb"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_key_that_is_added_while_the_signer_runs_can_sign_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start(folder.path(), &[]);
+    let imported = printed(&run(folder.path(), &["keys", "import", "baker"], &format!("{SECRET_KEY}\n")));
+    assert!(
+        imported.contains(&format!("octez-client import secret key baker http://127.0.0.1:6732/{KEY}")),
+        "{imported}"
+    );
+    let vote = payload(Kind::Attestation, 1, 0, 0);
+    // The vault is not asked more often than twice a second for keys that it may not have.
+    let signed = std::iter::repeat_with(|| http::sign(signer.address, KEY, &vote).unwrap())
+        .take(2000)
+        .find(|answer| answer.status == 200);
+    assert!(signed.is_some());
+    assert_eq!(http::get(signer.address, &format!("/keys/{KEY}")).unwrap().json()["public_key"], PUBLIC_KEY);
+}
+
+#[test]
+fn keys_of_all_curves_are_made_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (curve, prefix) in [("ed25519", "tz1"), ("secp256k1", "tz2"), ("p256", "tz3"), ("bls", "tz4")] {
+        let made = printed(&run(folder.path(), &["keys", "generate", curve, "--curve", curve], ""));
+        assert!(made.starts_with(&format!("{curve}  {curve}  {prefix}")), "{made}");
+        assert!(printed(&run(folder.path(), &["keys", "list"], "")).contains(&made));
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_added_are_refused_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    printed(&run(folder.path(), &["keys", "import", "baker"], SECRET_KEY));
+    let before = printed(&run(folder.path(), &["keys", "list"], ""));
+    for (arguments, input, expected) in [
+        (["keys", "generate", "baker"], "", "a key named 'baker' already"),
+        (["keys", "import", "other"], SECRET_KEY, "already, named 'baker'"),
+        (["keys", "import", "other"], "", "nothing on standard input"),
+        (["keys", "import", "other"], PUBLIC_KEY, "this is a P-256 public key (p2pk), expected a secret key"),
+        (["keys", "import", "other"], &SECRET_KEY[..53], "wrong checksum"),
+    ] {
+        let complaint = complaint(&run(folder.path(), &arguments, input));
+        assert!(complaint.contains(expected), "{complaint}");
+        assert!(!complaint.contains(&SECRET_KEY[4..20]), "{complaint}");
+    }
+    assert_eq!(printed(&run(folder.path(), &["keys", "list"], "")), before);
+}
+
+#[test]
+fn a_key_file_with_a_passphrase_opens_with_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let passphrase = folder.path().join("passphrase");
+    std::fs::write(&passphrase, "correct horse\n").unwrap();
+    let data = folder.path().join("data");
+    let settings = [("LOCAL_VAULT_PASSPHRASE_FILE", passphrase.to_str().unwrap())];
+    let key = Signer::start(&data, &settings).only_key();
+    assert_eq!(mode(&data.join("keys.json.age")), 0o600);
+    assert!(!data.join("keys.json").exists());
+    assert_eq!(Signer::start(&data, &settings).only_key(), key);
+    let inline = [("LOCAL_VAULT_PASSPHRASE", "correct horse")];
+    assert_eq!(Signer::start(&data, &inline).only_key(), key);
+
+    let without = complaint(&command(&data, &[]).output().unwrap());
+    assert!(without.contains("LOCAL_VAULT_PASSPHRASE_FILE"), "{without}");
+    let wrong = complaint(&command(&data, &[("LOCAL_VAULT_PASSPHRASE", "wrong horse")]).output().unwrap());
+    assert!(wrong.contains("is the passphrase right?") && !wrong.contains("wrong horse"), "{wrong}");
+}
+
+#[test]
+fn a_plain_key_file_is_encrypted_when_there_is_a_passphrase() {
+    let folder = tempfile::tempdir().unwrap();
+    printed(&run(folder.path(), &["keys", "import", "baker"], SECRET_KEY));
+    let settings = [("LOCAL_VAULT_PASSPHRASE", "correct horse")];
+    assert!(printed(&command(folder.path(), &settings).args(["keys", "list"]).output().unwrap()).contains(KEY));
+    let encrypted = std::fs::read_to_string(folder.path().join("keys.json.age")).unwrap();
+    assert!(encrypted.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    assert!(!folder.path().join("keys.json").exists());
+}
+
+#[test]
+fn marks_of_octez_signer_are_imported_and_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    printed(&run(&data, &["keys", "import", "baker"], SECRET_KEY));
+    let signed = block(100, 2, 7);
+    let secret = azurehsm_signer::tezos::SecretKey::from_text(SECRET_KEY).unwrap();
+    let signature = secret.sign(&signed, azurehsm_signer::tezos::BlsScheme::default()).unwrap().to_string();
+    let vote = payload(Kind::Attestation, 100, 0, 7);
+    for (name, payload) in [("block", &signed), ("attestation", &vote)] {
+        let mark = serde_json::json!({
+            MAINNET: {KEY: {"level": 100, "round": if name == "block" { 2 } else { 0 },
+                "hash": Digest::of(payload).to_string(), "signature": signature}}
+        });
+        std::fs::write(folder.path().join(format!("{name}_high_watermarks")), mark.to_string()).unwrap();
+    }
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let files = [file("block_high_watermarks"), file("attestation_high_watermarks")];
+    let arguments = ["marks", "import", &files[0], &files[1]];
+    assert!(printed(&run(&data, &arguments, "")).contains("block: set to level 100, round 2"));
+    assert!(printed(&run(&data, &arguments, "")).contains("block: kept at level 100, round 2"));
+
+    let signer = Signer::start(&data, &[]);
+    assert_eq!(http::sign(signer.address, KEY, &signed).unwrap().signature(), signature);
+    for (payload, status) in [
+        (block(100, 2, 8), 409),
+        (block(100, 1, 7), 409),
+        (vote.clone(), 200),
+        (payload(Kind::Attestation, 100, 0, 8), 409),
+        (payload(Kind::Attestation, 99, 0, 7), 409),
+        (payload(Kind::Preattestation, 1, 0, 7), 200),
+        (block(101, 0, 7), 200),
+    ] {
+        assert_eq!(http::sign(signer.address, KEY, &payload).unwrap().status, status);
+    }
+}
+
+#[test]
+fn marks_of_signatory_are_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let path = folder.path().join(format!("{MAINNET}.json"));
+    let vote = payload(Kind::Attestation, 100, 1, 7);
+    let hash = [&[0x01, 0x6a, 0xf2][..], Digest::of(&vote).as_bytes()].concat();
+    let hash = bs58::encode(hash).with_check().into_string();
+    let marks = serde_json::json!({KEY: {
+        "block": {"level": 100, "round": 0, "order": 0, "hash": null},
+        "preendorsement": {"level": 101, "round": 0, "order": 1},
+        "endorsement": {"level": 100, "round": 1, "order": 2, "hash": hash},
+    }});
+    std::fs::write(&path, marks.to_string()).unwrap();
+    printed(&run(&data, &["marks", "import", path.to_str().unwrap()], ""));
+    let list = printed(&run(&data, &["marks", "list"], ""));
+    for expected in [
+        format!("{MAINNET}  {KEY}  block  level 100, round 0  raised by hand"),
+        format!("{MAINNET}  {KEY}  preattestation  level 101, round 0  raised by hand"),
+        format!("{MAINNET}  {KEY}  attestation  level 100, round 1  {}", Digest::of(&vote)),
+    ] {
+        assert!(list.contains(&expected), "{expected} is not in:\n{list}");
+    }
+}
+
+#[test]
+fn an_export_is_imported_elsewhere_and_never_lowers_a_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+    let raise = |data: &Path, level: &str, kind: &str| {
+        printed(&run(data, &["marks", "raise", MAINNET, KEY, level, "--round", "1", "--kind", kind], ""))
+    };
+    raise(&here, "100", "block");
+    raise(&here, "200", "attestation");
+    raise(&there, "150", "block");
+    raise(&there, "150", "attestation");
+    assert!(raise(&there, "149", "block").contains("kept at level 150, round 1"));
+    let export = folder.path().join("marks.json");
+    std::fs::write(&export, printed(&run(&here, &["marks", "export"], ""))).unwrap();
+    printed(&run(&there, &["marks", "import", export.to_str().unwrap()], ""));
+    let list = printed(&run(&there, &["marks", "list"], ""));
+    assert!(list.contains("block  level 150, round 1") && list.contains("attestation  level 200, round 1"), "{list}");
+}
+
+#[test]
+fn files_that_are_no_marks_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let path = folder.path().join("file.json");
+    let good = serde_json::json!({"level": 1, "round": 0});
+    for (contents, expected) in [
+        ("nonsense".to_owned(), "not JSON"),
+        ("[]".to_owned(), "not a file of marks"),
+        ("{}".to_owned(), "no marks in it"),
+        (serde_json::json!({MAINNET: {KEY: good}}).to_string(), "say it with --kind"),
+        (serde_json::json!({KEY: {"block": good}}).to_string(), "say it with --chain"),
+        (serde_json::json!({MAINNET: {"tz1": {"block": good}}}).to_string(), "tz1"),
+        (serde_json::json!({MAINNET: {KEY: {"blocks": good}}}).to_string(), "'blocks' is not a kind"),
+        (serde_json::json!({MAINNET: {KEY: {"block": {"level": -1}}}}).to_string(), "level is -1"),
+        (serde_json::json!({MAINNET: {KEY: {"block": {"level": 1, "hash": "xx"}}}}).to_string(), "the hash is neither"),
+        (r#"{"format": "azurehsm-signer marks", "version": 2, "marks": []}"#.to_owned(), "format version 2"),
+        (r#"{"format": "something else"}"#.to_owned(), "not a file of marks"),
+    ] {
+        std::fs::write(&path, &contents).unwrap();
+        let complaint = complaint(&run(&data, &["marks", "import", path.to_str().unwrap()], ""));
+        assert!(complaint.contains(expected), "{contents}: {complaint}");
+    }
+    assert!(!data.exists());
+}
+
+#[test]
+fn one_signer_at_a_time_uses_the_embedded_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let _signer = Signer::start(folder.path(), &[]);
+    for arguments in [&["marks", "list"][..], &["serve"]] {
+        let complaint = complaint(
+            &process::command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")]).args(arguments).output().unwrap(),
+        );
+        assert!(complaint.contains("in use by another process"), "{complaint}");
+    }
+}
+
+#[test]
+fn wrong_settings_stop_the_start_and_are_all_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("SIGNER_LISTEN", "nowhere"),
+        ("POLICY", r#"{"default": {"operations": ["transfer"]}}"#),
+        ("HEAD_THRESHOLD", "near"),
+    ];
+    let complaint = complaint(&command(folder.path(), &settings).output().unwrap());
+    for expected in
+        ["SIGNER_LISTEN: 'nowhere'", "POLICY: default.operations: 'transfer'", "transaction:stake", "HEAD_THRESHOLD"]
+    {
+        assert!(complaint.contains(expected), "{complaint}");
+    }
+}
+
+#[test]
+fn the_embedded_store_is_refused_in_azure() {
+    let folder = tempfile::tempdir().unwrap();
+    let complaint = complaint(&command(folder.path(), &[("WEBSITE_SITE_NAME", "signer")]).output().unwrap());
+    assert!(complaint.contains("refused in Azure"), "{complaint}");
+    let settings = [("WEBSITE_SITE_NAME", "signer"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")];
+    Signer::start(folder.path(), &settings).only_key();
+}
+
+#[test]
+fn the_version_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = format!("azurehsm-signer {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(printed(&run(folder.path(), &["version"], "")), expected);
+    assert_eq!(printed(&run(folder.path(), &["--version"], "")), expected);
+}

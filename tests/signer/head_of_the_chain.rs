@@ -1,0 +1,77 @@
+//! Levels against the head of the chain, as nodes tell it over HTTP.
+
+use crate::support::http;
+use crate::support::node::Node;
+use crate::support::payloads::{MAINNET, payload, transfer};
+use crate::support::process::Signer;
+use azurehsm_signer::tezos::payload::Kind;
+
+const OTHER_CHAIN: &str = "NetXnHfVqm9iesp";
+
+fn start(nodes: &[&Node], settings: &[(&str, &str)]) -> (tempfile::TempDir, Signer, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let urls = nodes.iter().map(|node| node.url()).collect::<Vec<_>>().join(",");
+    let mut all = vec![("NODE_URLS", urls.as_str()), ("HEAD_REFRESH_MS", "50"), ("HEAD_MAX_AGE_MS", "1000")];
+    all.extend_from_slice(settings);
+    let signer = Signer::start(folder.path(), &all);
+    let key = signer.only_key();
+    (folder, signer, key)
+}
+
+fn ask(signer: &Signer, key: &str, level: u32) -> http::Answer {
+    http::sign(signer.address, key, &payload(Kind::Attestation, level, 0, 0)).unwrap()
+}
+
+#[test]
+fn a_level_must_be_near_the_head() {
+    let node = Node::start(Some((MAINNET, 1000)));
+    let (_folder, signer, key) = start(&[&node], &[("HEAD_THRESHOLD", "10")]);
+    for (level, status) in [(989, 409), (990, 200), (1011, 409), (2_000_000_000, 409), (1010, 200), (1000, 409)] {
+        assert_eq!(ask(&signer, &key, level).status, status, "level {level}");
+    }
+    let error = ask(&signer, &key, 1011).error();
+    assert!(error.contains("level 1011 is not within 10 levels of the head") && error.contains("1000"), "{error}");
+}
+
+#[test]
+fn the_highest_head_of_several_nodes_counts_and_is_followed() {
+    let (stuck, working) = (Node::start(Some((MAINNET, 500))), Node::start(Some((MAINNET, 1000))));
+    let (_folder, signer, key) = start(&[&stuck, &working], &[("HEAD_THRESHOLD", "10")]);
+    signer.wait_for_log("curl");
+    assert_eq!(ask(&signer, &key, 500).status, 409);
+    working.says(Some((MAINNET, 2000)));
+    let follows = std::iter::repeat_with(|| ask(&signer, &key, 2000)).take(5000).any(|answer| answer.status == 200);
+    assert!(follows, "the new head is taken over in the background");
+}
+
+#[test]
+fn nodes_of_another_chain_refuse() {
+    let node = Node::start(Some((OTHER_CHAIN, 1000)));
+    let (_folder, signer, key) = start(&[&node], &[]);
+    let answer = ask(&signer, &key, 1000);
+    assert_eq!(answer.status, 409);
+    assert!(answer.error().contains(&format!("the configured nodes follow {OTHER_CHAIN}, not {MAINNET}")));
+}
+
+#[test]
+fn invariant_6_without_a_head_nothing_is_signed_and_the_answer_is_failed() {
+    let node = Node::start(Some((MAINNET, 1000)));
+    let (_folder, signer, key) = start(&[&node], &[("POLICY", r#"{"default": {"operations": ["any"]}}"#)]);
+    assert_eq!(ask(&signer, &key, 1000).status, 200);
+    assert_eq!(http::get(signer.address, "/health").unwrap().status, 200);
+    node.says(None);
+    let failed = std::iter::repeat_with(|| ask(&signer, &key, 1000)).find(|answer| answer.status != 200).unwrap();
+    assert_eq!(failed.status, 500);
+    assert!(failed.error().contains("the head of NetXdQprcVkpaWU is not known"), "{}", failed.error());
+    assert_eq!(http::get(signer.address, "/health").unwrap().status, 503);
+    assert_eq!(http::sign(signer.address, &key, &transfer(1, 1)).unwrap().status, 200, "operations have no level");
+}
+
+#[test]
+fn a_setting_lets_the_marks_alone_decide_when_no_node_answers() {
+    let node = Node::start(None);
+    let (_folder, signer, key) = start(&[&node], &[("WHEN_HEAD_UNKNOWN", "sign"), ("MAX_LEVEL_JUMP", "5")]);
+    for (level, status) in [(1000, 200), (1005, 200), (1011, 409), (1006, 200)] {
+        assert_eq!(ask(&signer, &key, level).status, status, "level {level}");
+    }
+}

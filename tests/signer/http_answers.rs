@@ -1,0 +1,264 @@
+//! Statuses and bodies, as `docs/architecture.md` tells them.
+
+use crate::support::http::{self, Answer};
+use crate::support::payloads::{block, payload, transfer};
+use crate::support::process::Signer;
+use azurehsm_signer::tezos::payload::Kind;
+use azurehsm_signer::tezos::{BlsScheme, SecretKey, authentication::request_to_authenticate};
+use std::io::Write;
+use std::net::Shutdown;
+use std::time::Instant;
+
+const UNKNOWN: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
+
+fn start(settings: &[(&str, &str)]) -> (tempfile::TempDir, Signer, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start(folder.path(), settings);
+    let key = signer.only_key();
+    (folder, signer, key)
+}
+
+#[test]
+fn answers_without_a_body() {
+    let (_folder, signer, key) = start(&[]);
+    let get = |path: &str| http::get(signer.address, path).unwrap();
+    let root = get("/");
+    assert_eq!((root.status, root.body.as_str()), (200, ""));
+    assert_eq!(get("/authorized_keys").body, "{}");
+    assert_eq!(get("/health").status, 200);
+    let listed = get("/keys").json();
+    for (field, expected) in [("name", "first"), ("curve", "p256"), ("public_key_hash", key.as_str())] {
+        assert_eq!(listed[0][field], expected);
+    }
+    let public_key = get(&format!("/keys/{key}"));
+    assert_eq!(public_key.json(), serde_json::json!({"public_key": listed[0]["public_key"]}));
+    assert!(public_key.head.contains("content-type: application/json"));
+    for path in ["//keys//", "/keys/", &format!("//keys/{key}/")] {
+        assert_eq!(get(path).status, 200, "{path}");
+    }
+    for (path, status, expected) in [
+        (format!("/keys/{UNKNOWN}"), 404, "no key tz1"),
+        ("/keys/tz1".to_owned(), 404, "is not a public key hash"),
+        ("/keys/%ff".to_owned(), 404, "UTF-8"),
+        ("/nowhere".to_owned(), 404, "unknown route"),
+        ("/known_keys".to_owned(), 403, "ALLOW_LIST_KNOWN_KEYS"),
+        (format!("/bls_prove_possession/{key}"), 403, "does not allow this key to prove possession"),
+    ] {
+        let answer = get(&path);
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.error().contains(expected), "{path}: {}", answer.error());
+    }
+    let wrong_method =
+        http::send(signer.address, b"PUT /keys HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n").unwrap();
+    assert_eq!(wrong_method.status, 405);
+    wrong_method.error();
+}
+
+#[test]
+fn known_keys_are_listed_if_allowed() {
+    let (_folder, signer, key) = start(&[("ALLOW_LIST_KNOWN_KEYS", "true")]);
+    assert_eq!(http::get(signer.address, "/known_keys").unwrap().json(), serde_json::json!({"known_keys": [key]}));
+}
+
+#[test]
+fn verdicts_have_their_statuses() {
+    let (_folder, signer, key) = start(&[]);
+    let sign = |payload: &[u8]| http::sign(signer.address, &key, payload).unwrap();
+    let vote = payload(Kind::Attestation, 10, 0, 0);
+    let signed = sign(&vote).json();
+    assert_eq!(signed.as_object().unwrap().keys().collect::<Vec<_>>(), ["signature"]);
+    for (payload, status, expected) in [
+        (payload(Kind::Attestation, 10, 0, 1), 409, "already signed with different data"),
+        (payload(Kind::Attestation, 9, 5, 0), 409, "below the high watermark"),
+        (payload(Kind::Attestation, 200_000, 0, 0), 409, "more than 100000 levels above"),
+        (transfer(1, 1), 403, "policy does not allow this key to sign transaction"),
+        (vec![], 403, "byte 0: the payload is empty"),
+        (vec![0x01; 100], 403, "byte 0: watermark byte 01 is not signed"),
+        (vote[..79].to_vec(), 403, "byte 48: the block payload hash needs 32 bytes, 31 are left"),
+    ] {
+        let answer = sign(&payload);
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.error().contains(expected), "{answer:?}");
+    }
+    assert_eq!(http::sign(signer.address, UNKNOWN, &vote).unwrap().status, 404);
+}
+
+#[test]
+fn bodies_that_are_no_request() {
+    let (_folder, signer, key) = start(&[]);
+    let post = |body: &[u8]| http::post(signer.address, &format!("/keys/{key}"), body).unwrap();
+    for body in [&b""[..], b"{}", b"17", b"\"", b"\"0\"", b"\"0g\"", b"\"00\" \"00\"", b"\xff\xfe", b"[\"00\"]"] {
+        let answer = post(body);
+        assert_eq!(answer.status, 400, "{}", String::from_utf8_lossy(body));
+        assert!(answer.error().contains("the body is not a payload"));
+    }
+    let of_length = |length: usize| [&b"\""[..], &b"0".repeat(length - 2), b"\""].concat();
+    assert_eq!(post(&of_length(128 * 1024)).status, 403);
+    for length in [128 * 1024 + 2, 1024 * 1024] {
+        let answer = post(&of_length(length));
+        assert_eq!(answer.status, 413, "{length}");
+        assert!(answer.error().contains("longer than 131072 bytes"));
+    }
+    let query = http::post(signer.address, &format!("/keys/{key}?version=4"), b"\"00\"").unwrap();
+    assert_eq!(query.status, 400);
+    assert!(query.error().contains("expected 0, 1, 2 or 3"));
+}
+
+#[test]
+fn white_space_and_chunks_make_no_difference() {
+    let (_folder, signer, key) = start(&[]);
+    let vote = hex::encode(payload(Kind::Attestation, 10, 0, 0));
+    let mut answers: Vec<Answer> = Vec::new();
+    for body in [format!("\"{vote}\""), format!("\"{vote}\"\n"), format!(" \r\n\"{}\"\t\n", vote.to_uppercase())] {
+        answers.push(http::post(signer.address, &format!("/keys/{key}"), body.as_bytes()).unwrap());
+        let (first, second) = body.split_at(40);
+        let chunked = format!(
+            "POST /keys/{key}?version=3 HTTP/1.1\r\nhost: s\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+             {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+            first.len(),
+            second.len()
+        );
+        answers.push(http::send(signer.address, chunked.as_bytes()).unwrap());
+    }
+    for answer in answers {
+        answer.signature();
+    }
+}
+
+#[test]
+fn one_connection_carries_many_requests() {
+    let (_folder, signer, key) = start(&[]);
+    let mut stream = http::connect(signer.address).unwrap();
+    for _ in 0..10 {
+        write!(stream, "GET /keys/{key} HTTP/1.1\r\nhost: s\r\n\r\n").unwrap();
+    }
+    write!(stream, "GET /keys/{key} HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n").unwrap();
+    let answers = http::read_answer(stream).unwrap();
+    assert_eq!(answers.body.matches("HTTP/1.1 200 OK").count(), 10);
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_failed_at_the_deadline() {
+    let (_folder, signer, key) = start(&[("REQUEST_DEADLINE_MS", "300")]);
+    let start = Instant::now();
+    let request = format!("POST /keys/{key} HTTP/1.1\r\nhost: s\r\ncontent-length: 100\r\n\r\n\"00");
+    let answer = http::send(signer.address, request.as_bytes()).unwrap();
+    assert_eq!(answer.status, 500);
+    assert!(answer.error().contains("did not arrive within 300 ms"));
+    assert!((250..3000).contains(&start.elapsed().as_millis()));
+}
+
+#[test]
+fn requests_are_authenticated_if_keys_are_authorized() {
+    let baker = SecretKey::generate(azurehsm_signer::tezos::Curve::Ed25519).unwrap();
+    let (_folder, signer, key) = start(&[("AUTHORIZED_KEYS", &baker.public_key().to_string())]);
+    let listed = http::get(signer.address, "/authorized_keys").unwrap().json();
+    assert_eq!(listed, serde_json::json!({"authorized_keys": [baker.public_key().hash().to_string()]}));
+
+    let vote = payload(Kind::Attestation, 10, 0, 0);
+    let signed = request_to_authenticate(&key.parse().unwrap(), &vote);
+    let authentication = baker.sign(&signed, BlsScheme::default()).unwrap();
+    let generic =
+        bs58::encode([&[0x04, 0x82, 0x2b][..], authentication.as_bytes()].concat()).with_check().into_string();
+    let body = format!("\"{}\"\n", hex::encode(&vote));
+    for (query, status) in [
+        (String::new(), 401),
+        (format!("?authentication={}&version=3", baker.sign(b"else", BlsScheme::default()).unwrap()), 401),
+        (format!("?authentication={authentication}&version=3"), 200),
+        (format!("?authentication={generic}"), 200),
+    ] {
+        let answer = http::post(signer.address, &format!("/keys/{key}{query}"), body.as_bytes()).unwrap();
+        assert_eq!(answer.status, status, "{query}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_block_keeps_its_signature_after_a_restart() {
+    let (folder, signer, key) = start(&[]);
+    let header = block(10, 1, 0);
+    let first = http::sign(signer.address, &key, &header).unwrap().signature();
+    signer.kill();
+    let signer = Signer::start(folder.path(), &[]);
+    assert_eq!(http::sign(signer.address, &key, &header).unwrap().signature(), first);
+    assert_eq!(http::sign(signer.address, &key, &block(10, 1, 1)).unwrap().status, 409);
+}
+
+#[test]
+fn invariant_9_nothing_secret_is_logged_at_any_level() {
+    let baker = SecretKey::generate(azurehsm_signer::tezos::Curve::Ed25519).unwrap();
+    let settings = [
+        ("AUTHORIZED_KEYS", &*baker.public_key().to_string()),
+        ("RUST_LOG", "trace"),
+        ("LOCAL_VAULT_PASSPHRASE", "correct horse"),
+    ];
+    let (folder, signer, key) = start(&settings);
+    let vote = payload(Kind::Attestation, 10, 0, 0);
+    let signed = request_to_authenticate(&key.parse().unwrap(), &vote);
+    let authentication = baker.sign(&signed, BlsScheme::default()).unwrap().to_string();
+    let body = format!("\"{}\"", hex::encode(&vote));
+    let request = format!(
+        "POST /keys/{key}?authentication={authentication}&code=functionkeyinquery HTTP/1.1\r\nhost: s\r\n\
+         x-functions-key: functionkeyinheader\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    http::send(signer.address, request.as_bytes()).unwrap().signature();
+    let log = signer.whole_log();
+    assert!(log.contains("\"verdict\":\"signed\""), "{log}");
+    for secret in
+        [authentication.as_str(), "functionkeyinquery", "functionkeyinheader", "correct horse", "edsk", "p2sk"]
+    {
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
+    drop(folder);
+}
+
+#[test]
+fn a_signal_finishes_what_is_in_flight() {
+    let (_folder, signer, key) = start(&[]);
+    let address = signer.address;
+    let mut stream = http::connect(address).unwrap();
+    let body = format!("\"{}\"", hex::encode(payload(Kind::Attestation, 10, 0, 0)));
+    let (first, second) = body.split_at(30);
+    write!(
+        stream,
+        "POST /keys/{key} HTTP/1.1\r\nhost: s\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .unwrap();
+    // The signer has taken the request once it asks for the body.
+    let mut go_on = [0; 25];
+    std::io::Read::read_exact(&mut stream, &mut go_on).unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+    stream.write_all(first.as_bytes()).unwrap();
+    signer.signal_termination();
+    signer.wait_for_log("shutting down");
+    assert!(http::connect(address).is_err(), "no new connections");
+    stream.write_all(second.as_bytes()).unwrap();
+    http::read_answer(stream).unwrap().signature();
+    assert_eq!(signer.terminate().code(), Some(0));
+}
+
+#[test]
+fn nonsense_is_answered_and_forgotten() {
+    let (_folder, signer, key) = start(&[]);
+    for request in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET /keys/\x00 HTTP/1.1\r\n\r\n",
+        b"\r\n\r\n\r\n",
+    ] {
+        let mut stream = http::connect(signer.address).unwrap();
+        stream.write_all(request).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        if let Ok(answer) = http::read_answer(stream) {
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+    }
+    http::sign(signer.address, &key, &payload(Kind::Attestation, 1, 0, 0)).unwrap().signature();
+    let huge = format!("GET / HTTP/1.1\r\nhost: s\r\nx: {}\r\n\r\n", "a".repeat(1_000_000));
+    if let Ok(answer) = http::send(signer.address, huge.as_bytes()) {
+        assert_eq!(answer.status, 431);
+    }
+    assert_eq!(http::get(signer.address, "/").unwrap().status, 200);
+}

@@ -1,0 +1,12 @@
+//! The signer as a user sees it, inside this process and as the shipped binary.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod checking_and_recording;
+mod command_line;
+mod head_of_the_chain;
+mod http_answers;
+mod killing;
+mod many_connections;
+mod way_of_a_request;

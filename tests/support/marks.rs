@@ -1,0 +1,95 @@
+//! A mark store in memory that can misbehave as a network does.
+
+use async_trait::async_trait;
+use azurehsm_signer::marks::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What happens to the next write, or the next read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The write is done, but its answer is lost.
+    AnswerLost,
+    /// The write is lost; the writer cannot tell.
+    WriteLost,
+    /// The write is done later, before the next one; the writer cannot tell.
+    WriteLate,
+    /// The write is not done, and the writer is told.
+    WriteRefused,
+    /// The next read fails.
+    ReadFails,
+}
+
+#[derive(Default)]
+pub(crate) struct MemoryMarks {
+    items: Mutex<HashMap<MarkId, Stored>>,
+    late: Mutex<Vec<(MarkId, Mark, Option<Version>)>>,
+    faults: Mutex<VecDeque<Fault>>,
+    delay: Duration,
+    pub(crate) reads: AtomicUsize,
+    pub(crate) writes: AtomicUsize,
+}
+
+impl MemoryMarks {
+    pub(crate) fn with_delay(delay: Duration) -> Self {
+        Self { delay, ..Self::default() }
+    }
+
+    pub(crate) fn inject(&self, fault: Fault) {
+        self.faults.lock().unwrap().push_back(fault);
+    }
+
+    pub(crate) fn get(&self, id: &MarkId) -> Option<Mark> {
+        self.items.lock().unwrap().get(id).map(|stored| stored.mark.clone())
+    }
+
+    fn next_fault(&self, of_reads: bool) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        let is_next = faults.front().is_some_and(|fault| (*fault == Fault::ReadFails) == of_reads);
+        if is_next { faults.pop_front() } else { None }
+    }
+
+    fn compare_and_write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
+        let mut items = self.items.lock().unwrap();
+        if items.get(id).map(|stored| &stored.version) != expected {
+            return Err(WriteError::Changed);
+        }
+        let version = Version(format!("{}-{}", mark.attempt, items.len()));
+        items.insert(*id, Stored { mark: mark.clone(), version: version.clone() });
+        Ok(version)
+    }
+}
+
+#[async_trait]
+impl MarkStore for MemoryMarks {
+    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.delay).await;
+        if self.next_fault(true).is_some() {
+            return Err(StoreError("injected".to_owned()));
+        }
+        Ok(self.items.lock().unwrap().get(id).cloned())
+    }
+
+    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.delay).await;
+        let late: Vec<_> = self.late.lock().unwrap().drain(..).collect();
+        for (id, mark, expected) in late {
+            drop(self.compare_and_write(&id, &mark, expected.as_ref()));
+        }
+        let unclear = || Err(WriteError::Unknown(StoreError("injected".to_owned())));
+        match self.next_fault(false) {
+            Some(Fault::AnswerLost) => self.compare_and_write(id, mark, expected).and_then(|_| unclear()),
+            Some(Fault::WriteLost) => unclear(),
+            Some(Fault::WriteLate) => {
+                self.late.lock().unwrap().push((*id, mark.clone(), expected.cloned()));
+                unclear()
+            }
+            Some(Fault::WriteRefused) => Err(WriteError::NotWritten(StoreError("injected".to_owned()))),
+            _ => self.compare_and_write(id, mark, expected),
+        }
+    }
+}

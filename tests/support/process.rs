@@ -1,0 +1,113 @@
+//! The program as a process: the shipped binary, with a data folder and settings of its own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A running signer. Killed when dropped.
+pub(crate) struct Signer {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: mpsc::Receiver<String>,
+}
+
+/// A command of the program, with no setting but the data folder.
+pub(crate) fn command(data: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_azurehsm-signer"));
+    command.env_clear().env("LOCAL_DATA_DIR", data).envs(settings.iter().copied());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = command(data, &[])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+impl Signer {
+    /// Starts one on a free port, and waits until it listens.
+    pub(crate) fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut child = command(data, settings)
+            .env("SIGNER_LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let address = loop {
+            let line = log.recv_timeout(Duration::from_secs(30)).expect("the signer should start");
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if event["message"] == "listening" {
+                break event["address"].as_str().unwrap().parse().unwrap();
+            }
+        };
+        Self { child, address, log }
+    }
+
+    /// The keys that it has, by their names.
+    pub(crate) fn keys(&self) -> Vec<(String, String)> {
+        let keys = super::http::get(self.address, "/keys").unwrap().json();
+        let text = |key: &serde_json::Value, field| key[field].as_str().unwrap().to_owned();
+        keys.as_array().unwrap().iter().map(|key| (text(key, "name"), text(key, "public_key_hash"))).collect()
+    }
+
+    /// The hash of its only key.
+    pub(crate) fn only_key(&self) -> String {
+        let mut keys = self.keys();
+        assert_eq!(keys.len(), 1);
+        keys.remove(0).1
+    }
+
+    /// SIGKILL: nothing is flushed, nothing is finished.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and its end.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal_termination();
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn signal_termination(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// The next line of its log that holds `text`.
+    pub(crate) fn wait_for_log(&self, text: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(Duration::from_secs(20)).expect("the line should be logged");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Everything that it has logged and will log: ends it.
+    pub(crate) fn whole_log(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,93 @@
+//! A vault in memory that signs at random, as an HSM does, and can misbehave.
+
+use async_trait::async_trait;
+use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, SecretKey, Signature};
+use azurehsm_signer::vault::{Key, Vault, VaultError};
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What happens to the next signature.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// The vault says that it cannot now.
+    Unavailable,
+    /// The vault says that it cannot at all.
+    Unable,
+    /// The vault returns a signature of something else.
+    WrongSignature,
+}
+
+/// One key, of any curve. P-256 keys sign with the upper or the lower half of s, in turns: two valid signatures of
+/// every payload, as randomised ones are.
+pub(crate) struct MemoryVault {
+    secret: SecretKey,
+    pub(crate) key: Key,
+    faults: Mutex<VecDeque<Fault>>,
+    pub(crate) delay: Duration,
+    pub(crate) signatures: AtomicUsize,
+}
+
+impl MemoryVault {
+    pub(crate) fn new(curve: Curve) -> Self {
+        let secret = SecretKey::generate(curve).unwrap();
+        let key = Key::new("baker".to_owned(), secret.public_key().clone());
+        let (faults, delay, signatures) = Default::default();
+        Self { secret, key, faults, delay, signatures }
+    }
+
+    pub(crate) fn inject(&self, fault: Fault) {
+        self.faults.lock().unwrap().push_back(fault);
+    }
+
+    pub(crate) fn recover(&self) {
+        self.faults.lock().unwrap().clear();
+    }
+}
+
+#[async_trait]
+impl Vault for MemoryVault {
+    async fn keys(&self) -> Result<Vec<Key>, VaultError> {
+        Ok(vec![self.key.clone()])
+    }
+
+    async fn sign(&self, _: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {
+        let number = self.signatures.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.delay).await;
+        let fault = self.faults.lock().unwrap().pop_front();
+        let signature = match fault {
+            Some(Fault::Unavailable) => return Err(VaultError::Unavailable("injected".to_owned())),
+            Some(Fault::Unable) => return Err(VaultError::Unable("injected".to_owned())),
+            Some(Fault::WrongSignature) => self.secret.sign(b"something else", scheme),
+            None => self.secret.sign(payload, scheme),
+        }
+        .unwrap();
+        Ok(match signature {
+            Signature::P256(bytes) if number % 2 == 1 => Signature::P256(with_other_s(&bytes)),
+            signature => signature,
+        })
+    }
+
+    async fn prove_possession(&self, _: &Key, about: Option<&PublicKey>) -> Result<Signature, VaultError> {
+        Ok(self.secret.prove_possession(about).unwrap())
+    }
+}
+
+/// −s is as valid as s.
+fn with_other_s(bytes: &[u8; 64]) -> [u8; 64] {
+    let signature = p256::ecdsa::Signature::from_slice(bytes).unwrap();
+    let (r, s) = signature.split_scalars();
+    let other = p256::ecdsa::Signature::from_scalars(r.to_bytes(), (-s).to_bytes()).unwrap();
+    assert_ne!(signature, other);
+    other.to_bytes().into()
+}
+
+/// Verifies with RustCrypto what this crate verifies with aws-lc.
+pub(crate) fn is_p256_signature(key: &PublicKey, payload: &[u8], signature: &Signature) -> bool {
+    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_bytes()).unwrap();
+    let digest = azurehsm_signer::tezos::Digest::of(payload);
+    p256::ecdsa::Signature::from_slice(signature.as_bytes())
+        .is_ok_and(|signature| key.verify_prehash(digest.as_bytes(), &signature).is_ok())
+}

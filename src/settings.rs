@@ -181,14 +181,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    /// A list separated by commas. One wrong entry does not hide another.
+    /// A list separated by commas. One wrong entry does not hide another. Entries are not repeated in errors: a URL may hold
+    /// a password, and a secret key may stand where a public one should.
     fn list<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str) -> Vec<T> {
-        let text = self.text(name).unwrap_or_default();
+        let Some(text) = self.text(name) else { return Vec::new() };
         let mut values = Vec::new();
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            match entry.parse() {
+        for (index, entry) in text.split(',').enumerate() {
+            match entry.trim().parse() {
                 Ok(value) => values.push(value),
-                Err(error) => self.wrong(name, format!("'{entry}': {error}")),
+                Err(error) => self.wrong(name, format!("entry {}: {error}", index + 1)),
             }
         }
         values
@@ -357,6 +358,29 @@ mod tests {
             ]
         );
         assert!(!error.to_string().contains("correct horse"));
+    }
+
+    #[test]
+    fn what_looks_set_is_never_taken_as_not_set() {
+        for (name, value) in
+            [("AUTHORIZED_KEYS", ","), ("NODE_URLS", "http://node,"), ("POLICY", "[]"), ("POLICY", "null")]
+        {
+            let error = read(&[(name, value)]).err().unwrap();
+            assert_eq!(error.0[0].name, name, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn secrets_in_the_wrong_place_are_not_repeated() {
+        for (name, value, secret) in [
+            ("AUTHORIZED_KEYS", "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD9", "p2sk2"),
+            ("AUTHORIZED_KEYS", "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD8", "p2sk2"),
+            ("NODE_URLS", "http://user:secretpassword@node:99999", "secretpassword"),
+            ("NODE_URLS", "ftp://user:secretpassword@node", "secretpassword"),
+        ] {
+            let error = read(&[(name, value)]).err().unwrap().to_string();
+            assert!(error.starts_with(&format!("{name}: entry 1: ")) && !error.contains(secret), "{error}");
+        }
     }
 
     #[test]

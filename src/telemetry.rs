@@ -4,13 +4,17 @@
 
 use crate::settings::LogFormat;
 use std::io::IsTerminal;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging. `filter` is `RUST_LOG`, or `info`.
+/// Lines that wait for a reader who is slow. When there are more, new ones are dropped: no signature waits for a log.
+const WAITING_LINES: usize = 8192;
+
+/// Starts logging. `filter` is `RUST_LOG`, or `info`. What is returned writes the last lines when it is dropped.
 ///
 /// # Errors
 /// If the filter cannot be read, or logging has been started before.
-pub fn start(format: LogFormat, filter: Option<&str>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::builder().parse(filter.unwrap_or("info"))?;
     let is_terminal = std::io::stdout().is_terminal();
     let as_json = match format {
@@ -18,10 +22,14 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<(), Box<dyn std:
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).finish(std::io::stdout());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(writer);
     if as_json {
-        subscriber.json().flatten_event(true).try_init()
+        // Not flattened: an event's field `level` is the level of a block, not how grave the event is.
+        subscriber.json().try_init()?;
     } else {
-        subscriber.with_ansi(is_terminal).try_init()
+        subscriber.with_ansi(is_terminal).try_init()?;
     }
+    Ok(guard)
 }

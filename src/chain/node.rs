@@ -34,14 +34,14 @@ impl FromStr for NodeUrl {
     }
 }
 
-/// Without user, password and query, which may be secret.
+/// Without user, password, path and query, all of which may hold a secret.
 impl fmt::Display for NodeUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default())?;
         if let Some(port) = self.0.port() {
             write!(formatter, ":{port}")?;
         }
-        formatter.write_str(self.0.path().trim_end_matches('/'))
+        Ok(())
     }
 }
 
@@ -81,6 +81,9 @@ pub(super) struct Node {
     url: NodeUrl,
 }
 
+/// A shell header has about 700 bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
 const CHAIN_ID: &str = "/chains/main/chain_id";
 const HEAD: &str = "/chains/main/blocks/head/header/shell";
 
@@ -112,11 +115,17 @@ impl Node {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &'static str, expected: &'static str) -> Result<T, NodeError> {
-        let response = self.client.get(self.url.rpc(path)).send().await.map_err(|error| no_answer(&error))?;
+        let mut response = self.client.get(self.url.rpc(path)).send().await.map_err(|error| no_answer(&error))?;
         if !response.status().is_success() {
             return Err(NodeError::Status { path, status: response.status().as_u16() });
         }
-        let body = response.bytes().await.map_err(|error| no_answer(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LONGEST_ANSWER {
+                return Err(NodeError::Unreadable { path, expected });
+            }
+        }
         serde_json::from_slice(&body).map_err(|_| NodeError::Unreadable { path, expected })
     }
 }

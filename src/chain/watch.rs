@@ -90,13 +90,12 @@ async fn watch(
     first_round: Arc<Notify>,
     refresh: Duration,
 ) {
-    let mut chain = None;
     let mut was_answering = None;
     let mut ticks = tokio::time::interval(refresh);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let answer = ask(&node, &mut chain).await;
+        let answer = ask(&node).await;
         let is_answering = answer.is_ok();
         match answer {
             Ok(head) => {
@@ -108,8 +107,6 @@ async fn watch(
                 }
             }
             Err(error) => {
-                // A node that comes back may have been set up for another chain.
-                chain = None;
                 if was_answering != Some(false) {
                     warn!(node = %node.url(), reason = %error, "the node does not tell its head");
                 }
@@ -120,10 +117,8 @@ async fn watch(
     }
 }
 
-async fn ask(node: &Node, chain: &mut Option<ChainId>) -> Result<Seen, NodeError> {
-    let followed = match *chain {
-        Some(followed) => followed,
-        None => *chain.insert(node.chain().await?),
-    };
-    node.head(followed).await
+/// The chain is asked for each time: a node may be set up for another one between two questions.
+async fn ask(node: &Node) -> Result<Seen, NodeError> {
+    let chain = node.chain().await?;
+    node.head(chain).await
 }

@@ -1,4 +1,4 @@
-use super::{Stopped, local_settings, variable};
+use super::{Stopped, base_address, local_settings, make_data_dir, print_line, variable};
 use azurehsm_signer::settings::{Settings, defaults};
 use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
 use azurehsm_signer::vault::local::{KeyFile, KeyName};
@@ -54,16 +54,18 @@ impl From<CurveName> for Curve {
 
 pub(super) fn run(command: Command) -> Result<(), Stopped> {
     let settings = local_settings()?;
+    if !matches!(command, Command::List) {
+        make_data_dir(&settings.data_dir)?;
+    }
     let file = KeyFile::open(&settings.data_dir, settings.passphrase)?;
     match command {
         Command::List => {
             let keys = file.read()?;
             if keys.is_empty() {
-                println!("no keys in {}", file.path().display());
+                return print_line(&format!("no keys in {}", file.path().display()));
             }
-            for (name, secret) in keys {
-                print_key(&name, secret.public_key());
-            }
+            let lines: Vec<_> = keys.iter().map(|(name, secret)| lines_of(name, secret.public_key())).collect();
+            print_line(&lines.join("\n"))?;
         }
         Command::Generate { name, curve } => add(&file, &name, SecretKey::generate(curve.into())?)?,
         Command::Import { name } => {
@@ -87,14 +89,16 @@ pub(super) fn run(command: Command) -> Result<(), Stopped> {
 fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), Stopped> {
     let public_key = secret.public_key().clone();
     file.add(name.clone(), secret)?;
-    print_key(name, &public_key);
-    Ok(())
+    print_line(&lines_of(name, &public_key))
 }
 
-fn print_key(name: &KeyName, public_key: &PublicKey) {
+fn lines_of(name: &KeyName, public_key: &PublicKey) -> String {
     // A wrong setting elsewhere must not keep keys from being listed.
-    let address = Settings::read(variable).map_or_else(|_| defaults::LISTEN.to_owned(), |all| all.listen.to_string());
+    let base = Settings::read(variable)
+        .map_or_else(|_| format!("http://{}", defaults::LISTEN), |settings| base_address(settings.listen));
     let hash = public_key.hash();
-    println!("{name}  {}  {hash}  {public_key}", public_key.curve());
-    println!("  octez-client import secret key {name} http://{address}/{hash}");
+    format!(
+        "{name}  {}  {hash}  {public_key}\n  octez-client import secret key {name} {base}/{hash}",
+        public_key.curve()
+    )
 }

@@ -1,9 +1,8 @@
-use super::{Stopped, local_settings};
+use super::{Stopped, local_settings, make_data_dir, print_line};
 use azurehsm_signer::marks::import::{self, Hints, Imported};
-use azurehsm_signer::marks::{Ledger, LocalMarkStore, MarkId, Raised};
+use azurehsm_signer::marks::{Ledger, LocalMarkStore, Mark, MarkId, Raised};
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
-use azurehsm_signer::vault::local::KeyFile;
 use clap::Subcommand;
 use std::fs;
 use std::path::PathBuf;
@@ -65,34 +64,41 @@ pub(super) async fn run(command: Command) -> Result<(), Stopped> {
     };
 
     let data_dir = local_settings()?.data_dir;
-    KeyFile::make_folder(&data_dir)?;
-    let store = Arc::new(LocalMarkStore::open(&data_dir.join("marks.redb"))?);
-    match command {
-        Command::List => {
-            let marks = store.list().await?;
-            if marks.is_empty() {
-                println!("no marks in {}", data_dir.display());
-            }
-            for (id, mark) in marks {
-                let digest = mark.digest.map_or_else(|| "raised by hand".to_owned(), |digest| digest.to_string());
-                println!("{}  {}  {}  {}  {digest}", id.chain, id.key, id.kind, mark.position);
-            }
-        }
-        Command::Export => println!("{}", import::export(&store.list().await?)),
-        Command::Raise { .. } | Command::Import { .. } => {
-            let ledger = Ledger::new(store);
-            for mark in raises {
-                let raised = ledger.raise(&mark.id, mark.position, mark.digest, mark.signature).await?;
-                let (id, to) = (mark.id, mark.position);
-                match raised {
-                    Raised::From(None) => println!("{id}: set to {to}"),
-                    Raised::From(Some(from)) => println!("{id}: raised from {from} to {to}"),
-                    Raised::Kept(at) => println!("{id}: kept at {at}, which is not below {to}"),
-                }
-            }
+    let path = data_dir.join("marks.redb");
+    if !path.exists() {
+        // Looking makes no store: its absence says that no marks were brought here yet.
+        match command {
+            Command::List => return print_line(&format!("no marks: there is no {}", path.display())),
+            Command::Export => return print_line(&import::export(&[])),
+            Command::Raise { .. } | Command::Import { .. } => make_data_dir(&data_dir)?,
         }
     }
-    Ok(())
+    let store = Arc::new(LocalMarkStore::open(&path)?);
+    let lines = match command {
+        Command::List => store.list().await?.iter().map(|(id, mark)| line_of(id, mark)).collect(),
+        Command::Export => vec![import::export(&store.list().await?)],
+        Command::Raise { .. } | Command::Import { .. } => raise_all(Ledger::new(store), &raises).await?,
+    };
+    // After everything is written: a reader who goes away stops no raise.
+    print_line(&lines.join("\n"))
+}
+
+fn line_of(id: &MarkId, mark: &Mark) -> String {
+    let digest = mark.digest.map_or_else(|| "raised by hand".to_owned(), |digest| digest.to_string());
+    format!("{}  {}  {}  {}  {digest}", id.chain, id.key, id.kind, mark.position)
+}
+
+async fn raise_all(ledger: Ledger, marks: &[Imported]) -> Result<Vec<String>, Stopped> {
+    let mut lines = Vec::with_capacity(marks.len());
+    for mark in marks {
+        let (id, to) = (mark.id, mark.position);
+        lines.push(match ledger.raise(&id, to, mark.digest, mark.signature).await? {
+            Raised::From(None) => format!("{id}: set to {to}"),
+            Raised::From(Some(from)) => format!("{id}: raised from {from} to {to}"),
+            Raised::Kept(at) => format!("{id}: kept at {at}, which is not below {to}"),
+        });
+    }
+    Ok(lines)
 }
 
 fn read_files(files: &[PathBuf], hints: Hints) -> Result<Vec<Imported>, Stopped> {

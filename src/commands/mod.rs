@@ -6,8 +6,12 @@ mod serve;
 
 use azurehsm_signer::settings::{self, LocalSettings};
 use azurehsm_signer::telemetry;
+use azurehsm_signer::vault::local::KeyFile;
 use clap::Subcommand;
 use std::error::Error;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 /// Whatever stops a command, for people to read.
 pub(crate) type Stopped = Box<dyn Error + Send + Sync>;
@@ -31,16 +35,14 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> Result<(), Stopped> {
     match command {
         Command::Serve => {
-            telemetry::start(settings::log_format(variable)?, variable("RUST_LOG").as_deref())
-                .map_err(|error| format!("RUST_LOG: {error}; expected a level such as info or debug"))?;
+            let _written_to_the_end =
+                telemetry::start(settings::log_format(variable)?, variable("RUST_LOG").as_deref())
+                    .map_err(|error| format!("RUST_LOG: {error}; expected a level such as info or debug"))?;
             runtime()?.block_on(serve::run())
         }
         Command::Keys(command) => keys::run(command),
         Command::Marks(command) => runtime()?.block_on(marks::run(command)),
-        Command::Version => {
-            println!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
+        Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
     }
 }
 
@@ -48,11 +50,31 @@ fn runtime() -> Result<tokio::runtime::Runtime, Stopped> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// An environment variable; text that is not Unicode counts as not set.
+/// An environment variable. Bytes that are not Unicode become characters that no setting takes, so that they are found.
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Prints to standard output, where a reader may have gone away.
+fn print_line(text: &str) -> Result<(), Stopped> {
+    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| format!("standard output: {error}").into())
+}
+
+/// Makes the data folder if it does not exist.
+fn make_data_dir(path: &Path) -> Result<(), Stopped> {
+    KeyFile::make_folder(path).map_err(|error| format!("LOCAL_DATA_DIR: {error}").into())
 }
 
 fn local_settings() -> Result<LocalSettings, Stopped> {
     LocalSettings::read(variable).map_err(|error| format!("wrong settings:\n{error}").into())
+}
+
+/// Where a client on this machine finds a signer that listens here.
+fn base_address(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
 }

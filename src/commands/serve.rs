@@ -1,4 +1,4 @@
-use super::{Stopped, variable};
+use super::{Stopped, base_address, make_data_dir, variable};
 use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::marks::{Ledger, LocalMarkStore};
 use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
@@ -7,14 +7,18 @@ use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::tezos::{Curve, SecretKey};
 use azurehsm_signer::vault::LocalVault;
 use azurehsm_signer::vault::local::KeyFile;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
 
 /// Connections that are open at one time, if the system allows as many files.
 const MOST_CONNECTIONS: u64 = 2048;
+
+/// Connections that wait to be taken: a burst larger than this makes clients wait a second for their next try.
+const WAITING_CONNECTIONS: u32 = 4096;
 
 /// Files that the process needs beside its connections.
 const OTHER_FILES: u64 = 64;
@@ -32,6 +36,7 @@ pub(super) async fn run() -> Result<(), Stopped> {
                 .into(),
         );
     }
+    make_data_dir(&settings.local.data_dir)?;
     let vault = Arc::new(open_vault(&settings)?);
     let marks = settings.local.data_dir.join("marks.redb");
     if !marks.exists() {
@@ -69,8 +74,11 @@ pub(super) async fn run() -> Result<(), Stopped> {
         authorized_keys: AuthorizedKeys::new(settings.authorized_keys),
     });
 
-    let listener = TcpListener::bind(settings.listen)
-        .await
+    if signer.keys.list().is_empty() {
+        warn!("there are no keys in the vault: nothing can be signed (azurehsm-signer keys generate or import)");
+    }
+
+    let listener = listen(settings.listen)
         .map_err(|error| format!("SIGNER_LISTEN: cannot listen on {}: {error}", settings.listen))?;
     let address = listener.local_addr()?;
     let server_settings =
@@ -85,6 +93,14 @@ pub(super) async fn run() -> Result<(), Stopped> {
     tell_how_to_use(&signer, address);
     server::serve(listener, router, limits, shutdown_requested()).await;
     Ok(())
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for the old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS)
 }
 
 /// The local vault. When there is none yet, a first key is made, so that there is something to sign with.
@@ -105,11 +121,11 @@ fn open_vault(settings: &Settings) -> Result<LocalVault, Stopped> {
 fn tell_how_to_use(signer: &Signer, address: SocketAddr) {
     for key in signer.keys.list() {
         info!(
-            command = format!("octez-client import secret key {} http://{address}/{}", key.name, key.hash),
+            command = format!("octez-client import secret key {} {}/{}", key.name, base_address(address), key.hash),
             "use this key"
         );
     }
-    info!(command = format!("curl http://{address}/keys"), "see the keys");
+    info!(command = format!("curl {}/keys", base_address(address)), "see the keys");
 }
 
 /// As many connections as are wanted, or as many as the system has files for.
@@ -119,8 +135,16 @@ fn most_connections() -> usize {
     usize::try_from(files.min(wanted).saturating_sub(OTHER_FILES).max(16)).unwrap_or(16)
 }
 
-/// SIGTERM or Ctrl-C.
+/// SIGTERM or Ctrl-C. A second one does not wait for anything.
 async fn shutdown_requested() {
+    signal_to_stop().await;
+    tokio::spawn(async {
+        signal_to_stop().await;
+        std::process::exit(1);
+    });
+}
+
+async fn signal_to_stop() {
     let interrupted = tokio::signal::ctrl_c();
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(mut terminated) => {

@@ -2,6 +2,7 @@ use super::{AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreErr
 use crate::tezos::payload::Position;
 use crate::tezos::{Digest, Signature};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
@@ -14,6 +15,7 @@ use thiserror::Error;
 pub struct Ledger {
     store: Arc<dyn MarkStore>,
     places: Mutex<HashMap<MarkId, Arc<Place>>>,
+    is_answered: AtomicBool,
 }
 
 /// The mark last seen, if any. Taken out while a write is under way, so that a caller who goes away in the middle leaves
@@ -52,7 +54,7 @@ pub enum Raised {
 impl Ledger {
     /// A ledger of the marks in `store`.
     pub fn new(store: Arc<dyn MarkStore>) -> Self {
-        Self { store, places: Mutex::default() }
+        Self { store, places: Mutex::default(), is_answered: AtomicBool::new(true) }
     }
 
     /// Records a vote. Once it returns `Ok`, the store has durably accepted a mark that covers the vote, and a signature
@@ -115,7 +117,23 @@ impl Ledger {
         }
     }
 
+    /// Whether the store did what it was last asked for a signature.
+    pub fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed)
+    }
+
     async fn record<E>(
+        &self,
+        id: &MarkId,
+        request: &Request,
+        sign: impl AsyncFnOnce() -> Result<Option<Signature>, E>,
+    ) -> Result<Option<Signature>, NotRecorded<E>> {
+        let recorded = self.try_record(id, request, sign).await;
+        self.is_answered.store(!matches!(recorded, Err(NotRecorded::Store(_))), Ordering::Relaxed);
+        recorded
+    }
+
+    async fn try_record<E>(
         &self,
         id: &MarkId,
         request: &Request,

@@ -3,7 +3,7 @@
 use super::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
 use async_trait::async_trait;
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,9 @@ const QUEUE: usize = 1024;
 
 /// Marks in a redb file. A write is on the disk before it is acknowledged, and a process may be killed at any instant.
 ///
-/// One thread owns the file. It takes all requests that wait and commits their writes together, so that many keys that
-/// sign at the same instant share one flush of the disk.
+/// One process at a time has the file: it holds the lock on `marks.lock` beside it, which is never replaced or deleted, for
+/// as long as it lives. One thread owns the file. It takes all requests that wait and commits their writes together, so that
+/// many keys that sign at the same instant share one flush of the disk.
 pub struct LocalMarkStore {
     requests: mpsc::Sender<Work>,
 }
@@ -33,19 +34,20 @@ impl LocalMarkStore {
     /// # Errors
     /// [`OpenError`]; in particular if another process has it open.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let fail = |source: redb::Error| OpenError::Unusable { path: path.to_owned(), source: Box::new(source) };
-        if !path.try_exists().map_err(|source| OpenError::Io { path: path.to_owned(), source })? {
+        let io_error = |source| OpenError::Io { path: path.to_owned(), source };
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock_of(path));
+        let lock = lock.map_err(io_error)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::InUse { path: path.to_owned() },
+            TryLockError::Error(source) => io_error(source),
+        })?;
+        if !path.try_exists().map_err(io_error)? {
             create(path)?;
         }
-        let database = builder().open(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
-            error => fail(error.into()),
-        })?;
+        let database = open_file(path)?;
         let (requests, queue) = mpsc::channel(QUEUE);
-        thread::Builder::new()
-            .name("marks".to_owned())
-            .spawn(move || serve(&database, queue))
-            .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+        let owner = Owner { path: path.to_owned(), database: Some(database), _lock: lock };
+        thread::Builder::new().name("marks".to_owned()).spawn(move || owner.serve(queue)).map_err(io_error)?;
         Ok(Self { requests })
     }
 
@@ -96,7 +98,11 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The file is not a mark store, or is damaged.
-    #[error("{} cannot be used as a mark store: {source}", path.display())]
+    #[error(
+        "{} cannot be used as a mark store: {source}; without its marks, raise those of each key above what it has signed \
+         (azurehsm-signer marks raise) before it signs again",
+        path.display()
+    )]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -117,10 +123,21 @@ struct Write {
     expected: Option<Version>,
 }
 
+fn lock_of(path: &Path) -> PathBuf {
+    path.with_extension("lock")
+}
+
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+fn open_file(path: &Path) -> Result<Database, OpenError> {
+    builder().open(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
+        error => OpenError::Unusable { path: path.to_owned(), source: Box::new(error.into()) },
+    })
 }
 
 /// Makes the file under another name first: a process killed half-way leaves no file that would be taken for a store.
@@ -147,20 +164,60 @@ fn create(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn serve(database: &Database, mut queue: mpsc::Receiver<Work>) {
-    let mut waiting = Vec::with_capacity(QUEUE);
-    while queue.blocking_recv_many(&mut waiting, QUEUE) > 0 {
-        let mut writes = Vec::new();
-        for work in waiting.drain(..) {
-            // A caller that has gone away needs no answer.
-            match work {
-                Work::Write { write, reply } => writes.push((write, reply)),
-                Work::Read { id, reply } => drop(reply.send(read(database, &id).map_err(unreadable))),
-                Work::List(reply) => drop(reply.send(list(database).map_err(unreadable))),
+/// What the thread has: the file, while it works, and the lock, for good.
+struct Owner {
+    path: PathBuf,
+    /// `None` after an error: redb answers nothing more then, until the file is opened again.
+    database: Option<Database>,
+    _lock: File,
+}
+
+impl Owner {
+    fn serve(mut self, mut queue: mpsc::Receiver<Work>) {
+        let mut waiting = Vec::with_capacity(QUEUE);
+        while queue.blocking_recv_many(&mut waiting, QUEUE) > 0 {
+            let mut writes = Vec::new();
+            for work in waiting.drain(..) {
+                // A caller that has gone away needs no answer.
+                match work {
+                    Work::Write { write, reply } => writes.push((write, reply)),
+                    Work::Read { id, reply } => drop(reply.send(self.with(|database| read(database, &id)))),
+                    Work::List(reply) => drop(reply.send(self.with(list))),
+                }
+            }
+            if !writes.is_empty() {
+                self.write_all(writes);
             }
         }
-        if !writes.is_empty() {
-            write_all(database, writes);
+    }
+
+    /// Does something with the file, which is opened again first if there was an error.
+    fn with<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => open_file(&self.path).map_err(|error| StoreError(error.to_string()))?,
+        };
+        let done = work(&database).map_err(|error| StoreError(format!("{}: {error}", self.path.display())));
+        if done.is_ok() {
+            self.database = Some(database);
+        }
+        done
+    }
+
+    /// Applies the writes in their order and commits them together; nobody is told before the disk has them.
+    fn write_all(&mut self, writes: Vec<(Write, oneshot::Sender<Result<Version, WriteError>>)>) {
+        let (writes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+        match self.with(|database| apply(database, &writes)) {
+            Ok(outcomes) => {
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    drop(reply.send(outcome));
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    drop(reply.send(Err(WriteError::Unknown(error.clone()))));
+                }
+            }
         }
     }
 }
@@ -179,24 +236,6 @@ fn list(database: &Database) -> Result<Vec<(MarkId, Mark)>, redb::Error> {
         marks.push((id, parse(value.value())?.mark));
     }
     Ok(marks)
-}
-
-/// Applies the writes in their order and commits them together; nobody is told before the disk has them.
-fn write_all(database: &Database, writes: Vec<(Write, oneshot::Sender<Result<Version, WriteError>>)>) {
-    let (writes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-    match apply(database, &writes) {
-        Ok(outcomes) => {
-            for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                drop(reply.send(outcome));
-            }
-        }
-        Err(error) => {
-            let error = StoreError(error.to_string());
-            for reply in replies {
-                drop(reply.send(Err(WriteError::Unknown(error.clone()))));
-            }
-        }
-    }
 }
 
 fn apply(database: &Database, writes: &[Write]) -> Result<Vec<Result<Version, WriteError>>, redb::Error> {
@@ -231,7 +270,19 @@ fn parse(value: &[u8]) -> Result<Stored, redb::Error> {
     Ok(Stored { mark, version })
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]
-fn unreadable(error: redb::Error) -> StoreError {
-    StoreError(error.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_an_error_the_file_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marks.redb");
+        create(&path).unwrap();
+        let lock = File::create(lock_of(&path)).unwrap();
+        let mut owner = Owner { database: Some(open_file(&path).unwrap()), path, _lock: lock };
+        let full = || redb::Error::Io(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(owner.with(|_| Err::<(), _>(full())).is_err());
+        assert!(owner.with(list).unwrap().is_empty());
+    }
 }

@@ -3,6 +3,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tracing::warn;
 
 /// An answer that is not 200: a status, and a list of one error as octez-client reads it. With the id `failure`, octez
 /// wants the kind `temporary` and no field but `msg`.
@@ -12,8 +13,11 @@ pub(super) struct NotOk {
 }
 
 impl NotOk {
+    /// An answer to something that never was a request to the signer, which would have logged it.
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        let message = message.into();
+        warn!(status = status.as_u16(), reason = message, "not understood");
+        Self { status, message }
     }
 }
 
@@ -36,9 +40,9 @@ impl From<NotSigned> for NotOk {
                 | Refusal::VersionWithoutBls
                 | Refusal::Policy(_)
                 | Refusal::NoPossession { .. } => StatusCode::FORBIDDEN,
-                Refusal::Head(_) | Refusal::Mark(_) | Refusal::SignedForOtherVersion => StatusCode::CONFLICT,
+                Refusal::Head(_) | Refusal::Mark(_) | Refusal::KeptSignatureInvalid => StatusCode::CONFLICT,
             },
         };
-        Self::new(status, not_signed.to_string())
+        Self { status, message: not_signed.to_string() }
     }
 }

@@ -10,9 +10,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tower::ServiceExt;
@@ -21,7 +21,8 @@ use tracing::{info, warn};
 /// How connections are bounded.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// How many there are at most. When there is one more, the one that has been without a request for longest is closed.
+    /// How many there are at most. When there is one more, the one that has let wait longest for a request, or for the rest
+    /// of one, is closed; those that were never answered anything go first.
     pub most: usize,
     /// How long a connection may be without a whole request head.
     pub idle: Duration,
@@ -36,8 +37,9 @@ pub async fn serve(
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let connections = Arc::new(Connections::default());
+    let connections = Connections::default();
     let graceful = GracefulShutdown::new();
+    let mut complaints = Complaints::default();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -47,14 +49,14 @@ pub async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 if connections.count() >= limits.most && !connections.close_longest_waiting() {
-                    warn!(connections = limits.most, "all connections are busy: a new one is turned away");
+                    complaints.warn("all connections are busy: a new one is turned away");
                     continue;
                 }
                 start(stream, router.clone(), limits, &connections, &graceful);
             }
             Err(error) => {
                 // Out of file descriptors, most likely: room is made, and the next try waits for it.
-                warn!(reason = %error, "a connection could not be taken");
+                complaints.warn(&format!("a connection could not be taken: {error}"));
                 connections.close_longest_waiting();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -62,6 +64,7 @@ pub async fn serve(
     }
     drop(listener);
     info!("shutting down: requests in flight are finished");
+    connections.close_those_without_a_request();
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
         warn!("some requests did not end in time");
     }
@@ -71,20 +74,22 @@ fn start(
     stream: TcpStream,
     router: Router,
     limits: ConnectionLimits,
-    connections: &Arc<Connections>,
+    connections: &Connections,
     graceful: &GracefulShutdown,
 ) {
     // A signature is one small write: it must not wait for more.
     drop(stream.set_nodelay(true));
-    let connection = connections.add();
-    let (state, all) = (Arc::clone(&connection.state), Arc::clone(connections));
+    let connection = Arc::new(connections.add());
+    let of_requests = Arc::clone(&connection);
     let service = service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
-        let busy = Busy::new(&state, &all);
+        let (router, connection) = (router.clone(), Arc::clone(&of_requests));
         async move {
-            let request = without_empty_segments(request.map(Body::new));
+            let has_arrived = hyper::body::Body::is_end_stream(request.body());
+            connection.enters(if has_arrived { Phase::Answering } else { Phase::Arriving });
+            let mut request = without_empty_segments(request.map(Body::new));
+            request.extensions_mut().insert(Arrival(Arc::clone(&connection)));
             let response = router.oneshot(request).await;
-            drop(busy);
+            connection.enters(Phase::Answered);
             response
         }
     });
@@ -99,80 +104,79 @@ fn start(
             _ = served => {}
             () = connection.state.close.notified() => {}
         }
-        drop(connection);
     });
 }
 
-/// The open connections.
-#[derive(Default)]
+/// Goes with a request, and is told when its body has arrived in full: from then on the signer is at work, and the
+/// connection is not closed to make room.
+#[derive(Clone)]
+pub(super) struct Arrival(Arc<Connection>);
+
+impl Arrival {
+    pub(super) fn is_complete(&self) {
+        self.0.enters(Phase::Answering);
+    }
+}
+
+/// What a connection is at. The order is that in which connections are closed to make room.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Nothing has arrived in full yet.
+    New,
+    /// The head of a request has arrived, its body has not.
+    Arriving,
+    /// It has had an answer, and waits for the next request.
+    Answered,
+    /// A request is in the signer's hands.
+    Answering,
+}
+
+/// The open connections, by the order in which they were opened.
+#[derive(Clone, Default)]
 struct Connections {
-    open: Mutex<HashMap<u64, Arc<State>>>,
-    clock: AtomicU64,
+    open: Arc<Mutex<HashMap<u64, Arc<State>>>>,
+    opened: Arc<AtomicU64>,
 }
 
 /// One open connection; it is forgotten when this is dropped.
 struct Connection {
     number: u64,
     state: Arc<State>,
-    all: Arc<Connections>,
+    all: Connections,
 }
 
 struct State {
-    requests_in_flight: AtomicUsize,
-    /// When it began to wait for a request: a number that rises with every such moment.
-    waits_since: AtomicU64,
+    at: Mutex<(Phase, Instant)>,
     close: Notify,
 }
 
-/// Counts a request in flight while it lives.
-struct Busy {
-    state: Arc<State>,
-    all: Arc<Connections>,
-}
-
-impl Busy {
-    fn new(state: &Arc<State>, all: &Arc<Connections>) -> Self {
-        state.requests_in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { state: Arc::clone(state), all: Arc::clone(all) }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.state.waits_since.store(self.all.now(), Ordering::Relaxed);
-        self.state.requests_in_flight.fetch_sub(1, Ordering::Relaxed);
+impl State {
+    fn at(&self) -> (Phase, Instant) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Connections {
-    fn add(self: &Arc<Self>) -> Connection {
-        let number = self.now();
-        let state = Arc::new(State {
-            requests_in_flight: AtomicUsize::new(0),
-            waits_since: AtomicU64::new(number),
-            close: Notify::new(),
-        });
+    fn add(&self) -> Connection {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(State { at: Mutex::new((Phase::New, Instant::now())), close: Notify::new() });
         self.lock().insert(number, Arc::clone(&state));
-        Connection { number, state, all: Arc::clone(self) }
-    }
-
-    fn now(&self) -> u64 {
-        self.clock.fetch_add(1, Ordering::Relaxed)
+        Connection { number, state, all: self.clone() }
     }
 
     fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// Closes the connection that has waited longest for a request. `false` if all have one in flight.
+    /// Closes the connection whose client has let wait longest. `false` if the signer is at work for all of them.
     fn close_longest_waiting(&self) -> bool {
         let mut open = self.lock();
         let longest_waiting = open
             .iter()
-            .filter(|(_, state)| state.requests_in_flight.load(Ordering::Relaxed) == 0)
-            .min_by_key(|(_, state)| state.waits_since.load(Ordering::Relaxed))
-            .map(|(number, _)| *number);
-        match longest_waiting.and_then(|number| open.remove(&number)) {
+            .map(|(number, state)| (state.at(), *number))
+            .filter(|((phase, _), _)| *phase != Phase::Answering)
+            .min();
+        match longest_waiting.and_then(|(_, number)| open.remove(&number)) {
             Some(state) => {
                 state.close.notify_one();
                 true
@@ -181,13 +185,43 @@ impl Connections {
         }
     }
 
+    /// Closes what a shutdown need not wait for.
+    fn close_those_without_a_request(&self) {
+        for state in self.lock().values() {
+            if matches!(state.at().0, Phase::New | Phase::Answered) {
+                state.close.notify_one();
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<State>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    fn enters(&self, phase: Phase) {
+        *self.state.at.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now());
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         self.all.lock().remove(&self.number);
+    }
+}
+
+/// Warnings that many clients could cause: one a second is written.
+#[derive(Default)]
+struct Complaints {
+    last: Option<Instant>,
+}
+
+impl Complaints {
+    fn warn(&mut self, reason: &str) {
+        if self.last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+            self.last = Some(Instant::now());
+            warn!(reason, "connections");
+        }
     }
 }

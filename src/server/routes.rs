@@ -1,14 +1,16 @@
 use super::answer::NotOk;
 use super::body;
+use super::connections::Arrival;
 use crate::signer::{NotSigned, Refusal, SignRequest, Signer};
 use crate::tezos::{PublicKey, PublicKeyHash};
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -75,10 +77,12 @@ async fn sign(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<SignQuery>, QueryRejection>,
+    arrival: Option<Extension<Arrival>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, NotOk> {
     let deadline = Instant::now() + server.settings.deadline;
+    refuse_web_pages(&headers)?;
     let key = hash_in_path(path)?;
     let query = understood(query)?;
     let version = query.version.as_deref().map(str::parse).transpose().map_err(bad_request)?.unwrap_or_default();
@@ -86,6 +90,9 @@ async fn sign(
         let ms = server.settings.deadline.as_millis();
         NotOk::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the body did not arrive within {ms} ms"))
     })??;
+    if let Some(Extension(arrival)) = arrival {
+        arrival.is_complete();
+    }
     let request = SignRequest {
         key,
         payload,
@@ -179,6 +186,15 @@ async fn unknown_route() -> NotOk {
         "unknown route: there are /keys, /keys/{public key hash}, /authorized_keys, /known_keys, \
          /bls_prove_possession/{public key hash} and /health",
     )
+}
+
+/// Browsers add `Origin` to what a page posts, to whichever address; no Tezos client does. Without this, any page could
+/// have the signer on its visitor's machine raise marks.
+fn refuse_web_pages(headers: &HeaderMap) -> Result<(), NotOk> {
+    if headers.contains_key(ORIGIN) {
+        return Err(NotOk::new(StatusCode::FORBIDDEN, "requests of web pages (with an Origin header) are not signed"));
+    }
+    Ok(())
 }
 
 fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHash, NotOk> {

@@ -35,7 +35,7 @@ pub(super) async fn commit_and_sign(
         // Made by whichever process, under whichever version, perhaps imported: so once more.
         verify(&signing.key.public_key, signing.payload, signing.scheme, &signature)
             .await?
-            .map_err(|_| Refusal::SignedForOtherVersion)?;
+            .map_err(|_| Refusal::KeptSignatureInvalid)?;
         return Ok(signature);
     }
     let (signature, ()) = tokio::try_join!(signing.sign_and_verify(), async {

@@ -37,7 +37,7 @@ impl Signer {
         let mut facts = Facts::default();
         let verdict = match tokio::time::timeout_at(request.deadline, self.try_sign(request, &mut facts)).await {
             Ok(verdict) => verdict,
-            Err(_) => Err(Failure::Deadline { limit: request.deadline.duration_since(start) }.into()),
+            Err(_) => Err(Failure::Deadline.into()),
         };
         facts.log(request, start.elapsed(), &verdict);
         verdict
@@ -65,9 +65,8 @@ impl Signer {
             key.public_key.verify_possession(about, &proof)?;
             Ok(proof)
         };
-        let verdict: Result<Signature, NotSigned> = tokio::time::timeout_at(deadline, prove)
-            .await
-            .unwrap_or_else(|_| Err(Failure::Deadline { limit: deadline.duration_since(start) }.into()));
+        let verdict: Result<Signature, NotSigned> =
+            tokio::time::timeout_at(deadline, prove).await.unwrap_or_else(|_| Err(Failure::Deadline.into()));
         let ms = milliseconds(start.elapsed());
         match &verdict {
             Ok(_) => info!(key = %key, kind = "proof of possession", verdict = "signed", ms, "signed"),
@@ -78,9 +77,10 @@ impl Signer {
         verdict
     }
 
-    /// Whether requests can be answered: there are keys, and levels can be checked if they must be.
+    /// Whether requests can be answered: there are keys, levels can be checked if they must be, and the mark store did what
+    /// it was last asked.
     pub fn is_ready(&self) -> bool {
-        !self.keys.list().is_empty() && self.head.is_ready()
+        !self.keys.list().is_empty() && self.head.is_ready() && self.ledger.is_answered()
     }
 
     async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {

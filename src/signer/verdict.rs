@@ -5,7 +5,6 @@ use crate::marks::{NotSafe, StoreError};
 use crate::tezos::payload::DecodeError;
 use crate::tezos::{PublicKeyHash, WrongSignature};
 use crate::vault::VaultError;
-use std::time::Duration;
 use thiserror::Error;
 
 /// Why nothing is released.
@@ -46,9 +45,9 @@ pub enum Refusal {
     /// The mark forbids it.
     #[error(transparent)]
     Mark(NotSafe),
-    /// The one signature that may be released for this block is of the other BLS scheme.
-    #[error("this block is signed already, for another signature version: that signature is not valid in this one")]
-    SignedForOtherVersion,
+    /// The one signature that may be released for this block is of the other BLS scheme, or was imported and is wrong.
+    #[error("this block is signed already, and the signature that is kept of it is not valid for this key and version")]
+    KeptSignatureInvalid,
     /// A proof of possession was asked of a key that has none.
     #[error("{key} is not a tz4 key: only tz4 keys prove possession")]
     NoPossession {
@@ -73,11 +72,8 @@ pub enum Failure {
     #[error("the vault returned a wrong signature: {0}")]
     WrongSignature(WrongSignature),
     /// The deadline came first.
-    #[error("no answer within {} ms", limit.as_millis())]
-    Deadline {
-        /// How long the request had.
-        limit: Duration,
-    },
+    #[error("the vault and the mark store did not answer within the request's deadline (REQUEST_DEADLINE_MS)")]
+    Deadline,
     /// A fault of this program.
     #[error("internal error: {0}")]
     Internal(String),

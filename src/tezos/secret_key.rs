@@ -45,12 +45,12 @@ impl SecretKey {
     }
 
     /// Parses an unencrypted secret key: `edsk…` (seed or full), `spsk…`, `p2sk…` or `BLsk…`, also with Octez's
-    /// `unencrypted:` before it.
+    /// `unencrypted:` before it. Encrypted ones are recognised, to say so.
     ///
     /// # Errors
     /// [`SecretKeyError`], which never holds the text.
     pub fn from_text(text: &str) -> Result<Self, SecretKeyError> {
-        let text = text.strip_prefix("unencrypted:").unwrap_or(text);
+        let text = text.strip_prefix("unencrypted:").or_else(|| text.strip_prefix("encrypted:")).unwrap_or(text);
         let (prefix, bytes) = base58check::decode_any(text)?;
         match prefix {
             Prefix::Ed25519Seed => Self::from_bytes(Curve::Ed25519, &bytes),

@@ -541,7 +541,7 @@ pub(crate) fn standalone_samples() -> Vec<Sample> {
         Sample::standalone("message", OperationKind::FailingNoop, 17, Bytes::default().sized(b"hello")),
         Sample::standalone("empty message", OperationKind::FailingNoop, 17, Bytes::default().sized(b"")),
         Sample::standalone("trap", OperationKind::DalEntrapmentEvidence, 24, shard(None)),
-        Sample::standalone("trap with lag", OperationKind::DalEntrapmentEvidence, 24, shard(Some(0))),
+        Sample::standalone("trap with lag", OperationKind::DalEntrapmentEvidence, 24, shard(Some(1))),
     ]
 }
 

@@ -240,6 +240,50 @@ fn one_signer_at_a_time_uses_the_embedded_store() {
 }
 
 #[test]
+fn a_store_that_was_deleted_under_a_signer_is_not_made_again_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let _signer = Signer::start(folder.path(), &[]);
+    std::fs::remove_file(folder.path().join("marks.redb")).unwrap();
+    let second = command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")]).output().unwrap();
+    assert!(complaint(&second).contains("in use by another process"));
+}
+
+#[test]
+fn all_marks_are_raised_also_when_nobody_reads_what_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut raise = command(folder.path(), &[])
+        .args(["marks", "raise", MAINNET, KEY, "777"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(raise.stdout.take());
+    assert_ne!(raise.wait().unwrap().code(), Some(101), "a panic");
+    assert_eq!(printed(&run(folder.path(), &["marks", "list"], "")).matches("level 777").count(), 3);
+}
+
+#[test]
+fn looking_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("mistyped");
+    assert!(printed(&run(&data, &["marks", "list"], "")).contains("no marks"));
+    assert!(printed(&run(&data, &["marks", "export"], "")).contains("\"marks\": []"));
+    assert!(printed(&run(&data, &["keys", "list"], "")).contains("no keys"));
+    assert!(!data.exists());
+}
+
+#[test]
+fn settings_that_are_not_unicode_are_not_taken_as_not_set() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["AUTHORIZED_KEYS", "POLICY"] {
+        let value = std::ffi::OsStr::from_bytes(b"{}\xff");
+        let output = command(folder.path(), &[]).env(name, value).output().unwrap();
+        assert!(complaint(&output).contains(name));
+    }
+}
+
+#[test]
 fn wrong_settings_stop_the_start_and_are_all_named() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [

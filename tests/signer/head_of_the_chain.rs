@@ -75,3 +75,23 @@ fn a_setting_lets_the_marks_alone_decide_when_no_node_answers() {
         assert_eq!(ask(&signer, &key, level).status, status, "level {level}");
     }
 }
+
+#[test]
+fn a_node_that_changes_its_chain_is_noticed() {
+    let node = Node::start(Some((MAINNET, 1000)));
+    let (_folder, signer, key) = start(&[&node], &[]);
+    assert_eq!(ask(&signer, &key, 1000).status, 200);
+    node.says(Some((OTHER_CHAIN, 1000)));
+    let refused = std::iter::repeat_with(|| ask(&signer, &key, 1000)).find(|answer| answer.status != 200).unwrap();
+    assert!(refused.error().contains(&format!("the configured nodes follow {OTHER_CHAIN}")), "{}", refused.error());
+}
+
+#[test]
+fn an_answer_of_a_node_is_not_read_without_end() {
+    let node = Node::start(Some((MAINNET, 1000)));
+    node.pads(100_000);
+    let (_folder, signer, key) = start(&[&node], &[]);
+    assert_eq!(ask(&signer, &key, 1000).status, 500);
+    node.pads(0);
+    assert!(std::iter::repeat_with(|| ask(&signer, &key, 1000)).any(|answer| answer.status == 200));
+}

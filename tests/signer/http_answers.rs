@@ -202,14 +202,75 @@ fn invariant_9_nothing_secret_is_logged_at_any_level() {
         body.len()
     );
     http::send(signer.address, request.as_bytes()).unwrap().signature();
-    let log = signer.whole_log();
-    assert!(log.contains("\"verdict\":\"signed\""), "{log}");
+    let log = signer.log_until("\"verdict\":\"signed\"");
     for secret in
         [authentication.as_str(), "functionkeyinquery", "functionkeyinheader", "correct horse", "edsk", "p2sk"]
     {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
     drop(folder);
+}
+
+#[test]
+fn log_lines_tell_how_grave_they_are_and_the_level_of_the_block() {
+    let (_folder, signer, key) = start(&[]);
+    http::sign(signer.address, &key, &payload(Kind::Attestation, 10, 3, 0)).unwrap().signature();
+    let line: serde_json::Value = serde_json::from_str(&signer.wait_for_log("signed")).unwrap();
+    assert_eq!(line["level"], "INFO");
+    let fields = &line["fields"];
+    assert_eq!((&fields["level"], &fields["round"]), (&10.into(), &3.into()), "{line}");
+    assert_eq!((&fields["key"], &fields["kind"]), (&key.as_str().into(), &"attestation".into()));
+    assert_eq!((&fields["verdict"], &fields["chain"]), (&"signed".into(), &"NetXdQprcVkpaWU".into()));
+    assert!(fields["ms"].as_f64().unwrap() > 0.0);
+    http::sign(signer.address, &key, &payload(Kind::Attestation, 9, 0, 0)).unwrap();
+    let line = signer.wait_for_log("refused");
+    assert!(line.contains("\"level\":\"WARN\"") && line.contains("below the high watermark"), "{line}");
+    http::get(signer.address, "/nowhere").unwrap();
+    assert!(signer.wait_for_log("not understood").contains("\"status\":404"));
+}
+
+#[test]
+fn a_web_page_cannot_have_anything_signed() {
+    let (_folder, signer, key) = start(&[]);
+    let body = format!("\"{}\"", hex::encode(payload(Kind::Attestation, 10, 0, 0)));
+    let request = format!(
+        "POST /keys/{key} HTTP/1.1\r\nhost: s\r\norigin: https://page.example\r\ncontent-type: text/plain\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = http::send(signer.address, request.as_bytes()).unwrap();
+    assert_eq!(answer.status, 403);
+    assert!(answer.error().contains("web pages"));
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let mut child = crate::support::process::command(folder.path(), &[("SIGNER_LISTEN", &address.to_string())])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let keys = std::iter::repeat_with(|| http::get(address, "/keys")).find_map(Result::ok).unwrap().json();
+    let key = keys[0]["public_key_hash"].as_str().unwrap();
+    // A pipe takes 64 KiB, a line is more than 200 bytes.
+    for level in 0..600 {
+        http::sign(address, key, &payload(Kind::Attestation, level, 0, 0)).unwrap().signature();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_signal_does_not_wait_for_half_a_head() {
+    let (_folder, signer, _) = start(&[]);
+    let mut stream = http::connect(signer.address).unwrap();
+    stream.write_all(b"GET /ke").unwrap();
+    http::get(signer.address, "/").unwrap();
+    let start = Instant::now();
+    assert_eq!(signer.terminate().code(), Some(0));
+    assert!(start.elapsed().as_secs() < 3);
 }
 
 #[test]

@@ -1,5 +1,13 @@
 //! The signer as a user sees it, inside this process and as the shipped binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What the node says; `None` leaves every question unanswered.
@@ -10,6 +11,7 @@ pub(crate) type Head = Option<(&'static str, u32)>;
 pub(crate) struct Node {
     address: SocketAddr,
     head: Arc<Mutex<Head>>,
+    padding: Arc<AtomicUsize>,
 }
 
 impl Node {
@@ -18,6 +20,8 @@ impl Node {
         let address = listener.local_addr().unwrap();
         let head = Arc::new(Mutex::new(head));
         let told = Arc::clone(&head);
+        let padding = Arc::new(AtomicUsize::new(0));
+        let padded = Arc::clone(&padding);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { break };
@@ -32,6 +36,7 @@ impl Node {
                 } else {
                     panic!("the signer asked {request}");
                 };
+                let body = body + &" ".repeat(padded.load(Ordering::Relaxed));
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
                      content-length: {}\r\n\r\n{body}",
@@ -40,11 +45,16 @@ impl Node {
                 drop(stream.write_all(answer.as_bytes()));
             }
         });
-        Self { address, head }
+        Self { address, head, padding }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Makes every answer that much longer, by white space.
+    pub(crate) fn pads(&self, bytes: usize) {
+        self.padding.store(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn says(&self, head: Head) {

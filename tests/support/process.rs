@@ -49,8 +49,8 @@ impl Signer {
         let address = loop {
             let line = log.recv_timeout(Duration::from_secs(30)).expect("the signer should start");
             let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if event["message"] == "listening" {
-                break event["address"].as_str().unwrap().parse().unwrap();
+            if event["fields"]["message"] == "listening" {
+                break event["fields"]["address"].as_str().unwrap().parse().unwrap();
             }
         };
         Self { child, address, log }
@@ -97,11 +97,13 @@ impl Signer {
         }
     }
 
-    /// Everything that it has logged and will log: ends it.
-    pub(crate) fn whole_log(mut self) -> String {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.log.iter().collect::<Vec<_>>().join("\n")
+    /// Everything that it logs until a line that holds `text`.
+    pub(crate) fn log_until(&self, text: &str) -> String {
+        let mut lines = Vec::new();
+        while !lines.last().is_some_and(|line: &String| line.contains(text)) {
+            lines.push(self.log.recv_timeout(Duration::from_secs(20)).expect("the line should be logged"));
+        }
+        lines.join("\n")
     }
 }
 

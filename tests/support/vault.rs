@@ -84,7 +84,7 @@ fn with_other_s(bytes: &[u8; 64]) -> [u8; 64] {
     other.to_bytes().into()
 }
 
-/// Verifies with RustCrypto what this crate verifies with aws-lc.
+/// Verifies with `p256` what this crate verifies with aws-lc.
 pub(crate) fn is_p256_signature(key: &PublicKey, payload: &[u8], signature: &Signature) -> bool {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_bytes()).unwrap();
     let digest = azurehsm_signer::tezos::Digest::of(payload);

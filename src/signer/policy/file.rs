@@ -4,6 +4,7 @@ use crate::tezos::payload::Kind;
 use crate::tezos::payload::operations::OperationKind;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +24,9 @@ impl FromStr for Policy {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        let file: File = serde_json::from_str(text).map_err(|error| PolicyError(vec![error.to_string()]))?;
+        let not_read = |error: serde_json::Error| PolicyError(vec![error.to_string()]);
+        require_objects(&serde_json::from_str(text).map_err(not_read)?)?;
+        let file: File = serde_json::from_str(text).map_err(not_read)?;
         let mut errors = Vec::new();
         let default = file.default.unwrap_or_default().over(&Rules::default(), "default", &mut errors);
         let mut policy = Self { default, ..Self::default() };
@@ -36,6 +39,20 @@ impl FromStr for Policy {
         }
         if errors.is_empty() { Ok(policy) } else { Err(PolicyError(errors)) }
     }
+}
+
+/// serde also reads a struct from an array of its values, which nobody means.
+fn require_objects(file: &Value) -> Result<(), PolicyError> {
+    let rules_of_keys = file.get("keys").and_then(Value::as_object).into_iter().flatten();
+    let objects = [("policy", Some(file)), ("default", file.get("default")), ("keys", file.get("keys"))]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .chain(rules_of_keys.map(|(name, value)| (name.as_str(), value)));
+    let wrong: Vec<_> = objects
+        .filter(|(_, value)| !value.is_object())
+        .map(|(name, _)| format!("{name}: expected a JSON object, such as {{\"kinds\": [\"block\"]}}"))
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(PolicyError(wrong)) }
 }
 
 #[derive(Deserialize)]
@@ -161,7 +178,7 @@ impl<'de> Deserialize<'de> for Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 
@@ -223,6 +240,10 @@ mod tests {
             (r#"{"default": {"max_fee": "1 tez"}}"#, "invalid type"),
             (r#"{"keys": {"a": {}, "a": {}}}"#, "'a' stands twice"),
             ("", "EOF"),
+            ("[]", "policy: expected a JSON object"),
+            ("[null, {}]", "policy: expected a JSON object"),
+            (r#"{"default": []}"#, "default: expected a JSON object"),
+            (r#"{"keys": {"tz1": []}}"#, "tz1: expected a JSON object"),
         ] {
             let error = text.parse::<Policy>().unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

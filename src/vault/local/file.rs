@@ -32,27 +32,45 @@ const MOST_WORK_FACTOR: u8 = 20;
 const FORMAT_VERSION: u32 = 1;
 
 impl KeyFile {
-    /// The key file in `folder`, which is made, for the owner only, if it does not exist.
-    ///
-    /// A plain file there is encrypted if there is a passphrase.
+    /// The key file in `folder`. A plain file there is encrypted if there is a passphrase.
     ///
     /// # Errors
     /// [`KeyFileError`], in particular if there is an encrypted file but no passphrase.
     pub fn open(folder: &Path, passphrase: Option<SecretString>) -> Result<Self, KeyFileError> {
-        Self::make_folder(folder)?;
         let file = Self { folder: folder.to_owned(), passphrase };
-        let (plain, encrypted) = (folder.join(PLAIN), folder.join(ENCRYPTED));
-        match (plain.exists(), encrypted.exists(), &file.passphrase) {
-            (true, true, _) => return Err(KeyFileError::Both { plain, encrypted }),
-            (false, true, None) => return Err(KeyFileError::PassphraseMissing { path: encrypted }),
-            (true, false, Some(_)) => {
-                let unencrypted = Self { folder: folder.to_owned(), passphrase: None };
-                file.write(&unencrypted.read()?)?;
-                fs::remove_file(&plain).map_err(|source| KeyFileError::Io { path: plain, source })?;
-            }
-            _ => {}
+        if file.find()? == Found::ToBeEncrypted {
+            file.encrypt()?;
         }
         Ok(file)
+    }
+
+    /// Encrypts a plain file. Whoever adds a key meanwhile waits, and finds the encrypted file.
+    fn encrypt(&self) -> Result<(), KeyFileError> {
+        let _locked = self.lock()?;
+        if self.find()? == Found::ToBeEncrypted {
+            let plain = Self { folder: self.folder.clone(), passphrase: None };
+            self.write(&plain.read()?)?;
+            fs::remove_file(plain.path()).map_err(|source| KeyFileError::Io { path: plain.path(), source })?;
+        }
+        Ok(())
+    }
+
+    /// Which files there are, and whether they go with the passphrase.
+    fn find(&self) -> Result<Found, KeyFileError> {
+        let (plain, encrypted) = (self.folder.join(PLAIN), self.folder.join(ENCRYPTED));
+        match (plain.exists(), encrypted.exists(), &self.passphrase) {
+            (true, true, _) => Err(KeyFileError::Both { plain, encrypted }),
+            (false, true, None) => Err(KeyFileError::PassphraseMissing { path: encrypted }),
+            (true, false, Some(_)) => Ok(Found::ToBeEncrypted),
+            _ => Ok(Found::AsItShouldBe),
+        }
+    }
+
+    /// Keeps other processes from writing until it is dropped.
+    fn lock(&self) -> Result<File, KeyFileError> {
+        let path = self.folder.join(LOCK);
+        let lock = owner_only().create(true).truncate(false).open(&path);
+        lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|source| KeyFileError::Io { path, source })
     }
 
     /// Makes the data folder, for the owner only, if it does not exist.
@@ -105,16 +123,19 @@ impl KeyFile {
         if contents.version != FORMAT_VERSION {
             return Err(invalid(format!("version {}, this program reads {FORMAT_VERSION}", contents.version)));
         }
-        contents
-            .keys
-            .iter()
-            .map(|entry| {
-                let name: KeyName = entry.name.parse().map_err(|error| invalid(format!("{error}")))?;
-                let secret = SecretKey::from_text(&entry.secret_key)
-                    .map_err(|error| invalid(format!("the secret key of '{name}': {error}")))?;
-                Ok((name, secret))
-            })
-            .collect()
+        let mut keys: Vec<(KeyName, SecretKey)> = Vec::with_capacity(contents.keys.len());
+        for entry in &contents.keys {
+            let name: KeyName = entry.name.parse().map_err(|error| invalid(format!("{error}")))?;
+            let secret = SecretKey::from_text(&entry.secret_key)
+                .map_err(|error| invalid(format!("the secret key of '{name}': {error}")))?;
+            if let Some((other, _)) =
+                keys.iter().find(|(other, key)| *other == name || key.public_key() == secret.public_key())
+            {
+                return Err(invalid(format!("'{other}' and '{name}' have the same name or the same key")));
+            }
+            keys.push((name, secret));
+        }
+        Ok(keys)
     }
 
     /// Adds a key. Other processes that add one at the same time wait.
@@ -122,10 +143,10 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::NameTaken`] or [`KeyFileError::KeyThere`] if the name or the key is in it already.
     pub fn add(&self, name: KeyName, key: SecretKey) -> Result<(), KeyFileError> {
-        let path = self.folder.join(LOCK);
-        let lock = owner_only().create(true).truncate(false).open(&path);
-        let _locked_until_dropped =
-            lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|source| KeyFileError::Io { path, source })?;
+        let _locked = self.lock()?;
+        if self.find()? == Found::ToBeEncrypted {
+            return Err(KeyFileError::Both { plain: self.folder.join(PLAIN), encrypted: self.path() });
+        }
         let mut keys = self.read()?;
         for (other, there) in &keys {
             if *other == name {
@@ -177,6 +198,13 @@ impl KeyFile {
         })();
         written.map_err(|source| KeyFileError::Io { path: path.clone(), source })
     }
+}
+
+#[derive(PartialEq, Eq)]
+enum Found {
+    AsItShouldBe,
+    /// A plain file, and a passphrase.
+    ToBeEncrypted,
 }
 
 /// Tells one state of the file from another.
@@ -292,4 +320,24 @@ fn owner_only() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tezos::Curve;
+
+    #[test]
+    fn a_key_that_is_added_while_the_file_is_being_encrypted_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let new_key = || SecretKey::generate(Curve::P256).unwrap();
+        let plain = KeyFile::open(folder.path(), None).unwrap();
+        plain.add("first".parse().unwrap(), new_key()).unwrap();
+        let encrypted = KeyFile::open(folder.path(), Some(SecretString::from("correct horse"))).unwrap();
+        let refused = plain.add("second".parse().unwrap(), new_key());
+        assert!(matches!(refused, Err(KeyFileError::PassphraseMissing { .. })));
+        encrypted.add("third".parse().unwrap(), new_key()).unwrap();
+        let names: Vec<_> = encrypted.read().unwrap().iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, ["first", "third"]);
+    }
 }

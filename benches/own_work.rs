@@ -1,0 +1,104 @@
+//! The signer's own work on a request: all but the vault, the store and the network. A vote comes in as an HTTP request and
+//! goes out as an answer; the vault returns signatures that were made before, the store is a map in memory. Verifying the
+//! signature is part of it.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
+
+#[path = "../tests/support/payloads.rs"]
+#[allow(dead_code, reason = "not all payloads are measured")]
+mod payloads;
+
+#[path = "../tests/support/marks.rs"]
+#[allow(dead_code, reason = "no faults here")]
+mod marks;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use azurehsm_signer::marks::Ledger;
+use azurehsm_signer::server::{ServerSettings, router};
+use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Policy, Signer, WhenHeadUnknown};
+use azurehsm_signer::tezos::payload::Kind;
+use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, SecretKey, Signature};
+use azurehsm_signer::vault::{Key, Vault, VaultError};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tower::ServiceExt;
+
+const REQUESTS: u32 = 20_000;
+const WARM_UP: u32 = 2_000;
+
+/// Returns the signature of the payload's level, made before.
+struct MadeBefore {
+    key: Key,
+    signatures: Vec<Signature>,
+}
+
+#[async_trait]
+impl Vault for MadeBefore {
+    async fn keys(&self) -> Result<Vec<Key>, VaultError> {
+        Ok(vec![self.key.clone()])
+    }
+
+    async fn sign(&self, _: &Key, payload: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {
+        let at = if self.key.curve() == Curve::Bls { 38 } else { 40 };
+        let level = u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
+        Ok(self.signatures[usize::try_from(level).unwrap()])
+    }
+
+    async fn prove_possession(&self, _: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
+        Err(VaultError::Unable("not measured".to_owned()))
+    }
+}
+
+fn vote(curve: Curve, level: u32) -> Vec<u8> {
+    match curve {
+        Curve::Bls => payloads::bls_attestation(level, 0, 0),
+        _ => payloads::payload(Kind::Attestation, level, 0, 0),
+    }
+}
+
+async fn server(curve: Curve, requests: u32) -> (Router, String) {
+    let secret = SecretKey::generate(curve).unwrap();
+    let key = Key::new("baker".to_owned(), secret.public_key().clone());
+    let path = format!("/keys/{}?version=3", key.hash);
+    let signatures =
+        (0..requests).map(|level| secret.sign(&vote(curve, level), BlsScheme::default()).unwrap()).collect();
+    let vault = Arc::new(MadeBefore { key, signatures });
+    let signer = Signer {
+        keys: KeyRing::of(Arc::clone(&vault) as _).await.unwrap(),
+        vault,
+        ledger: Ledger::new(Arc::new(marks::MemoryMarks::default())),
+        policy: Policy::default(),
+        head: HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
+        authorized_keys: AuthorizedKeys::default(),
+    };
+    let settings = ServerSettings { deadline: Duration::from_secs(4), list_known_keys: false };
+    (router(Arc::new(signer), settings), path)
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    println!("the signer's own work on a vote, verification included");
+    println!("{:<10} {:>9} {:>9} {:>9}", "curve", "p50 µs", "p99 µs", "votes");
+    for curve in Curve::ALL {
+        let requests = if curve == Curve::Bls { REQUESTS / 10 } else { REQUESTS };
+        let mut took = runtime.block_on(async {
+            let (router, path) = server(curve, requests).await;
+            let mut took = Vec::new();
+            for level in 0..requests {
+                let body = format!("\"{}\"\n", hex::encode(vote(curve, level)));
+                let request = Request::post(&path).body(Body::from(body)).unwrap();
+                let router = router.clone();
+                let start = Instant::now();
+                let answer = router.oneshot(request).await.unwrap();
+                took.push(start.elapsed());
+                assert_eq!(answer.status(), StatusCode::OK);
+            }
+            took.split_off(usize::try_from(WARM_UP.min(requests / 10)).unwrap())
+        });
+        took.sort();
+        let at = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e6;
+        println!("{:<10} {:>9.1} {:>9.1} {:>9}", curve.name(), at(50), at(99), took.len());
+    }
+}

@@ -360,6 +360,25 @@ fn elements_of_a_fitness_have_their_length() {
 }
 
 #[test]
+fn an_element_of_a_wrong_length_is_named() {
+    let wrong = |field, found, expected| Reason::Unexpected { field, found, expected };
+    let one = "a length of 1";
+    let none_or_four = "a length of 4, or of 0 for no locked round";
+    for (element, length, offset, reason) in [
+        (0, 0, 0, wrong("the fitness version", 0, one)),
+        (0, 2, 0, wrong("the fitness version", 2, one)),
+        (0, 5, 0, Reason::TooLong { field: "the fitness version", length: 5, limit: 4 }),
+        (2, 1, 13, wrong("the locked round", 1, none_or_four)),
+        (2, 3, 13, wrong("the locked round", 3, none_or_four)),
+        (4, 5, 25, Reason::TooLong { field: "the round", length: 5, limit: 4 }),
+    ] {
+        let mut header = Header::new(0, None, 0);
+        header.fitness[element].resize(length, 0);
+        assert_eq!(decode_block(&header.bytes()), refused(FITNESS_AT + offset, reason));
+    }
+}
+
+#[test]
 fn a_fitness_has_five_elements() {
     for count in [0, 1, 2, 3, 4] {
         let mut header = Header::new(0, None, 0);

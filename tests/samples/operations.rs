@@ -3,7 +3,9 @@
 //! Written from the tables of Octez's encodings (`operation_repr.ml` of protocol 025), not from the decoder. The writer
 //! notes where tags, lengths, flags and numbers stand, so that tests can spoil each of them in turn.
 
+use azurehsm_signer::tezos::Curve;
 use azurehsm_signer::tezos::payload::operations::{self, OperationKind};
+use azurehsm_signer::tezos::payload::{DecodeError, Payload};
 use std::ops::RangeInclusive;
 
 /// Where contents begin: after the watermark byte and the branch.
@@ -13,11 +15,20 @@ pub(crate) const BRANCH: [u8; 32] = [0xb7; 32];
 
 /// A payload of these contents.
 pub(crate) fn payload<'a>(contents: impl IntoIterator<Item = &'a Bytes>) -> Vec<u8> {
-    let mut payload = [[0x03].as_slice(), &BRANCH].concat();
-    for content in contents {
-        payload.extend_from_slice(&content.bytes);
+    payload_of_bytes(&contents.into_iter().flat_map(|content| content.bytes.clone()).collect::<Vec<u8>>())
+}
+
+/// A payload of contents that are bytes already.
+pub(crate) fn payload_of_bytes(contents: &[u8]) -> Vec<u8> {
+    [[0x03].as_slice(), &BRANCH, contents].concat()
+}
+
+/// What a policy sees of a payload of operations. Which curve the key has does not matter to them.
+pub(crate) fn meanings(payload: &[u8]) -> Result<Vec<Meaning>, DecodeError> {
+    match Payload::decode(payload, Curve::P256)? {
+        Payload::Operations(operations) => Ok(operations.contents.iter().map(Meaning::from).collect()),
+        other => unreachable!("{other:?} behind the watermark byte of operations"),
     }
-    payload
 }
 
 /// What a policy sees of one content, in words.

@@ -56,14 +56,14 @@ pub enum LogFormat {
 }
 
 impl FromStr for LogFormat {
-    type Err = String;
+    type Err = ();
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ()> {
         match text {
             "auto" => Ok(Self::Auto),
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err("expected auto, text or json".to_owned()),
+            _ => Err(()),
         }
     }
 }
@@ -118,10 +118,12 @@ impl Settings {
             local: reader.local(),
             policy: reader.policy(),
             nodes: reader.nodes(),
-            when_head_unknown: reader.parsed("WHEN_HEAD_UNKNOWN").unwrap_or_default(),
-            max_level_jump: reader.parsed("MAX_LEVEL_JUMP").unwrap_or(defaults::MAX_LEVEL_JUMP),
+            when_head_unknown: reader.parsed("WHEN_HEAD_UNKNOWN", "fail or sign").unwrap_or_default(),
+            max_level_jump: reader
+                .parsed("MAX_LEVEL_JUMP", "a whole number of levels")
+                .unwrap_or(defaults::MAX_LEVEL_JUMP),
             authorized_keys: reader.list("AUTHORIZED_KEYS"),
-            list_known_keys: reader.parsed("ALLOW_LIST_KNOWN_KEYS").unwrap_or(false),
+            list_known_keys: reader.parsed("ALLOW_LIST_KNOWN_KEYS", "true or false").unwrap_or(false),
             request_deadline: reader.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000),
             is_in_azure_functions: reader.is_in_azure_functions(),
         };
@@ -147,7 +149,7 @@ impl LocalSettings {
 /// [`SettingsError`] if it is none.
 pub fn log_format(variable: impl Fn(&str) -> Option<String>) -> Result<LogFormat, SettingsError> {
     let mut reader = Reader { variable, errors: Vec::new() };
-    let format = reader.parsed("LOG_FORMAT").unwrap_or_default();
+    let format = reader.parsed("LOG_FORMAT", "auto, text or json").unwrap_or_default();
     reader.finish(format)
 }
 
@@ -170,15 +172,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if self.errors.is_empty() { Ok(settings) } else { Err(SettingsError(self.errors)) }
     }
 
-    fn parsed<T: FromStr<Err: fmt::Display> + 'static>(&mut self, name: &'static str) -> Option<T> {
+    fn parsed<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Option<T> {
         let text = self.text(name)?;
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.wrong(name, format!("'{text}': {error}{}", what_would_be_right::<T>()));
-                None
-            }
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.wrong(name, format!("'{text}': expected {expected}"));
         }
+        value
     }
 
     /// A list separated by commas. One wrong entry does not hide another. Entries are not repeated in errors: a URL may hold
@@ -196,7 +196,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn milliseconds(&mut self, name: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> Duration {
-        let value = self.parsed(name).unwrap_or(default);
+        let value = self.parsed(name, "a whole number of milliseconds").unwrap_or(default);
         if !range.contains(&value) {
             self.wrong(name, format!("{value}: expected {} to {} milliseconds", range.start(), range.end()));
         }
@@ -205,9 +205,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn listen(&mut self) -> SocketAddr {
         let default = || SocketAddr::from((Ipv4Addr::LOCALHOST, 6732));
-        match self.parsed::<u16>("FUNCTIONS_CUSTOMHANDLER_PORT") {
+        match self.parsed::<u16>("FUNCTIONS_CUSTOMHANDLER_PORT", "a port, 0 to 65535") {
             Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            None => self.parsed("SIGNER_LISTEN").unwrap_or_else(default),
+            None => self.parsed("SIGNER_LISTEN", "address:port, such as 127.0.0.1:6732").unwrap_or_else(default),
         }
     }
 
@@ -262,7 +262,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn nodes(&mut self) -> Option<WatchSettings> {
         let nodes: Vec<NodeUrl> = self.list("NODE_URLS");
-        let threshold = self.parsed("HEAD_THRESHOLD").unwrap_or(defaults::HEAD_THRESHOLD);
+        let threshold = self.parsed("HEAD_THRESHOLD", "a whole number of levels").unwrap_or(defaults::HEAD_THRESHOLD);
         let refresh = self.milliseconds("HEAD_REFRESH_MS", defaults::HEAD_REFRESH_MS, 50..=600_000);
         let max_age = self.milliseconds("HEAD_MAX_AGE_MS", defaults::HEAD_MAX_AGE_MS, 100..=3_600_000);
         if max_age < refresh {
@@ -276,23 +276,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn is_in_azure_functions(&self) -> bool {
         let is_in_azure = self.text("WEBSITE_SITE_NAME").is_some() || self.text("WEBSITE_INSTANCE_ID").is_some();
         is_in_azure && self.text("AZURE_FUNCTIONS_ENVIRONMENT").as_deref() != Some("Development")
-    }
-}
-
-/// What the parse errors of the standard library leave out.
-fn what_would_be_right<T: 'static>() -> &'static str {
-    use std::any::TypeId;
-    let of = TypeId::of::<T>();
-    if of == TypeId::of::<SocketAddr>() {
-        "; expected address:port, such as 127.0.0.1:6732"
-    } else if of == TypeId::of::<bool>() {
-        "; expected true or false"
-    } else if of == TypeId::of::<u16>() {
-        "; expected a port, 0 to 65535"
-    } else if of == TypeId::of::<u32>() || of == TypeId::of::<u64>() {
-        "; expected a whole number"
-    } else {
-        ""
     }
 }
 
@@ -311,6 +294,20 @@ mod tests {
         assert_eq!(settings.request_deadline, Duration::from_secs(4));
         assert_eq!(settings.when_head_unknown, WhenHeadUnknown::Fail);
         assert!(settings.nodes.is_none() && settings.authorized_keys.is_empty() && !settings.list_known_keys);
+    }
+
+    #[test]
+    fn every_setting_that_is_read_stands_in_the_readme() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let ask = |name: &str| -> Option<String> {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        };
+        assert!(Settings::read(ask).is_ok() && log_format(ask).is_ok());
+        assert!(asked.borrow().len() > 15);
+        for name in asked.into_inner() {
+            assert!(include_str!("../README.md").contains(&format!("`{name}")), "{name}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use crate::signer::{NotSigned, Refusal};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 use tracing::warn;
 
 /// An answer that is not 200: a status, and a list of one error as octez-client reads it. With the id `failure`, octez
@@ -21,10 +21,17 @@ impl NotOk {
     }
 }
 
+#[derive(Serialize)]
+struct OctezError<'a> {
+    kind: &'static str,
+    id: &'static str,
+    msg: &'a str,
+}
+
 impl IntoResponse for NotOk {
     fn into_response(self) -> Response {
-        let error = json!([{"kind": "temporary", "id": "failure", "msg": self.message}]);
-        (self.status, Json(error)).into_response()
+        let error = OctezError { kind: "temporary", id: "failure", msg: &self.message };
+        (self.status, Json([error])).into_response()
     }
 }
 

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,19 +117,26 @@ async fn public_key(
     Ok(Json(json!({"public_key": key.public_key.to_string()})).into_response())
 }
 
+/// A key in the list for people.
+#[derive(Serialize)]
+struct ListedKey {
+    name: String,
+    curve: &'static str,
+    public_key_hash: String,
+    public_key: String,
+}
+
 async fn keys(State(server): State<Server>) -> Response {
     let keys: Vec<_> = server
         .signer
         .keys
         .list()
         .iter()
-        .map(|key| {
-            json!({
-                "name": key.name,
-                "curve": key.curve().name(),
-                "public_key_hash": key.hash.to_string(),
-                "public_key": key.public_key.to_string(),
-            })
+        .map(|key| ListedKey {
+            name: key.name.clone(),
+            curve: key.curve().name(),
+            public_key_hash: key.hash.to_string(),
+            public_key: key.public_key.to_string(),
         })
         .collect();
     Json(keys).into_response()

@@ -24,13 +24,13 @@ pub enum WhenHeadUnknown {
 }
 
 impl FromStr for WhenHeadUnknown {
-    type Err = String;
+    type Err = ();
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ()> {
         match text {
             "fail" => Ok(Self::Fail),
             "sign" => Ok(Self::Sign),
-            _ => Err("expected fail or sign".to_owned()),
+            _ => Err(()),
         }
     }
 }

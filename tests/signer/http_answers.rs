@@ -80,7 +80,10 @@ fn verdicts_have_their_statuses() {
         assert_eq!(answer.status, status, "{answer:?}");
         assert!(answer.error().contains(expected), "{answer:?}");
     }
-    assert_eq!(http::sign(signer.address, UNKNOWN, &vote).unwrap().status, 404);
+    let unknown = http::sign(signer.address, UNKNOWN, &vote).unwrap();
+    assert_eq!(unknown.status, 404);
+    let body = format!(r#"[{{"kind":"temporary","id":"failure","msg":"no key {UNKNOWN} in the vault"}}]"#);
+    assert_eq!(unknown.body, body);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "not all payloads are measured")]
 mod payloads;
 
-use azurehsm_signer::marks::{AttemptId, Mark, Request, decide};
+use azurehsm_signer::marks::{AttemptId, Mark, MarkId, Request, decide};
 use azurehsm_signer::tezos::payload::{Kind, Payload};
 use azurehsm_signer::tezos::{Curve, Digest};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -33,9 +33,10 @@ fn rule(criterion: &mut Criterion) {
     };
     let digest = Digest::from_bytes([1; 32]);
     let position = consensus(1331).position;
+    let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
+    let id = MarkId { chain: payloads::MAINNET.parse().unwrap(), key, kind: Kind::Attestation };
     let mark = Mark { position, digest: Some(digest), signature: None, attempt: AttemptId::random().unwrap() };
-    let request =
-        Request { kind: Kind::Attestation, position: consensus(1332).position, digest, jump_limit: Some(100_000) };
+    let request = Request { id, position: consensus(1332).position, digest, jump_limit: Some(100_000) };
     criterion
         .bench_function("the rule", |bencher| bencher.iter(|| decide(black_box(Some(&mark)), black_box(&request))));
 }

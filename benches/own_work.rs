@@ -65,14 +65,13 @@ async fn server(curve: Curve, requests: u32) -> (Router, String) {
     let signatures =
         (0..requests).map(|level| secret.sign(&vote(curve, level), BlsScheme::default()).unwrap()).collect();
     let vault = Arc::new(MadeBefore { key, signatures });
-    let signer = Signer {
-        keys: KeyRing::of(Arc::clone(&vault) as _).await.unwrap(),
-        vault,
-        ledger: Ledger::new(Arc::new(marks::MemoryMarks::default())),
-        policy: Policy::default(),
-        head: HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
-        authorized_keys: AuthorizedKeys::default(),
-    };
+    let signer = Signer::new(
+        KeyRing::of(vault).await.unwrap(),
+        Ledger::new(Arc::new(marks::MemoryMarks::default())),
+        Policy::default(),
+        HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
+        AuthorizedKeys::default(),
+    );
     let settings = ServerSettings { deadline: Duration::from_secs(4), list_known_keys: false };
     (router(Arc::new(signer), settings), path)
 }

@@ -90,8 +90,10 @@ impl fmt::Display for SettingError {
 
 /// The defaults, as README tells them.
 pub mod defaults {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
     /// The port of octez-signer.
-    pub const LISTEN: &str = "127.0.0.1:6732";
+    pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6732);
     /// A folder in the current one.
     pub const LOCAL_DATA_DIR: &str = "./data";
     /// Twelve minutes of blocks.
@@ -204,10 +206,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn listen(&mut self) -> SocketAddr {
-        let default = || SocketAddr::from((Ipv4Addr::LOCALHOST, 6732));
         match self.parsed::<u16>("FUNCTIONS_CUSTOMHANDLER_PORT", "a port, 0 to 65535") {
             Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            None => self.parsed("SIGNER_LISTEN", "address:port, such as 127.0.0.1:6732").unwrap_or_else(default),
+            None => self.parsed("SIGNER_LISTEN", "address:port, such as 127.0.0.1:6732").unwrap_or(defaults::LISTEN),
         }
     }
 
@@ -265,17 +266,22 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let threshold = self.parsed("HEAD_THRESHOLD", "a whole number of levels").unwrap_or(defaults::HEAD_THRESHOLD);
         let refresh = self.milliseconds("HEAD_REFRESH_MS", defaults::HEAD_REFRESH_MS, 50..=600_000);
         let max_age = self.milliseconds("HEAD_MAX_AGE_MS", defaults::HEAD_MAX_AGE_MS, 100..=3_600_000);
-        if max_age < refresh {
-            self.wrong("HEAD_MAX_AGE_MS", "is less than HEAD_REFRESH_MS: every head would be too old");
+        if max_age < 2 * refresh {
+            self.wrong(
+                "HEAD_MAX_AGE_MS",
+                "expected at least twice HEAD_REFRESH_MS: heads would be too old between answers",
+            );
         }
         let timeout = refresh.clamp(Duration::from_secs(1), Duration::from_secs(5));
         (!nodes.is_empty()).then_some(WatchSettings { nodes, threshold, refresh, max_age, timeout })
     }
 
-    /// App Service names the site in every plan; `func start` on a laptop says that it is for development.
+    /// The platform names its instances, whatever an app setting says. It names the site too; `func start` on a laptop may
+    /// do so as well, but says that it is for development.
     fn is_in_azure_functions(&self) -> bool {
-        let is_in_azure = self.text("WEBSITE_SITE_NAME").is_some() || self.text("WEBSITE_INSTANCE_ID").is_some();
-        is_in_azure && self.text("AZURE_FUNCTIONS_ENVIRONMENT").as_deref() != Some("Development")
+        let is_instance = self.text("WEBSITE_INSTANCE_ID").is_some() || self.text("WEBSITE_POD_NAME").is_some();
+        let is_development = self.text("AZURE_FUNCTIONS_ENVIRONMENT").as_deref() == Some("Development");
+        is_instance || (self.text("WEBSITE_SITE_NAME").is_some() && !is_development)
     }
 }
 
@@ -290,7 +296,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_readme() {
         let settings = read(&[]).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(settings.listen.to_string(), defaults::LISTEN);
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:6732");
         assert_eq!(settings.request_deadline, Duration::from_secs(4));
         assert_eq!(settings.when_head_unknown, WhenHeadUnknown::Fail);
         assert!(settings.nodes.is_none() && settings.authorized_keys.is_empty() && !settings.list_known_keys);
@@ -387,6 +393,8 @@ mod tests {
             (vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")], false),
             (vec![("WEBSITE_SITE_NAME", "signer")], true),
             (vec![("WEBSITE_SITE_NAME", "signer"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")], false),
+            (vec![("WEBSITE_INSTANCE_ID", "0123"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")], true),
+            (vec![("WEBSITE_POD_NAME", "0123"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")], true),
         ] {
             let settings = read(&variables).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(settings.is_in_azure_functions, expected, "{variables:?}");

@@ -94,8 +94,7 @@ fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), Stopped>
 
 fn lines_of(name: &KeyName, public_key: &PublicKey) -> String {
     // A wrong setting elsewhere must not keep keys from being listed.
-    let base = Settings::read(variable)
-        .map_or_else(|_| format!("http://{}", defaults::LISTEN), |settings| base_address(settings.listen));
+    let base = base_address(Settings::read(variable).map_or(defaults::LISTEN, |settings| settings.listen));
     let hash = public_key.hash();
     format!(
         "{name}  {}  {hash}  {public_key}\n  octez-client import secret key {name} {base}/{hash}",

@@ -69,14 +69,16 @@ pub(super) async fn run(command: Command) -> Result<(), Stopped> {
         // Looking makes no store: its absence says that no marks were brought here yet.
         match command {
             Command::List => return print_line(&format!("no marks: there is no {}", path.display())),
-            Command::Export => return print_line(&import::export(&[])),
+            Command::Export => return print_line(&import::export(&[])?),
             Command::Raise { .. } | Command::Import { .. } => make_data_dir(&data_dir)?,
         }
     }
-    let store = Arc::new(LocalMarkStore::open(&path)?);
+    let raises_marks = matches!(command, Command::Raise { .. } | Command::Import { .. });
+    let store = if raises_marks { LocalMarkStore::open_to_raise(&path) } else { LocalMarkStore::open(&path) }?;
+    let store = Arc::new(store);
     let lines = match command {
         Command::List => store.list().await?.iter().map(|(id, mark)| line_of(id, mark)).collect(),
-        Command::Export => vec![import::export(&store.list().await?)],
+        Command::Export => vec![import::export(&store.list().await?)?],
         Command::Raise { .. } | Command::Import { .. } => raise_all(Ledger::new(store), &raises).await?,
     };
     // After everything is written: a reader who goes away stops no raise.

@@ -56,25 +56,19 @@ pub(super) async fn run() -> Result<(), Stopped> {
         );
     }
 
-    let keys = KeyRing::of(vault.clone()).await?;
+    let keys = KeyRing::of(vault).await?;
     for key in settings.policy.named_keys() {
-        if keys.find(key).await.is_none() {
+        if !keys.list().iter().any(|held| held.hash == *key) {
             warn!(key = %key, "the policy names a key that is not in the vault");
         }
     }
     if settings.authorized_keys.is_empty() {
         info!("no AUTHORIZED_KEYS: whoever reaches this address may ask for signatures");
     }
-    let signer = Arc::new(Signer {
-        vault,
-        keys,
-        ledger: Ledger::new(Arc::new(store)),
-        policy: settings.policy,
-        head: HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
-        authorized_keys: AuthorizedKeys::new(settings.authorized_keys),
-    });
-
-    if signer.keys.list().is_empty() {
+    let head = HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump };
+    let authorized_keys = AuthorizedKeys::new(settings.authorized_keys);
+    let signer = Arc::new(Signer::new(keys, Ledger::new(Arc::new(store)), settings.policy, head, authorized_keys));
+    if signer.keys().is_empty() {
         warn!("there are no keys in the vault: nothing can be signed (azurehsm-signer keys generate or import)");
     }
 
@@ -119,7 +113,7 @@ fn open_vault(settings: &Settings) -> Result<LocalVault, Stopped> {
 }
 
 fn tell_how_to_use(signer: &Signer, address: SocketAddr) {
-    for key in signer.keys.list() {
+    for key in signer.keys() {
         info!(
             command = format!("octez-client import secret key {} {}/{}", key.name, base_address(address), key.hash),
             "use this key"

@@ -76,7 +76,10 @@ pub fn parse(text: &str, hints: Hints) -> Result<Vec<Imported>, ImportError> {
 }
 
 /// Writes marks as this program's own export.
-pub fn export(marks: &[(MarkId, Mark)]) -> String {
+///
+/// # Errors
+/// None that is known; an error is not taken for an empty export.
+pub fn export(marks: &[(MarkId, Mark)]) -> Result<String, serde_json::Error> {
     let export = Export {
         format: FORMAT.to_owned(),
         version: FORMAT_VERSION,
@@ -93,7 +96,7 @@ pub fn export(marks: &[(MarkId, Mark)]) -> String {
             })
             .collect(),
     };
-    serde_json::to_string_pretty(&export).unwrap_or_default()
+    serde_json::to_string_pretty(&export)
 }
 
 /// Why a file of marks is not used.
@@ -194,7 +197,7 @@ fn own(value: Value) -> Result<Vec<Imported>, ImportError> {
         .collect()
 }
 
-/// A mark of the other two formats. Fields of their own that say nothing to this program are let pass.
+/// A mark of the other two formats. Other fields are ignored.
 #[derive(Deserialize)]
 struct Record {
     level: i64,

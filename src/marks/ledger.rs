@@ -1,5 +1,8 @@
-use super::{AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreError, Stored, WriteError, decide, rule};
-use crate::tezos::payload::Position;
+use super::{
+    AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreError, Stored, Version, WriteError, decide,
+    is_raised_by,
+};
+use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{Digest, Signature};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +28,7 @@ type Place = tokio::sync::Mutex<Option<Stored>>;
 /// Places above this number are dropped when not in use: chain ids come from the callers.
 const MOST_PLACES: usize = 4096;
 
-/// A store that leaves this many writes of one request unclear is given up.
+/// How many unclear writes of one request are looked up; a store that leaves one more unclear is given up.
 const MOST_UNCLEAR_WRITES: u32 = 3;
 
 /// Why nothing was recorded.
@@ -61,9 +64,14 @@ impl Ledger {
     /// of it may be released: also a new one of a repeat, since two signatures of the same vote are no double vote.
     ///
     /// # Errors
-    /// [`NotRecorded::NotSafe`] if the vote must not be signed, [`NotRecorded::Store`] if the store does not say.
-    pub async fn record_vote(&self, id: &MarkId, request: &Request) -> Result<(), NotRecorded<StoreError>> {
-        self.record(id, request, async || Ok(None)).await.map(drop)
+    /// [`NotRecorded::NotSafe`] if the vote must not be signed, or is a block; [`NotRecorded::Store`] if the store does not
+    /// say.
+    pub async fn record_vote(&self, request: &Request) -> Result<(), NotRecorded<StoreError>> {
+        if request.id.kind == Kind::Block {
+            // A block's mark without its signature would be one that can never be repeated.
+            return Err(NotRecorded::NotSafe(NotSafe::SignatureUnknown { requested: request.position }));
+        }
+        self.record(request, async || Ok(None)).await.map(drop)
     }
 
     /// Records a block with its one signature, and returns the signature that may be released: the one that `sign`
@@ -75,11 +83,10 @@ impl Ledger {
     /// [`NotRecorded::Sign`] if `sign` failed, in which case no mark was written.
     pub async fn record_block<E>(
         &self,
-        id: &MarkId,
         request: &Request,
         sign: impl AsyncFnOnce() -> Result<Signature, E>,
     ) -> Result<Signature, NotRecorded<E>> {
-        let signature = self.record(id, request, async || sign().await.map(Some)).await?;
+        let signature = self.record(request, async || sign().await.map(Some)).await?;
         signature.ok_or(NotRecorded::NotSafe(NotSafe::SignatureUnknown { requested: request.position }))
     }
 
@@ -98,70 +105,60 @@ impl Ledger {
         let place = self.place(id);
         let mut place = place.lock().await;
         *place = None;
-        let mut unclear = MOST_UNCLEAR_WRITES;
+        let mut from = None;
+        let mut unclear = 0;
         loop {
-            let stored = self.store.read(id).await?;
+            let stored = self.read(id).await?;
             match &stored {
-                Some(stored) if stored.mark.attempt == mark.attempt => return Ok(Raised::From(None)),
-                Some(stored) if !rule::is_raised_by(Some(&stored.mark), position) => {
+                Some(stored) if stored.mark.attempt == mark.attempt => return Ok(Raised::From(from)),
+                Some(stored) if !is_raised_by(&stored.mark, position) => {
                     return Ok(Raised::Kept(stored.mark.position));
                 }
-                _ => {}
+                _ => from = stored.as_ref().map(|stored| stored.mark.position),
             }
-            match self.store.write(id, &mark, stored.as_ref().map(|stored| &stored.version)).await {
-                Ok(_) => return Ok(Raised::From(stored.map(|stored| stored.mark.position))),
-                Err(WriteError::NotWritten(error)) => return Err(error),
+            match self.write(id, &mark, stored.as_ref()).await {
+                Ok(_) => return Ok(Raised::From(from)),
                 Err(WriteError::Changed) => {}
-                Err(WriteError::Unknown(error)) => unclear = unclear.checked_sub(1).ok_or(error)?,
+                Err(WriteError::Unknown(_)) if unclear < MOST_UNCLEAR_WRITES => unclear += 1,
+                Err(WriteError::Unknown(error) | WriteError::NotWritten(error)) => return Err(error),
             }
         }
     }
 
-    /// Whether the store did what it was last asked for a signature.
+    /// Whether the store answered when it was last asked.
     pub fn is_answered(&self) -> bool {
         self.is_answered.load(Ordering::Relaxed)
     }
 
     async fn record<E>(
         &self,
-        id: &MarkId,
         request: &Request,
         sign: impl AsyncFnOnce() -> Result<Option<Signature>, E>,
     ) -> Result<Option<Signature>, NotRecorded<E>> {
-        let recorded = self.try_record(id, request, sign).await;
-        self.is_answered.store(!matches!(recorded, Err(NotRecorded::Store(_))), Ordering::Relaxed);
-        recorded
-    }
-
-    async fn try_record<E>(
-        &self,
-        id: &MarkId,
-        request: &Request,
-        sign: impl AsyncFnOnce() -> Result<Option<Signature>, E>,
-    ) -> Result<Option<Signature>, NotRecorded<E>> {
+        let id = &request.id;
         let attempt = new_attempt().map_err(NotRecorded::Store)?;
         let place = self.place(id);
         let mut place = place.lock().await;
 
-        let mut stored = place.take();
-        if let Some(seen) = &stored {
-            match decide(Some(&seen.mark), request) {
-                Ok(Safe::Advance) => {}
-                // Marks only rise, so what the last one seen forbids, today's forbids too. Except for a repeat, which
-                // only the store can say to be one.
-                Err(not_safe @ NotSafe::BelowMark { .. }) => {
-                    *place = stored;
+        let mut stored = match place.take() {
+            Some(seen) => match decide(Some(&seen.mark), request) {
+                Ok(Safe::Advance) => Some(seen),
+                // Only the store can say that something is a repeat, and an operator may have raised the mark since.
+                Ok(Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => {
+                    self.read(id).await.map_err(NotRecorded::Store)?
+                }
+                // Marks only rise: what the last one seen forbids, today's forbids too.
+                Err(not_safe) => {
+                    *place = Some(seen);
                     return Err(NotRecorded::NotSafe(not_safe));
                 }
-                _ => stored = self.read(id).await?,
-            }
-        } else {
-            stored = self.read(id).await?;
-        }
+            },
+            None => self.read(id).await.map_err(NotRecorded::Store)?,
+        };
 
         let mut sign = Some(sign);
         let mut signed = None;
-        let mut unclear = MOST_UNCLEAR_WRITES;
+        let mut unclear = 0;
         loop {
             if let Some(Stored { mark, .. }) = &stored
                 && mark.attempt == attempt
@@ -185,25 +182,35 @@ impl Ledger {
                 signed = sign().await.map_err(NotRecorded::Sign)?;
             }
             let mark = Mark { position: request.position, digest: Some(request.digest), signature: signed, attempt };
-            match self.store.write(id, &mark, stored.as_ref().map(|stored| &stored.version)).await {
+            match self.write(id, &mark, stored.as_ref()).await {
                 Ok(version) => {
                     *place = Some(Stored { mark, version });
                     return Ok(signed);
                 }
-                Err(WriteError::NotWritten(error)) => return Err(NotRecorded::Store(error)),
-                Err(WriteError::Changed) => stored = self.read(id).await?,
-                // Read what is there now. If the write was ours after all, the attempt id says so. If it is still on its
-                // way, it loses against the next one, which replaces the version just read.
-                Err(WriteError::Unknown(error)) => {
-                    unclear = unclear.checked_sub(1).ok_or(NotRecorded::Store(error))?;
-                    stored = self.read(id).await?;
+                Err(WriteError::Changed) => {}
+                Err(WriteError::Unknown(_)) if unclear < MOST_UNCLEAR_WRITES => unclear += 1,
+                Err(WriteError::Unknown(error) | WriteError::NotWritten(error)) => {
+                    return Err(NotRecorded::Store(error));
                 }
             }
+            // What is there now? If the write was ours after all, the attempt id says so. If it is still on its way, it
+            // loses against the next one, which replaces the version that is read here.
+            stored = self.read(id).await.map_err(NotRecorded::Store)?;
         }
     }
 
-    async fn read<E>(&self, id: &MarkId) -> Result<Option<Stored>, NotRecorded<E>> {
-        self.store.read(id).await.map_err(NotRecorded::Store)
+    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
+        let asked = Asked::of(self);
+        let answer = self.store.read(id).await;
+        asked.ends(answer.is_ok());
+        answer
+    }
+
+    async fn write(&self, id: &MarkId, mark: &Mark, replaced: Option<&Stored>) -> Result<Version, WriteError> {
+        let asked = Asked::of(self);
+        let answer = self.store.write(id, mark, replaced.map(|stored| &stored.version)).await;
+        asked.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
+        answer
     }
 
     fn place(&self, id: &MarkId) -> Arc<Place> {
@@ -212,6 +219,28 @@ impl Ledger {
             places.retain(|_, place| Arc::strong_count(place) > 1);
         }
         Arc::clone(places.entry(*id).or_default())
+    }
+}
+
+/// A question to the store. One that is given up before there is an answer counts as not answered.
+struct Asked<'a> {
+    ledger: &'a Ledger,
+    answered: bool,
+}
+
+impl<'a> Asked<'a> {
+    const fn of(ledger: &'a Ledger) -> Self {
+        Self { ledger, answered: false }
+    }
+
+    fn ends(mut self, answered: bool) {
+        self.answered = answered;
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.ledger.is_answered.store(self.answered, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,4 @@
-//! The rule: whether something may be signed, given what has been signed. Pure; both stores, the tests and whatever else
-//! decides call it.
+//! The rule: whether something may be signed, given what has been signed. Pure; whatever decides calls it.
 //!
 //! | stored mark | requested | verdict |
 //! | --- | --- | --- |
@@ -8,11 +7,12 @@
 //! | same level, same round, same digest | | repeat |
 //! | … and it is a block whose mark has no signature | | not safe: signed already, signature not known |
 //! | same level, same round, other digest | | not safe: already signed with different data |
+//! | same level, same round, mark without a digest (raised by hand) | | not safe: raised to just here |
 //! | level higher, or same level and round higher | | not safe: below the high watermark |
 //!
 //! Positions are compared, never subtracted, so there is nothing to overflow.
 
-use super::Mark;
+use super::{Mark, MarkId};
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{Digest, Signature};
 use std::cmp::Ordering;
@@ -21,8 +21,8 @@ use thiserror::Error;
 /// What is asked to be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
-    /// Block, preattestation or attestation.
-    pub kind: Kind,
+    /// Chain, key and kind.
+    pub id: MarkId,
     /// Level and round.
     pub position: Position,
     /// Of the whole payload.
@@ -57,7 +57,7 @@ pub enum NotSafe {
         /// Where the mark is.
         mark: Position,
     },
-    /// The mark is just there, with another digest, or with none.
+    /// The mark is just there, with another digest.
     #[error("{kind} at {requested} is already signed with different data")]
     DifferentData {
         /// Of the request.
@@ -66,8 +66,16 @@ pub enum NotSafe {
         requested: Position,
         /// The digest of what was asked for.
         digest: Digest,
-        /// The digest of what was signed, if it is known.
-        signed: Option<Digest>,
+        /// The digest of what was signed.
+        signed: Digest,
+    },
+    /// The mark is just there and was raised by hand: nobody knows what was signed.
+    #[error("{kind} at {requested} is just where the high watermark was raised to, and nothing at it is signed")]
+    RaisedHere {
+        /// Of the request.
+        kind: Kind,
+        /// What was asked for, and where the mark is.
+        requested: Position,
     },
     /// This very block was signed, but the mark does not hold the signature, and a second one would be double baking.
     #[error("block at {requested} is signed already, and its signature is not known")]
@@ -98,16 +106,15 @@ pub enum NotSafe {
 /// [`NotSafe`] if it must not be.
 pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe> {
     let Some(mark) = stored else { return Ok(Safe::Advance) };
-    let Request { kind, position: requested, digest, jump_limit } = *request;
+    let Request { id: MarkId { kind, .. }, position: requested, digest, jump_limit } = *request;
     match requested.cmp(&mark.position) {
         Ordering::Less => Err(NotSafe::BelowMark { kind, requested, mark: mark.position }),
-        Ordering::Equal if mark.digest != Some(digest) => {
-            Err(NotSafe::DifferentData { kind, requested, digest, signed: mark.digest })
-        }
-        Ordering::Equal => match (kind, mark.signature) {
-            (Kind::Block, None) => Err(NotSafe::SignatureUnknown { requested }),
-            (Kind::Block, signature) => Ok(Safe::Repeat { signature }),
-            (Kind::Preattestation | Kind::Attestation, _) => Ok(Safe::Repeat { signature: None }),
+        Ordering::Equal => match (mark.digest, kind, mark.signature) {
+            (None, ..) => Err(NotSafe::RaisedHere { kind, requested }),
+            (Some(signed), ..) if signed != digest => Err(NotSafe::DifferentData { kind, requested, digest, signed }),
+            (Some(_), Kind::Block, None) => Err(NotSafe::SignatureUnknown { requested }),
+            (Some(_), Kind::Block, signature) => Ok(Safe::Repeat { signature }),
+            (Some(_), Kind::Preattestation | Kind::Attestation, _) => Ok(Safe::Repeat { signature: None }),
         },
         Ordering::Greater => match jump_limit {
             Some(limit) if requested.level.get() > mark.position.level.get().saturating_add(limit) => {
@@ -119,8 +126,8 @@ pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe>
 }
 
 /// Whether a mark from elsewhere (imported, or set by hand) may take the place of the stored one: only if it is higher.
-pub fn is_raised_by(stored: Option<&Mark>, other: Position) -> bool {
-    stored.is_none_or(|mark| mark.position < other)
+pub fn is_raised_by(stored: &Mark, other: Position) -> bool {
+    stored.position < other
 }
 
 #[cfg(test)]
@@ -131,6 +138,11 @@ mod tests {
 
     fn at(level: i32, round: i32) -> Position {
         Position { level: level.try_into().unwrap(), round: round.try_into().unwrap() }
+    }
+
+    fn id(kind: Kind) -> MarkId {
+        let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
+        MarkId { chain: "NetXdQprcVkpaWU".parse().unwrap(), key, kind }
     }
 
     fn digest(fill: u8) -> Digest {
@@ -155,9 +167,9 @@ mod tests {
         let sign_again = Ok(Safe::Repeat { signature: None });
         let (block, vote) = (Kind::Block, Kind::Attestation);
         let below = |kind, requested| Err(NotSafe::BelowMark { kind, requested, mark: at(5, 2) });
-        let different = |kind, fill, signed| {
-            Err(NotSafe::DifferentData { kind, requested: at(5, 2), digest: digest(fill), signed })
-        };
+        let different =
+            |kind| Err(NotSafe::DifferentData { kind, requested: at(5, 2), digest: digest(2), signed: digest(1) });
+        let raised_here = |kind| Err(NotSafe::RaisedHere { kind, requested: at(5, 2) });
         let max = NonNegative::MAX.get().try_into().unwrap();
 
         let rows = [
@@ -176,14 +188,15 @@ mod tests {
                 1,
                 Err(NotSafe::SignatureUnknown { requested: at(5, 2) }),
             ),
-            ("other vote", Some(&vote_at_5_2), vote, at(5, 2), 2, different(vote, 2, Some(digest(1)))),
-            ("other block", Some(&block_at_5_2), block, at(5, 2), 2, different(block, 2, Some(digest(1)))),
-            ("at a mark raised by hand", Some(&by_hand), vote, at(5, 2), 1, different(vote, 1, None)),
+            ("other vote", Some(&vote_at_5_2), vote, at(5, 2), 2, different(vote)),
+            ("other block", Some(&block_at_5_2), block, at(5, 2), 2, different(block)),
+            ("vote at a mark raised by hand", Some(&by_hand), vote, at(5, 2), 1, raised_here(vote)),
+            ("block at a mark raised by hand", Some(&by_hand), block, at(5, 2), 1, raised_here(block)),
             ("round below", Some(&vote_at_5_2), vote, at(5, 1), 1, below(vote, at(5, 1))),
             ("level below, round above", Some(&block_at_5_2), block, at(4, 9), 1, below(block, at(4, 9))),
         ];
         for (name, stored, kind, position, fill, expected) in rows {
-            let request = Request { kind, position, digest: digest(fill), jump_limit: None };
+            let request = Request { id: id(kind), position, digest: digest(fill), jump_limit: None };
             assert_eq!(decide(stored, &request), expected, "{name}");
         }
     }
@@ -198,10 +211,10 @@ mod tests {
             (i32::MAX, Some(u32::MAX), true),
             (i32::MAX, Some(100_000), false),
         ] {
-            let request = Request { kind: Kind::Block, position: at(level, 0), digest: digest(1), jump_limit: limit };
+            let request = Request { id: id(Kind::Block), position: at(level, 0), digest: digest(1), jump_limit: limit };
             assert_eq!(decide(Some(&mark), &request).is_ok(), is_safe, "{level} {limit:?}");
         }
-        let first = Request { kind: Kind::Block, position: at(i32::MAX, 0), digest: digest(1), jump_limit: Some(1) };
+        let first = Request { id: id(Kind::Block), position: at(i32::MAX, 0), digest: digest(1), jump_limit: Some(1) };
         assert_eq!(decide(None, &first), Ok(Safe::Advance));
     }
 
@@ -211,8 +224,7 @@ mod tests {
         for (position, rises) in
             [(at(5, 1), false), (at(4, 9), false), (at(5, 2), false), (at(5, 3), true), (at(6, 0), true)]
         {
-            assert_eq!(is_raised_by(Some(&mark), position), rises, "{position}");
+            assert_eq!(is_raised_by(&mark, position), rises, "{position}");
         }
-        assert!(is_raised_by(None, at(0, 0)));
     }
 }

@@ -2,7 +2,7 @@ use super::{Mark, MarkId};
 use async_trait::async_trait;
 use thiserror::Error;
 
-/// Where marks are kept: durably, one for each [`MarkId`], and never lowered.
+/// Where marks are kept: durably, one for each [`MarkId`].
 ///
 /// Two operations are all there is, so that the role of the running service needs no more: there is no delete, no
 /// unconditional write, no query.
@@ -31,7 +31,7 @@ pub struct Stored {
 pub struct Version(pub String);
 
 /// The store could not be read or written. Nothing is known to be wrong with the request: *failed*, not *refused*.
-#[derive(Debug, Clone, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the mark store cannot be used: {0}")]
 pub struct StoreError(pub String);
 

@@ -47,7 +47,7 @@ impl From<NotSigned> for NotOk {
                 | Refusal::VersionWithoutBls
                 | Refusal::Policy(_)
                 | Refusal::NoPossession { .. } => StatusCode::FORBIDDEN,
-                Refusal::Head(_) | Refusal::Mark(_) | Refusal::KeptSignatureInvalid => StatusCode::CONFLICT,
+                Refusal::Head(_) | Refusal::Mark(_) | Refusal::StoredSignatureInvalid => StatusCode::CONFLICT,
             },
         };
         Self { status, message: not_signed.to_string() }

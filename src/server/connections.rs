@@ -21,8 +21,7 @@ use tracing::{info, warn};
 /// How connections are bounded.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// How many there are at most. When there is one more, the one that has let wait longest for a request, or for the rest
-    /// of one, is closed; those that were never answered anything go first.
+    /// How many there are at most. When there is one more, another one is closed to make room: [`State::turn_to_go`].
     pub most: usize,
     /// How long a connection may be without a whole request head.
     pub idle: Duration,
@@ -48,7 +47,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                if connections.count() >= limits.most && !connections.close_longest_waiting() {
+                if connections.count() >= limits.most && !connections.close_one() {
                     complaints.warn("all connections are busy: a new one is turned away");
                     continue;
                 }
@@ -57,7 +56,7 @@ pub async fn serve(
             Err(error) => {
                 // Out of file descriptors, most likely: room is made, and the next try waits for it.
                 complaints.warn(&format!("a connection could not be taken: {error}"));
-                connections.close_longest_waiting();
+                connections.close_one();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -95,6 +94,8 @@ fn start(
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        // Some clients shut their side when they have sent their request, and then read.
+        .half_close(true)
         .header_read_timeout(limits.idle)
         .serve_connection(TokioIo::new(stream), service);
     let served = graceful.watch(served);
@@ -118,8 +119,8 @@ impl Arrival {
     }
 }
 
-/// What a connection is at. The order is that in which connections are closed to make room.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What a connection is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing has arrived in full yet.
     New,
@@ -150,9 +151,26 @@ struct State {
     close: Notify,
 }
 
+/// A client that has just connected or been answered is given this long to send a request in full.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 impl State {
     fn at(&self) -> (Phase, Instant) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whose turn it is to be closed: the smallest goes first. Those that were never answered, then those that were, then,
+    /// if nobody has let wait longer than [`PATIENCE`], anybody; among equals, the one that has let wait longest. `None`
+    /// while the signer is at work for it.
+    fn turn_to_go(&self, now: Instant) -> Option<(u8, Instant)> {
+        let (phase, since) = self.at();
+        let is_late = now.saturating_duration_since(since) >= PATIENCE;
+        match phase {
+            Phase::Answering => None,
+            Phase::New | Phase::Arriving if is_late => Some((0, since)),
+            Phase::Answered if is_late => Some((1, since)),
+            _ => Some((2, since)),
+        }
     }
 }
 
@@ -168,15 +186,12 @@ impl Connections {
         self.lock().len()
     }
 
-    /// Closes the connection whose client has let wait longest. `false` if the signer is at work for all of them.
-    fn close_longest_waiting(&self) -> bool {
+    /// Closes the connection whose turn it is. `false` if the signer is at work for all of them.
+    fn close_one(&self) -> bool {
+        let now = Instant::now();
         let mut open = self.lock();
-        let longest_waiting = open
-            .iter()
-            .map(|(number, state)| (state.at(), *number))
-            .filter(|((phase, _), _)| *phase != Phase::Answering)
-            .min();
-        match longest_waiting.and_then(|(_, number)| open.remove(&number)) {
+        let first = open.iter().filter_map(|(number, state)| Some((state.turn_to_go(now)?, *number))).min();
+        match first.and_then(|(_, number)| open.remove(&number)) {
             Some(state) => {
                 state.close.notify_one();
                 true

@@ -1,7 +1,7 @@
 use super::answer::NotOk;
 use super::body;
 use super::connections::Arrival;
-use crate::signer::{NotSigned, Refusal, SignRequest, Signer};
+use crate::signer::{Failure, NotSigned, SignRequest, Signer};
 use crate::tezos::{PublicKey, PublicKeyHash};
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -104,7 +104,10 @@ async fn sign(
             .and_then(|id| id.to_str().ok())
             .map(|id| id.chars().take(64).collect()),
     };
-    let signature = server.signer.sign(&request).await?;
+    // A task of its own: what was begun is finished, recorded and logged, also when the client goes away.
+    let signer = Arc::clone(&server.signer);
+    let verdict = tokio::spawn(async move { signer.sign(&request).await }).await;
+    let signature = verdict.map_err(|error| NotSigned::from(Failure::Internal(error.to_string())))??;
     Ok(Json(json!({"signature": signature.to_string()})).into_response())
 }
 
@@ -112,9 +115,9 @@ async fn public_key(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, NotOk> {
-    let hash = hash_in_path(path)?;
-    let key = server.signer.keys.find(&hash).await.ok_or(NotSigned::Refused(Refusal::UnknownKey { key: hash }))?;
-    Ok(Json(json!({"public_key": key.public_key.to_string()})).into_response())
+    let deadline = Instant::now() + server.settings.deadline;
+    let public_key = server.signer.public_key(&hash_in_path(path)?, deadline).await?;
+    Ok(Json(json!({"public_key": public_key.to_string()})).into_response())
 }
 
 /// A key in the list for people.
@@ -129,8 +132,7 @@ struct ListedKey {
 async fn keys(State(server): State<Server>) -> Response {
     let keys: Vec<_> = server
         .signer
-        .keys
-        .list()
+        .keys()
         .iter()
         .map(|key| ListedKey {
             name: key.name.clone(),
@@ -143,10 +145,10 @@ async fn keys(State(server): State<Server>) -> Response {
 }
 
 async fn authorized_keys(State(server): State<Server>) -> Response {
-    if server.signer.authorized_keys.is_empty() {
+    if server.signer.authorized_keys().is_empty() {
         return Json(json!({})).into_response();
     }
-    let hashes: Vec<_> = server.signer.authorized_keys.hashes().map(|hash| hash.to_string()).collect();
+    let hashes: Vec<_> = server.signer.authorized_keys().hashes().map(|hash| hash.to_string()).collect();
     Json(json!({"authorized_keys": hashes})).into_response()
 }
 
@@ -155,7 +157,7 @@ async fn known_keys(State(server): State<Server>) -> Result<Response, NotOk> {
         let message = "listing known keys is not allowed: ALLOW_LIST_KNOWN_KEYS=true allows it";
         return Err(NotOk::new(StatusCode::FORBIDDEN, message));
     }
-    let hashes: Vec<_> = server.signer.keys.list().iter().map(|key| key.hash.to_string()).collect();
+    let hashes: Vec<_> = server.signer.keys().iter().map(|key| key.hash.to_string()).collect();
     Ok(Json(json!({"known_keys": hashes})).into_response())
 }
 

@@ -1,4 +1,5 @@
-use super::SignRequest;
+use super::commit::verify;
+use super::{NotSigned, SignRequest};
 use crate::tezos::authentication::request_to_authenticate;
 use crate::tezos::{BlsScheme, InvalidSignature, PublicKey, PublicKeyHash, SignatureText};
 use std::str::FromStr;
@@ -62,24 +63,23 @@ impl AuthorizedKeys {
     /// Which authorized key signed the request; `None` if everybody may ask.
     ///
     /// # Errors
-    /// [`Unauthenticated`] if none did.
-    pub fn check(&self, request: &SignRequest) -> Result<Option<PublicKeyHash>, Unauthenticated> {
+    /// Refused as [`Unauthenticated`] if none did.
+    pub async fn check(&self, request: &SignRequest) -> Result<Option<PublicKeyHash>, NotSigned> {
         if self.is_empty() {
             return Ok(None);
         }
         let text = request.authentication.as_deref().ok_or(Unauthenticated::Missing)?;
         let signature: SignatureText = text.parse().map_err(Unauthenticated::Unreadable)?;
         let signed = request_to_authenticate(&request.key, &request.payload);
-        self.0
-            .iter()
-            .find(|key| {
-                let curve = key.public_key.curve();
-                let scheme = request.version.scheme(curve).unwrap_or(BlsScheme::ProofOfPossession);
-                signature
-                    .of_curve(curve)
-                    .is_some_and(|signature| key.public_key.verify(&signed, scheme, &signature).is_ok())
-            })
-            .map(|key| Some(key.hash))
-            .ok_or(Unauthenticated::Wrong)
+        for key in &self.0 {
+            let curve = key.public_key.curve();
+            let scheme = request.version.scheme(curve).unwrap_or(BlsScheme::ProofOfPossession);
+            if let Some(signature) = signature.of_curve(curve)
+                && verify(&key.public_key, &signed, scheme, &signature).await?.is_ok()
+            {
+                return Ok(Some(key.hash));
+            }
+        }
+        Err(Unauthenticated::Wrong.into())
     }
 }

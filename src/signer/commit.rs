@@ -1,7 +1,7 @@
 //! Commit and sign: the mark store and the vault, the only things that a request waits for.
 
 use super::{Failure, NotSigned, Refusal};
-use crate::marks::{Ledger, MarkId, NotRecorded, Request};
+use crate::marks::{Ledger, NotRecorded, Request};
 use crate::tezos::payload::Kind;
 use crate::tezos::{BlsScheme, Curve, PublicKey, Signature, WrongSignature};
 use crate::vault::{Key, Vault, VaultError};
@@ -26,21 +26,20 @@ pub(super) struct Signing<'a> {
 ///   the store holds, whoever made it: a second one over the same header would be another block.
 pub(super) async fn commit_and_sign(
     ledger: &Ledger,
-    id: &MarkId,
     request: &Request,
     signing: Signing<'_>,
 ) -> Result<Signature, NotSigned> {
-    if request.kind == Kind::Block {
-        let signature = ledger.record_block(id, request, async || signing.sign_and_verify().await).await?;
+    if request.id.kind == Kind::Block {
+        let signature = ledger.record_block(request, async || signing.sign_and_verify().await).await?;
         // Made by whichever process, under whichever version, perhaps imported: so once more.
         verify(&signing.key.public_key, signing.payload, signing.scheme, &signature)
             .await?
-            .map_err(|_| Refusal::KeptSignatureInvalid)?;
+            .map_err(|_| Refusal::StoredSignatureInvalid)?;
         return Ok(signature);
     }
-    let (signature, ()) = tokio::try_join!(signing.sign_and_verify(), async {
-        ledger.record_vote(id, request).await.map_err(NotSigned::from)
-    },)?;
+    // The write is on its way before the vault, which may be this very thread, begins to sign.
+    let record = async { ledger.record_vote(request).await.map_err(NotSigned::from) };
+    let ((), signature) = tokio::try_join!(record, signing.sign_and_verify())?;
     Ok(signature)
 }
 
@@ -68,7 +67,7 @@ impl Signing<'_> {
 }
 
 /// Verifies a signature; BLS, which takes milliseconds, on a thread where it delays nobody else.
-async fn verify(
+pub(super) async fn verify(
     key: &PublicKey,
     payload: &[u8],
     scheme: BlsScheme,

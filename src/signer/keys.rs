@@ -1,3 +1,4 @@
+use super::{NotSigned, Refusal};
 use crate::tezos::PublicKeyHash;
 use crate::vault::{Key, Vault, VaultError};
 use arc_swap::ArcSwap;
@@ -14,7 +15,13 @@ use tracing::{info, warn};
 pub struct KeyRing {
     vault: Arc<dyn Vault>,
     keys: ArcSwap<HashMap<PublicKeyHash, Arc<Key>>>,
-    asked: Mutex<Instant>,
+    asked: Mutex<Asked>,
+}
+
+/// When the vault was last asked for all its keys, and why it did not say, if it did not.
+struct Asked {
+    at: Instant,
+    failed: Option<VaultError>,
 }
 
 const SHORTEST_BETWEEN: Duration = Duration::from_millis(500);
@@ -25,24 +32,38 @@ impl KeyRing {
     /// # Errors
     /// [`VaultError`] if the vault does not say.
     pub async fn of(vault: Arc<dyn Vault>) -> Result<Self, VaultError> {
-        let ring = Self { vault, keys: ArcSwap::default(), asked: Mutex::new(Instant::now()) };
+        let ring =
+            Self { vault, keys: ArcSwap::default(), asked: Mutex::new(Asked { at: Instant::now(), failed: None }) };
         ring.refresh().await?;
         Ok(ring)
     }
 
+    /// The vault.
+    pub fn vault(&self) -> &dyn Vault {
+        self.vault.as_ref()
+    }
+
     /// The key with this hash.
-    pub async fn find(&self, hash: &PublicKeyHash) -> Option<Arc<Key>> {
+    ///
+    /// # Errors
+    /// Refused, if the vault has no such key; failed, if it does not say.
+    pub async fn find(&self, hash: &PublicKeyHash) -> Result<Arc<Key>, NotSigned> {
         if let Some(key) = self.keys.load().get(hash) {
-            return Some(Arc::clone(key));
+            return Ok(Arc::clone(key));
         }
         let mut asked = self.asked.lock().await;
-        if asked.elapsed() >= SHORTEST_BETWEEN {
-            *asked = Instant::now();
-            if let Err(error) = self.refresh().await {
+        if asked.at.elapsed() >= SHORTEST_BETWEEN {
+            asked.failed = self.refresh().await.err();
+            asked.at = Instant::now();
+            if let Some(error) = &asked.failed {
                 warn!(reason = %error, "the vault does not say which keys it has");
             }
         }
-        self.keys.load().get(hash).map(Arc::clone)
+        match (self.keys.load().get(hash), &asked.failed) {
+            (Some(key), _) => Ok(Arc::clone(key)),
+            (None, Some(error)) => Err(error.clone().into()),
+            (None, None) => Err(Refusal::UnknownKey { key: *hash }.into()),
+        }
     }
 
     /// All keys, in the order of their names.

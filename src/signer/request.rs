@@ -53,7 +53,7 @@ impl FromStr for SignatureVersion {
             "1" => Ok(Self::V1),
             "2" => Ok(Self::V2),
             "3" => Ok(Self::V3),
-            _ => Err(format!("version '{text}' is unknown: expected 0, 1, 2 or 3")),
+            _ => Err("unknown version: expected 0, 1, 2 or 3".to_owned()),
         }
     }
 }

@@ -3,7 +3,7 @@ use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refus
 use crate::marks::{Ledger, MarkId, Request};
 use crate::tezos::payload::{Consensus, Payload};
 use crate::tezos::{Digest, PublicKey, PublicKeyHash, Signature};
-use crate::vault::{Key, Vault};
+use crate::vault::Key;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -11,21 +11,26 @@ use tracing::{error, info, warn};
 
 /// Signs what may be signed, and says why the rest is not.
 pub struct Signer {
-    /// Where signatures are made.
-    pub vault: Arc<dyn Vault>,
-    /// The keys of that vault.
-    pub keys: KeyRing,
-    /// What has been signed.
-    pub ledger: Ledger,
-    /// What each key may sign.
-    pub policy: Policy,
-    /// How far from the head of the chain a level may be.
-    pub head: HeadRule,
-    /// Who may ask.
-    pub authorized_keys: AuthorizedKeys,
+    keys: KeyRing,
+    ledger: Ledger,
+    policy: Policy,
+    head: HeadRule,
+    authorized_keys: AuthorizedKeys,
 }
 
 impl Signer {
+    /// A signer with the keys of a vault, a record of what has been signed, what each key may sign, how far from the head of
+    /// the chain a level may be, and who may ask.
+    pub const fn new(
+        keys: KeyRing,
+        ledger: Ledger,
+        policy: Policy,
+        head: HeadRule,
+        authorized_keys: AuthorizedKeys,
+    ) -> Self {
+        Self { keys, ledger, policy, head, authorized_keys }
+    }
+
     /// The way of a request, from the client's bytes to a signature that may be released.
     ///
     /// Ends at the request's deadline. One line is logged, whatever the verdict.
@@ -43,6 +48,25 @@ impl Signer {
         verdict
     }
 
+    /// The public key of a hash, by the deadline.
+    ///
+    /// # Errors
+    /// [`NotSigned`]: refused, if there is no such key; failed, if the vault does not say.
+    pub async fn public_key(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<PublicKey, NotSigned> {
+        let key = tokio::time::timeout_at(deadline, self.keys.find(hash)).await.map_err(|_| Failure::Deadline)??;
+        Ok(key.public_key.clone())
+    }
+
+    /// All keys, in the order of their names.
+    pub fn keys(&self) -> Vec<Arc<Key>> {
+        self.keys.list()
+    }
+
+    /// Who may ask for signatures.
+    pub const fn authorized_keys(&self) -> &AuthorizedKeys {
+        &self.authorized_keys
+    }
+
     /// A proof of possession by a tz4 key, about itself or about another tz4 public key, if policy allows it.
     ///
     /// # Errors
@@ -55,13 +79,13 @@ impl Signer {
     ) -> Result<Signature, NotSigned> {
         let start = Instant::now();
         let prove = async {
-            let key = self.find(key).await?;
+            let key = self.keys.find(key).await?;
             self.policy.rules_of(&key.hash).allow_proof_of_possession()?;
             let not_bls = || Refusal::NoPossession { key: key.hash };
             if key.curve() != crate::tezos::Curve::Bls {
                 return Err(not_bls().into());
             }
-            let proof = self.vault.prove_possession(&key, about).await?;
+            let proof = self.keys.vault().prove_possession(&key, about).await?;
             key.public_key.verify_possession(about, &proof)?;
             Ok(proof)
         };
@@ -84,15 +108,15 @@ impl Signer {
     }
 
     async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {
-        facts.requester = self.authorized_keys.check(request)?;
-        let key = self.find(&request.key).await?;
+        facts.requester = self.authorized_keys.check(request).await?;
+        let key = self.keys.find(&request.key).await?;
         let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
         let payload = Payload::decode(&request.payload, key.curve())?;
         facts.learn(&payload);
         self.policy.rules_of(&key.hash).allow(&payload)?;
 
         let signing = Signing {
-            vault: self.vault.as_ref(),
+            vault: self.keys.vault(),
             key: &key,
             payload: &request.payload,
             scheme,
@@ -104,12 +128,8 @@ impl Signer {
         let Consensus { kind, chain, position } = consensus;
         let jump_limit = self.head.check(&consensus)?;
         let id = MarkId { chain, key: key.hash, kind };
-        let request = Request { kind, position, digest: Digest::of(&request.payload), jump_limit };
-        commit_and_sign(&self.ledger, &id, &request, signing).await
-    }
-
-    async fn find(&self, hash: &PublicKeyHash) -> Result<Arc<Key>, Refusal> {
-        self.keys.find(hash).await.ok_or(Refusal::UnknownKey { key: *hash })
+        let asked = Request { id, position, digest: Digest::of(&request.payload), jump_limit };
+        commit_and_sign(&self.ledger, &asked, signing).await
     }
 }
 
@@ -159,15 +179,6 @@ impl Facts {
             Ok(_) => line!(info, "signed", None::<String>, "signed"),
             Err(NotSigned::Refused(refusal)) => line!(warn, "refused", Some(refusal.to_string()), "refused"),
             Err(NotSigned::Failed(failure)) => line!(error, "failed", Some(failure.to_string()), "failed"),
-        }
-    }
-}
-
-impl NotSigned {
-    const fn verdict(&self) -> &'static str {
-        match self {
-            Self::Refused(_) => "refused",
-            Self::Failed(_) => "failed",
         }
     }
 }

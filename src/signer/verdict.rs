@@ -18,6 +18,16 @@ pub enum NotSigned {
     Failed(Failure),
 }
 
+impl NotSigned {
+    /// The word for it in logs.
+    pub const fn verdict(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
@@ -46,8 +56,8 @@ pub enum Refusal {
     #[error(transparent)]
     Mark(NotSafe),
     /// The one signature that may be released for this block is of the other BLS scheme, or was imported and is wrong.
-    #[error("this block is signed already, and the signature that is kept of it is not valid for this key and version")]
-    KeptSignatureInvalid,
+    #[error("this block is signed already, and the stored signature is not valid for this key and version")]
+    StoredSignatureInvalid,
     /// A proof of possession was asked of a key that has none.
     #[error("{key} is not a tz4 key: only tz4 keys prove possession")]
     NoPossession {
@@ -60,8 +70,8 @@ pub enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// The mark store did not say.
-    #[error("{0}")]
-    Store(String),
+    #[error(transparent)]
+    Store(StoreError),
     /// The vault did not sign.
     #[error(transparent)]
     Vault(VaultError),
@@ -72,7 +82,7 @@ pub enum Failure {
     #[error("the vault returned a wrong signature: {0}")]
     WrongSignature(WrongSignature),
     /// The deadline came first.
-    #[error("the vault and the mark store did not answer within the request's deadline (REQUEST_DEADLINE_MS)")]
+    #[error("the vault or the mark store did not answer within the request's deadline (REQUEST_DEADLINE_MS)")]
     Deadline,
     /// A fault of this program.
     #[error("internal error: {0}")]
@@ -96,14 +106,9 @@ becomes! {
     NotNear => Refusal::Head;
     NotSafe => Refusal::Mark;
     VaultError => Failure::Vault;
+    StoreError => Failure::Store;
     HeadUnknown => Failure::Head;
     WrongSignature => Failure::WrongSignature;
-}
-
-impl From<StoreError> for NotSigned {
-    fn from(error: StoreError) -> Self {
-        Failure::Store(error.to_string()).into()
-    }
 }
 
 impl From<Refusal> for NotSigned {

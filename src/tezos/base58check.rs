@@ -12,8 +12,7 @@ use zeroize::Zeroizing;
 pub const MAX_TEXT_LENGTH: usize = 160;
 
 /// Writes `payload` as Base58Check text with the given prefix.
-/// A payload of another length than [`Prefix::payload_length`]
-/// gives a text that [`decode`] does not take.
+/// A payload of another length than [`Prefix::payload_length`] gives a text that [`decode`] does not take.
 pub fn encode(prefix: Prefix, payload: &[u8]) -> String {
     let mut bytes = Zeroizing::new(Vec::with_capacity(prefix.bytes().len() + payload.len()));
     bytes.extend_from_slice(prefix.bytes());

@@ -52,11 +52,6 @@ identifier! {
     /// The hash of a block, `B…` as text.
     BlockHash, Prefix::BlockHash, 32
 }
-identifier! {
-    /// The hash of an operation, `o…` as text.
-    OperationHash, Prefix::OperationHash, 32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

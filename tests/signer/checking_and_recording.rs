@@ -14,8 +14,25 @@ const INSTANCES: usize = 2;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask { instance: usize, kind: Kind, level: i32, round: i32, variant: u8 },
-    Restart { instance: usize },
+    Ask {
+        instance: usize,
+        kind: Kind,
+        level: i32,
+        round: i32,
+        variant: u8,
+    },
+    /// The caller goes away after so many turns of the runtime.
+    AskAndGoAway {
+        instance: usize,
+        kind: Kind,
+        level: i32,
+        round: i32,
+        variant: u8,
+        turns: u8,
+    },
+    Restart {
+        instance: usize,
+    },
     Fault(Fault),
 }
 
@@ -25,18 +42,19 @@ struct Model(HashMap<Kind, (Position, Digest, Option<Signature>)>);
 
 impl Model {
     fn is_safe(&self, request: &Request) -> bool {
-        self.0.get(&request.kind).is_none_or(|(position, digest, _)| {
+        self.0.get(&request.id.kind).is_none_or(|(position, digest, _)| {
             request.position > *position || (request.position == *position && request.digest == *digest)
         })
     }
 
     fn release(&mut self, request: &Request, signature: Option<Signature>) {
         assert!(self.is_safe(request), "{request:?} was released");
-        let (position, _, first) = self.0.entry(request.kind).or_insert((request.position, request.digest, signature));
+        let (position, _, first) =
+            self.0.entry(request.id.kind).or_insert((request.position, request.digest, signature));
         if *position == request.position {
             assert_eq!(*first, signature, "a second signature of {request:?} was released");
         } else {
-            self.0.insert(request.kind, (request.position, request.digest, signature));
+            self.0.insert(request.id.kind, (request.position, request.digest, signature));
         }
     }
 }
@@ -62,11 +80,19 @@ fn steps_with_faults() -> impl Strategy<Value = Vec<Step>> {
         Just(Fault::AnswerLost),
         Just(Fault::WriteLost),
         Just(Fault::WriteLate),
+        Just(Fault::WrittenTwice),
         Just(Fault::WriteRefused),
         Just(Fault::ReadFails),
     ];
     let restarts = (0..INSTANCES).prop_map(|instance| Step::Restart { instance });
-    prop::collection::vec(prop_oneof![6 => asks(), 1 => restarts, 3 => faults.prop_map(Step::Fault)], 1..60)
+    let leavers = (asks(), 0..12_u8).prop_map(|(step, turns)| match step {
+        Step::Ask { instance, kind, level, round, variant } => {
+            Step::AskAndGoAway { instance, kind, level, round, variant, turns }
+        }
+        other => other,
+    });
+    let steps = prop_oneof![6 => asks(), 2 => leavers, 1 => restarts, 3 => faults.prop_map(Step::Fault)];
+    prop::collection::vec(steps, 1..60)
 }
 
 fn id(kind: Kind) -> MarkId {
@@ -76,18 +102,18 @@ fn id(kind: Kind) -> MarkId {
 
 fn request(kind: Kind, level: i32, round: i32, variant: u8) -> Request {
     let position = Position { level: level.try_into().unwrap(), round: round.try_into().unwrap() };
-    Request { kind, position, digest: Digest::from_bytes([variant; 32]), jump_limit: None }
+    Request { id: id(kind), position, digest: Digest::from_bytes([variant; 32]), jump_limit: None }
 }
 
 /// Asks for a block or a vote; every block's signature is another one, as an HSM makes them.
 async fn ask(ledger: &Ledger, request: &Request) -> Result<Option<Signature>, NotRecorded<StoreError>> {
     static MADE: AtomicU8 = AtomicU8::new(0);
-    if request.kind == Kind::Block {
+    if request.id.kind == Kind::Block {
         let mut bytes = [1; 64];
         bytes[0] = MADE.fetch_add(1, Ordering::Relaxed);
-        return ledger.record_block(&id(Kind::Block), request, async || Ok(Signature::P256(bytes))).await.map(Some);
+        return ledger.record_block(request, async || Ok(Signature::P256(bytes))).await.map(Some);
     }
-    ledger.record_vote(&id(request.kind), request).await.map(|()| None)
+    ledger.record_vote(request).await.map(|()| None)
 }
 
 /// Takes the steps; `is_exact` if nothing but the model decides what is released.
@@ -98,6 +124,23 @@ async fn judge(steps: Vec<Step>, store: impl Fn() -> Arc<dyn MarkStore>, inject:
         match step {
             Step::Restart { instance } => instances[instance] = Ledger::new(store()),
             Step::Fault(fault) => inject(fault),
+            Step::AskAndGoAway { instance, kind, level, round, variant, turns } => {
+                let request = request(kind, level, round, variant);
+                let leave = async {
+                    for _ in 0..turns {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = leave => {}
+                    answer = ask(&instances[instance], &request) => {
+                        if let Ok(signature) = answer {
+                            model.release(&request, signature);
+                        }
+                    }
+                }
+            }
             Step::Ask { instance, kind, level, round, variant } => {
                 let request = request(kind, level, round, variant);
                 let answer = ask(&instances[instance], &request).await;
@@ -224,6 +267,14 @@ async fn invariant_1_a_repeat_is_read_again_and_not_taken_from_memory() {
     ask(&other, &request(Kind::Attestation, 8, 0, 1)).await.unwrap();
     let repeat = ask(&one, &first).await;
     assert!(matches!(repeat, Err(NotRecorded::NotSafe(_))), "what `one` remembers is no longer the mark: {repeat:?}");
+}
+
+#[tokio::test]
+async fn a_block_is_not_recorded_as_a_vote() {
+    let store = Arc::new(MemoryMarks::default());
+    let answer = Ledger::new(Arc::clone(&store) as _).record_vote(&request(Kind::Block, 1, 0, 1)).await;
+    assert!(matches!(answer, Err(NotRecorded::NotSafe(_))));
+    assert!(store.get(&id(Kind::Block)).is_none());
 }
 
 #[tokio::test]

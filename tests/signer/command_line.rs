@@ -1,5 +1,6 @@
 //! The command line, as a newcomer and as an operator who moves here types it.
 
+use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, block, payload};
 use crate::support::process::{Signer, command, run};
 use crate::support::{http, process};
@@ -52,11 +53,9 @@ fn a_key_that_is_added_while_the_signer_runs_can_sign_at_once() {
         "{imported}"
     );
     let vote = payload(Kind::Attestation, 1, 0, 0);
-    // The vault is not asked more often than twice a second for keys that it may not have.
-    let signed = std::iter::repeat_with(|| http::sign(signer.address, KEY, &vote).unwrap())
-        .take(2000)
-        .find(|answer| answer.status == 200);
-    assert!(signed.is_some());
+    eventually("the vault is asked again", || {
+        (http::sign(signer.address, KEY, &vote).unwrap().status == 200).then_some(())
+    });
     assert_eq!(http::get(signer.address, &format!("/keys/{KEY}")).unwrap().json()["public_key"], PUBLIC_KEY);
 }
 
@@ -246,6 +245,21 @@ fn a_store_that_was_deleted_under_a_signer_is_not_made_again_beside_it() {
     std::fs::remove_file(folder.path().join("marks.redb")).unwrap();
     let second = command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")]).output().unwrap();
     assert!(complaint(&second).contains("in use by another process"));
+}
+
+#[test]
+fn a_store_that_is_lost_stops_the_start_until_marks_are_brought() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = Signer::start(folder.path(), &[]).only_key();
+    std::fs::remove_file(folder.path().join("marks.redb")).unwrap();
+    let complaint = complaint(&command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")]).output().unwrap());
+    assert!(complaint.contains("marks.redb is gone") && complaint.contains("marks raise"), "{complaint}");
+    printed(&run(folder.path(), &["marks", "raise", MAINNET, &key, "500"], ""));
+    let signer = Signer::start(folder.path(), &[]);
+    for (level, status) in [(500, 409), (501, 200)] {
+        let answer = http::sign(signer.address, &key, &payload(Kind::Attestation, level, 0, 0)).unwrap();
+        assert_eq!(answer.status, status);
+    }
 }
 
 #[test]

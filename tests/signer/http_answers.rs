@@ -1,11 +1,12 @@
 //! Statuses and bodies, as `docs/architecture.md` tells them.
 
 use crate::support::http::{self, Answer};
-use crate::support::payloads::{block, payload, transfer};
-use crate::support::process::Signer;
+use crate::support::node::Node;
+use crate::support::payloads::{MAINNET, block, payload, transfer};
+use crate::support::process::{self, Signer};
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, SecretKey, authentication::request_to_authenticate};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::Shutdown;
 use std::time::Instant;
 
@@ -189,10 +190,14 @@ fn a_block_keeps_its_signature_after_a_restart() {
 #[test]
 fn invariant_9_nothing_secret_is_logged_at_any_level() {
     let baker = SecretKey::generate(azurehsm_signer::tezos::Curve::Ed25519).unwrap();
+    let listening = Node::start(Some((MAINNET, 10)));
+    let node = listening.url().replace("http://", "http://user:nodepassword@") + "/nodetoken?key=nodekey";
     let settings = [
         ("AUTHORIZED_KEYS", &*baker.public_key().to_string()),
         ("RUST_LOG", "trace"),
         ("LOCAL_VAULT_PASSPHRASE", "correct horse"),
+        ("NODE_URLS", &node),
+        ("HEAD_REFRESH_MS", "50"),
     ];
     let (folder, signer, key) = start(&settings);
     let vote = payload(Kind::Attestation, 10, 0, 0);
@@ -206,9 +211,17 @@ fn invariant_9_nothing_secret_is_logged_at_any_level() {
     );
     http::send(signer.address, request.as_bytes()).unwrap().signature();
     let log = signer.log_until("\"verdict\":\"signed\"");
-    for secret in
-        [authentication.as_str(), "functionkeyinquery", "functionkeyinheader", "correct horse", "edsk", "p2sk"]
-    {
+    for secret in [
+        authentication.as_str(),
+        "functionkeyinquery",
+        "functionkeyinheader",
+        "correct horse",
+        "nodepassword",
+        "nodetoken",
+        "nodekey",
+        "edsk",
+        "p2sk",
+    ] {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
     drop(folder);
@@ -249,13 +262,19 @@ fn a_web_page_cannot_have_anything_signed() {
 #[test]
 fn a_log_that_nobody_reads_keeps_nobody_waiting() {
     let folder = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let mut child = crate::support::process::command(folder.path(), &[("SIGNER_LISTEN", &address.to_string())])
+    let mut child = process::command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")])
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let keys = std::iter::repeat_with(|| http::get(address, "/keys")).find_map(Result::ok).unwrap().json();
+    let mut log = BufReader::new(child.stdout.take().unwrap());
+    let address = loop {
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        if let Some(address) = process::address_in(&line) {
+            break address;
+        }
+    };
+    let keys = http::get(address, "/keys").unwrap().json();
     let key = keys[0]["public_key_hash"].as_str().unwrap();
     // A pipe takes 64 KiB, a line is more than 200 bytes.
     for level in 0..600 {
@@ -263,6 +282,7 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+    drop(log);
 }
 
 #[test]

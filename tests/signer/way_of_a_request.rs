@@ -21,6 +21,21 @@ struct Setup {
     signer: Signer,
 }
 
+async fn signer(
+    vault: &Arc<MemoryVault>,
+    store: &Arc<MemoryMarks>,
+    policy: &str,
+    authorized_keys: AuthorizedKeys,
+) -> Signer {
+    Signer::new(
+        KeyRing::of(Arc::clone(vault) as _).await.unwrap(),
+        Ledger::new(Arc::clone(store) as _),
+        policy.parse::<Policy>().unwrap(),
+        HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
+        authorized_keys,
+    )
+}
+
 impl Setup {
     async fn new(curve: Curve) -> Self {
         Self::with(MemoryVault::new(curve), MemoryMarks::default(), "{}").await
@@ -28,14 +43,7 @@ impl Setup {
 
     async fn with(vault: MemoryVault, store: MemoryMarks, policy: &str) -> Self {
         let (vault, store) = (Arc::new(vault), Arc::new(store));
-        let signer = Signer {
-            vault: Arc::clone(&vault) as _,
-            keys: KeyRing::of(Arc::clone(&vault) as _).await.unwrap(),
-            ledger: Ledger::new(Arc::clone(&store) as _),
-            policy: policy.parse::<Policy>().unwrap(),
-            head: HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
-            authorized_keys: AuthorizedKeys::default(),
-        };
+        let signer = signer(&vault, &store, policy, AuthorizedKeys::default()).await;
         Self { vault, store, signer }
     }
 
@@ -202,7 +210,7 @@ async fn a_block_of_a_tz4_key_is_not_signed_again_in_the_other_scheme() {
     assert!(public_key.verify(&block, BlsScheme::ProofOfPossession, &first).is_ok());
     let other = SignRequest { version: SignatureVersion::V1, ..setup.request(block.clone()) };
     let answer = setup.signer.sign(&other).await;
-    assert_eq!(answer, Err(NotSigned::Refused(Refusal::KeptSignatureInvalid)));
+    assert_eq!(answer, Err(NotSigned::Refused(Refusal::StoredSignatureInvalid)));
     assert_eq!(setup.sign(block).await.unwrap(), first);
 }
 
@@ -230,6 +238,8 @@ async fn policy_decides_what_a_key_signs() {
     let small_transfers = r#"{"default":{"kinds":[],"operations":["transaction"],"max_amount":10,"max_fee":3}}"#;
     let elsewhere = r#"{"default":{"operations":["any"],"destinations":["KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn"]}}"#;
     let attestations = r#"{"default":{"kinds":["attestation"],"chains":["NetXnHfVqm9iesp"]}}"#;
+    let origination =
+        [&[0x03][..], &[0x0e; 32], &[109, 0], &[1; 20], &[1, 1, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
     let drain = [&[0x03][..], &[0x0e; 32], &[9, 2], &[1; 20], &[0], &[1; 20], &[0], &[2; 20]].concat();
     let packed = vec![5, 1, 0, 0, 0, 1, 0x61];
     let cases: Vec<(&str, Vec<u8>, Option<&str>)> = vec![
@@ -242,6 +252,7 @@ async fn policy_decides_what_a_key_signs() {
         (small_transfers, [transfer(6, 1), transfer(5, 1)[33..].to_vec()].concat(), Some("the amount is 11 mutez")),
         (small_transfers, payload(Kind::Block, 1, 0, 0), Some("does not allow this key to sign a block")),
         (elsewhere, transfer(1, 1), Some("does not allow tz1")),
+        (elsewhere, origination, Some("9 mutez would go to a new contract")),
         (attestations, payload(Kind::Attestation, 1, 0, 0), Some("for chain NetXdQprcVkpaWU")),
         (attestations, payload(Kind::Preattestation, 1, 0, 0), Some("to sign a preattestation")),
         (r#"{"default":{"operations":["any"]}}"#, drain.clone(), Some("policy must name it")),
@@ -271,7 +282,8 @@ async fn only_authorized_keys_may_ask_when_there_are_some() {
         let baker = SecretKey::generate(curve).unwrap();
         let stranger = SecretKey::generate(curve).unwrap();
         let public_key = baker.public_key().to_string();
-        setup.signer.authorized_keys = AuthorizedKeys::new(vec![public_key.parse().unwrap()]);
+        let authorized_keys = AuthorizedKeys::new(vec![public_key.parse().unwrap()]);
+        setup.signer = signer(&setup.vault, &setup.store, "{}", authorized_keys).await;
         let vote = payload(Kind::Attestation, 1, 0, 0);
         let other_vote = payload(Kind::Attestation, 1, 0, 1);
         let signed_by = |key: &SecretKey, payload: &[u8]| {

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     WriteLost,
     /// The write is done later, before the next one; the writer cannot tell.
     WriteLate,
+    /// The write is done twice: once as it should be, and once more when it was answered.
+    WrittenTwice,
     /// The write is not done, and the writer is told.
     WriteRefused,
     /// The next read fails.
@@ -27,6 +29,7 @@ pub(crate) struct MemoryMarks {
     items: Mutex<HashMap<MarkId, Stored>>,
     late: Mutex<Vec<(MarkId, Mark, Option<Version>)>>,
     faults: Mutex<VecDeque<Fault>>,
+    versions: AtomicUsize,
     delay: Duration,
     pub(crate) reads: AtomicUsize,
     pub(crate) writes: AtomicUsize,
@@ -45,6 +48,21 @@ impl MemoryMarks {
         self.items.lock().unwrap().get(id).map(|stored| stored.mark.clone())
     }
 
+    async fn take_its_time(&self) {
+        if self.delay.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(self.delay).await;
+        }
+    }
+
+    fn do_late_writes(&self) {
+        let late: Vec<_> = self.late.lock().unwrap().drain(..).collect();
+        for (id, mark, expected) in late {
+            drop(self.compare_and_write(&id, &mark, expected.as_ref()));
+        }
+    }
+
     fn next_fault(&self, of_reads: bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let is_next = faults.front().is_some_and(|fault| (*fault == Fault::ReadFails) == of_reads);
@@ -56,7 +74,7 @@ impl MemoryMarks {
         if items.get(id).map(|stored| &stored.version) != expected {
             return Err(WriteError::Changed);
         }
-        let version = Version(format!("{}-{}", mark.attempt, items.len()));
+        let version = Version(self.versions.fetch_add(1, Ordering::Relaxed).to_string());
         items.insert(*id, Stored { mark: mark.clone(), version: version.clone() });
         Ok(version)
     }
@@ -66,7 +84,7 @@ impl MemoryMarks {
 impl MarkStore for MemoryMarks {
     async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(self.delay).await;
+        self.take_its_time().await;
         if self.next_fault(true).is_some() {
             return Err(StoreError("injected".to_owned()));
         }
@@ -75,11 +93,8 @@ impl MarkStore for MemoryMarks {
 
     async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
         self.writes.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(self.delay).await;
-        let late: Vec<_> = self.late.lock().unwrap().drain(..).collect();
-        for (id, mark, expected) in late {
-            drop(self.compare_and_write(&id, &mark, expected.as_ref()));
-        }
+        self.take_its_time().await;
+        self.do_late_writes();
         let unclear = || Err(WriteError::Unknown(StoreError("injected".to_owned())));
         match self.next_fault(false) {
             Some(Fault::AnswerLost) => self.compare_and_write(id, mark, expected).and_then(|_| unclear()),
@@ -87,6 +102,12 @@ impl MarkStore for MemoryMarks {
             Some(Fault::WriteLate) => {
                 self.late.lock().unwrap().push((*id, mark.clone(), expected.cloned()));
                 unclear()
+            }
+            Some(Fault::WrittenTwice) => {
+                let written = self.compare_and_write(id, mark, expected);
+                self.late.lock().unwrap().push((*id, mark.clone(), expected.cloned()));
+                self.do_late_writes();
+                written
             }
             Some(Fault::WriteRefused) => Err(WriteError::NotWritten(StoreError("injected".to_owned()))),
             _ => self.compare_and_write(id, mark, expected),

@@ -12,6 +12,7 @@ pub(crate) struct Signer {
     child: Child,
     pub(crate) address: SocketAddr,
     log: mpsc::Receiver<String>,
+    logged_at_start: Vec<String>,
 }
 
 /// A command of the program, with no setting but the data folder.
@@ -37,7 +38,19 @@ pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
 impl Signer {
     /// Starts one on a free port, and waits until it listens.
     pub(crate) fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(data, settings)
+        Self::start_as(command(data, settings))
+    }
+
+    /// Starts one that may have no more than so many files open.
+    pub(crate) fn start_with_files(data: &Path, files: u32) -> Self {
+        let mut limited = Command::new("sh");
+        let script = format!("ulimit -n {files} && exec '{}'", env!("CARGO_BIN_EXE_azurehsm-signer"));
+        limited.args(["-c", &script]).env("LOCAL_DATA_DIR", data);
+        Self::start_as(limited)
+    }
+
+    fn start_as(mut command: Command) -> Self {
+        let mut child = command
             .env("SIGNER_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -46,14 +59,16 @@ impl Signer {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, log) = mpsc::channel();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut logged_at_start = Vec::new();
         let address = loop {
             let line = log.recv_timeout(Duration::from_secs(30)).expect("the signer should start");
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if event["fields"]["message"] == "listening" {
-                break event["fields"]["address"].as_str().unwrap().parse().unwrap();
+            let listens = address_in(&line);
+            logged_at_start.push(line);
+            if let Some(address) = listens {
+                break address;
             }
         };
-        Self { child, address, log }
+        Self { child, address, log, logged_at_start }
     }
 
     /// The keys that it has, by their names.
@@ -97,14 +112,21 @@ impl Signer {
         }
     }
 
-    /// Everything that it logs until a line that holds `text`.
+    /// Everything that it logs, from its start until a line that holds `text`.
     pub(crate) fn log_until(&self, text: &str) -> String {
-        let mut lines = Vec::new();
+        let mut lines = self.logged_at_start.clone();
         while !lines.last().is_some_and(|line: &String| line.contains(text)) {
             lines.push(self.log.recv_timeout(Duration::from_secs(20)).expect("the line should be logged"));
         }
         lines.join("\n")
     }
+}
+
+/// The address, if this is the line that tells it.
+pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
+    let event: serde_json::Value = serde_json::from_str(line).unwrap();
+    let fields = &event["fields"];
+    (fields["message"] == "listening").then(|| fields["address"].as_str().unwrap().parse().unwrap())
 }
 
 impl Drop for Signer {

@@ -90,6 +90,14 @@ pub enum NotAllowed {
         /// Which content of the batch, from 0.
         index: usize,
     },
+    /// Tez for a contract that has no address yet.
+    #[error("policy restricts destinations, and {amount} mutez would go to a new contract (content {index})")]
+    NewContract {
+        /// In mutez.
+        amount: u64,
+        /// Which content of the batch, from 0.
+        index: usize,
+    },
     /// Too large an amount.
     #[error("the amount is {amount} mutez in all, policy allows {limit}")]
     Amount {
@@ -173,7 +181,14 @@ impl Rules {
     }
 
     fn allow_destination(&self, content: &Content, index: usize) -> Result<(), NotAllowed> {
-        let (Some(allowed), Some(destination)) = (&self.destinations, content.destination) else { return Ok(()) };
+        let Some(allowed) = &self.destinations else { return Ok(()) };
+        let Some(destination) = content.destination else {
+            // The tez of an origination go to a contract that can send them on.
+            return match content.amount {
+                None | Some(0) => Ok(()),
+                Some(amount) => Err(NotAllowed::NewContract { amount, index }),
+            };
+        };
         // Staking leaves the tez with their owner: the protocol lets it go to the source alone.
         let stays = matches!(
             content.kind,

@@ -62,7 +62,7 @@ fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<N
     const LONGEST: usize = 37;
     let mut fitness = reader.sized("the fitness", LONGEST)?;
 
-    let mut version = element(&mut fitness, "the fitness version", &[1])?;
+    let mut version = element(&mut fitness, "the fitness version", &[1], "a length of 1")?;
     let start = version.offset();
     let found = version.u8("the fitness version")?;
     if found != 2 {
@@ -71,7 +71,7 @@ fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<N
         return Err(DecodeError { offset: start, reason });
     }
 
-    let mut level = element(&mut fitness, "the level in the fitness", &[4])?;
+    let mut level = element(&mut fitness, "the level in the fitness", &[4], "a length of 4")?;
     let start = level.offset();
     let level = level.non_negative("the level in the fitness")?;
     if level != header_level {
@@ -79,12 +79,12 @@ fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<N
         return Err(DecodeError { offset: start, reason });
     }
 
-    let mut locked_round = element(&mut fitness, "the locked round", &[0, 4])?;
+    let mut locked_round = element(&mut fitness, "the locked round", &[0, 4], "a length of 4, or of 0 for none")?;
     if !locked_round.is_at_end() {
         locked_round.non_negative("the locked round")?;
     }
 
-    let mut predecessor_round = element(&mut fitness, "the predecessor's round", &[4])?;
+    let mut predecessor_round = element(&mut fitness, "the predecessor's round", &[4], "a length of 4")?;
     let start = predecessor_round.offset();
     let found = predecessor_round.i32("the predecessor's round")?;
     if found >= 0 {
@@ -96,19 +96,23 @@ fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<N
         return Err(DecodeError { offset: start, reason });
     }
 
-    let round = element(&mut fitness, "the round", &[4])?.non_negative("the round")?;
+    let round = element(&mut fitness, "the round", &[4], "a length of 4")?.non_negative("the round")?;
     fitness.end("the fitness")?;
     Ok(round)
 }
 
-fn element<'a>(fitness: &mut Reader<'a>, field: &'static str, lengths: &[usize]) -> Result<Reader<'a>, DecodeError> {
+fn element<'a>(
+    fitness: &mut Reader<'a>,
+    field: &'static str,
+    lengths: &[usize],
+    expected: &'static str,
+) -> Result<Reader<'a>, DecodeError> {
     let start = fitness.offset();
     let element = fitness.sized(field, 4)?;
     if lengths.contains(&element.left()) {
         Ok(element)
     } else {
         let found = i64::try_from(element.left()).unwrap_or(i64::MAX);
-        let expected = if lengths == [1] { "a length of 1" } else { "a length of 4, or of 0 for no locked round" };
         Err(DecodeError { offset: start, reason: Reason::Unexpected { field, found, expected } })
     }
 }

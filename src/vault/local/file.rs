@@ -1,4 +1,4 @@
-use crate::tezos::{SecretKey, SecretKeyError};
+use crate::tezos::SecretKey;
 use age::secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -297,9 +297,6 @@ pub enum KeyFileError {
         /// The name that it has.
         name: KeyName,
     },
-    /// The text to be imported is no secret key.
-    #[error("not a usable secret key: {0}")]
-    SecretKey(#[from] SecretKeyError),
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,17 +4,30 @@
 
 use crate::settings::LogFormat;
 use std::io::IsTerminal;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Lines that wait for a reader who is slow. When there are more, new ones are dropped: no signature waits for a log.
 const WAITING_LINES: usize = 8192;
 
-/// Starts logging. `filter` is `RUST_LOG`, or `info`. What is returned writes the last lines when it is dropped.
+/// Logging, while it lives. Writes the last lines when it is dropped.
+pub struct Logging {
+    dropped: ErrorCounter,
+    _guard: WorkerGuard,
+}
+
+impl Logging {
+    /// How many lines had to be dropped so far.
+    pub fn dropped_lines(&self) -> usize {
+        self.dropped.dropped_lines()
+    }
+}
+
+/// Starts logging. `filter` is `RUST_LOG`, or `info`.
 ///
 /// # Errors
 /// If the filter cannot be read, or logging has been started before.
-pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Box<dyn std::error::Error + Send + Sync>> {
+pub fn start(format: LogFormat, filter: Option<&str>) -> Result<Logging, Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::builder().parse(filter.unwrap_or("info"))?;
     let is_terminal = std::io::stdout().is_terminal();
     let as_json = match format {
@@ -24,6 +37,7 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Box
     };
     let (writer, guard) =
         NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).finish(std::io::stdout());
+    let dropped = writer.error_counter();
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(writer);
     if as_json {
         // Not flattened: an event's field `level` is the level of a block, not how grave the event is.
@@ -31,5 +45,5 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<WorkerGuard, Box
     } else {
         subscriber.with_ansi(is_terminal).try_init()?;
     }
-    Ok(guard)
+    Ok(Logging { dropped, _guard: guard })
 }

@@ -4,7 +4,7 @@ use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -28,7 +28,7 @@ pub struct WatchSettings {
 pub struct HeadWatch {
     settings: WatchSettings,
     seen: Arc<Mutex<Vec<Option<Seen>>>>,
-    first_round: Arc<Notify>,
+    asked_once: Arc<Semaphore>,
     _tasks: JoinSet<()>,
 }
 
@@ -46,28 +46,21 @@ impl HeadWatch {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let seen = Arc::new(Mutex::new(vec![None; settings.nodes.len()]));
-        let first_round = Arc::new(Notify::new());
+        let asked_once = Arc::new(Semaphore::new(0));
         let mut tasks = JoinSet::new();
         for (index, url) in settings.nodes.iter().enumerate() {
             let node = Node::new(client.clone(), url.clone());
-            tasks.spawn(watch(node, index, Arc::clone(&seen), Arc::clone(&first_round), settings.refresh));
+            tasks.spawn(watch(node, index, Arc::clone(&seen), Arc::clone(&asked_once), settings.refresh));
         }
-        Ok(Self { settings, seen, first_round, _tasks: tasks })
+        Ok(Self { settings, seen, asked_once, _tasks: tasks })
     }
 
-    /// Waits until a node has answered, or until `limit` has passed. Called before serving, so that the first request does
-    /// not find the head unknown.
-    pub async fn wait_for_a_head(&self, limit: Duration) {
-        let _ = tokio::time::timeout(limit, async {
-            loop {
-                let told = self.first_round.notified();
-                if self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().any(Option::is_some) {
-                    return;
-                }
-                told.await;
-            }
-        })
-        .await;
+    /// Waits until each node has been asked once, or until `limit` has passed. Called before serving, so that the first
+    /// request does not find the head unknown.
+    pub async fn wait_for_first_answers(&self, limit: Duration) {
+        let nodes = u32::try_from(self.settings.nodes.len()).unwrap_or(u32::MAX);
+        // Too late is as good: requests are answered by what is known then.
+        drop(tokio::time::timeout(limit, self.asked_once.acquire_many(nodes)).await);
     }
 
     /// Whether `level` is near the head of `chain`, by what the nodes said last.
@@ -87,7 +80,7 @@ async fn watch(
     node: Node,
     index: usize,
     seen: Arc<Mutex<Vec<Option<Seen>>>>,
-    first_round: Arc<Notify>,
+    asked_once: Arc<Semaphore>,
     refresh: Duration,
 ) {
     let mut was_answering = None;
@@ -112,8 +105,10 @@ async fn watch(
                 }
             }
         }
+        if was_answering.is_none() {
+            asked_once.add_permits(1);
+        }
         was_answering = Some(is_answering);
-        first_round.notify_waiters();
     }
 }
 

@@ -8,6 +8,7 @@ use azurehsm_signer::settings::{self, LocalSettings};
 use azurehsm_signer::telemetry;
 use azurehsm_signer::vault::local::KeyFile;
 use clap::Subcommand;
+use std::env::VarError;
 use std::error::Error;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -33,12 +34,12 @@ pub(crate) enum Command {
 }
 
 pub(crate) fn run(command: Command) -> Result<(), Stopped> {
+    require_unicode()?;
     match command {
         Command::Serve => {
-            let _written_to_the_end =
-                telemetry::start(settings::log_format(variable)?, variable("RUST_LOG").as_deref())
-                    .map_err(|error| format!("RUST_LOG: {error}; expected a level such as info or debug"))?;
-            runtime()?.block_on(serve::run())
+            let logging = telemetry::start(settings::log_format(variable)?, variable("RUST_LOG").as_deref())
+                .map_err(|error| format!("RUST_LOG: {error}; expected a level such as info or debug"))?;
+            runtime()?.block_on(serve::run(&logging))
         }
         Command::Keys(command) => keys::run(command),
         Command::Marks(command) => runtime()?.block_on(marks::run(command)),
@@ -46,13 +47,24 @@ pub(crate) fn run(command: Command) -> Result<(), Stopped> {
     }
 }
 
+/// For BLS, password hashing and name resolution: work of milliseconds, of which more at a time makes none faster.
+const THREADS_FOR_WORK: usize = 16;
+
 fn runtime() -> Result<tokio::runtime::Runtime, Stopped> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(THREADS_FOR_WORK).build()?)
 }
 
-/// An environment variable. Bytes that are not Unicode become characters that no setting takes, so that they are found.
+/// An environment variable.
 fn variable(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    std::env::var(name).ok()
+}
+
+/// A setting that cannot be read must not be taken as not set.
+fn require_unicode() -> Result<(), Stopped> {
+    match settings::NAMES.iter().find(|name| matches!(std::env::var(name), Err(VarError::NotUnicode(_)))) {
+        Some(name) => Err(format!("{name}: expected Unicode text").into()),
+        None => Ok(()),
+    }
 }
 
 /// Prints to standard output, where a reader may have gone away.

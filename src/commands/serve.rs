@@ -4,9 +4,11 @@ use azurehsm_signer::marks::{Ledger, LocalMarkStore};
 use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
 use azurehsm_signer::settings::Settings;
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
+use azurehsm_signer::telemetry::Logging;
 use azurehsm_signer::tezos::{Curve, SecretKey};
 use azurehsm_signer::vault::LocalVault;
 use azurehsm_signer::vault::local::KeyFile;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ const OTHER_FILES: u64 = 64;
 /// Longer than clients keep a connection for their next request, so that they close it, not we.
 const IDLE: Duration = Duration::from_mins(3);
 
-pub(super) async fn run() -> Result<(), Stopped> {
+pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable).map_err(|error| format!("wrong settings:\n{error}"))?;
     if settings.is_in_azure_functions {
@@ -48,7 +50,7 @@ pub(super) async fn run() -> Result<(), Stopped> {
     let store = LocalMarkStore::open(&marks)?;
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
     if let Some(watch) = &watch {
-        watch.wait_for_a_head(Duration::from_secs(2)).await;
+        watch.wait_for_first_answers(Duration::from_secs(2)).await;
     } else {
         info!(
             max_level_jump = settings.max_level_jump,
@@ -85,8 +87,23 @@ pub(super) async fn run() -> Result<(), Stopped> {
     let router = server::router(Arc::clone(&signer), server_settings);
     info!(address = %address, "listening");
     tell_how_to_use(&signer, address);
-    server::serve(listener, router, limits, shutdown_requested()).await;
-    Ok(())
+    tokio::select! {
+        () = server::serve(listener, router, limits, shutdown_requested()) => Ok(()),
+        never = tell_of_dropped_lines(logging) => match never {},
+    }
+}
+
+/// An auditor who reads the log should know what is not in it.
+async fn tell_of_dropped_lines(logging: &Logging) -> Infallible {
+    let mut told = 0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let dropped = logging.dropped_lines();
+        if dropped != told {
+            warn!(lines = dropped - told, "log lines were dropped: their reader was too slow");
+            told = dropped;
+        }
+    }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

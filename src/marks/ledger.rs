@@ -5,8 +5,8 @@ use super::{
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{Digest, Signature};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// Checks and records, in one call: whether something may be signed, and that it is.
@@ -18,7 +18,7 @@ use thiserror::Error;
 pub struct Ledger {
     store: Arc<dyn MarkStore>,
     places: Mutex<HashMap<MarkId, Arc<Place>>>,
-    is_answered: AtomicBool,
+    failed: Mutex<Option<Instant>>,
 }
 
 /// The mark last seen, if any. Taken out while a write is under way, so that a caller who goes away in the middle leaves
@@ -30,6 +30,9 @@ const MOST_PLACES: usize = 4096;
 
 /// How many unclear writes of one request are looked up; a store that leaves one more unclear is given up.
 const MOST_UNCLEAR_WRITES: u32 = 3;
+
+/// How long a failure of the store counts against it.
+const LATELY: Duration = Duration::from_secs(30);
 
 /// Why nothing was recorded.
 #[derive(Debug, Clone, Error)]
@@ -57,7 +60,7 @@ pub enum Raised {
 impl Ledger {
     /// A ledger of the marks in `store`.
     pub fn new(store: Arc<dyn MarkStore>) -> Self {
-        Self { store, places: Mutex::default(), is_answered: AtomicBool::new(true) }
+        Self { store, places: Mutex::default(), failed: Mutex::default() }
     }
 
     /// Records a vote. Once it returns `Ok`, the store has durably accepted a mark that covers the vote, and a signature
@@ -125,9 +128,10 @@ impl Ledger {
         }
     }
 
-    /// Whether the store answered when it was last asked.
+    /// Whether the store has answered everything that it was lately asked.
     pub fn is_answered(&self) -> bool {
-        self.is_answered.load(Ordering::Relaxed)
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_none_or(|failed| failed.elapsed() > LATELY)
     }
 
     async fn record<E>(
@@ -240,7 +244,9 @@ impl<'a> Asked<'a> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.ledger.is_answered.store(self.answered, Ordering::Relaxed);
+        if !self.answered {
+            *self.ledger.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
     }
 }
 

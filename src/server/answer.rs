@@ -1,3 +1,4 @@
+use super::complaints::warn_of_clients;
 use crate::signer::{NotSigned, Refusal};
 use axum::Json;
 use axum::http::StatusCode;
@@ -16,7 +17,7 @@ impl NotOk {
     /// An answer to something that never was a request to the signer, which would have logged it.
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        warn!(status = status.as_u16(), reason = message, "not understood");
+        warn_of_clients(|unsaid| warn!(status = status.as_u16(), reason = message, unsaid, "not understood"));
         Self { status, message }
     }
 }

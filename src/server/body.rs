@@ -3,14 +3,32 @@ use super::answer::NotOk;
 use axum::body::Body;
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What is read of a body that is too long before the answer is given: a client that is still sending might lose the
 /// answer otherwise.
 const MOST_DRAINED: usize = 8 * 1024 * 1024;
 
+/// A body of a vote has some 200 bytes, one of a block 500. More than this is an operation, and waits for its turn.
+const SMALL: usize = 4 * 1024;
+
+/// Large bodies that are read at one time: clients who send many and do not finish shall not take the memory.
+const LARGE_AT_ONCE: usize = 64;
+
+/// Whose turn it is to send a large body.
+#[derive(Clone)]
+pub(super) struct LargeBodies(Arc<Semaphore>);
+
+impl Default for LargeBodies {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LARGE_AT_ONCE)))
+    }
+}
+
 /// Reads the payload from a request's body: a JSON string of hexadecimal digits, with or without white space around it.
-pub(super) async fn payload(body: Body) -> Result<Vec<u8>, NotOk> {
-    let bytes = read(body).await?;
+pub(super) async fn payload(body: Body, large: &LargeBodies) -> Result<Vec<u8>, NotOk> {
+    let bytes = read(body, large).await?;
     let bad = |why: String| NotOk::new(StatusCode::BAD_REQUEST, format!("the body is not a payload: {why}"));
     let text: String = serde_json::from_slice(&bytes)
         .map_err(|error| bad(format!("expected a JSON string of hexadecimal digits, such as \"03…\" ({error})")))?;
@@ -25,8 +43,9 @@ pub(super) async fn payload(body: Body) -> Result<Vec<u8>, NotOk> {
     })
 }
 
-async fn read(mut body: Body) -> Result<Vec<u8>, NotOk> {
+async fn read(mut body: Body, large: &LargeBodies) -> Result<Vec<u8>, NotOk> {
     let mut bytes = Vec::new();
+    let mut turn = None;
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -34,6 +53,9 @@ async fn read(mut body: Body) -> Result<Vec<u8>, NotOk> {
         })?;
         let Some(data) = frame.data_ref() else { continue };
         length = length.saturating_add(data.len());
+        if length > SMALL && turn.is_none() {
+            turn = large.0.acquire().await.ok();
+        }
         if length <= MAX_BODY_BYTES {
             bytes.extend_from_slice(data);
         } else {

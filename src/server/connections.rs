@@ -1,5 +1,6 @@
 //! Connections: how many, how long, and whose turn it is to go.
 
+use super::complaints::warn_of_clients;
 use super::routes::without_empty_segments;
 use axum::Router;
 use axum::body::Body;
@@ -17,6 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 use tracing::{info, warn};
+
+/// Heads of requests are a few hundred bytes, some thousand behind proxies.
+const LONGEST_HEAD: usize = 64 * 1024;
 
 /// How connections are bounded.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +42,6 @@ pub async fn serve(
 ) {
     let connections = Connections::default();
     let graceful = GracefulShutdown::new();
-    let mut complaints = Complaints::default();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -48,14 +51,14 @@ pub async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 if connections.count() >= limits.most && !connections.close_one() {
-                    complaints.warn("all connections are busy: a new one is turned away");
+                    warn_of_clients(|unsaid| warn!(unsaid, "all connections are busy: a new one is turned away"));
                     continue;
                 }
                 start(stream, router.clone(), limits, &connections, &graceful);
             }
             Err(error) => {
                 // Out of file descriptors, most likely: room is made, and the next try waits for it.
-                complaints.warn(&format!("a connection could not be taken: {error}"));
+                warn_of_clients(|unsaid| warn!(reason = %error, unsaid, "a connection could not be taken"));
                 connections.close_one();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -97,6 +100,7 @@ fn start(
         // Some clients shut their side when they have sent their request, and then read.
         .half_close(true)
         .header_read_timeout(limits.idle)
+        .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let served = graceful.watch(served);
     tokio::spawn(async move {
@@ -223,20 +227,5 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.all.lock().remove(&self.number);
-    }
-}
-
-/// Warnings that many clients could cause: one a second is written.
-#[derive(Default)]
-struct Complaints {
-    last: Option<Instant>,
-}
-
-impl Complaints {
-    fn warn(&mut self, reason: &str) {
-        if self.last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
-            self.last = Some(Instant::now());
-            warn!(reason, "connections");
-        }
     }
 }

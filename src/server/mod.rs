@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod complaints;
 mod connections;
 mod routes;
 

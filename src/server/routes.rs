@@ -1,5 +1,5 @@
 use super::answer::NotOk;
-use super::body;
+use super::body::{self, LargeBodies};
 use super::connections::Arrival;
 use crate::signer::{Failure, NotSigned, SignRequest, Signer};
 use crate::tezos::{PublicKey, PublicKeyHash};
@@ -30,6 +30,7 @@ pub struct ServerSettings {
 struct Server {
     signer: Arc<Signer>,
     settings: ServerSettings,
+    large_bodies: LargeBodies,
 }
 
 /// All routes.
@@ -47,7 +48,7 @@ pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
         .method_not_allowed_fallback(async || {
             NotOk::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
         })
-        .with_state(Server { signer, settings })
+        .with_state(Server { signer, settings, large_bodies: LargeBodies::default() })
 }
 
 /// Empty path segments count for nothing, as in octez-signer: a base address that ends in `/` gives `//keys/…`.
@@ -86,10 +87,11 @@ async fn sign(
     let key = hash_in_path(path)?;
     let query = understood(query)?;
     let version = query.version.as_deref().map(str::parse).transpose().map_err(bad_request)?.unwrap_or_default();
-    let payload = tokio::time::timeout_at(deadline, body::payload(body)).await.map_err(|_| {
-        let ms = server.settings.deadline.as_millis();
-        NotOk::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the body did not arrive within {ms} ms"))
-    })??;
+    let payload =
+        tokio::time::timeout_at(deadline, body::payload(body, &server.large_bodies)).await.map_err(|_| {
+            let ms = server.settings.deadline.as_millis();
+            NotOk::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the body did not arrive within {ms} ms"))
+        })??;
     if let Some(Extension(arrival)) = arrival {
         arrival.is_complete();
     }

@@ -101,8 +101,8 @@ impl Signer {
         verdict
     }
 
-    /// Whether requests can be answered: there are keys, levels can be checked if they must be, and the mark store did what
-    /// it was last asked.
+    /// Whether requests can be answered: there are keys, levels can be checked if they must be, and the mark store has
+    /// lately answered everything.
     pub fn is_ready(&self) -> bool {
         !self.keys.list().is_empty() && self.head.is_ready() && self.ledger.is_answered()
     }

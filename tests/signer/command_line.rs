@@ -60,6 +60,23 @@ fn a_key_that_is_added_while_the_signer_runs_can_sign_at_once() {
 }
 
 #[test]
+fn a_key_file_that_is_taken_away_silences_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start(folder.path(), &[]);
+    let key = signer.only_key();
+    let encrypt =
+        command(folder.path(), &[("LOCAL_VAULT_PASSPHRASE", "correct horse")]).args(["keys", "list"]).output();
+    assert!(printed(&encrypt.unwrap()).contains(&key));
+    // An unknown key makes the signer look for the file again.
+    let failed = eventually("the file is looked for", || {
+        Some(http::get(signer.address, &format!("/keys/{KEY}")).unwrap()).filter(|answer| answer.status != 404)
+    });
+    assert_eq!(failed.status, 500);
+    assert!(failed.error().contains("keys.json is gone"));
+    http::sign(signer.address, &key, &payload(Kind::Attestation, 1, 0, 0)).unwrap().signature();
+}
+
+#[test]
 fn keys_of_all_curves_are_made_and_listed() {
     let folder = tempfile::tempdir().unwrap();
     for (curve, prefix) in [("ed25519", "tz1"), ("secp256k1", "tz2"), ("p256", "tz3"), ("bls", "tz4")] {

@@ -103,9 +103,9 @@ fn bodies_that_are_no_request() {
         assert_eq!(answer.status, 413, "{length}");
         assert!(answer.error().contains("longer than 131072 bytes"));
     }
-    let query = http::post(signer.address, &format!("/keys/{key}?version=4"), b"\"00\"").unwrap();
+    let query = http::post(signer.address, &format!("/keys/{key}?version=secret"), b"\"00\"").unwrap();
     assert_eq!(query.status, 400);
-    assert!(query.error().contains("expected 0, 1, 2 or 3"));
+    assert!(query.error().contains("expected 0, 1, 2 or 3") && !query.error().contains("secret"));
 }
 
 #[test]
@@ -127,6 +127,16 @@ fn white_space_and_chunks_make_no_difference() {
     for answer in answers {
         answer.signature();
     }
+}
+
+#[test]
+fn a_client_that_shuts_its_side_is_answered() {
+    let (_folder, signer, key) = start(&[]);
+    let body = format!("\"{}\"", hex::encode(payload(Kind::Attestation, 10, 0, 0)));
+    let mut stream = http::connect(signer.address).unwrap();
+    write!(stream, "POST /keys/{key} HTTP/1.1\r\nhost: s\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    http::read_answer(stream).unwrap().signature();
 }
 
 #[test]

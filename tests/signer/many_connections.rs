@@ -21,11 +21,14 @@ fn thousands_of_silent_and_slow_clients_keep_nobody_from_signing() {
     let signer = Signer::start_with_files(folder.path(), FILES);
     let key = signer.only_key();
     let slow_body = format!("POST /keys/{key} HTTP/1.1\r\nhost: s\r\ncontent-length: 200\r\n\r\n\"13");
+    let large_body =
+        format!("POST /keys/{key} HTTP/1.1\r\nhost: s\r\ncontent-length: 130000\r\n\r\n\"{}", "0".repeat(10_000));
     let mut level = 0;
     for (name, sends) in [
         ("silence", ""),
         ("half a head", "GET /keys HTT"),
         ("half a body", slow_body.as_str()),
+        ("part of a large body", large_body.as_str()),
         ("an answer that is not read", "GET /keys HTTP/1.1\r\nhost: s\r\n\r\n"),
     ] {
         let mut keep_alive = http::connect(signer.address).unwrap();

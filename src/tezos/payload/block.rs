@@ -79,7 +79,8 @@ fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<N
         return Err(DecodeError { offset: start, reason });
     }
 
-    let mut locked_round = element(&mut fitness, "the locked round", &[0, 4], "a length of 4, or of 0 for none")?;
+    let mut locked_round =
+        element(&mut fitness, "the locked round", &[0, 4], "a length of 4, or of 0 for no locked round")?;
     if !locked_round.is_at_end() {
         locked_round.non_negative("the locked round")?;
     }

@@ -211,6 +211,12 @@ enum Found {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp(Option<(u64, u64, i64, i64)>);
 
+impl Stamp {
+    pub(super) const fn is_of_no_file(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 /// A key's name: 1 to 127 letters, digits, `-` and `_`, so that it can be an alias in octez-client and a name in Key
 /// Vault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -250,6 +256,12 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Its reason.
         source: io::Error,
+    },
+    /// It was there, and is not any more.
+    #[error("{} is gone", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
     },
     /// An encrypted file, and no passphrase.
     #[error("{} is encrypted: set LOCAL_VAULT_PASSPHRASE_FILE or LOCAL_VAULT_PASSPHRASE", path.display())]

@@ -54,10 +54,9 @@ impl Vault for LocalVault {
     async fn keys(&self) -> Result<Vec<Key>, VaultError> {
         let file = self.file.clone();
         let seen = self.held.load().stamp;
-        let held =
-            on_a_thread_for_work(move || if file.stamp()? == seen { Ok(None) } else { Held::read(&file).map(Some) })
-                .await?
-                .map_err(|error: KeyFileError| VaultError::Unavailable(error.to_string()))?;
+        let held = on_a_thread_for_work(move || Held::read_if_changed(&file, seen))
+            .await?
+            .map_err(|error| VaultError::Unavailable(error.to_string()))?;
         if let Some(held) = held {
             self.held.store(Arc::new(held));
         }
@@ -85,6 +84,15 @@ impl Vault for LocalVault {
 }
 
 impl Held {
+    fn read_if_changed(file: &KeyFile, seen: file::Stamp) -> Result<Option<Self>, KeyFileError> {
+        let stamp = file.stamp()?;
+        if stamp.is_of_no_file() && !seen.is_of_no_file() {
+            // Encrypted by another process, or being restored: no reason to give up the keys that are held.
+            return Err(KeyFileError::Gone { path: file.path() });
+        }
+        if stamp == seen { Ok(None) } else { Self::read(file).map(Some) }
+    }
+
     fn read(file: &KeyFile) -> Result<Self, KeyFileError> {
         let stamp = file.stamp()?;
         let keys = file

@@ -3,7 +3,6 @@ use super::{BlsScheme, Curve, Digest, Signature, bls};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use blake2::digest::consts::U20;
 use blake2::{Blake2b, Digest as _};
-use k256::ecdsa::signature::hazmat::PrehashVerifier;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -20,7 +19,7 @@ pub struct PublicKey {
 #[derive(Clone)]
 enum Verifier {
     Ed25519(ed25519_dalek::VerifyingKey),
-    Secp256k1(k256::ecdsa::VerifyingKey),
+    Secp256k1(secp256k1::PublicKey),
     P256(ParsedPublicKey),
     Bls(Box<blst::min_pk::PublicKey>),
 }
@@ -44,9 +43,7 @@ impl PublicKey {
                 }
                 Verifier::Ed25519(key)
             }
-            Curve::Secp256k1 => {
-                Verifier::Secp256k1(k256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| invalid())?)
-            }
+            Curve::Secp256k1 => Verifier::Secp256k1(secp256k1::PublicKey::from_slice(bytes).map_err(|_| invalid())?),
             Curve::P256 => {
                 // aws-lc takes the uncompressed form only; p256 finds the point.
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| invalid())?;
@@ -89,11 +86,12 @@ impl PublicKey {
                 let signature = ed25519_dalek::Signature::from_bytes(bytes);
                 key.verify_strict(Digest::of(payload).as_bytes(), &signature).is_ok()
             }
-            (Verifier::Secp256k1(key), Signature::Secp256k1(bytes)) => k256::ecdsa::Signature::from_slice(bytes)
-                .is_ok_and(|signature| {
-                    signature.normalize_s() == signature
-                        && key.verify_prehash(Digest::of(payload).as_bytes(), &signature).is_ok()
-                }),
+            (Verifier::Secp256k1(key), Signature::Secp256k1(bytes)) => {
+                // The library that Octez verifies with. It refuses s in the upper half, as the protocol does.
+                let message = secp256k1::Message::from_digest(*Digest::of(payload).as_bytes());
+                secp256k1::ecdsa::Signature::from_compact(bytes)
+                    .is_ok_and(|signature| signature.verify(message, key).is_ok())
+            }
             (Verifier::P256(key), Signature::P256(bytes)) => {
                 // aws-lc knows no BLAKE2b; ECDSA takes any 32 bytes as the hash, so they go in as if of SHA-256.
                 aws_lc_rs::digest::Digest::import_less_safe(Digest::of(payload).as_bytes(), &aws_lc_rs::digest::SHA256)

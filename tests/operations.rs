@@ -5,7 +5,7 @@
 #[path = "samples/operations.rs"]
 mod samples;
 
-use azurehsm_signer::tezos::payload::operations::OperationKind;
+use azurehsm_signer::tezos::payload::operations::{Address, OperationKind};
 use azurehsm_signer::tezos::payload::{DecodeError, Payload, Reason};
 use azurehsm_signer::tezos::{Curve, Digest};
 use samples::{
@@ -33,6 +33,28 @@ fn there_is_a_sample_of_every_kind() {
     let sampled: HashSet<_> = samples().into_iter().map(|sample| sample.meaning.kind).collect();
     for kind in OperationKind::ALL {
         assert!(sampled.contains(kind), "{kind}");
+    }
+}
+
+/// As policies write them.
+#[test]
+fn kinds_and_addresses_are_known_by_their_text() {
+    for kind in OperationKind::ALL {
+        assert_eq!(kind.name().parse(), Ok(*kind));
+        assert_eq!(kind.to_string(), kind.name());
+    }
+    for text in ["", "stake", "ballot", "Transaction", "transaction:"] {
+        assert!(text.parse::<OperationKind>().is_err(), "{text}");
+    }
+
+    for sample in samples() {
+        let Meaning { source, destination, .. } = sample.meaning;
+        for text in source.into_iter().chain(destination) {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+    }
+    for text in ["", "NetXdQprcVkpaWU", "edpkuBknW28nW72KG6RoHtYW7p12T6GKc7nAbwYX5m8Wd9sDVC9yav"] {
+        assert!(text.parse::<Address>().is_err(), "{text}");
     }
 }
 

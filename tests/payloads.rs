@@ -5,7 +5,7 @@
 #[path = "samples/votes_and_blocks.rs"]
 mod votes_and_blocks;
 
-use azurehsm_signer::tezos::payload::{Consensus, DecodeError, Kind, Payload, Reason};
+use azurehsm_signer::tezos::payload::{Consensus, DecodeError, Kind, NonNegative, Payload, Reason};
 use azurehsm_signer::tezos::{ChainId, Curve, Digest};
 use votes_and_blocks::{FITNESS_AT, FORMS, Form, Header, MAINNET, position, protocol_data};
 
@@ -468,6 +468,39 @@ fn protocol_data_is_not_interpreted() {
     let with_nonce = Header { protocol_data: protocol_data(Some([0x9e; 32])), ..Header::new(1331, Some(0), 2) };
     assert_eq!(with_nonce.bytes().len(), 234);
     assert!(decode_block(&with_nonce.bytes()).is_ok());
+}
+
+/// As marks and policies write them.
+#[test]
+fn kinds_and_numbers_are_known_by_their_text() {
+    for (kind, name) in
+        [(Kind::Block, "block"), (Kind::Preattestation, "preattestation"), (Kind::Attestation, "attestation")]
+    {
+        assert_eq!(kind.to_string(), name);
+        assert_eq!(name.parse(), Ok(kind));
+    }
+    assert!("endorsement".parse::<Kind>().is_err());
+
+    assert_eq!(NonNegative::ZERO.get(), 0);
+    assert_eq!(NonNegative::MAX.get(), 2_147_483_647);
+    for (text, expected) in [("0", Some(0)), ("2147483647", Some(i32::MAX.unsigned_abs()))] {
+        assert_eq!(text.parse::<NonNegative>().ok().map(NonNegative::get), expected);
+    }
+    for text in ["", "-1", "2147483648", "4294967296", "1.0", "0x1", " 1"] {
+        assert!(text.parse::<NonNegative>().is_err(), "{text}");
+    }
+    assert!(NonNegative::try_from(1_u32 << 31).is_err());
+    assert!(NonNegative::try_from(-1_i32).is_err());
+}
+
+#[test]
+fn positions_are_ordered_by_level_and_then_by_round() {
+    let ascending = [(0, 0), (0, 1), (0, i32::MAX), (1, 0), (1, 1), (2, 0), (i32::MAX, 0), (i32::MAX, i32::MAX)];
+    for (index, (level, round)) in ascending.into_iter().enumerate() {
+        for (other, (other_level, other_round)) in ascending.into_iter().enumerate() {
+            assert_eq!(position(level, round).cmp(&position(other_level, other_round)), index.cmp(&other));
+        }
+    }
 }
 
 /// The level is read from the header and the round from the fitness, so nothing else may move them.

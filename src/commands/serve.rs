@@ -32,14 +32,11 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable).map_err(|error| format!("wrong settings:\n{error}"))?;
     if settings.is_in_azure_functions {
-        return Err(
-            "the embedded vault and mark store do not outlive a Functions instance: they are refused in Azure; \
-                    for `func start` on a laptop, AZURE_FUNCTIONS_ENVIRONMENT is Development"
-                .into(),
-        );
+        let why = "the embedded vault and mark store do not outlive a Functions instance: they are refused in Azure; \
+                   for `func start` on a laptop, AZURE_FUNCTIONS_ENVIRONMENT is Development";
+        return Err(why.into());
     }
     make_data_dir(&settings.local.data_dir)?;
-    let vault = Arc::new(open_vault(&settings)?);
     let marks = settings.local.data_dir.join("marks.redb");
     if !marks.exists() {
         info!(
@@ -47,7 +44,9 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
             "no marks yet: a key that has signed elsewhere needs its marks first (azurehsm-signer marks import or raise)"
         );
     }
+    // First, since it is where a second signer on the same folder stops, before it touches anything.
     let store = LocalMarkStore::open(&marks)?;
+    let vault = Arc::new(open_vault(&settings)?);
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
     if let Some(watch) = &watch {
         watch.wait_for_first_answers(Duration::from_secs(2)).await;

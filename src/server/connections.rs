@@ -25,7 +25,8 @@ const LONGEST_HEAD: usize = 64 * 1024;
 /// How connections are bounded.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// How many there are at most. When there is one more, another one is closed to make room: [`State::turn_to_go`].
+    /// How many there are at most. When there is one more, another one is closed to make room: one
+    /// that has let wait for a request, or for the rest of one, never one for which the signer is at work.
     pub most: usize,
     /// How long a connection may be without a whole request head.
     pub idle: Duration,

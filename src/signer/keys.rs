@@ -11,7 +11,7 @@ use tracing::{info, warn};
 /// The keys of a vault, found by their hash, in memory.
 ///
 /// When an unknown key is asked for, the vault is asked again: by one request at a time, and not more often than
-/// [`SHORTEST_BETWEEN`], so that guesses do not become load on the vault.
+/// twice a second, so that guesses do not become load on the vault.
 pub struct KeyRing {
     vault: Arc<dyn Vault>,
     keys: ArcSwap<HashMap<PublicKeyHash, Arc<Key>>>,

@@ -2,7 +2,7 @@ use super::commit::{Signing, commit_and_sign};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::marks::{Ledger, MarkId, Request};
 use crate::tezos::payload::{Consensus, Payload};
-use crate::tezos::{Digest, PublicKey, PublicKeyHash, Signature};
+use crate::tezos::{Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::vault::Key;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,9 +81,8 @@ impl Signer {
         let prove = async {
             let key = self.keys.find(key).await?;
             self.policy.rules_of(&key.hash).allow_proof_of_possession()?;
-            let not_bls = || Refusal::NoPossession { key: key.hash };
-            if key.curve() != crate::tezos::Curve::Bls {
-                return Err(not_bls().into());
+            if key.curve() != Curve::Bls {
+                return Err(Refusal::NoPossession { key: key.hash }.into());
             }
             let proof = self.keys.vault().prove_possession(&key, about).await?;
             key.public_key.verify_possession(about, &proof)?;

@@ -33,7 +33,7 @@ pub(super) struct Owner {
 
 enum State {
     Open(OpenFile),
-    /// After an error that left nothing in doubt, such as a full disk. redb wants the file to be opened again then.
+    /// After an error that left nothing in doubt. redb wants the file to be opened again then.
     Closed,
     /// After an error of a flush, or when the file was taken away: what is read may be in the memory of the system alone,
     /// and opening the file again would not tell. Only a start of the process leads out.

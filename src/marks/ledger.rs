@@ -164,13 +164,6 @@ impl Ledger {
         let mut signed = None;
         let mut unclear = 0;
         loop {
-            if let Some(Stored { mark, .. }) = &stored
-                && mark.attempt == attempt
-            {
-                let signature = mark.signature;
-                *place = stored;
-                return Ok(signature);
-            }
             match decide(stored.as_ref().map(|stored| &stored.mark), request) {
                 Ok(Safe::Advance) => {}
                 Ok(Safe::Repeat { signature }) => {
@@ -197,8 +190,8 @@ impl Ledger {
                     return Err(NotRecorded::Store(error));
                 }
             }
-            // What is there now? If the write was ours after all, the attempt id says so. If it is still on its way, it
-            // loses against the next one, which replaces the version that is read here.
+            // What is there now? If our write was done after all, the request is a repeat of it. If the write is still on
+            // its way, it loses against the next one, which replaces the version that is read here.
             stored = self.read(id).await.map_err(NotRecorded::Store)?;
         }
     }

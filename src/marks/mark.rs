@@ -46,7 +46,7 @@ pub struct Mark {
     pub digest: Option<Digest>,
     /// The one signature released there. Blocks only.
     pub signature: Option<Signature>,
-    /// Of the write that stored it, so that a writer who got no answer can tell its own mark from another's.
+    /// Of the write that stored it, so that no two marks are the same version, and a writer can tell its own.
     pub attempt: AttemptId,
 }
 

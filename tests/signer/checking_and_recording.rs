@@ -2,7 +2,9 @@
 
 use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
-use azurehsm_signer::marks::{Ledger, LocalMarkStore, MarkId, MarkStore, NotRecorded, Request, StoreError};
+use azurehsm_signer::marks::{
+    AttemptId, Ledger, LocalMarkStore, Mark, MarkId, MarkStore, NotRecorded, Request, StoreError, WriteError,
+};
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{Digest, Signature};
 use proptest::prelude::*;
@@ -201,6 +203,29 @@ proptest! {
             });
         }
     }
+}
+
+#[tokio::test]
+async fn the_embedded_store_compares_before_it_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalMarkStore::open(&folder.path().join("marks.redb")).unwrap();
+    let id = id(Kind::Attestation);
+    let mark = |level: i32| Mark {
+        position: Position { level: level.try_into().unwrap(), round: NonNegative::ZERO },
+        digest: None,
+        signature: None,
+        attempt: AttemptId::random().unwrap(),
+    };
+    let first = store.write(&id, &mark(5), None).await.unwrap();
+    assert!(matches!(store.write(&id, &mark(6), None).await, Err(WriteError::Changed)), "there is one already");
+    let second = store.write(&id, &mark(6), Some(&first)).await.unwrap();
+    assert!(matches!(store.write(&id, &mark(7), Some(&first)).await, Err(WriteError::Changed)), "it is another one");
+    for level in [5, 6] {
+        let lower = store.write(&id, &mark(level), Some(&second)).await;
+        assert!(matches!(lower, Err(WriteError::NotWritten(_))), "the mark would not rise");
+    }
+    let stored = store.read(&id).await.unwrap().unwrap();
+    assert_eq!((stored.mark.position.level.get(), stored.version), (6, second));
 }
 
 /// The thread of a store that was dropped closes the file a moment later.

@@ -35,8 +35,10 @@ fn rule(criterion: &mut Criterion) {
     let position = consensus(1331).position;
     let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
     let id = MarkId { chain: payloads::MAINNET.parse().unwrap(), key, kind: Kind::Attestation };
-    let mark = Mark { position, digest: Some(digest), signature: None, attempt: AttemptId::random().unwrap() };
-    let request = Request { id, position: consensus(1332).position, digest, jump_limit: Some(100_000) };
+    let mark =
+        Mark { position, digest: Some(digest), signature: None, attempt: AttemptId::random().unwrap(), written: None };
+    let request =
+        Request { id, position: consensus(1332).position, digest, jump_limit: Some(100_000), requester: None };
     criterion
         .bench_function("the rule", |bencher| bencher.iter(|| decide(black_box(Some(&mark)), black_box(&request))));
 }

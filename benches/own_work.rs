@@ -20,7 +20,7 @@ use azurehsm_signer::server::{ServerSettings, router};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Policy, Signer, WhenHeadUnknown};
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, SecretKey, Signature};
-use azurehsm_signer::vault::{Key, Vault, VaultError};
+use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower::ServiceExt;
@@ -36,8 +36,8 @@ struct MadeBefore {
 
 #[async_trait]
 impl Vault for MadeBefore {
-    async fn keys(&self) -> Result<Vec<Key>, VaultError> {
-        Ok(vec![self.key.clone()])
+    async fn keys(&self) -> Result<FoundKeys, VaultError> {
+        Ok(FoundKeys { usable: vec![self.key.clone()], unread: None })
     }
 
     async fn sign(&self, _: &Key, payload: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {
@@ -66,8 +66,8 @@ async fn server(curve: Curve, requests: u32) -> (Router, String) {
         (0..requests).map(|level| secret.sign(&vote(curve, level), BlsScheme::default()).unwrap()).collect();
     let vault = Arc::new(MadeBefore { key, signatures });
     let signer = Signer::new(
-        KeyRing::of(vault).await.unwrap(),
-        Ledger::new(Arc::new(marks::MemoryMarks::default())),
+        KeyRing::new(vault, Duration::ZERO),
+        Ledger::new(Arc::new(marks::MemoryMarks::default()), "bench"),
         Policy::default(),
         HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
         AuthorizedKeys::default(),

@@ -2,8 +2,10 @@
 //!
 //! Dependencies point one way: server → signer → {tezos, vault, marks, chain}.
 
+pub mod azure;
 pub mod chain;
 pub mod marks;
+mod pauses;
 pub mod server;
 pub mod settings;
 pub mod signer;

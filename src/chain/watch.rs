@@ -55,12 +55,16 @@ impl HeadWatch {
         Ok(Self { settings, seen, asked_once, _tasks: tasks })
     }
 
-    /// Waits until each node has been asked once, or until `limit` has passed. Called before serving, so that the first
-    /// request does not find the head unknown.
-    pub async fn wait_for_first_answers(&self, limit: Duration) {
+    /// Waits until some node has told its head, or each has been asked once: right after the start, a head that is not
+    /// known is one that nobody had the time to tell.
+    pub async fn wait_for_first_answers(&self) {
         let nodes = u32::try_from(self.settings.nodes.len()).unwrap_or(u32::MAX);
-        // Too late is as good: requests are answered by what is known then.
-        drop(tokio::time::timeout(limit, self.asked_once.acquire_many(nodes)).await);
+        for answered in 1..=nodes {
+            if self.knows_a_head() {
+                return;
+            }
+            drop(self.asked_once.acquire_many(answered).await);
+        }
     }
 
     /// Whether `level` is near the head of `chain`, by what the nodes said last.

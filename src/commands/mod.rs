@@ -3,6 +3,7 @@
 mod keys;
 mod marks;
 mod serve;
+mod services;
 
 use azurehsm_signer::settings::{self, LocalSettings};
 use azurehsm_signer::telemetry;
@@ -26,7 +27,7 @@ pub(crate) enum Command {
     /// The keys of the local vault
     #[command(subcommand)]
     Keys(keys::Command),
-    /// The high watermarks of the embedded store; the signer must not run meanwhile
+    /// The high watermarks. Those of the embedded store can be had only while the signer does not run
     #[command(subcommand)]
     Marks(marks::Command),
     /// Prints the version

@@ -1,13 +1,12 @@
-use super::{Stopped, base_address, make_data_dir, variable};
+use super::services::{Azure, open_marks, open_vault};
+use super::{Stopped, base_address, variable};
 use azurehsm_signer::chain::HeadWatch;
-use azurehsm_signer::marks::{Ledger, LocalMarkStore};
+use azurehsm_signer::marks::Ledger;
 use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
-use azurehsm_signer::settings::Settings;
+use azurehsm_signer::settings::{Settings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::telemetry::Logging;
-use azurehsm_signer::tezos::{Curve, SecretKey};
-use azurehsm_signer::vault::LocalVault;
-use azurehsm_signer::vault::local::KeyFile;
+use azurehsm_signer::tezos::PublicKeyHash;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -31,46 +30,32 @@ const IDLE: Duration = Duration::from_mins(3);
 pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable).map_err(|error| format!("wrong settings:\n{error}"))?;
-    if settings.is_in_azure_functions {
-        let why = "the embedded vault and mark store do not outlive a Functions instance: they are refused in Azure; \
-                   for `func start` on a laptop, AZURE_FUNCTIONS_ENVIRONMENT is Development";
-        return Err(why.into());
-    }
-    make_data_dir(&settings.local.data_dir)?;
-    let marks = settings.local.data_dir.join("marks.redb");
-    if !marks.exists() {
-        info!(
-            path = %marks.display(),
-            "no marks yet: a key that has signed elsewhere needs its marks first (azurehsm-signer marks import or raise)"
-        );
-    }
-    // First, since it is where a second signer on the same folder stops, before it touches anything.
-    let store = LocalMarkStore::open(&marks)?;
-    let vault = Arc::new(open_vault(&settings)?);
+    let services = &settings.services;
+    let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
+    let store = open_marks(services, azure.as_ref())?;
+    let vault = open_vault(services, azure.as_ref())?;
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
-    if let Some(watch) = &watch {
-        watch.wait_for_first_answers(Duration::from_secs(2)).await;
-    } else {
+    if watch.is_none() {
         info!(
             max_level_jump = settings.max_level_jump,
             "no NODE_URLS: levels are checked against the marks only, not against the head of the chain"
         );
     }
-
-    let keys = KeyRing::of(vault).await?;
-    for key in settings.policy.named_keys() {
-        if !keys.list().iter().any(|held| held.hash == *key) {
-            warn!(key = %key, "the policy names a key that is not in the vault");
-        }
-    }
     if settings.authorized_keys.is_empty() {
         info!("no AUTHORIZED_KEYS: whoever reaches this address may ask for signatures");
     }
-    let head = HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump };
-    let authorized_keys = AuthorizedKeys::new(settings.authorized_keys);
-    let signer = Arc::new(Signer::new(keys, Ledger::new(Arc::new(store)), settings.policy, head, authorized_keys));
-    if signer.keys().is_empty() {
-        warn!("there are no keys in the vault: nothing can be signed (azurehsm-signer keys generate or import)");
+    let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
+    let signer = Arc::new(Signer::new(
+        KeyRing::new(vault, between_searches(&services.vault)),
+        Ledger::new(store, services.instance.clone()),
+        settings.policy,
+        HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
+        AuthorizedKeys::new(settings.authorized_keys),
+    ));
+    let is_local = matches!(services.vault, VaultSettings::Local);
+    if is_local {
+        // A file can be read at once, and what is wrong with it stays wrong.
+        signer.refresh_keys().await?;
     }
 
     let listener = listen(settings.listen)
@@ -85,10 +70,41 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     };
     let router = server::router(Arc::clone(&signer), server_settings);
     info!(address = %address, "listening");
-    tell_how_to_use(&signer, address);
+    if is_local {
+        tell_how_to_use(&signer, address);
+    }
     tokio::select! {
         () = server::serve(listener, router, limits, shutdown_requested()) => Ok(()),
+        never = keep_keys(&signer, &named_keys, settings.keys_refresh, is_local) => match never {},
         never = tell_of_dropped_lines(logging) => match never {},
+    }
+}
+
+/// Between two searches of a vault for a key that is not known. A file is read in no time; a search of a vault is many calls.
+const fn between_searches(vault: &VaultSettings) -> Duration {
+    match vault {
+        VaultSettings::Local => Duration::from_millis(500),
+        VaultSettings::KeyVault(_) => Duration::from_secs(5),
+    }
+}
+
+/// Asks the vault for its keys, now and then; often, while it does not say.
+async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, are_known: bool) -> Infallible {
+    const WHILE_UNKNOWN: Duration = Duration::from_secs(2);
+    let mut is_first = true;
+    loop {
+        let answer = if is_first && are_known { Ok(()) } else { signer.refresh_keys().await };
+        if answer.is_ok() && is_first {
+            is_first = false;
+            let keys = signer.keys();
+            for key in named.iter().filter(|key| !keys.iter().any(|held| held.hash == **key)) {
+                warn!(key = %key, "the policy names a key that is not in the vault");
+            }
+            if keys.is_empty() {
+                warn!("there are no keys in the vault: nothing can be signed");
+            }
+        }
+        tokio::time::sleep(if answer.is_ok() { every } else { every.min(WHILE_UNKNOWN) }).await;
     }
 }
 
@@ -111,21 +127,6 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(WAITING_CONNECTIONS)
-}
-
-/// The local vault. When there is none yet, a first key is made, so that there is something to sign with.
-fn open_vault(settings: &Settings) -> Result<LocalVault, Stopped> {
-    let file = KeyFile::open(&settings.local.data_dir, settings.local.passphrase.clone())?;
-    if !file.exists() {
-        file.add("first".parse()?, SecretKey::generate(Curve::P256)?)?;
-        info!(path = %file.path().display(), "made a key, since there was none");
-    }
-    warn!(
-        path = %file.path().display(),
-        encrypted = settings.local.passphrase.is_some(),
-        "local vault: keys are in a file and in memory. For development and test networks, not for mainnet stake"
-    );
-    Ok(LocalVault::open(file)?)
 }
 
 fn tell_how_to_use(signer: &Signer, address: SocketAddr) {

@@ -1,13 +1,14 @@
 use super::{
-    AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreError, Stored, Version, WriteError, decide,
-    is_raised_by,
+    AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreError, Stored, Version, WriteError, Written,
+    decide, is_raised_by,
 };
 use crate::tezos::payload::{Kind, Position};
-use crate::tezos::{Digest, Signature};
+use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use time::OffsetDateTime;
 
 /// Checks and records, in one call: whether something may be signed, and that it is.
 ///
@@ -15,15 +16,44 @@ use thiserror::Error;
 /// write then replaces. Within a process, requests for the same mark wait for each other, and the mark last seen is kept:
 /// a request above it costs one conditional write and no read, and one below it is refused at once. The kept mark never
 /// permits anything: an advance is decided by the store, and a repeat is read again first.
+///
+/// A store that holds a lower mark than it once did has lost what it acknowledged: a backup was restored, or a mark changed
+/// by hand. Then nothing is recorded, since nobody knows what else was signed.
 pub struct Ledger {
     store: Arc<dyn MarkStore>,
+    instance: String,
     places: Mutex<HashMap<MarkId, Arc<Place>>>,
     failed: Mutex<Option<Instant>>,
 }
 
-/// The mark last seen, if any. Taken out while a write is under way, so that a caller who goes away in the middle leaves
-/// nothing behind that may be outdated.
-type Place = tokio::sync::Mutex<Option<Stored>>;
+type Place = tokio::sync::Mutex<Seen>;
+
+/// What was seen of a mark.
+#[derive(Default)]
+struct Seen {
+    /// The mark last seen, if any. Taken out while a write is under way, so that a caller who goes away in the middle leaves
+    /// nothing behind that may be outdated.
+    last: Option<Stored>,
+    /// The highest position that the store has ever told or acknowledged.
+    highest: Option<Position>,
+}
+
+impl Seen {
+    /// Remembers what the store tells.
+    fn note(&mut self, id: &MarkId, stored: Option<&Stored>) -> Result<(), StoreError> {
+        let position = stored.map(|stored| stored.mark.position);
+        if position < self.highest {
+            let now = position.map_or_else(|| "there is none".to_owned(), |position| format!("it is {position}"));
+            let before = self.highest.map(|highest| highest.to_string()).unwrap_or_default();
+            return Err(StoreError(format!(
+                "the mark {id} was {before} and now {now}: the store has lost what it acknowledged. Raise its marks above \
+                 all that was signed (azurehsm-signer marks raise), then start the signer again"
+            )));
+        }
+        self.highest = position;
+        Ok(())
+    }
+}
 
 /// Places above this number are dropped when not in use: chain ids come from the callers.
 const MOST_PLACES: usize = 4096;
@@ -58,9 +88,9 @@ pub enum Raised {
 }
 
 impl Ledger {
-    /// A ledger of the marks in `store`.
-    pub fn new(store: Arc<dyn MarkStore>) -> Self {
-        Self { store, places: Mutex::default(), failed: Mutex::default() }
+    /// A ledger of the marks in `store`, which writes there that it is this `instance`.
+    pub fn new(store: Arc<dyn MarkStore>, instance: impl Into<String>) -> Self {
+        Self { store, instance: instance.into(), places: Mutex::default(), failed: Mutex::default() }
     }
 
     /// Records a vote. Once it returns `Ok`, the store has durably accepted a mark that covers the vote, and a signature
@@ -104,10 +134,10 @@ impl Ledger {
         digest: Option<Digest>,
         signature: Option<Signature>,
     ) -> Result<Raised, StoreError> {
-        let mark = Mark { position, digest, signature, attempt: new_attempt()? };
+        let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: self.written_by(None) };
         let place = self.place(id);
-        let mut place = place.lock().await;
-        *place = None;
+        let mut seen = place.lock().await;
+        seen.last = None;
         let mut from = None;
         let mut unclear = 0;
         loop {
@@ -128,8 +158,11 @@ impl Ledger {
         }
     }
 
-    /// Whether the store has answered everything that it was lately asked.
+    /// Whether the store is open, and has answered everything that it was lately asked.
     pub fn is_answered(&self) -> bool {
+        if !self.store.is_open() {
+            return false;
+        }
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.is_none_or(|failed| failed.elapsed() > LATELY)
     }
@@ -142,22 +175,22 @@ impl Ledger {
         let id = &request.id;
         let attempt = new_attempt().map_err(NotRecorded::Store)?;
         let place = self.place(id);
-        let mut place = place.lock().await;
+        let mut seen = place.lock().await;
 
-        let mut stored = match place.take() {
-            Some(seen) => match decide(Some(&seen.mark), request) {
-                Ok(Safe::Advance) => Some(seen),
+        let mut stored = match seen.last.take() {
+            Some(last) => match decide(Some(&last.mark), request) {
+                Ok(Safe::Advance) => Some(last),
                 // Only the store can say that something is a repeat, and an operator may have raised the mark since.
                 Ok(Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => {
-                    self.read(id).await.map_err(NotRecorded::Store)?
+                    self.read_and_note(id, &mut seen).await.map_err(NotRecorded::Store)?
                 }
                 // Marks only rise: what the last one seen forbids, today's forbids too.
                 Err(not_safe) => {
-                    *place = Some(seen);
+                    seen.last = Some(last);
                     return Err(NotRecorded::NotSafe(not_safe));
                 }
             },
-            None => self.read(id).await.map_err(NotRecorded::Store)?,
+            None => self.read_and_note(id, &mut seen).await.map_err(NotRecorded::Store)?,
         };
 
         let mut sign = Some(sign);
@@ -167,21 +200,28 @@ impl Ledger {
             match decide(stored.as_ref().map(|stored| &stored.mark), request) {
                 Ok(Safe::Advance) => {}
                 Ok(Safe::Repeat { signature }) => {
-                    *place = stored;
+                    seen.last = stored;
                     return Ok(signature);
                 }
                 Err(not_safe) => {
-                    *place = stored;
+                    seen.last = stored;
                     return Err(NotRecorded::NotSafe(not_safe));
                 }
             }
             if let Some(sign) = sign.take() {
                 signed = sign().await.map_err(NotRecorded::Sign)?;
             }
-            let mark = Mark { position: request.position, digest: Some(request.digest), signature: signed, attempt };
+            let mark = Mark {
+                position: request.position,
+                digest: Some(request.digest),
+                signature: signed,
+                attempt,
+                written: self.written_by(request.requester),
+            };
             match self.write(id, &mark, stored.as_ref()).await {
                 Ok(version) => {
-                    *place = Some(Stored { mark, version });
+                    seen.highest = Some(mark.position);
+                    seen.last = Some(Stored { mark, version });
                     return Ok(signed);
                 }
                 Err(WriteError::Changed) => {}
@@ -192,8 +232,18 @@ impl Ledger {
             }
             // What is there now? If our write was done after all, the request is a repeat of it. If the write is still on
             // its way, it loses against the next one, which replaces the version that is read here.
-            stored = self.read(id).await.map_err(NotRecorded::Store)?;
+            stored = self.read_and_note(id, &mut seen).await.map_err(NotRecorded::Store)?;
         }
+    }
+
+    async fn read_and_note(&self, id: &MarkId, seen: &mut Seen) -> Result<Option<Stored>, StoreError> {
+        let stored = self.read(id).await?;
+        seen.note(id, stored.as_ref())?;
+        Ok(stored)
+    }
+
+    fn written_by(&self, requester: Option<PublicKeyHash>) -> Option<Written> {
+        Some(Written { instance: self.instance.clone(), requester, at: OffsetDateTime::now_utc() })
     }
 
     async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {

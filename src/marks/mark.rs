@@ -2,6 +2,8 @@ use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature, SignatureText};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use time::OffsetDateTime;
+use time::serde::rfc3339;
 
 /// What a mark belongs to. Written `<chain>:<public key hash>:<kind>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +50,19 @@ pub struct Mark {
     pub signature: Option<Signature>,
     /// Of the write that stored it, so that no two marks are the same version, and a writer can tell its own.
     pub attempt: AttemptId,
+    /// Who wrote it, and when. `None` in marks of versions that did not say.
+    pub written: Option<Written>,
+}
+
+/// Who wrote a mark, and when: for auditors. Nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The instance of this program.
+    pub instance: String,
+    /// The authorized key that signed the request, if requests are authenticated.
+    pub requester: Option<PublicKeyHash>,
+    /// By the clock of the instance.
+    pub at: OffsetDateTime,
 }
 
 /// A random number that no other write has.
@@ -87,8 +102,9 @@ impl std::str::FromStr for AttemptId {
 }
 
 /// A mark as the stores write it.
+///
+/// Fields that are not known are left alone: a later version, on another instance, may have added some for auditors.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct MarkRecord {
     level: u32,
     round: u32,
@@ -97,6 +113,12 @@ struct MarkRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
     attempt: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requester: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
+    written_at: Option<OffsetDateTime>,
 }
 
 impl Serialize for Mark {
@@ -107,6 +129,9 @@ impl Serialize for Mark {
             digest: self.digest.map(|digest| digest.to_string()),
             signature: self.signature.map(|signature| signature.to_string()),
             attempt: self.attempt.to_string(),
+            instance: self.written.as_ref().map(|written| written.instance.clone()),
+            requester: self.written.as_ref().and_then(|written| written.requester).map(|key| key.to_string()),
+            written_at: self.written.as_ref().map(|written| written.at),
         }
         .serialize(serializer)
     }
@@ -124,6 +149,14 @@ impl<'de> Deserialize<'de> for Mark {
             digest: record.digest.map(|text| text.parse()).transpose().map_err(D::Error::custom)?,
             signature: record.signature.map(|text| stored_signature(&text)).transpose().map_err(D::Error::custom)?,
             attempt: record.attempt.parse().map_err(D::Error::custom)?,
+            written: match (record.instance, record.written_at) {
+                (Some(instance), Some(at)) => Some(Written {
+                    instance,
+                    requester: record.requester.map(|text| text.parse()).transpose().map_err(D::Error::custom)?,
+                    at,
+                }),
+                _ => None,
+            },
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Marks: what has been signed, so that nothing else is.
 
+pub mod cosmos;
 pub mod import;
 mod ledger;
 mod local;
@@ -7,8 +8,9 @@ mod mark;
 mod rule;
 mod store;
 
+pub use cosmos::{CosmosMarkStore, CosmosSettings};
 pub use ledger::{Ledger, NotRecorded, Raised};
 pub use local::{LocalMarkStore, OpenError};
-pub use mark::{AttemptId, Mark, MarkId};
+pub use mark::{AttemptId, Mark, MarkId, Written};
 pub use rule::{NotSafe, Request, Safe, decide, is_raised_by};
 pub use store::{MarkStore, StoreError, Stored, Version, WriteError};

@@ -14,7 +14,7 @@
 
 use super::{Mark, MarkId};
 use crate::tezos::payload::{Kind, Position};
-use crate::tezos::{Digest, Signature};
+use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::cmp::Ordering;
 use thiserror::Error;
 
@@ -30,6 +30,8 @@ pub struct Request {
     /// How many levels above an existing mark the request may be, where no node tells the head of the chain. A far-future
     /// level would raise the mark and silence the key for good.
     pub jump_limit: Option<u32>,
+    /// Who asks, if requests are authenticated. Written with the mark, for auditors.
+    pub requester: Option<PublicKeyHash>,
 }
 
 /// It may be signed.
@@ -106,7 +108,7 @@ pub enum NotSafe {
 /// [`NotSafe`] if it must not be.
 pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe> {
     let Some(mark) = stored else { return Ok(Safe::Advance) };
-    let Request { id: MarkId { kind, .. }, position: requested, digest, jump_limit } = *request;
+    let Request { id: MarkId { kind, .. }, position: requested, digest, jump_limit, .. } = *request;
     match requested.cmp(&mark.position) {
         Ordering::Less => Err(NotSafe::BelowMark { kind, requested, mark: mark.position }),
         Ordering::Equal => match (mark.digest, kind, mark.signature) {
@@ -159,6 +161,7 @@ mod tests {
             digest: Some(digest(1)),
             signature: Some(SIGNATURE),
             attempt: AttemptId::random().unwrap(),
+            written: None,
         };
         let vote_at_5_2 = Mark { signature: None, ..block_at_5_2.clone() };
         let by_hand = Mark { digest: None, signature: None, ..block_at_5_2.clone() };
@@ -196,14 +199,20 @@ mod tests {
             ("level below, round above", Some(&block_at_5_2), block, at(4, 9), 1, below(block, at(4, 9))),
         ];
         for (name, stored, kind, position, fill, expected) in rows {
-            let request = Request { id: id(kind), position, digest: digest(fill), jump_limit: None };
+            let request = Request { id: id(kind), position, digest: digest(fill), jump_limit: None, requester: None };
             assert_eq!(decide(stored, &request), expected, "{name}");
         }
     }
 
     #[test]
     fn a_level_far_above_the_mark_is_not_believed() {
-        let mark = Mark { position: at(1000, 0), digest: None, signature: None, attempt: AttemptId::random().unwrap() };
+        let mark = Mark {
+            position: at(1000, 0),
+            digest: None,
+            signature: None,
+            attempt: AttemptId::random().unwrap(),
+            written: None,
+        };
         for (level, limit, is_safe) in [
             (1100, Some(100), true),
             (1101, Some(100), false),
@@ -211,16 +220,34 @@ mod tests {
             (i32::MAX, Some(u32::MAX), true),
             (i32::MAX, Some(100_000), false),
         ] {
-            let request = Request { id: id(Kind::Block), position: at(level, 0), digest: digest(1), jump_limit: limit };
+            let request = Request {
+                id: id(Kind::Block),
+                position: at(level, 0),
+                digest: digest(1),
+                jump_limit: limit,
+                requester: None,
+            };
             assert_eq!(decide(Some(&mark), &request).is_ok(), is_safe, "{level} {limit:?}");
         }
-        let first = Request { id: id(Kind::Block), position: at(i32::MAX, 0), digest: digest(1), jump_limit: Some(1) };
+        let first = Request {
+            id: id(Kind::Block),
+            position: at(i32::MAX, 0),
+            digest: digest(1),
+            jump_limit: Some(1),
+            requester: None,
+        };
         assert_eq!(decide(None, &first), Ok(Safe::Advance));
     }
 
     #[test]
     fn invariant_2_marks_only_rise() {
-        let mark = Mark { position: at(5, 2), digest: None, signature: None, attempt: AttemptId::random().unwrap() };
+        let mark = Mark {
+            position: at(5, 2),
+            digest: None,
+            signature: None,
+            attempt: AttemptId::random().unwrap(),
+            written: None,
+        };
         for (position, rises) in
             [(at(5, 1), false), (at(4, 9), false), (at(5, 2), false), (at(5, 3), true), (at(6, 0), true)]
         {

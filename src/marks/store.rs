@@ -15,6 +15,11 @@ pub trait MarkStore: Send + Sync {
     /// compare and write are one step. Durable once `Ok` is returned. The caller has decided by the rule on just that
     /// stored mark; that is what keeps marks rising.
     async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError>;
+
+    /// Whether it would be asked at all: a store that is not connected, or not safe for marks, is not.
+    fn is_open(&self) -> bool {
+        true
+    }
 }
 
 /// A mark as it was read or written, with its version.

@@ -126,6 +126,8 @@ async fn public_key(
 #[derive(Serialize)]
 struct ListedKey {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
     curve: &'static str,
     public_key_hash: String,
     public_key: String,
@@ -138,6 +140,7 @@ async fn keys(State(server): State<Server>) -> Response {
         .iter()
         .map(|key| ListedKey {
             name: key.name.clone(),
+            version: key.version.clone(),
             curve: key.curve().name(),
             public_key_hash: key.hash.to_string(),
             public_key: key.public_key.to_string(),

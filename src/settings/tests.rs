@@ -105,16 +105,47 @@ fn secrets_in_the_wrong_place_are_not_repeated() {
 }
 
 #[test]
-fn azure_is_told_from_a_laptop() {
-    for (variables, expected) in [
-        (vec![], false),
-        (vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")], false),
-        (vec![("WEBSITE_SITE_NAME", "signer")], true),
-        (vec![("WEBSITE_SITE_NAME", "signer"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")], false),
-        (vec![("WEBSITE_INSTANCE_ID", "0123"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")], true),
-        (vec![("WEBSITE_POD_NAME", "0123"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")], true),
+fn the_embedded_default_is_refused_in_azure() {
+    const KEYS: (&str, &str) = ("KEY_VAULT_URL", "https://bakery.vault.azure.net/");
+    const MARKS: (&str, &str) = ("COSMOS_ENDPOINT", "https://bakery.documents.azure.com:443/");
+    let development = ("AZURE_FUNCTIONS_ENVIRONMENT", "Development");
+    for (variables, missing) in [
+        (vec![], vec![]),
+        (vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")], vec![]),
+        (vec![("WEBSITE_SITE_NAME", "signer")], vec![KEYS.0, MARKS.0]),
+        (vec![("WEBSITE_SITE_NAME", "signer"), KEYS], vec![MARKS.0]),
+        (vec![("WEBSITE_SITE_NAME", "signer"), MARKS], vec![KEYS.0]),
+        (vec![("WEBSITE_SITE_NAME", "signer"), KEYS, MARKS], vec![]),
+        (vec![("WEBSITE_SITE_NAME", "signer"), development], vec![]),
+        (vec![("WEBSITE_INSTANCE_ID", "0123"), development], vec![KEYS.0, MARKS.0]),
+        (vec![("WEBSITE_POD_NAME", "0123"), development], vec![KEYS.0, MARKS.0]),
     ] {
-        let settings = read(&variables).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(settings.is_in_azure_functions, expected, "{variables:?}");
+        let named: Vec<_> =
+            read(&variables).err().into_iter().flat_map(|error| error.0).map(|error| error.name).collect();
+        assert_eq!(named, missing, "{variables:?}");
+    }
+}
+
+#[test]
+fn settings_of_azure_say_what_is_expected() {
+    let vault = ("KEY_VAULT_URL", "https://bakery.vault.azure.net/");
+    for (variables, name, why) in [
+        (vec![("KEY_VAULT_URL", "http://bakery.vault.azure.net/")], "KEY_VAULT_URL", "expected https://<name>"),
+        (vec![("COSMOS_ENDPOINT", "bakery")], "COSMOS_ENDPOINT", "expected https://<account>"),
+        (vec![("SIGNING_KEYS", "baker/01")], "KEY_VAULT_URL", "expected, since SIGNING_KEYS is set"),
+        (vec![("COSMOS_CONTAINER", "marks")], "COSMOS_ENDPOINT", "expected, since COSMOS_CONTAINER is set"),
+        (vec![vault, ("SIGNING_KEYS", "baker")], "SIGNING_KEYS", "entry 1: expected <name>/<version>"),
+        (
+            vec![vault, ("SIGNING_KEYS", "baker/01,https://other.vault.azure.net/keys/baker/01")],
+            "SIGNING_KEYS",
+            "expected keys of https://bakery.vault.azure.net/, not of other.vault.azure.net",
+        ),
+        (vec![vault, ("VAULT_HEDGE_MS", "-1")], "VAULT_HEDGE_MS", "expected a whole number"),
+        (vec![("KEYS_REFRESH_SECONDS", "0")], "KEYS_REFRESH_SECONDS", "expected 1 to 86400 seconds"),
+    ] {
+        let error = read(&variables).err().unwrap_or_else(|| panic!("{variables:?}"));
+        let [error] = error.0.as_slice() else { panic!("{error}") };
+        assert_eq!(error.name, name, "{error}");
+        assert!(error.why.contains(why), "{error}");
     }
 }

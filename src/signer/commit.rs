@@ -2,10 +2,10 @@
 
 use super::{Failure, NotSigned, Refusal};
 use crate::marks::{Ledger, NotRecorded, Request};
+use crate::pauses::Pauses;
 use crate::tezos::payload::Kind;
 use crate::tezos::{BlsScheme, Curve, PublicKey, Signature, WrongSignature};
 use crate::vault::{Key, Vault, VaultError};
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// What to sign, and with what.
@@ -52,16 +52,18 @@ impl Signing<'_> {
     }
 
     async fn sign(&self) -> Result<Signature, VaultError> {
-        const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-        let mut pause = Duration::from_millis(20);
+        let mut pauses = Pauses::new();
         loop {
-            match self.vault.sign(self.key, self.payload, self.scheme).await {
-                Err(VaultError::Unavailable(_)) if Instant::now() + pause < self.deadline => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+            let error = match self.vault.sign(self.key, self.payload, self.scheme).await {
+                Err(error @ VaultError::Unavailable { .. }) => error,
                 answer => return answer,
+            };
+            let VaultError::Unavailable { retry_after, .. } = error else { return Err(error) };
+            let pause = pauses.next(retry_after);
+            if Instant::now() + pause >= self.deadline {
+                return Err(error);
             }
+            tokio::time::sleep(pause).await;
         }
     }
 }

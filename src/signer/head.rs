@@ -38,8 +38,9 @@ impl FromStr for WhenHeadUnknown {
 impl HeadRule {
     /// Checks a level against the head, and says which jump limit is left for the mark to check: none, if the head has
     /// decided.
-    pub(super) fn check(&self, consensus: &Consensus) -> Result<Option<u32>, NotSigned> {
+    pub(super) async fn check(&self, consensus: &Consensus) -> Result<Option<u32>, NotSigned> {
         let Some(watch) = &self.watch else { return Ok(Some(self.jump_limit)) };
+        watch.wait_for_first_answers().await;
         match watch.check(consensus.chain, consensus.position.level) {
             HeadCheck::Near => Ok(None),
             HeadCheck::NotNear(not_near) => Err(not_near.into()),

@@ -3,7 +3,7 @@ use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refus
 use crate::marks::{Ledger, MarkId, Request};
 use crate::tezos::payload::{Consensus, Payload};
 use crate::tezos::{Curve, Digest, PublicKey, PublicKeyHash, Signature};
-use crate::vault::Key;
+use crate::vault::{Key, VaultError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -55,6 +55,14 @@ impl Signer {
     pub async fn public_key(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<PublicKey, NotSigned> {
         let key = tokio::time::timeout_at(deadline, self.keys.find(hash)).await.map_err(|_| Failure::Deadline)??;
         Ok(key.public_key.clone())
+    }
+
+    /// Asks the vault for all its keys.
+    ///
+    /// # Errors
+    /// [`VaultError`] if it does not say, or not all.
+    pub async fn refresh_keys(&self) -> Result<(), VaultError> {
+        self.keys.refresh().await
     }
 
     /// All keys, in the order of their names.
@@ -125,9 +133,10 @@ impl Signer {
             return signing.sign_and_verify().await;
         };
         let Consensus { kind, chain, position } = consensus;
-        let jump_limit = self.head.check(&consensus)?;
+        let jump_limit = self.head.check(&consensus).await?;
         let id = MarkId { chain, key: key.hash, kind };
-        let asked = Request { id, position, digest: Digest::of(&request.payload), jump_limit };
+        let digest = Digest::of(&request.payload);
+        let asked = Request { id, position, digest, jump_limit, requester: facts.requester };
         commit_and_sign(&self.ledger, &asked, signing).await
     }
 }

@@ -5,6 +5,8 @@ use crate::tezos::{Curve, PublicKey, PublicKeyHash};
 pub struct Key {
     /// Its name in the vault.
     pub name: String,
+    /// Its version, if the vault has versions.
+    pub version: Option<String>,
     /// Its public key.
     pub public_key: PublicKey,
     /// Its address.
@@ -15,7 +17,13 @@ impl Key {
     /// A key by its name in the vault and its public key.
     pub fn new(name: String, public_key: PublicKey) -> Self {
         let hash = public_key.hash();
-        Self { name, public_key, hash }
+        Self { name, version: None, public_key, hash }
+    }
+
+    /// The same, of one version.
+    #[must_use]
+    pub fn with_version(self, version: String) -> Self {
+        Self { version: Some(version), ..self }
     }
 
     /// Its curve.

@@ -1,38 +1,63 @@
 //! Vaults: where private keys live.
 
 mod key;
+pub mod key_vault;
 pub mod local;
 
 pub use key::Key;
+pub use key_vault::KeyVault;
 pub use local::LocalVault;
 
 use crate::tezos::{BlsScheme, PublicKey, Signature};
 use async_trait::async_trait;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Holds private keys and signs with them. What it returns is not trusted: every signature is verified before release.
 #[async_trait]
 pub trait Vault: Send + Sync {
-    /// All keys that can sign now. Called at start and again when an unknown key is asked for.
+    /// All keys that can sign now. Called at start, from time to time, and when an unknown key is asked for.
     ///
     /// # Errors
     /// [`VaultError`] if the vault does not say; one unusable key is no error, but left out and logged.
-    async fn keys(&self) -> Result<Vec<Key>, VaultError>;
+    async fn keys(&self) -> Result<FoundKeys, VaultError>;
 
-    /// Signs a whole payload: its BLAKE2b-256 digest for tz1, tz2 and tz3, the payload itself for tz4.
+    /// Signs a whole payload: its BLAKE2b-256 digest for tz1, tz2 and tz3, the payload itself for tz4. One try: whoever
+    /// asks knows how much time there is for another.
     async fn sign(&self, key: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError>;
 
     /// Makes a proof of possession with a tz4 key, about itself or about another tz4 public key.
     async fn prove_possession(&self, key: &Key, about: Option<&PublicKey>) -> Result<Signature, VaultError>;
 }
 
+/// What a vault says of its keys.
+#[derive(Debug, Clone, Default)]
+pub struct FoundKeys {
+    /// Those that can sign.
+    pub usable: Vec<Key>,
+    /// Why some could not be read now, if so: a key that is not among the usable ones may be one of them.
+    pub unread: Option<VaultError>,
+}
+
 /// The vault did not do what it was asked. Nothing is known to be wrong with the request: *failed*, not *refused*.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VaultError {
     /// It may work when tried again.
-    #[error("the vault cannot be used now: {0}")]
-    Unavailable(String),
+    #[error("the vault cannot be used now: {why}")]
+    Unavailable {
+        /// What it said.
+        why: String,
+        /// How long to wait before the next try, if it said so.
+        retry_after: Option<Duration>,
+    },
     /// It will not work when tried again.
     #[error("the vault cannot do this: {0}")]
     Unable(String),
+}
+
+impl VaultError {
+    /// It may work when tried again, at any time.
+    pub fn unavailable(why: impl Into<String>) -> Self {
+        Self::Unavailable { why: why.into(), retry_after: None }
+    }
 }

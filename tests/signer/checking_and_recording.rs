@@ -104,7 +104,7 @@ fn id(kind: Kind) -> MarkId {
 
 fn request(kind: Kind, level: i32, round: i32, variant: u8) -> Request {
     let position = Position { level: level.try_into().unwrap(), round: round.try_into().unwrap() };
-    Request { id: id(kind), position, digest: Digest::from_bytes([variant; 32]), jump_limit: None }
+    Request { id: id(kind), position, digest: Digest::from_bytes([variant; 32]), jump_limit: None, requester: None }
 }
 
 /// Asks for a block or a vote; every block's signature is another one, as an HSM makes them.
@@ -121,10 +121,10 @@ async fn ask(ledger: &Ledger, request: &Request) -> Result<Option<Signature>, No
 /// Takes the steps; `is_exact` if nothing but the model decides what is released.
 async fn judge(steps: Vec<Step>, store: impl Fn() -> Arc<dyn MarkStore>, inject: impl Fn(Fault), is_exact: bool) {
     let mut model = Model::default();
-    let mut instances: Vec<_> = (0..INSTANCES).map(|_| Ledger::new(store())).collect();
+    let mut instances: Vec<_> = (0..INSTANCES).map(|_| Ledger::new(store(), "test")).collect();
     for step in steps {
         match step {
-            Step::Restart { instance } => instances[instance] = Ledger::new(store()),
+            Step::Restart { instance } => instances[instance] = Ledger::new(store(), "test"),
             Step::Fault(fault) => inject(fault),
             Step::AskAndGoAway { instance, kind, level, round, variant, turns } => {
                 let request = request(kind, level, round, variant);
@@ -190,7 +190,7 @@ proptest! {
         for steps in [before, after] {
             run(async {
                 let store: Arc<dyn MarkStore> = Arc::new(open_when_closed(&path).await);
-                let ledger = Ledger::new(store);
+                let ledger = Ledger::new(store, "test");
                 for step in steps {
                     let Step::Ask { kind, level, round, variant, .. } = step else { continue };
                     let request = request(kind, level, round, variant);
@@ -215,6 +215,7 @@ async fn the_embedded_store_compares_before_it_writes() {
         digest: None,
         signature: None,
         attempt: AttemptId::random().unwrap(),
+        written: None,
     };
     let first = store.write(&id, &mark(5), None).await.unwrap();
     assert!(matches!(store.write(&id, &mark(6), None).await, Err(WriteError::Changed)), "there is one already");
@@ -242,7 +243,7 @@ async fn open_when_closed(path: &std::path::Path) -> LocalMarkStore {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_at_one_slot_one_digest_wins() {
     let store = Arc::new(MemoryMarks::default());
-    let instances: Vec<_> = (0..4).map(|_| Arc::new(Ledger::new(Arc::clone(&store) as _))).collect();
+    let instances: Vec<_> = (0..4).map(|_| Arc::new(Ledger::new(Arc::clone(&store) as _, "test"))).collect();
     for level in 0..50 {
         for kind in Kind::ALL {
             let asked: Vec<_> = (0..64_u8)
@@ -273,7 +274,7 @@ async fn of_many_at_one_slot_one_digest_wins() {
 #[tokio::test]
 async fn the_steady_state_is_one_write_and_no_read() {
     let store = Arc::new(MemoryMarks::default());
-    let ledger = Ledger::new(Arc::clone(&store) as _);
+    let ledger = Ledger::new(Arc::clone(&store) as _, "test");
     ask(&ledger, &request(Kind::Attestation, 1, 0, 1)).await.unwrap();
     let reads = store.reads.load(Ordering::Relaxed);
     for level in 2..102 {
@@ -286,7 +287,7 @@ async fn the_steady_state_is_one_write_and_no_read() {
 #[tokio::test]
 async fn invariant_1_a_repeat_is_read_again_and_not_taken_from_memory() {
     let store = Arc::new(MemoryMarks::default());
-    let (one, other) = (Ledger::new(Arc::clone(&store) as _), Ledger::new(Arc::clone(&store) as _));
+    let (one, other) = (Ledger::new(Arc::clone(&store) as _, "test"), Ledger::new(Arc::clone(&store) as _, "test"));
     let first = request(Kind::Attestation, 7, 0, 1);
     ask(&one, &first).await.unwrap();
     ask(&other, &request(Kind::Attestation, 8, 0, 1)).await.unwrap();
@@ -297,7 +298,7 @@ async fn invariant_1_a_repeat_is_read_again_and_not_taken_from_memory() {
 #[tokio::test]
 async fn a_block_is_not_recorded_as_a_vote() {
     let store = Arc::new(MemoryMarks::default());
-    let answer = Ledger::new(Arc::clone(&store) as _).record_vote(&request(Kind::Block, 1, 0, 1)).await;
+    let answer = Ledger::new(Arc::clone(&store) as _, "test").record_vote(&request(Kind::Block, 1, 0, 1)).await;
     assert!(matches!(answer, Err(NotRecorded::NotSafe(_))));
     assert!(store.get(&id(Kind::Block)).is_none());
 }
@@ -306,7 +307,7 @@ async fn a_block_is_not_recorded_as_a_vote() {
 async fn a_store_that_never_says_what_became_of_a_write_is_given_up() {
     let store = Arc::new(MemoryMarks::default());
     (0..10).for_each(|_| store.inject(Fault::WriteLost));
-    let answer = ask(&Ledger::new(Arc::clone(&store) as _), &request(Kind::Block, 1, 0, 1)).await;
+    let answer = ask(&Ledger::new(Arc::clone(&store) as _, "test"), &request(Kind::Block, 1, 0, 1)).await;
     assert!(matches!(answer, Err(NotRecorded::Store(_))), "{answer:?}");
     assert!(store.get(&id(Kind::Block)).is_none());
 }
@@ -318,7 +319,7 @@ async fn a_write_whose_answer_was_lost_is_known_as_its_own() {
             let store = Arc::new(MemoryMarks::default());
             store.inject(fault);
             let request = request(kind, 3, 1, 1);
-            let signature = ask(&Ledger::new(Arc::clone(&store) as _), &request).await.unwrap();
+            let signature = ask(&Ledger::new(Arc::clone(&store) as _, "test"), &request).await.unwrap();
             let mark = store.get(&id(kind)).unwrap();
             assert_eq!(
                 (mark.position, mark.digest, mark.signature),
@@ -331,7 +332,7 @@ async fn a_write_whose_answer_was_lost_is_known_as_its_own() {
 #[tokio::test]
 async fn invariant_2_raising_never_lowers() {
     let store = Arc::new(MemoryMarks::default());
-    let ledger = Ledger::new(Arc::clone(&store) as _);
+    let ledger = Ledger::new(Arc::clone(&store) as _, "test");
     let id = id(Kind::Block);
     let at = |level: i32| Position { level: level.try_into().unwrap(), round: NonNegative::ZERO };
     for (to, is_at) in [(5, 5), (3, 5), (5, 5), (9, 9), (8, 9)] {

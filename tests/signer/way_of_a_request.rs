@@ -21,15 +21,10 @@ struct Setup {
     signer: Signer,
 }
 
-async fn signer(
-    vault: &Arc<MemoryVault>,
-    store: &Arc<MemoryMarks>,
-    policy: &str,
-    authorized_keys: AuthorizedKeys,
-) -> Signer {
+fn signer(vault: &Arc<MemoryVault>, store: &Arc<MemoryMarks>, policy: &str, authorized_keys: AuthorizedKeys) -> Signer {
     Signer::new(
-        KeyRing::of(Arc::clone(vault) as _).await.unwrap(),
-        Ledger::new(Arc::clone(store) as _),
+        KeyRing::new(Arc::clone(vault) as _, Duration::ZERO),
+        Ledger::new(Arc::clone(store) as _, "test"),
         policy.parse::<Policy>().unwrap(),
         HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
         authorized_keys,
@@ -43,7 +38,7 @@ impl Setup {
 
     async fn with(vault: MemoryVault, store: MemoryMarks, policy: &str) -> Self {
         let (vault, store) = (Arc::new(vault), Arc::new(store));
-        let signer = signer(&vault, &store, policy, AuthorizedKeys::default()).await;
+        let signer = signer(&vault, &store, policy, AuthorizedKeys::default());
         Self { vault, store, signer }
     }
 
@@ -283,7 +278,7 @@ async fn only_authorized_keys_may_ask_when_there_are_some() {
         let stranger = SecretKey::generate(curve).unwrap();
         let public_key = baker.public_key().to_string();
         let authorized_keys = AuthorizedKeys::new(vec![public_key.parse().unwrap()]);
-        setup.signer = signer(&setup.vault, &setup.store, "{}", authorized_keys).await;
+        setup.signer = signer(&setup.vault, &setup.store, "{}", authorized_keys);
         let vote = payload(Kind::Attestation, 1, 0, 0);
         let other_vote = payload(Kind::Attestation, 1, 0, 1);
         let signed_by = |key: &SecretKey, payload: &[u8]| {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, SecretKey, Signature};
-use azurehsm_signer::vault::{Key, Vault, VaultError};
+use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -49,8 +49,8 @@ impl MemoryVault {
 
 #[async_trait]
 impl Vault for MemoryVault {
-    async fn keys(&self) -> Result<Vec<Key>, VaultError> {
-        Ok(vec![self.key.clone()])
+    async fn keys(&self) -> Result<FoundKeys, VaultError> {
+        Ok(FoundKeys { usable: vec![self.key.clone()], unread: None })
     }
 
     async fn sign(&self, _: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {
@@ -58,7 +58,7 @@ impl Vault for MemoryVault {
         tokio::time::sleep(self.delay).await;
         let fault = self.faults.lock().unwrap().pop_front();
         let signature = match fault {
-            Some(Fault::Unavailable) => return Err(VaultError::Unavailable("injected".to_owned())),
+            Some(Fault::Unavailable) => return Err(VaultError::unavailable("injected")),
             Some(Fault::Unable) => return Err(VaultError::Unable("injected".to_owned())),
             Some(Fault::WrongSignature) => self.secret.sign(b"something else", scheme),
             None => self.secret.sign(payload, scheme),

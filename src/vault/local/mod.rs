@@ -4,7 +4,7 @@ mod file;
 
 pub use file::{KeyFile, KeyFileError, KeyName};
 
-use super::{Key, Vault, VaultError};
+use super::{FoundKeys, Key, Vault, VaultError};
 use crate::tezos::{BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, SecretKeyError, Signature};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -51,20 +51,20 @@ impl LocalVault {
 
 #[async_trait]
 impl Vault for LocalVault {
-    async fn keys(&self) -> Result<Vec<Key>, VaultError> {
+    async fn keys(&self) -> Result<FoundKeys, VaultError> {
         let file = self.file.clone();
         let seen = self.held.load().stamp;
         let held = on_a_thread_for_work(move || Held::read_if_changed(&file, seen))
             .await?
-            .map_err(|error| VaultError::Unavailable(error.to_string()))?;
+            .map_err(|error| VaultError::unavailable(error.to_string()))?;
         if let Some(held) = held {
             self.held.store(Arc::new(held));
         }
         let held = self.held.load();
-        let mut keys: Vec<_> =
+        let mut usable: Vec<_> =
             held.keys.values().map(|held| Key::new(held.name.to_string(), held.secret.public_key().clone())).collect();
-        keys.sort_by(|left, right| left.name.cmp(&right.name));
-        Ok(keys)
+        usable.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(FoundKeys { usable, unread: None })
     }
 
     async fn sign(&self, key: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {
@@ -106,7 +106,7 @@ impl Held {
 
 /// BLS and password hashing take longer than other requests should wait.
 async fn on_a_thread_for_work<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VaultError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| VaultError::Unavailable(error.to_string()))
+    tokio::task::spawn_blocking(work).await.map_err(|error| VaultError::unavailable(error.to_string()))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]

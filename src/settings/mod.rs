@@ -1,11 +1,15 @@
 //! Environment variables to settings. Everything that is wrong is named at once, each with what would be right.
 
+mod reader;
+mod services;
+
+pub use services::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
+
 use crate::chain::{NodeUrl, WatchSettings};
 use crate::signer::{AuthorizedKey, Policy, WhenHeadUnknown};
-use age::secrecy::SecretString;
+use reader::Reader;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
@@ -14,8 +18,10 @@ use thiserror::Error;
 pub struct Settings {
     /// `SIGNER_LISTEN`, or the port that the Functions host gives.
     pub listen: SocketAddr,
-    /// `LOCAL_DATA_DIR` and the passphrase of the key file.
-    pub local: LocalSettings,
+    /// Where keys and marks are, and who the process is there.
+    pub services: Services,
+    /// `KEYS_REFRESH_SECONDS`: how often the vault is asked for all its keys.
+    pub keys_refresh: Duration,
     /// `POLICY` or the contents of `POLICY_FILE`.
     pub policy: Policy,
     /// `NODE_URLS` and how they are asked; `None` if there are none.
@@ -30,17 +36,6 @@ pub struct Settings {
     pub list_known_keys: bool,
     /// `REQUEST_DEADLINE_MS`.
     pub request_deadline: Duration,
-    /// Whether the process runs in Azure, not on a laptop.
-    pub is_in_azure_functions: bool,
-}
-
-/// Where the embedded vault and mark store are.
-#[derive(Clone)]
-pub struct LocalSettings {
-    /// `LOCAL_DATA_DIR`.
-    pub data_dir: PathBuf,
-    /// `LOCAL_VAULT_PASSPHRASE`, or the contents of `LOCAL_VAULT_PASSPHRASE_FILE`.
-    pub passphrase: Option<SecretString>,
 }
 
 /// How logs are written.
@@ -96,6 +91,14 @@ pub mod defaults {
     pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6732);
     /// A folder in the current one.
     pub const LOCAL_DATA_DIR: &str = "./data";
+    /// The database in Cosmos DB.
+    pub const COSMOS_DATABASE: &str = "signer";
+    /// The container in it.
+    pub const COSMOS_CONTAINER: &str = "marks";
+    /// Longer than nearly all signatures take, and short enough for several tries within a request.
+    pub const VAULT_TRY_TIMEOUT_MS: u64 = 800;
+    /// A new key is found sooner when it is asked for.
+    pub const KEYS_REFRESH_SECONDS: u64 = 300;
     /// Twelve minutes of blocks.
     pub const HEAD_THRESHOLD: u32 = 120;
     /// Less than a block's time.
@@ -109,9 +112,24 @@ pub mod defaults {
 }
 
 /// Every variable that is read.
-pub const NAMES: [&str; 22] = [
+pub const NAMES: [&str; 39] = [
     "SIGNER_LISTEN",
     "FUNCTIONS_CUSTOMHANDLER_PORT",
+    "KEY_VAULT_URL",
+    "SIGNING_KEYS",
+    "SIGNING_KEY_TAG",
+    "VAULT_TRY_TIMEOUT_MS",
+    "VAULT_HEDGE_MS",
+    "KEYS_REFRESH_SECONDS",
+    "COSMOS_ENDPOINT",
+    "COSMOS_DATABASE",
+    "COSMOS_CONTAINER",
+    "ALLOW_WEAK_CONSISTENCY",
+    "AZURE_CLIENT_ID",
+    "AZURE_TENANT_ID",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
     "LOCAL_DATA_DIR",
     "LOCAL_VAULT_PASSPHRASE",
     "LOCAL_VAULT_PASSPHRASE_FILE",
@@ -132,6 +150,8 @@ pub const NAMES: [&str; 22] = [
     "WEBSITE_POD_NAME",
     "WEBSITE_SITE_NAME",
     "AZURE_FUNCTIONS_ENVIRONMENT",
+    "REGION_NAME",
+    "COSMOS_DISABLE_IMDS",
 ];
 
 impl Settings {
@@ -140,10 +160,11 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], with all that is wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let mut reader = Reader { variable, errors: Vec::new() };
+        let mut reader = Reader::new(variable);
         let settings = Self {
             listen: reader.listen(),
-            local: reader.local(),
+            services: reader.services(),
+            keys_refresh: reader.seconds("KEYS_REFRESH_SECONDS", defaults::KEYS_REFRESH_SECONDS, 1..=86_400),
             policy: reader.policy(),
             nodes: reader.nodes(),
             when_head_unknown: reader.parsed("WHEN_HEAD_UNKNOWN", "fail or sign").unwrap_or_default(),
@@ -153,20 +174,7 @@ impl Settings {
             authorized_keys: reader.list("AUTHORIZED_KEYS"),
             list_known_keys: reader.parsed("ALLOW_LIST_KNOWN_KEYS", "true or false").unwrap_or(false),
             request_deadline: reader.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000),
-            is_in_azure_functions: reader.is_in_azure_functions(),
         };
-        reader.finish(settings)
-    }
-}
-
-impl LocalSettings {
-    /// Reads what the commands on the vault and the marks need.
-    ///
-    /// # Errors
-    /// [`SettingsError`], with all that is wrong.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let mut reader = Reader { variable, errors: Vec::new() };
-        let settings = reader.local();
         reader.finish(settings)
     }
 }
@@ -176,91 +184,17 @@ impl LocalSettings {
 /// # Errors
 /// [`SettingsError`] if it is none.
 pub fn log_format(variable: impl Fn(&str) -> Option<String>) -> Result<LogFormat, SettingsError> {
-    let mut reader = Reader { variable, errors: Vec::new() };
+    let mut reader = Reader::new(variable);
     let format = reader.parsed("LOG_FORMAT", "auto, text or json").unwrap_or_default();
     reader.finish(format)
 }
 
-struct Reader<F> {
-    variable: F,
-    errors: Vec<SettingError>,
-}
-
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    /// The value of a variable; one that is empty counts as not set, one of white space does not.
-    fn text(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.is_empty()).map(|value| value.trim().to_owned())
-    }
-
-    fn wrong(&mut self, name: &'static str, why: impl Into<String>) {
-        self.errors.push(SettingError { name, why: why.into() });
-    }
-
-    fn finish<T>(self, settings: T) -> Result<T, SettingsError> {
-        if self.errors.is_empty() { Ok(settings) } else { Err(SettingsError(self.errors)) }
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Option<T> {
-        let text = self.text(name)?;
-        let value = text.parse().ok();
-        if value.is_none() {
-            self.wrong(name, format!("'{text}': expected {expected}"));
-        }
-        value
-    }
-
-    /// A list separated by commas. One wrong entry does not hide another. Entries are not repeated in errors: a URL may hold
-    /// a password, and a secret key may stand where a public one should.
-    fn list<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str) -> Vec<T> {
-        let Some(text) = self.text(name) else { return Vec::new() };
-        let mut values = Vec::new();
-        for (index, entry) in text.split(',').enumerate() {
-            match entry.trim().parse() {
-                Ok(value) => values.push(value),
-                Err(error) => self.wrong(name, format!("entry {}: {error}", index + 1)),
-            }
-        }
-        values
-    }
-
-    fn milliseconds(&mut self, name: &'static str, default: u64, range: std::ops::RangeInclusive<u64>) -> Duration {
-        let value = self.parsed(name, "a whole number of milliseconds").unwrap_or(default);
-        if !range.contains(&value) {
-            self.wrong(name, format!("{value}: expected {} to {} milliseconds", range.start(), range.end()));
-        }
-        Duration::from_millis(value)
-    }
-
     fn listen(&mut self) -> SocketAddr {
         match self.parsed::<u16>("FUNCTIONS_CUSTOMHANDLER_PORT", "a port, 0 to 65535") {
             Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             None => self.parsed("SIGNER_LISTEN", "address:port, such as 127.0.0.1:6732").unwrap_or(defaults::LISTEN),
         }
-    }
-
-    fn local(&mut self) -> LocalSettings {
-        const VALUE: &str = "LOCAL_VAULT_PASSPHRASE";
-        const FILE: &str = "LOCAL_VAULT_PASSPHRASE_FILE";
-        let data_dir = self.text("LOCAL_DATA_DIR").unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();
-        let inline = (self.variable)(VALUE).filter(|value| !value.is_empty());
-        let text = match (inline, self.text(FILE)) {
-            (Some(_), Some(_)) => {
-                self.wrong(VALUE, format!("is set, and {FILE} too: set one of the two"));
-                None
-            }
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
-                Err(error) => {
-                    self.wrong(FILE, format!("{path}: {error}; expected a file that holds the passphrase"));
-                    None
-                }
-            },
-            (inline, None) => inline,
-        };
-        if text.as_deref() == Some("") {
-            self.wrong(FILE, "the file is empty; expected a passphrase");
-        }
-        LocalSettings { data_dir, passphrase: text.map(SecretString::from) }
     }
 
     fn policy(&mut self) -> Policy {
@@ -300,14 +234,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
         let timeout = refresh.clamp(Duration::from_secs(1), Duration::from_secs(5));
         (!nodes.is_empty()).then_some(WatchSettings { nodes, threshold, refresh, max_age, timeout })
-    }
-
-    /// The platform names its instances, whatever an app setting says. It names the site too; `func start` on a laptop may
-    /// do so as well, but says that it is for development.
-    fn is_in_azure_functions(&self) -> bool {
-        let is_instance = self.text("WEBSITE_INSTANCE_ID").is_some() || self.text("WEBSITE_POD_NAME").is_some();
-        let is_development = self.text("AZURE_FUNCTIONS_ENVIRONMENT").as_deref() == Some("Development");
-        is_instance || (self.text("WEBSITE_SITE_NAME").is_some() && !is_development)
     }
 }
 

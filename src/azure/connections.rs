@@ -1,0 +1,150 @@
+use super::reason_of;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use azure_core::http::{AsyncRawResponse, HttpClient, Request, Url};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// The certificates that this machine trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured), read once for all clients.
+#[derive(Clone)]
+pub struct TlsRoots(ClientConfig);
+
+/// This machine has no certificates to trust, so no service can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no CA certificates on this machine: install ca-certificates, or name a file of them in SSL_CERT_FILE{0}")]
+pub struct NoCertificates(String);
+
+impl TlsRoots {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`NoCertificates`] if there is none that can be used. The SDK would panic then.
+    pub fn read() -> Result<Self, NoCertificates> {
+        // Fails if one was chosen before, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        let (usable, _) = roots.add_parsable_certificates(found.certs.into_iter().map(CertificateDer::into_owned));
+        if usable == 0 {
+            let why = found.errors.first().map(|error| format!(" ({})", reason_of(error))).unwrap_or_default();
+            return Err(NoCertificates(why));
+        }
+        Ok(Self(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+    }
+
+    /// An HTTP client that trusts them, with a limit of time for each request.
+    ///
+    /// # Errors
+    /// If no client can be made.
+    pub fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.0.clone())
+            .http1_only()
+            .timeout(limit)
+            .tcp_keepalive(Duration::from_secs(15))
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MOST_IDLE)
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::new(Names))
+            .build()
+    }
+}
+
+/// The HTTP client of one service: HTTP/1.1 connections that are kept open, each answer bounded in time.
+///
+/// A connection that dies without a word (a NAT gateway that forgot it, a machine that is gone) is noticed when an answer
+/// is late. Then all connections are given up, since the others died with it: the next try opens a new one. Without
+/// that, tries would go through the dead ones one by one.
+pub struct Connections {
+    service: Url,
+    roots: TlsRoots,
+    limit: Duration,
+    current: ArcSwap<reqwest::Client>,
+}
+
+/// Less than services keep theirs, so that they are not found closed.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// As many as keys that sign at one instant.
+const MOST_IDLE: usize = 64;
+
+impl Connections {
+    /// Connections to `service`, where an answer takes `limit` at most.
+    ///
+    /// # Errors
+    /// If no client can be made.
+    pub fn new(service: Url, roots: TlsRoots, limit: Duration) -> Result<Self, reqwest::Error> {
+        let current = ArcSwap::from_pointee(roots.client(limit)?);
+        Ok(Self { service, roots, limit, current })
+    }
+
+    fn give_up(&self, used: &Arc<reqwest::Client>) {
+        // Whoever comes second finds new connections already.
+        if Arc::ptr_eq(used, &self.current.load())
+            && let Ok(client) = self.roots.client(self.limit)
+        {
+            self.current.store(Arc::new(client));
+        }
+    }
+
+    fn is_of_service(&self, url: &Url) -> bool {
+        url.scheme() == self.service.scheme()
+            && url.host() == self.service.host()
+            && url.port_or_known_default() == self.service.port_or_known_default()
+    }
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Connections").field("service", &self.service.as_str()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl HttpClient for Connections {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        use azure_core::error::{Error, ErrorKind};
+        // A link to the next page is the service's word. It must not carry a token elsewhere.
+        if !self.is_of_service(request.url()) {
+            let why = format!("{} is not on {}", request.url().host_str().unwrap_or_default(), self.service);
+            return Err(Error::with_message(ErrorKind::Other, why));
+        }
+        let client = self.current.load_full();
+        let answer = async {
+            let response = client.execute_request(request).await?;
+            // To the last byte here, since a connection may die in the middle.
+            let (status, headers, body) = response.deconstruct();
+            Ok(AsyncRawResponse::from_bytes(status, headers, body.collect().await?))
+        };
+        let answer: azure_core::Result<_> = tokio::time::timeout(self.limit, answer).await.unwrap_or_else(|_| {
+            let ms = self.limit.as_millis();
+            Err(Error::with_message(ErrorKind::Io, format!("no answer within {ms} ms")))
+        });
+        if answer.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Io)) {
+            self.give_up(&client);
+        }
+        answer
+    }
+}
+
+/// Names under `localhost` are this machine (RFC 6761, section 6.3), which not every system's resolver knows. Others are
+/// the system's matter.
+struct Names;
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            if name.as_str().ends_with(".localhost") {
+                let here: Addrs = Box::new(std::iter::once(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
+                return Ok(here);
+            }
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,187 @@
+use super::usable::{Unusable, check_attributes, public_key};
+use super::{KeyIdentifier, KeyTag, KeyVault};
+use crate::pauses::Pauses;
+use crate::tezos::PublicKey;
+use crate::vault::{FoundKeys, Key, VaultError};
+use azure_core::Error;
+use azure_core::time::OffsetDateTime;
+use azure_security_keyvault_keys::ResourceExt;
+use azure_security_keyvault_keys::models::{Key as VaultKey, KeyClientGetKeyOptions, KeyProperties};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+use tracing::info;
+
+/// Questions at one time. A vault allows thousands in ten seconds; this is a matter of connections.
+const AT_A_TIME: usize = 8;
+
+/// How often one question is tried.
+const TRIES: u32 = 3;
+
+/// A vault that asks for a longer pause is asked again with the next search.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What is looked for, and what was found before.
+pub(super) struct Discovery {
+    listed: Vec<KeyIdentifier>,
+    tag: Option<KeyTag>,
+    /// A version's public key never changes, so one that was read once serves when it cannot be read again.
+    known: HashMap<KeyIdentifier, PublicKey>,
+    /// What the log has said already.
+    told: HashSet<(KeyIdentifier, String)>,
+}
+
+impl Discovery {
+    pub(super) fn new(listed: Vec<KeyIdentifier>, tag: Option<KeyTag>) -> Self {
+        Self { listed, tag, known: HashMap::new(), told: HashSet::new() }
+    }
+
+    pub(super) fn any_known(&self) -> Option<KeyIdentifier> {
+        self.known.keys().next().cloned()
+    }
+
+    fn skip(&mut self, key: KeyIdentifier, why: &Unusable) {
+        let why = why.to_string();
+        if self.told.insert((key.clone(), why.clone())) {
+            info!(name = key.name, version = key.version, reason = why, "this key does not sign here");
+        }
+    }
+}
+
+/// A version that may be usable, as far as the list tells.
+type Candidate = Result<KeyIdentifier, (KeyIdentifier, Unusable)>;
+
+impl KeyVault {
+    /// Finds all versions of all keys that can sign, or those that are named by `SIGNING_KEYS`. One that cannot be used is
+    /// left out, with its reason in the log, and harms no other.
+    pub(super) async fn discover(&self) -> Result<FoundKeys, VaultError> {
+        let mut discovery = self.discovery.lock().await;
+        let mut unread = None;
+        let candidates: Vec<Candidate> = if discovery.listed.is_empty() {
+            let (candidates, trouble) = self.candidates(&discovery).await?;
+            unread = trouble;
+            candidates
+        } else {
+            discovery.listed.iter().cloned().map(Ok).collect()
+        };
+
+        let mut to_read = Vec::new();
+        for candidate in candidates {
+            match candidate {
+                Ok(key) => to_read.push(key),
+                Err((key, why)) => discovery.skip(key, &why),
+            }
+        }
+        let answers: Vec<_> = stream::iter(to_read)
+            .map(|key| async move {
+                let answer = several_tries(|| self.read_key(&key)).await;
+                (key, answer)
+            })
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
+
+        let mut found = HashMap::new();
+        for (key, answer) in answers {
+            match answer {
+                Ok(read) => match usable(&read, discovery.tag.as_ref()) {
+                    Ok(public_key) => drop(found.insert(key, public_key)),
+                    Err(why) => discovery.skip(key, &why),
+                },
+                Err(VaultError::Unable(why)) => discovery.skip(key, &Unusable::Unreadable(why)),
+                Err(error) => match discovery.known.get(&key) {
+                    Some(public_key) => drop(found.insert(key, public_key.clone())),
+                    None => unread = Some(error),
+                },
+            }
+        }
+        let usable = found
+            .iter()
+            .map(|(key, public_key)| Key::new(key.name.clone(), public_key.clone()).with_version(key.version.clone()))
+            .collect();
+        discovery.known = found;
+        Ok(FoundKeys { usable, unread })
+    }
+
+    /// All versions of all keys, and why the versions of some could not be listed now, if so. Those are looked for among
+    /// the versions that are known already.
+    async fn candidates(&self, discovery: &Discovery) -> Result<(Vec<Candidate>, Option<VaultError>), VaultError> {
+        let names = several_tries(|| self.list_names()).await?;
+        let lists: Vec<_> = stream::iter(names)
+            .map(|name| async move {
+                let versions = several_tries(|| self.list_versions(&name)).await;
+                (name, versions)
+            })
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
+
+        let (mut candidates, mut trouble) = (Vec::new(), None);
+        for (name, versions) in lists {
+            match versions {
+                Ok(versions) => candidates.extend(versions.iter().filter_map(candidate)),
+                Err(error) => {
+                    candidates.extend(discovery.known.keys().filter(|key| key.name == name).cloned().map(Ok));
+                    trouble = Some(error);
+                }
+            }
+        }
+        Ok((candidates, trouble))
+    }
+
+    async fn list_names(&self) -> Result<HashSet<String>, VaultError> {
+        let keys = async { self.client.list_key_properties(None)?.try_collect::<Vec<_>>().await };
+        let keys = keys.await.map_err(|error| self.explained(&error))?;
+        Ok(keys.iter().filter_map(|key| key.resource_id().ok().map(|id| id.name)).collect())
+    }
+
+    async fn list_versions(&self, name: &str) -> Result<Vec<KeyProperties>, VaultError> {
+        let versions = async { self.client.list_key_properties_versions(name, None)?.try_collect().await };
+        versions.await.map_err(|error| self.explained(&error))
+    }
+
+    pub(super) async fn read_key(&self, key: &KeyIdentifier) -> Result<VaultKey, VaultError> {
+        let options = KeyClientGetKeyOptions { key_version: Some(key.version.clone()), ..Default::default() };
+        let read: Result<_, Error> = async { self.client.get_key(&key.name, Some(options)).await?.into_model() }.await;
+        read.map_err(|error| self.explained(&error))
+    }
+}
+
+fn candidate(properties: &KeyProperties) -> Option<Candidate> {
+    let id = properties.resource_id().ok()?;
+    let key = KeyIdentifier { name: id.name, version: id.version? };
+    Some(match check_attributes(properties.attributes.as_ref(), OffsetDateTime::now_utc()) {
+        Ok(()) => Ok(key),
+        Err(why) => Err((key, why)),
+    })
+}
+
+fn usable(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusable> {
+    check_attributes(read.attributes.as_ref(), OffsetDateTime::now_utc())?;
+    if let Some(tag) = tag
+        && !tag.is_among(read.tags.as_ref())
+    {
+        return Err(Unusable::WithoutTag(tag.to_string()));
+    }
+    public_key(read.key.as_ref().ok_or(Unusable::Incomplete("public key"))?)
+}
+
+/// Tries a question again if it may be answered then.
+async fn several_tries<T, A>(ask: impl Fn() -> A) -> Result<T, VaultError>
+where
+    A: Future<Output = Result<T, VaultError>>,
+{
+    let mut pauses = Pauses::new();
+    let mut tries = 1;
+    loop {
+        match ask().await {
+            Err(VaultError::Unavailable { retry_after, .. })
+                if tries < TRIES && retry_after.is_none_or(|pause| pause <= LONGEST_PAUSE) =>
+            {
+                tokio::time::sleep(pauses.next(retry_after)).await;
+                tries += 1;
+            }
+            answer => return answer,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+use super::errors::{is_unauthorized, vault_error};
+use super::{KeyIdentifier, KeyVault};
+use crate::tezos::{Curve, Digest, Signature};
+use crate::vault::{Key, VaultError};
+use azure_core::Error;
+use azure_security_keyvault_keys::models::{KeyClientSignOptions, SignParameters, SignatureAlgorithm};
+use futures::future::{FutureExt, select_ok};
+
+impl KeyVault {
+    /// Signs the digest of a payload, with a second call beside the first if that is slow and `VAULT_HEDGE_MS` says so:
+    /// the first signature wins. A second signature of a vote is none too many, and of a block only one is released.
+    pub(super) async fn sign_payload(&self, key: &Key, payload: &[u8]) -> Result<Signature, VaultError> {
+        let version =
+            key.version.clone().ok_or_else(|| VaultError::Unable(format!("{} has no version in a vault", key.hash)))?;
+        let identifier = KeyIdentifier { name: key.name.clone(), version };
+        let digest = Digest::of(payload);
+        let mut first = Box::pin(self.sign_digest(&identifier, key.curve(), &digest));
+        let Some(hedge) = self.hedge else { return first.await };
+        if let Ok(answer) = tokio::time::timeout(hedge, &mut first).await {
+            return answer;
+        }
+        let second = self.sign_digest(&identifier, key.curve(), &digest);
+        let (signature, _) = select_ok([first.boxed(), second.boxed()]).await?;
+        Ok(signature)
+    }
+
+    async fn sign_digest(
+        &self,
+        KeyIdentifier { name, version }: &KeyIdentifier,
+        curve: Curve,
+        digest: &Digest,
+    ) -> Result<Signature, VaultError> {
+        let algorithm = match curve {
+            Curve::P256 => SignatureAlgorithm::Es256,
+            Curve::Secp256k1 => SignatureAlgorithm::Es256K,
+            Curve::Ed25519 | Curve::Bls => {
+                return Err(VaultError::Unable(format!("there are no {} keys in it", curve.name())));
+            }
+        };
+        let parameters = SignParameters { algorithm: Some(algorithm), value: Some(digest.as_bytes().to_vec()) };
+        let options = KeyClientSignOptions { key_version: Some(version.clone()), ..Default::default() };
+        let answer: Result<_, Error> =
+            async { self.client.sign(name, parameters.try_into()?, Some(options)).await?.into_model() }.await;
+        let bytes = answer.map_err(|error| self.explained(&error))?.result.unwrap_or_default();
+        signature(curve, &bytes)
+    }
+
+    /// An error of the SDK as this vault's. New tokens are asked for, if that is what it was about.
+    pub(super) fn explained(&self, error: &Error) -> VaultError {
+        if is_unauthorized(error) {
+            self.tokens.renew();
+        }
+        vault_error(error)
+    }
+}
+
+/// r and s, 32 bytes each (RFC 7518, section 3.4). Whether they sign anything is seen when the signature is verified.
+fn signature(curve: Curve, bytes: &[u8]) -> Result<Signature, VaultError> {
+    let wrong = |why: String| VaultError::unavailable(format!("its answer is no signature: {why}"));
+    let bytes = bytes.try_into().map_err(|_| wrong(format!("{} bytes instead of 64", bytes.len())))?;
+    if curve == Curve::P256 {
+        return Ok(Signature::P256(bytes));
+    }
+    Signature::secp256k1(&bytes).map_err(|error| wrong(error.to_string()))
+}

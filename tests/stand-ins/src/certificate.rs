@@ -1,0 +1,49 @@
+//! A certificate authority of its own for each [`Azure`](crate::Azure), and the certificate of its services.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::io;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// The names of the services.
+const NAMES: [&str; 4] = ["localhost", "*.vault.localhost", "*.managedhsm.localhost", "127.0.0.1"];
+
+/// The authority, and what the services need to be recognised.
+pub(crate) struct Certificate {
+    pub(crate) authority_pem: String,
+    acceptor: TlsAcceptor,
+}
+
+impl Certificate {
+    pub(crate) fn make() -> io::Result<Self> {
+        let mut authority = CertificateParams::default();
+        authority.distinguished_name.push(DnType::CommonName, "Stand-ins of Azure");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let authority = CertifiedIssuer::self_signed(authority, key).map_err(io::Error::other)?;
+
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let names = NAMES.map(str::to_owned);
+        let mut service = CertificateParams::new(names).map_err(io::Error::other)?;
+        service.distinguished_name.push(DnType::CommonName, "Stand-in of an Azure service");
+        let certificate = service.signed_by(&key, &authority).map_err(io::Error::other)?;
+
+        let chain = vec![certificate.der().clone()];
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .map_err(io::Error::other)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self { authority_pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) })
+    }
+
+    /// Speaks TLS for a service; HTTP/2 and HTTP/1.1 by ALPN.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor.clone()
+    }
+}

@@ -1,0 +1,165 @@
+//! A port and the connections to it, which can be frozen, closed and refused.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+/// A port on loopback.
+#[derive(Debug)]
+pub(crate) struct Port {
+    address: SocketAddr,
+    runtime: Handle,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` while the port refuses.
+    listener: Option<TcpListener>,
+    accepting: Option<Waker>,
+    open: Vec<Weak<Connection>>,
+}
+
+impl Port {
+    /// Opens a port on loopback; port 0 is any free one. Must be called inside a runtime, which then serves it.
+    pub(crate) fn open(port: u16) -> io::Result<Self> {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], port)))?;
+        let address = listener.local_addr()?;
+        let state = State { listener: Some(listener), accepting: None, open: Vec::new() };
+        Ok(Self { address, runtime: Handle::current(), state: Mutex::new(state) })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next connection.
+    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+        let (stream, _) = std::future::poll_fn(|context| self.poll_accept(context)).await?;
+        stream.set_nodelay(true)?;
+        let socket = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
+        let connection = Arc::new(Connection { socket, is_frozen: AtomicBool::new(false) });
+        let mut state = self.lock();
+        state.open.retain(|connection| connection.strong_count() > 0);
+        if state.listener.is_none() {
+            // The port was closed just now.
+            connection.close();
+        }
+        state.open.push(Arc::downgrade(&connection));
+        Ok(Stream { stream, connection })
+    }
+
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let mut state = self.lock();
+        state.accepting = Some(context.waker().clone());
+        match &state.listener {
+            Some(listener) => listener.poll_accept(context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Every connection that is open now goes silent for ever: nothing is read, nothing is sent, not even its end.
+    pub(crate) fn freeze_connections(&self) {
+        for connection in self.take_connections() {
+            connection.is_frozen.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Closes the port and all connections that are not frozen, or opens the same port again.
+    pub(crate) fn refuse_connections(&self, refuse: bool) -> io::Result<()> {
+        if refuse {
+            self.lock().listener = None;
+            for connection in self.take_connections() {
+                connection.close();
+            }
+            return Ok(());
+        }
+        let mut state = self.lock();
+        if state.listener.is_none() {
+            let _inside = self.runtime.enter();
+            state.listener = Some(listen(self.address)?);
+            if let Some(accepting) = state.accepting.take() {
+                accepting.wake();
+            }
+        }
+        Ok(())
+    }
+
+    fn take_connections(&self) -> Vec<Arc<Connection>> {
+        std::mem::take(&mut self.lock().open).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(address)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// One connection, as others than its reader and writer see it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// The same socket as the stream's.
+    socket: std::net::TcpStream,
+    is_frozen: AtomicBool,
+}
+
+impl Connection {
+    /// Ends it in both directions, without a goodbye of TLS or HTTP.
+    pub(crate) fn close(&self) {
+        // It may have ended by itself.
+        drop(self.socket.shutdown(Shutdown::Both));
+    }
+}
+
+/// A connection that does nothing any more once it is frozen.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    stream: TcpStream,
+    connection: Arc<Connection>,
+}
+
+impl Stream {
+    pub(crate) fn connection(&self) -> Weak<Connection> {
+        Arc::downgrade(&self.connection)
+    }
+
+    fn unless_frozen<T>(
+        mut self: Pin<&mut Self>,
+        poll: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.connection.is_frozen.load(Ordering::SeqCst) { Poll::Pending } else { poll(Pin::new(&mut self.stream)) }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.unless_frozen(|stream| stream.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.unless_frozen(|stream| stream.poll_write(context, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unless_frozen(|stream| stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unless_frozen(|stream| stream.poll_shutdown(context))
+    }
+}

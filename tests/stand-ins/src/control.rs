@@ -1,0 +1,198 @@
+//! The control API of the program: faults, keys and counts over plain HTTP on loopback.
+
+use crate::answers::{Answer, json};
+use crate::azure::Azure;
+use crate::connections::Port;
+use crate::cosmos::Cosmos;
+use crate::double::{Controls, Double, Task, serve};
+use crate::faults::{Failure, Fault, Operation};
+use crate::identity::Identity;
+use crate::key_vault::{KeyVault, NewKey};
+use crate::precise_timer::PreciseTimer;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Method;
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What `GET /` says.
+pub const HELP: &str = "\
+Controls the stand-ins of Azure. SERVICE is identity, key-vault or cosmos.
+
+GET    /                       this text
+GET    /requests               how many requests there were, by service and operation
+DELETE /requests               count from 0 again
+GET    /faults/SERVICE         what goes wrong
+POST   /faults/SERVICE         let something go wrong, for example
+         {\"on\":\"sign\",\"times\":{\"next\":2},\"effect\":{\"status\":{\"status\":429,\"retry_after_ms\":1000}}}
+         {\"on\":\"replace_item\",\"effect\":\"hang_after_work\"}
+         {\"on\":\"any\",\"effect\":{\"delay\":{\"log_normal\":{\"median_ms\":8,\"p99_ms\":60}}}}
+       on:     any unauthorized other token list_keys list_versions get_key sign rotation_policy account metadata
+               read_item create_item replace_item
+       times:  \"forever\" (as without) or {\"next\":N}
+       effect: {\"delay\":DELAY} {\"late_work\":DELAY} {\"status\":FAILURE} {\"status_after_work\":FAILURE} \"hang\"
+               \"hang_after_work\" \"close_before_answer\" \"close_after_work\"
+               {\"bad_signature\":\"of_other_data\" or \"by_other_key\" or \"truncated\" or \"empty\"}
+       DELAY:  {\"fixed_ms\":5} {\"uniform\":{\"from_ms\":1,\"to_ms\":9}} {\"log_normal\":{\"median_ms\":8,\"p99_ms\":60}}
+       FAILURE: {\"status\":503}, and if wanted sub_status and retry_after_ms
+DELETE /faults/SERVICE         nothing goes wrong any more
+POST   /freeze/SERVICE         all open connections go silent for ever
+POST   /refuse/SERVICE         {\"refuse\":true} closes the port, {\"refuse\":false} opens it again
+POST   /key-vault/keys         add a key or a version: {\"name\":\"baker\",\"curve\":\"P-256\"}; curve P-256K too, and if
+                               wanted hsm, enabled, expires, not_before, key_ops, tags, private_key, short_coordinates,
+                               high_s
+DELETE /key-vault/keys/NAME    delete a key
+POST   /identity/revoke        no token that was issued is valid any more
+GET    /cosmos/items           the stored items
+";
+
+/// The control API, while it is not dropped.
+#[derive(Debug)]
+pub struct Control {
+    controls: Arc<Controls>,
+}
+
+impl Control {
+    /// Opens it on this port of loopback, and serves it until the runtime of the caller ends.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub fn open(port: u16, azure: &Azure) -> io::Result<Self> {
+        let controls = Controls::new(Port::open(port)?, &Arc::new(PreciseTimer::start()));
+        let api =
+            Api { identity: azure.identity.clone(), key_vault: azure.key_vault.clone(), cosmos: azure.cosmos.clone() };
+        tokio::spawn(serve(Arc::new(api), Arc::clone(&controls), None));
+        Ok(Self { controls })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.controls.port.address()
+    }
+}
+
+#[derive(Debug)]
+struct Api {
+    identity: Identity,
+    key_vault: KeyVault,
+    cosmos: Cosmos,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refuse {
+    refuse: bool,
+}
+
+impl Api {
+    fn controls(&self, service: &str) -> Result<&Controls, Complaint> {
+        match service {
+            "identity" => Ok(&self.identity.controls),
+            "key-vault" => Ok(&self.key_vault.controls),
+            "cosmos" => Ok(&self.cosmos.controls),
+            _ => Err(complaint(404, format!("'{service}' is none of identity, key-vault, cosmos"))),
+        }
+    }
+
+    async fn answer(&self, head: &Parts, body: &[u8]) -> Result<Answer, Complaint> {
+        let path: Vec<_> = head.uri.path().split('/').filter(|segment| !segment.is_empty()).collect();
+        match (&head.method, path.as_slice()) {
+            (&Method::GET, []) => return Ok(help()),
+            (&Method::GET, ["requests"]) => return Ok(self.requests()),
+            (&Method::DELETE, ["requests"]) => {
+                for service in SERVICES {
+                    self.controls(service)?.requests.reset();
+                }
+            }
+            (&Method::GET, ["faults", service]) => {
+                return Ok(json(200, &json!(self.controls(service)?.faults.list())));
+            }
+            (&Method::POST, ["faults", service]) => {
+                let controls = self.controls(service)?;
+                controls.faults.add(parsed::<Fault>(body)?);
+            }
+            (&Method::DELETE, ["faults", service]) => self.controls(service)?.faults.clear(),
+            (&Method::POST, ["freeze", service]) => self.controls(service)?.port.freeze_connections(),
+            (&Method::POST, ["refuse", service]) => {
+                let port = &self.controls(service)?.port;
+                let Refuse { refuse } = parsed(body)?;
+                port.refuse_connections(refuse).map_err(|why| complaint(500, why.to_string()))?;
+            }
+            (&Method::POST, ["key-vault", "keys"]) => {
+                let key = self.key_vault.try_add_key(parsed::<NewKey>(body)?);
+                return Ok(json(201, &json!(key.map_err(|why| complaint(400, why.to_string()))?)));
+            }
+            (&Method::DELETE, ["key-vault", "keys", name]) => self.key_vault.delete_key(name),
+            (&Method::POST, ["identity", "revoke"]) => self.identity.revoke_all(),
+            (&Method::GET, ["cosmos", "items"]) => return Ok(json(200, &json!(self.cosmos.items().await))),
+            (method, _) => {
+                return Err(complaint(
+                    404,
+                    format!("there is no {method} {}; GET / tells what there is", head.uri.path()),
+                ));
+            }
+        }
+        Ok(json(200, &json!({})))
+    }
+
+    fn requests(&self) -> Answer {
+        json(
+            200,
+            &json!({
+                "identity": self.identity.all_requests(),
+                "key-vault": self.key_vault.all_requests(),
+                "cosmos": self.cosmos.all_requests(),
+            }),
+        )
+    }
+}
+
+const SERVICES: [&str; 3] = ["identity", "key-vault", "cosmos"];
+
+fn help() -> Answer {
+    let mut answer = Answer::new(Full::new(Bytes::from_static(HELP.as_bytes())));
+    answer.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Complaint> {
+    serde_json::from_slice(body).map_err(|why| complaint(400, format!("{why}; GET / shows examples")))
+}
+
+/// What is wrong with a request.
+#[derive(Debug)]
+struct Complaint {
+    status: u16,
+    message: String,
+}
+
+fn complaint(status: u16, message: impl Into<String>) -> Complaint {
+    Complaint { status, message: message.into() }
+}
+
+impl Complaint {
+    fn into_answer(self) -> Answer {
+        json(self.status, &json!({ "error": self.message }))
+    }
+}
+
+impl Double for Api {
+    fn operation(&self, _: &Parts) -> Operation {
+        Operation::Other
+    }
+
+    async fn work(&self, task: Task) -> Answer {
+        let (head, body) = task.request.into_parts();
+        self.answer(&head, &body).await.unwrap_or_else(Complaint::into_answer)
+    }
+
+    fn failure(&self, failure: Failure) -> Answer {
+        complaint(failure.status, "a fault").into_answer()
+    }
+}

@@ -1,0 +1,97 @@
+//! The account, and who may do what in it.
+
+use super::emulator::{CONTAINER, DATABASE, Emulator};
+use super::errors;
+use super::roles::Needed;
+use crate::answers::{Answer, json};
+use crate::double::{Double, Task};
+use crate::faults::{Failure, Operation};
+use crate::tokens::Tokens;
+use http_body_util::BodyExt;
+use hyper::header::AUTHORIZATION;
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What tokens for Cosmos DB are for.
+const AUDIENCE: &str = "https://cosmos.azure.com";
+
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(super) emulator: Emulator,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) properties: Mutex<Properties>,
+    pub(super) may_delete: AtomicBool,
+}
+
+/// What the account says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Properties {
+    pub(super) consistency: String,
+    pub(super) has_multiple_write_locations: bool,
+}
+
+impl Account {
+    fn is_authorized(&self, head: &Parts) -> bool {
+        let header = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // The whole value is percent-encoded: type%3Daad%26ver%3D1.0%26sig%3D…
+        let decoded = percent_decoded(header);
+        let token = decoded.strip_prefix("type=aad&ver=1.0&sig=");
+        token.is_some_and(|token| self.tokens.is_valid(token, AUDIENCE))
+    }
+
+    async fn answer(&self, task: Task) -> Result<Answer, Answer> {
+        let (head, body) = task.request.into_parts();
+        if task.operation == Operation::Unauthorized {
+            return Err(errors::unauthorized());
+        }
+        let needed = Needed::of(&head);
+        let may_delete = needed.is_delete_of_item() && self.may_delete.load(Ordering::Relaxed);
+        if needed.operation == Operation::Other && !may_delete {
+            let resource = format!("dbs/{DATABASE}/colls/{CONTAINER}");
+            return Err(errors::forbidden(&needed.action(), &resource));
+        }
+        let request = hyper::Request::from_parts(head, body);
+        let answer = self.emulator.answer(request).await.map_err(|why| errors::cannot_serve(&why))?;
+        if needed.operation == Operation::Account { self.with_properties(answer).await } else { Ok(answer) }
+    }
+
+    /// The emulator's answer about the account, with what was set here.
+    async fn with_properties(&self, answer: Answer) -> Result<Answer, Answer> {
+        let properties = self.properties.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (head, body) = answer.into_parts();
+        let cannot = |why: String| errors::cannot_serve(&why);
+        let body = body.collect().await.map_err(|error| cannot(error.to_string()))?.to_bytes();
+        let mut account: Value = serde_json::from_slice(&body).map_err(|error| cannot(error.to_string()))?;
+        if let Some(account) = account.as_object_mut() {
+            let policy = json!({ "defaultConsistencyLevel": properties.consistency });
+            account.insert("userConsistencyPolicy".to_owned(), policy);
+            account.insert("enableMultipleWriteLocations".to_owned(), properties.has_multiple_write_locations.into());
+        }
+        let mut answer = json(head.status.as_u16(), &account);
+        for (name, value) in head.headers.iter().filter(|(name, _)| name.as_str().starts_with("x-ms-")) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+        Ok(answer)
+    }
+}
+
+impl Double for Account {
+    fn operation(&self, head: &Parts) -> Operation {
+        if self.is_authorized(head) { Needed::of(head).operation } else { Operation::Unauthorized }
+    }
+
+    async fn work(&self, task: Task) -> Answer {
+        self.answer(task).await.unwrap_or_else(|error| error)
+    }
+
+    fn failure(&self, failure: Failure) -> Answer {
+        errors::failure(failure)
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    // A form's first name, since '=' and '&' are encoded; '+' does not occur in our tokens.
+    url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name.into_owned()).next().unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+//! The SDK's own emulator, behind our connections.
+
+use super::CosmosOptions;
+use crate::answers::Answer;
+use azure_core::http::headers::{HeaderName, HeaderValue};
+use azure_core::http::{Method, Request};
+use azure_data_cosmos_driver::in_memory_emulator::{
+    ConsistencyLevel, InMemoryEmulatorHttpClient, ReplicationConfig, VirtualAccountConfig, VirtualRegion, WriteMode,
+};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use serde_json::{Value, json};
+use url::Url;
+
+/// The one region of the account.
+const REGION: &str = "West Europe";
+
+/// The name of the database.
+pub(crate) const DATABASE: &str = "signer";
+
+/// The name of the container.
+pub(crate) const CONTAINER: &str = "marks";
+
+/// The emulator, with the database and the container in it.
+#[derive(Debug)]
+pub(super) struct Emulator {
+    url: Url,
+    client: InMemoryEmulatorHttpClient,
+}
+
+impl Emulator {
+    /// A new account of this URL, which must be the one under which it is reached.
+    pub(super) async fn new(url: Url, options: &CosmosOptions) -> Result<Self, String> {
+        let account = VirtualAccountConfig::new(vec![VirtualRegion::new(REGION, url.clone())])
+            .map_err(|error| error.to_string())?
+            .with_account_id("stand-in")
+            .with_consistency(ConsistencyLevel::Strong)
+            .with_replication_config(ReplicationConfig::immediate())
+            .with_write_mode(WriteMode::Single);
+        let client = InMemoryEmulatorHttpClient::try_new(account).map_err(|error| error.to_string())?;
+        let emulator = Self { url, client };
+        emulator.create("dbs", &json!({ "id": DATABASE })).await?;
+        let mut container = json!({
+            "id": CONTAINER,
+            "partitionKey": {
+                "paths": [options.partition_key_path],
+                "kind": "Hash",
+                "version": options.partition_key_version,
+            },
+        });
+        if let (Some(ttl), Some(container)) = (options.default_ttl, container.as_object_mut()) {
+            container.insert("defaultTtl".to_owned(), ttl.into());
+        }
+        emulator.create(&format!("dbs/{DATABASE}/colls"), &container).await?;
+        Ok(emulator)
+    }
+
+    async fn create(&self, path: &str, resource: &Value) -> Result<(), String> {
+        let mut request = self.request(path, Method::Post);
+        request.set_body(resource.to_string());
+        let (status, body) = self.execute(&request).await?;
+        if status == 201 { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&body))) }
+    }
+
+    /// The documents at `path`, which is one or a list.
+    pub(super) async fn get(&self, path: &str, headers: &[(&'static str, String)]) -> Option<Value> {
+        let mut request = self.request(path, Method::Get);
+        for (name, value) in headers {
+            request.insert_header(HeaderName::from(*name), HeaderValue::from(value.clone()));
+        }
+        let (status, body) = self.execute(&request).await.ok()?;
+        if status == 200 { serde_json::from_slice(&body).ok() } else { None }
+    }
+
+    fn request(&self, path: &str, method: Method) -> Request {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        Request::new(url, method)
+    }
+
+    async fn execute(&self, request: &Request) -> Result<(u16, Bytes), String> {
+        let answer = self.client.execute_request(request).await.map_err(|error| error.to_string())?;
+        let answer = answer.try_into_raw_response().await.map_err(|error| error.to_string())?;
+        Ok((u16::from(answer.status()), Bytes::copy_from_slice(answer.body().as_ref())))
+    }
+
+    /// Passes a request on to the emulator, and its answer back.
+    pub(super) async fn answer(&self, request: hyper::Request<Bytes>) -> Result<Answer, String> {
+        let (head, body) = request.into_parts();
+        let method = head.method.as_str().parse().map_err(|_| format!("{} is not known", head.method))?;
+        let mut url = self.url.clone();
+        url.set_path(head.uri.path());
+        url.set_query(head.uri.query());
+        let mut request = Request::new(url, method);
+        for (name, value) in &head.headers {
+            if let Ok(value) = value.to_str() {
+                request.insert_header(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value.to_owned()));
+            }
+        }
+        request.set_body(body);
+
+        let answer = self.client.execute_request(&request).await.map_err(|error| error.to_string())?;
+        let answer = answer.try_into_raw_response().await.map_err(|error| error.to_string())?;
+        let mut response = Response::builder().status(u16::from(answer.status()));
+        for (name, value) in answer.headers().iter() {
+            response = response.header(name.as_str(), value.as_str());
+        }
+        let body = Bytes::copy_from_slice(answer.body().as_ref());
+        response.body(Full::new(body)).map_err(|error| error.to_string())
+    }
+}

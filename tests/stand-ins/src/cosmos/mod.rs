@@ -1,0 +1,128 @@
+//! Cosmos DB, with one container for marks, as an identity sees it that may create, read and replace items.
+
+mod account;
+mod emulator;
+mod errors;
+mod roles;
+
+pub(crate) use account::Account;
+pub(crate) use emulator::{CONTAINER, DATABASE};
+
+use crate::double::{Controls, controllable};
+use crate::tokens::Tokens;
+use account::Properties;
+use emulator::Emulator;
+use serde_json::Value;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use url::Url;
+
+/// How the account and the container were set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CosmosOptions {
+    /// The account's default consistency: `Strong`, `BoundedStaleness`, `Session`, `ConsistentPrefix` or `Eventual`.
+    pub consistency: String,
+    /// Whether several regions take writes.
+    pub multiple_write_locations: bool,
+    /// The path of the container's partition key.
+    pub partition_key_path: String,
+    /// The version of the container's partition key.
+    pub partition_key_version: u8,
+    /// After how many seconds items vanish: `None` never, -1 when they say so themselves.
+    pub default_ttl: Option<i32>,
+}
+
+impl Default for CosmosOptions {
+    fn default() -> Self {
+        Self {
+            consistency: "Strong".to_owned(),
+            multiple_write_locations: false,
+            partition_key_path: "/pkh".to_owned(),
+            partition_key_version: 2,
+            default_ttl: None,
+        }
+    }
+}
+
+/// The double of Cosmos DB.
+#[derive(Debug, Clone)]
+pub struct Cosmos {
+    pub(crate) controls: Arc<Controls>,
+    url: Url,
+    account: Arc<Account>,
+}
+
+controllable!(Cosmos);
+
+/// The emulator's containers have so many ranges of partition keys.
+const RANGES: u8 = 4;
+
+impl Cosmos {
+    pub(crate) async fn new(
+        controls: Arc<Controls>,
+        tokens: Arc<Tokens>,
+        options: &CosmosOptions,
+    ) -> io::Result<(Self, Arc<Account>)> {
+        let url = format!("https://localhost:{}/", controls.port.address().port());
+        let url = Url::parse(&url).map_err(io::Error::other)?;
+        let account = Arc::new(Account {
+            emulator: Emulator::new(url.clone(), options).await.map_err(io::Error::other)?,
+            tokens,
+            properties: Mutex::new(Properties {
+                consistency: options.consistency.clone(),
+                has_multiple_write_locations: options.multiple_write_locations,
+            }),
+            may_delete: AtomicBool::new(false),
+        });
+        Ok((Self { controls, url, account: Arc::clone(&account) }, account))
+    }
+
+    /// What goes into `COSMOS_ENDPOINT`.
+    pub fn url(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// Lets the account say another consistency. The data behave as in one region, whatever is said.
+    pub fn set_consistency(&self, level: &str) {
+        level.clone_into(&mut self.properties().consistency);
+    }
+
+    /// Lets the account say that several regions take writes, or that one does.
+    pub fn set_multiple_write_locations(&self, multiple: bool) {
+        self.properties().has_multiple_write_locations = multiple;
+    }
+
+    /// Whether items may be deleted, which is more than a signer's role should allow.
+    pub fn allow_delete(&self, allow: bool) {
+        self.account.may_delete.store(allow, Ordering::Relaxed);
+    }
+
+    /// An item, as it is stored.
+    pub async fn item(&self, partition_key: &str, id: &str) -> Option<Value> {
+        let mut path = Url::parse("https://localhost").ok()?;
+        path.path_segments_mut().ok()?.extend(["dbs", DATABASE, "colls", CONTAINER, "docs", id]);
+        let partition_key = Value::from(vec![partition_key]).to_string();
+        self.account.emulator.get(path.path(), &[("x-ms-documentdb-partitionkey", partition_key)]).await
+    }
+
+    /// All items.
+    pub async fn items(&self) -> Vec<Value> {
+        let mut items = Vec::new();
+        for range in 0..RANGES {
+            let path = format!("dbs/{DATABASE}/colls/{CONTAINER}/docs");
+            let headers =
+                [("x-ms-documentdb-partitionkeyrangeid", range.to_string()), ("x-ms-max-item-count", "-1".to_owned())];
+            let page = self.account.emulator.get(&path, &headers).await;
+            if let Some(Value::Array(documents)) = page.and_then(|mut page| page.get_mut("Documents").map(Value::take))
+            {
+                items.extend(documents);
+            }
+        }
+        items
+    }
+
+    fn properties(&self) -> MutexGuard<'_, Properties> {
+        self.account.properties.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,239 @@
+//! What all doubles have in common: connections, delays, faults, and counts of requests.
+
+use crate::answers::Answer;
+use crate::connections::{Connection, Port};
+use crate::delay::Delay;
+use crate::faults::{Effect, Failure, Faults, Operation};
+use crate::key_vault::BadSignature;
+use crate::precise_timer::PreciseTimer;
+use crate::requests::Requests;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use std::future::{Future, pending};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+
+/// A service of which there is a double.
+pub(crate) trait Double: Send + Sync + 'static {
+    /// What the request asks for.
+    fn operation(&self, request: &Parts) -> Operation;
+
+    /// Does what the request asks for. A bad signature is made when that is asked for here, if it is about a signature.
+    fn work(&self, task: Task) -> impl Future<Output = Answer> + Send;
+
+    /// The answer when it is in trouble.
+    fn failure(&self, failure: Failure) -> Answer;
+}
+
+/// A request and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) operation: Operation,
+    pub(crate) request: Request<Bytes>,
+    pub(crate) bad_signature: Option<BadSignature>,
+}
+
+/// What can be done to a double at run time, whichever service it is of.
+#[derive(Debug)]
+pub(crate) struct Controls {
+    pub(crate) port: Port,
+    pub(crate) faults: Faults,
+    pub(crate) requests: Requests,
+    latency: Mutex<Delay>,
+    timer: Arc<PreciseTimer>,
+}
+
+impl Controls {
+    pub(crate) fn new(port: Port, timer: &Arc<PreciseTimer>) -> Arc<Self> {
+        let timer = Arc::clone(timer);
+        Arc::new(Self {
+            port,
+            faults: Faults::default(),
+            requests: Requests::default(),
+            latency: Mutex::new(Delay::NONE),
+            timer,
+        })
+    }
+
+    pub(crate) fn set_latency(&self, latency: Delay) {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
+    }
+
+    fn latency(&self) -> Delay {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves the double on its port, with TLS if there is an acceptor for it. Never ends.
+pub(crate) async fn serve<D: Double>(double: Arc<D>, controls: Arc<Controls>, tls: Option<TlsAcceptor>) {
+    loop {
+        let Ok(stream) = controls.port.accept().await else {
+            // The client has hung up already, or there are too many connections: then it takes time until some end.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let (double, controls, tls) = (Arc::clone(&double), Arc::clone(&controls), tls.clone());
+        tokio::spawn(async move {
+            let connection = stream.connection();
+            match tls {
+                None => serve_connection(stream, connection, double, controls).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve_connection(stream, connection, double, controls).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn serve_connection<D, S>(stream: S, connection: Weak<Connection>, double: Arc<D>, controls: Arc<Controls>)
+where
+    D: Double,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = service_fn(|request| {
+        let arrival = Instant::now();
+        let (double, controls, connection) = (Arc::clone(&double), Arc::clone(&controls), Weak::clone(&connection));
+        async move { answer(arrival, request, double, controls, connection).await }
+    });
+    // However a connection ends, the next one is served.
+    drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
+}
+
+/// Answers a request, with what goes wrong on the way.
+async fn answer<D: Double>(
+    arrival: Instant,
+    request: Request<Incoming>,
+    double: Arc<D>,
+    controls: Arc<Controls>,
+    connection: Weak<Connection>,
+) -> io::Result<Answer> {
+    let (head, body) = request.into_parts();
+    let operation = double.operation(&head);
+    controls.requests.count(operation);
+    let met = controls.faults.meet(operation);
+    let delay = controls.latency().sample().max(met.delay.map_or(Duration::ZERO, Delay::sample));
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let bad_signature = match met.effect {
+        Some(Effect::BadSignature(bad_signature)) => Some(bad_signature),
+        _ => None,
+    };
+    let task = Task { operation, request: Request::from_parts(head, body), bad_signature };
+
+    let start_of_work = match met.effect {
+        Some(Effect::LateWork(late)) => arrival + late.sample(),
+        _ => arrival,
+    };
+    let work = || work(Arc::clone(&double), Arc::clone(&controls), task, start_of_work);
+    let due = || controls.timer.until(arrival + delay);
+    let close = || {
+        if let Some(connection) = connection.upgrade() {
+            connection.close();
+        }
+    };
+    match met.effect {
+        None | Some(Effect::Delay(_) | Effect::LateWork(_) | Effect::BadSignature(_)) => {
+            let answer = work().await;
+            due().await;
+            answer
+        }
+        Some(Effect::Status { status, sub_status, retry_after }) => {
+            due().await;
+            Ok(double.failure(Failure { status, sub_status, retry_after }))
+        }
+        Some(Effect::StatusAfterWork { status, sub_status, retry_after }) => {
+            work().await?;
+            due().await;
+            Ok(double.failure(Failure { status, sub_status, retry_after }))
+        }
+        Some(Effect::Hang) => pending().await,
+        Some(Effect::HangAfterWork) => {
+            work().await?;
+            pending().await
+        }
+        Some(Effect::CloseBeforeAnswer) => {
+            due().await;
+            close();
+            pending().await
+        }
+        Some(Effect::CloseAfterWork) => {
+            work().await?;
+            due().await;
+            close();
+            pending().await
+        }
+    }
+}
+
+/// Does the work in a task of its own, so that it is done even if the client goes meanwhile.
+async fn work<D: Double>(double: Arc<D>, controls: Arc<Controls>, task: Task, start: Instant) -> io::Result<Answer> {
+    let work = tokio::spawn(async move {
+        controls.timer.until(start).await;
+        double.work(task).await
+    });
+    work.await.map_err(io::Error::other)
+}
+
+/// The methods that every handle of a double has. The handle has `controls`.
+macro_rules! controllable {
+    ($handle:ty) => {
+        impl $handle {
+            /// What goes wrong; nothing at first.
+            pub fn faults(&self) -> &crate::faults::Faults {
+                &self.controls.faults
+            }
+
+            /// Every connection that is open now goes silent for ever: nothing is read from it and nothing is sent, not
+            /// even its end. New connections work.
+            pub fn freeze_connections(&self) {
+                self.controls.port.freeze_connections();
+            }
+
+            /// Closes the port, so that connections are refused, and all open connections that are not frozen; or opens
+            /// the same port again.
+            ///
+            /// # Panics
+            /// If another process took the port meanwhile.
+            #[allow(clippy::expect_used, reason = "a test without its stand-ins has failed")]
+            pub fn refuse_connections(&self, refuse: bool) {
+                self.controls.port.refuse_connections(refuse).expect("the port is still free");
+            }
+
+            /// How many requests there were for `operation` since the start or the last reset, answered or not.
+            pub fn requests(&self, operation: crate::faults::Operation) -> u64 {
+                self.controls.requests.of(operation)
+            }
+
+            /// How many requests there were, by operation.
+            pub fn all_requests(&self) -> std::collections::HashMap<crate::faults::Operation, u64> {
+                self.controls.requests.all()
+            }
+
+            /// Counts from 0 again.
+            pub fn reset_requests(&self) {
+                self.controls.requests.reset();
+            }
+
+            /// How long every answer takes, from the arrival of the request; a longer delay among the faults wins.
+            pub fn latency(&self, latency: crate::delay::Delay) {
+                self.controls.set_latency(latency);
+            }
+
+            /// Where it listens.
+            pub fn address(&self) -> std::net::SocketAddr {
+                self.controls.port.address()
+            }
+        }
+    };
+}
+pub(crate) use controllable;

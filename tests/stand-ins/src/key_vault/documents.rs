@@ -1,0 +1,60 @@
+//! Keys and lists of keys as JSON.
+
+use super::keys::{Curve, Version};
+use super::private_key::PublicKey;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+/// The whole key.
+pub(super) fn key(vault: &str, version: &Version, is_managed_hsm: bool) -> Value {
+    let is_in_hardware = version.properties.hsm || is_managed_hsm;
+    let kind = if version.properties.curve == Curve::Rsa { "RSA" } else { "EC" };
+    let mut jwk = json!({
+        "kid": format!("{vault}/keys/{}/{}", version.id.name, version.id.version),
+        "kty": format!("{kind}{}", if is_in_hardware { "-HSM" } else { "" }),
+        "key_ops": version.properties.key_ops,
+    });
+    let mut insert = |name: &str, value: Value| {
+        jwk.as_object_mut().map(|jwk| jwk.insert(name.to_owned(), value));
+    };
+    match &version.public_key {
+        PublicKey::Point { x, y } => {
+            insert("crv", json!(version.properties.curve));
+            insert("x", URL_SAFE_NO_PAD.encode(x).into());
+            insert("y", URL_SAFE_NO_PAD.encode(y).into());
+        }
+        PublicKey::Rsa { modulus } => {
+            insert("n", URL_SAFE_NO_PAD.encode(modulus).into());
+            insert("e", "AQAB".into());
+        }
+    }
+    json!({ "key": jwk, "attributes": attributes(version, is_managed_hsm), "tags": version.properties.tags })
+}
+
+/// An entry of a list. The list of all keys does not tell the version.
+pub(super) fn entry(vault: &str, version: &Version, is_managed_hsm: bool, with_version: bool) -> Value {
+    let mut kid = format!("{vault}/keys/{}", version.id.name);
+    if with_version {
+        kid = format!("{kid}/{}", version.id.version);
+    }
+    json!({ "kid": kid, "attributes": attributes(version, is_managed_hsm), "tags": version.properties.tags })
+}
+
+fn attributes(version: &Version, is_managed_hsm: bool) -> Value {
+    let is_in_hardware = version.properties.hsm || is_managed_hsm;
+    let mut attributes = json!({
+        "enabled": version.properties.enabled,
+        "created": version.created,
+        "updated": version.created,
+        "recoveryLevel": "Recoverable+Purgeable",
+        "recoverableDays": 90,
+        "exportable": false,
+        "hsmPlatform": if is_in_hardware { "2" } else { "0" },
+    });
+    if let Some(attributes) = attributes.as_object_mut() {
+        let times = [("nbf", version.properties.not_before), ("exp", version.properties.expires)];
+        attributes.extend(times.into_iter().filter_map(|(name, time)| Some((name.to_owned(), time?.into()))));
+    }
+    attributes
+}

@@ -1,0 +1,159 @@
+//! Private keys, and signatures with them.
+
+use super::keys::{Curve, InvalidKey, NewKey};
+use crate::random;
+use getrandom::SysRng;
+use k256::ecdsa::signature::hazmat::RandomizedPrehashSigner;
+use serde::{Deserialize, Serialize};
+
+/// A private key that can sign, or none.
+#[derive(Clone)]
+pub(super) enum PrivateKey {
+    P256(p256::ecdsa::SigningKey),
+    K256(k256::ecdsa::SigningKey),
+    /// Of a kind with which the stand-in does not sign.
+    None,
+}
+
+/// What is told of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum PublicKey {
+    Point { x: Vec<u8>, y: Vec<u8> },
+    Rsa { modulus: Vec<u8> },
+}
+
+/// A signature that is not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadSignature {
+    /// It signs other data.
+    OfOtherData,
+    /// It was made with another key.
+    ByOtherKey,
+    /// It ends early, by a byte.
+    Truncated,
+    /// It has no bytes at all.
+    Empty,
+}
+
+impl PrivateKey {
+    /// The key that is asked for, or a random one.
+    pub(super) fn of(properties: &NewKey) -> Result<(Self, PublicKey), InvalidKey> {
+        match (properties.curve, properties.private_key, properties.short_coordinates) {
+            (Curve::P256 | Curve::P256K, Some(_), true) | (Curve::P384 | Curve::P521 | Curve::Rsa, _, true) => {
+                Err(InvalidKey::ShortCoordinates)
+            }
+            (Curve::P384 | Curve::P521 | Curve::Rsa, Some(_), _) => Err(InvalidKey::PrivateKey),
+            (Curve::P384, ..) => Ok((Self::None, PublicKey::meaningless_point(48))),
+            (Curve::P521, ..) => Ok((Self::None, PublicKey::meaningless_point(66))),
+            (Curve::Rsa, ..) => Ok((Self::None, PublicKey::Rsa { modulus: meaningless(256) })),
+            (curve, Some(bytes), _) => Self::from_bytes(curve, &bytes).ok_or(InvalidKey::PrivateKey),
+            (curve, None, false) => Ok(Self::random(curve)),
+            (curve, None, true) => Ok(Self::with_short_coordinates(curve)),
+        }
+    }
+
+    fn from_bytes(curve: Curve, bytes: &[u8]) -> Option<(Self, PublicKey)> {
+        match curve {
+            Curve::P256 => {
+                let key = p256::ecdsa::SigningKey::from_slice(bytes).ok()?;
+                let point = key.verifying_key().to_sec1_point(false);
+                Some((Self::P256(key), PublicKey::from_sec1(point.as_bytes())))
+            }
+            Curve::P256K => {
+                let key = k256::ecdsa::SigningKey::from_slice(bytes).ok()?;
+                let point = key.verifying_key().to_sec1_point(false);
+                Some((Self::K256(key), PublicKey::from_sec1(point.as_bytes())))
+            }
+            Curve::P384 | Curve::P521 | Curve::Rsa => None,
+        }
+    }
+
+    fn random(curve: Curve) -> (Self, PublicKey) {
+        loop {
+            // All but a few 256-bit numbers are keys.
+            if let Some(key) = Self::from_bytes(curve, &random::bytes::<32>()) {
+                return key;
+            }
+        }
+    }
+
+    /// One of 128 keys has a short coordinate.
+    fn with_short_coordinates(curve: Curve) -> (Self, PublicKey) {
+        loop {
+            let (private_key, public_key) = Self::random(curve);
+            if let PublicKey::Point { x, y } = public_key
+                && (x.starts_with(&[0]) || y.starts_with(&[0]))
+            {
+                let short = |coordinate: Vec<u8>| coordinate.into_iter().skip_while(|byte| *byte == 0).collect();
+                return (private_key, PublicKey::Point { x: short(x), y: short(y) });
+            }
+        }
+    }
+
+    /// A signature of the digest, r and s; another one each time. Both halves of s are as likely as each other, unless
+    /// the high one is asked for.
+    pub(super) fn sign(&self, digest: &[u8], high_s: bool) -> Option<Vec<u8>> {
+        let high_s = high_s || random::fraction() < 0.5;
+        match self {
+            Self::P256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign_prehash_with_rng(&mut SysRng, digest).ok()?;
+                let low = signature.normalize_s();
+                let (r, s) = low.split_scalars();
+                let s = if high_s { -s } else { s };
+                Some(p256::ecdsa::Signature::from_scalars(r, s).ok()?.to_bytes().to_vec())
+            }
+            Self::K256(key) => {
+                let signature: k256::ecdsa::Signature = key.sign_prehash_with_rng(&mut SysRng, digest).ok()?;
+                let low = signature.normalize_s();
+                let (r, s) = low.split_scalars();
+                let s = if high_s { -s } else { s };
+                Some(k256::ecdsa::Signature::from_scalars(r, s).ok()?.to_bytes().to_vec())
+            }
+            Self::None => None,
+        }
+    }
+
+    /// A signature that is not one of the digest by this key.
+    pub(super) fn sign_badly(&self, digest: &[u8], bad: BadSignature) -> Option<Vec<u8>> {
+        match bad {
+            BadSignature::OfOtherData => self.sign(&random::bytes::<32>(), false),
+            BadSignature::ByOtherKey => {
+                let curve = match self {
+                    Self::P256(_) => Curve::P256,
+                    Self::K256(_) => Curve::P256K,
+                    Self::None => return None,
+                };
+                Self::random(curve).0.sign(digest, false)
+            }
+            BadSignature::Truncated => {
+                let mut signature = self.sign(digest, false)?;
+                signature.pop();
+                Some(signature)
+            }
+            BadSignature::Empty => Some(Vec::new()),
+        }
+    }
+}
+
+impl std::fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PrivateKey")
+    }
+}
+
+impl PublicKey {
+    /// Of an uncompressed point: a byte 4, x, y.
+    fn from_sec1(bytes: &[u8]) -> Self {
+        let (x, y) = bytes.split_first().map_or((&[][..], &[][..]), |(_, xy)| xy.split_at(xy.len() / 2));
+        Self::Point { x: x.to_vec(), y: y.to_vec() }
+    }
+
+    fn meaningless_point(length: usize) -> Self {
+        Self::Point { x: meaningless(length), y: meaningless(length) }
+    }
+}
+
+fn meaningless(length: usize) -> Vec<u8> {
+    std::iter::repeat_with(random::bytes::<32>).flatten().take(length).collect()
+}

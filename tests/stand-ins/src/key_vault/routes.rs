@@ -1,0 +1,85 @@
+//! Which request is about what.
+
+use crate::faults::Operation;
+use hyper::Method;
+use hyper::http::request::Parts;
+use std::collections::HashMap;
+
+/// What a request is about. An empty version is the latest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Keys,
+    Versions {
+        name: String,
+    },
+    Key {
+        name: String,
+        version: String,
+    },
+    Sign {
+        name: String,
+        version: String,
+    },
+    RotationPolicy {
+        name: String,
+    },
+    /// What the role of a signer does not include, as an action of Azure's roles.
+    Forbidden {
+        action: &'static str,
+    },
+}
+
+impl Route {
+    pub(super) fn of(head: &Parts) -> Self {
+        let path: Vec<_> = head.uri.path().split('/').skip(1).collect();
+        let owned = |name: &str| name.to_owned();
+        match (&head.method, path.as_slice()) {
+            (&Method::GET, ["keys"] | ["keys", ""]) => Self::Keys,
+            (&Method::GET, ["keys", name, "versions"]) => Self::Versions { name: owned(name) },
+            (&Method::GET, ["keys", name, "rotationpolicy"]) => Self::RotationPolicy { name: owned(name) },
+            (&Method::GET, ["keys", name]) => Self::Key { name: owned(name), version: String::new() },
+            (&Method::GET, ["keys", name, version]) => Self::Key { name: owned(name), version: owned(version) },
+            (&Method::POST, ["keys", name, "sign"]) => Self::Sign { name: owned(name), version: String::new() },
+            (&Method::POST, ["keys", name, version, "sign"]) => {
+                Self::Sign { name: owned(name), version: owned(version) }
+            }
+            (method, path) => Self::Forbidden { action: action(method, path) },
+        }
+    }
+
+    pub(super) fn operation(&self) -> Operation {
+        match self {
+            Self::Keys => Operation::ListKeys,
+            Self::Versions { .. } => Operation::ListVersions,
+            Self::Key { .. } => Operation::GetKey,
+            Self::Sign { .. } => Operation::Sign,
+            Self::RotationPolicy { .. } => Operation::RotationPolicy,
+            Self::Forbidden { .. } => Operation::Other,
+        }
+    }
+}
+
+fn action(method: &Method, path: &[&str]) -> &'static str {
+    match (method, path.last().copied().unwrap_or_default()) {
+        (_, "create") => "Microsoft.KeyVault/vaults/keys/create/action",
+        (_, "import") => "Microsoft.KeyVault/vaults/keys/import/action",
+        (_, "backup") => "Microsoft.KeyVault/vaults/keys/backup/action",
+        (_, "restore") => "Microsoft.KeyVault/vaults/keys/restore/action",
+        (_, "rotate") => "Microsoft.KeyVault/vaults/keys/rotate/action",
+        (_, "rotationpolicy") => "Microsoft.KeyVault/vaults/keyrotationpolicies/write",
+        (_, "release") => "Microsoft.KeyVault/vaults/keys/release/action",
+        (_, "verify") => "Microsoft.KeyVault/vaults/keys/verify/action",
+        (_, "encrypt") => "Microsoft.KeyVault/vaults/keys/encrypt/action",
+        (_, "decrypt") => "Microsoft.KeyVault/vaults/keys/decrypt/action",
+        (_, "wrapkey") => "Microsoft.KeyVault/vaults/keys/wrap/action",
+        (_, "unwrapkey") => "Microsoft.KeyVault/vaults/keys/unwrap/action",
+        (&Method::DELETE, _) => "Microsoft.KeyVault/vaults/keys/delete",
+        (&Method::PATCH | &Method::PUT, _) => "Microsoft.KeyVault/vaults/keys/update/action",
+        _ => "Microsoft.KeyVault/vaults/other/action",
+    }
+}
+
+/// The parameters of the query.
+pub(super) fn parameters(head: &Parts) -> HashMap<String, String> {
+    url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
+}

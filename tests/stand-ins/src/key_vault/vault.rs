@@ -1,0 +1,197 @@
+//! The vault itself: what it answers.
+
+use super::documents;
+use super::errors::{self, ServiceError};
+use super::keys::{Curve, Keys, Version};
+use super::routes::{Route, parameters};
+use super::{VaultKind, private_key::BadSignature};
+use crate::answers::{Answer, json, with_header};
+use crate::double::{Double, Task};
+use crate::faults::{Failure, Operation};
+use crate::tokens::Tokens;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+pub(crate) struct Vault {
+    pub(super) url: String,
+    pub(super) kind: VaultKind,
+    pub(super) page_size: usize,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) keys: Mutex<Keys>,
+    pub(super) settings: Settings,
+}
+
+/// What can be changed at run time.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) denies_lists: AtomicBool,
+    pub(super) high_s: AtomicBool,
+    /// `None`: another role is needed to read it.
+    pub(super) rotation_policy: Mutex<Option<Value>>,
+}
+
+/// The body of a request for a signature.
+#[derive(Debug, Deserialize)]
+struct ToBeSigned {
+    alg: String,
+    value: String,
+}
+
+/// Digests of the algorithms for which there are curves here are so long.
+const DIGEST_LENGTH: usize = 32;
+
+impl Vault {
+    pub(super) fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_managed_hsm(&self) -> bool {
+        self.kind == VaultKind::ManagedHsm
+    }
+
+    fn is_authorized(&self, head: &Parts) -> bool {
+        let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
+        token.is_some_and(|token| self.tokens.is_valid(token, self.kind.audience()))
+    }
+
+    fn challenge(&self) -> Answer {
+        let audience = self.kind.audience();
+        let resource = match self.kind {
+            VaultKind::KeyVault => format!("resource=\"{audience}\""),
+            VaultKind::ManagedHsm => format!("scope=\"{audience}/.default\""),
+        };
+        let challenge = format!("Bearer authorization=\"https://login.localhost/tenant\", {resource}");
+        with_header(errors::unauthorized().into_answer(), WWW_AUTHENTICATE, challenge)
+    }
+
+    fn answer(&self, task: Task) -> Result<Answer, ServiceError> {
+        let (head, body) = task.request.into_parts();
+        if task.operation == Operation::Unauthorized {
+            return Ok(self.challenge());
+        }
+        let parameters = parameters(&head);
+        if !parameters.contains_key("api-version") {
+            return Err(errors::bad_parameter("The 'api-version' parameter is missing."));
+        }
+        let start = parameters.get("$skiptoken").and_then(|start| start.parse().ok()).unwrap_or(0);
+        let most = parameters.get("maxresults").and_then(|most| most.parse().ok()).unwrap_or(self.page_size);
+        let page = Page { path: head.uri.path(), start, size: most.clamp(1, self.page_size) };
+        match Route::of(&head) {
+            Route::Keys | Route::Versions { .. } if self.settings.denies_lists.load(Ordering::Relaxed) => {
+                Err(errors::forbidden_by_role("Microsoft.KeyVault/vaults/keys/read"))
+            }
+            Route::Keys => {
+                let keys = self.keys();
+                let entries = keys.latest().map(|key| documents::entry(&self.url, key, self.is_managed_hsm(), false));
+                Ok(self.page(&page, entries))
+            }
+            Route::Versions { name } => {
+                let keys = self.keys();
+                let versions = keys.versions(&name).iter();
+                let entries = versions.map(|key| documents::entry(&self.url, key, self.is_managed_hsm(), true));
+                Ok(self.page(&page, entries))
+            }
+            Route::Key { name, version } => {
+                let key = self.key(&name, &version)?;
+                Ok(json(200, &documents::key(&self.url, &key, self.is_managed_hsm())))
+            }
+            Route::Sign { name, version } => self.sign(&self.key(&name, &version)?, &body, task.bad_signature),
+            Route::RotationPolicy { name } => {
+                let policy = self.settings.rotation_policy.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let policy = policy
+                    .ok_or_else(|| errors::forbidden_by_role("Microsoft.KeyVault/vaults/keyrotationpolicies/read"))?;
+                self.key(&name, "")?;
+                Ok(json(200, &policy))
+            }
+            Route::Forbidden { action } => Err(errors::forbidden_by_role(action)),
+        }
+    }
+
+    fn key(&self, name: &str, version: &str) -> Result<Version, ServiceError> {
+        self.keys().get(name, version).cloned().ok_or_else(|| errors::key_not_found(name, version))
+    }
+
+    fn page(&self, page: &Page<'_>, entries: impl Iterator<Item = Value>) -> Answer {
+        let mut entries = entries.skip(page.start);
+        let value: Vec<_> = entries.by_ref().take(page.size).collect();
+        let next = page.start + page.size;
+        let next = entries
+            .next()
+            .map(|_| format!("{}{}?api-version=7.6&$skiptoken={next}&maxresults={}", self.url, page.path, page.size));
+        json(200, &json!({ "value": value, "nextLink": next }))
+    }
+
+    fn sign(&self, key: &Version, body: &[u8], bad: Option<BadSignature>) -> Result<Answer, ServiceError> {
+        if let Some(refusal) = key.refusal("sign") {
+            return Err(errors::refused(key, "sign", refusal));
+        }
+        let ToBeSigned { alg, value } = serde_json::from_slice(body)
+            .map_err(|_| errors::bad_parameter("The body needs the properties 'alg' and 'value'."))?;
+        let digest = URL_SAFE_NO_PAD
+            .decode(value.trim_end_matches('='))
+            .map_err(|_| errors::bad_parameter("Property 'value' has invalid value: it is not base64url."))?;
+        let algorithm = match key.properties.curve {
+            Curve::P256 => "ES256",
+            Curve::P256K => "ES256K",
+            Curve::P384 => "ES384",
+            Curve::P521 => "ES512",
+            Curve::Rsa => "RS256",
+        };
+        if alg != algorithm {
+            let message = format!("Key and signing algorithm are incompatible. Key {algorithm}, algorithm {alg}.");
+            return Err(errors::bad_parameter(message));
+        }
+        if digest.len() != DIGEST_LENGTH {
+            return Err(errors::bad_parameter(format!(
+                "Invalid length of 'value': {} bytes. It must be {DIGEST_LENGTH} bytes for {alg}.",
+                digest.len()
+            )));
+        }
+        let high_s = key.properties.high_s || self.settings.high_s.load(Ordering::Relaxed);
+        let signature = match bad {
+            Some(bad) => key.private_key.sign_badly(&digest, bad),
+            None => key.private_key.sign(&digest, high_s),
+        };
+        let signature =
+            signature.ok_or_else(|| errors::bad_parameter(format!("The stand-in does not sign with {alg}.")))?;
+        let kid = format!("{}/keys/{}/{}", self.url, key.id.name, key.id.version);
+        Ok(json(200, &json!({ "kid": kid, "value": URL_SAFE_NO_PAD.encode(signature) })))
+    }
+}
+
+/// A part of a list.
+struct Page<'a> {
+    path: &'a str,
+    start: usize,
+    size: usize,
+}
+
+impl Double for Vault {
+    fn operation(&self, head: &Parts) -> Operation {
+        if self.is_authorized(head) { Route::of(head).operation() } else { Operation::Unauthorized }
+    }
+
+    async fn work(&self, task: Task) -> Answer {
+        self.answer(task).unwrap_or_else(ServiceError::into_answer)
+    }
+
+    fn failure(&self, failure: Failure) -> Answer {
+        let answer = errors::failure(failure);
+        if failure.status == 401 {
+            let challenge = self.challenge().headers_mut().remove(WWW_AUTHENTICATE);
+            return match challenge.as_ref().and_then(|challenge| challenge.to_str().ok()) {
+                Some(challenge) => with_header(answer, WWW_AUTHENTICATE, challenge),
+                None => answer,
+            };
+        }
+        answer
+    }
+}

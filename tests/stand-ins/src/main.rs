@@ -1,0 +1,100 @@
+//! Stand-ins of Azure for a signer on a developer's machine: `cargo run -p stand-ins`.
+
+use clap::Parser;
+use stand_ins::{Azure, Control, CosmosOptions, Curve, NewKey, Options, Ports, VaultKind};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Stand-ins of Key Vault, Cosmos DB and managed identity on loopback. Keys and items are gone when it ends.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The port of the vault.
+    #[arg(long, default_value_t = 7443)]
+    key_vault_port: u16,
+    /// The port of Cosmos DB.
+    #[arg(long, default_value_t = 7444)]
+    cosmos_port: u16,
+    /// The port of the managed identity endpoint.
+    #[arg(long, default_value_t = 7445)]
+    identity_port: u16,
+    /// The port of the control API.
+    #[arg(long, default_value_t = 7446)]
+    control_port: u16,
+    /// Which service the vault is.
+    #[arg(long, value_enum, default_value_t)]
+    vault: VaultKind,
+    /// The default consistency that the Cosmos DB account tells.
+    #[arg(long, default_value = "Strong")]
+    consistency: String,
+    /// Let the Cosmos DB account tell that several regions take writes.
+    #[arg(long)]
+    multiple_write_locations: bool,
+    /// Begin without keys, instead of with baker-p256 and baker-k256.
+    #[arg(long)]
+    no_keys: bool,
+    /// Where to write what a signer needs to know, for a shell.
+    #[arg(long, default_value = "target/stand-ins.env")]
+    environment_file: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> io::Result<()> {
+    let ports =
+        Ports { identity: arguments.identity_port, key_vault: arguments.key_vault_port, cosmos: arguments.cosmos_port };
+    let cosmos = CosmosOptions {
+        consistency: arguments.consistency,
+        multiple_write_locations: arguments.multiple_write_locations,
+        ..CosmosOptions::default()
+    };
+    let options = Options { ports, vault: arguments.vault, cosmos, ..Options::default() };
+    let azure = Azure::try_start(options).await?;
+    if !arguments.no_keys {
+        let in_hardware = NewKey { hsm: true, ..NewKey::new("baker-p256", Curve::P256) };
+        for key in [in_hardware, NewKey::new("baker-k256", Curve::P256K)] {
+            azure.key_vault.add_key(key);
+        }
+    }
+    let control = Control::open(arguments.control_port, &azure)?;
+
+    let environment = shell_commands(&azure);
+    write_for_owner(&arguments.environment_file, &environment)?;
+    print!("{environment}");
+    println!(
+        "\nThe stand-ins are running. In another shell:\n\n  . {}\n  cargo run\n\nTo let things go wrong:\n\n  \
+         curl http://{}/\n\nCtrl-C ends them.",
+        arguments.environment_file.display(),
+        control.address()
+    );
+    tokio::signal::ctrl_c().await
+}
+
+fn shell_commands(azure: &Azure) -> String {
+    let quoted = |value: &str| value.replace('\'', r"'\''");
+    let variables = azure.environment();
+    let commands = variables.iter().map(|(name, value)| format!("export {name}='{}'", quoted(value)));
+    commands.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+/// The file holds the secret of the identity endpoint.
+fn write_for_owner(path: &Path, text: &str) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let to = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(to)?;
+    }
+    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path).map_err(to)?;
+    file.write_all(text.as_bytes()).map_err(to)
+}

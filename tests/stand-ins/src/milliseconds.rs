@@ -1,0 +1,30 @@
+//! Durations in JSON: a number of milliseconds, with or without a fraction.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::time::Duration;
+
+pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    (duration.as_secs_f64() * 1000.0).serialize(serializer)
+}
+
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let milliseconds = f64::deserialize(deserializer)?;
+    Duration::try_from_secs_f64(milliseconds / 1000.0)
+        .map_err(|_| D::Error::custom(format!("{milliseconds} is no number of milliseconds from 0 on")))
+}
+
+/// The same, of what may be missing.
+pub(crate) mod optional {
+    use super::{Deserializer, Duration, Serialize, Serializer};
+
+    // The signature is serde's.
+    #[allow(clippy::ref_option)]
+    pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        duration.map(|duration| duration.as_secs_f64() * 1000.0).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        super::deserialize(deserializer).map(Some)
+    }
+}

@@ -1,0 +1,67 @@
+//! The tokens that the identity endpoint issued, for the services that are shown them.
+
+use crate::random;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// The tokens that were issued.
+#[derive(Debug)]
+pub(crate) struct Tokens(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    life: Duration,
+    /// Every one that ever was; a revoked one has no [`Validity`].
+    issued: HashMap<String, Option<Validity>>,
+}
+
+#[derive(Debug)]
+struct Validity {
+    audience: String,
+    until: SystemTime,
+}
+
+impl Tokens {
+    pub(crate) fn new(life: Duration) -> Self {
+        Self(Mutex::new(State { life, issued: HashMap::new() }))
+    }
+
+    /// A new token, and when it ends.
+    pub(crate) fn issue(&self, audience: &str) -> (String, SystemTime) {
+        // Real ones begin so.
+        let token = format!("eyJ0{}{}", random::identifier(), random::identifier());
+        let mut state = self.lock();
+        let until = SystemTime::now() + state.life;
+        let validity = Validity { audience: without_slash(audience).to_owned(), until };
+        state.issued.insert(token.clone(), Some(validity));
+        (token, until)
+    }
+
+    /// Whether it is valid now and for this audience.
+    pub(crate) fn is_valid(&self, token: &str, audience: &str) -> bool {
+        let state = self.lock();
+        let validity = state.issued.get(token).and_then(Option::as_ref);
+        validity.is_some_and(|validity| validity.audience == audience && SystemTime::now() < validity.until)
+    }
+
+    pub(crate) fn revoke_all(&self) {
+        self.lock().issued.values_mut().for_each(|validity| *validity = None);
+    }
+
+    pub(crate) fn set_life(&self, life: Duration) {
+        self.lock().life = life;
+    }
+
+    pub(crate) fn issued(&self) -> Vec<String> {
+        self.lock().issued.keys().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn without_slash(audience: &str) -> &str {
+    audience.strip_suffix('/').unwrap_or(audience)
+}

@@ -1,0 +1,123 @@
+//! Items, and what an identity that may create, read and replace them may not do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail anywhere, its helpers too"
+)]
+
+mod support;
+
+use stand_ins::{Azure, CosmosOptions, Operation, Options};
+use support::{Items, VAULT_AUDIENCE, client, json, status, status_and_code, token};
+
+#[tokio::test]
+async fn items_are_created_read_and_replaced() {
+    let azure = Azure::start().await;
+    let items = Items::of(&azure).await;
+    assert_eq!(status(items.read("mark")).await, 404);
+    assert_eq!(status(items.create("mark")).await, 201);
+    assert_eq!(status(items.create("mark")).await, 409);
+    let read = items.read("mark").send().await.unwrap();
+    let etag = read.headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!(json(read).await["level"], 1);
+    assert_eq!(status(items.replace("mark", &etag, 2)).await, 200);
+    assert_eq!(status(items.replace("mark", &etag, 3)).await, 412);
+
+    assert_eq!(azure.cosmos.item("tz1", "mark").await.unwrap()["level"], 2);
+    assert_eq!(azure.cosmos.item("tz1", "other").await, None);
+    assert_eq!(azure.cosmos.requests(Operation::ReadItem), 2, "the stand-in's own reads do not count");
+    for number in 0..20 {
+        assert_eq!(status(items.create(&format!("mark-{number}"))).await, 201);
+    }
+    assert_eq!(azure.cosmos.items().await.len(), 21);
+}
+
+#[tokio::test]
+async fn a_token_for_cosmos_is_needed() {
+    let azure = Azure::start().await;
+    let url = azure.cosmos.url();
+    assert_eq!(status(client(&azure).get(&url)).await, 401);
+    let wrong = token(&azure, VAULT_AUDIENCE).await;
+    let authorization = format!("type%3Daad%26ver%3D1.0%26sig%3D{wrong}");
+    assert_eq!(status(client(&azure).get(&url).header("authorization", authorization)).await, 401);
+    assert_eq!(azure.cosmos.requests(Operation::Unauthorized), 2);
+    let items = Items::of(&azure).await;
+    azure.identity.revoke_all();
+    assert_eq!(status_and_code(items.read("mark")).await, (401, "Unauthorized".to_owned()));
+}
+
+#[tokio::test]
+async fn the_role_allows_nothing_else() {
+    let azure = Azure::start().await;
+    let items = Items::of(&azure).await;
+    assert_eq!(status(items.create("mark")).await, 201);
+    let container = "dbs/signer/colls/marks";
+    let (documents, mark) = (format!("{container}/docs"), format!("{container}/docs/mark"));
+    let post = |header: &'static str| items.create("other").header(header, "True");
+    for (request, action) in [
+        (items.request("DELETE", &mark), "items/delete"),
+        (items.request("PATCH", &mark), "items/patch"),
+        (items.request("GET", &documents), "readChangeFeed"),
+        (post("x-ms-documentdb-is-upsert"), "items/upsert"),
+        (post("x-ms-documentdb-isquery"), "executeQuery"),
+        (post("x-ms-cosmos-is-batch-request"), "items/*"),
+        (items.request("PUT", container), "write"),
+        (items.request("DELETE", container), "write"),
+        (items.request("POST", "dbs/signer/colls"), "write"),
+        (items.request("POST", "dbs"), "write"),
+        (items.request("DELETE", "dbs/signer"), "write"),
+    ] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{action}");
+        assert_eq!(answer.headers()["x-ms-substatus"], "5300");
+        let body = json(answer).await;
+        assert_eq!(body["code"], "Forbidden");
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains(&format!("{action}]")), "{message}");
+    }
+    assert_eq!(azure.cosmos.requests(Operation::Other), 11);
+    assert_eq!(azure.cosmos.items().await.len(), 1);
+
+    azure.cosmos.allow_delete(true);
+    assert_eq!(status(items.request("DELETE", &mark)).await, 204);
+}
+
+#[tokio::test]
+async fn the_account_says_what_it_is_told_to() {
+    let azure = Azure::start().await;
+    let items = Items::of(&azure).await;
+    let account = async || json(items.request("GET", "").send().await.unwrap()).await;
+    let before = account().await;
+    assert_eq!(before["userConsistencyPolicy"]["defaultConsistencyLevel"], "Strong");
+    assert_eq!(before["enableMultipleWriteLocations"], false);
+    assert_eq!(before["writableLocations"][0]["databaseAccountEndpoint"], azure.cosmos.url());
+    azure.cosmos.set_consistency("Session");
+    azure.cosmos.set_multiple_write_locations(true);
+    let after = account().await;
+    assert_eq!(after["userConsistencyPolicy"]["defaultConsistencyLevel"], "Session");
+    assert_eq!(after["enableMultipleWriteLocations"], true);
+    assert_eq!(azure.cosmos.requests(Operation::Account), 2);
+}
+
+#[tokio::test]
+async fn the_container_is_as_asked_for() {
+    let cosmos = CosmosOptions {
+        consistency: "Eventual".to_owned(),
+        multiple_write_locations: true,
+        partition_key_path: "/id".to_owned(),
+        partition_key_version: 1,
+        default_ttl: Some(60),
+    };
+    let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
+    let items = Items::of(&azure).await;
+    let account = json(items.request("GET", "").send().await.unwrap()).await;
+    assert_eq!(account["userConsistencyPolicy"]["defaultConsistencyLevel"], "Eventual");
+    assert_eq!(account["enableMultipleWriteLocations"], true);
+    let container = json(items.request("GET", "dbs/signer/colls/marks").send().await.unwrap()).await;
+    assert_eq!(container["partitionKey"]["paths"][0], "/id");
+    assert_eq!(container["partitionKey"]["version"], 1);
+    assert_eq!(container["defaultTtl"], 60);
+}

@@ -1,0 +1,283 @@
+//! The vault: keys, signatures, errors, and what an identity that may read keys and sign may not do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail anywhere, its helpers too"
+)]
+
+mod support;
+
+use k256::ecdsa::signature::hazmat::PrehashVerifier;
+use serde_json::{Value, json};
+use stand_ins::{
+    Azure, BadSignature, Curve, Effect, Fault, InvalidKey, KeyVersion, NewKey, Operation, Options, RotationPolicy,
+    Times, VaultKind,
+};
+use std::collections::HashSet;
+use support::{Vault, client, from_base64, json, p256_key, status, status_and_code};
+
+const DIGEST: [u8; 32] = [7; 32];
+
+async fn document(vault: &Vault, key: &KeyVersion) -> Value {
+    json(vault.get(&format!("keys/{}/{}", key.name, key.version)).send().await.unwrap()).await
+}
+
+async fn signature(vault: &Vault, key: &KeyVersion, algorithm: &str) -> Vec<u8> {
+    let answer = json(vault.sign_with(key, algorithm, DIGEST).send().await.unwrap()).await;
+    assert_eq!(answer["kid"], format!("{}keys/{}/{}", vault.url, key.name, key.version));
+    from_base64(&answer["value"])
+}
+
+/// The public key as an uncompressed point.
+fn point(document: &Value) -> Vec<u8> {
+    let mut point = vec![4];
+    for coordinate in ["x", "y"] {
+        let bytes = from_base64(&document["key"][coordinate]);
+        point.resize(point.len() + 32 - bytes.len(), 0);
+        point.extend(bytes);
+    }
+    point
+}
+
+fn is_p256(document: &Value, signature: &[u8]) -> bool {
+    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&point(document)).unwrap();
+    p256::ecdsa::Signature::from_slice(signature).is_ok_and(|it| key.verify_prehash(&DIGEST, &it).is_ok())
+}
+
+#[tokio::test]
+async fn who_shows_no_token_is_challenged() {
+    for (vault, challenge) in [
+        (VaultKind::KeyVault, r#"resource="https://vault.localhost""#),
+        (VaultKind::ManagedHsm, r#"scope="https://managedhsm.localhost/.default""#),
+    ] {
+        let azure = Azure::start_with(Options { vault, ..Options::default() }).await;
+        let url = format!("{}keys?api-version=7.6", azure.key_vault.url());
+        let answer = client(&azure).get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 401);
+        let header = answer.headers()["www-authenticate"].to_str().unwrap();
+        assert_eq!(header, format!(r#"Bearer authorization="https://login.localhost/tenant", {challenge}"#));
+        assert_eq!(azure.key_vault.requests(Operation::Unauthorized), 1);
+        assert_eq!(azure.key_vault.requests(Operation::ListKeys), 0);
+    }
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let azure = Azure::start().await;
+    for name in ["a", "b", "c", "d", "e", "f", "g"] {
+        azure.key_vault.add_key(NewKey::new(name, Curve::P256));
+    }
+    for _ in 0..3 {
+        azure.key_vault.add_key(NewKey::new("g", Curve::P256));
+    }
+    let vault = Vault::of(&azure).await;
+    for (first, sizes) in [
+        ("keys", vec![3, 3, 1]),
+        ("keys?api-version=7.6&maxresults=25", vec![3, 3, 1]),
+        ("keys?api-version=7.6&maxresults=2", vec![2, 2, 2, 1]),
+        ("keys/g/versions", vec![3, 1]),
+        ("keys/no-such-key/versions", vec![0]),
+    ] {
+        let (mut next, mut ids, mut seen) = (Some(first.to_owned()), HashSet::new(), Vec::new());
+        while let Some(page) = next {
+            let page = json(vault.get(&page).send().await.unwrap()).await;
+            let entries = page["value"].as_array().unwrap();
+            ids.extend(entries.iter().map(|entry| entry["kid"].as_str().unwrap().to_owned()));
+            seen.push(entries.len());
+            next = page["nextLink"].as_str().map(str::to_owned);
+        }
+        assert_eq!(seen, sizes, "{first}");
+        assert_eq!(ids.len(), sizes.iter().sum::<usize>(), "each entry once");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_told_with_its_attributes() {
+    let azure = Azure::start().await;
+    let new = NewKey {
+        hsm: true,
+        expires: Some(4_000_000_000),
+        not_before: Some(1),
+        tags: [("baker".to_owned(), "yes".to_owned())].into(),
+        ..NewKey::new("baker", Curve::P256K)
+    };
+    let old = azure.key_vault.add_key(new.clone());
+    let new = azure.key_vault.add_key(new);
+    assert_eq!(new.version.len(), 32);
+    assert_ne!(old.version, new.version);
+
+    let vault = Vault::of(&azure).await;
+    let key = document(&vault, &new).await;
+    assert_eq!((&key["key"]["kty"], &key["key"]["crv"]), (&json!("EC-HSM"), &json!("P-256K")));
+    assert_eq!(key["key"]["key_ops"], json!(["sign", "verify"]));
+    assert_eq!(key["tags"], json!({ "baker": "yes" }));
+    let attributes = &key["attributes"];
+    assert_eq!((&attributes["enabled"], &attributes["nbf"]), (&json!(true), &json!(1)));
+    assert_eq!((&attributes["exp"], &attributes["hsmPlatform"]), (&json!(4_000_000_000_u64), &json!("2")));
+
+    for latest in ["keys/baker", "keys/baker/"] {
+        let latest = json(vault.get(latest).send().await.unwrap()).await;
+        assert_eq!(latest["key"]["kid"], key["key"]["kid"]);
+    }
+    for curve in [Curve::P384, Curve::P521, Curve::Rsa] {
+        let other = azure.key_vault.add_key(NewKey::new("other", curve));
+        let expected = if curve == Curve::Rsa { "RSA" } else { "EC" };
+        assert_eq!(document(&vault, &other).await["key"]["kty"], expected);
+    }
+}
+
+#[tokio::test]
+async fn signatures_are_of_the_digest_and_differ() {
+    let azure = Azure::start().await;
+    let vault = Vault::of(&azure).await;
+    let p256 = p256_key(&azure);
+    let document_of_p256 = document(&vault, &p256).await;
+    let first = signature(&vault, &p256, "ES256").await;
+    let second = signature(&vault, &p256, "ES256").await;
+    assert!(is_p256(&document_of_p256, &first) && is_p256(&document_of_p256, &second));
+    assert_ne!(first[..32], second[..32], "another r");
+
+    let k256 = azure.key_vault.add_key(NewKey::new("k256", Curve::P256K));
+    let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&point(&document(&vault, &k256).await)).unwrap();
+    let mut halves = HashSet::new();
+    for _ in 0..40 {
+        let signature = signature(&vault, &k256, "ES256K").await;
+        let signature = k256::ecdsa::Signature::from_slice(&signature).unwrap();
+        key.verify_prehash(&DIGEST, &signature.normalize_s()).unwrap();
+        halves.insert(signature == signature.normalize_s());
+    }
+    assert_eq!(halves.len(), 2, "s in either half");
+    azure.key_vault.high_s(true);
+    for _ in 0..10 {
+        let signature = k256::ecdsa::Signature::from_slice(&signature(&vault, &k256, "ES256K").await).unwrap();
+        assert_ne!(signature, signature.normalize_s());
+    }
+}
+
+#[tokio::test]
+async fn a_given_private_key_is_used() {
+    let azure = Azure::start().await;
+    let new = NewKey { private_key: Some([1; 32]), ..NewKey::new("given", Curve::P256) };
+    let key = azure.key_vault.add_key(new);
+    let vault = Vault::of(&azure).await;
+    let expected = p256::ecdsa::SigningKey::from_slice(&[1; 32]).unwrap();
+    let expected = expected.verifying_key().to_sec1_point(false);
+    assert_eq!(point(&document(&vault, &key).await), expected.as_bytes());
+}
+
+#[tokio::test]
+async fn coordinates_can_be_short() {
+    let azure = Azure::start().await;
+    let vault = Vault::of(&azure).await;
+    let new = NewKey { short_coordinates: true, ..NewKey::new("short", Curve::P256) };
+    let key = azure.key_vault.add_key(new);
+    let document = document(&vault, &key).await;
+    let lengths = ["x", "y"].map(|name| from_base64(&document["key"][name]).len());
+    assert!(lengths.iter().any(|length| *length < 32), "{lengths:?}");
+    assert!(is_p256(&document, &signature(&vault, &key, "ES256").await));
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_are_refused() {
+    let azure = Azure::start().await;
+    let add = |key| azure.key_vault.try_add_key(key).unwrap_err();
+    assert_eq!(add(NewKey::new("", Curve::P256)), InvalidKey::Name);
+    assert_eq!(add(NewKey::new("a/b", Curve::P256)), InvalidKey::Name);
+    assert_eq!(
+        add(NewKey { private_key: Some([0; 32]), ..NewKey::new("a", Curve::P256) }),
+        InvalidKey::PrivateKey,
+        "zero is no key"
+    );
+    let short = NewKey { short_coordinates: true, ..NewKey::new("a", Curve::Rsa) };
+    assert_eq!(add(short), InvalidKey::ShortCoordinates);
+}
+
+#[tokio::test]
+async fn what_cannot_be_signed_is_an_error() {
+    let azure = Azure::start().await;
+    let vault = Vault::of(&azure).await;
+    let key = p256_key(&azure);
+    let forbidden = |inner: &str| (403, inner.to_owned());
+    let add = |key: NewKey| azure.key_vault.add_key(key);
+    let base = || NewKey::new("other", Curve::P256);
+    let ended = add(NewKey { expires: Some(1), ..base() });
+    let later = add(NewKey { not_before: Some(4_000_000_000), ..base() });
+    let verifies = add(NewKey { key_ops: vec!["verify".to_owned()], ..base() });
+    assert_eq!(status_and_code(vault.sign(&ended)).await, forbidden("KeyExpired"));
+    assert_eq!(status_and_code(vault.sign(&later)).await, forbidden("KeyNotYetValid"));
+    assert_eq!(status_and_code(vault.sign(&verifies)).await, forbidden("KeyOperationForbidden"));
+
+    assert!(azure.key_vault.set_enabled(&key.name, &key.version, false));
+    assert_eq!(status_and_code(vault.sign(&key)).await, forbidden("KeyDisabled"));
+    assert_eq!(document(&vault, &key).await["attributes"]["enabled"], false, "still to be seen");
+    assert!(azure.key_vault.set_enabled(&key.name, &key.version, true));
+    assert!(!azure.key_vault.set_enabled(&key.name, "no such version", true));
+    assert_eq!(status(vault.sign(&key)).await, 200);
+
+    let bad_parameter = (400, "BadParameter".to_owned());
+    assert_eq!(status_and_code(vault.sign_with(&key, "ES256K", DIGEST)).await, bad_parameter);
+    assert_eq!(status_and_code(vault.sign_with(&key, "ES256", [7; 31])).await, bad_parameter);
+    assert_eq!(status_and_code(vault.post(&format!("keys/{}//sign", key.name), &json!({}))).await, bad_parameter);
+
+    azure.key_vault.delete_key(&key.name);
+    assert_eq!(status_and_code(vault.sign(&key)).await, (404, "KeyNotFound".to_owned()));
+    assert_eq!(status_and_code(vault.get("keys/baker")).await, (404, "KeyNotFound".to_owned()));
+}
+
+#[tokio::test]
+async fn the_role_allows_to_read_keys_and_to_sign_alone() {
+    let azure = Azure::start().await;
+    let vault = Vault::of(&azure).await;
+    let key = p256_key(&azure);
+    let forbidden = (403, "ForbiddenByRbac".to_owned());
+    let version = format!("keys/{}/{}", key.name, key.version);
+    let body = json!({ "kty": "EC" });
+    for path in ["keys/new/create", "keys/baker/backup", "keys/restore", "keys/baker/rotate"] {
+        assert_eq!(status_and_code(vault.post(path, &body)).await, forbidden, "{path}");
+    }
+    for action in ["verify", "encrypt", "decrypt", "wrapkey", "unwrapkey", "release"] {
+        assert_eq!(status_and_code(vault.post(&format!("{version}/{action}"), &body)).await, forbidden, "{action}");
+    }
+    for (method, path) in [("PUT", "keys/new"), ("PATCH", &*version), ("DELETE", "keys/baker"), ("GET", "deletedkeys")]
+    {
+        let url = format!("{}{path}?api-version=7.6", vault.url);
+        let request = vault.client.request(method.parse().unwrap(), url).bearer_auth(&vault.token);
+        assert_eq!(status_and_code(request).await, forbidden, "{method} {path}");
+    }
+    assert_eq!(azure.key_vault.requests(Operation::Other), 14);
+
+    azure.key_vault.deny_list(true);
+    assert_eq!(status_and_code(vault.get("keys")).await, forbidden);
+    assert_eq!(status_and_code(vault.get("keys/baker/versions")).await, forbidden);
+    assert_eq!(status(vault.get(&version)).await, 200);
+    assert_eq!(status(vault.sign(&key)).await, 200);
+
+    let policy = || vault.get("keys/baker/rotationpolicy");
+    assert_eq!(status_and_code(policy()).await, forbidden);
+    azure.key_vault.rotation_policy(Some(RotationPolicy { expires_after: Some("P90D"), rotates_after: None }));
+    assert_eq!(json(policy().send().await.unwrap()).await["attributes"]["expiryTime"], "P90D");
+}
+
+#[tokio::test]
+async fn signatures_can_be_bad() {
+    let azure = Azure::start().await;
+    let vault = Vault::of(&azure).await;
+    let key = p256_key(&azure);
+    let document = document(&vault, &key).await;
+    for (bad, length) in [
+        (BadSignature::OfOtherData, 64),
+        (BadSignature::ByOtherKey, 64),
+        (BadSignature::Truncated, 63),
+        (BadSignature::Empty, 0),
+    ] {
+        let effect = Effect::BadSignature(bad);
+        azure.key_vault.faults().add(Fault { on: Operation::Sign, times: Times::Next(1), effect });
+        let signature = signature(&vault, &key, "ES256").await;
+        assert_eq!(signature.len(), length);
+        assert!(!is_p256(&document, &signature), "{bad:?}");
+    }
+    assert!(is_p256(&document, &signature(&vault, &key, "ES256").await));
+}

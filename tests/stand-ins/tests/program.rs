@@ -1,0 +1,118 @@
+//! The program: what it writes, and its control API.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail anywhere, its helpers too"
+)]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use support::status;
+
+struct Program {
+    process: Child,
+    control: String,
+    environment: String,
+}
+
+impl Program {
+    fn start(folder: &std::path::Path) -> Self {
+        let file = folder.join("stand-ins.env");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_stand-ins"))
+            .args(["--key-vault-port=0", "--cosmos-port=0", "--identity-port=0", "--control-port=0"])
+            .arg("--environment-file")
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let line = lines.find(|line| line.contains("curl")).unwrap();
+        let control = line.trim().strip_prefix("curl ").unwrap().to_owned();
+        Self { process, control, environment: std::fs::read_to_string(file).unwrap() }
+    }
+
+    fn request(&self, method: &str, path: &str, body: &str) -> reqwest::RequestBuilder {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        client.request(method.parse().unwrap(), format!("{}{path}", self.control)).body(body.to_owned())
+    }
+
+    async fn json(&self, method: &str, path: &str, body: &str) -> Value {
+        support::json(self.request(method, path, body).send().await.unwrap()).await
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[tokio::test]
+async fn it_is_controlled_over_http() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path());
+    let variables: Vec<_> = program
+        .environment
+        .lines()
+        .map(|line| line.strip_prefix("export ").unwrap().split_once('=').unwrap())
+        .collect();
+    let value = |name| variables.iter().find(|(other, _)| *other == name).unwrap().1.trim_matches('\'').to_owned();
+    assert!(value("KEY_VAULT_URL").starts_with("https://standin.vault.localhost:"));
+    assert!(std::fs::read_to_string(value("SSL_CERT_FILE")).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(program.request("GET", "", "").send().await.unwrap().text().await.unwrap().contains("/faults/SERVICE"));
+
+    let fault = r#"{"on":"token","times":{"next":1},"effect":{"status":{"status":503}}}"#;
+    assert_eq!(status(program.request("POST", "faults/identity", fault)).await, 200);
+    let listed = program.json("GET", "faults/identity", "").await;
+    assert_eq!(listed[0]["effect"]["status"]["status"], 503);
+    let ask = || {
+        let url = format!("{}?api-version=2019-08-01&resource=x", value("IDENTITY_ENDPOINT"));
+        let request = reqwest::Client::new().get(url).header("metadata", "true");
+        request.header("x-identity-header", value("IDENTITY_HEADER"))
+    };
+    assert_eq!(status(ask()).await, 503);
+    assert_eq!(status(ask()).await, 200);
+    assert_eq!(program.json("GET", "requests", "").await["identity"], json!({ "token": 2 }));
+    assert_eq!(status(program.request("DELETE", "requests", "")).await, 200);
+    assert_eq!(program.json("GET", "requests", "").await["identity"], json!({}));
+
+    let key = program.json("POST", "key-vault/keys", r#"{"name":"another","curve":"P-256K"}"#).await;
+    assert_eq!((key["name"].as_str(), key["version"].as_str().map(str::len)), (Some("another"), Some(32)));
+    assert_eq!(status(program.request("POST", "freeze/cosmos", "")).await, 200);
+    assert_eq!(status(program.request("POST", "refuse/identity", r#"{"refuse":true}"#)).await, 200);
+    assert!(ask().send().await.unwrap_err().is_connect());
+    assert_eq!(status(program.request("POST", "refuse/identity", r#"{"refuse":false}"#)).await, 200);
+    assert_eq!(status(ask()).await, 200);
+    assert_eq!(program.json("GET", "cosmos/items", "").await, json!([]));
+}
+
+#[tokio::test]
+async fn it_says_what_is_wrong_with_a_request() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path());
+    for (path, body, expected) in [
+        ("faults/key-vault", r#"{"on":"sing","effect":"hang"}"#, "unknown variant `sing`"),
+        ("faults/key-vault", r#"{"on":"sign","effect":{"delay":{"fixed_ms":-1}}}"#, "-1"),
+        ("faults/key-vault", "", "GET / shows examples"),
+        ("key-vault/keys", r#"{"name":"a b","curve":"P-256"}"#, "letters, digits and dashes"),
+        ("key-vault/keys", r#"{"name":"a","curve":"P-257"}"#, "unknown variant `P-257`"),
+        ("refuse/cosmos", "{}", "missing field `refuse`"),
+    ] {
+        let answer = program.request("POST", path, body).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path} {body}");
+        let error = support::json(answer).await["error"].as_str().unwrap().to_owned();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(status(program.request("POST", "faults/nowhere", "{}")).await, 404);
+    assert_eq!(status(program.request("GET", "nowhere", "")).await, 404);
+}

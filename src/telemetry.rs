@@ -23,12 +23,15 @@ impl Logging {
     }
 }
 
-/// Starts logging. `filter` is `RUST_LOG`, or `info`.
+/// What is logged if `RUST_LOG` says nothing: the SDK tells of each client that it makes.
+const DEFAULT_FILTER: &str = "info,azure_core=warn,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn";
+
+/// Starts logging. `filter` is `RUST_LOG`.
 ///
 /// # Errors
 /// If the filter cannot be read, or logging has been started before.
 pub fn start(format: LogFormat, filter: Option<&str>) -> Result<Logging, Box<dyn std::error::Error + Send + Sync>> {
-    let filter = EnvFilter::builder().parse(filter.unwrap_or("info"))?;
+    let filter = EnvFilter::builder().parse(filter.unwrap_or(DEFAULT_FILTER))?;
     let is_terminal = std::io::stdout().is_terminal();
     let as_json = match format {
         LogFormat::Auto => !is_terminal,

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What `GET /` says.
-pub const HELP: &str = "\
+const HELP: &str = "\
 Controls the stand-ins of Azure. SERVICE is identity, key-vault or cosmos.
 
 GET    /                       this text
@@ -52,7 +52,7 @@ POST   /identity/revoke        no token that was issued is valid any more
 GET    /cosmos/items           the stored items
 ";
 
-/// The control API, while it is not dropped.
+/// The control API.
 #[derive(Debug)]
 pub struct Control {
     controls: Arc<Controls>,

@@ -1,6 +1,19 @@
 //! Doubles of what a signer uses of Azure: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint. They
 //! speak TLS on loopback, check tokens and roles as the services do, and whatever can go wrong with a service can be
 //! made to go wrong at run time. For development only.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use stand_ins::{Azure, Curve, Effect, Fault, NewKey, Operation, Times};
+//!
+//! let azure = Azure::start().await;
+//! azure.key_vault.add_key(NewKey::new("baker", Curve::P256));
+//! // The next mark is written, but the writer is not told.
+//! let effect = Effect::HangAfterWork;
+//! azure.cosmos.faults().add(Fault { on: Operation::ReplaceItem, times: Times::Next(1), effect });
+//! std::process::Command::new("azurehsm-signer").envs(azure.environment());
+//! # }
+//! ```
 
 mod answers;
 mod azure;
@@ -20,7 +33,7 @@ mod requests;
 mod tokens;
 
 pub use azure::{Azure, Options, Ports};
-pub use control::{Control, HELP};
+pub use control::Control;
 pub use cosmos::{Cosmos, CosmosOptions};
 pub use delay::Delay;
 pub use faults::{Effect, Fault, Faults, Operation, Times};

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Stand-ins of Key Vault, Cosmos DB and managed identity on loopback. Keys and items are gone when it ends.
 #[derive(Debug, Parser)]
@@ -78,7 +79,12 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         arguments.environment_file.display(),
         control.address()
     );
-    tokio::signal::ctrl_c().await
+    // Ended in this way it removes its temporary files.
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
+    }
 }
 
 fn shell_commands(azure: &Azure) -> String {

@@ -29,6 +29,7 @@ impl Program {
             .args(["--key-vault-port=0", "--cosmos-port=0", "--identity-port=0", "--control-port=0"])
             .arg("--environment-file")
             .arg(&file)
+            .env("TMPDIR", folder)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

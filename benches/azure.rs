@@ -1,0 +1,167 @@
+//! The shipped program against stand-ins of Azure over TLS: what it adds to the latency of the vault and the database, what it
+//! asks of them, how fast it starts, and how much memory it takes.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark")]
+
+mod client;
+#[path = "../tests/support/payloads.rs"]
+#[allow(dead_code, reason = "not all payloads are measured")]
+mod payloads;
+
+use azurehsm_signer::tezos::payload::Kind;
+use client::{Client, Process};
+use stand_ins::{Azure, Curve, Delay, NewKey, Operation};
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+const VAULT: Duration = Duration::from_millis(20);
+const DATABASE: Duration = Duration::from_millis(8);
+const KEYS: usize = 50;
+const ONE_AFTER_THE_OTHER: u32 = 400;
+const ROUNDS: u32 = 40;
+const STARTS: usize = 20;
+const MANY: u32 = 100_000;
+
+#[tokio::main]
+async fn main() {
+    let azure = Azure::start().await;
+    for number in 0..KEYS {
+        azure.key_vault.add_key(NewKey::new(format!("baker-{number:02}"), Curve::P256)).unwrap();
+    }
+    latency(&azure);
+    hedging(&azure);
+    set_latency(&azure, Delay::NONE, Delay::NONE);
+    cold_start().await;
+    memory(&azure);
+}
+
+fn set_latency(azure: &Azure, vault: Delay, database: Delay) {
+    azure.key_vault.latency(vault);
+    azure.cosmos.latency(database);
+}
+
+/// Votes and blocks of one key, then of fifty at the same instant.
+fn latency(azure: &Azure) {
+    let signer = Process::start(&azure.environment(), &[]);
+    let keys = signer.keys(KEYS);
+    set_latency(azure, Delay::Fixed(VAULT), Delay::Fixed(DATABASE));
+    println!("vault {} ms, database {} ms", VAULT.as_millis(), DATABASE.as_millis());
+
+    let mut client = Client::new(signer.address, &keys[0]);
+    for kind in [Kind::Attestation, Kind::Block] {
+        client.sign(kind, 1);
+    }
+    println!("\n{:<34} {:>8} {:>8}", "one key, one after the other", "p50 ms", "p99 ms");
+    for (kind, name) in [(Kind::Attestation, "vote"), (Kind::Block, "block")] {
+        azure.key_vault.reset_requests();
+        azure.cosmos.reset_requests();
+        let took = sorted((2..2 + ONE_AFTER_THE_OTHER).map(|level| client.sign(kind, level)).collect());
+        row(name, &took);
+        let cosmos = |operation| azure.cosmos.requests(operation);
+        println!(
+            "  for {ONE_AFTER_THE_OTHER}: {} signatures by the vault, {} writes and {} reads of items",
+            azure.key_vault.requests(Operation::Sign),
+            cosmos(Operation::ReplaceItem) + cosmos(Operation::CreateItem),
+            cosmos(Operation::ReadItem),
+        );
+    }
+
+    let barrier = Barrier::new(KEYS);
+    let took: Vec<Duration> = std::thread::scope(|scope| {
+        let bakers: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let (barrier, address) = (&barrier, signer.address);
+                scope.spawn(move || {
+                    let mut client = Client::new(address, key);
+                    let mut ask = |level| {
+                        barrier.wait();
+                        client.sign(Kind::Attestation, level)
+                    };
+                    // The first ones open connections, as the first block after a start does.
+                    (10_001..10_004).for_each(|level| drop(ask(level)));
+                    (0..ROUNDS).map(|round| ask(10_004 + round)).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        bakers.into_iter().flat_map(|baker| baker.join().unwrap()).collect()
+    });
+    println!();
+    row(&format!("{KEYS} keys at the same instant"), &sorted(took));
+}
+
+/// A vault whose slowest answers take ten times as long as the usual ones, with and without a second call.
+fn hedging(azure: &Azure) {
+    let slow = Delay::LogNormal { median: VAULT, p99: VAULT * 10 };
+    println!("\nvault {} ms, but one answer in a hundred takes {} ms", VAULT.as_millis(), (VAULT * 10).as_millis());
+    for hedge in ["0", "40"] {
+        set_latency(azure, Delay::NONE, Delay::NONE);
+        let signer = Process::start(&azure.environment(), &[("VAULT_HEDGE_MS", hedge)]);
+        let key = signer.keys(KEYS).swap_remove(1);
+        let mut client = Client::new(signer.address, &key);
+        let first = if hedge == "0" { 1 } else { 10_000 };
+        client.sign(Kind::Attestation, first);
+        set_latency(azure, slow, Delay::Fixed(DATABASE));
+        azure.key_vault.reset_requests();
+        let took = sorted((1..=800).map(|level| client.sign(Kind::Attestation, first + level)).collect());
+        row(&format!("VAULT_HEDGE_MS={hedge}"), &took);
+        println!("  for {}: {} signatures by the vault", took.len(), azure.key_vault.requests(Operation::Sign));
+    }
+}
+
+/// From the start of the process to the first signature that it releases, asked for from the first instant on.
+async fn cold_start() {
+    let azure = Azure::start().await;
+    azure.key_vault.add_key(NewKey::new("baker", Curve::P256)).unwrap();
+    let key = Process::start(&azure.environment(), &[]).keys(1).swap_remove(0);
+    let took = sorted(
+        (1..)
+            .take(STARTS)
+            .map(|level| {
+                let start = Instant::now();
+                let signer = Process::start(&azure.environment(), &[]);
+                Client::new(signer.address, &key).sign(Kind::Attestation, level);
+                start.elapsed()
+            })
+            .collect(),
+    );
+    println!("\nno latency: process start to first signature, {STARTS} times");
+    row("cold start", &took);
+}
+
+/// Signatures as fast as they come, and what the process holds meanwhile.
+fn memory(azure: &Azure) {
+    const BAKERS: usize = 16;
+    let signer = Process::start(&azure.environment(), &[]);
+    let keys = signer.keys(KEYS);
+    println!("\nresident memory, {BAKERS} keys at once\n{:>10} {:>8} {:>12}", "signed", "MB", "signatures/s");
+    let share = MANY / 10 / u32::try_from(BAKERS).unwrap();
+    for tenth in 0..10 {
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for key in &keys[keys.len() - BAKERS..] {
+                let address = signer.address;
+                scope.spawn(move || {
+                    let mut client = Client::new(address, key);
+                    (0..share).for_each(|level| drop(client.sign(Kind::Preattestation, 1 + tenth * share + level)));
+                });
+            }
+        });
+        let signed = f64::from(share) * 16.0;
+        println!(
+            "{:>10.0} {:>8.1} {:>12.0}",
+            signed * f64::from(tenth + 1),
+            signer.resident_megabytes(),
+            signed / start.elapsed().as_secs_f64()
+        );
+    }
+}
+
+fn sorted(mut took: Vec<Duration>) -> Vec<Duration> {
+    took.sort();
+    took
+}
+
+fn row(name: &str, sorted: &[Duration]) {
+    let at = |percent: usize| sorted[sorted.len() * percent / 100].as_secs_f64() * 1e3;
+    println!("{name:<34} {:>8.2} {:>8.2}", at(50), at(99));
+}

@@ -1,0 +1,110 @@
+//! The shipped program as a process, and a baker's connection to it.
+
+use crate::payloads;
+use azurehsm_signer::tezos::payload::Kind;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// A running signer. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: mpsc::Receiver<serde_json::Value>,
+}
+
+impl Process {
+    /// Starts one on a free port, and waits until it listens.
+    pub(crate) fn start(environment: &[(&str, String)], settings: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_azurehsm-signer"))
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(settings.iter().copied())
+            .env("SIGNER_LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines {
+                // Lines of single requests are read away, so that the process never waits for its reader.
+                if !line.contains("\"verdict\"") {
+                    drop(sender.send(serde_json::from_str(&line).unwrap()));
+                }
+            }
+        });
+        let address = loop {
+            let event: serde_json::Value = log.recv_timeout(Duration::from_secs(30)).unwrap();
+            if event["fields"]["message"] == "listening" {
+                break event["fields"]["address"].as_str().unwrap().parse().unwrap();
+            }
+        };
+        Self { child, address, log }
+    }
+
+    /// The addresses of its keys, once it has found so many.
+    pub(crate) fn keys(&self, number: usize) -> Vec<String> {
+        let mut keys = Vec::new();
+        while keys.len() < number {
+            let event = self.log.recv_timeout(Duration::from_secs(30)).unwrap();
+            if event["fields"]["message"] == "this key can sign" {
+                keys.push(event["fields"]["key"].as_str().unwrap().to_owned());
+            }
+        }
+        keys
+    }
+
+    pub(crate) fn resident_megabytes(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A connection that is kept.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+    path: String,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream: BufReader::new(stream), path: format!("/keys/{key}?version=3") }
+    }
+
+    /// Asks for a signature, and says how long that took.
+    pub(crate) fn sign(&mut self, kind: Kind, level: u32) -> Duration {
+        let body = format!("\"{}\"\n", hex::encode(payloads::payload(kind, level, 0, 0)));
+        let request =
+            format!("POST {} HTTP/1.1\r\nhost: signer\r\ncontent-length: {}\r\n\r\n{body}", self.path, body.len());
+        let start = Instant::now();
+        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        let is_signed = line.starts_with("HTTP/1.1 200");
+        let mut length = 0;
+        while line != "\r\n" {
+            line.clear();
+            self.stream.read_line(&mut line).unwrap();
+            if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = text.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).unwrap();
+        assert!(is_signed, "{}", String::from_utf8_lossy(&body));
+        start.elapsed()
+    }
+}

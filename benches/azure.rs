@@ -25,7 +25,7 @@ const MANY: u32 = 100_000;
 async fn main() {
     let azure = Azure::start().await;
     for number in 0..KEYS {
-        azure.key_vault.add_key(NewKey::new(format!("baker-{number:02}"), Curve::P256)).unwrap();
+        azure.key_vault.add_key(NewKey::new(format!("baker-{number:02}"), Curve::P256));
     }
     latency(&azure);
     hedging(&azure);
@@ -111,7 +111,7 @@ fn hedging(azure: &Azure) {
 /// From the start of the process to the first signature that it releases, asked for from the first instant on.
 async fn cold_start() {
     let azure = Azure::start().await;
-    azure.key_vault.add_key(NewKey::new("baker", Curve::P256)).unwrap();
+    azure.key_vault.add_key(NewKey::new("baker", Curve::P256));
     let key = Process::start(&azure.environment(), &[]).keys(1).swap_remove(0);
     let took = sorted(
         (1..)

@@ -98,7 +98,7 @@ fn hedging(azure: &Azure) {
         let signer = Process::start(&azure.environment(), &[("VAULT_HEDGE_MS", hedge)]);
         let key = signer.keys(KEYS).swap_remove(1);
         let mut client = Client::new(signer.address, &key);
-        let first = if hedge == "0" { 1 } else { 10_000 };
+        let first = if hedge == "0" { 20_000 } else { 30_000 };
         client.sign(Kind::Attestation, first);
         set_latency(azure, slow, Delay::Fixed(DATABASE));
         azure.key_vault.reset_requests();

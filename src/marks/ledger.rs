@@ -47,7 +47,7 @@ impl Seen {
             let before = self.highest.map(|highest| highest.to_string()).unwrap_or_default();
             return Err(StoreError(format!(
                 "the mark {id} was {before} and now {now}: the store has lost what it acknowledged. Raise its marks above \
-                 all that was signed (azurehsm-signer marks raise), then start the signer again"
+                 all that was signed (azurehsm-signer marks raise)"
             )));
         }
         self.highest = position;

@@ -37,9 +37,9 @@ pub(super) async fn commit_and_sign(
             .map_err(|_| Refusal::StoredSignatureInvalid)?;
         return Ok(signature);
     }
-    // The write is on its way before the vault, which may be this very thread, begins to sign.
+    // The vault is asked first: mostly it is the slower of the two.
     let record = async { ledger.record_vote(request).await.map_err(NotSigned::from) };
-    let ((), signature) = tokio::try_join!(record, signing.sign_and_verify())?;
+    let (signature, ()) = tokio::try_join!(signing.sign_and_verify(), record)?;
     Ok(signature)
 }
 

@@ -296,6 +296,44 @@ async fn invariant_1_a_repeat_is_read_again_and_not_taken_from_memory() {
 }
 
 #[tokio::test]
+async fn a_store_that_has_lost_what_it_acknowledged_is_not_believed() {
+    for kind in [Kind::Block, Kind::Attestation] {
+        for is_forgotten in [false, true] {
+            let store = Arc::new(MemoryMarks::default());
+            let ledger = Ledger::new(Arc::clone(&store) as _, "test");
+            ask(&ledger, &request(kind, 7, 0, 1)).await.unwrap();
+            let older = store.get(&id(kind));
+            ask(&ledger, &request(kind, 8, 0, 1)).await.unwrap();
+
+            store.restore(&id(kind), older.filter(|_| !is_forgotten));
+            for (level, variant) in [(8, 1), (8, 2), (9, 1), (7, 1)] {
+                let answer = ask(&ledger, &request(kind, level, 0, variant)).await;
+                assert!(answer.is_err(), "{kind} at level {level}");
+            }
+            let Err(NotRecorded::Store(error)) = ask(&ledger, &request(kind, 9, 0, 1)).await else { panic!("{kind}") };
+            assert!(error.to_string().contains("has lost what it acknowledged"), "{error}");
+
+            // Another instance, or this one after a restart, cannot know; hence the operator's raise.
+            let raise = Position { level: 8.try_into().unwrap(), round: NonNegative::ZERO };
+            Ledger::new(Arc::clone(&store) as _, "test").raise(&id(kind), raise, None, None).await.unwrap();
+            ask(&ledger, &request(kind, 9, 0, 1)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mark_says_who_wrote_it_and_for_whom() {
+    let store = Arc::new(MemoryMarks::default());
+    let requester = Some(id(Kind::Attestation).key);
+    let before = time::OffsetDateTime::now_utc();
+    let asked = Request { requester, ..request(Kind::Attestation, 7, 0, 1) };
+    ask(&Ledger::new(Arc::clone(&store) as _, "instance 1"), &asked).await.unwrap();
+    let written = store.get(&id(Kind::Attestation)).unwrap().written.unwrap();
+    assert_eq!((written.instance.as_str(), written.requester), ("instance 1", requester));
+    assert!(before <= written.at && written.at <= time::OffsetDateTime::now_utc());
+}
+
+#[tokio::test]
 async fn a_block_is_not_recorded_as_a_vote() {
     let store = Arc::new(MemoryMarks::default());
     let answer = Ledger::new(Arc::clone(&store) as _, "test").record_vote(&request(Kind::Block, 1, 0, 1)).await;

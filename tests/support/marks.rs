@@ -48,6 +48,16 @@ impl MemoryMarks {
         self.items.lock().unwrap().get(id).map(|stored| stored.mark.clone())
     }
 
+    /// What only an operator can do: forget a mark, or put an older one in its place.
+    pub(crate) fn restore(&self, id: &MarkId, older: Option<Mark>) {
+        let mut items = self.items.lock().unwrap();
+        let version = Version(self.versions.fetch_add(1, Ordering::Relaxed).to_string());
+        match older {
+            Some(mark) => drop(items.insert(*id, Stored { mark, version })),
+            None => drop(items.remove(id)),
+        }
+    }
+
     async fn take_its_time(&self) {
         if self.delay.is_zero() {
             tokio::task::yield_now().await;

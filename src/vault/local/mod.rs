@@ -73,6 +73,8 @@ impl Vault for LocalVault {
             let payload = payload.to_vec();
             return on_a_thread_for_work(move || secret.sign(&payload, scheme)).await?.map_err(unable);
         }
+        // Work for this very thread: what can wait for a disk or a network meanwhile goes first.
+        tokio::task::yield_now().await;
         secret.sign(payload, scheme).map_err(unable)
     }
 

@@ -78,7 +78,7 @@ fn latency(azure: &Azure) {
                         client.sign(Kind::Attestation, level)
                     };
                     // The first ones open connections, as the first block after a start does.
-                    (10_001..10_004).for_each(|level| drop(ask(level)));
+                    (10_001..10_004).for_each(|level| _ = ask(level));
                     (0..ROUNDS).map(|round| ask(10_004 + round)).collect::<Vec<_>>()
                 })
             })
@@ -142,7 +142,7 @@ fn memory(azure: &Azure) {
                 let address = signer.address;
                 scope.spawn(move || {
                     let mut client = Client::new(address, key);
-                    (0..share).for_each(|level| drop(client.sign(Kind::Preattestation, 1 + tenth * share + level)));
+                    (0..share).for_each(|level| _ = client.sign(Kind::Preattestation, 1 + tenth * share + level));
                 });
             }
         });

@@ -58,7 +58,7 @@ fn vote(curve: Curve, level: u32) -> Vec<u8> {
     }
 }
 
-async fn server(curve: Curve, requests: u32) -> (Router, String) {
+fn server(curve: Curve, requests: u32) -> (Router, String) {
     let secret = SecretKey::generate(curve).unwrap();
     let key = Key::new("baker".to_owned(), secret.public_key().clone());
     let path = format!("/keys/{}?version=3", key.hash);
@@ -77,7 +77,7 @@ async fn server(curve: Curve, requests: u32) -> (Router, String) {
 }
 
 async fn measure(curve: Curve, requests: u32) -> Vec<Duration> {
-    let (router, path) = server(curve, requests).await;
+    let (router, path) = server(curve, requests);
     let mut took = Vec::new();
     for level in 0..requests {
         let body = format!("\"{}\"\n", hex::encode(vote(curve, level)));

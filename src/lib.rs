@@ -4,6 +4,7 @@
 
 pub mod azure;
 pub mod chain;
+pub mod doctor;
 pub mod marks;
 mod pauses;
 pub mod server;

@@ -24,7 +24,8 @@ impl Logging {
 }
 
 /// What is logged if `RUST_LOG` says nothing: the SDK tells of each client that it makes.
-const DEFAULT_FILTER: &str = "info,azure_core=warn,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn";
+const DEFAULT_FILTER: &str =
+    "info,azure_core=warn,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn";
 
 /// Starts logging. `filter` is `RUST_LOG`.
 ///

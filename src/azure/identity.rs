@@ -89,8 +89,7 @@ impl IdentitySettings {
         Ok(match identity {
             Identity::AppService | Identity::VirtualMachine => {
                 let user_assigned_id = self.client_id.clone().map(UserAssignedId::ClientId);
-                let options =
-                    ManagedIdentityCredentialOptions { user_assigned_id, client_options, ..Default::default() };
+                let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
                 ManagedIdentityCredential::new(Some(options))?
             }
             Identity::Workload => {

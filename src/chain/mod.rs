@@ -1,8 +1,11 @@
 //! The head of the chain, as Tezos nodes tell it.
 
 mod head;
+mod inspection;
 mod node;
 mod watch;
+
+pub(crate) use inspection::Inspection;
 
 pub use head::{HeadCheck, HeadUnknown, NotNear, Seen, check};
 pub use node::{NodeError, NodeUrl};

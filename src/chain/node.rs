@@ -84,8 +84,8 @@ pub(super) struct Node {
 /// A shell header has about 700 bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-const CHAIN_ID: &str = "/chains/main/chain_id";
-const HEAD: &str = "/chains/main/blocks/head/header/shell";
+pub(super) const CHAIN_ID: &str = "/chains/main/chain_id";
+pub(super) const HEAD: &str = "/chains/main/blocks/head/header/shell";
 
 impl Node {
     pub(super) const fn new(client: reqwest::Client, url: NodeUrl) -> Self {
@@ -114,8 +114,17 @@ impl Node {
         Ok(Seen { chain, level, at: Instant::now() })
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &'static str, expected: &'static str) -> Result<T, NodeError> {
-        let mut response = self.client.get(self.url.rpc(path)).send().await.map_err(|error| no_answer(&error))?;
+    /// A question to be sent.
+    pub(super) fn question(&self, path: &str) -> reqwest::RequestBuilder {
+        self.client.get(self.url.rpc(path))
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &'static str,
+        expected: &'static str,
+    ) -> Result<T, NodeError> {
+        let mut response = self.question(path).send().await.map_err(|error| no_answer(&error))?;
         if !response.status().is_success() {
             return Err(NodeError::Status { path, status: response.status().as_u16() });
         }

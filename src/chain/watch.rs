@@ -38,13 +38,7 @@ impl HeadWatch {
     /// # Errors
     /// If no HTTP client can be made, for want of certificates for instance.
     pub fn start(settings: WatchSettings) -> Result<Self, reqwest::Error> {
-        // Fails if one was chosen before, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder()
-            .timeout(settings.timeout)
-            .connect_timeout(settings.timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let client = client(settings.timeout)?;
         let seen = Arc::new(Mutex::new(vec![None; settings.nodes.len()]));
         let asked_once = Arc::new(Semaphore::new(0));
         let mut tasks = JoinSet::new();
@@ -78,6 +72,13 @@ impl HeadWatch {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.iter().flatten().any(|seen| seen.at.elapsed() <= self.settings.max_age)
     }
+}
+
+/// The client of all nodes.
+pub(super) fn client(limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    // Fails if one was chosen before, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().timeout(limit).connect_timeout(limit).redirect(reqwest::redirect::Policy::none()).build()
 }
 
 async fn watch(

@@ -158,7 +158,7 @@ fn line_of(id: &MarkId, mark: &Mark) -> String {
     let mut line = format!("{}  {}  {}  {}  {digest}", id.chain, id.key, id.kind, mark.position);
     if let Some(written) = &mark.written {
         let at = written.at.format(&Rfc3339).unwrap_or_default();
-        line.push_str(&format!("  {at} by {}", written.instance));
+        line.extend([format!("  {at} by {}", written.instance)]);
         line.extend(written.requester.map(|requester| format!(" for {requester}")));
     }
     line

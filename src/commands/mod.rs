@@ -1,5 +1,6 @@
 //! What the program does, by the name of the command.
 
+mod doctor;
 mod keys;
 mod marks;
 mod serve;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     /// The high watermarks. Those of the embedded store can be had only while the signer does not run
     #[command(subcommand)]
     Marks(marks::Command),
+    /// Checks the deployment: one line a check, and what to do where it fails
+    Doctor(doctor::Arguments),
     /// Prints the version
     Version,
 }
@@ -44,6 +47,7 @@ pub(crate) fn run(command: Command) -> Result<(), Stopped> {
         }
         Command::Keys(command) => keys::run(command),
         Command::Marks(command) => runtime()?.block_on(marks::run(command)),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
     }
 }

@@ -26,29 +26,25 @@ impl Azure {
 /// The mark store. Opened before the vault, since an embedded one is where a second signer on the same folder stops, before
 /// it touches anything.
 pub(super) fn open_marks(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn MarkStore>, Stopped> {
-    match (&services.marks, azure) {
-        (MarkStoreSettings::Cosmos(settings), Some(azure)) => {
-            Ok(Arc::new(CosmosMarkStore::start(settings.clone(), Arc::clone(&azure.tokens), &azure.roots)?))
-        }
-        _ => {
-            make_data_dir(&services.local.data_dir)?;
-            let marks = services.local.data_dir.join("marks.redb");
-            if !marks.exists() {
-                info!(
-                    path = %marks.display(),
-                    "no marks yet: a key that has signed elsewhere needs its marks first (azurehsm-signer marks import or raise)"
-                );
-            }
-            if matches!(services.vault, VaultSettings::KeyVault(_)) {
-                warn!(
-                    path = %marks.display(),
-                    "marks are in a local file, keys in a vault: nothing else may sign with these keys. COSMOS_ENDPOINT lets \
-                     several signers share them"
-                );
-            }
-            Ok(Arc::new(LocalMarkStore::open(&marks)?))
-        }
+    if let (MarkStoreSettings::Cosmos(settings), Some(azure)) = (&services.marks, azure) {
+        return Ok(Arc::new(CosmosMarkStore::start(settings.clone(), Arc::clone(&azure.tokens), &azure.roots)?));
     }
+    make_data_dir(&services.local.data_dir)?;
+    let marks = services.local.data_dir.join("marks.redb");
+    if !marks.exists() {
+        info!(
+            path = %marks.display(),
+            "no marks yet: a key that has signed elsewhere needs its marks first (azurehsm-signer marks import or raise)"
+        );
+    }
+    if matches!(services.vault, VaultSettings::KeyVault(_)) {
+        warn!(
+            path = %marks.display(),
+            "marks are in a local file, keys in a vault: nothing else may sign with these keys. COSMOS_ENDPOINT lets \
+             several signers share them"
+        );
+    }
+    Ok(Arc::new(LocalMarkStore::open(&marks)?))
 }
 
 /// The vault; its task keeps it warm, where that is needed.

@@ -134,7 +134,7 @@ impl Ledger {
         digest: Option<Digest>,
         signature: Option<Signature>,
     ) -> Result<Raised, StoreError> {
-        let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: self.written_by(None) };
+        let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
         let place = self.place(id);
         let mut seen = place.lock().await;
         seen.last = None;
@@ -216,7 +216,7 @@ impl Ledger {
                 digest: Some(request.digest),
                 signature: signed,
                 attempt,
-                written: self.written_by(request.requester),
+                written: Some(self.written_by(request.requester)),
             };
             match self.write(id, &mark, stored.as_ref()).await {
                 Ok(version) => {
@@ -242,8 +242,8 @@ impl Ledger {
         Ok(stored)
     }
 
-    fn written_by(&self, requester: Option<PublicKeyHash>) -> Option<Written> {
-        Some(Written { instance: self.instance.clone(), requester, at: OffsetDateTime::now_utc() })
+    fn written_by(&self, requester: Option<PublicKeyHash>) -> Written {
+        Written { instance: self.instance.clone(), requester, at: OffsetDateTime::now_utc() }
     }
 
     async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {

@@ -126,22 +126,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 }
             }
         }
-        match url {
-            Some(url) => VaultSettings::KeyVault(KeyVaultSettings {
-                url,
-                keys,
-                tag,
-                try_timeout,
-                hedge: (hedge > Duration::ZERO).then_some(hedge),
-            }),
-            None => {
-                self.expect_with(
-                    KEY_VAULT_URL,
-                    &["SIGNING_KEYS", "SIGNING_KEY_TAG", "VAULT_TRY_TIMEOUT_MS", "VAULT_HEDGE_MS"],
-                );
-                VaultSettings::Local
-            }
+        if let Some(url) = url {
+            let hedge = (hedge > Duration::ZERO).then_some(hedge);
+            return VaultSettings::KeyVault(KeyVaultSettings { url, keys, tag, try_timeout, hedge });
         }
+        self.expect_with(KEY_VAULT_URL, &["SIGNING_KEYS", "SIGNING_KEY_TAG", "VAULT_TRY_TIMEOUT_MS", "VAULT_HEDGE_MS"]);
+        VaultSettings::Local
     }
 
     fn marks(&mut self) -> MarkStoreSettings {
@@ -160,19 +150,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let container = name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
         let allow_weak_consistency = self.parsed("ALLOW_WEAK_CONSISTENCY", "true or false").unwrap_or(false);
         let region = self.text("REGION_NAME");
-        match endpoint {
-            Some(endpoint) => MarkStoreSettings::Cosmos(CosmosSettings {
-                endpoint,
-                database,
-                container,
-                allow_weak_consistency,
-                region,
-            }),
-            None => {
-                self.expect_with(COSMOS_ENDPOINT, &["COSMOS_DATABASE", "COSMOS_CONTAINER", "ALLOW_WEAK_CONSISTENCY"]);
-                MarkStoreSettings::Local
-            }
+        if let Some(endpoint) = endpoint {
+            let settings = CosmosSettings { endpoint, database, container, allow_weak_consistency, region };
+            return MarkStoreSettings::Cosmos(settings);
         }
+        self.expect_with(COSMOS_ENDPOINT, &["COSMOS_DATABASE", "COSMOS_CONTAINER", "ALLOW_WEAK_CONSISTENCY"]);
+        MarkStoreSettings::Local
     }
 
     /// A setting that makes sense with another one only says that the other was forgotten, or misspelt. To go on with the

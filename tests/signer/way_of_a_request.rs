@@ -32,11 +32,11 @@ fn signer(vault: &Arc<MemoryVault>, store: &Arc<MemoryMarks>, policy: &str, auth
 }
 
 impl Setup {
-    async fn new(curve: Curve) -> Self {
-        Self::with(MemoryVault::new(curve), MemoryMarks::default(), "{}").await
+    fn new(curve: Curve) -> Self {
+        Self::with(MemoryVault::new(curve), MemoryMarks::default(), "{}")
     }
 
-    async fn with(vault: MemoryVault, store: MemoryMarks, policy: &str) -> Self {
+    fn with(vault: MemoryVault, store: MemoryMarks, policy: &str) -> Self {
         let (vault, store) = (Arc::new(vault), Arc::new(store));
         let signer = signer(&vault, &store, policy, AuthorizedKeys::default());
         Self { vault, store, signer }
@@ -73,7 +73,7 @@ async fn a_vote_waits_for_the_longer_of_vault_and_store_and_a_block_for_both() {
         let mut vault = MemoryVault::new(Curve::P256);
         vault.delay = Duration::from_millis(vault_ms);
         let store = MemoryMarks::with_delay(Duration::from_millis(store_ms));
-        let setup = Setup::with(vault, store, "{}").await;
+        let setup = Setup::with(vault, store, "{}");
         setup.sign(payload(kind, 1, 0, 0)).await.unwrap();
         let start = Instant::now();
         setup.sign(payload(kind, 2, 0, 0)).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_vote_waits_for_the_longer_of_vault_and_store_and_a_block_for_both() {
 async fn invariant_1_nothing_is_released_that_the_store_did_not_accept() {
     for kind in Kind::ALL {
         for fault in [StoreFault::WriteRefused, StoreFault::ReadFails] {
-            let setup = Setup::new(Curve::P256).await;
+            let setup = Setup::new(Curve::P256);
             setup.store.inject(fault);
             let answer = setup.sign(payload(kind, 5, 0, 0)).await;
             assert!(matches!(answer, Err(NotSigned::Failed(Failure::Store(_)))), "{kind}: {answer:?}");
@@ -99,7 +99,7 @@ async fn invariant_1_nothing_is_released_that_the_store_did_not_accept() {
 
 #[tokio::test]
 async fn invariant_4_a_block_has_one_signature_also_when_the_vault_makes_another_each_time() {
-    let setup = Setup::new(Curve::P256).await;
+    let setup = Setup::new(Curve::P256);
     let block = payload(Kind::Block, 9, 0, 0);
     let first = setup.sign(block.clone()).await.unwrap();
     assert!(is_p256_signature(&setup.vault.key.public_key, &block, &first));
@@ -112,7 +112,7 @@ async fn invariant_4_a_block_has_one_signature_also_when_the_vault_makes_another
 
 #[tokio::test]
 async fn invariant_5_a_repeated_vote_gets_a_valid_signature_again() {
-    let setup = Setup::new(Curve::P256).await;
+    let setup = Setup::new(Curve::P256);
     for kind in [Kind::Preattestation, Kind::Attestation] {
         let vote = payload(kind, 9, 2, 0);
         for _ in 0..5 {
@@ -124,7 +124,7 @@ async fn invariant_5_a_repeated_vote_gets_a_valid_signature_again() {
 
 #[tokio::test]
 async fn invariant_3_tags_21_and_23_share_a_mark() {
-    let setup = Setup::new(Curve::P256).await;
+    let setup = Setup::new(Curve::P256);
     let without_dal = vote(0x13, 21, 9, 0, 0);
     let with_dal = |bits: &[u8]| [vote(0x13, 23, 9, 0, 0), bits.to_vec()].concat();
     setup.sign(with_dal(&[0x80, 0x20])).await.unwrap();
@@ -140,7 +140,7 @@ async fn invariant_6_no_answer_in_time_is_failed_and_not_refused() {
         let mut vault = MemoryVault::new(Curve::P256);
         vault.delay = Duration::from_secs(vault_s);
         let store = MemoryMarks::with_delay(Duration::from_secs(store_s));
-        let setup = Setup::with(vault, store, "{}").await;
+        let setup = Setup::with(vault, store, "{}");
         for kind in Kind::ALL {
             let start = Instant::now();
             let answer = setup.sign(payload(kind, 1, 0, 0)).await;
@@ -152,7 +152,7 @@ async fn invariant_6_no_answer_in_time_is_failed_and_not_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_comes_back_in_time_costs_nothing_but_time() {
-    let setup = Setup::new(Curve::P256).await;
+    let setup = Setup::new(Curve::P256);
     for kind in Kind::ALL {
         (0..4).for_each(|_| setup.vault.inject(VaultFault::Unavailable));
         setup.sign(payload(kind, 1, 0, 0)).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_vault_that_comes_back_in_time_costs_nothing_but_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_stays_away_fails_and_the_vote_can_be_repeated() {
-    let setup = Setup::new(Curve::P256).await;
+    let setup = Setup::new(Curve::P256);
     (0..1000).for_each(|_| setup.vault.inject(VaultFault::Unavailable));
     let vote = payload(Kind::Attestation, 1, 0, 0);
     let answer = setup.sign(vote.clone()).await;
@@ -173,7 +173,7 @@ async fn a_vault_that_stays_away_fails_and_the_vote_can_be_repeated() {
 
 #[tokio::test]
 async fn what_the_vault_cannot_do_fails_at_once_and_leaves_no_block_mark() {
-    let setup = Setup::new(Curve::P256).await;
+    let setup = Setup::new(Curve::P256);
     setup.vault.inject(VaultFault::Unable);
     let answer = setup.sign(payload(Kind::Block, 1, 0, 0)).await;
     assert!(matches!(answer, Err(NotSigned::Failed(Failure::Vault(_)))), "{answer:?}");
@@ -184,7 +184,7 @@ async fn what_the_vault_cannot_do_fails_at_once_and_leaves_no_block_mark() {
 async fn invariant_7_a_wrong_signature_is_not_released() {
     for curve in Curve::ALL {
         let setup =
-            Setup::with(MemoryVault::new(curve), MemoryMarks::default(), r#"{"default":{"operations":["any"]}}"#).await;
+            Setup::with(MemoryVault::new(curve), MemoryMarks::default(), r#"{"default":{"operations":["any"]}}"#);
         let mut payloads = vec![payload(Kind::Block, 1, 0, 0), transfer(1, 1)];
         payloads.push(if curve == Curve::Bls { bls_attestation(1, 0, 0) } else { payload(Kind::Attestation, 1, 0, 0) });
         for payload in payloads {
@@ -198,7 +198,7 @@ async fn invariant_7_a_wrong_signature_is_not_released() {
 
 #[tokio::test]
 async fn a_block_of_a_tz4_key_is_not_signed_again_in_the_other_scheme() {
-    let setup = Setup::new(Curve::Bls).await;
+    let setup = Setup::new(Curve::Bls);
     let block = payload(Kind::Block, 1, 0, 0);
     let first = setup.sign(block.clone()).await.unwrap();
     let public_key = &setup.vault.key.public_key;
@@ -211,7 +211,7 @@ async fn a_block_of_a_tz4_key_is_not_signed_again_in_the_other_scheme() {
 
 #[tokio::test]
 async fn a_tz4_vote_is_signed_in_the_scheme_of_the_version() {
-    let setup = Setup::new(Curve::Bls).await;
+    let setup = Setup::new(Curve::Bls);
     let vote = bls_attestation(1, 0, 0);
     for (version, scheme) in [
         (SignatureVersion::V1, BlsScheme::Augmented),
@@ -256,7 +256,7 @@ async fn policy_decides_what_a_key_signs() {
         (r#"{"default":{"packed_data":true}}"#, packed, None),
     ];
     for (policy, payload, expected) in cases {
-        let setup = Setup::with(vault(), MemoryMarks::default(), policy).await;
+        let setup = Setup::with(vault(), MemoryMarks::default(), policy);
         let answer = setup.sign(payload).await;
         match expected {
             None => drop(answer.unwrap_or_else(|error| panic!("{policy}: {error}"))),
@@ -273,7 +273,7 @@ async fn policy_decides_what_a_key_signs() {
 async fn only_authorized_keys_may_ask_when_there_are_some() {
     use azurehsm_signer::tezos::authentication::request_to_authenticate;
     for curve in Curve::ALL {
-        let mut setup = Setup::new(Curve::P256).await;
+        let mut setup = Setup::new(Curve::P256);
         let baker = SecretKey::generate(curve).unwrap();
         let stranger = SecretKey::generate(curve).unwrap();
         let public_key = baker.public_key().to_string();
@@ -307,7 +307,7 @@ async fn only_authorized_keys_may_ask_when_there_are_some() {
 
 #[tokio::test]
 async fn a_far_future_level_does_not_silence_the_key() {
-    let setup = Setup::new(Curve::P256).await;
+    let setup = Setup::new(Curve::P256);
     setup.sign(payload(Kind::Attestation, 1000, 0, 0)).await.unwrap();
     let answer = setup.sign(payload(Kind::Attestation, 101_001, 0, 0)).await;
     let Err(NotSigned::Refused(Refusal::Mark(reason))) = answer else { panic!("{answer:?}") };

@@ -103,7 +103,8 @@ impl AccountProperties {
         names(&self.readable_locations)
     }
 
-    fn check(&self, allow_weak_consistency: bool) -> impl Iterator<Item = Unsuitable> {
+    /// What is wrong with the account, whatever the container.
+    pub(crate) fn check(&self, allow_weak_consistency: bool) -> impl Iterator<Item = Unsuitable> {
         // In a single region, a conditional write is a lock at any consistency; what may be lost are the last writes before
         // the region itself is.
         let is_excused = allow_weak_consistency && self.readable_locations.len() <= 1;

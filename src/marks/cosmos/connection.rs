@@ -34,10 +34,10 @@ pub(super) enum State {
 }
 
 /// How long a connection or a check may take.
-const LONGEST_CHECK: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_CHECK: Duration = Duration::from_secs(5);
 
 /// Between two checks of an account that was found suitable.
-const BETWEEN_CHECKS: Duration = Duration::from_secs(3 * 60);
+const BETWEEN_CHECKS: Duration = Duration::from_mins(3);
 
 /// Between two tries while there is no connection, or after an account that was found unsuitable.
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
@@ -72,16 +72,16 @@ impl Connection {
     }
 }
 
-struct Checker {
-    settings: CosmosSettings,
-    tokens: Arc<Tokens>,
-    client: reqwest::Client,
+pub(super) struct Checker {
+    pub(super) settings: CosmosSettings,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) client: reqwest::Client,
 }
 
 async fn connect_and_check(checker: Checker, state: watch::Sender<State>) {
     let (container, mut account) = loop {
         let both = async { tokio::try_join!(checker.connect(), checker.account()) };
-        match in_time(both).await {
+        match Box::pin(in_time(both)).await {
             Ok((container, account)) => break (Arc::new(container), Ok(account)),
             Err(why) => checker.publish(&state, State::Failed(why)),
         }
@@ -113,10 +113,10 @@ impl Checker {
         self.container_client().await.map_err(|error| format!("no connection: {}", reason_of(&error)))
     }
 
-    async fn container_client(&self) -> Result<ContainerClient, CosmosError> {
+    pub(super) async fn container_client(&self) -> Result<ContainerClient, CosmosError> {
         let CosmosSettings { endpoint, database, container, region, .. } = &self.settings;
         let runtime =
-            CosmosRuntime::builder().with_connection_pool(pool()?).with_cpu_refresh_interval(Duration::from_secs(60));
+            CosmosRuntime::builder().with_connection_pool(pool()?).with_cpu_refresh_interval(Duration::from_mins(1));
         let account = AccountReference::with_credential(
             AccountEndpoint::from(endpoint.clone()),
             Arc::clone(&self.tokens) as Arc<dyn azure_core::credentials::TokenCredential>,
@@ -135,7 +135,7 @@ impl Checker {
         client.build(account, routing).await?.database_client(database).container_client(container, None).await
     }
 
-    async fn account(&self) -> Result<AccountProperties, String> {
+    pub(super) async fn account(&self) -> Result<AccountProperties, String> {
         AccountProperties::read(&self.client, &self.settings.endpoint, &self.tokens).await
     }
 
@@ -154,7 +154,7 @@ impl Checker {
     /// Logs what is new.
     fn publish(&self, state: &watch::Sender<State>, new: State) {
         match (&*state.borrow(), &new) {
-            (State::Ready(_), State::Ready(_)) => {}
+            (State::Ready(_), State::Ready(_)) | (_, State::Connecting) => {}
             (_, State::Ready(_)) => info!(
                 endpoint = %self.settings.endpoint,
                 database = self.settings.database,
@@ -167,7 +167,6 @@ impl Checker {
             }
             (State::Failed(old), State::Failed(new)) if old == new => {}
             (_, State::Failed(why)) => warn!(reason = why, "the mark store cannot be used yet"),
-            (_, State::Connecting) => {}
         }
         state.send_replace(new);
     }

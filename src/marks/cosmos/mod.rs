@@ -2,10 +2,12 @@
 
 pub mod account;
 mod connection;
+mod inspection;
 mod item;
 mod outcome;
 
 pub use account::Unsuitable;
+pub use inspection::Inspection;
 
 use super::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
@@ -55,6 +57,9 @@ const WORTH_TRYING: Duration = Duration::from_secs(5);
 impl CosmosMarkStore {
     /// A store that connects in the background, and checks the account there. Until that is done, who reads or writes
     /// waits; while it fails, they are told why at once.
+    ///
+    /// # Errors
+    /// If no HTTP client can be made.
     pub fn start(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
         Ok(Self { connection: Connection::start(settings, tokens, roots)? })
     }
@@ -109,6 +114,8 @@ impl MarkStore for CosmosMarkStore {
         let container = self.container().await.map_err(WriteError::NotWritten)?;
         let (partition, name) = (id.key.to_string(), id.to_string());
         let item = Item::new(id, mark);
+        // Many keys sign at one instant, and the vault takes longer than this: its calls of other requests go first.
+        tokio::task::yield_now().await;
         let mut tries = Tries::new();
         loop {
             let response = match expected {

@@ -27,8 +27,13 @@ pub(super) enum Effect {
     Unknown,
 }
 
+/// "Retry with": the item was being written.
+const RETRY_WITH: StatusCode = StatusCode::UnknownValue(449);
+
 /// Sub-status codes: of the service, and of the SDK for what it met before it sent anything
 /// (`azure_data_cosmos_driver`, `src/error/cosmos_status.rs`).
+const REGION_TAKES_NO_WRITES: u16 = 3;
+const ACCOUNT_MOVES: u16 = 1008;
 const OWNER_NOT_FOUND: u16 = 1003;
 const DNS_FAILED: u16 = 20_009;
 const CONNECTION_FAILED: u16 = 20_010;
@@ -43,14 +48,12 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
     let is_one_request = error.diagnostics().is_none_or(|diagnostics| diagnostics.request_count() <= 1);
     let effect = match (code, sub_status) {
         (StatusCode::NotFound, 0) => Effect::NotFound,
-        (StatusCode::NotFound, OWNER_NOT_FOUND) => Effect::Refused,
         (StatusCode::Conflict | StatusCode::PreconditionFailed, _) if is_one_request => Effect::Changed,
-        (StatusCode::Unauthorized | StatusCode::TooManyRequests, _) => Effect::NotDone,
-        (_, DNS_FAILED | CONNECTION_FAILED) => Effect::NotDone,
-        _ if code == 449 => Effect::NotDone,
-        // 403/3: the region does not take writes, which a failover changes; 403/1008: the account moves.
-        (StatusCode::Forbidden, 3 | 1008) => Effect::NotDone,
-        (StatusCode::Forbidden | StatusCode::BadRequest | StatusCode::PayloadTooLarge, _) => Effect::Refused,
+        (StatusCode::Unauthorized | StatusCode::TooManyRequests | RETRY_WITH, _)
+        | (_, DNS_FAILED | CONNECTION_FAILED)
+        | (StatusCode::Forbidden, REGION_TAKES_NO_WRITES | ACCOUNT_MOVES) => Effect::NotDone,
+        (StatusCode::NotFound, OWNER_NOT_FOUND)
+        | (StatusCode::Forbidden | StatusCode::BadRequest | StatusCode::PayloadTooLarge, _) => Effect::Refused,
         _ => Effect::Unknown,
     };
     Outcome {

@@ -93,7 +93,7 @@ impl MarkStore for LocalMarkStore {
     }
 
     async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
-        let write = Write { id: id.to_string(), mark: mark.clone(), expected: expected.cloned() };
+        let write = Box::new(Write { id: id.to_string(), mark: mark.clone(), expected: expected.cloned() });
         self.ask(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
     }
 }

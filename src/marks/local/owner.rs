@@ -13,7 +13,7 @@ const MOST_AT_ONCE: usize = 1024;
 /// What the thread is asked, and where the answer goes.
 pub(super) enum Work {
     Read { id: String, reply: oneshot::Sender<Result<Option<Stored>, StoreError>> },
-    Write { write: Write, reply: oneshot::Sender<Result<Version, WriteError>> },
+    Write { write: Box<Write>, reply: oneshot::Sender<Result<Version, WriteError>> },
     List(oneshot::Sender<Result<Vec<(MarkId, Mark)>, StoreError>>),
 }
 
@@ -53,7 +53,7 @@ impl Owner {
             for work in waiting.drain(..) {
                 // A caller that has gone away needs no answer.
                 match work {
-                    Work::Write { write, reply } => writes.push((write, reply)),
+                    Work::Write { write, reply } => writes.push((*write, reply)),
                     Work::Read { id, reply } => drop(reply.send(self.with(|database| Ok(read(database, &id)?)))),
                     Work::List(reply) => drop(reply.send(self.with(|database| Ok(list(database)?)))),
                 }

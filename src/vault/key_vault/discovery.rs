@@ -13,7 +13,7 @@ use std::time::Duration;
 use tracing::info;
 
 /// Questions at one time. A vault allows thousands in ten seconds; this is a matter of connections.
-const AT_A_TIME: usize = 8;
+pub(super) const AT_A_TIME: usize = 8;
 
 /// How often one question is tried.
 const TRIES: u32 = 3;
@@ -40,7 +40,7 @@ impl Discovery {
         self.known.keys().next().cloned()
     }
 
-    fn skip(&mut self, key: KeyIdentifier, why: &Unusable) {
+    fn skip(&mut self, key: &KeyIdentifier, why: &Unusable) {
         let why = why.to_string();
         if self.told.insert((key.clone(), why.clone())) {
             info!(name = key.name, version = key.version, reason = why, "this key does not sign here");
@@ -69,7 +69,7 @@ impl KeyVault {
         for candidate in candidates {
             match candidate {
                 Ok(key) => to_read.push(key),
-                Err((key, why)) => discovery.skip(key, &why),
+                Err((key, why)) => discovery.skip(&key, &why),
             }
         }
         let answers: Vec<_> = stream::iter(to_read)
@@ -86,9 +86,9 @@ impl KeyVault {
             match answer {
                 Ok(read) => match usable(&read, discovery.tag.as_ref()) {
                     Ok(public_key) => drop(found.insert(key, public_key)),
-                    Err(why) => discovery.skip(key, &why),
+                    Err(why) => discovery.skip(&key, &why),
                 },
-                Err(VaultError::Unable(why)) => discovery.skip(key, &Unusable::Unreadable(why)),
+                Err(VaultError::Unable(why)) => discovery.skip(&key, &Unusable::Unreadable(why)),
                 Err(error) => match discovery.known.get(&key) {
                     Some(public_key) => drop(found.insert(key, public_key.clone())),
                     None => unread = Some(error),
@@ -129,18 +129,18 @@ impl KeyVault {
         Ok((candidates, trouble))
     }
 
-    async fn list_names(&self) -> Result<HashSet<String>, VaultError> {
+    pub(super) async fn list_names(&self) -> Result<HashSet<String>, VaultError> {
         let keys = async { self.client.list_key_properties(None)?.try_collect::<Vec<_>>().await };
         let keys = keys.await.map_err(|error| self.explained(&error))?;
         Ok(keys.iter().filter_map(|key| key.resource_id().ok().map(|id| id.name)).collect())
     }
 
-    async fn list_versions(&self, name: &str) -> Result<Vec<KeyProperties>, VaultError> {
+    pub(super) async fn list_versions(&self, name: &str) -> Result<Vec<KeyProperties>, VaultError> {
         let versions = async { self.client.list_key_properties_versions(name, None)?.try_collect().await };
         versions.await.map_err(|error| self.explained(&error))
     }
 
-    pub(super) async fn read_key(&self, key: &KeyIdentifier) -> Result<VaultKey, VaultError> {
+    pub(crate) async fn read_key(&self, key: &KeyIdentifier) -> Result<VaultKey, VaultError> {
         let options = KeyClientGetKeyOptions { key_version: Some(key.version.clone()), ..Default::default() };
         let read: Result<_, Error> = async { self.client.get_key(&key.name, Some(options)).await?.into_model() }.await;
         read.map_err(|error| self.explained(&error))
@@ -156,7 +156,11 @@ fn candidate(properties: &KeyProperties) -> Option<Candidate> {
     })
 }
 
-fn usable(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusable> {
+/// The Tezos public key of a version that can sign now.
+///
+/// # Errors
+/// [`Unusable`].
+pub fn usable(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusable> {
     check_attributes(read.attributes.as_ref(), OffsetDateTime::now_utc())?;
     if let Some(tag) = tag
         && !tag.is_among(read.tags.as_ref())

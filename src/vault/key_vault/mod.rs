@@ -3,9 +3,11 @@
 mod discovery;
 mod errors;
 mod identifiers;
+mod inspection;
 mod signing;
 mod usable;
 
+pub use discovery::usable;
 pub use identifiers::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
 pub use usable::{Unusable, check_attributes, public_key};
 

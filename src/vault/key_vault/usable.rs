@@ -120,7 +120,7 @@ mod tests {
 
     /// A key whose x begins with a zero byte.
     fn key_with_short_x() -> (p256::PublicKey, JsonWebKey) {
-        let (point, x, y) = (1_u64..)
+        let (point, x, y) = (1..u64::MAX)
             .map(|number| {
                 let mut scalar = [0; 32];
                 scalar[24..].copy_from_slice(&number.to_be_bytes());
@@ -128,7 +128,7 @@ mod tests {
                 let point = key.to_sec1_point(false);
                 (key, point.x().unwrap().to_vec(), point.y().unwrap().to_vec())
             })
-            .find(|(_, x, _)| x[0] == 0)
+            .find(|(_, x, _)| x.first() == Some(&0))
             .unwrap();
         let jwk = JsonWebKey {
             kty: Some(KeyType::EcHsm),

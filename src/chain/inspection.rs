@@ -1,0 +1,51 @@
+use super::node::{CHAIN_ID, HEAD, Node, NodeError, NodeUrl};
+use super::watch::client;
+use crate::tezos::ChainId;
+use serde::Deserialize;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// A node as an operator looks at it: beside its head, whether it keeps up with the chain.
+pub(crate) struct Inspection(Node);
+
+/// The head of a node, and when it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct TimedHead {
+    pub(crate) level: u32,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) timestamp: OffsetDateTime,
+}
+
+/// What a node says of its synchronisation (`src/lib_shell_services/chain_services.ml` in Octez).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Synchronisation {
+    pub(crate) bootstrapped: bool,
+    /// `synced`, `unsynced` or `stuck`.
+    pub(crate) sync_state: String,
+}
+
+const SYNCHRONISATION: &str = "/chains/main/is_bootstrapped";
+
+impl Inspection {
+    /// Nothing is asked yet.
+    pub(crate) fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
+        Ok(Self(Node::new(client(limit)?, url)))
+    }
+
+    pub(crate) async fn chain(&self) -> Result<ChainId, NodeError> {
+        self.0.chain().await
+    }
+
+    pub(crate) async fn head(&self) -> Result<TimedHead, NodeError> {
+        self.0.get(HEAD, "a block header").await
+    }
+
+    pub(crate) async fn synchronisation(&self) -> Result<Synchronisation, NodeError> {
+        self.0.get(SYNCHRONISATION, "whether it is bootstrapped").await
+    }
+
+    /// A cheap question, of which the answer's headers matter.
+    pub(crate) fn cheap_question(&self) -> reqwest::RequestBuilder {
+        self.0.question(CHAIN_ID)
+    }
+}

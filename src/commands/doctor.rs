@@ -1,0 +1,25 @@
+use super::{Stopped, print_line, runtime, variable};
+use azurehsm_signer::doctor::{self, Options};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Makes a test signature with each key, over a text that means nothing to Tezos
+    #[arg(long)]
+    sign: bool,
+    /// Prints JSON: {"ok": bool, "findings": [{"check", "subject", "outcome", "text", "advice"}]}
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(Arguments { sign, json }: Arguments) -> Result<(), Stopped> {
+    let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let runtime = runtime()?;
+    let report = runtime.block_on(doctor::examine(variable, &names, Options { sign }));
+    // A name that is not resolved yet is not waited for.
+    runtime.shutdown_background();
+    print_line(&if json { report.to_json() } else { report.to_text() })?;
+    match report.count(doctor::Outcome::Failed) {
+        0 => Ok(()),
+        failed => Err(format!("{failed} of {} checks failed", report.findings.len()).into()),
+    }
+}

@@ -1,0 +1,113 @@
+//! The embedded vault and mark store.
+
+use super::Finding;
+use super::area::Area;
+use super::sign::test_signature;
+use crate::marks::{LocalMarkStore, OpenError};
+use crate::settings::{LocalSettings, Services, VaultSettings};
+use crate::vault::local::{KeyFile, KeyFileError};
+use crate::vault::{LocalVault, Vault};
+use std::path::Path;
+
+/// Reads the keys. Neither makes a file nor encrypts one, which a signer would do at its start.
+pub(super) async fn check_vault(area: &mut Area, settings: &LocalSettings, sign: bool) {
+    const CHECK: &str = "vault.file";
+    let settings = settings.clone();
+    let opened = tokio::task::spawn_blocking(move || open(&settings)).await;
+    let vault = match opened {
+        Ok(Ok(Some((vault, path, is_plain)))) => {
+            area.add(Finding::ok(CHECK, "it can be read").about(path.display()));
+            let protection = if is_plain { "without a passphrase" } else { "with a passphrase" };
+            area.add(Finding::warning(
+                "vault.protection",
+                format!("keys are in a file {protection}, and in memory"),
+                "for development and test networks; for stake on mainnet, keep keys in Managed HSM or Key Vault \
+                 (KEY_VAULT_URL)",
+            ));
+            vault
+        }
+        Ok(Ok(None)) => {
+            return area.add(Finding::ok(CHECK, "there are no keys yet: the first start of a signer makes one"));
+        }
+        Ok(Err(error)) => {
+            let advice = "set LOCAL_DATA_DIR, and LOCAL_VAULT_PASSPHRASE or LOCAL_VAULT_PASSPHRASE_FILE, right; the \
+                          file must be readable by this user";
+            return area.add(Finding::failed(CHECK, error.to_string(), advice));
+        }
+        Err(error) => return area.add(Finding::failed(CHECK, error.to_string(), "this is a defect: please report it")),
+    };
+    let keys = match vault.keys().await {
+        Ok(found) => found.usable,
+        Err(error) => return area.add(Finding::failed(CHECK, error.to_string(), "restore the file")),
+    };
+    for key in &keys {
+        area.add(Finding::ok("vault.key", format!("{}  {}", key.hash, key.curve())).about(&key.name));
+    }
+    if sign {
+        for key in &keys {
+            area.add(
+                test_signature(&vault, key, |_| "see what the file holds: `azurehsm-signer keys list`".to_owned())
+                    .await,
+            );
+        }
+    }
+}
+
+type Opened = (LocalVault, std::path::PathBuf, bool);
+
+fn open(settings: &LocalSettings) -> Result<Option<Opened>, KeyFileError> {
+    // A plain file is opened as one even if there is a passphrase, with which it would be encrypted.
+    let (file, is_plain) = match KeyFile::open(&settings.data_dir, None) {
+        Ok(file) => (file, true),
+        Err(KeyFileError::PassphraseMissing { .. }) if settings.passphrase.is_some() => {
+            (KeyFile::open(&settings.data_dir, settings.passphrase.clone())?, false)
+        }
+        Err(error) => return Err(error),
+    };
+    if !file.exists() {
+        return Ok(None);
+    }
+    let path = file.path();
+    Ok(Some((LocalVault::open(file)?, path, is_plain)))
+}
+
+/// Looks into the mark store, but makes none.
+pub(super) async fn check_marks(area: &mut Area, services: &Services) {
+    const CHECK: &str = "marks.file";
+    let path = services.local.data_dir.join("marks.redb");
+    let finding = if path.exists() || path.with_extension("lock").exists() {
+        let opened = {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || LocalMarkStore::open(&path)).await
+        };
+        match opened {
+            Ok(Ok(store)) => of_store(&store).await,
+            Ok(Err(OpenError::InUse { .. })) => {
+                Finding::ok(CHECK, "in use by another process, as it is while a signer runs")
+            }
+            Ok(Err(error)) => Finding::failed(CHECK, error.to_string(), advice(&path)),
+            Err(error) => Finding::failed(CHECK, error.to_string(), "this is a defect: please report it"),
+        }
+    } else {
+        Finding::ok(CHECK, "there is none yet: the first start of a signer makes it")
+    };
+    area.add(finding.about(path.display()));
+    if matches!(services.vault, VaultSettings::KeyVault(_)) {
+        area.add(Finding::warning(
+            "marks.shared",
+            "marks are in a local file, keys in a vault: nothing else may sign with these keys",
+            "set COSMOS_ENDPOINT, so that several signers can share the keys",
+        ));
+    }
+}
+
+async fn of_store(store: &LocalMarkStore) -> Finding {
+    match store.list().await {
+        Ok(marks) => Finding::ok("marks.file", format!("{} marks", marks.len())),
+        Err(error) => Finding::failed("marks.file", error.to_string(), "restore the file"),
+    }
+}
+
+fn advice(path: &Path) -> String {
+    format!("do what it says; the folder of {} must be this user's, and not full", path.display())
+}

@@ -1,0 +1,86 @@
+use serde::Serialize;
+use std::fmt;
+
+/// What one check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which check, by a name that stays the same from version to version, such as `vault.key`.
+    pub check: &'static str,
+    /// What was checked, if there may be several: a key, a node, a setting.
+    pub subject: Option<String>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// What was found, with values.
+    pub text: String,
+    /// What to do.
+    pub advice: Option<String>,
+}
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As it should be.
+    Ok,
+    /// It works, but may be not as it should be.
+    Warning,
+    /// It does not work, or must not stay so.
+    Failed,
+    /// It was not checked, or could not be.
+    Skipped,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+impl Finding {
+    pub(super) fn ok(check: &'static str, text: impl AsRef<str>) -> Self {
+        Self { check, subject: None, outcome: Outcome::Ok, text: in_one_line(text.as_ref()), advice: None }
+    }
+
+    pub(super) fn skipped(check: &'static str, why: impl AsRef<str>) -> Self {
+        Self { outcome: Outcome::Skipped, ..Self::ok(check, why) }
+    }
+
+    pub(super) fn warning(check: &'static str, text: impl AsRef<str>, advice: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Warning, ..Self::ok(check, text) }.advise(advice)
+    }
+
+    pub(super) fn failed(check: &'static str, text: impl AsRef<str>, advice: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Failed, ..Self::ok(check, text) }.advise(advice)
+    }
+
+    pub(super) fn about(self, subject: impl fmt::Display) -> Self {
+        Self { subject: Some(in_one_line(&subject.to_string())), ..self }
+    }
+
+    pub(super) fn advise(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+}
+
+/// Services send line breaks, and could send what a terminal takes for commands.
+fn in_one_line(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_says_stays_in_one_line_and_moves_no_cursor() {
+        let finding = Finding::ok("vault.list", "denied.\r\n\tCaller: \u{1b}[2Jappid").about("a\nb");
+        assert_eq!(finding.text, "denied. Caller: [2Jappid");
+        assert_eq!(finding.subject.as_deref(), Some("a b"));
+    }
+}

@@ -1,0 +1,176 @@
+//! Marks in Cosmos DB.
+
+use super::advice::{is_of_network, marks_role, name_of, network, no_answer};
+use super::area::Area;
+use super::role::{self, Probe};
+use super::{Azure, Finding, clock, latency};
+use crate::azure::reason_of;
+use crate::marks::CosmosSettings;
+use crate::marks::cosmos::account::{self, AccountProperties, SCOPE};
+use crate::marks::cosmos::{Inspection, Unsuitable};
+use azure_core::http::StatusCode;
+use azure_data_cosmos::CosmosError;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Without answers, the SDK would look for them in other places first.
+const LONGEST_CONNECT: Duration = Duration::from_secs(8);
+
+const SAME_REGION: &str = "have the app and the account's write region in one region: each signature waits for this; \
+                           with strong consistency, further regions make writes slower by their distance";
+
+pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: &str, azure: &Azure) {
+    let endpoint = &settings.endpoint;
+    let (reached, token) =
+        tokio::join!(clock::ask("Cosmos DB", azure.client.get(endpoint.clone())), azure.tokens.state(SCOPE));
+    match reached {
+        Ok(skew) => {
+            area.add(Finding::ok("marks.reachable", "it answers").about(endpoint));
+            area.skews.extend(skew);
+        }
+        Err(why) => {
+            area.add(Finding::failed("marks.reachable", why, no_answer("COSMOS_ENDPOINT")).about(endpoint));
+            return area.add(Finding::skipped("marks.account", "the account does not answer"));
+        }
+    }
+    if token.token.is_none() {
+        return area.add(Finding::skipped("marks.account", "there is no token"));
+    }
+    let inspection = match Inspection::new(settings.clone(), Arc::clone(&azure.tokens), &azure.roots) {
+        Ok(inspection) => inspection,
+        Err(error) => {
+            return area.add(Finding::failed("marks.account", reason_of(&error), no_answer("COSMOS_ENDPOINT")));
+        }
+    };
+    let account = match inspection.account().await {
+        Ok(account) => account,
+        Err(why) => {
+            area.add(Finding::failed("marks.account", &why, refused(settings, &why)));
+            return area.add(Finding::skipped("marks.container", "the account does not say what it is"));
+        }
+    };
+    let (container, properties) = match tokio::time::timeout(LONGEST_CONNECT, inspection.container()).await {
+        Ok(Ok(found)) => found,
+        failed => {
+            of_account(area, settings, &account);
+            area.add(no_container(settings, failed.ok().and_then(Result::err).as_ref()));
+            return area.add(Finding::skipped("marks.role", "there is no container to try it on"));
+        }
+    };
+    of_account(area, settings, &account);
+    let unsuitable = account::check(&account, &properties, settings.allow_weak_consistency);
+    of_container(area, settings, &unsuitable);
+    if unsuitable.iter().any(|why| matches!(why, Unsuitable::PartitionKey(_))) {
+        return area.add(Finding::skipped("marks.role", "marks are not looked for under this partition key"));
+    }
+    let probe = Probe::new(container, instance);
+    area.findings.extend(role::check(&probe, settings).await);
+    measure(area, &probe).await;
+}
+
+fn of_account(area: &mut Area, settings: &CosmosSettings, account: &AccountProperties) {
+    let unsuitable: Vec<_> = account.check(settings.allow_weak_consistency).collect();
+    let name = name_of(&settings.endpoint);
+    let level = account.consistency();
+    let to_strong = format!("`az cosmosdb update -g <group> -n {name} --default-consistency-level Strong`");
+    let weak = unsuitable.iter().find(|why| matches!(why, Unsuitable::Consistency(_)));
+    area.add(match weak {
+        Some(why) => {
+            let text = format!(
+                "{why}: a mark that was acknowledged could be lost in a failover, so nothing is signed \
+                                that needs one"
+            );
+            Finding::failed("marks.consistency", text, to_strong)
+        }
+        None if level == "Strong" => Finding::ok("marks.consistency", "Strong"),
+        None => Finding::warning(
+            "marks.consistency",
+            format!(
+                "{level}, which only ALLOW_WEAK_CONSISTENCY lets pass: marks may be lost when the region fails, and \
+                 keys may then sign twice"
+            ),
+            format!("for tests only. For mainnet: {to_strong}, and remove ALLOW_WEAK_CONSISTENCY"),
+        ),
+    });
+    let several = unsuitable.iter().find(|why| matches!(why, Unsuitable::SeveralWriteRegions(_)));
+    area.add(match several {
+        Some(why) => Finding::failed(
+            "marks.regions",
+            format!("{why}: two regions could accept two marks for one slot, so nothing is signed that needs one"),
+            format!("`az cosmosdb update -g <group> -n {name} --enable-multiple-write-locations false`"),
+        ),
+        None => Finding::ok(
+            "marks.regions",
+            format!("writes in {}, reads in {}", account.write_regions(), account.regions()),
+        ),
+    });
+}
+
+fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuitable]) {
+    let subject = format!("{}/{}", settings.database, settings.container);
+    let another = format!(
+        "this cannot be changed: make another container, `az cosmosdb sql container create -g <group> -a {} -d {} -n \
+         <name> --partition-key-path /pkh --partition-key-version 2`, bring the marks with `azurehsm-signer marks \
+         export` and `marks import`, and set COSMOS_CONTAINER",
+        name_of(&settings.endpoint),
+        settings.database
+    );
+    let mut is_well = true;
+    for why in unsuitable {
+        let advice = match why {
+            Unsuitable::PartitionKey(_) | Unsuitable::PartitionKeyVersion => another.clone(),
+            Unsuitable::TimeToLive => {
+                "set Time to Live to Off in the container's Settings in the portal, or remove defaultTtl \
+                                       from its template"
+                    .to_owned()
+            }
+            Unsuitable::Consistency(_) | Unsuitable::SeveralWriteRegions(_) => continue,
+        };
+        is_well = false;
+        area.add(Finding::failed("marks.container", why.to_string(), advice).about(&subject));
+    }
+    if is_well {
+        area.add(Finding::ok("marks.container", "partition key /pkh of version 2, no time to live").about(&subject));
+    }
+}
+
+fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Finding {
+    let (database, container) = (&settings.database, &settings.container);
+    let why =
+        error.map_or_else(|| format!("no answer within {} s", LONGEST_CONNECT.as_secs()), |error| reason_of(error));
+    let advice = if error.is_some_and(|error| error.status().status_code() == StatusCode::NotFound) {
+        format!(
+            "set COSMOS_DATABASE and COSMOS_CONTAINER right, or make it: `az cosmosdb sql container create -g <group> \
+             -a {} -d {database} -n {container} --partition-key-path /pkh --partition-key-version 2`",
+            name_of(&settings.endpoint)
+        )
+    } else {
+        refused(settings, &why)
+    };
+    Finding::failed("marks.container", why, advice).about(format!("{database}/{container}"))
+}
+
+async fn measure(area: &mut Area, probe: &Probe) {
+    // Without an item, the role was the trouble, and was told.
+    let Ok(first) = probe.read().await else { return };
+    let explained = |error: CosmosError| error.to_string();
+    let read = async || probe.read().await.map(drop).map_err(explained);
+    area.latency.push(latency::measure("latency.marks.read", SAME_REGION, read).await);
+
+    let version = Mutex::new(role::etag(&first));
+    let replace = async || {
+        let answer = probe.replace(&version.lock().await).await.map_err(explained)?;
+        *version.lock().await = role::etag(&answer);
+        Ok(())
+    };
+    area.latency.push(latency::measure("latency.marks.replace", SAME_REGION, replace).await);
+}
+
+fn refused(settings: &CosmosSettings, why: &str) -> String {
+    if is_of_network(why) {
+        network("account")
+    } else {
+        format!("if it refuses: {}", marks_role(&settings.endpoint, &settings.database, &settings.container))
+    }
+}

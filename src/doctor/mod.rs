@@ -1,0 +1,133 @@
+//! Checks of a deployment, one a line, each with what to do where it fails.
+//!
+//! The areas are checked at the same time and told in a fixed order: settings, identity, vault, marks, nodes, clock,
+//! latency. What depends on something that failed is skipped. Every question has a limit of time.
+//!
+//! Nothing that signers use is changed. One item is written beside the marks, `doctor:probe` in the partition `doctor`,
+//! which is no mark and never read by a signer; and with `sign`, each key signs one text that means nothing.
+
+mod advice;
+mod area;
+mod clock;
+mod embedded;
+mod finding;
+mod identity;
+mod latency;
+mod marks;
+mod nodes;
+mod report;
+mod role;
+mod rotation;
+mod settings;
+mod sign;
+mod vault;
+
+pub use finding::{Finding, Outcome};
+pub use report::Report;
+
+use crate::azure::{TlsRoots, Tokens};
+use crate::marks::cosmos::account::SCOPE;
+use crate::settings::{MarkStoreSettings, Services, VaultSettings};
+use area::Area;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is done beside looking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// A test signature with each key.
+    pub sign: bool,
+}
+
+/// What all services in Azure share.
+struct Azure {
+    tokens: Arc<Tokens>,
+    roots: TlsRoots,
+    /// For questions without a token.
+    client: reqwest::Client,
+}
+
+/// For a service to answer at all.
+const LONGEST_ANSWER: Duration = Duration::from_secs(3);
+
+/// Makes all checks. `variable` gives the value of an environment variable, and `names` are those of all that are set.
+pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String], options: Options) -> Report {
+    let (mut findings, known) = settings::check(variable, names);
+    let Some(services) = known.services else {
+        findings.extend(
+            ["identity", "vault.list", "marks.account", "nodes.head", "clock", "latency"]
+                .map(|check| Finding::skipped(check, "the settings cannot be read")),
+        );
+        return Report { findings };
+    };
+    let azure = match services.are_in_azure().then(|| prepare(&services)).transpose() {
+        Ok(azure) => azure,
+        Err(failed) => {
+            findings.push(failed);
+            None
+        }
+    };
+    let azure = azure.as_ref();
+    let nodes = async |area: &mut Area| match &known.settings {
+        Some(settings) => nodes::check(area, settings.nodes.as_ref()).await,
+        None => area.add(Finding::skipped("nodes.head", "the settings cannot be read")),
+    };
+    let (identity, vault, marks, nodes) = tokio::join!(
+        identity(&services, azure),
+        Area::in_time("vault.list", async |area| vault_area(area, &services, azure, options).await),
+        Area::in_time("marks.account", async |area| marks_area(area, &services, azure).await),
+        Area::in_time("nodes.head", nodes),
+    );
+    findings.extend(identity);
+    let (mut skews, mut latency) = (Vec::new(), Vec::new());
+    for area in [vault, marks, nodes] {
+        findings.extend(area.findings);
+        skews.extend(area.skews);
+        latency.extend(area.latency);
+    }
+    findings.push(clock::check(skews));
+    findings.extend(latency);
+    Report { findings }
+}
+
+fn prepare(services: &Services) -> Result<Azure, Finding> {
+    let advice = "install ca-certificates, or name a file of them in SSL_CERT_FILE";
+    let failed = |why: String| Finding::failed("certificates", why, advice);
+    let roots = TlsRoots::read().map_err(|error| failed(error.to_string()))?;
+    let tokens = Tokens::new(services.identity.clone(), &roots).map_err(|error| failed(error.to_string()))?;
+    let client = roots.client(LONGEST_ANSWER).map_err(|error| failed(error.to_string()))?;
+    Ok(Azure { tokens, roots, client })
+}
+
+async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
+    let mut scopes = Vec::new();
+    if let VaultSettings::KeyVault(vault) = &services.vault {
+        scopes.push(vault.url.scope());
+    }
+    if let MarkStoreSettings::Cosmos(_) = &services.marks {
+        scopes.push(SCOPE.to_owned());
+    }
+    match azure {
+        Some(azure) => identity::check(&services.identity, &azure.tokens, &scopes).await,
+        None if scopes.is_empty() => vec![Finding::skipped("identity", "nothing is in Azure")],
+        None => vec![Finding::skipped("identity", "no service can be asked")],
+    }
+}
+
+async fn vault_area(area: &mut Area, services: &Services, azure: Option<&Azure>, options: Options) {
+    match (&services.vault, azure) {
+        (VaultSettings::KeyVault(settings), Some(azure)) => vault::check(area, settings, azure, options.sign).await,
+        (VaultSettings::KeyVault(_), None) => area.add(Finding::skipped("vault.list", "no service can be asked")),
+        (VaultSettings::Local, _) => embedded::check_vault(area, &services.local, options.sign).await,
+    }
+}
+
+async fn marks_area(area: &mut Area, services: &Services, azure: Option<&Azure>) {
+    match (&services.marks, azure) {
+        (MarkStoreSettings::Cosmos(settings), Some(azure)) => {
+            marks::check(area, settings, &services.instance, azure).await;
+        }
+        (MarkStoreSettings::Cosmos(_), None) => area.add(Finding::skipped("marks.account", "no service can be asked")),
+        (MarkStoreSettings::Local, _) => embedded::check_marks(area, services).await,
+    }
+}

@@ -1,0 +1,91 @@
+use super::{Finding, Outcome};
+use serde_json::json;
+
+/// All findings, in the order in which they are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The findings.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether nothing failed.
+    pub fn is_ok(&self) -> bool {
+        self.count(Outcome::Failed) == 0
+    }
+
+    /// How many findings have this outcome.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.findings.iter().filter(|finding| finding.outcome == outcome).count()
+    }
+
+    /// For people: one line a finding, below it what to do, and a summary at the end.
+    pub fn to_text(&self) -> String {
+        let width = self.findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
+        let mut text = String::new();
+        for Finding { check, subject, outcome, text: found, advice } in &self.findings {
+            let subject = subject.as_ref().map(|subject| format!("{subject}  ")).unwrap_or_default();
+            text.extend([format!("{outcome:<8} {check:<width$}  {subject}{found}\n")]);
+            text.extend(advice.iter().map(|advice| format!("         → {advice}\n")));
+        }
+        text + &self.summary()
+    }
+
+    /// For machines: `{"ok": bool, "findings": [{"check": …, "subject": …, "outcome": …, "text": …, "advice": …}]}`.
+    ///
+    /// `ok` is false if something failed. `check` names the check and stays the same from version to version; `outcome` is
+    /// `ok`, `warning`, `failed` or `skipped`; `subject` and `advice` are a string or null. `text` and `advice` are for
+    /// people, and their wording may change.
+    pub fn to_json(&self) -> String {
+        json!({ "ok": self.is_ok(), "findings": self.findings }).to_string()
+    }
+
+    /// How many there are of each outcome.
+    pub fn summary(&self) -> String {
+        let skipped = match self.count(Outcome::Skipped) {
+            0 => String::new(),
+            skipped => format!(", {skipped} skipped"),
+        };
+        format!(
+            "{} checks: {} ok, {} warnings, {} failed{skipped}",
+            self.findings.len(),
+            self.count(Outcome::Ok),
+            self.count(Outcome::Warning),
+            self.count(Outcome::Failed)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_finding_and_advice_below() {
+        let report = Report {
+            findings: vec![
+                Finding::ok("settings", "well"),
+                Finding::warning("vault.protection", "in software", "make another").about("baker/1"),
+                Finding::failed("clock", "two minutes ahead", "set it"),
+                Finding::skipped("nodes.head", "there are none"),
+            ],
+        };
+        let expected = "\
+ok       settings          well
+warning  vault.protection  baker/1  in software
+         → make another
+failed   clock             two minutes ahead
+         → set it
+skipped  nodes.head        there are none
+4 checks: 1 ok, 1 warnings, 1 failed, 1 skipped";
+        assert_eq!(report.to_text(), expected);
+        assert!(!report.is_ok());
+        let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        assert_eq!(json["ok"], false);
+        let expected = serde_json::json!({
+            "check": "vault.protection", "subject": "baker/1", "outcome": "warning", "text": "in software",
+            "advice": "make another"
+        });
+        assert_eq!(json["findings"][1], expected);
+    }
+}

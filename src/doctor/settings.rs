@@ -1,0 +1,80 @@
+use super::Finding;
+use crate::settings::{MarkStoreSettings, NAMES, Services, Settings, SettingsError, VaultSettings};
+
+/// What could be read of the settings.
+pub(super) struct Known {
+    /// All, if none is wrong.
+    pub(super) settings: Option<Settings>,
+    /// Those about vault and marks, if none of these is wrong.
+    pub(super) services: Option<Services>,
+}
+
+/// Variables that begin so are meant for this program. `VAULT_ADDR` and the like of another vault's tools are not.
+const OURS: [&str; 12] = [
+    "ALLOW_LIST_KNOWN",
+    "ALLOW_WEAK",
+    "AUTHORIZED_KEY",
+    "COSMOS_",
+    "KEY_VAULT",
+    "LOCAL_DATA",
+    "LOCAL_VAULT",
+    "NODE_URL",
+    "SIGNER_",
+    "SIGNING_",
+    "VAULT_HEDGE",
+    "VAULT_TRY",
+];
+
+/// Reads all settings. `names` are those of all variables that are set.
+pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> (Vec<Finding>, Known) {
+    let mut findings = Vec::new();
+    let settings = match Settings::read(&variable) {
+        Ok(settings) => {
+            findings.push(Finding::ok("settings", "all can be read"));
+            Some(settings)
+        }
+        Err(SettingsError(errors)) => {
+            findings.extend(errors.into_iter().map(|error| {
+                Finding::failed(
+                    "settings",
+                    error.why,
+                    format!("set {} right, or remove it: README lists all", error.name),
+                )
+                .about(error.name)
+            }));
+            None
+        }
+    };
+    let services = match &settings {
+        Some(settings) => Some(settings.services.clone()),
+        None => Services::read(&variable).ok(),
+    };
+    findings.extend(services.as_ref().map(mode));
+    findings.extend(unknown(names));
+    (findings, Known { settings, services })
+}
+
+fn mode(services: &Services) -> Finding {
+    let vault = match &services.vault {
+        VaultSettings::KeyVault(vault) => format!("keys in {}", vault.url),
+        VaultSettings::Local => format!("keys in a file in {}", services.local.data_dir.display()),
+    };
+    let marks = match &services.marks {
+        MarkStoreSettings::Cosmos(cosmos) => {
+            format!("marks in {}, database {}, container {}", cosmos.endpoint, cosmos.database, cosmos.container)
+        }
+        MarkStoreSettings::Local => format!("marks in a file in {}", services.local.data_dir.display()),
+    };
+    Finding::ok("settings.mode", format!("{vault}; {marks}"))
+}
+
+fn unknown(names: &[String]) -> impl Iterator<Item = Finding> {
+    let is_ours = |name: &str| OURS.iter().any(|ours| name.starts_with(ours)) && !NAMES.contains(&name);
+    let mut unknown: Vec<_> = names.iter().filter(|name| is_ours(name)).collect();
+    unknown.sort();
+    unknown.into_iter().map(|name| {
+        let text = "there is no such setting: it has no effect";
+        Finding::warning("settings.unknown", text, "if it is misspelt, README has the right name; if not, remove it")
+            .about(name)
+    })
+}

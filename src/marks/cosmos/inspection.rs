@@ -1,0 +1,39 @@
+use super::CosmosSettings;
+use super::account::AccountProperties;
+use super::connection::{Checker, LONGEST_CHECK};
+use crate::azure::{TlsRoots, Tokens};
+use azure_data_cosmos::models::ContainerProperties;
+use azure_data_cosmos::{ContainerClient, CosmosError};
+use std::sync::Arc;
+
+/// The account and the container as an operator looks at them: connected as the mark store connects, but shown whatever is
+/// wrong with them.
+pub struct Inspection(Checker);
+
+impl Inspection {
+    /// Nothing is asked yet.
+    ///
+    /// # Errors
+    /// If no client can be made.
+    pub fn new(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
+        Ok(Self(Checker { settings, tokens, client: roots.client(LONGEST_CHECK)? }))
+    }
+
+    /// What the account says of itself.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub async fn account(&self) -> Result<AccountProperties, String> {
+        self.0.account().await
+    }
+
+    /// A connection to the container, and what the container says of itself.
+    ///
+    /// # Errors
+    /// [`CosmosError`].
+    pub async fn container(&self) -> Result<(ContainerClient, ContainerProperties), CosmosError> {
+        let container = self.0.container_client().await?;
+        let properties = container.read(None).await?.into_model()?;
+        Ok((container, properties))
+    }
+}

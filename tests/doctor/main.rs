@@ -1,0 +1,16 @@
+//! `azurehsm-signer doctor`, as the shipped binary, in deployments that are well and in those that are not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
+mod all_well;
+mod deployment;
+mod embedded;
+mod node;
+mod slow_and_dead;
+mod what_is_wrong;

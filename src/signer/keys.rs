@@ -117,7 +117,7 @@ impl KeyRing {
             }
             Err(error) => Some(error),
         };
-        if let Some(error) = &trouble {
+        if let Some(error) = trouble.as_ref().filter(|_| trouble != asked.trouble) {
             warn!(reason = %error, "the vault does not say which keys it has");
         }
         asked.trouble.clone_from(&trouble);

@@ -2,7 +2,7 @@
 
 use crate::support::marks::{Fault as StoreFault, MemoryMarks};
 use crate::support::payloads::{MAINNET, bls_attestation, payload, transfer, vote};
-use crate::support::vault::{Fault as VaultFault, MemoryVault, is_p256_signature};
+use crate::support::vault::{Fault as VaultFault, Listing, MemoryVault, is_p256_signature};
 use azurehsm_signer::marks::{Ledger, MarkId};
 use azurehsm_signer::signer::{
     AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest, SignatureVersion, Signer,
@@ -313,4 +313,35 @@ async fn a_far_future_level_does_not_silence_the_key() {
     let Err(NotSigned::Refused(Refusal::Mark(reason))) = answer else { panic!("{answer:?}") };
     assert!(reason.to_string().contains("azurehsm-signer marks raise"), "{reason}");
     setup.sign(payload(Kind::Attestation, 101_000, 0, 0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_the_vault_cannot_read_now_is_failed_and_not_unknown() {
+    for (listing, is_known) in
+        [(Listing::All, true), (Listing::SomeUnread, false), (Listing::Unavailable, false), (Listing::None, false)]
+    {
+        let setup = Setup::new(Curve::P256);
+        *setup.vault.listing.lock().unwrap() = listing;
+        let answer = setup.sign(payload(Kind::Attestation, 7, 0, 1)).await;
+        match listing {
+            Listing::All => assert!(answer.is_ok()),
+            Listing::None => assert!(matches!(answer, Err(NotSigned::Refused(Refusal::UnknownKey { .. })))),
+            _ => assert!(matches!(answer, Err(NotSigned::Failed(_))), "{answer:?}"),
+        }
+        assert_eq!(setup.signer.keys().len(), usize::from(is_known));
+        *setup.vault.listing.lock().unwrap() = Listing::All;
+        assert!(setup.sign(payload(Kind::Attestation, 7, 0, 1)).await.is_ok(), "after {listing:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_vault_that_does_not_answer_does_not_take_away_the_keys_that_it_had() {
+    let setup = Setup::new(Curve::P256);
+    setup.signer.refresh_keys().await.unwrap();
+    *setup.vault.listing.lock().unwrap() = Listing::Unavailable;
+    assert!(setup.signer.refresh_keys().await.is_err());
+    assert!(setup.sign(payload(Kind::Attestation, 7, 0, 1)).await.is_ok());
+    *setup.vault.listing.lock().unwrap() = Listing::None;
+    setup.signer.refresh_keys().await.unwrap();
+    assert!(setup.signer.keys().is_empty());
 }

@@ -28,14 +28,30 @@ pub(crate) struct MemoryVault {
     faults: Mutex<VecDeque<Fault>>,
     pub(crate) delay: Duration,
     pub(crate) signatures: AtomicUsize,
+    /// What it says of its keys.
+    pub(crate) listing: Mutex<Listing>,
+}
+
+/// What a vault says of its keys.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Listing {
+    /// The key.
+    #[default]
+    All,
+    /// No key, and that it could not read some.
+    SomeUnread,
+    /// Nothing.
+    Unavailable,
+    /// That there is no key.
+    None,
 }
 
 impl MemoryVault {
     pub(crate) fn new(curve: Curve) -> Self {
         let secret = SecretKey::generate(curve).unwrap();
         let key = Key::new("baker".to_owned(), secret.public_key().clone());
-        let (faults, delay, signatures) = Default::default();
-        Self { secret, key, faults, delay, signatures }
+        let (faults, delay, signatures, listing) = Default::default();
+        Self { secret, key, faults, delay, signatures, listing }
     }
 
     pub(crate) fn inject(&self, fault: Fault) {
@@ -50,7 +66,13 @@ impl MemoryVault {
 #[async_trait]
 impl Vault for MemoryVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
-        Ok(FoundKeys { usable: vec![self.key.clone()], unread: None })
+        let unavailable = VaultError::unavailable("injected");
+        match *self.listing.lock().unwrap() {
+            Listing::All => Ok(FoundKeys { usable: vec![self.key.clone()], unread: None }),
+            Listing::SomeUnread => Ok(FoundKeys { usable: Vec::new(), unread: Some(unavailable) }),
+            Listing::Unavailable => Err(unavailable),
+            Listing::None => Ok(FoundKeys::default()),
+        }
     }
 
     async fn sign(&self, _: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {

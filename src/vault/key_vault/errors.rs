@@ -7,7 +7,10 @@ use std::time::Duration;
 
 /// What an answer of the SDK means: whether it may work when tried again.
 pub(super) fn vault_error(error: &Error) -> VaultError {
-    let why = reason_of(error);
+    let why = match error.http_status() {
+        Some(status) => format!("{} {}: {}", u16::from(status), status.canonical_reason(), reason_of(error)),
+        None => reason_of(error),
+    };
     let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() else {
         return match error.kind() {
             // The SDK's word for what it does not expect, such as a challenge for another service.

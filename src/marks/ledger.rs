@@ -2,6 +2,7 @@ use super::{
     AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreError, Stored, Version, WriteError, Written,
     decide, is_raised_by,
 };
+use crate::pauses::Pauses;
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::collections::HashMap;
@@ -59,9 +60,9 @@ impl Seen {
 const MOST_PLACES: usize = 4096;
 
 /// How many unclear writes of one request are looked up; a store that leaves one more unclear is given up.
-const MOST_UNCLEAR_WRITES: u32 = 3;
+const MOST_UNCLEAR_WRITES: u32 = 8;
 
-/// How long a failure of the store counts against it.
+/// How long a failure of the store counts against it, if it is not asked again.
 const LATELY: Duration = Duration::from_secs(30);
 
 /// Why nothing was recorded.
@@ -158,7 +159,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the store is open, and has answered everything that it was lately asked.
+    /// Whether the store is open, and has answered what it was lately asked last.
     pub fn is_answered(&self) -> bool {
         if !self.store.is_open() {
             return false;
@@ -196,6 +197,7 @@ impl Ledger {
         let mut sign = Some(sign);
         let mut signed = None;
         let mut unclear = 0;
+        let mut pauses = None;
         loop {
             match decide(stored.as_ref().map(|stored| &stored.mark), request) {
                 Ok(Safe::Advance) => {}
@@ -230,6 +232,11 @@ impl Ledger {
                     return Err(NotRecorded::Store(error));
                 }
             }
+            // The first look is at once; a store in trouble, or another writer, is then left some time.
+            match &mut pauses {
+                None => pauses = Some(Pauses::new()),
+                Some(pauses) => tokio::time::sleep(pauses.next(None)).await,
+            }
             // What is there now? If our write was done after all, the request is a repeat of it. If the write is still on
             // its way, it loses against the next one, which replaces the version that is read here.
             stored = self.read_and_note(id, &mut seen).await.map_err(NotRecorded::Store)?;
@@ -243,7 +250,7 @@ impl Ledger {
     }
 
     fn written_by(&self, requester: Option<PublicKeyHash>) -> Written {
-        Written { instance: self.instance.clone(), requester, at: OffsetDateTime::now_utc() }
+        Written { instance: self.instance.clone(), requester, at: OffsetDateTime::now_utc().truncate_to_millisecond() }
     }
 
     async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
@@ -282,6 +289,9 @@ impl<'a> Asked<'a> {
 
     fn ends(mut self, answered: bool) {
         self.answered = answered;
+        if answered {
+            *self.ledger.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 }
 

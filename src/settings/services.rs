@@ -150,8 +150,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let container = name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
         let allow_weak_consistency = self.parsed("ALLOW_WEAK_CONSISTENCY", "true or false").unwrap_or(false);
         let region = self.text("REGION_NAME");
+        // Whether it can be read is told elsewhere.
+        let deadline = self.text("REQUEST_DEADLINE_MS").and_then(|text| text.parse().ok());
+        let patience = Duration::from_millis(deadline.unwrap_or(defaults::REQUEST_DEADLINE_MS)) * 3 / 4;
         if let Some(endpoint) = endpoint {
-            let settings = CosmosSettings { endpoint, database, container, allow_weak_consistency, region };
+            let settings = CosmosSettings { endpoint, database, container, allow_weak_consistency, region, patience };
             return MarkStoreSettings::Cosmos(settings);
         }
         self.expect_with(COSMOS_ENDPOINT, &["COSMOS_DATABASE", "COSMOS_CONTAINER", "ALLOW_WEAK_CONSISTENCY"]);

@@ -39,8 +39,10 @@ pub(super) async fn commit_and_sign(
     }
     // The vault is asked first: mostly it is the slower of the two.
     let record = async { ledger.record_vote(request).await.map_err(NotSigned::from) };
-    let (signature, ()) = tokio::try_join!(signing.sign_and_verify(), record)?;
-    Ok(signature)
+    // A write that has begun is seen to its end, also when the vault has failed meanwhile. A mark that is refused ends both.
+    let sign = async { Ok(signing.sign_and_verify().await) };
+    let (signature, ()) = tokio::try_join!(sign, record)?;
+    signature
 }
 
 impl Signing<'_> {

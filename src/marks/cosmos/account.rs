@@ -68,8 +68,9 @@ impl AccountProperties {
     /// # Errors
     /// What went wrong, in words.
     pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, String> {
-        let failed =
-            |why: &dyn std::error::Error| format!("the account does not say its properties: {}", reason_of(why));
+        let failed = |why: &(dyn std::error::Error + 'static)| {
+            format!("the account does not say its properties: {}", reason_of(why))
+        };
         let token = tokens.get_token(&[SCOPE], None).await.map_err(|error| failed(&error))?;
         let authorization = format!("type%3Daad%26ver%3D1.0%26sig%3D{}", token.token.secret());
         let answer = client
@@ -79,12 +80,12 @@ impl AccountProperties {
             .header("x-ms-version", "2020-07-15")
             .send()
             .await
-            .map_err(|error| failed(&error.without_url()))?;
+            .map_err(|error| failed(&error))?;
         if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
             tokens.renew();
         }
-        let answer = answer.error_for_status().map_err(|error| failed(&error.without_url()))?;
-        let body = answer.bytes().await.map_err(|error| failed(&error.without_url()))?;
+        let answer = answer.error_for_status().map_err(|error| failed(&error))?;
+        let body = answer.bytes().await.map_err(|error| failed(&error))?;
         serde_json::from_slice(&body).map_err(|error| failed(&error))
     }
 

@@ -37,6 +37,9 @@ pub struct CosmosSettings {
     pub allow_weak_consistency: bool,
     /// `REGION_NAME`, as Azure sets it: where this process runs.
     pub region: Option<String>,
+    /// How long reads, and writes that were surely not done, are tried again: less than the deadline of a request, so that
+    /// it ends with the reason.
+    pub patience: Duration,
 }
 
 /// Marks in a Cosmos DB container.
@@ -49,10 +52,8 @@ pub struct CosmosSettings {
 /// would come back to us as another's; here, what became of a write is always known or known to be unknown.
 pub struct CosmosMarkStore {
     connection: Connection,
+    patience: Duration,
 }
-
-/// How long writes that were surely not done, and reads, are tried again. The request's own deadline is what ends most.
-const WORTH_TRYING: Duration = Duration::from_secs(5);
 
 impl CosmosMarkStore {
     /// A store that connects in the background, and checks the account there. Until that is done, who reads or writes
@@ -61,7 +62,7 @@ impl CosmosMarkStore {
     /// # Errors
     /// If no HTTP client can be made.
     pub fn start(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
-        Ok(Self { connection: Connection::start(settings, tokens, roots)? })
+        Ok(Self { patience: settings.patience, connection: Connection::start(settings, tokens, roots)? })
     }
 
     /// After a request that was surely not done, or does nothing but read: whether it is worth another try, after a pause.
@@ -70,7 +71,7 @@ impl CosmosMarkStore {
             self.connection.renew_tokens();
         }
         let pause = tries.pauses.next(outcome.retry_after);
-        if tries.start.elapsed() + pause >= WORTH_TRYING {
+        if tries.start.elapsed() + pause >= self.patience {
             return false;
         }
         tokio::time::sleep(pause).await;

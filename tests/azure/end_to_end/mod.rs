@@ -1,0 +1,10 @@
+//! Requests to the shipped binary, and what becomes of them in the vault and in the mark store.
+
+mod accounts;
+mod commands;
+mod keys;
+mod marks;
+mod outages;
+
+/// Operations carry no level, so they are signed without a mark.
+const ANY_OPERATION: (&str, &str) = ("POLICY", r#"{"default": {"operations": ["any"]}}"#);

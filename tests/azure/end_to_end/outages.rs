@@ -1,0 +1,120 @@
+//! Azure is down, as a whole or in part: at the start, or for good.
+
+use super::ANY_OPERATION;
+use crate::cloud::{self, always, baker, ms, next};
+use crate::instance::Instance;
+use crate::support::payloads::{block, payload, transfer};
+use azurehsm_signer::tezos::payload::Kind;
+use stand_ins::{Azure, Delay, Effect, Operation};
+use std::time::{Duration, Instant};
+
+/// The default deadline, and what a loaded machine may add.
+const IN_TIME: Duration = Duration::from_millis(4_000 + 1_500);
+
+/// How soon a signer goes on by itself: a new token, a new connection, a new search for keys.
+const RECOVERY: Duration = Duration::from_secs(10);
+
+fn refuse(azure: &Azure, refuse: bool) {
+    azure.identity.refuse_connections(refuse);
+    azure.key_vault.refuse_connections(refuse);
+    azure.cosmos.refuse_connections(refuse);
+}
+
+/// What an outage at the start looks like: open for the host, not healthy, and every request is answered with a reason.
+fn is_down(signer: &Instance, key: &str, reason: &str) {
+    assert_eq!(signer.get("/").status, 200, "the host takes it as started");
+    assert_eq!(signer.get("/health").status, 503);
+    for payload in [payload(Kind::Attestation, 7, 0, 0), block(7, 0, 0), transfer(1, 1)] {
+        let start = Instant::now();
+        let answer = signer.sign(key, &payload);
+        assert_eq!(answer.status, 500, "{answer:?}");
+        assert!(answer.error().contains(reason), "{reason}: {}", answer.error());
+        assert!(start.elapsed() < IN_TIME, "{:?}", start.elapsed());
+    }
+    assert!(signer.keys().is_empty());
+}
+
+#[test]
+fn a_signer_that_starts_while_azure_is_down_says_so_and_recovers_without_a_restart() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    refuse(&azure, true);
+    let signer = Instance::start(&azure, &[ANY_OPERATION]);
+    is_down(&signer, &key.hash, "the vault");
+    for line in ["no new token", "the mark store cannot be used yet", "the vault does not say which keys it has"] {
+        assert!(signer.logged(line).contains("WARN"), "{line}");
+    }
+    let down = Instant::now();
+    refuse(&azure, false);
+    signer.wait_until_ready();
+    assert!(down.elapsed() < RECOVERY, "ready again after {:?}", down.elapsed());
+    for payload in [payload(Kind::Attestation, 7, 0, 0), block(7, 0, 0), transfer(1, 1)] {
+        key.verify(&payload, &signer.sign(&key.hash, &payload).signature());
+    }
+}
+
+#[test]
+fn a_signer_that_starts_while_azure_hangs_recovers_too() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let services = [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()];
+    for faults in services {
+        always(faults, Operation::Any, Effect::Hang);
+    }
+    let signer = Instance::start(&azure, &[ANY_OPERATION]);
+    is_down(&signer, &key.hash, "");
+    for faults in services {
+        faults.clear();
+    }
+    signer.wait_until_ready();
+    let vote = payload(Kind::Attestation, 7, 0, 0);
+    key.verify(&vote, &signer.sign(&key.hash, &vote).signature());
+}
+
+#[test]
+fn each_service_that_is_down_at_the_start_is_waited_for() {
+    for name in ["identity", "vault", "mark store"] {
+        let goes_down = |azure: &Azure, down| match name {
+            "identity" => azure.identity.refuse_connections(down),
+            "vault" => azure.key_vault.refuse_connections(down),
+            _ => azure.cosmos.refuse_connections(down),
+        };
+        let azure = cloud::start();
+        let key = baker(&azure);
+        goes_down(&azure, true);
+        let signer = Instance::start(&azure, &[]);
+        assert_eq!((signer.get("/").status, signer.get("/health").status), (200, 503), "{name}");
+        let vote = payload(Kind::Attestation, 7, 0, 0);
+        let start = Instant::now();
+        let answer = signer.sign(&key.hash, &vote);
+        assert_eq!(answer.status, 500, "{name}: {answer:?}");
+        assert!(!answer.error().is_empty() && start.elapsed() < IN_TIME, "{name}");
+        goes_down(&azure, false);
+        let recovering = Instant::now();
+        key.verify(&vote, &signer.eventually_signs(&key.hash, &vote));
+        assert!(recovering.elapsed() < RECOVERY, "{name}: {:?}", recovering.elapsed());
+    }
+}
+
+#[test]
+fn a_mark_store_that_is_down_does_not_keep_operations_from_being_signed() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[ANY_OPERATION]);
+    azure.cosmos.refuse_connections(true);
+    assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).status, 500);
+    key.verify(&transfer(1, 1), &signer.sign(&key.hash, &transfer(1, 1)).signature());
+    assert_eq!(signer.get("/health").status, 503, "a store that does not answer is no health");
+}
+
+#[test]
+fn a_vault_that_refuses_to_sign_says_nothing_of_the_mark_store() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    // The vault has said no before the mark is written.
+    azure.cosmos.latency(Delay::Fixed(ms(200)));
+    next(1, azure.key_vault.faults(), Operation::Sign, Effect::status(403));
+    assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).status, 500);
+    assert_eq!(signer.get("/health").status, 200, "the store has answered everything");
+}

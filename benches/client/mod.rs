@@ -65,7 +65,7 @@ impl Process {
 }
 
 impl Process {
-    /// The processor time that it has used, in microseconds (proc_pid_stat(5): fields 14 and 15, in hundredths of a second).
+    /// The processor time that it has used, in microseconds (`proc_pid_stat`(5): fields 14 and 15, in hundredths of a second).
     #[allow(dead_code, reason = "not every benchmark asks")]
     pub(crate) fn processor_microseconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();

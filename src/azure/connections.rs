@@ -1,13 +1,12 @@
+use super::names::Names;
 use super::reason_of;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, Url};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// The certificates that this machine trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured), read once for all clients.
@@ -42,29 +41,34 @@ impl TlsRoots {
     /// # Errors
     /// If no client can be made.
     pub fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
+        self.builder().timeout(limit).build()
+    }
+
+    /// No proxy: the SDK's client of Cosmos DB uses none either, and the identity endpoint must not be asked through one.
+    fn builder(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.0.clone())
             .http1_only()
-            .timeout(limit)
+            .no_proxy()
             .tcp_keepalive(Duration::from_secs(15))
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .dns_resolver(Arc::new(Names))
-            .build()
     }
 }
 
 /// The HTTP client of one service: HTTP/1.1 connections that are kept open, each answer bounded in time.
 ///
 /// A connection that dies without a word (a NAT gateway that forgot it, a machine that is gone) is noticed when an answer
-/// is late. Then all connections are given up, since the others died with it: the next try opens a new one. Without
-/// that, tries would go through the dead ones one by one.
+/// is late. If nothing else was answered meanwhile, all connections are given up, since the others died with it: the next
+/// try opens a new one. Without that, tries would go through the dead ones one by one.
 pub struct Connections {
     service: Url,
     roots: TlsRoots,
     limit: Duration,
     current: ArcSwap<reqwest::Client>,
+    answered: Mutex<Instant>,
 }
 
 /// Less than services keep theirs, so that they are not found closed.
@@ -79,14 +83,17 @@ impl Connections {
     /// # Errors
     /// If no client can be made.
     pub fn new(service: Url, roots: TlsRoots, limit: Duration) -> Result<Self, reqwest::Error> {
-        let current = ArcSwap::from_pointee(roots.client(limit)?);
-        Ok(Self { service, roots, limit, current })
+        let current = ArcSwap::from_pointee(roots.builder().connect_timeout(limit).build()?);
+        Ok(Self { service, roots, limit, current, answered: Mutex::new(Instant::now()) })
     }
 
-    fn give_up(&self, used: &Arc<reqwest::Client>) {
+    /// After a request since `start` that was not answered.
+    fn give_up(&self, used: &Arc<reqwest::Client>, start: Instant) {
+        let is_alive = *self.answered.lock().unwrap_or_else(PoisonError::into_inner) > start;
         // Whoever comes second finds new connections already.
-        if Arc::ptr_eq(used, &self.current.load())
-            && let Ok(client) = self.roots.client(self.limit)
+        if !is_alive
+            && Arc::ptr_eq(used, &self.current.load())
+            && let Ok(client) = self.roots.builder().connect_timeout(self.limit).build()
         {
             self.current.store(Arc::new(client));
         }
@@ -114,7 +121,7 @@ impl HttpClient for Connections {
             let why = format!("{} is not on {}", request.url().host_str().unwrap_or_default(), self.service);
             return Err(Error::with_message(ErrorKind::Other, why));
         }
-        let client = self.current.load_full();
+        let (client, start) = (self.current.load_full(), Instant::now());
         let answer = async {
             let response = client.execute_request(request).await?;
             // To the last byte here, since a connection may die in the middle.
@@ -125,26 +132,11 @@ impl HttpClient for Connections {
             let ms = self.limit.as_millis();
             Err(Error::with_message(ErrorKind::Io, format!("no answer within {ms} ms")))
         });
-        if answer.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Io)) {
-            self.give_up(&client);
+        match &answer {
+            Ok(_) => *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now(),
+            Err(error) if matches!(error.kind(), ErrorKind::Io) => self.give_up(&client, start),
+            Err(_) => {}
         }
         answer
-    }
-}
-
-/// Names under `localhost` are this machine (RFC 6761, section 6.3), which not every system's resolver knows. Others are
-/// the system's matter.
-struct Names;
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            if name.as_str().ends_with(".localhost") {
-                let here: Addrs = Box::new(std::iter::once(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
-                return Ok(here);
-            }
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
-        })
     }
 }

@@ -1,5 +1,5 @@
 use super::identity::LONGEST_ANSWER;
-use super::{Identity, IdentitySettings, TlsRoots, reason_of};
+use super::{Identity, IdentitySettings, TlsRoots, keep_running, reason_of};
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::{Error, ErrorKind};
@@ -60,11 +60,9 @@ impl Tokens {
         drop(self.scope(scope));
     }
 
-    /// Asks for new tokens, since a service did not take the present ones.
-    pub fn renew(&self) {
-        for scope in self.scopes.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            scope.renew.notify_one();
-        }
+    /// Asks for a new token, since the service did not take the present one.
+    pub fn renew(&self, scope: &str) {
+        self.scope(scope).renew.notify_one();
     }
 
     /// What is known of the token for a scope, after the first question has been answered.
@@ -81,7 +79,8 @@ impl Tokens {
         }
         let scope = Arc::new(Scope { name: name.to_owned(), state: watch::Sender::new(None), renew: Notify::new() });
         scopes.insert(name.to_owned(), Arc::clone(&scope));
-        let task = keep_fresh(Arc::clone(&scope), self.settings.clone(), self.client.clone());
+        let (kept, settings, client) = (Arc::clone(&scope), self.settings.clone(), self.client.clone());
+        let task = keep_running("tokens", move || keep_fresh(Arc::clone(&kept), settings.clone(), client.clone()));
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
         scope
     }
@@ -96,7 +95,11 @@ impl TokenCredential for Tokens {
         let state = self.state(name).await;
         match (state.token, state.trouble) {
             (Some((_, token)), _) if token.expires_on > OffsetDateTime::now_utc() => Ok(token),
-            (Some(_), None) => Err(Error::with_message(ErrorKind::Credential, "the token has expired")),
+            (Some(_), None) => {
+                // The machine slept, or its clock was set: the task has not noticed yet.
+                self.renew(name);
+                Err(Error::with_message(ErrorKind::Credential, "the token has expired, another one is asked for"))
+            }
             (_, trouble) => Err(Error::with_message(ErrorKind::Credential, trouble.unwrap_or_default())),
         }
     }
@@ -134,10 +137,23 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
                 pause
             }
         };
+        let renew_at = OffsetDateTime::now_utc() + wait;
         tokio::time::sleep(SHORTEST).await;
         tokio::select! {
-            () = tokio::time::sleep(wait.saturating_sub(SHORTEST)) => {}
+            () = reached(renew_at) => {}
             () = scope.renew.notified() => {}
         }
+    }
+}
+
+/// Waits for a time of day. The clock that waits are measured with stands still while a machine sleeps.
+async fn reached(time: OffsetDateTime) {
+    const LONGEST: Duration = Duration::from_mins(1);
+    loop {
+        let Ok(left) = Duration::try_from(time - OffsetDateTime::now_utc()) else { return };
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(LONGEST)).await;
     }
 }

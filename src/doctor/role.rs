@@ -65,7 +65,12 @@ impl Probe {
 
 /// The version of the item in an answer.
 pub(super) fn etag(answer: &ItemResponse) -> String {
-    answer.headers().etag().map(ToString::to_string).unwrap_or_default()
+    answer.headers().etag().map_or_else(no_etag, ToString::to_string)
+}
+
+/// Of no version of anything.
+fn no_etag() -> String {
+    "\"none\"".to_owned()
 }
 
 /// Tries all that the role should permit, and what it should not.
@@ -73,7 +78,7 @@ pub(super) async fn check(probe: &Probe, settings: &CosmosSettings) -> Vec<Findi
     let created = permitted("marks.create", &probe.create().await, &[StatusCode::Conflict], settings);
     let read = probe.read().await;
     // Without an item, the question is still whether it may be asked.
-    let etag = read.as_ref().map(etag).unwrap_or_default();
+    let etag = read.as_ref().map_or_else(|_| no_etag(), etag);
     let replaced = probe.replace(&etag).await;
     vec![
         permitted("marks.read", &read, &[StatusCode::NotFound], settings),

@@ -51,6 +51,7 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
     };
     findings.extend(services.as_ref().map(mode));
     findings.extend(unknown(names));
+    findings.extend(of_the_sdk(names));
     (findings, Known { settings, services })
 }
 
@@ -66,6 +67,16 @@ fn mode(services: &Services) -> Finding {
         MarkStoreSettings::Local => format!("marks in a file in {}", services.local.data_dir.display()),
     };
     Finding::ok("settings.mode", format!("{vault}; {marks}"))
+}
+
+/// What the SDK would read for itself.
+const OF_THE_SDK: &str = "AZURE_COSMOS_";
+
+fn of_the_sdk(names: &[String]) -> impl Iterator<Item = Finding> {
+    names.iter().filter(|name| name.starts_with(OF_THE_SDK)).map(|name| {
+        let text = "it changes how the SDK works, beside what this program sets on purpose";
+        Finding::warning("settings.sdk", text, "remove it, unless Microsoft's support has asked for it").about(name)
+    })
 }
 
 fn unknown(names: &[String]) -> impl Iterator<Item = Finding> {

@@ -5,7 +5,7 @@ use super::area::{Area, each};
 use super::rotation;
 use super::sign::{PAYLOAD, test_signature};
 use super::{Azure, Finding, clock, latency};
-use crate::vault::key_vault::{KeyIdentifier, KeyVaultSettings, Unusable, check_attributes, usable};
+use crate::vault::key_vault::{KeyIdentifier, KeyVaultSettings, Unusable, check_attributes, key_of};
 use crate::vault::{Key, KeyVault, Vault, VaultError};
 use azure_core::http::Url;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
@@ -16,9 +16,6 @@ use std::time::Duration;
 
 /// A signature may not wait so long; here it is to be seen how long it takes.
 const LONGEST_ANSWER: Duration = Duration::from_secs(3);
-
-/// How the service's words on a key that is not there go on.
-const NOT_FOUND: &str = "was not found in this";
 
 const SAME_REGION: &str = "have the app and the vault in one region: each signature waits for this";
 
@@ -105,7 +102,7 @@ fn key(
     let read = match read {
         Ok(read) => read,
         Err(error) => {
-            let advice = if reason(&error).contains(NOT_FOUND) {
+            let advice = if matches!(error, VaultError::Missing(_)) {
                 let option = vault_option(settings.url.as_url());
                 format!("name a version that there is: `az keyvault key list-versions {option} -n {}`", id.name)
             } else {
@@ -115,7 +112,7 @@ fn key(
             return None;
         }
     };
-    let public_key = match usable(&read, settings.tag.as_ref()) {
+    let public_key = match key_of(&read, settings.tag.as_ref()) {
         Ok(public_key) => public_key,
         Err(why) => {
             area.add(unusable(settings, id, &why));
@@ -190,6 +187,7 @@ async fn signatures(vault: &KeyVault, url: &Url, keys: &[Key], sign: bool) -> Ve
         let advice = |error: &VaultError| match error {
             VaultError::Unable(why) if is_of_network(why) => network("vault"),
             VaultError::Unable(_) => vault_role(url),
+            VaultError::Missing(_) => "it was deleted meanwhile".to_owned(),
             VaultError::Unavailable { .. } => "try again; see the vault's metrics in the portal".to_owned(),
         };
         test_signature(vault, key, advice).await
@@ -213,14 +211,14 @@ async fn measure(area: &mut Area, vault: &KeyVault, key: &Key, sign: bool) {
 /// The vault's own words.
 pub(super) fn reason(error: &VaultError) -> String {
     match error {
-        VaultError::Unavailable { why, .. } | VaultError::Unable(why) => why.clone(),
+        VaultError::Unavailable { why, .. } | VaultError::Unable(why) | VaultError::Missing(why) => why.clone(),
     }
 }
 
 fn refused(settings: &KeyVaultSettings, error: &VaultError) -> String {
     match error {
         VaultError::Unable(why) if is_of_network(why) => network("vault"),
-        VaultError::Unable(_) => vault_role(settings.url.as_url()),
+        VaultError::Unable(_) | VaultError::Missing(_) => vault_role(settings.url.as_url()),
         VaultError::Unavailable { .. } => {
             "try again; if it refuses the token, the identity and the vault must be of the same tenant".to_owned()
         }

@@ -141,6 +141,7 @@ impl Ledger {
         seen.last = None;
         let mut from = None;
         let mut unclear = 0;
+        let mut pauses = Pauses::new();
         loop {
             let stored = self.read(id).await?;
             match &stored {
@@ -156,12 +157,13 @@ impl Ledger {
                 Err(WriteError::Unknown(_)) if unclear < MOST_UNCLEAR_WRITES => unclear += 1,
                 Err(WriteError::Unknown(error) | WriteError::NotWritten(error)) => return Err(error),
             }
+            tokio::time::sleep(pauses.next(None)).await;
         }
     }
 
     /// Whether the store is open, and has answered what it was lately asked last.
     pub fn is_answered(&self) -> bool {
-        if !self.store.is_open() {
+        if !self.store.is_ready() {
             return false;
         }
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -228,8 +230,9 @@ impl Ledger {
                 }
                 Err(WriteError::Changed) => {}
                 Err(WriteError::Unknown(_)) if unclear < MOST_UNCLEAR_WRITES => unclear += 1,
-                Err(WriteError::Unknown(error) | WriteError::NotWritten(error)) => {
-                    return Err(NotRecorded::Store(error));
+                Err(WriteError::NotWritten(error)) => return Err(NotRecorded::Store(error)),
+                Err(unknown @ WriteError::Unknown(_)) => {
+                    return Err(NotRecorded::Store(StoreError(unknown.to_string())));
                 }
             }
             // The first look is at once; a store in trouble, or another writer, is then left some time.

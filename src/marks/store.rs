@@ -8,7 +8,9 @@ use thiserror::Error;
 /// unconditional write, no query.
 #[async_trait]
 pub trait MarkStore: Send + Sync {
-    /// Reads a mark. Sees every write that was acknowledged before the call, by whichever process.
+    /// Reads a mark. Sees every write that was acknowledged before the call, by whichever process
+    /// (not so in a Cosmos DB account that `ALLOW_WEAK_CONSISTENCY` lets pass: there a decision may be made on an older mark, but
+    /// its write then fails).
     async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError>;
 
     /// Writes `mark` if the stored one still has the version `expected`, or if there is still none when that is `None`;
@@ -16,8 +18,8 @@ pub trait MarkStore: Send + Sync {
     /// stored mark; that is what keeps marks rising.
     async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError>;
 
-    /// Whether it would be asked at all: a store that is not connected, or not safe for marks, is not.
-    fn is_open(&self) -> bool {
+    /// Whether it can be used: it is connected, if it has to be, and safe for marks.
+    fn is_ready(&self) -> bool {
         true
     }
 }

@@ -97,6 +97,8 @@ pub mod defaults {
     pub const COSMOS_CONTAINER: &str = "marks";
     /// Longer than nearly all signatures take, and short enough for several tries within a request.
     pub const VAULT_TRY_TIMEOUT_MS: u64 = 800;
+    /// Longer than nearly all writes take, and short enough for several tries within a request.
+    pub const STORE_TRY_TIMEOUT_MS: u64 = 800;
     /// A new key is found sooner when it is asked for.
     pub const KEYS_REFRESH_SECONDS: u64 = 300;
     /// Twelve minutes of blocks.
@@ -112,7 +114,7 @@ pub mod defaults {
 }
 
 /// Every variable that is read.
-pub const NAMES: [&str; 39] = [
+pub const NAMES: [&str; 40] = [
     "SIGNER_LISTEN",
     "FUNCTIONS_CUSTOMHANDLER_PORT",
     "KEY_VAULT_URL",
@@ -124,6 +126,7 @@ pub const NAMES: [&str; 39] = [
     "COSMOS_ENDPOINT",
     "COSMOS_DATABASE",
     "COSMOS_CONTAINER",
+    "STORE_TRY_TIMEOUT_MS",
     "ALLOW_WEAK_CONSISTENCY",
     "AZURE_CLIENT_ID",
     "AZURE_TENANT_ID",

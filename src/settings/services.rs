@@ -138,7 +138,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         const EXPECTED: &str = "expected https://<account>.documents.azure.com/";
         let endpoint = self.text(COSMOS_ENDPOINT).and_then(|text| {
             let url = Url::parse(&text).ok().filter(|url| {
-                url.scheme() == "https" && url.path() == "/" && url.query().is_none() && url.username().is_empty()
+                url.scheme() == "https"
+                    && url.path() == "/"
+                    && (url.query(), url.fragment(), url.password()) == (None, None, None)
+                    && url.username().is_empty()
             });
             if url.is_none() {
                 self.wrong(COSMOS_ENDPOINT, EXPECTED);
@@ -150,14 +153,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let container = name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
         let allow_weak_consistency = self.parsed("ALLOW_WEAK_CONSISTENCY", "true or false").unwrap_or(false);
         let region = self.text("REGION_NAME");
+        let try_timeout = self.milliseconds("STORE_TRY_TIMEOUT_MS", defaults::STORE_TRY_TIMEOUT_MS, 100..=10_000);
         // Whether it can be read is told elsewhere.
         let deadline = self.text("REQUEST_DEADLINE_MS").and_then(|text| text.parse().ok());
         let patience = Duration::from_millis(deadline.unwrap_or(defaults::REQUEST_DEADLINE_MS)) * 3 / 4;
         if let Some(endpoint) = endpoint {
-            let settings = CosmosSettings { endpoint, database, container, allow_weak_consistency, region, patience };
+            let settings =
+                CosmosSettings { endpoint, database, container, allow_weak_consistency, region, try_timeout, patience };
             return MarkStoreSettings::Cosmos(settings);
         }
-        self.expect_with(COSMOS_ENDPOINT, &["COSMOS_DATABASE", "COSMOS_CONTAINER", "ALLOW_WEAK_CONSISTENCY"]);
+        self.expect_with(
+            COSMOS_ENDPOINT,
+            &["COSMOS_DATABASE", "COSMOS_CONTAINER", "STORE_TRY_TIMEOUT_MS", "ALLOW_WEAK_CONSISTENCY"],
+        );
         MarkStoreSettings::Local
     }
 

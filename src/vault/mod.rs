@@ -53,6 +53,9 @@ pub enum VaultError {
     /// It will not work when tried again.
     #[error("the vault cannot do this: {0}")]
     Unable(String),
+    /// There is no such key, or no such version.
+    #[error("it is not in the vault: {0}")]
+    Missing(String),
 }
 
 impl VaultError {

@@ -325,7 +325,7 @@ async fn a_store_that_has_lost_what_it_acknowledged_is_not_believed() {
 async fn a_mark_says_who_wrote_it_and_for_whom() {
     let store = Arc::new(MemoryMarks::default());
     let requester = Some(id(Kind::Attestation).key);
-    let before = time::OffsetDateTime::now_utc();
+    let before = time::OffsetDateTime::now_utc().truncate_to_millisecond();
     let asked = Request { requester, ..request(Kind::Attestation, 7, 0, 1) };
     ask(&Ledger::new(Arc::clone(&store) as _, "instance 1"), &asked).await.unwrap();
     let written = store.get(&id(Kind::Attestation)).unwrap().written.unwrap();

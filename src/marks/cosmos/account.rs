@@ -17,11 +17,8 @@ pub const SCOPE: &str = "https://cosmos.azure.com/.default";
 #[serde(rename_all = "camelCase")]
 pub struct AccountProperties {
     user_consistency_policy: ConsistencyPolicy,
-    #[serde(default)]
     enable_multiple_write_locations: bool,
-    #[serde(default)]
     writable_locations: Vec<Location>,
-    #[serde(default)]
     readable_locations: Vec<Location>,
 }
 
@@ -51,6 +48,9 @@ pub enum Unsuitable {
     /// Keys would share partitions by their first 100 bytes.
     #[error("the container's partition key is of version 1, not 2")]
     PartitionKeyVersion,
+    /// Its marks are not those of before.
+    #[error("the container was deleted and made anew: its marks are gone. Raise them above all that was signed")]
+    MadeAnew,
     /// Marks would be forgotten.
     #[error("the container has a time to live: marks would expire")]
     TimeToLive,
@@ -82,7 +82,7 @@ impl AccountProperties {
             .await
             .map_err(|error| failed(&error))?;
         if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
-            tokens.renew();
+            tokens.renew(SCOPE);
         }
         let answer = answer.error_for_status().map_err(|error| failed(&error))?;
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
@@ -108,7 +108,7 @@ impl AccountProperties {
     pub(crate) fn check(&self, allow_weak_consistency: bool) -> impl Iterator<Item = Unsuitable> {
         // In a single region, a conditional write is a lock at any consistency; what may be lost are the last writes before
         // the region itself is.
-        let is_excused = allow_weak_consistency && self.readable_locations.len() <= 1;
+        let is_excused = allow_weak_consistency && self.readable_locations.len() == 1;
         let is_weak = self.consistency() != "Strong" && !is_excused;
         let has_several = self.enable_multiple_write_locations || self.writable_locations.len() > 1;
         let weak = is_weak.then(|| Unsuitable::Consistency(self.consistency().to_owned()));

@@ -1,9 +1,9 @@
 use super::account::{self, AccountProperties, SCOPE};
 use super::{CosmosSettings, Unsuitable};
-use crate::azure::{TlsRoots, Tokens, reason_of};
+use crate::azure::{TlsRoots, Tokens, keep_running, reason_of};
 use azure_data_cosmos::options::{
-    AvailabilityStrategy, BinaryEncodingOptions, ConnectionPoolOptions, ContentResponseOnWrite, OperationOptions,
-    Region, ThrottlingRetryOptionsBuilder, UserAgentSuffix,
+    AvailabilityStrategy, BinaryEncodingOptions, ConnectionPoolOptions, ContentResponseOnWrite, ExcludedRegions,
+    OperationOptions, ReadConsistencyStrategy, Region, ThrottlingRetryOptionsBuilder, UserAgentSuffix,
 };
 use azure_data_cosmos::{
     AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosError, CosmosRuntime, RoutingStrategy,
@@ -39,7 +39,10 @@ pub(super) const LONGEST_CHECK: Duration = Duration::from_secs(5);
 /// Between two checks of an account that was found suitable.
 const BETWEEN_CHECKS: Duration = Duration::from_mins(3);
 
-/// Between two tries while there is no connection, or after an account that was found unsuitable.
+/// Between two checks of an account that was found unsuitable: an operator is at work.
+const BETWEEN_CHECKS_IF_UNSUITABLE: Duration = Duration::from_secs(5);
+
+/// Between two tries while there is no connection.
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 impl Connection {
@@ -52,7 +55,8 @@ impl Connection {
         let client = roots.client(LONGEST_CHECK)?;
         let (sender, state) = watch::channel(State::Connecting);
         let mut task = JoinSet::new();
-        task.spawn(connect_and_check(Checker { settings, tokens: Arc::clone(&tokens), client }, sender));
+        let (checker, sender) = (Arc::new(Checker { settings, tokens: Arc::clone(&tokens), client }), Arc::new(sender));
+        task.spawn(keep_running("mark store", move || connect_and_check(Arc::clone(&checker), Arc::clone(&sender))));
         Ok(Self { state, tokens, _task: task })
     }
 
@@ -68,7 +72,7 @@ impl Connection {
     }
 
     pub(super) fn renew_tokens(&self) {
-        self.tokens.renew();
+        self.tokens.renew(SCOPE);
     }
 }
 
@@ -78,7 +82,7 @@ pub(super) struct Checker {
     pub(super) client: reqwest::Client,
 }
 
-async fn connect_and_check(checker: Checker, state: watch::Sender<State>) {
+async fn connect_and_check(checker: Arc<Checker>, state: Arc<watch::Sender<State>>) {
     let (container, mut account) = loop {
         let both = async { tokio::try_join!(checker.connect(), checker.account()) };
         match Box::pin(in_time(both)).await {
@@ -87,21 +91,32 @@ async fn connect_and_check(checker: Checker, state: watch::Sender<State>) {
         }
         tokio::time::sleep(BETWEEN_TRIES).await;
     };
+    let mut made = None;
+    let mut told = None;
     loop {
         let checked = match account {
-            Ok(account) => in_time(checker.check(&container, &account)).await,
+            Ok(account) => in_time(checker.check(&container, &account, &mut made)).await,
             Err(why) => Err(why),
         };
+        let is_checked = matches!(*state.borrow(), State::Ready(_) | State::Unsuitable(_));
+        let trouble = checked.as_ref().err().cloned();
         match checked {
             Ok(reasons) if reasons.is_empty() => checker.publish(&state, State::Ready(Arc::clone(&container))),
             Ok(reasons) => checker.publish(&state, State::Unsuitable(reasons)),
             // What was found before stands: the store may well work while this one question is not answered.
-            Err(why) if matches!(*state.borrow(), State::Ready(_) | State::Unsuitable(_)) => {
-                warn!(reason = why, "the Cosmos DB account could not be checked");
+            Err(why) if is_checked => {
+                if told.as_ref() != Some(&why) {
+                    warn!(reason = why, "the Cosmos DB account could not be checked");
+                }
             }
             Err(why) => checker.publish(&state, State::Failed(why)),
         }
-        let pause = if matches!(*state.borrow(), State::Ready(_)) { BETWEEN_CHECKS } else { BETWEEN_TRIES };
+        told = trouble;
+        let pause = match *state.borrow() {
+            State::Ready(_) => BETWEEN_CHECKS,
+            State::Unsuitable(_) => BETWEEN_CHECKS_IF_UNSUITABLE,
+            State::Connecting | State::Failed(_) => BETWEEN_TRIES,
+        };
         tokio::time::sleep(pause).await;
         account = in_time(checker.account()).await;
     }
@@ -115,8 +130,9 @@ impl Checker {
 
     pub(super) async fn container_client(&self) -> Result<ContainerClient, CosmosError> {
         let CosmosSettings { endpoint, database, container, region, .. } = &self.settings;
-        let runtime =
-            CosmosRuntime::builder().with_connection_pool(pool()?).with_cpu_refresh_interval(Duration::from_mins(1));
+        let runtime = CosmosRuntime::builder()
+            .with_connection_pool(pool(self.settings.try_timeout)?)
+            .with_cpu_refresh_interval(Duration::from_mins(1));
         let account = AccountReference::with_credential(
             AccountEndpoint::from(endpoint.clone()),
             Arc::clone(&self.tokens) as Arc<dyn azure_core::credentials::TokenCredential>,
@@ -128,7 +144,7 @@ impl Checker {
         let mut client = CosmosClient::builder()
             .with_runtime(runtime.build().await?)
             .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false))
-            .with_default_operation_options(one_request_an_operation());
+            .with_default_operation_options(one_request_an_operation(self.settings.try_timeout));
         if let Ok(suffix) = UserAgentSuffix::try_from("azurehsm-signer") {
             client = client.with_user_agent_suffix(suffix);
         }
@@ -139,16 +155,27 @@ impl Checker {
         AccountProperties::read(&self.client, &self.settings.endpoint, &self.tokens).await
     }
 
-    async fn check(&self, container: &ContainerClient, account: &AccountProperties) -> Result<Vec<Unsuitable>, String> {
+    /// `made` is the container's own id, from the first check on: one that is made anew has another.
+    async fn check(
+        &self,
+        container: &ContainerClient,
+        account: &AccountProperties,
+        made: &mut Option<String>,
+    ) -> Result<Vec<Unsuitable>, String> {
         let failed = |error: CosmosError| format!("the container does not say its properties: {}", reason_of(&error));
         let properties = container.read(None).await.map_err(failed)?.into_model().map_err(failed)?;
-        if self.settings.allow_weak_consistency && account.consistency() != "Strong" {
+        let mut unsuitable = account::check(account, &properties, self.settings.allow_weak_consistency);
+        let now = properties.system_properties.resource_id;
+        if *made.get_or_insert_with(|| now.clone().unwrap_or_default()) != now.unwrap_or_default() {
+            unsuitable.push(Unsuitable::MadeAnew);
+        }
+        if unsuitable.is_empty() && account.consistency() != "Strong" {
             warn!(
                 consistency = account.consistency(),
                 "ALLOW_WEAK_CONSISTENCY: marks may be lost when the region fails, and keys may then sign twice. For tests only"
             );
         }
-        Ok(account::check(account, &properties, self.settings.allow_weak_consistency))
+        Ok(unsuitable)
     }
 
     /// Logs what is new.
@@ -180,11 +207,11 @@ async fn in_time<T>(question: impl Future<Output = Result<T, String>>) -> Result
 }
 
 /// One connection that many requests share; its death is noticed within a second.
-fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
+fn pool(try_timeout: Duration) -> Result<ConnectionPoolOptions, CosmosError> {
     const PING: Duration = Duration::from_millis(400);
     ConnectionPoolOptions::builder()
         .with_max_connect_timeout(Duration::from_millis(800))
-        .with_max_dataplane_request_timeout(Duration::from_millis(800))
+        .with_max_dataplane_request_timeout(try_timeout)
         .with_max_metadata_request_timeout(LONGEST_CHECK)
         .with_http2_keep_alive_interval(PING)
         .with_http2_keep_alive_timeout(PING)
@@ -194,13 +221,18 @@ fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
         .build()
 }
 
-/// The SDK sends nothing twice, so that what became of a write is known; whoever asks tries again where that is safe.
-fn one_request_an_operation() -> OperationOptions {
+/// The SDK does not send again what may have been done, so that what became of a write is known; whoever asks tries again
+/// where that is safe. Everything that matters is set here, since the environment (`AZURE_COSMOS_…`) decides the rest.
+fn one_request_an_operation(try_timeout: Duration) -> OperationOptions {
     let mut options = OperationOptions::default();
+    // The account's own. A weaker read could show a write that is not in all regions yet.
+    options.read_consistency_strategy = Some(ReadConsistencyStrategy::Default);
+    options.excluded_regions = Some(ExcludedRegions::new());
+    options.session_capturing_disabled = Some(false);
     options.max_failover_retry_count = Some(0);
     options.max_session_retry_count = Some(0);
     options.throttling_retry_options = Some(ThrottlingRetryOptionsBuilder::new().with_max_retry_count(0).build());
-    options.end_to_end_latency_policy = Some(Duration::from_secs(1).into());
+    options.end_to_end_latency_policy = Some(try_timeout.into());
     options.availability_strategy = Some(AvailabilityStrategy::Disabled);
     options.hedging_enabled = Some(false);
     options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);

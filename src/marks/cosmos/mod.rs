@@ -37,6 +37,8 @@ pub struct CosmosSettings {
     pub allow_weak_consistency: bool,
     /// `REGION_NAME`, as Azure sets it: where this process runs.
     pub region: Option<String>,
+    /// `STORE_TRY_TIMEOUT_MS`: how long one request may take.
+    pub try_timeout: Duration,
     /// How long reads, and writes that were surely not done, are tried again: less than the deadline of a request, so that
     /// it ends with the reason.
     pub patience: Duration,
@@ -48,8 +50,8 @@ pub struct CosmosSettings {
 /// the service needs no other, and nothing here could lower or delete a mark. With strong consistency, an acknowledged
 /// write is in all regions; with one write region, an `ETag` is a lock.
 ///
-/// Each operation of the SDK is one request. The SDK would send an item again after a broken connection, and our own write
-/// would come back to us as another's; here, what became of a write is always known or known to be unknown.
+/// The SDK's own tries are off, as far as they can be: it would send an item again after a broken connection, and our own
+/// write would come back to us as another's. What became of a write is always known here, or known to be unknown.
 pub struct CosmosMarkStore {
     connection: Connection,
     patience: Duration,
@@ -132,7 +134,8 @@ impl MarkStore for CosmosMarkStore {
                 Err(error) => outcome::of(&error),
             };
             match outcome.effect {
-                // An item that is not there any more has changed too.
+                // Only a container can be missing when an item is made; an item that is not there any more has changed too.
+                Effect::NotFound if expected.is_none() => return Err(WriteError::NotWritten(StoreError(outcome.why))),
                 Effect::Changed | Effect::NotFound => return Err(WriteError::Changed),
                 Effect::Unknown => return Err(WriteError::Unknown(StoreError(outcome.why))),
                 Effect::Refused => return Err(WriteError::NotWritten(StoreError(outcome.why))),
@@ -144,7 +147,7 @@ impl MarkStore for CosmosMarkStore {
         }
     }
 
-    fn is_open(&self) -> bool {
+    fn is_ready(&self) -> bool {
         self.connection.is_ready()
     }
 }

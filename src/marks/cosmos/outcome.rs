@@ -35,8 +35,8 @@ const RETRY_WITH: StatusCode = StatusCode::UnknownValue(449);
 const REGION_TAKES_NO_WRITES: u16 = 3;
 const ACCOUNT_MOVES: u16 = 1008;
 const OWNER_NOT_FOUND: u16 = 1003;
-const DNS_FAILED: u16 = 20_009;
 const CONNECTION_FAILED: u16 = 20_010;
+const DNS_FAILED: u16 = 20_012;
 const NO_TOKEN: [u16; 2] = [20_401, 20_402];
 
 pub(super) fn of(error: &CosmosError) -> Outcome {
@@ -61,5 +61,43 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
         why: error.to_string(),
         retry_after: retry_after.map(Duration::from_millis),
         is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_data_cosmos::error::CosmosStatus;
+
+    #[test]
+    fn what_became_of_a_request_is_read_from_its_status() {
+        for (status, sub_status, effect) in [
+            (404, 0, Effect::NotFound),
+            (404, 1002, Effect::Unknown),
+            (404, 1003, Effect::Refused),
+            (409, 0, Effect::Changed),
+            (412, 0, Effect::Changed),
+            (401, 0, Effect::NotDone),
+            (401, 20_401, Effect::NotDone),
+            (403, 3, Effect::NotDone),
+            (403, 1008, Effect::NotDone),
+            (403, 5300, Effect::Refused),
+            (403, 0, Effect::Refused),
+            (400, 0, Effect::Refused),
+            (413, 0, Effect::Refused),
+            (429, 3200, Effect::NotDone),
+            (449, 0, Effect::NotDone),
+            (503, 20_010, Effect::NotDone),
+            (503, 20_012, Effect::NotDone),
+            (503, 20_011, Effect::Unknown),
+            (503, 0, Effect::Unknown),
+            (500, 0, Effect::Unknown),
+            (408, 20_008, Effect::Unknown),
+            (410, 1002, Effect::Unknown),
+        ] {
+            let status = CosmosStatus::new(StatusCode::from(status)).with_sub_status(sub_status);
+            let error = CosmosError::builder().with_status(status).with_message("injected").build();
+            assert_eq!(of(&error).effect, effect, "{status:?}");
+        }
     }
 }

@@ -82,16 +82,22 @@ impl KeyVault {
             .await;
 
         let mut found = HashMap::new();
+        let mut forbidden = None;
         for (key, answer) in answers {
             match answer {
-                Ok(read) => match usable(&read, discovery.tag.as_ref()) {
+                Ok(read) => match key_of(&read, discovery.tag.as_ref()) {
                     Ok(public_key) => drop(found.insert(key, public_key)),
                     Err(why) => discovery.skip(&key, &why),
                 },
-                Err(VaultError::Unable(why)) => discovery.skip(&key, &Unusable::Unreadable(why)),
-                Err(error) => match discovery.known.get(&key) {
-                    Some(public_key) => drop(found.insert(key, public_key.clone())),
-                    None => unread = Some(error),
+                Err(VaultError::Missing(why)) => discovery.skip(&key, &Unusable::Unreadable(why)),
+                Err(error) => match (discovery.known.get(&key), error) {
+                    (Some(public_key), _) => drop(found.insert(key, public_key.clone())),
+                    // One key that may not be read is left out; if none may, it is the identity or the network.
+                    (None, VaultError::Unable(why)) => {
+                        discovery.skip(&key, &Unusable::Unreadable(why.clone()));
+                        forbidden = Some(VaultError::Unable(why));
+                    }
+                    (None, error) => unread = Some(error),
                 },
             }
         }
@@ -99,6 +105,9 @@ impl KeyVault {
             .iter()
             .map(|(key, public_key)| Key::new(key.name.clone(), public_key.clone()).with_version(key.version.clone()))
             .collect();
+        if found.is_empty() {
+            unread = unread.or(forbidden);
+        }
         discovery.known = found;
         Ok(FoundKeys { usable, unread })
     }
@@ -160,7 +169,7 @@ fn candidate(properties: &KeyProperties) -> Option<Candidate> {
 ///
 /// # Errors
 /// [`Unusable`].
-pub fn usable(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusable> {
+pub fn key_of(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusable> {
     check_attributes(read.attributes.as_ref(), OffsetDateTime::now_utc())?;
     if let Some(tag) = tag
         && !tag.is_among(read.tags.as_ref())

@@ -26,7 +26,13 @@ pub(super) fn vault_error(error: &Error) -> VaultError {
     let may_pass = is_unauthorized(error)
         || matches!(status, StatusCode::RequestTimeout | StatusCode::TooManyRequests)
         || status.is_server_error();
-    if may_pass { VaultError::Unavailable { why, retry_after: retry_after() } } else { VaultError::Unable(why) }
+    if may_pass {
+        VaultError::Unavailable { why, retry_after: retry_after() }
+    } else if *status == StatusCode::NotFound {
+        VaultError::Missing(why)
+    } else {
+        VaultError::Unable(why)
+    }
 }
 
 /// The service did not take the token.

@@ -7,7 +7,7 @@ mod inspection;
 mod signing;
 mod usable;
 
-pub use discovery::usable;
+pub use discovery::key_of;
 pub use identifiers::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
 pub use usable::{Unusable, check_attributes, public_key};
 
@@ -41,6 +41,7 @@ pub struct KeyVaultSettings {
 pub struct KeyVault {
     client: KeyClient,
     tokens: Arc<Tokens>,
+    scope: String,
     hedge: Option<Duration>,
     discovery: Mutex<Discovery>,
 }
@@ -51,10 +52,11 @@ impl KeyVault {
     /// # Errors
     /// If no client can be made.
     pub fn new(settings: KeyVaultSettings, tokens: Arc<Tokens>, roots: TlsRoots) -> Result<Self, azure_core::Error> {
-        tokens.keep(&settings.url.scope());
+        let scope = settings.url.scope();
+        tokens.keep(&scope);
         let client = client(&settings.url, settings.try_timeout, Arc::clone(&tokens), roots)?;
         let discovery = Mutex::new(Discovery::new(settings.keys, settings.tag));
-        Ok(Self { client, tokens, hedge: settings.hedge, discovery })
+        Ok(Self { client, tokens, scope, hedge: settings.hedge, discovery })
     }
 
     /// Makes a cheap call now and then, for as long as it is polled, so that there is a connection whenever a signature is
@@ -75,7 +77,11 @@ impl KeyVault {
 #[async_trait]
 impl Vault for KeyVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
-        self.discover().await
+        const LONGEST_SEARCH: Duration = Duration::from_secs(20);
+        tokio::time::timeout(LONGEST_SEARCH, self.discover()).await.unwrap_or_else(|_| {
+            let seconds = LONGEST_SEARCH.as_secs();
+            Err(VaultError::unavailable(format!("its keys were not all told within {seconds} s")))
+        })
     }
 
     async fn sign(&self, key: &Key, payload: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {

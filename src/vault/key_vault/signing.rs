@@ -48,7 +48,7 @@ impl KeyVault {
     /// An error of the SDK as this vault's. New tokens are asked for, if that is what it was about.
     pub(super) fn explained(&self, error: &Error) -> VaultError {
         if is_unauthorized(error) {
-            self.tokens.renew();
+            self.tokens.renew(&self.scope);
         }
         vault_error(error)
     }

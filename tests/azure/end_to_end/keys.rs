@@ -210,3 +210,25 @@ fn a_read_that_is_throttled_or_hangs_drops_no_known_key() {
         eventually("the new key is read", || (signer.sign(&new.hash, &vote(7)).status == 200).then_some(()));
     }
 }
+
+#[test]
+fn a_vault_that_forbids_everything_for_a_while_takes_no_key_away() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let named = key.id.name.clone() + "/" + &key.id.version;
+    for settings in [vec![EVERY_SECOND], vec![EVERY_SECOND, ("SIGNING_KEYS", named.as_str())]] {
+        azure.key_vault.faults().clear();
+        let signer = Instance::start_ready(&azure, &settings);
+        always(azure.key_vault.faults(), Operation::GetKey, Effect::status(403));
+        let before = azure.key_vault.requests(Operation::GetKey);
+        eventually("two searches", || (azure.key_vault.requests(Operation::GetKey) > before + 1).then_some(()));
+        assert_eq!(signer.keys(), sorted([&key]));
+        signer.sign(&key.hash, &vote(7)).signature();
+
+        let late = Instance::start(&azure, &settings);
+        let answer = late.sign(&key.hash, &vote(7));
+        assert_eq!(answer.status, 500, "it cannot know that there is no such key: {answer:?}");
+        azure.key_vault.faults().clear();
+        eventually("it recovers", || (late.sign(&key.hash, &vote(7)).status == 200).then_some(()));
+    }
+}

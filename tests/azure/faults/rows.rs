@@ -48,6 +48,7 @@ fn slow(milliseconds: u64) -> Effect {
 
 const VAULT_NOW: &str = "the vault cannot be used now";
 const VAULT_EVER: &str = "the vault cannot do this";
+const NOT_IN_VAULT: &str = "it is not in the vault";
 /// The last try may be under way when the deadline comes.
 const VAULT: &str = "the vault";
 const STORE: &str = "the mark store cannot be used";
@@ -89,7 +90,7 @@ fn vault() -> Vec<Columns> {
         (Block, Sign(0, status(401)), Failed(VAULT), ANY, Untouched),
         (Vote, Sign(0, status(403)), Failed(VAULT_EVER), QUICK, Raised(1)),
         (Block, Sign(0, status(403)), Failed(VAULT_EVER), QUICK, Untouched),
-        (Vote, Sign(0, status(404)), Failed(VAULT_EVER), QUICK, Raised(1)),
+        (Vote, Sign(0, status(404)), Failed(NOT_IN_VAULT), QUICK, Raised(1)),
         (Vote, Sign(3, status(429)), Signed, 100..=400, Raised(1)),
         (Vote, Sign(1, busy(429, 1_000)), Signed, 1_000..=1_200, Raised(1)),
         (Vote, Sign(0, busy(429, 30_000)), Failed(VAULT_NOW), QUICK, Raised(1)),
@@ -129,6 +130,7 @@ fn store() -> Vec<Columns> {
         (Vote, Store(1, ReplaceItem, sub(403, 3)), Signed, 0..=1_000, Raised(2)),
         (Vote, Store(1, ReplaceItem, status(404)), Signed, QUICK, Raised(2)),
         (FirstVote, Store(0, Any, sub(404, 1003)), Failed(STORE), QUICK, Untouched),
+        (FirstVote, Store(0, CreateItem, status(404)), Failed(STORE), QUICK, Untouched),
         (FirstVote, Store(1, CreateItem, status(409)), Signed, QUICK, Raised(2)),
         (FirstBlock, Store(1, CreateItem, status(409)), Signed, QUICK, Raised(2)),
         (Vote, Store(1, ReplaceItem, status(412)), Signed, QUICK, Raised(2)),

@@ -2,6 +2,8 @@
 //! asks of them, how fast it starts, and how much memory it takes.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark")]
 
+#[path = "client/bare.rs"]
+mod bare;
 mod client;
 #[path = "../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not all payloads are measured")]
@@ -27,7 +29,7 @@ async fn main() {
     for number in 0..KEYS {
         azure.key_vault.add_key(NewKey::new(format!("baker-{number:02}"), Curve::P256));
     }
-    latency(&azure);
+    latency(&azure).await;
     hedging(&azure);
     set_latency(&azure, Delay::NONE, Delay::NONE);
     cold_start().await;
@@ -40,11 +42,17 @@ fn set_latency(azure: &Azure, vault: Delay, database: Delay) {
 }
 
 /// Votes and blocks of one key, then of fifty at the same instant.
-fn latency(azure: &Azure) {
+async fn latency(azure: &Azure) {
     let signer = Process::start(&azure.environment(), &[]);
     let keys = signer.keys(KEYS);
     set_latency(azure, Delay::Fixed(VAULT), Delay::Fixed(DATABASE));
-    println!("vault {} ms, database {} ms", VAULT.as_millis(), DATABASE.as_millis());
+    let (vault, database) = bare::answers(azure).await;
+    println!("stand-ins with delays of {VAULT:?} and {DATABASE:?}, as a bare HTTP client sees them:");
+    println!("  {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
+    // What is to be measured is the signer, so their own work is taken from their delays.
+    set_latency(azure, Delay::Fixed(VAULT * 2 - vault), Delay::Fixed(DATABASE * 2 - database));
+    let (vault, database) = bare::answers(azure).await;
+    println!("with delays that are so much shorter: {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
 
     let mut client = Client::new(signer.address, &keys[0]);
     for kind in [Kind::Attestation, Kind::Block] {
@@ -164,6 +172,10 @@ fn sorted(mut took: Vec<Duration>) -> Vec<Duration> {
 }
 
 fn row(name: &str, sorted: &[Duration]) {
-    let at = |percent: usize| sorted[sorted.len() * percent / 100].as_secs_f64() * 1e3;
+    let at = |percent: usize| milliseconds(sorted[sorted.len() * percent / 100]);
     println!("{name:<34} {:>8.2} {:>8.2}", at(50), at(99));
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }

@@ -30,11 +30,19 @@ pub(super) async fn commit_and_sign(
     signing: Signing<'_>,
 ) -> Result<Signature, NotSigned> {
     if request.id.kind == Kind::Block {
-        let signature = ledger.record_block(request, async || signing.sign_and_verify().await).await?;
-        // Made by whichever process, under whichever version, perhaps imported: so once more.
-        verify(&signing.key.public_key, signing.payload, signing.scheme, &signature)
-            .await?
-            .map_err(|_| Refusal::StoredSignatureInvalid)?;
+        let mut made = None;
+        let sign = async || {
+            let signature = signing.sign_and_verify().await?;
+            made = Some(signature);
+            Ok::<_, NotSigned>(signature)
+        };
+        let signature = ledger.record_block(request, sign).await?;
+        if made != Some(signature) {
+            // Made by whichever process, under whichever version, perhaps imported: so it is verified too.
+            verify(&signing.key.public_key, signing.payload, signing.scheme, &signature)
+                .await?
+                .map_err(|_| Refusal::StoredSignatureInvalid)?;
+        }
         return Ok(signature);
     }
     // The vault is asked first: mostly it is the slower of the two.

@@ -50,7 +50,11 @@ async fn latency(azure: &Azure) {
     println!("stand-ins with delays of {VAULT:?} and {DATABASE:?}, as a bare HTTP client sees them:");
     println!("  {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
     // What is to be measured is the signer, so their own work is taken from their delays.
-    set_latency(azure, Delay::Fixed(VAULT * 2 - vault), Delay::Fixed(DATABASE * 2 - database));
+    set_latency(
+        azure,
+        Delay::Fixed((VAULT * 2).saturating_sub(vault)),
+        Delay::Fixed((DATABASE * 2).saturating_sub(database)),
+    );
     let (vault, database) = bare::answers(azure).await;
     println!("with delays that are so much shorter: {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
 

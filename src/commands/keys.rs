@@ -1,14 +1,16 @@
-use super::{Stopped, base_address, local_settings, make_data_dir, print_line, variable};
-use azurehsm_signer::settings::{Settings, defaults};
+use super::services::{Azure, open_vault};
+use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable};
+use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
 use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
 use azurehsm_signer::vault::local::{KeyFile, KeyName};
 use clap::{Subcommand, ValueEnum};
+use std::fmt::Display;
 use std::io::Read;
 use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists the keys, each with the command that makes octez-client use it
+    /// Lists the keys of the vault, each with the command that makes octez-client use it
     List,
     /// Makes a new key
     Generate {
@@ -53,7 +55,17 @@ impl From<CurveName> for Curve {
 }
 
 pub(super) fn run(command: Command) -> Result<(), Stopped> {
-    let settings = local_settings()?;
+    let services = Services::read(variable).map_err(|error| format!("wrong settings:\n{error}"))?;
+    if let VaultSettings::KeyVault(vault) = &services.vault {
+        if matches!(command, Command::List) {
+            return runtime()?.block_on(list_vault(&services));
+        }
+        let url = &vault.url;
+        let why =
+            format!("KEY_VAULT_URL is set: make keys in {url} (az keyvault key create); without it, in a local file");
+        return Err(why.into());
+    }
+    let settings = services.local;
     if !matches!(command, Command::List) {
         make_data_dir(&settings.data_dir)?;
     }
@@ -86,13 +98,26 @@ pub(super) fn run(command: Command) -> Result<(), Stopped> {
     Ok(())
 }
 
+/// The keys that would sign, as the vault has them now.
+async fn list_vault(services: &Services) -> Result<(), Stopped> {
+    let azure = Azure::prepare(services)?;
+    let mut found = open_vault(services, Some(&azure))?.keys().await?;
+    found.unread.map_or(Ok(()), Err)?;
+    found.usable.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
+    if found.usable.is_empty() {
+        return print_line("no keys that can sign: azurehsm-signer doctor says why");
+    }
+    let lines: Vec<_> = found.usable.iter().map(|key| lines_of(&key.name, &key.public_key)).collect();
+    print_line(&lines.join("\n"))
+}
+
 fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), Stopped> {
     let public_key = secret.public_key().clone();
     file.add(name.clone(), secret)?;
     print_line(&lines_of(name, &public_key))
 }
 
-fn lines_of(name: &KeyName, public_key: &PublicKey) -> String {
+fn lines_of(name: impl Display, public_key: &PublicKey) -> String {
     // A wrong setting elsewhere must not keep keys from being listed.
     let base = base_address(Settings::read(variable).map_or(defaults::LISTEN, |settings| settings.listen));
     let hash = public_key.hash();

@@ -6,7 +6,7 @@ mod marks;
 mod serve;
 mod services;
 
-use azurehsm_signer::settings::{self, LocalSettings};
+use azurehsm_signer::settings;
 use azurehsm_signer::telemetry;
 use azurehsm_signer::vault::local::KeyFile;
 use clap::Subcommand;
@@ -25,7 +25,7 @@ pub(crate) enum Command {
     /// Answers signing requests (the default)
     #[default]
     Serve,
-    /// The keys of the local vault
+    /// The keys
     #[command(subcommand)]
     Keys(keys::Command),
     /// The high watermarks. Those of the embedded store can be had only while the signer does not run
@@ -80,10 +80,6 @@ fn print_line(text: &str) -> Result<(), Stopped> {
 /// Makes the data folder if it does not exist.
 fn make_data_dir(path: &Path) -> Result<(), Stopped> {
     KeyFile::make_folder(path).map_err(|error| format!("LOCAL_DATA_DIR: {error}").into())
-}
-
-fn local_settings() -> Result<LocalSettings, Stopped> {
-    LocalSettings::read(variable).map_err(|error| format!("wrong settings:\n{error}").into())
 }
 
 /// Where a client on this machine finds a signer that listens here.

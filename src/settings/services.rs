@@ -67,18 +67,6 @@ impl Services {
     }
 }
 
-impl LocalSettings {
-    /// Reads what the commands on the local vault need.
-    ///
-    /// # Errors
-    /// [`SettingsError`], with all that is wrong.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let mut reader = Reader::new(variable);
-        let settings = reader.local();
-        reader.finish(settings)
-    }
-}
-
 const KEY_VAULT_URL: &str = "KEY_VAULT_URL";
 const COSMOS_ENDPOINT: &str = "COSMOS_ENDPOINT";
 
@@ -189,7 +177,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         format!("{}/{}", machine.unwrap_or_else(|| "unknown".to_owned()), std::process::id())
     }
 
-    pub(super) fn local(&mut self) -> LocalSettings {
+    fn local(&mut self) -> LocalSettings {
         const VALUE: &str = "LOCAL_VAULT_PASSPHRASE";
         const FILE: &str = "LOCAL_VAULT_PASSPHRASE_FILE";
         let data_dir = self.text("LOCAL_DATA_DIR").unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();

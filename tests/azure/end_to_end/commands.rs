@@ -1,4 +1,4 @@
-//! `marks list`, `raise`, `export` and `import`, with the marks in Cosmos DB.
+//! `keys list`, and `marks list`, `raise`, `export` and `import`, with the marks in Cosmos DB.
 
 use crate::cloud::{self, KnownKey, baker, stored};
 use crate::instance::{Instance, run};
@@ -22,6 +22,21 @@ fn signed() -> (Azure, KnownKey, [String; 3]) {
     let signer = Instance::start_ready(&azure, &[]);
     let signatures = Kind::ALL.map(|kind| signer.sign(&key.hash, &payload(kind, 7, 1, 0)).signature());
     (azure, key, signatures)
+}
+
+#[test]
+fn keys_of_the_vault_are_listed_and_made_elsewhere() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let listed = prints(&azure, &["keys", "list"]);
+    assert!(listed.contains(&format!("octez-client import secret key {} http://", key.id.name)), "{listed}");
+    assert!(listed.contains(&key.hash), "{listed}");
+    for arguments in [["keys", "generate", "other"], ["keys", "import", "other"]] {
+        let output = run(&azure, &arguments);
+        assert!(!output.status.success());
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(complaint.contains("KEY_VAULT_URL is set: make keys in"), "{complaint}");
+    }
 }
 
 #[test]

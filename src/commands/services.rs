@@ -23,10 +23,14 @@ impl Azure {
     }
 }
 
+/// A service in Azure is never replaced by the embedded one, whose marks are others.
+const NOT_PREPARED: &str = "a service in Azure was not prepared";
+
 /// The mark store. Opened before the vault, since an embedded one is where a second signer on the same folder stops, before
 /// it touches anything.
 pub(super) fn open_marks(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn MarkStore>, Stopped> {
-    if let (MarkStoreSettings::Cosmos(settings), Some(azure)) = (&services.marks, azure) {
+    if let MarkStoreSettings::Cosmos(settings) = &services.marks {
+        let azure = azure.ok_or(NOT_PREPARED)?;
         return Ok(Arc::new(CosmosMarkStore::start(settings.clone(), Arc::clone(&azure.tokens), &azure.roots)?));
     }
     make_data_dir(&services.local.data_dir)?;
@@ -49,19 +53,17 @@ pub(super) fn open_marks(services: &Services, azure: Option<&Azure>) -> Result<A
 
 /// The vault; its task keeps it warm, where that is needed.
 pub(super) fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn Vault>, Stopped> {
-    match (&services.vault, azure) {
-        (VaultSettings::KeyVault(settings), Some(azure)) => {
-            info!(url = %settings.url, "keys are in a vault");
-            let vault = KeyVault::new(settings.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
-            let vault = Arc::new(vault);
-            tokio::spawn({
-                let vault = Arc::clone(&vault);
-                async move { vault.keep_warm().await }
-            });
-            Ok(vault)
-        }
-        _ => Ok(Arc::new(open_local_vault(&services.local)?)),
-    }
+    let VaultSettings::KeyVault(settings) = &services.vault else {
+        return Ok(Arc::new(open_local_vault(&services.local)?));
+    };
+    let azure = azure.ok_or(NOT_PREPARED)?;
+    info!(url = %settings.url, "keys are in a vault");
+    let vault = Arc::new(KeyVault::new(settings.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?);
+    tokio::spawn({
+        let vault = Arc::clone(&vault);
+        async move { vault.keep_warm().await }
+    });
+    Ok(vault)
 }
 
 /// The local vault. When there is none yet, a first key is made, so that there is something to sign with.

@@ -54,7 +54,7 @@ impl TlsRoots {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(Names))
+            .dns_resolver(Arc::new(Names::default()))
     }
 }
 

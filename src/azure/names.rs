@@ -1,22 +1,43 @@
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::net::NetError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
-/// Names under `localhost` are this machine (RFC 6761, section 6.3), which not every system's resolver knows. Others are the
-/// system's matter.
+/// Names under `localhost` are this machine (RFC 6761, section 6.3), which not every system's resolver knows. Others are
+/// asked for as `/etc/resolv.conf` and `/etc/hosts` say, without the C library: in a static binary that would load parts of
+/// the machine's own.
 ///
 /// A vault's name has to have the name of its service in it, also that of a stand-in: the SDK compares the two before it
 /// sends a token.
-pub(super) struct Names;
+#[derive(Default)]
+pub(super) struct Names(Arc<OnceLock<TokioResolver>>);
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
+        let resolver = Arc::clone(&self.0);
         Box::pin(async move {
             if name.as_str().ends_with(".localhost") {
                 let here: Addrs = Box::new(std::iter::once(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
                 return Ok(here);
             }
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
+            let resolver = if let Some(resolver) = resolver.get() {
+                resolver
+            } else {
+                let made = as_the_system_says()?;
+                resolver.get_or_init(|| made)
+            };
+            let found: Vec<_> =
+                resolver.lookup_ip(name.as_str()).await?.iter().map(|address| SocketAddr::new(address, 0)).collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+/// It belongs to the runtime that it is first used in.
+fn as_the_system_says() -> Result<TokioResolver, NetError> {
+    let mut builder = TokioResolver::builder_tokio()?;
+    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
+    builder.build()
 }

@@ -102,6 +102,19 @@ pub enum NotSafe {
     },
 }
 
+impl NotSafe {
+    /// The word for it in logs, which stays the same while the sentence may change.
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::BelowMark { .. } => "below_mark",
+            Self::DifferentData { .. } => "different_data",
+            Self::RaisedHere { .. } => "raised_here",
+            Self::SignatureUnknown { .. } => "signature_unknown",
+            Self::JumpTooFar { .. } => "too_far",
+        }
+    }
+}
+
 /// Decides whether `request` may be signed when `stored` is the mark.
 ///
 /// # Errors

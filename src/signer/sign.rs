@@ -102,7 +102,8 @@ impl Signer {
         match &verdict {
             Ok(_) => info!(key = %key, kind = "proof of possession", verdict = "signed", ms, "signed"),
             Err(reason) => {
-                warn!(key = %key, kind = "proof of possession", verdict = reason.verdict(), %reason, ms, "not signed");
+                let (verdict, cause) = (reason.verdict(), reason.cause());
+                warn!(key = %key, kind = "proof of possession", verdict, cause, %reason, ms, "not signed");
             }
         }
         verdict
@@ -165,8 +166,9 @@ impl Facts {
     }
 
     fn log(&self, request: &SignRequest, took: Duration, verdict: &Result<Signature, NotSigned>) {
+        let not_signed = verdict.as_ref().err();
         macro_rules! line {
-            ($level:ident, $verdict:expr, $reason:expr, $text:literal) => {
+            ($level:ident, $verdict:literal) => {
                 $level!(
                     key = %request.key,
                     kind = self.kind,
@@ -175,18 +177,19 @@ impl Facts {
                     level = self.consensus.map(|consensus| consensus.position.level.get()),
                     round = self.consensus.map(|consensus| consensus.position.round.get()),
                     verdict = $verdict,
-                    reason = $reason,
+                    cause = not_signed.map(NotSigned::cause),
+                    reason = not_signed.map(tracing::field::display),
                     requester = self.requester.map(tracing::field::display),
                     invocation = request.invocation,
                     ms = milliseconds(took),
-                    $text
+                    $verdict
                 )
             };
         }
         match verdict {
-            Ok(_) => line!(info, "signed", None::<String>, "signed"),
-            Err(NotSigned::Refused(refusal)) => line!(warn, "refused", Some(refusal.to_string()), "refused"),
-            Err(NotSigned::Failed(failure)) => line!(error, "failed", Some(failure.to_string()), "failed"),
+            Ok(_) => line!(info, "signed"),
+            Err(NotSigned::Refused(_)) => line!(warn, "refused"),
+            Err(NotSigned::Failed(_)) => line!(error, "failed"),
         }
     }
 }

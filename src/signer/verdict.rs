@@ -26,6 +26,31 @@ impl NotSigned {
             Self::Failed(_) => "failed",
         }
     }
+
+    /// The word for the cause in logs, which stays the same while the sentence may change: alerts go by it.
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => match refusal {
+                Refusal::Unauthenticated(_) => "unauthenticated",
+                Refusal::UnknownKey { .. } => "unknown_key",
+                Refusal::Payload(_) => "payload",
+                Refusal::VersionWithoutBls => "version",
+                Refusal::Policy(_) => "policy",
+                Refusal::Head(_) => "head",
+                Refusal::Mark(not_safe) => not_safe.cause(),
+                Refusal::StoredSignatureInvalid => "stored_signature_invalid",
+                Refusal::NoPossession { .. } => "no_possession",
+            },
+            Self::Failed(failure) => match failure {
+                Failure::Store(_) => "store",
+                Failure::Vault(_) => "vault",
+                Failure::Head(_) => "head_unknown",
+                Failure::WrongSignature(_) => "wrong_signature",
+                Failure::Deadline => "deadline",
+                Failure::Internal(_) => "internal",
+            },
+        }
+    }
 }
 
 /// Why a request is refused.

@@ -1,26 +1,16 @@
-//! An instance of the signer: the shipped binary, with the settings that the doubles give.
+//! An instance of the signer, with the settings that the doubles give.
 
+use crate::runner::Runner;
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer};
 use stand_ins::Azure;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, Output};
 
 /// A running instance. Killed when dropped.
 pub(crate) struct Instance {
-    child: Child,
+    runner: Runner,
     pub(crate) address: SocketAddr,
-    log: Mutex<Log>,
-}
-
-/// What it writes to standard output and standard error, line by line.
-struct Log {
-    next: mpsc::Receiver<String>,
-    lines: Vec<String>,
 }
 
 /// A command of the program. It knows nothing but the doubles and these settings.
@@ -38,25 +28,8 @@ pub(crate) fn run(azure: &Azure, arguments: &[&str]) -> Output {
 impl Instance {
     /// Starts one on a free port, and waits until it listens; Azure may be down.
     pub(crate) fn start(azure: &Azure, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(azure, settings)
-            .env("SIGNER_LISTEN", "127.0.0.1:0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (sender, next) = mpsc::channel();
-        let streams: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let (sender, lines) = (sender.clone(), BufReader::new(stream).lines());
-            thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        }
-        let mut log = Log { next, lines: Vec::new() };
-        let line = log.find("listening");
-        let address = line.split("address").nth(1).unwrap();
-        let address: String = address.chars().filter(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
-        let address = address.trim_matches(':').parse().unwrap_or_else(|error| panic!("{error}: {line}"));
-        Self { child, address, log: Mutex::new(log) }
+        let (runner, address) = Runner::start(azure, settings);
+        Self { runner, address }
     }
 
     /// Starts one that may be asked at once.
@@ -102,53 +75,26 @@ impl Instance {
 
     /// The first line of its log that holds `text`; waits for it.
     pub(crate) fn logged(&self, text: &str) -> String {
-        self.log.lock().unwrap().find(text)
+        self.runner.logged(text)
     }
 
     /// Everything that it has logged so far.
     pub(crate) fn log(&self) -> Vec<String> {
-        let mut log = self.log.lock().unwrap();
-        let new: Vec<_> = log.next.try_iter().collect();
-        log.lines.extend(new);
-        log.lines.clone()
+        self.runner.log()
     }
 
-    /// Ends it with SIGTERM and returns everything that it ever logged.
-    pub(crate) fn stop(mut self) -> Vec<String> {
-        self.signal("TERM");
-        assert!(self.child.wait().unwrap().success());
-        let mut log = self.log.lock().unwrap();
-        let rest: Vec<_> = log.next.iter().collect();
-        log.lines.extend(rest);
-        log.lines.clone()
+    /// Ends it and returns everything that it ever logged.
+    pub(crate) fn stop(self) -> Vec<String> {
+        self.runner.stop()
+    }
+
+    /// What the host calls it, where there is one: whatever the settings say.
+    pub(crate) fn named_by_host(&self) -> Option<String> {
+        self.runner.named_by_host()
     }
 
     /// Sends a signal, such as `STOP` or `CONT`.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
-    }
-}
-
-impl Log {
-    fn find(&mut self, text: &str) -> String {
-        if let Some(line) = self.lines.iter().find(|line| line.contains(text)) {
-            return line.clone();
-        }
-        loop {
-            let line = self.next.recv_timeout(Duration::from_secs(20));
-            let line = line.unwrap_or_else(|_| panic!("{text:?} is not logged:\n{}", self.lines.join("\n")));
-            self.lines.push(line.clone());
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.runner.signal(name);
     }
 }

@@ -1,6 +1,7 @@
 //! An HTTP client that keeps its connection, as a relay does. Question and answer are two steps, so that several can be
 //! under way.
 
+use crate::support::http::FUNCTION_KEY;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -18,7 +19,10 @@ impl KeepAlive {
     /// Asks for a signature.
     pub(crate) fn ask(&mut self, key: &str, payload: &[u8]) {
         let body = format!("\"{}\"", hex::encode(payload));
-        let head = format!("POST /keys/{key} HTTP/1.1\r\nhost: signer\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /keys/{key} HTTP/1.1\r\nhost: signer\r\nx-functions-key: {FUNCTION_KEY}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         self.0.get_mut().write_all((head + &body).as_bytes()).unwrap();
     }
 

@@ -2,7 +2,7 @@
 
 use crate::cloud::{self, KnownKey, always, baker, next};
 use crate::instance::Instance;
-use crate::support::http;
+use crate::support::http::{self, FUNCTION_KEY};
 use crate::support::payloads::payload;
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey, authentication::request_to_authenticate};
@@ -12,9 +12,7 @@ use std::time::Duration;
 /// What the log would show only if it told more than it should, whoever's values they are.
 const SUSPICIOUS: [&str; 6] = ["eyJ0", "sig%3D", "sig%3d", "sig=", "Bearer e", "authentication="];
 
-const FUNCTION_KEY: &str = "functionkeythatnobodymaysee";
-
-/// Requests with authentication and a function key in the query, in good times and in bad ones.
+/// Requests with authentication in the query and a function key there and in a header, in good times and in bad ones.
 struct Baker<'a> {
     azure: &'a Azure,
     signer: &'a Instance,

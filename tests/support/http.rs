@@ -4,6 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+/// The function key that the host asks for; the signer itself neither reads nor logs it.
+pub(crate) const FUNCTION_KEY: &str = "functionkeythatnobodymaysee";
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -36,13 +39,15 @@ impl Answer {
 }
 
 pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
-    send(address, format!("GET {path} HTTP/1.1\r\nhost: signer\r\nconnection: close\r\n\r\n").as_bytes())
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: signer\r\nx-functions-key: {FUNCTION_KEY}\r\nconnection: close\r\n\r\n");
+    send(address, request.as_bytes())
 }
 
 pub(crate) fn post(address: SocketAddr, path: &str, body: &[u8]) -> io::Result<Answer> {
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nhost: signer\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: signer\r\nx-functions-key: {FUNCTION_KEY}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )
     .into_bytes();

@@ -1,0 +1,177 @@
+// What `azd up` deploys, and `az deployment sub create`: a resource group, and all of resources.bicep in it.
+targetScope = 'subscription'
+
+@description('Name of the environment, such as mainnet. It is in the tags of all resources, and in what they are called.')
+@minLength(1)
+@maxLength(40)
+param environmentName string
+
+@description('Region of all resources.')
+@metadata({
+  azd: {
+    type: 'location'
+  }
+})
+param location string
+
+@description('Name of the resource group, which is made if there is none.')
+param resourceGroupName string = 'rg-${environmentName}'
+
+@description('The signing keys: each a name (letters, digits, -) and a curve, P-256 for a tz3 address or P-256K for tz2. Keys are added, never changed or removed: what is no longer in this list stays in the vault.')
+@minLength(1)
+param keys array = [
+  {
+    name: 'baker'
+    curve: 'P-256'
+  }
+]
+
+@description('Hosting plan: flex (Flex Consumption), or premium (Elastic Premium EP1), whose instances never pause. To change it later, remove the app and its plan first; keys and marks stay.')
+@allowed([
+  'flex'
+  'premium'
+])
+param plan string = 'flex'
+
+@description('Instances that are always there. One keeps the process, its tokens and its connections warm, and a repeat of a lost request is safe; two outlive the restart of one. With zoneRedundant there are at least two.')
+@minValue(1)
+@maxValue(20)
+param alwaysReady int = 1
+
+@description('Memory of an instance on the flex plan, in MB. The signer itself needs little; processor and network come with memory. Not every region takes 512.')
+@allowed([
+  512
+  2048
+  4096
+])
+param instanceMemory int = 2048
+
+@description('Whether the app, the database and the storage account are spread over availability zones, in a region that has them. Cannot be changed later.')
+param zoneRedundant bool = false
+
+@description('A second region for the marks, or nothing. Each write then waits for both regions. Regions near each other keep that short.')
+param secondRegion string = ''
+
+@description('Whether Azure may move writes to the second region by itself. Off: no mark would be lost, since a strong write is in both regions, but who signs where after a disaster is for a person to decide.')
+param serviceManagedFailover bool = false
+
+@description('Most request units a second of the database; a tenth of it is the least that is billed. 1000 is enough for ten keys that two bakers share.')
+@minValue(1000)
+param maxThroughput int = 1000
+
+@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database. Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
+param allowedAddresses array = []
+
+@description('Whether all services are reached by private endpoints alone: from this virtual network, and from networks that are connected to it. Publishing a package and running commands against the vault and the database then work from there only.')
+param privateNetworking bool = false
+
+@description('Addresses of the virtual network. They must not overlap with those of a network that it is to be connected to.')
+param networkPrefix string = '10.91.0.0/24'
+
+@description('Addresses of the app\'s subnet, within networkPrefix; a /26 or larger.')
+param appSubnetPrefix string = '10.91.0.0/26'
+
+@description('Addresses of the subnet for private endpoints, within networkPrefix; a /28 or larger.')
+param endpointSubnetPrefix string = '10.91.0.64/27'
+
+@description('Where alerts are sent, or nothing: then they are only seen in the portal.')
+param alertEmail string = ''
+
+@description('How the signer may use the vault. custom: a role of its own, to read and to sign, which whoever deploys must be allowed to define (Microsoft.Authorization/roleDefinitions/write on the resource group). builtIn: Key Vault Reader, and Key Vault Crypto User on each key; wider, and without that right.')
+@allowed([
+  'custom'
+  'builtIn'
+])
+param vaultRole string = 'custom'
+
+@description('Object identifier of a user, group or service principal who raises, lists and imports marks, and lists keys, or nothing.')
+param operatorPrincipalId string = ''
+
+@description('Whether vault and database are locked against deletion. The locks must be removed before azd down or the resource group\'s deletion.')
+param protectFromDeletion bool = true
+
+@description('Tezos nodes that tell the head of the chain. No passwords: settings can be read by whoever may see the app.')
+param nodeUrls array = []
+
+@description('What each key may sign, in the form of docs/policy.schema.json. Empty: blocks and votes, nothing else.')
+param policy object = {}
+
+@description('Public keys, one of which must sign every request (Tezos request authentication). Empty: none is asked for.')
+param authorizedKeys array = []
+
+@description('Any other of the signer\'s settings, by the name that README tells, such as { HEAD_THRESHOLD: \'60\' }.')
+param signerSettings object = {}
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: resourceGroupName
+  location: location
+  tags: {
+    'azd-env-name': environmentName
+  }
+}
+
+module resources 'resources.bicep' = {
+  scope: group
+  name: 'signer'
+  params: {
+    environmentName: environmentName
+    location: location
+    keys: keys
+    plan: plan
+    alwaysReady: alwaysReady
+    instanceMemory: instanceMemory
+    zoneRedundant: zoneRedundant
+    secondRegion: secondRegion
+    serviceManagedFailover: serviceManagedFailover
+    maxThroughput: maxThroughput
+    allowedAddresses: allowedAddresses
+    privateNetworking: privateNetworking
+    networkPrefix: networkPrefix
+    appSubnetPrefix: appSubnetPrefix
+    endpointSubnetPrefix: endpointSubnetPrefix
+    alertEmail: alertEmail
+    vaultRole: vaultRole
+    operatorPrincipalId: operatorPrincipalId
+    protectFromDeletion: protectFromDeletion
+    nodeUrls: nodeUrls
+    policy: policy
+    authorizedKeys: authorizedKeys
+    signerSettings: signerSettings
+  }
+}
+
+@description('Address of the signer, for octez: <SIGNER_URL>/<public key hash>.')
+output SIGNER_URL string = resources.outputs.SIGNER_URL
+
+@description('Resource group of all of it.')
+output AZURE_RESOURCE_GROUP string = resources.outputs.AZURE_RESOURCE_GROUP
+
+@description('Name of the function app.')
+output AZURE_FUNCTION_NAME string = resources.outputs.AZURE_FUNCTION_NAME
+
+@description('Name of the vault.')
+output AZURE_KEY_VAULT_NAME string = resources.outputs.AZURE_KEY_VAULT_NAME
+
+@description('Address of the vault.')
+output KEY_VAULT_URL string = resources.outputs.KEY_VAULT_URL
+
+@description('Address of the account that holds the marks.')
+output COSMOS_ENDPOINT string = resources.outputs.COSMOS_ENDPOINT
+
+@description('Name of the database.')
+output COSMOS_DATABASE string = resources.outputs.COSMOS_DATABASE
+
+@description('Name of the container.')
+output COSMOS_CONTAINER string = resources.outputs.COSMOS_CONTAINER
+
+@description('Client identifier of the signer\'s identity. For a laptop it is of no use: the signer there goes by az login.')
+output SIGNER_CLIENT_ID string = resources.outputs.SIGNER_CLIENT_ID
+
+@description('Name of the storage account of the Functions host.')
+output AZURE_STORAGE_ACCOUNT_NAME string = resources.outputs.AZURE_STORAGE_ACCOUNT_NAME
+
+@description('Name of the container that holds the deployed package.')
+output PACKAGE_CONTAINER string = resources.outputs.PACKAGE_CONTAINER
+
+@description('Resource identifier of the virtual network, to connect others to.')
+output AZURE_NETWORK_ID string = resources.outputs.AZURE_NETWORK_ID

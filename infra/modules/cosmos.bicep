@@ -1,0 +1,255 @@
+// The database of the marks: the highest level and round that each key has signed.
+
+@description('Name of the account.')
+param name string
+
+@description('Region of writes.')
+param location string
+
+@description('Tags of all resources.')
+param tags object
+
+@description('A second region that holds a copy, or nothing.')
+param secondRegion string
+
+@description('Whether the first region keeps its copies in several availability zones.')
+param zoneRedundant bool
+
+@description('Whether Azure may make the second region the one of writes, by itself, when the first is lost.')
+param serviceManagedFailover bool
+
+@description('Most request units a second; a tenth of it is the least that is billed.')
+param maxThroughput int
+
+@description('Name of the database.')
+param databaseName string
+
+@description('Name of the container.')
+param containerName string
+
+@description('Resource identifier of the subnet that the signer calls from.')
+param appSubnetId string
+
+@description('Whether the account is reached by its private endpoint alone.')
+param privateNetworking bool
+
+@description('Addresses (IPv4, CIDR) from which operators reach the account, if it is not private.')
+param allowedAddresses array
+
+@description('Object identifiers of those who may write marks: the signer, and the operator if there is one.')
+param principalIds array
+
+@description('Whether the account is locked against deletion.')
+param protectFromDeletion bool
+
+@description('Resource identifier of the workspace that logs go to.')
+param workspaceId string
+
+var firstLocation = {
+  locationName: location
+  failoverPriority: 0
+  isZoneRedundant: zoneRedundant
+}
+var secondLocation = {
+  locationName: secondRegion
+  failoverPriority: 1
+  isZoneRedundant: false
+}
+
+resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
+  //checkov:skip=CKV_AZURE_101: Only the app's subnet and the operator's addresses get through; privateNetworking shuts those out too.
+  name: name
+  location: location
+  tags: tags
+  kind: 'GlobalDocumentDB'
+  properties: {
+    databaseAccountOfferType: 'Standard'
+    // An acknowledged mark must be in every region before a signature leaves. The signer refuses to sign with anything less.
+    consistencyPolicy: {
+      defaultConsistencyLevel: 'Strong'
+    }
+    // Two regions that both take writes could each accept another mark for the same level.
+    enableMultipleWriteLocations: false
+    // A strong write waits for all regions, so no mark is lost in a failover. Still it is off: losing a region stops all writes
+    // until someone takes the lost region out, and a person who knows that the baker stands still should make that choice.
+    enableAutomaticFailover: serviceManagedFailover
+    locations: empty(secondRegion) ? [firstLocation] : [firstLocation, secondLocation]
+    disableLocalAuth: true
+    disableKeyBasedMetadataWriteAccess: true
+    minimalTlsVersion: 'Tls12'
+    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    networkAclBypass: 'None'
+    isVirtualNetworkFilterEnabled: true
+    virtualNetworkRules: [
+      {
+        id: appSubnetId
+      }
+    ]
+    ipRules: [for address in allowedAddresses: {
+      ipAddressOrRange: address
+    }]
+    // Restoring makes a new account, whose marks are older than what has been signed: raise them before it is used.
+    backupPolicy: {
+      type: 'Continuous'
+      continuousModeProperties: {
+        tier: 'Continuous7Days'
+      }
+    }
+    // Votes of several keys come in the same second.
+    enableBurstCapacity: true
+  }
+}
+
+resource database 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2026-03-15' = {
+  parent: account
+  name: databaseName
+  tags: tags
+  properties: {
+    resource: {
+      id: databaseName
+    }
+  }
+}
+
+// A vote or a block is one conditional write of about 1 kB: some 10 request units. A key makes up to three in a level, and a second
+// baker that shares the key asks for the same three. So one key needs some 60 units in its busiest second, and ten keys 600. Autoscale
+// to 1000 covers that and is billed from 100 up, which costs less than the smallest fixed throughput (400) as long as the busiest
+// second of most hours stays below 260.
+resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2026-03-15' = {
+  parent: database
+  name: containerName
+  tags: tags
+  properties: {
+    resource: {
+      id: containerName
+      partitionKey: {
+        kind: 'Hash'
+        paths: [
+          '/pkh'
+        ]
+        version: 2
+      }
+      // Marks are read and written by identifier, never queried, so every index would only make writes dearer.
+      indexingPolicy: {
+        indexingMode: 'none'
+        automatic: false
+      }
+      // There is no defaultTtl: a mark that expires would allow a second signature.
+    }
+    options: {
+      autoscaleSettings: {
+        maxThroughput: maxThroughput
+      }
+    }
+  }
+}
+
+// Nothing here deletes, and nothing lists: whoever takes over the signer cannot remove a mark.
+resource markWriter 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2026-03-15' = {
+  parent: account
+  name: guid(account.id, 'mark writer')
+  properties: {
+    roleName: 'Mark writer'
+    type: 'CustomRole'
+    assignableScopes: [
+      account.id
+    ]
+    permissions: [
+      {
+        dataActions: [
+          'Microsoft.DocumentDB/databaseAccounts/readMetadata'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/create'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/read'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/replace'
+        ]
+      }
+    ]
+  }
+  // The account takes one change at a time, here and below.
+  dependsOn: [
+    container
+  ]
+}
+
+// The signer asks the account for its consistency and its regions before it trusts it, and that is outside of the container.
+resource accountReader 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2026-03-15' = {
+  parent: account
+  name: guid(account.id, 'account reader')
+  properties: {
+    roleName: 'Account reader'
+    type: 'CustomRole'
+    assignableScopes: [
+      account.id
+    ]
+    permissions: [
+      {
+        dataActions: [
+          'Microsoft.DocumentDB/databaseAccounts/readMetadata'
+        ]
+      }
+    ]
+  }
+  dependsOn: [
+    markWriter
+  ]
+}
+
+@batchSize(1)
+resource writers 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = [for principalId in principalIds: {
+  parent: account
+  name: guid(account.id, 'mark writer', principalId)
+  properties: {
+    roleDefinitionId: markWriter.id
+    principalId: principalId
+    scope: '${account.id}/dbs/${databaseName}/colls/${containerName}'
+  }
+  dependsOn: [
+    accountReader
+  ]
+}]
+
+@batchSize(1)
+resource readers 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = [for principalId in principalIds: {
+  parent: account
+  name: guid(account.id, 'account reader', principalId)
+  properties: {
+    roleDefinitionId: accountReader.id
+    principalId: principalId
+    scope: account.id
+  }
+  dependsOn: [
+    writers
+  ]
+}]
+
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeletion) {
+  scope: account
+  name: 'marks'
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Holds the record of what a Tezos baker has signed.'
+  }
+}
+
+// Changes of the account, its keys, its network and its roles. Logging each read and write would cost more than the database.
+resource audit 'Microsoft.Insights/diagnosticSettings@2016-09-01' = {
+  scope: account
+  name: 'service'
+  location: location
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'ControlPlaneRequests'
+        enabled: true
+      }
+    ]
+    metrics: []
+  }
+}
+
+@description('Resource identifier of the account.')
+output id string = account.id
+
+@description('Address of the account.')
+output endpoint string = account.properties.documentEndpoint

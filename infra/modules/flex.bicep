@@ -1,0 +1,147 @@
+// The function app on the Flex Consumption plan.
+
+@description('Name of the app.')
+param name string
+
+@description('Name of the plan.')
+param planName string
+
+@description('Region.')
+param location string
+
+@description('Tags of all resources.')
+param tags object
+
+@description('Tags of the app alone.')
+param appTags object
+
+@description('Resource identifier of the identity.')
+param identityId string
+
+@description('App settings by name.')
+param settings object
+
+@description('Address of the container that holds the deployed package.')
+param packageContainerUrl string
+
+@description('Resource identifier of the subnet that outbound traffic comes from.')
+param subnetId string
+
+@description('Whether the app is reached by its private endpoint alone.')
+param privateNetworking bool
+
+@description('Rules on which addresses may call the app.')
+param accessRules array
+
+@description('Instances that are always there.')
+param alwaysReady int
+
+@description('Memory of an instance, in MB.')
+param instanceMemory int
+
+@description('Whether instances are spread over availability zones.')
+param zoneRedundant bool
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  //checkov:skip=CKV_AZURE_225: Zone redundancy doubles what always-ready instances cost, so it is the operator's choice, by a parameter.
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+    zoneRedundant: zoneRedundant
+  }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; a request needs the function key, and may need a signature of its own.
+  //checkov:skip=CKV_AZURE_212: One instance is the default and the operator's choice by a parameter, since each costs the same again.
+  //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; the parameter privateNetworking takes it away.
+  //checkov:skip=CKV_AZURE_78: This plan has no FTP, and refuses the property that would turn it off.
+  //checkov:skip=CKV_AZURE_213: This plan has no health check.
+  name: name
+  location: location
+  tags: union(tags, appTags)
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    virtualNetworkSubnetId: subnetId
+    functionAppConfig: {
+      runtime: {
+        name: 'custom'
+        version: '1.0'
+      }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: packageContainerUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      scaleAndConcurrency: {
+        // All HTTP functions scale together, as the group named http.
+        alwaysReady: [
+          {
+            name: 'http'
+            instanceCount: alwaysReady
+          }
+        ]
+        // One instance answers what many bakers ask; a new one would first have to start and to fetch its tokens.
+        triggers: {
+          http: {
+            perInstanceConcurrency: 100
+          }
+        }
+        instanceMemoryMB: instanceMemory
+        maximumInstanceCount: 40
+      }
+    }
+    // This plan refuses ftpsState and whatever else of a site's configuration has no meaning for it; it has no FTP.
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      http20Enabled: true
+      ipSecurityRestrictions: accessRules
+      ipSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
+      scmIpSecurityRestrictions: accessRules
+      scmIpSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
+      appSettings: [for setting in items(settings): {
+        name: setting.key
+        value: string(setting.value)
+      }]
+    }
+  }
+}
+
+resource noFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource noPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}

@@ -1,0 +1,25 @@
+// Who the signer is. A user-assigned identity outlives the app: its roles stay when the app is made anew or moves to another plan.
+
+@description('Name of the identity.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags of all resources.')
+param tags object
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: name
+  location: location
+  tags: tags
+}
+
+@description('Resource identifier of the identity.')
+output id string = identity.id
+
+@description('Client identifier, which tells the identity apart in token requests.')
+output clientId string = identity.properties.clientId
+
+@description('Object identifier, which roles are given to.')
+output principalId string = identity.properties.principalId

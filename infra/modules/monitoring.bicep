@@ -1,0 +1,111 @@
+// Where logs and metrics go: a Log Analytics workspace, Application Insights on top of it, and who is told of alerts.
+
+@description('Region of the workspace and of Application Insights.')
+param location string = resourceGroup().location
+
+@description('Tags of all resources.')
+param tags object = {}
+
+@description('Name of the Log Analytics workspace.')
+param workspaceName string
+
+@description('Name of the Application Insights component.')
+param applicationInsightsName string
+
+@description('Name of the action group.')
+param actionGroupName string
+
+@description('Who gets the alerts. Empty: nobody does, and alerts are seen in the portal only.')
+param alertEmail string = ''
+
+@description('How long logs are kept, in days. Neither log is what protects from signing twice: the marks in the database are.')
+@minValue(30)
+@maxValue(730)
+param retentionInDays int = 90
+
+@description('Most gigabytes of logs a day; -1: no limit. Past a limit nothing is logged, and no alert on logs speaks, until the next day.')
+param dailyQuotaGb int = -1
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
+  name: workspaceName
+  location: location
+  tags: tags
+  properties: {
+    sku: {
+      name: 'PerGB2018'
+    }
+    retentionInDays: retentionInDays
+    workspaceCapping: {
+      dailyQuotaGb: dailyQuotaGb
+    }
+    features: {
+      // Identities only: no shared key writes logs or reads them.
+      disableLocalAuth: true
+      enableLogAccessUsingOnlyResourcePermissions: true
+    }
+  }
+}
+
+// `SignerLog | where Verdict == 'refused'` in the portal: the alerts and the workbook hold the same text themselves.
+resource signerLog 'Microsoft.OperationalInsights/workspaces/savedSearches@2026-03-01' = {
+  parent: workspace
+  name: 'signer-log'
+  properties: {
+    category: 'Tezos signer'
+    displayName: 'Log of the signer, a row a line'
+    functionAlias: 'SignerLog'
+    query: loadTextContent('../queries/signer_log.kql')
+    version: 2
+  }
+}
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
+  name: applicationInsightsName
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    WorkspaceResourceId: workspace.id
+    IngestionMode: 'LogAnalytics'
+    RetentionInDays: retentionInDays
+    // The host sends with its identity (role Monitoring Metrics Publisher), not with the key in the connection string.
+    DisableLocalAuth: true
+  }
+}
+
+var emailReceivers = empty(alertEmail) ? [] : [alertReceiver]
+var alertReceiver = {
+  name: 'operator'
+  emailAddress: alertEmail
+  useCommonAlertSchema: true
+}
+
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: actionGroupName
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'signer'
+    enabled: true
+    emailReceivers: emailReceivers
+  }
+}
+
+@description('Resource id of the workspace.')
+output workspaceId string = workspace.id
+
+@description('Name of the workspace.')
+output workspaceName string = workspace.name
+
+@description('Resource id of the Application Insights component.')
+output applicationInsightsId string = applicationInsights.id
+
+@description('Name of the Application Insights component.')
+output applicationInsightsName string = applicationInsights.name
+
+@description('Connection string for the app setting APPLICATIONINSIGHTS_CONNECTION_STRING. No secret: local authentication is off.')
+output connectionString string = applicationInsights.properties.ConnectionString
+
+@description('Resource id of the action group.')
+output actionGroupId string = actionGroup.id

@@ -1,0 +1,81 @@
+// A private address for one service, and the DNS zone that makes its usual name mean that address within the network.
+
+@description('Name of the private endpoint.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags of all resources.')
+param tags object
+
+@description('Resource identifier of the service.')
+param serviceId string
+
+@description('Which part of the service: vault, Sql, blob or sites.')
+param groupId string
+
+@description('Name of the DNS zone.')
+param zoneName string
+
+@description('Resource identifier of the virtual network in which the name is to be known.')
+param networkId string
+
+@description('Resource identifier of the subnet that the address is taken from.')
+param subnetId string
+
+resource endpoint 'Microsoft.Network/privateEndpoints@2025-09-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    subnet: {
+      id: subnetId
+    }
+    privateLinkServiceConnections: [
+      {
+        name: groupId
+        properties: {
+          privateLinkServiceId: serviceId
+          groupIds: [
+            groupId
+          ]
+        }
+      }
+    ]
+  }
+}
+
+resource zone 'Microsoft.Network/privateDnsZones@2024-06-01' = {
+  name: zoneName
+  location: 'global'
+  tags: tags
+}
+
+resource link 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = {
+  parent: zone
+  name: name
+  location: 'global'
+  tags: tags
+  properties: {
+    registrationEnabled: false
+    virtualNetwork: {
+      id: networkId
+    }
+  }
+}
+
+resource zoneGroup 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-09-01' = {
+  parent: endpoint
+  name: 'default'
+  properties: {
+    privateDnsZoneConfigs: [
+      {
+        name: groupId
+        properties: {
+          privateDnsZoneId: zone.id
+        }
+      }
+    ]
+  }
+}

@@ -1,0 +1,84 @@
+// The app settings: those of the signer, and those of the Functions host. It makes nothing.
+
+@description('Address of the vault.')
+param keyVaultUrl string
+
+@description('Address of the account that holds the marks.')
+param cosmosEndpoint string
+
+@description('Name of the database.')
+param cosmosDatabase string
+
+@description('Name of the container.')
+param cosmosContainer string
+
+@description('Client identifier of the identity.')
+param clientId string
+
+@description('Tezos nodes that tell the head of the chain.')
+param nodeUrls array
+
+@description('What each key may sign.')
+param policy object
+
+@description('Public keys, one of which must sign every request.')
+param authorizedKeys array
+
+@description('Any of the signer\'s settings, by name, in place of the value here.')
+param signerSettings object
+
+@description('Address of the blob service of the Functions host.')
+param blobUrl string
+
+@description('Where telemetry goes.')
+param applicationInsightsConnectionString string
+
+// As the signer has them by itself. They are written out so that they can be seen, and changed, in the portal.
+var defaults = {
+  SIGNING_KEYS: ''
+  SIGNING_KEY_TAG: ''
+  KEYS_REFRESH_SECONDS: '300'
+  VAULT_TRY_TIMEOUT_MS: '800'
+  VAULT_HEDGE_MS: '0'
+  STORE_TRY_TIMEOUT_MS: '800'
+  ALLOW_WEAK_CONSISTENCY: 'false'
+  HEAD_THRESHOLD: '120'
+  HEAD_REFRESH_MS: '3000'
+  HEAD_MAX_AGE_MS: '60000'
+  WHEN_HEAD_UNKNOWN: 'fail'
+  MAX_LEVEL_JUMP: '100000'
+  ALLOW_LIST_KNOWN_KEYS: 'false'
+  REQUEST_DEADLINE_MS: '4000'
+  RUST_LOG: 'info'
+}
+
+var parameters = {
+  POLICY: empty(policy) ? '' : string(policy)
+  NODE_URLS: join(nodeUrls, ',')
+  AUTHORIZED_KEYS: join(authorizedKeys, ',')
+}
+
+// What follows from the deployment itself cannot be set otherwise.
+var deployed = {
+  KEY_VAULT_URL: keyVaultUrl
+  COSMOS_ENDPOINT: cosmosEndpoint
+  COSMOS_DATABASE: cosmosDatabase
+  COSMOS_CONTAINER: cosmosContainer
+  AZURE_CLIENT_ID: clientId
+  // There are no virtual machine's metadata to look for here.
+  COSMOS_DISABLE_IMDS: '1'
+  // The alerts and the workbook read the fields of each line.
+  LOG_FORMAT: 'json'
+}
+
+var host = {
+  AzureWebJobsStorage__blobServiceUri: blobUrl
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: clientId
+  AzureWebJobsDisableHomepage: 'true'
+  APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+}
+
+@description('All settings by name.')
+output settings object = union(defaults, parameters, signerSettings, deployed, host)

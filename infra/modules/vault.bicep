@@ -1,0 +1,117 @@
+// The vault, and the signing keys in its hardware security modules.
+
+@description('Name of the vault.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags of all resources.')
+param tags object
+
+@description('The signing keys: a name, and the curve P-256 (a tz3 address) or P-256K (tz2).')
+param keys array
+
+@description('Resource identifier of the subnet that the signer calls from.')
+param appSubnetId string
+
+@description('Whether the vault is reached by its private endpoint alone.')
+param privateNetworking bool
+
+@description('Addresses (IPv4, CIDR) from which operators reach the vault, if it is not private.')
+param allowedAddresses array
+
+@description('Whether the vault is locked against deletion.')
+param protectFromDeletion bool
+
+@description('Resource identifier of the workspace that audit logs go to.')
+param workspaceId string
+
+resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: subscription().tenantId
+    sku: {
+      family: 'A'
+      // The standard tier has no hardware security module.
+      name: 'premium'
+    }
+    enableRbacAuthorization: true
+    enabledForDeployment: false
+    enabledForDiskEncryption: false
+    enabledForTemplateDeployment: false
+    // A deleted key is a baker without its address. Once on, purge protection cannot be turned off.
+    enablePurgeProtection: true
+    enableSoftDelete: true
+    softDeleteRetentionInDays: 90
+    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      // Azure's own services still need a role for each call; without them, Resource Manager could not make the keys below.
+      bypass: 'AzureServices'
+      defaultAction: 'Deny'
+      virtualNetworkRules: [
+        {
+          id: appSubnetId
+        }
+      ]
+      ipRules: [for address in allowedAddresses: {
+        value: address
+      }]
+    }
+  }
+}
+
+// Resource Manager makes the first version of a key and never touches it again: what is changed later, such as disabling a key in an
+// emergency, is not undone by the next deployment. For the same reason `enabled` is not said here.
+resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [for key in keys: {
+  //checkov:skip=CKV_AZURE_40: A key that expires stops the baker, and its successor is another Tezos address.
+  parent: vault
+  name: key.name
+  tags: tags
+  properties: {
+    kty: 'EC-HSM'
+    curveName: key.curve
+    keyOps: [
+      'sign'
+      'verify'
+    ]
+    // No rotation policy either: a new version is a new public key, and so another Tezos address.
+  }
+}]
+
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeletion) {
+  scope: vault
+  name: 'signing-keys'
+  properties: {
+    level: 'CanNotDelete'
+    notes: 'Holds the keys of a Tezos baker.'
+  }
+}
+
+// The only version of this type that is not a preview.
+resource audit 'Microsoft.Insights/diagnosticSettings@2016-09-01' = {
+  scope: vault
+  name: 'service'
+  location: location
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'AuditEvent'
+        enabled: true
+      }
+    ]
+    metrics: []
+  }
+}
+
+@description('Resource identifier of the vault.')
+output id string = vault.id
+
+@description('Name of the vault.')
+output name string = vault.name
+
+@description('Address of the vault.')
+output url string = vault.properties.vaultUri

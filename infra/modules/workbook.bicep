@@ -1,0 +1,43 @@
+// The workbook that an operator keeps open.
+
+@description('Region of the workbook: that of the workspace.')
+param location string = resourceGroup().location
+
+@description('Tags of the workbook.')
+param tags object = {}
+
+@description('Name in the portal.')
+param displayName string = 'Tezos signer'
+
+@description('Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Resource id of the Key Vault.')
+param keyVaultId string
+
+@description('Resource id of the Cosmos DB account.')
+param cosmosAccountId string
+
+// Made from workbook.source.json and the queries by tests/infra/kql/workbook.mjs.
+var template = loadTextContent('../workbook/workbook.json')
+var withWorkspace = replace(template, '__WORKSPACE_ID__', workspaceId)
+var withVault = replace(withWorkspace, '__KEY_VAULT_ID__', keyVaultId)
+var withDatabase = replace(withVault, '__COSMOS_ACCOUNT_ID__', cosmosAccountId)
+
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  // Workbooks are named by a GUID: the same one at each deployment.
+  name: guid(resourceGroup().id, workspaceId, 'workbook')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: displayName
+    category: 'workbook'
+    sourceId: workspaceId
+    version: 'Notebook/1.0'
+    serializedData: withDatabase
+  }
+}
+
+@description('Resource id of the workbook.')
+output workbookId string = workbook.id

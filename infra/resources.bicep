@@ -1,0 +1,416 @@
+// Everything in one resource group:
+//   az deployment group create --resource-group <group> --template-file infra/resources.bicep --parameters environmentName=<name>
+
+@description('Name of the environment, such as mainnet. It is in the tags of all resources, and in what they are called.')
+@minLength(1)
+@maxLength(40)
+param environmentName string
+
+@description('Region of all resources.')
+param location string = resourceGroup().location
+
+@description('The signing keys: each a name (letters, digits, -) and a curve, P-256 for a tz3 address or P-256K for tz2. Keys are added, never changed or removed: what is no longer in this list stays in the vault.')
+@minLength(1)
+param keys array = [
+  {
+    name: 'baker'
+    curve: 'P-256'
+  }
+]
+
+@description('Hosting plan: flex (Flex Consumption), or premium (Elastic Premium EP1), whose instances never pause. To change it later, remove the app and its plan first; keys and marks stay.')
+@allowed([
+  'flex'
+  'premium'
+])
+param plan string = 'flex'
+
+@description('Instances that are always there. One keeps the process, its tokens and its connections warm, and a repeat of a lost request is safe; two outlive the restart of one. With zoneRedundant there are at least two.')
+@minValue(1)
+@maxValue(20)
+param alwaysReady int = 1
+
+@description('Memory of an instance on the flex plan, in MB. The signer itself needs little; processor and network come with memory. Not every region takes 512.')
+@allowed([
+  512
+  2048
+  4096
+])
+param instanceMemory int = 2048
+
+@description('Whether the app, the database and the storage account are spread over availability zones, in a region that has them. Cannot be changed later.')
+param zoneRedundant bool = false
+
+@description('A second region for the marks, or nothing. Each write then waits for both regions. Regions near each other keep that short.')
+param secondRegion string = ''
+
+@description('Whether Azure may move writes to the second region by itself. Off: no mark would be lost, since a strong write is in both regions, but who signs where after a disaster is for a person to decide.')
+param serviceManagedFailover bool = false
+
+@description('Most request units a second of the database; a tenth of it is the least that is billed. 1000 is enough for ten keys that two bakers share.')
+@minValue(1000)
+param maxThroughput int = 1000
+
+@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database. Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
+param allowedAddresses array = []
+
+@description('Whether all services are reached by private endpoints alone: from this virtual network, and from networks that are connected to it. Publishing a package and running commands against the vault and the database then work from there only.')
+param privateNetworking bool = false
+
+@description('Addresses of the virtual network. They must not overlap with those of a network that it is to be connected to.')
+param networkPrefix string = '10.91.0.0/24'
+
+@description('Addresses of the app\'s subnet, within networkPrefix; a /26 or larger.')
+param appSubnetPrefix string = '10.91.0.0/26'
+
+@description('Addresses of the subnet for private endpoints, within networkPrefix; a /28 or larger.')
+param endpointSubnetPrefix string = '10.91.0.64/27'
+
+@description('Where alerts are sent, or nothing: then they are only seen in the portal.')
+param alertEmail string = ''
+
+@description('How the signer may use the vault. custom: a role of its own, to read and to sign, which whoever deploys must be allowed to define (Microsoft.Authorization/roleDefinitions/write on the resource group). builtIn: Key Vault Reader, and Key Vault Crypto User on each key; wider, and without that right.')
+@allowed([
+  'custom'
+  'builtIn'
+])
+param vaultRole string = 'custom'
+
+@description('Object identifier of a user, group or service principal who raises, lists and imports marks, and lists keys, or nothing.')
+param operatorPrincipalId string = ''
+
+@description('Whether vault and database are locked against deletion. The locks must be removed before azd down or the resource group\'s deletion.')
+param protectFromDeletion bool = true
+
+@description('Tezos nodes that tell the head of the chain. No passwords: settings can be read by whoever may see the app.')
+param nodeUrls array = []
+
+@description('What each key may sign, in the form of docs/policy.schema.json. Empty: blocks and votes, nothing else.')
+param policy object = {}
+
+@description('Public keys, one of which must sign every request (Tezos request authentication). Empty: none is asked for.')
+param authorizedKeys array = []
+
+@description('Any other of the signer\'s settings, by the name that README tells, such as { HEAD_THRESHOLD: \'60\' }.')
+param signerSettings object = {}
+
+var token = uniqueString(resourceGroup().id, environmentName)
+var tags = {
+  'azd-env-name': environmentName
+}
+
+// Names that others depend on are made here and not by modules: what is deployed only sometimes could not be asked for them.
+var appName = 'func-signer-${token}'
+var appUrl = 'https://${appName}.azurewebsites.net'
+var appId = resourceId('Microsoft.Web/sites', appName)
+var vaultName = 'kv-${token}'
+var databaseName = 'signer'
+var containerName = 'marks'
+var packageContainerName = 'package'
+
+var isFlex = plan == 'flex'
+var instances = zoneRedundant ? max(alwaysReady, 2) : alwaysReady
+var accessRules = [for (address, i) in allowedAddresses: {
+  name: 'allowed-${i}'
+  action: 'Allow'
+  priority: 100 + i
+  ipAddress: address
+}]
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  params: {
+    name: 'id-signer-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module network 'modules/network.bicep' = {
+  name: 'network'
+  params: {
+    name: 'vnet-signer-${token}'
+    location: location
+    tags: tags
+    addressPrefix: networkPrefix
+    appSubnetPrefix: appSubnetPrefix
+    endpointSubnetPrefix: endpointSubnetPrefix
+    delegation: isFlex ? 'Microsoft.App/environments' : 'Microsoft.Web/serverFarms'
+  }
+}
+
+module vault 'modules/vault.bicep' = {
+  name: 'vault'
+  params: {
+    name: vaultName
+    location: location
+    tags: tags
+    keys: keys
+    appSubnetId: network.outputs.appSubnetId
+    privateNetworking: privateNetworking
+    allowedAddresses: allowedAddresses
+    protectFromDeletion: protectFromDeletion
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module cosmos 'modules/cosmos.bicep' = {
+  name: 'cosmos'
+  params: {
+    name: 'cosmos-signer-${token}'
+    location: location
+    tags: tags
+    secondRegion: secondRegion
+    zoneRedundant: zoneRedundant
+    serviceManagedFailover: serviceManagedFailover
+    maxThroughput: maxThroughput
+    databaseName: databaseName
+    containerName: containerName
+    appSubnetId: network.outputs.appSubnetId
+    privateNetworking: privateNetworking
+    allowedAddresses: allowedAddresses
+    principalIds: empty(operatorPrincipalId) ? [identity.outputs.principalId] : [identity.outputs.principalId, operatorPrincipalId]
+    protectFromDeletion: protectFromDeletion
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  params: {
+    name: 'st${token}'
+    location: location
+    tags: tags
+    packageContainerName: packageContainerName
+    zoneRedundant: zoneRedundant
+    privateNetworking: privateNetworking
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  params: {
+    location: location
+    tags: tags
+    workspaceName: 'log-signer-${token}'
+    applicationInsightsName: 'appi-signer-${token}'
+    actionGroupName: 'ag-signer-${token}'
+    alertEmail: alertEmail
+  }
+}
+
+module roles 'modules/roles.bicep' = {
+  name: 'roles'
+  params: {
+    vaultName: vault.outputs.name
+    keys: keys
+    vaultRole: vaultRole
+    vaultRoleName: 'Tezos key signer ${token}'
+    storageName: storage.outputs.name
+    packageContainerName: packageContainerName
+    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    principalId: identity.outputs.principalId
+    operatorPrincipalId: operatorPrincipalId
+    operatorUploadsPackage: !isFlex
+  }
+}
+
+module settings 'modules/settings.bicep' = {
+  name: 'settings'
+  params: {
+    keyVaultUrl: vault.outputs.url
+    cosmosEndpoint: cosmos.outputs.endpoint
+    cosmosDatabase: databaseName
+    cosmosContainer: containerName
+    clientId: identity.outputs.clientId
+    nodeUrls: nodeUrls
+    policy: policy
+    authorizedKeys: authorizedKeys
+    signerSettings: signerSettings
+    blobUrl: storage.outputs.blobUrl
+    applicationInsightsConnectionString: monitoring.outputs.connectionString
+  }
+}
+
+module flex 'modules/flex.bicep' = if (isFlex) {
+  name: 'flex'
+  params: {
+    name: appName
+    planName: 'plan-signer-${token}'
+    location: location
+    tags: tags
+    appTags: {
+      'azd-service-name': 'signer'
+    }
+    identityId: identity.outputs.id
+    settings: settings.outputs.settings
+    packageContainerUrl: storage.outputs.packageContainerUrl
+    subnetId: network.outputs.appSubnetId
+    privateNetworking: privateNetworking
+    accessRules: accessRules
+    alwaysReady: instances
+    instanceMemory: instanceMemory
+    zoneRedundant: zoneRedundant
+  }
+  // An app that starts sooner finds neither its package nor its settings' services.
+  dependsOn: [
+    roles
+    vaultEndpoint
+    cosmosEndpoint
+    storageEndpoint
+  ]
+}
+
+module premium 'modules/premium.bicep' = if (!isFlex) {
+  name: 'premium'
+  params: {
+    name: appName
+    planName: 'plan-signer-premium-${token}'
+    location: location
+    tags: tags
+    appTags: {
+      'azd-service-name': 'signer'
+    }
+    identityId: identity.outputs.id
+    settings: settings.outputs.settings
+    packageContainerUrl: storage.outputs.packageContainerUrl
+    subnetId: network.outputs.appSubnetId
+    privateNetworking: privateNetworking
+    accessRules: accessRules
+    alwaysReady: instances
+    zoneRedundant: zoneRedundant
+  }
+  // An app that starts sooner finds neither its package nor its settings' services.
+  dependsOn: [
+    roles
+    vaultEndpoint
+    cosmosEndpoint
+    storageEndpoint
+  ]
+}
+
+module vaultEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+  name: 'vault-endpoint'
+  params: {
+    name: 'pe-vault-${token}'
+    location: location
+    tags: tags
+    serviceId: vault.outputs.id
+    groupId: 'vault'
+    zoneName: 'privatelink.vaultcore.azure.net'
+    networkId: network.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module cosmosEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+  name: 'cosmos-endpoint'
+  params: {
+    name: 'pe-cosmos-${token}'
+    location: location
+    tags: tags
+    serviceId: cosmos.outputs.id
+    groupId: 'Sql'
+    zoneName: 'privatelink.documents.azure.com'
+    networkId: network.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module storageEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+  name: 'storage-endpoint'
+  params: {
+    name: 'pe-storage-${token}'
+    location: location
+    tags: tags
+    serviceId: storage.outputs.id
+    groupId: 'blob'
+    zoneName: 'privatelink.blob.${environment().suffixes.storage}'
+    networkId: network.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module appEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+  name: 'app-endpoint'
+  params: {
+    name: 'pe-app-${token}'
+    location: location
+    tags: tags
+    serviceId: appId
+    groupId: 'sites'
+    zoneName: 'privatelink.azurewebsites.net'
+    networkId: network.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+  dependsOn: [
+    flex
+    premium
+  ]
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  params: {
+    location: location
+    tags: tags
+    namePrefix: 'tezos-signer-${environmentName}'
+    actionGroupId: monitoring.outputs.actionGroupId
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    keyVaultId: vault.outputs.id
+    cosmosAccountId: cosmos.outputs.id
+    signerPrincipalId: identity.outputs.principalId
+    appUrl: appUrl
+    // With a list of addresses the test from outside would be turned away, and letting it in would let in every test in Azure.
+    isPublic: !privateNetworking && empty(allowedAddresses)
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  params: {
+    location: location
+    tags: tags
+    displayName: 'Tezos signer ${environmentName}'
+    workspaceId: monitoring.outputs.workspaceId
+    keyVaultId: vault.outputs.id
+    cosmosAccountId: cosmos.outputs.id
+  }
+}
+
+@description('Address of the signer, for octez: <SIGNER_URL>/<public key hash>.')
+output SIGNER_URL string = appUrl
+
+@description('Resource group of all of it.')
+output AZURE_RESOURCE_GROUP string = resourceGroup().name
+
+@description('Name of the function app.')
+output AZURE_FUNCTION_NAME string = appName
+
+@description('Name of the vault.')
+output AZURE_KEY_VAULT_NAME string = vaultName
+
+@description('Address of the vault.')
+output KEY_VAULT_URL string = vault.outputs.url
+
+@description('Address of the account that holds the marks.')
+output COSMOS_ENDPOINT string = cosmos.outputs.endpoint
+
+@description('Name of the database.')
+output COSMOS_DATABASE string = databaseName
+
+@description('Name of the container.')
+output COSMOS_CONTAINER string = containerName
+
+@description('Client identifier of the signer\'s identity. For a laptop it is of no use: the signer there goes by az login.')
+output SIGNER_CLIENT_ID string = identity.outputs.clientId
+
+@description('Name of the storage account of the Functions host.')
+output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+
+@description('Name of the container that holds the deployed package.')
+output PACKAGE_CONTAINER string = packageContainerName
+
+@description('Resource identifier of the virtual network, to connect others to.')
+output AZURE_NETWORK_ID string = network.outputs.id

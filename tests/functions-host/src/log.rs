@@ -1,0 +1,112 @@
+//! What host and handlers write.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A line in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The number of the instance.
+    pub instance: usize,
+    /// Who wrote it.
+    pub source: LogSource,
+    /// How bad it is.
+    pub level: LogLevel,
+    /// The line.
+    pub message: String,
+}
+
+/// Who wrote a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogSource {
+    /// The handler: `Host.Function.Console`.
+    Handler,
+    /// The host itself.
+    Host,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// As it should be.
+    Information,
+    /// To be looked at.
+    Warning,
+    /// It is not as it should be.
+    Error,
+}
+
+impl fmt::Display for LogEntry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match self.source {
+            LogSource::Handler => "handler",
+            LogSource::Host => "host",
+        };
+        let Self { instance, level, message, .. } = self;
+        write!(formatter, "[{source} {instance}] {level:?}: {message}")
+    }
+}
+
+/// The log of all instances, in the order in which lines were written. Copies are the same log.
+#[derive(Debug, Clone, Default)]
+pub struct Log {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    entries: Mutex<Vec<LogEntry>>,
+    grown: Condvar,
+}
+
+impl Log {
+    pub(crate) fn add(&self, instance: usize, source: LogSource, level: LogLevel, message: impl Into<String>) {
+        self.lock().push(LogEntry { instance, source, level, message: message.into() });
+        self.shared.grown.notify_all();
+    }
+
+    /// What the host says of an instance.
+    pub(crate) fn host(&self, instance: usize, level: LogLevel, message: impl Into<String>) {
+        self.add(instance, LogSource::Host, level, message);
+    }
+
+    /// All lines.
+    pub fn entries(&self) -> Vec<LogEntry> {
+        self.lock().clone()
+    }
+
+    /// The lines from this position on.
+    pub fn entries_since(&self, position: usize) -> Vec<LogEntry> {
+        self.lock().iter().skip(position).cloned().collect()
+    }
+
+    /// The first line like this.
+    pub fn find(&self, is_wanted: impl Fn(&LogEntry) -> bool) -> Option<LogEntry> {
+        self.lock().iter().find(|entry| is_wanted(entry)).cloned()
+    }
+
+    /// How many lines are like this.
+    pub fn count(&self, is_wanted: impl Fn(&LogEntry) -> bool) -> usize {
+        self.lock().iter().filter(|entry| is_wanted(entry)).count()
+    }
+
+    /// The first line like this; waits until there is one, but no longer than the time given.
+    pub fn wait_for(&self, timeout: Duration, is_wanted: impl Fn(&LogEntry) -> bool) -> Option<LogEntry> {
+        let deadline = Instant::now() + timeout;
+        let mut entries = self.lock();
+        let mut seen = 0;
+        loop {
+            if let Some(entry) = entries.iter().skip(seen).find(|entry| is_wanted(entry)) {
+                return Some(entry.clone());
+            }
+            seen = entries.len();
+            let left = deadline.checked_duration_since(Instant::now())?;
+            entries = self.shared.grown.wait_timeout(entries, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<LogEntry>> {
+        self.shared.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,177 @@
+//! What the host and the program expect of each other.
+
+use crate::cloud::{self, baker};
+use crate::hosted::{Hosted, PATIENCE, options, settings};
+use crate::support::eventually::eventually;
+use crate::support::http;
+use crate::support::payloads::payload;
+use azurehsm_signer::tezos::payload::Kind;
+use functions_host::{InstanceState, LogLevel};
+use serde_json::Value;
+use stand_ins::Azure;
+use std::collections::BTreeMap;
+
+fn ready(azure: &Azure) -> Hosted {
+    let host = Hosted::start_ready(options(settings(azure, &[])));
+    eventually("it may be asked", || (host.get("/health").status == 200).then_some(()));
+    host
+}
+
+fn vote(level: u32) -> Vec<u8> {
+    payload(Kind::Attestation, level, 0, 0)
+}
+
+#[test]
+fn the_host_reads_every_file_of_the_app_and_serves_just_these_routes() {
+    let azure = cloud::start();
+    let key = baker(&azure).hash;
+    let host = ready(&azure);
+    assert!(host.app().function_errors().is_empty(), "{:?}", host.app().function_errors());
+    let of_key = format!("/keys/{key}");
+    let of_nobody = "/bls_prove_possession/tz4HVR6aty9KwsQFHh81C1G7gBdhxT8kuytm";
+    for (path, status) in [
+        ("/keys", 200),
+        (&of_key, 200),
+        ("/authorized_keys", 200),
+        ("/known_keys", 403),
+        (of_nobody, 404),
+        ("/health", 200),
+        ("/Health", 404),
+        ("/healthy", 404),
+        ("/keys/one/two", 404),
+        ("//keys", 404),
+        ("/other_keys", 404),
+        ("/admin/host/status", 401),
+    ] {
+        assert_eq!(host.get(path).status, status, "{path}");
+    }
+    for (method, path) in [("PUT", "/keys"), ("DELETE", &of_key), ("POST", "/health"), ("POST", "/authorized_keys")] {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: signer\r\nx-functions-key: {}\r\nconnection: close\r\n\r\n",
+            http::FUNCTION_KEY
+        );
+        assert_eq!(http::send(host.address(), request.as_bytes()).unwrap().status, 404, "{method} {path}");
+    }
+}
+
+#[test]
+fn without_the_function_key_nothing_but_health_is_answered_and_nothing_reaches_the_signer() {
+    let azure = cloud::start();
+    let key = baker(&azure).hash;
+    let host = ready(&azure);
+    let body = format!("\"{}\"", hex::encode(vote(7)));
+    for header in ["", "x-functions-key: wrong\r\n"] {
+        for (start, status) in [
+            (format!("POST /keys/{key}"), 401),
+            (format!("GET /keys/{key}"), 401),
+            ("GET /keys".to_owned(), 401),
+            ("GET /authorized_keys".to_owned(), 401),
+            ("GET /health".to_owned(), 200),
+        ] {
+            let length = if start.starts_with("POST") { body.len() } else { 0 };
+            let request = format!(
+                "{start} HTTP/1.1\r\nhost: s\r\n{header}connection: close\r\ncontent-length: {length}\r\n\r\n{}",
+                &body[..length]
+            );
+            assert_eq!(http::send(host.address(), request.as_bytes()).unwrap().status, status, "{start} {header}");
+        }
+    }
+    assert!(!host.handler_lines().iter().any(|entry| entry.message.contains("\"verdict\"")));
+}
+
+#[test]
+fn every_line_is_json_on_standard_output_and_a_request_is_found_by_its_invocation() {
+    let azure = cloud::start();
+    let key = baker(&azure).hash;
+    let host = ready(&azure);
+    for level in [7, 8] {
+        host.sign(&key, &vote(level)).signature();
+    }
+    let lines: Vec<Value> = eventually("both requests are logged", || {
+        let lines = host.handler_lines();
+        let verdicts = lines.iter().filter(|entry| entry.message.contains("\"verdict\"")).count();
+        (verdicts == 2).then(|| {
+            assert!(lines.iter().all(|entry| entry.level == LogLevel::Information), "{lines:?}");
+            lines.iter().map(|entry| serde_json::from_str(&entry.message).unwrap()).collect()
+        })
+    });
+    let invocations: Vec<_> = lines.iter().filter_map(|line| line["fields"]["invocation"].as_str()).collect();
+    assert_eq!(invocations.len(), 2);
+    assert!(invocations[0] != invocations[1] && invocations.iter().all(|id| id.len() == 36), "{invocations:?}");
+}
+
+#[test]
+fn a_handler_that_is_killed_is_started_again_and_knows_all_that_was_signed() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let host = ready(&azure);
+    let block = payload(Kind::Block, 7, 0, 0);
+    let signature = host.sign(&key.hash, &block).signature();
+    let number = host.instances()[0].number;
+    assert!(host.kill(number));
+    // The host holds it back until there is a handler again, and the handler until it has keys.
+    assert_eq!(host.sign(&key.hash, &block).signature(), signature);
+    assert_eq!(host.sign(&key.hash, &payload(Kind::Block, 7, 0, 1)).status, 409);
+    assert_eq!(host.instance(number).unwrap().handlers, 2);
+}
+
+#[test]
+fn an_outage_of_azure_at_the_start_ends_no_handler() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let is_down = |down| {
+        azure.identity.refuse_connections(down);
+        azure.key_vault.refuse_connections(down);
+        azure.cosmos.refuse_connections(down);
+    };
+    is_down(true);
+    let host = Hosted::start_ready(options(settings(&azure, &[])));
+    let answer = host.sign(&key.hash, &vote(7));
+    assert!(answer.status == 500 && !answer.error().is_empty(), "{answer:?}");
+    assert_eq!(host.get("/health").status, 503);
+    is_down(false);
+    eventually("it recovers", || (host.sign(&key.hash, &vote(7)).status == 200).then_some(()));
+    let instance = &host.instances()[0];
+    assert_eq!((instance.handlers, instance.state), (1, InstanceState::Ready));
+}
+
+#[test]
+fn what_cannot_be_ends_the_handler_with_one_clear_error_and_never_with_zero() {
+    let azure = cloud::start();
+    let with = |name: &str, value: &str| settings(&azure, &[(name, value)]);
+    let without = |name: &str| {
+        let mut settings = settings(&azure, &[]);
+        settings.remove(name).unwrap();
+        settings
+    };
+    let nothing = BTreeMap::from([("LOCAL_DATA_DIR".to_owned(), "/nowhere".to_owned())]);
+    for (environment, errors) in [
+        (with("NODE_URLS", "node.example"), vec!["NODE_URLS: entry 1"]),
+        (with("COSMOS_ENDPOINT", "http://account.documents.azure.com/"), vec!["COSMOS_ENDPOINT: expected https://"]),
+        (without("COSMOS_ENDPOINT"), vec!["COSMOS_ENDPOINT: expected"]),
+        (without("KEY_VAULT_URL"), vec!["KEY_VAULT_URL: expected in Azure: the embedded default does not outlive"]),
+        (nothing, vec!["KEY_VAULT_URL: expected in Azure", "COSMOS_ENDPOINT: expected in Azure"]),
+    ] {
+        let host = Hosted::start(options(environment));
+        let number = host.instances()[0].number;
+        // Three errors in half an hour: had one of them been an end with 0, it would not have come to this.
+        assert!(host.wait_for_state(number, InstanceState::Stopped, PATIENCE), "{errors:?}: {:?}", host.instances());
+        assert_eq!(host.instance(number).unwrap().handlers, 3);
+        for error in errors {
+            let entry = host.logged(|entry| entry.message.contains(error));
+            assert_eq!(entry.level, LogLevel::Error, "{entry}");
+        }
+    }
+}
+
+#[test]
+fn on_a_laptop_the_embedded_default_works_behind_the_host() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let data = folder.path().to_str().unwrap().to_owned();
+    let environment = BTreeMap::from([("LOCAL_DATA_DIR".to_owned(), data)]);
+    let host = Hosted::start_ready(functions_host::Options { development: true, ..options(environment) });
+    let keys = host.get("/keys").json();
+    let key = keys[0]["public_key_hash"].as_str().unwrap();
+    host.sign(key, &vote(7)).signature();
+    assert_eq!(host.sign(key, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
+}

@@ -1,0 +1,309 @@
+"""Evaluates Bicep templates as a deployment would, as far as that is possible without Azure.
+
+    deploy(Path("infra/resources.bicep"), {"privateNetworking": True}).one("Microsoft.KeyVault/vaults").properties
+
+gives the resources that would be made with these parameters: conditions, loops, variables, modules and their outputs are followed.
+What only Azure knows (an address that it assigns, say) is a Reference, which says where it comes from:
+"vaults:kv-token.properties.vaultUri". Two references are equal if they come from the same place.
+"""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import tree_sitter
+import tree_sitter_bicep
+
+PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bicep.language()))
+
+
+@cache
+def parse(path: Path):
+    root = PARSER.parse(path.read_bytes()).root_node
+    if root.has_error:
+        raise SyntaxError(f"{path} does not parse")
+    return root
+
+
+def text(node) -> str:
+    return node.text.decode()
+
+
+def decorators(node) -> str:
+    """What is written above a declaration."""
+    above = node.prev_named_sibling
+    return text(above) if above is not None and above.type == "decorators" else ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A value that only a real deployment has."""
+
+    path: str
+
+    def __str__(self):
+        return self.path
+
+    def member(self, name):
+        return Reference(f"{self.path}.{name}")
+
+
+@dataclass(frozen=True)
+class ResourceReference(Reference):
+    """A resource, of which the name is known."""
+
+    name: object
+
+    def member(self, name):
+        return self.name if name == "name" else super().member(name)
+
+
+@dataclass
+class Resource:
+    """A resource that would be made."""
+
+    type: str
+    version: str
+    name: object
+    body: dict
+    file: str
+
+    @property
+    def properties(self) -> dict:
+        return self.body.get("properties", {})
+
+    @property
+    def id(self) -> Reference:
+        return reference(self.type, self.name).member("id")
+
+    @property
+    def settings(self) -> dict:
+        """The app settings of a site."""
+        return {s["name"]: s["value"] for s in self.properties["siteConfig"]["appSettings"]}
+
+
+def reference(kind, name) -> ResourceReference:
+    return ResourceReference(f"{kind.split('/')[-1]}:{name}", name)
+
+
+@dataclass
+class Deployment:
+    resources: list[Resource] = field(default_factory=list)
+    outputs: dict = field(default_factory=dict)
+
+    def all(self, kind: str) -> list[Resource]:
+        return [r for r in self.resources if r.type == kind]
+
+    def one(self, kind: str) -> Resource:
+        found = self.all(kind)
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} resources of type {kind}, not one")
+        return found[0]
+
+
+def deploy(path: Path, parameters: dict | None = None) -> Deployment:
+    deployment = Deployment()
+    deployment.outputs = File(path, parameters or {}, deployment).run()
+    return deployment
+
+
+class File:
+    """One template with its parameters. Names are evaluated when they are first used."""
+
+    def __init__(self, path: Path, given: dict, deployment: Deployment):
+        self.path, self.given, self.deployment = path.resolve(), given, deployment
+        self.declared, self.values = {}, {}
+        for node in parse(self.path).named_children:
+            if node.type.endswith("_declaration") and node.type != "metadata_declaration":
+                kind = node.type.removesuffix("_declaration")
+                self.declared[kind == "output", text(next(c for c in node.named_children if c.type == "identifier"))] = node
+
+    def run(self) -> dict:
+        for is_output, name in self.declared:
+            if not is_output:
+                self.name(name)
+        return {name: self.value(node.named_children[-1], {}) for (is_output, name), node in self.declared.items() if is_output}
+
+    def name(self, name):
+        if name not in self.values:
+            node = self.declared[False, name]
+            self.values[name] = getattr(self, node.type)(node, name)
+        return self.values[name]
+
+    def parameter_declaration(self, node, name):
+        if name in self.given:
+            return self.given[name]
+        if not any(text(c) == "=" for c in node.children):
+            return Reference(f"parameter {name}")
+        return self.value(node.named_children[-1], {})
+
+    def variable_declaration(self, node, _):
+        return self.value(node.named_children[-1], {})
+
+    def resource_declaration(self, node, name):
+        kind, _, version = self.value(node.named_children[1], {}).partition("@")
+        existing = any(text(c) == "existing" for c in node.children if not c.is_named)
+
+        def make(body, scope):
+            value = self.value(body, scope)
+            if not existing:
+                self.deployment.resources.append(Resource(kind, version, value["name"], value, str(self.path.name)))
+            return reference(kind, value["name"])
+
+        return self.bodies(node.named_children[-1], make, Reference(f"{name}, which is not deployed"))
+
+    def module_declaration(self, node, name):
+        target = self.path.parent / self.value(next(c for c in node.named_children if c.type == "string"), {})
+
+        def make(body, scope):
+            file = File(target, self.value(body, scope).get("params", {}), self.deployment)
+            return {"outputs": file.run()}
+
+        return self.bodies(node.named_children[-1], make, Reference(f"{name}, which is not deployed"))
+
+    def bodies(self, node, make, absent, scope=None):
+        scope = scope or {}
+        if node.type == "if_statement":
+            condition, body = node.named_children
+            return self.bodies(body, make, absent, scope) if self.value(condition, scope) else absent
+        if node.type == "for_statement":
+            return [self.bodies(node.child_by_field_name("body"), make, absent, scope | each) for each in self.loop(node, scope)]
+        return make(node, scope)
+
+    def loop(self, node, scope):
+        """The names that a loop gives to each item."""
+        children = [c for c in node.named_children if c.type != "comment"]
+        names = [text(c) for c in children[0].named_children] or [text(children[0])]
+        for index, item in enumerate(self.value(children[1], scope)):
+            yield dict(zip(names, (item, index)))
+
+    # --- expressions ------------------------------------------------------------------------------------------------
+
+    def value(self, node, scope, then=()):
+        """The value of an expression, and of its members that `then` names, one in the other.
+
+        The grammar takes `a && b.c` for `(a && b).c`, and `a ? b : c.d` for `(a ? b : c).d`: members are handed on to where they belong.
+        """
+        if node.type == "member_expression":
+            name = text(node.child_by_field_name("property"))
+            return self.value(node.child_by_field_name("object"), scope, (name, *then))
+        if node.type == "subscript_expression":
+            index = self.value(node.child_by_field_name("index"), scope)
+            return self.value(node.child_by_field_name("object"), scope, (index, *then))
+        if node.type in ("binary_expression", "ternary_expression", "unary_expression"):
+            return getattr(self, node.type)(node, scope, then)
+        value = getattr(self, node.type)(node, scope)
+        for name in then:
+            value = value.member(name) if isinstance(value, Reference) else value[name]
+        return value
+
+    def string(self, node, scope):
+        parts = [self.value(c.named_children[0], scope) if c.type == "interpolation" else unescape(text(c)) for c in node.named_children]
+        return parts[0] if len(parts) == 1 and isinstance(parts[0], Reference) else "".join(str(p) for p in parts)
+
+    def number(self, node, _):
+        return int(text(node))
+
+    def boolean(self, node, _):
+        return text(node) == "true"
+
+    def null(self, *_):
+        return None
+
+    def array(self, node, scope):
+        result, items = [], [c for c in node.named_children if c.type != "comment"]
+        while items:
+            item = items.pop(0)
+            if items and item.end_byte == items[0].start_byte:
+                # The grammar takes a call that is an item for two items, a name and something in parentheses.
+                source = text(item) + text(items.pop(0))
+                item = PARSER.parse(f"var item = {source}\n".encode()).root_node.named_children[0].named_children[-1]
+            result.append(self.value(item, scope))
+        return result
+
+    def object(self, node, scope):
+        result = {}
+        for prop in node.named_children:
+            if prop.type == "object_property":
+                key, value = [c for c in prop.named_children if c.type != "comment"]
+                result[text(key) if key.type == "identifier" else str(self.value(key, scope))] = self.value(value, scope)
+        return result
+
+    def for_statement(self, node, scope):
+        return [self.value(node.child_by_field_name("body"), scope | each) for each in self.loop(node, scope)]
+
+    def parenthesized_expression(self, node, scope):
+        return self.value(node.named_children[0], scope)
+
+    def identifier(self, node, scope):
+        return scope[text(node)] if text(node) in scope else self.name(text(node))
+
+    def ternary_expression(self, node, scope, then):
+        if self.value(node.child_by_field_name("condition"), scope):
+            return self.value(node.child_by_field_name("consequence"), scope)
+        return self.value(node.child_by_field_name("alternative"), scope, then)
+
+    def unary_expression(self, node, scope, then):
+        value = self.value(node.child_by_field_name("argument"), scope, then)
+        return not value if text(node).startswith("!") else -value
+
+    def binary_expression(self, node, scope, then):
+        operator = next(text(c) for c in node.children if not c.is_named)
+        left = self.value(node.child_by_field_name("left"), scope)
+        if operator == "&&" and not left or operator == "||" and left:
+            return left
+        right = self.value(node.child_by_field_name("right"), scope, then)
+        return right if operator in ("&&", "||") else OPERATORS[operator](left, right)
+
+    def call_expression(self, node, scope):
+        function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        values = [self.value(c, scope) for c in arguments.named_children if c.type != "comment"]
+        if text(function) == "loadTextContent":
+            return (self.path.parent / values[0]).read_text()
+        known = FUNCTIONS.get(text(function))
+        if known is None or any(isinstance(v, Reference) for v in values) and text(function) not in TAKE_REFERENCES:
+            return Reference(f"{text(function)}({', '.join(str(v) for v in values)})")
+        return known(*values)
+
+
+def unescape(content: str) -> str:
+    return content.replace("\\'", "'").replace("\\n", "\n").replace("\\$", "$").replace("\\\\", "\\")
+
+
+def merge(*objects):
+    result = {}
+    for each in objects:
+        result |= each
+    return result
+
+
+OPERATORS = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+}
+FUNCTIONS = {
+    "empty": lambda value: not value,
+    "guid": lambda *parts: f"guid({', '.join(str(p) for p in parts)})",
+    "items": lambda value: [{"key": k, "value": value[k]} for k in sorted(value)],
+    "join": lambda values, separator: separator.join(str(v) for v in values),
+    "length": len,
+    "max": max,
+    "min": min,
+    "replace": lambda value, old, new: value.replace(old, new),
+    "resourceId": lambda kind, name: reference(kind, name).member("id"),
+    "string": lambda value: json.dumps(value) if isinstance(value, (dict, list)) else str(value),
+    "subscriptionResourceId": lambda kind, name: reference(kind, name).member("id"),
+    "toLower": str.lower,
+    "union": merge,
+    "uniqueString": lambda *_: "token",
+}
+TAKE_REFERENCES = ("guid", "string", "uniqueString")

@@ -1,0 +1,135 @@
+"""Runs the queries on a small history, and checks what they answer.
+
+    node queries.mjs | evaluate.py
+
+The rows go into DuckDB, and duckdb-kql translates the queries: not Kusto itself, but it finds a query that answers something else
+than it means.
+"""
+
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+
+import duckdb_kql
+
+# What duckdb-kql does not know: prev, take_anyif and column_ifexists.
+NOT_HERE = {
+    "alerts/signed_by_others.kql",
+    "alerts/vault_keys_changed.kql",
+    "workbook/instances.kql",
+    "workbook/marks_gaps.kql",
+}
+TYPES = {
+    "string": "VARCHAR", "int": "INTEGER", "long": "BIGINT", "real": "DOUBLE", "bool": "BOOLEAN", "dynamic": "JSON",
+    "datetime": "TIMESTAMP",
+}  # fmt: skip
+NOW = datetime.now(timezone.utc).replace(tzinfo=None)
+ACTIVE, SILENT = "tz3ActiveActiveActiveActiveActiveActiv", "tz2SilentSilentSilentSilentSilentSilen"
+
+given = json.load(sys.stdin)
+database = duckdb_kql.connect()
+for table, columns in given["tables"].items():
+    pairs = [column.strip().split(": ") for column in " ".join(columns.split()).split(",")]
+    database.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {TYPES[kind]}' for name, kind in pairs)})")
+
+
+def row(table, minutes_ago=2.0, **values):
+    values = {"TimeGenerated": NOW - timedelta(minutes=minutes_ago), "AppRoleInstance": "one"} | values
+    names, places = ", ".join(values), ", ".join("?" * len(values))
+    database.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values.values()))
+
+
+def line(severity, message, minutes_ago=2.0, **fields):
+    entry = {"timestamp": "2026-01-01T00:00:00Z", "level": severity, "fields": {"message": message} | fields}
+    row("AppTraces", minutes_ago, Message=json.dumps(entry, separators=(",", ":")))
+
+
+def asked(verdict, minutes_ago, invocation, status="200", **fields):
+    """A request: a line of the signer, and the host's record of it, which took 20 ms longer."""
+    severity = {"signed": "INFO", "refused": "WARN", "failed": "ERROR"}[verdict]
+    fields = {"chain": "NetXdQprcVkpaWU", "round": 0, "verdict": verdict, "invocation": invocation, "ms": 10.0} | fields
+    line(severity, verdict, minutes_ago, **fields)
+    answered(minutes_ago, invocation, status, fields["ms"] + 20.0)
+
+
+def answered(minutes_ago, invocation, status, ms):
+    properties = json.dumps({"InvocationId": invocation})
+    row("AppRequests", minutes_ago, Name="sign", ResultCode=status, DurationMs=ms, Properties=properties)
+
+
+line("INFO", "azurehsm-signer", 90, version="1.2.3")
+line("INFO", "this key can sign", 90, key=ACTIVE, name="active", version="abc")
+for level in range(100, 130):
+    asked("signed", 130 - level, f"a{level}", key=ACTIVE, kind="attestation", level=level)
+asked("signed", 80, "s1", key=SILENT, kind="preattestation", level=99)
+asked("signed", 80, "s2", key=SILENT, kind="operation", operations="transfer")
+asked("refused", 5, "r1", "409", key=ACTIVE, kind="attestation", level=129, cause="different_data", reason="other data")
+asked("refused", 5, "r2", "409", key=ACTIVE, kind="attestation", level=1, cause="below_mark", reason="below")
+asked("refused", 5, "r3", "409", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
+asked("failed", 4, "f1", "500", key=ACTIVE, kind="block", level=131, cause="vault", reason="throttled", ms=1500.0)
+answered(3, "h1", "502", 7.0)
+line("ERROR", "a background task failed, and begins anew", task="tokens")
+line("ERROR", "no block or vote is signed", reason="session consistency")
+line("WARN", "this key cannot sign any more", key=SILENT, name="silent", version="def")
+line("WARN", "log lines were dropped: their reader was too slow", lines=3)
+row("AppTraces", Message="Host lock lease acquired by instance one.")
+row("AppTraces", Message="Exceeded http worker restart retry count. Shutting down Functions Host")
+row("AppTraces", Message="thread 'main' panicked at src/main.rs:1:1:")
+row("AppTraces", Message='{"not": "ours"}')
+row("AppExceptions", OuterMessage="azurehsm-signer exited with code 1", InnermostMessage="azurehsm-signer exited with code 1")
+
+# What each query answers: the values of one column, or of all.
+EXPECTED = {
+    "alerts/failed.kql": ("Cause", ["vault"]),
+    "alerts/host_errors.kql": ("Invocation", ["h1"]),
+    "alerts/different_data.kql": ("Invocation", ["r1"]),
+    "alerts/marks_need_care.kql": ("Cause", ["too_far"]),
+    "alerts/many_refusals.kql": ("Cause", ["below_mark", "different_data", "too_far"]),
+    "alerts/latency.kql": ("Place", ["host", "signer"]),
+    "alerts/no_signature.kql": ("Key", [SILENT]),
+    "alerts/crashes.kql": ("What", [
+        "Exceeded http worker restart retry count. Shutting down Functions Host",
+        "azurehsm-signer exited with code 1",
+        "thread 'main' panicked at src/main.rs:1:1:",
+    ]),
+    "alerts/starts.kql": ("Version", ["1.2.3"]),
+    "alerts/background_task.kql": ("Instance", ["one"]),
+    "alerts/unsuitable_account.kql": ("Reason", ["session consistency"]),
+    "alerts/keys_missing.kql": ("KeyName", ["silent"]),
+    "alerts/lines_dropped.kql": ("Instance", ["one"]),
+    "workbook/keys.kql": ("Key", [SILENT, ACTIVE]),
+    "workbook/kinds.kql": ("Kind", ["attestation", "block", "operation", "preattestation"]),
+    "workbook/verdicts.kql": ("Value", ["1", "3", "32", "96.97 %"]),
+    "workbook/last_signatures.kql": ("HighestLevel", [None, 99, 129]),
+    "workbook/latency_by_kind.kql": ("Slowest", [10.0, 10.0, 10.0]),
+    "workbook/failures_of_the_vault.kql": ("LastReason", ["throttled"]),
+    "workbook/failures_of_the_store.kql": ("LastReason", []),
+    "workbook/refusals_latest.kql": ("Cause", ["below_mark", "different_data", "too_far", "vault"]),
+    "workbook/requests_at_the_host.kql": ("ResultCode", ["200", "409", "500", "502"]),
+    "workbook/key_events.kql": ("KeyName", ["active", "silent"]),
+    "workbook/warnings.kql": ("Severity", ["ERROR", "ERROR", "WARN", "WARN"]),
+}  # fmt: skip
+
+wrong = []
+for path, query in given["queries"].items():
+    if path in NOT_HERE:
+        continue
+    try:
+        result = duckdb_kql.query(database, query)
+        rows = result.fetchall()
+    except duckdb_kql.KqlError as error:
+        wrong.append(f"{path}: {error}")
+        continue
+    if path not in EXPECTED:
+        if not rows:
+            wrong.append(f"{path}: no rows")
+        continue
+    column, expected = EXPECTED[path]
+    found = sorted((r[result.columns.index(column)] for r in rows), key=lambda value: (value is not None, value))
+    if found != sorted(expected, key=lambda value: (value is not None, value)):
+        wrong.append(f"{path}: {column} is {found}, not {expected}")
+for path in [*EXPECTED, *NOT_HERE]:
+    if path not in given["queries"]:
+        wrong.append(f"{path}: there is no such query")
+print("\n".join(wrong) or f"{len(given['queries']) - len(NOT_HERE)} queries answer what they mean")
+sys.exit(bool(wrong))

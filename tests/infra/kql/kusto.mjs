@@ -1,0 +1,53 @@
+// Microsoft's own Kusto language service: parses a query, finds its errors, and says which columns its result has.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { runInThisContext } from 'node:vm';
+import { TABLES } from './tables.mjs';
+
+// Two scripts for browsers, compiled from C#: they leave their names in the global scope.
+for (const script of ['bridge.min.js', 'Kusto.Language.Bridge.min.js']) {
+  const path = fileURLToPath(import.meta.resolve(`@kusto/language-service-next/${script}`));
+  runInThisContext(readFileSync(path, 'utf8'), path);
+}
+const { KustoCode, GlobalState, Symbols, Syntax } = globalThis.Kusto.Language;
+export const { SyntaxKind } = Syntax;
+
+const tables = Object.entries(TABLES).map(([name, columns]) => new Symbols.TableSymbol.$ctor7(name, `(${columns})`, null));
+const database = new Symbols.DatabaseSymbol.ctor('workspace', tables);
+const globals = GlobalState.Default.WithDatabase(database);
+
+function list(collection) {
+  const items = [];
+  for (let i = 0; i < (collection?.Count ?? 0); i += 1) items.push(collection.getItem(i));
+  return items;
+}
+
+/** The errors of a query, each with its line, the columns of its result, and its syntax tree. */
+export function analyse(text) {
+  const code = KustoCode.ParseAndAnalyze(text, globals);
+  const errors = list(code.GetDiagnostics()).map((diagnostic) => {
+    const line = text.slice(0, diagnostic.Start).split('\n').length;
+    return { line, message: `${diagnostic.Message} (${text.slice(diagnostic.Start, diagnostic.Start + diagnostic.Length)})` };
+  });
+  const columns = new Map(list(code.ResultType?.Columns).map((column) => [column.Name, column.Type.Name]));
+  return { errors, columns, syntax: code.Syntax };
+}
+
+/** A node of the tree and all below it. */
+export function* nodes(node) {
+  yield node;
+  for (let i = 0; i < node.ChildCount; i += 1) {
+    const child = node.GetChild(i);
+    if (child) yield* nodes(child);
+  }
+}
+
+export function textOf(node) {
+  return node.ToString(Syntax.IncludeTrivia.Interior).trim();
+}
+
+/** The value of a string literal. */
+export function stringOf(node) {
+  return node.LiteralValue;
+}

@@ -6,6 +6,7 @@ pub mod azure;
 pub mod chain;
 pub mod doctor;
 pub mod marks;
+mod names;
 mod pauses;
 pub mod server;
 pub mod settings;

@@ -50,11 +50,18 @@ pub fn build_binary(root: &Path) -> Result<PathBuf, BuildError> {
     if status.success() { Ok(program) } else { Err(BuildError::Failed) }
 }
 
+/// Links the C library in.
+const STATIC: &str = "-Ctarget-feature=+crt-static";
+
+/// Random numbers from the kernel itself: a static program cannot ask whether the C library has a function for them, and would
+/// read a device, which need not be there.
+const RANDOM_NUMBERS: &str = "--cfg=getrandom_backend=\"linux_getrandom\"";
+
 /// The last that fits is taken: the folder of the repository may be within another.
 fn rust_flags(places: &[(PathBuf, &str)]) -> String {
     let renamed = places.iter().rev().map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
-    // The flags are separated by the character that no path has.
-    std::iter::once("-Ctarget-feature=+crt-static".to_owned()).chain(renamed).collect::<Vec<_>>().join("\u{1f}")
+    // Separated by the character that no path has.
+    [STATIC, RANDOM_NUMBERS].map(str::to_owned).into_iter().chain(renamed).collect::<Vec<_>>().join("\u{1f}")
 }
 
 fn c_flags(places: &[(PathBuf, &str)]) -> String {

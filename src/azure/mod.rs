@@ -3,7 +3,6 @@
 mod background;
 mod connections;
 mod identity;
-mod names;
 mod reasons;
 mod tokens;
 

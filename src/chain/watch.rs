@@ -1,5 +1,6 @@
 use super::head::{self, HeadCheck, Seen};
 use super::node::{Node, NodeError, NodeUrl};
+use crate::names::Names;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +79,12 @@ impl HeadWatch {
 pub(super) fn client(limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
     // Fails if one was chosen before, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().timeout(limit).connect_timeout(limit).redirect(reqwest::redirect::Policy::none()).build()
+    reqwest::Client::builder()
+        .timeout(limit)
+        .connect_timeout(limit)
+        .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(Arc::new(Names::default()))
+        .build()
 }
 
 async fn watch(

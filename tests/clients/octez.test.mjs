@@ -7,6 +7,8 @@ import { LEVEL, PAYLOADS, SIGNED_BATCH, TZ4_ACCOUNT } from './octez_vectors.mjs'
 import {
   FRAMINGS,
   assertRefused,
+  assertRefusedByHost,
+  assertSigned,
   authenticationBytes,
   get,
   jsonHex,
@@ -16,7 +18,7 @@ import {
   signTarget,
 } from './octez_wire.mjs';
 import { CONSENSUS_KINDS, consensus, payloadHashOf } from './payloads.mjs';
-import { startSigner } from './signer_process.mjs';
+import { behindHost, startSigner } from './signer_process.mjs';
 import { SecretKey } from './verification.mjs';
 
 const CURVES = ['ed25519', 'secp256k1', 'p256', 'bls'];
@@ -31,12 +33,6 @@ const stranger = SecretKey.random('p256');
 // Each test signs at a level of its own, so that none depends on the marks that another one left.
 let nextLevel = LEVEL + 1;
 const freshLevel = () => nextLevel++;
-
-function assertSigned(answer, key, payload, scheme) {
-  const signature = readObject(answer, 'signature');
-  assert.equal(key.verify(signature, payload, scheme), true, `${signature} does not cover the payload`);
-  return signature;
-}
 
 describe('a signer with default settings', () => {
   let signer;
@@ -174,10 +170,22 @@ describe('a signer with default settings', () => {
     });
   }
 
-  test('a base address that ends in a slash: //keys and //authorized_keys', async () => {
+  // An empty segment counts for nothing to the signer, but the routing of the host finds no function then.
+  test(`a base address that ends in a slash: ${behindHost ? 'the host answers 404' : 'as without'}`, async () => {
+    const key = baker.p256;
     const payload = consensus('attestation', 'p256', { level: freshLevel() });
-    assertSigned(await sign(signer, baker.p256, payload, { prefix: '/' }), baker.p256, payload);
-    assert.equal(readObject(await get(signer, `//keys/${baker.p256.hash}`), 'public_key'), baker.p256.text);
+    const proof = await get(signer, `//bls_prove_possession/${baker.bls.hash}`);
+    const publicKey = await get(signer, `//keys/${key.hash}`);
+    if (behindHost) {
+      assertRefusedByHost(proof, 404);
+      assertRefusedByHost(publicKey, 404);
+      assertRefusedByHost(await get(signer, '//authorized_keys'), 404);
+      assertRefusedByHost(await post(signer, signTarget(key, { prefix: '/' }), jsonHex(payload)), 404);
+    } else {
+      assertRefused(proof, 403);
+      assert.equal(readObject(publicKey, 'public_key'), key.text);
+      assertSigned(await sign(signer, key, payload, { prefix: '/' }), key, payload);
+    }
   });
 
   test('no authentication is expected, which octez reads from an empty object', async () => {
@@ -192,7 +200,6 @@ describe('a signer with default settings', () => {
   const refusedRequests = [
     ['GET of an unknown key', () => get(signer, `/keys/${stranger.hash}`), 404],
     ['POST to an unknown key', () => post(signer, signTarget(stranger), jsonHex(attestation)), 404],
-    ['an unknown route', () => get(signer, '/chains/main/blocks/head'), 404],
     ['the list of known keys, not allowed', () => get(signer, '/known_keys'), 403],
     ['a proof of possession, not allowed', () => get(signer, `/bls_prove_possession/${baker.bls.hash}`), 403],
     ['an operation, not allowed', () => post(signer, signTarget(key), jsonHex(SIGNED_BATCH.payload)), 403],
@@ -233,6 +240,13 @@ describe('a signer with default settings', () => {
       assertRefused(await request(), status);
     });
   }
+
+  test(`an unknown route: 404, ${behindHost ? 'without a body' : 'with an error that octez can read'}`, async () => {
+    const answer = await get(signer, '/chains/main/blocks/head');
+    // The host knows the routes of the package, so the signer is not asked.
+    if (behindHost) assertRefusedByHost(answer, 404);
+    else assertRefused(answer, 404);
+  });
 
   test("a request to authenticate is never signed: it would be another client's authentication", async () => {
     assertRefused(await post(signer, signTarget(key), jsonHex(authenticationBytes(key, attestation))), 403);
@@ -338,7 +352,7 @@ describe('a signer that lists its keys and proves possession', () => {
 
   test('the proof that Octez makes, to the byte', async () => {
     assert.equal(
-      readObject(await get(signer, `//bls_prove_possession/${account.hash}`), 'bls_prove_possession'),
+      readObject(await get(signer, `/bls_prove_possession/${account.hash}`), 'bls_prove_possession'),
       TZ4_ACCOUNT.proof,
     );
   });
@@ -358,11 +372,18 @@ describe('addresses that octez does not use', () => {
   });
   after(() => signer?.stop());
 
-  test('GET / is empty, GET /health says yes, GET /keys names the key for people', async () => {
-    assert.deepEqual([(await get(signer, '/')).status, (await get(signer, '/')).body], [200, '']);
+  test('GET /health says yes, GET /keys names the key for people', async () => {
     assert.equal((await get(signer, '/health')).status, 200);
     const list = await get(signer, '/keys');
     assert.equal(list.status, 200);
     assert.ok(list.body.includes(baker.p256.hash));
+  });
+
+  test(`GET / is ${behindHost ? 'the home page of the host' : 'empty'}`, async () => {
+    const { status, body } = await get(signer, '/');
+    assert.equal(status, 200);
+    // A deployed app has the home page switched off; the host then answers 204, and the signer is not asked either.
+    if (behindHost) assert.match(body, /Your Functions app is up and running/);
+    else assert.equal(body, '');
   });
 });

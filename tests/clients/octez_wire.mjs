@@ -15,6 +15,8 @@ function head(signer, method, target, moreHeaders = []) {
     `host: ${signer.host}:${signer.port}`,
     `accept: ${ACCEPT}`,
     ...moreHeaders,
+    // As from TEZOS_SIGNER_HTTP_HEADERS, which octez sends with every request.
+    ...Object.entries(signer.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
     'user-agent: ocaml-cohttp/5.3.1',
     '',
     '',
@@ -186,4 +188,17 @@ export function assertRefused(answer, status) {
   assert.equal(answer.status, status, answer.body);
   assertJson(answer);
   return readFailure(answer.body);
+}
+
+/** Asserts that the signature in the answer covers the payload, and returns it. */
+export function assertSigned(answer, key, payload, scheme) {
+  const signature = readObject(answer, 'signature');
+  assert.equal(key.verify(signature, payload, scheme), true, `${signature} does not cover the payload`);
+  return signature;
+}
+
+/** Asserts a refusal by the Functions host itself, which sends no body; octez has words of its own for these. */
+export function assertRefusedByHost(answer, status) {
+  assert.equal(answer.status, status, answer.body);
+  assert.equal(answer.body, '');
 }

@@ -1,28 +1,26 @@
 // Starts the signer as an operator would, and stops it: keys come through the command line, settings through the
-// environment.
+// environment. Either the program serves by itself, or its package does behind a stand-in of the Azure Functions host.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { Program, fileIn } from './program.mjs';
+
 const HOST = '127.0.0.1';
 const READY_WITHIN_MS = 10_000;
-const STOPPED_WITHIN_MS = 5_000;
-const POLL_MS = 20;
+// The host unpacks the package first.
+const HOST_READY_WITHIN_MS = 30_000;
 
-function signerBinary() {
-  const binary =
-    process.env.SIGNER_BIN ?? fileURLToPath(new URL('../../target/release/azurehsm-signer', import.meta.url));
-  if (!existsSync(binary)) {
-    throw new Error(`no signer at ${binary}: run \`cargo build --release\` first, or set SIGNER_BIN`);
-  }
-  return binary;
-}
+/** Whether the requests of this suite reach the signer through the host, which answers some of them itself. */
+export const behindHost = Boolean(process.env.FUNCTIONS_HOST);
+
+const signerBinary = () =>
+  fileIn('SIGNER_BIN', fileURLToPath(new URL('../../target/release/azurehsm-signer', import.meta.url)));
 
 /** A port that nothing listens on now. Another process may take it before the signer does: the caller tries again. */
 async function freePort() {
@@ -34,14 +32,9 @@ async function freePort() {
   return port;
 }
 
-/** The settings of one signer, and none of the settings of whoever runs the tests. */
-function environment(settings) {
-  return { PATH: process.env.PATH, ...settings };
-}
-
 async function importKey(dataDirectory, name, secretText) {
   const child = spawn(signerBinary(), ['keys', 'import', name], {
-    env: environment({ LOCAL_DATA_DIR: dataDirectory }),
+    env: { PATH: process.env.PATH, LOCAL_DATA_DIR: dataDirectory },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let output = '';
@@ -63,52 +56,87 @@ async function answers(url) {
 }
 
 class SignerProcess {
-  #child;
-  #dataDirectory;
-  #output = '';
+  #program;
+  #release;
 
-  constructor(child, dataDirectory, port) {
-    this.#child = child;
-    this.#dataDirectory = dataDirectory;
+  constructor(program, port, headers, release) {
+    this.#program = program;
+    this.#release = release;
     this.host = HOST;
     this.port = port;
     this.url = `http://${HOST}:${port}`;
-    child.stdout.on('data', (text) => (this.#output += text));
-    child.stderr.on('data', (text) => (this.#output += text));
+    /** What a client is configured to send with every request. */
+    this.headers = headers;
   }
 
   get output() {
-    return this.#output;
+    return this.#program.output;
   }
 
-  get ended() {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
-  }
-
-  /** True once `GET /` answers, false if the process ended before; throws if neither happens in time. */
-  async ready() {
-    const deadline = Date.now() + READY_WITHIN_MS;
-    while (!this.ended) {
-      if (await answers(this.url)) return true;
-      if (Date.now() > deadline) throw new Error(`the signer does not answer on ${this.url}:\n${this.output}`);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    return false;
-  }
-
-  async end() {
-    if (this.ended) return;
-    const closed = once(this.#child, 'close');
-    this.#child.kill('SIGTERM');
-    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), STOPPED_WITHIN_MS);
-    await closed;
-    clearTimeout(impatience);
+  reaches(condition, withinMs) {
+    return this.#program.reaches(condition, withinMs);
   }
 
   async stop() {
-    await this.end();
-    await rm(this.#dataDirectory, { recursive: true, force: true });
+    await this.#program.end();
+    await this.#release();
   }
+}
+
+/** The program by itself: it listens when it is ready to sign, so any answer will do. */
+const byItself = (settings) => ({
+  program: (listen) => new Program(signerBinary(), ['serve'], { ...settings, SIGNER_LISTEN: listen }),
+  isReady: ({ url }) => answers(url),
+  withinMs: READY_WITHIN_MS,
+});
+
+const hostCommandLine = (...more) => ['--package', fileIn('SIGNER_PACKAGE'), ...more, '--listen'];
+
+/** The package at the host of a developer: that one asks for no keys, and lets the signer keep its own in a file. */
+const atDeveloper = (settings) => ({
+  program: (listen) => new Program(fileIn('FUNCTIONS_HOST'), [...hostCommandLine('--development'), listen], settings),
+  // The host answers `GET /` before its handler runs.
+  isReady: ({ url }) => answers(`${url}/health`),
+  withinMs: HOST_READY_WITHIN_MS,
+});
+
+/** The package at the host as in Azure. */
+const inAzure = (settings, functionKey, instances) => ({
+  program: (listen) => {
+    const options = hostCommandLine('--key', functionKey, '--instances', String(instances));
+    return new Program(fileIn('FUNCTIONS_HOST'), [...options, listen], settings);
+  },
+  isReady: async (signer) => {
+    // Those that run take turns: after each has been seen, one round of requests reaches all.
+    const everyoneRuns = instancesWithLine(signer, "Executed 'Functions.health'").size === instances;
+    for (let round = 0; round < instances; round += 1) if (!(await answers(`${signer.url}/health`))) return false;
+    return everyoneRuns;
+  },
+  withinMs: HOST_READY_WITHIN_MS,
+  headers: { 'x-functions-key': functionKey },
+});
+
+/** The instances with a line in the log of the host, their own or the host's, that holds this text. */
+export function instancesWithLine(signer, text) {
+  const lines = signer.output.split('\n').filter((line) => line.includes(text));
+  return new Set(lines.map((line) => line.match(/^\[\w+ (\d+)\]/)?.[1]));
+}
+
+async function start({ program, isReady, withinMs, headers = {} }, release = async () => {}) {
+  let output = '';
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const port = await freePort();
+    const started = program(`${HOST}:${port}`);
+    const signer = new SignerProcess(started, port, headers, release);
+    try {
+      if (await signer.reaches(() => isReady(signer), withinMs)) return signer;
+    } catch (error) {
+      await started.end();
+      throw error;
+    }
+    output = started.output;
+  }
+  throw new Error(`the signer ended while starting:\n${output}`);
 }
 
 /**
@@ -118,31 +146,18 @@ class SignerProcess {
  */
 export async function startSigner({ keys, settings = {} }) {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'azurehsm-signer-clients-'));
+  const removeData = () => rm(dataDirectory, { recursive: true, force: true });
   try {
     for (const [index, key] of keys.entries()) await importKey(dataDirectory, `key-${index}`, key.secretText);
-    return await serve(dataDirectory, settings);
+    const all = { ...settings, LOCAL_DATA_DIR: dataDirectory };
+    return await start(behindHost ? atDeveloper(all) : byItself(all), removeData);
   } catch (error) {
-    await rm(dataDirectory, { recursive: true, force: true });
+    await removeData();
     throw error;
   }
 }
 
-async function serve(dataDirectory, settings) {
-  let output = '';
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    const port = await freePort();
-    const child = spawn(signerBinary(), ['serve'], {
-      env: environment({ ...settings, SIGNER_LISTEN: `${HOST}:${port}`, LOCAL_DATA_DIR: dataDirectory }),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const signer = new SignerProcess(child, dataDirectory, port);
-    try {
-      if (await signer.ready()) return signer;
-    } catch (error) {
-      await signer.end();
-      throw error;
-    }
-    output = signer.output;
-  }
-  throw new Error(`the signer ended while starting:\n${output}`);
+/** The packaged signer as it runs in Azure: keys and marks are in services, and the host asks for this key. */
+export function startInAzure({ settings, functionKey, instances }) {
+  return start(inAzure(settings, functionKey, instances));
 }

@@ -3,56 +3,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { RemoteSigner } from '@taquito/remote-signer';
-
-import { readFailure } from './octez_wire.mjs';
 import { ANONYMOUS, CONSENSUS_CONTENTS, CONTRACT, FORGER_KINDS, RECIPIENT, SAMPLES } from './operations.mjs';
 import { forge, manager, transfer } from './operations.mjs';
 import { CONSENSUS_KINDS, consensus, payloadHashOf } from './payloads.mjs';
 import { startSigner } from './signer_process.mjs';
-import { SecretKey, base58, decodeBase58 } from './verification.mjs';
+import { OPERATION, assertFails, assertForbids, assertSigns, remote, splitPayload } from './taquito_calls.mjs';
+import { SecretKey } from './verification.mjs';
 
 const CURVES = ['ed25519', 'secp256k1', 'p256'];
 const ADDRESS = { ed25519: 'tz1', secp256k1: 'tz2', p256: 'tz3' };
-const SIGNATURE_PREFIX = { ed25519: '09f5cd8612', secp256k1: '0d7365133f', p256: '36f02c34' };
-const GENERIC_PREFIX = '04822b';
-const OPERATION = Uint8Array.of(3);
 
-const remote = (signer, key) => new RemoteSigner(key.hash, signer.url);
 const keyOf = (curve) => SecretKey.random(curve);
 const policies = (...entries) =>
   JSON.stringify({ keys: Object.fromEntries(entries.map(([key, policy]) => [key.hash, policy])) });
 
-/** Signs through Taquito, and verifies without it that the signature covers watermark and bytes. */
-async function assertSigns(signer, key, hexBytes, watermark = OPERATION) {
-  const { bytes, sbytes, sig, prefixSig } = await remote(signer, key).sign(hexBytes, watermark);
-  const raw = decodeBase58(prefixSig, SIGNATURE_PREFIX[key.curve], 64);
-
-  assert.equal(key.verify(prefixSig, Buffer.concat([watermark, Buffer.from(hexBytes, 'hex')])), true);
-  assert.equal(sig, base58(GENERIC_PREFIX, raw));
-  assert.equal(bytes, hexBytes);
-  assert.equal(sbytes, hexBytes + raw.toString('hex'));
-  return prefixSig;
-}
-
 /** Manager operations have a counter, and they alone may be several in one payload. */
 const isManager = ({ contents }, key) => 'counter' in contents(key);
-
-/** Asserts that Taquito fails with an error of this name that holds the signer's reason, and returns the reason. */
-async function assertFails(promise, name, status) {
-  const error = await promise.then(
-    () => assert.fail('the request was granted'),
-    (reason) => reason,
-  );
-  assert.equal(error.name, name, error.message);
-  const response = error.cause ?? error;
-  assert.equal(response.status, status);
-  return readFailure(response.body);
-}
-
-async function assertForbids(signer, key, hexBytes, watermark = OPERATION) {
-  return assertFails(remote(signer, key).sign(hexBytes, watermark), 'OperationNotAuthorized', 403);
-}
 
 test('every kind that the forger knows has a sample, or a reason why no key signs it with watermark 3', () => {
   const sampled = new Set(SAMPLES.map(({ kind }) => kind));
@@ -293,9 +259,7 @@ describe('blocks and votes', () => {
   for (const key of keys) {
     for (const kind of CONSENSUS_KINDS) {
       test(`${ADDRESS[key.curve]}: ${kind}: once, again, and a different one refused`, async () => {
-        // Taquito knows watermarks, and chain ids behind them; the rest of the payload is bytes to it.
-        const split = (payload) => [payload.subarray(5).toString('hex'), payload.subarray(0, 5)];
-        const ask = (fields) => split(consensus(kind, key.curve, { level: 10, ...fields }));
+        const ask = (fields) => splitPayload(consensus(kind, key.curve, { level: 10, ...fields }));
         const first = await assertSigns(signer, key, ...ask());
         const second = await assertSigns(signer, key, ...ask());
         if (kind === 'block') assert.equal(second, first);

@@ -37,6 +37,7 @@ const CURVES = {
     tag: 0,
     secretPrefix: '0d0f3a07',
     publicPrefix: '0d0f25d9',
+    publicLength: 32,
     hashPrefix: '06a19f',
     signaturePrefix: '09f5cd8612',
     signatureLength: 64,
@@ -49,6 +50,7 @@ const CURVES = {
     tag: 1,
     secretPrefix: '11a2e0c9',
     publicPrefix: '03fee256',
+    publicLength: 33,
     hashPrefix: '06a1a1',
     signaturePrefix: '0d7365133f',
     signatureLength: 64,
@@ -58,6 +60,7 @@ const CURVES = {
     tag: 2,
     secretPrefix: '1051eebd',
     publicPrefix: '03b28b7f',
+    publicLength: 33,
     hashPrefix: '06a1a4',
     signaturePrefix: '36f02c34',
     signatureLength: 64,
@@ -67,6 +70,7 @@ const CURVES = {
     tag: 3,
     secretPrefix: '0396c028',
     publicPrefix: '069587cc',
+    publicLength: 48,
     hashPrefix: '06a1a6',
     signaturePrefix: '28ab40cf',
     signatureLength: 96,
@@ -120,6 +124,10 @@ export class PublicKey {
     this.hash = base58(hashPrefix, hash);
     /** The 21 bytes that stand for the key inside operations and authentication requests. */
     this.taggedHash = Buffer.concat([Buffer.from([tag]), hash]);
+  }
+
+  static fromText(curve, text) {
+    return new PublicKey(curve, decodeBase58(text, CURVES[curve].publicPrefix, CURVES[curve].publicLength));
   }
 
   /** Whether `signature` (text with this curve's own prefix, the one octez-signer answers with) covers `payload`. */

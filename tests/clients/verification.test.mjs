@@ -32,6 +32,7 @@ describe('keys made for the tests', () => {
         assert.ok(text.startsWith(texts[index]), `${text} does not begin with ${texts[index]}`);
       });
       assert.equal(SecretKey.fromText(curve, key.secretText).hash, key.hash);
+      assert.equal(PublicKey.fromText(curve, key.text).hash, key.hash);
       assert.equal(key.verify(signature, payload), true);
       assert.equal(key.verify(signature, withOneBitChanged(payload)), false);
       assert.equal(SecretKey.random(curve).verify(signature, payload), false);

@@ -1,3 +1,5 @@
+//! How names of machines become addresses.
+
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
 use hickory_resolver::net::NetError;
@@ -9,10 +11,13 @@ use std::sync::{Arc, OnceLock};
 /// asked for as `/etc/resolv.conf` and `/etc/hosts` say, without the C library: in a static binary that would load parts of
 /// the machine's own.
 ///
+/// Addresses are IPv4 where there are any: the services have no others, and `/etc/hosts` mostly names no others, so nothing
+/// waits for an answer about them.
+///
 /// A vault's name has to have the name of its service in it, also that of a stand-in: the SDK compares the two before it
 /// sends a token.
 #[derive(Default)]
-pub(super) struct Names(Arc<OnceLock<TokioResolver>>);
+pub(crate) struct Names(Arc<OnceLock<TokioResolver>>);
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
@@ -38,6 +43,6 @@ impl Resolve for Names {
 /// It belongs to the runtime that it is first used in.
 fn as_the_system_says() -> Result<TokioResolver, NetError> {
     let mut builder = TokioResolver::builder_tokio()?;
-    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
+    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
     builder.build()
 }

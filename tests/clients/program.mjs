@@ -1,0 +1,59 @@
+// A program that a test starts and ends, and what it wrote.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+
+const STOPPED_WITHIN_MS = 5_000;
+const POLL_MS = 20;
+
+/** The file that an environment variable names. */
+export function fileIn(variable, otherwise) {
+  const file = process.env[variable] || otherwise;
+  if (!file) throw new Error(`${variable} is not set`);
+  if (!existsSync(file)) throw new Error(`${variable}: there is no file ${file}`);
+  return file;
+}
+
+export class Program {
+  #child;
+  #output = '';
+
+  /** Starts it with these settings, and with none of the settings of whoever runs the tests. */
+  constructor(file, commandLine, settings) {
+    this.#child = spawn(file, commandLine, {
+      env: { PATH: process.env.PATH, ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child.stdout.on('data', (text) => (this.#output += text));
+    this.#child.stderr.on('data', (text) => (this.#output += text));
+  }
+
+  get output() {
+    return this.#output;
+  }
+
+  get ended() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** True once `condition` holds, false if the program ended before; throws if neither happens in time. */
+  async reaches(condition, withinMs) {
+    const deadline = Date.now() + withinMs;
+    while (!this.ended) {
+      if (await condition()) return true;
+      if (Date.now() > deadline) throw new Error(`waited for ${withinMs} ms in vain:\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    return false;
+  }
+
+  async end() {
+    if (this.ended) return;
+    const closed = once(this.#child, 'close');
+    this.#child.kill('SIGTERM');
+    const impatience = setTimeout(() => this.#child.kill('SIGKILL'), STOPPED_WITHIN_MS);
+    await closed;
+    clearTimeout(impatience);
+  }
+}

@@ -23,9 +23,9 @@ pub(crate) enum Command {
         key: PublicKeyHash,
         /// Level of the last thing signed elsewhere, or higher
         level: NonNegative,
-        /// Round at that level
-        #[arg(long, default_value = "0")]
-        round: NonNegative,
+        /// Only up to this round of that level; all its rounds otherwise
+        #[arg(long)]
+        round: Option<NonNegative>,
         /// Only this kind (block, preattestation or attestation); all three otherwise
         #[arg(long)]
         kind: Option<Kind>,
@@ -66,7 +66,7 @@ pub(super) async fn run(command: Command) -> Result<(), Stopped> {
         Command::List(_) | Command::Export(_) => Vec::new(),
         Command::Raise { chain, key, level, round, kind } => {
             let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
-            let position = Position { level: *level, round: *round };
+            let position = Position { level: *level, round: round.unwrap_or(NonNegative::MAX) };
             kinds
                 .into_iter()
                 .map(|kind| Imported {

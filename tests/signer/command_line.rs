@@ -199,6 +199,29 @@ fn marks_of_signatory_are_imported() {
 }
 
 #[test]
+fn a_level_that_is_raised_to_is_closed_with_all_its_rounds_unless_a_round_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = Signer::start(folder.path(), &[]).only_key();
+    let raise = |arguments: &[&str]| {
+        printed(&run(folder.path(), &[&["marks", "raise", MAINNET, &key][..], arguments].concat(), ""))
+    };
+    assert!(raise(&["500"]).contains("attestation: set to level 500, all rounds"));
+    assert!(raise(&["600", "--round", "1", "--kind", "attestation"]).contains("to level 600, round 1"));
+    let signer = Signer::start(folder.path(), &[]);
+    for (kind, level, round, status) in [
+        (Kind::Block, 500, 0, 409),
+        (Kind::Block, 500, 7, 409),
+        (Kind::Block, 501, 0, 200),
+        (Kind::Attestation, 501, 0, 409),
+        (Kind::Attestation, 600, 1, 409),
+        (Kind::Attestation, 600, 2, 200),
+    ] {
+        let answer = http::sign(signer.address, &key, &payload(kind, level, round, 0)).unwrap();
+        assert_eq!(answer.status, status, "{kind} at level {level}, round {round}: {answer:?}");
+    }
+}
+
+#[test]
 fn an_export_is_imported_elsewhere_and_never_lowers_a_mark() {
     let folder = tempfile::tempdir().unwrap();
     let (here, there) = (folder.path().join("here"), folder.path().join("there"));

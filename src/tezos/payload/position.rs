@@ -64,6 +64,9 @@ pub struct Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.round == NonNegative::MAX {
+            return write!(formatter, "level {}, all rounds", self.level);
+        }
         write!(formatter, "level {}, round {}", self.level, self.round)
     }
 }

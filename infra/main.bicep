@@ -52,6 +52,9 @@ param zoneRedundant bool = false
 @description('A second region for the marks, or nothing. Each write then waits for both regions. Regions near each other keep that short.')
 param secondRegion string = ''
 
+@description('Whether the second region is the one of writes now: set it after a failover to it, or the next deployment moves writes back.')
+param writesInSecondRegion bool = false
+
 @description('Whether Azure may move writes to the second region by itself. Off: no mark would be lost, since a strong write is in both regions, but who signs where after a disaster is for a person to decide.')
 param serviceManagedFailover bool = false
 
@@ -87,7 +90,7 @@ param vaultRole string = 'custom'
 @description('Object identifier of a user, group or service principal who raises, lists and imports marks, and lists keys, or nothing.')
 param operatorPrincipalId string = ''
 
-@description('Whether vault and database are locked against deletion. The locks must be removed before azd down or the resource group\'s deletion.')
+@description('Whether vault and database are locked against deletion. Such a lock also keeps role assignments on them, and their private endpoints, from being deleted. The locks must be removed before that, before azd down, and before the resource group\'s deletion.')
 param protectFromDeletion bool = true
 
 @description('Tezos nodes that tell the head of the chain. No passwords: settings can be read by whoever may see the app.')
@@ -122,6 +125,7 @@ module resources 'resources.bicep' = {
     instanceMemory: instanceMemory
     zoneRedundant: zoneRedundant
     secondRegion: secondRegion
+    writesInSecondRegion: writesInSecondRegion
     serviceManagedFailover: serviceManagedFailover
     maxThroughput: maxThroughput
     allowedAddresses: allowedAddresses

@@ -143,8 +143,8 @@ var queryRules = [
   {
     name: 'different-data'
     title: 'Two bakers disagree'
-    description: 'Two different votes or blocks were asked for at one level and round, with one key. The second was refused, so nothing was signed twice. First: find out which two bakers ask (requester, and the invocations in the workbook). One of them is on another branch or restarted; let one bake, and look at the other node.'
-    severity: 1
+    description: 'Two different votes or blocks were asked for at one level and round, with one key. The second was refused: nothing was signed twice. With two bakers that happens now and then. First: look whether the nodes of both are healthy, or one lags. With one baker, see who else asks (requester, and the invocations in the workbook): somebody may have the function key.'
+    severity: 2
     frequency: 'PT5M'
     window: 'PT15M'
     lookback: ''
@@ -297,7 +297,7 @@ var queryRules = [
   {
     name: 'vault-keys-changed'
     title: 'A key was changed in the vault'
-    description: 'Somebody made, imported, rotated, updated, backed up, restored or deleted a key in the vault itself. A new version is a new address, which signs nothing until it is registered; a rotation policy makes such versions by itself. First: ask who did it (caller and address in the workbook under "Vault"); if nobody did, take away their roles.'
+    description: 'Somebody made, imported, rotated, updated, backed up, restored or deleted a key in the vault itself. A new version is a new address, which signs nothing until it is registered; a rotation policy makes such versions by itself. First: ask who did it (caller and address in the workbook under "Vault"); if nobody did, remove the lock of the vault and then their roles.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT30M'
@@ -311,7 +311,7 @@ var queryRules = [
   {
     name: 'signed-by-others'
     title: 'Somebody else signs with a key'
-    description: 'The vault made a signature for another identity than that of the signer: no mark knows of it, and what it signed may be a second vote. First: was it you (doctor --sign, or a signer on a laptop)? If not, take away the role of that identity on the vault at once.'
+    description: 'The vault made a signature for another identity than that of the signer: no mark knows of it, and what it signed may be a second vote. First: was it you (doctor --sign, or a signer on a laptop)? If not, disable the key, or remove the lock of the vault (az lock delete) and then the role of that identity, at once.'
     severity: 0
     frequency: 'PT5M'
     window: 'PT30M'
@@ -638,6 +638,7 @@ var vaultChanges = [for operation in [
   'Microsoft.KeyVault/vaults/accessPolicies/write'
   'Microsoft.KeyVault/vaults/deploy/action'
   'Microsoft.KeyVault/vaults/privateEndpointConnectionsApproval/action'
+  'Microsoft.Insights/diagnosticSettings/write'
 ]: {
   field: 'operationName'
   equals: operation
@@ -693,12 +694,12 @@ var changeRules = [
   }
   {
     name: 'vault'
-    description: 'The vault or a key in it was changed through Azure Resource Manager: its network, its access, its keys, or where its audit log goes. First: is it a deployment of yours? If not, see in the activity log who did it. A deleted vault or key can be recovered for 90 days.'
+    description: 'The vault or a key in it was changed through Azure Resource Manager: its network, its access, its keys, or where its audit log, or that of the database, goes. First: is it a deployment of yours? If not, see in the activity log who did it. A deleted vault or key can be recovered for 90 days.'
     operations: vaultChanges
   }
   {
     name: 'database'
-    description: 'The database account, or the container with the marks, was changed: regions, consistency, failover, keys, or deleted. Marks may be lost by a forced failover, and an account that is not strongly consistent signs no vote. First: is it you? Before the signer goes on after a failover, raise the marks above the head of the chain.'
+    description: 'The database account, or the container with the marks, was changed: regions, consistency, failover, keys, or deleted. With strong consistency no acknowledged mark is lost in a failover; with anything less nothing that needs a mark is signed. First: is it you? Look in the activity log what was changed and by whom, and with azurehsm-signer doctor whether the account is still strongly consistent, with one region of writes. If marks were deleted, or an older account was restored, stop the app, and raise the marks above the head of the chain before it goes on.'
     operations: databaseChanges
   }
   {
@@ -708,7 +709,7 @@ var changeRules = [
   }
   {
     name: 'monitoring'
-    description: 'An alert, who is told, or where logs go was changed or deleted: the next alert may not be heard. First: is it a deployment of yours? If not, see in the activity log who did it.'
+    description: 'An alert was deleted, or who is told was changed, or the logs go nowhere any more: the next alert may not be heard. An alert that is only switched off is not told here. First: is it a deployment of yours? If not, see in the activity log who did it.'
     operations: monitoringChanges
   }
 ]

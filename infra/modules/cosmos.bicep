@@ -3,7 +3,7 @@
 @description('Name of the account.')
 param name string
 
-@description('Region of writes.')
+@description('The first region, which takes the writes unless the second one does.')
 param location string
 
 @description('Tags of all resources.')
@@ -11,6 +11,9 @@ param tags object
 
 @description('A second region that holds a copy, or nothing.')
 param secondRegion string
+
+@description('Whether the second region is the one of writes now: set it after a failover to it, or the next deployment moves writes back.')
+param writesInSecondRegion bool
 
 @description('Whether the first region keeps its copies in several availability zones.')
 param zoneRedundant bool
@@ -45,14 +48,16 @@ param protectFromDeletion bool
 @description('Resource identifier of the workspace that logs go to.')
 param workspaceId string
 
+// Priority 0 is the region of writes. To say another one than it is now is itself a failover.
+var writesMoved = writesInSecondRegion && !empty(secondRegion)
 var firstLocation = {
   locationName: location
-  failoverPriority: 0
+  failoverPriority: writesMoved ? 1 : 0
   isZoneRedundant: zoneRedundant
 }
 var secondLocation = {
   locationName: secondRegion
-  failoverPriority: 1
+  failoverPriority: writesInSecondRegion ? 0 : 1
   isZoneRedundant: false
 }
 

@@ -122,9 +122,10 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       ipSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
       scmIpSecurityRestrictions: accessRules
       scmIpSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
+      // Resource Manager writes a truth value as True or False.
       appSettings: [for setting in items(settings): {
         name: setting.key
-        value: string(setting.value)
+        value: contains(['True', 'False'], string(setting.value)) ? toLower(string(setting.value)) : string(setting.value)
       }]
     }
   }

@@ -46,19 +46,6 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
   }
 }
 
-// `SignerLog | where Verdict == 'refused'` in the portal: the alerts and the workbook hold the same text themselves.
-resource signerLog 'Microsoft.OperationalInsights/workspaces/savedSearches@2026-03-01' = {
-  parent: workspace
-  name: 'signer-log'
-  properties: {
-    category: 'Tezos signer'
-    displayName: 'Log of the signer, a row a line'
-    functionAlias: 'SignerLog'
-    query: loadTextContent('../queries/signer_log.kql')
-    version: 2
-  }
-}
-
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   name: applicationInsightsName
   location: location

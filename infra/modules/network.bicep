@@ -59,6 +59,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
             }
           ]
           // These let the vault and the database recognise this subnet and refuse all others, without private endpoints.
+          // Flex Consumption takes them too, whatever its documentation says of subnets (learn.microsoft.com/answers/questions/5783889).
           serviceEndpoints: [
             {
               service: 'Microsoft.KeyVault'

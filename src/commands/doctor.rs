@@ -3,7 +3,7 @@ use azurehsm_signer::doctor::{self, Options};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Makes a test signature with each key, over a text that means nothing to Tezos
+    /// Makes a test signature with each key, and some more to measure, over a text that means nothing to Tezos
     #[arg(long)]
     sign: bool,
     /// Prints JSON: {"ok": bool, "findings": [{"check", "subject", "outcome", "text", "advice"}]}

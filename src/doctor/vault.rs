@@ -181,7 +181,10 @@ fn names(keys: &[Key]) -> BTreeSet<&str> {
 
 async fn signatures(vault: &KeyVault, url: &Url, keys: &[Key], sign: bool) -> Vec<Finding> {
     if !sign {
-        return vec![Finding::skipped("vault.sign", "not asked for: --sign makes a test signature with each key")];
+        return vec![Finding::skipped(
+            "vault.sign",
+            "not asked for: --sign makes a test signature with each key, and some more to measure",
+        )];
     }
     each(keys, async |key: &Key| {
         let advice = |error: &VaultError| match error {

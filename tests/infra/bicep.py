@@ -291,6 +291,7 @@ OPERATORS = {
     ">=": lambda a, b: a >= b,
 }
 FUNCTIONS = {
+    "contains": lambda values, value: value in values,
     "empty": lambda value: not value,
     "guid": lambda *parts: f"guid({', '.join(str(p) for p in parts)})",
     "items": lambda value: [{"key": k, "value": value[k]} for k in sorted(value)],

@@ -40,6 +40,10 @@ INSIGHTS = "Microsoft.Insights/components"
 WORKSPACE = "Microsoft.OperationalInsights/workspaces"
 DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
 WEB_TEST = "Microsoft.Insights/webtests"
+SAVED_SEARCH = "Microsoft.OperationalInsights/workspaces/savedSearches"
+QUERY_ALERT = "Microsoft.Insights/scheduledQueryRules"
+METRIC_ALERT = "Microsoft.Insights/metricAlerts"
+CHANGE_ALERT = "Microsoft.Insights/activityLogAlerts"
 
 PLANS = ("flex", "premium")
 
@@ -281,6 +285,10 @@ class Marks(unittest.TestCase):
 
         self.assertEqual(regions(), [("westeurope", 0)])
         self.assertEqual(regions(secondRegion="northeurope"), [("westeurope", 0), ("northeurope", 1)])
+        # After a failover, a deployment must leave the writes where they are.
+        self.assertEqual(regions(secondRegion="northeurope", writesInSecondRegion=True), [("westeurope", 1), ("northeurope", 0)])
+        # With one region only, that one takes the writes, whatever is said.
+        self.assertEqual(regions(writesInSecondRegion=True), [("westeurope", 0)])
 
     def test_a_failover_waits_for_a_person_by_default(self):
         self.assertIs(deployed(secondRegion="northeurope").one(ACCOUNT).properties["enableAutomaticFailover"], False)
@@ -542,6 +550,34 @@ class Settings(unittest.TestCase):
     def test_any_other_can_be_set_but_not_those_that_follow_from_the_deployment(self):
         changed = deployed(signerSettings='{"HEAD_THRESHOLD": 60, "AZURE_CLIENT_ID": "x", "LOG_FORMAT": "text"}').one(SITE).settings
         self.assertEqual(changed, deployed().one(SITE).settings | {"HEAD_THRESHOLD": "60"})
+
+    def test_truth_values_are_written_as_the_signer_reads_them(self):
+        for plan in PLANS:
+            given = '{"ALLOW_LIST_KNOWN_KEYS": true, "ALLOW_WEAK_CONSISTENCY": false, "RUST_LOG": "Trueish"}'
+            settings = deployed(plan=plan, signerSettings=given).one(SITE).settings
+            self.assertEqual(settings["ALLOW_LIST_KNOWN_KEYS"], "true")
+            self.assertEqual(settings["ALLOW_WEAK_CONSISTENCY"], "false")
+            self.assertEqual(settings["RUST_LOG"], "Trueish")
+
+
+class Monitoring(unittest.TestCase):
+    def test_no_search_is_saved_in_the_workspace(self):
+        # A second deployment of one is refused (409): it would need the etag of the first, which no template knows.
+        self.assertEqual(deployed().all(SAVED_SEARCH), [])
+
+    def test_alerts_have_the_severities_that_the_guide_tells(self):
+        rows = re.findall(r"^\| (`[a-z-`, ]+`) \| (\d) \|", (ROOT / "docs/operations.md").read_text(), re.M)
+        told = {name: int(severity) for names, severity in rows for name in re.findall(r"`([a-z-]+)`", names)}
+        alerts = [*deployed().all(QUERY_ALERT), *deployed().all(METRIC_ALERT)]
+        self.assertEqual({a.name.removeprefix("tezos-signer-test-"): a.properties["severity"] for a in alerts}, told)
+
+    def test_where_an_audit_log_goes_is_a_change_that_is_told(self):
+        def told(name):
+            (rule,) = [a for a in deployed().all(CHANGE_ALERT) if a.name == f"tezos-signer-test-changed-{name}"]
+            return {x["equals"] for x in rule.properties["condition"]["allOf"][-1]["anyOf"]}
+
+        self.assertIn("Microsoft.Insights/diagnosticSettings/write", told("vault"))
+        self.assertIn("Microsoft.Insights/diagnosticSettings/delete", told("monitoring"))
 
 
 class EntryPoints(unittest.TestCase):

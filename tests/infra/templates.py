@@ -1,0 +1,59 @@
+"""The templates as tests see them: evaluated with the parameters of each test (see bicep.py)."""
+import json
+from functools import cache
+from pathlib import Path
+
+from bicep import Deployment, deploy
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+
+VAULT = "Microsoft.KeyVault/vaults"
+KEY = "Microsoft.KeyVault/vaults/keys"
+ACCOUNT = "Microsoft.DocumentDB/databaseAccounts"
+CONTAINER = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers"
+DATA_ROLE = "Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions"
+DATA_ROLE_ASSIGNMENT = "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"
+STORAGE = "Microsoft.Storage/storageAccounts"
+BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
+ROLE = "Microsoft.Authorization/roleDefinitions"
+ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+LOCK = "Microsoft.Authorization/locks"
+PLAN = "Microsoft.Web/serverfarms"
+SITE = "Microsoft.Web/sites"
+PUBLISHING = "Microsoft.Web/sites/basicPublishingCredentialsPolicies"
+NETWORK = "Microsoft.Network/virtualNetworks"
+ENDPOINT = "Microsoft.Network/privateEndpoints"
+ZONE = "Microsoft.Network/privateDnsZones"
+ZONE_LINK = "Microsoft.Network/privateDnsZones/virtualNetworkLinks"
+ZONE_GROUP = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups"
+INSIGHTS = "Microsoft.Insights/components"
+WORKSPACE = "Microsoft.OperationalInsights/workspaces"
+DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
+WEB_TEST = "Microsoft.Insights/webtests"
+SAVED_SEARCH = "Microsoft.OperationalInsights/workspaces/savedSearches"
+QUERY_ALERT = "Microsoft.Insights/scheduledQueryRules"
+METRIC_ALERT = "Microsoft.Insights/metricAlerts"
+CHANGE_ALERT = "Microsoft.Insights/activityLogAlerts"
+
+PLANS = ("flex", "premium")
+
+
+@cache
+def deployed(**parameters) -> Deployment:
+    """What would be deployed with these parameters (lists and objects: as JSON)."""
+    given = {k: json.loads(v) if isinstance(v, str) and v[:1] in ("[", "{") else v for k, v in parameters.items()}
+    return deploy(INFRA / "resources.bicep", {"environmentName": "test", "location": "westeurope"} | given)
+
+
+def everywhere(node, name):
+    """Every value that has this name, however deep."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == name:
+                yield value
+            yield from everywhere(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            yield from everywhere(value, name)

@@ -1,0 +1,151 @@
+"""Who may do what."""
+import re
+import unittest
+
+from templates import (
+    ACCOUNT,
+    ASSIGNMENT,
+    DATA_ROLE,
+    DATA_ROLE_ASSIGNMENT,
+    IDENTITY,
+    INFRA,
+    INSIGHTS,
+    LOCK,
+    PLANS,
+    ROLE,
+    SITE,
+    STORAGE,
+    VAULT,
+    WORKSPACE,
+    deployed,
+)
+
+# Identifiers of built-in roles, as Azure documents them.
+KEY_VAULT_READER = "21090545-7ca7-4776-b22c-e363652d74d2"
+KEY_VAULT_CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
+STORAGE_BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+MONITORING_METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
+
+
+class Identity(unittest.TestCase):
+    def test_the_app_has_one_user_assigned_identity_and_no_other(self):
+        for plan in PLANS:
+            d = deployed(plan=plan)
+            identity = d.one(SITE).body["identity"]
+            self.assertEqual(identity["type"], "UserAssigned")
+            self.assertEqual(list(identity["userAssignedIdentities"]), [str(d.one(IDENTITY).id)])
+
+    def test_settings_and_deployment_name_that_identity(self):
+        for plan in PLANS:
+            d = deployed(plan=plan)
+            settings, identity = d.one(SITE).settings, d.one(IDENTITY)
+            client = str(identity.id).replace(".id", ".properties.clientId")
+            self.assertEqual(settings["AZURE_CLIENT_ID"], client)
+            self.assertEqual(settings["AzureWebJobsStorage__clientId"], client)
+            self.assertEqual(settings["AzureWebJobsStorage__credential"], "managedidentity")
+            self.assertEqual(settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"], f"ClientId={client};Authorization=AAD")
+        self.assertEqual(deployed(plan="premium").one(SITE).settings["WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID"], str(identity.id))
+        authentication = deployed().one(SITE).properties["functionAppConfig"]["deployment"]["storage"]["authentication"]
+        self.assertEqual(authentication, {"type": "UserAssignedIdentity", "userAssignedIdentityResourceId": identity.id})
+
+    def test_nothing_authenticates_with_a_key(self):
+        d = deployed()
+        self.assertIs(d.one(ACCOUNT).properties["disableLocalAuth"], True)
+        self.assertIs(d.one(ACCOUNT).properties["disableKeyBasedMetadataWriteAccess"], True)
+        self.assertIs(d.one(STORAGE).properties["allowSharedKeyAccess"], False)
+        self.assertIs(d.one(STORAGE).properties["isLocalUserEnabled"], False)
+        self.assertIs(d.one(INSIGHTS).properties["DisableLocalAuth"], True)
+        self.assertIs(d.one(WORKSPACE).properties["features"]["disableLocalAuth"], True)
+        self.assertIs(d.one(VAULT).properties["enableRbacAuthorization"], True)
+        self.assertNotIn("accessPolicies", d.one(VAULT).properties)
+
+    def test_no_template_asks_for_a_key_or_makes_one_up(self):
+        for path in INFRA.rglob("*.bicep"):
+            self.assertIsNone(re.search(r"\blist(Keys|AccountSas|ServiceSas|Secrets)\b|AccountKey=", path.read_text()), path)
+
+
+class Roles(unittest.TestCase):
+    def given(self, **parameters):
+        """Which role each principal has, and where."""
+        d = deployed(**parameters)
+        return {(str(r.properties["principalId"]), str(r.properties["roleDefinitionId"]), str(r.body["scope"])) for r in d.all(ASSIGNMENT)}
+
+    signer = "userAssignedIdentities:id-signer-token.properties.principalId"
+    host_roles = {
+        (signer, f"roleDefinitions:{STORAGE_BLOB_DATA_OWNER}.id", "storageAccounts:sttoken"),
+        (signer, f"roleDefinitions:{MONITORING_METRICS_PUBLISHER}.id", "components:appi-signer-token"),
+    }
+
+    def test_the_signer_may_read_keys_and_sign_and_nothing_else(self):
+        role = deployed().one(ROLE)
+        (permissions,) = role.properties["permissions"]
+        self.assertEqual(
+            permissions["dataActions"], ["Microsoft.KeyVault/vaults/keys/read", "Microsoft.KeyVault/vaults/keys/sign/action"]
+        )
+        self.assertEqual([permissions[k] for k in ("actions", "notActions", "notDataActions")], [[], [], []])
+        self.assertEqual(role.properties["type"], "CustomRole")
+        self.assertEqual([str(s) for s in role.properties["assignableScopes"]], ["resourceGroup().id"])
+
+    def test_it_may_do_so_in_this_vault_alone(self):
+        role = str(deployed().one(ROLE).id)
+        self.assertEqual(self.given(), self.host_roles | {(self.signer, role, "vaults:kv-token")})
+
+    def test_without_a_custom_role_it_signs_with_the_keys_named_and_lists_the_others(self):
+        keys = '[{"name": "baker", "curve": "P-256"}, {"name": "other", "curve": "P-256K"}]'
+        self.assertEqual(deployed(vaultRole="builtIn", keys=keys).all(ROLE), [])
+        reads = {(self.signer, f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
+        signs = {(self.signer, f"roleDefinitions:{KEY_VAULT_CRYPTO_USER}.id", f"keys:{k}") for k in ("baker", "other")}
+        self.assertEqual(self.given(vaultRole="builtIn", keys=keys), self.host_roles | reads | signs)
+
+    def test_the_signer_may_create_read_and_replace_marks_and_nothing_else(self):
+        items = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/"
+        metadata = "Microsoft.DocumentDB/databaseAccounts/readMetadata"
+        actions = {r.properties["roleName"]: [p["dataActions"] for p in r.properties["permissions"]] for r in deployed().all(DATA_ROLE)}
+        self.assertEqual(
+            actions,
+            {"Mark writer": [[metadata, items + "create", items + "read", items + "replace"]], "Account reader": [[metadata]]},
+        )
+        for role in deployed().all(DATA_ROLE):
+            self.assertEqual(role.properties["type"], "CustomRole")
+            self.assertEqual(role.properties["assignableScopes"], [deployed().one(ACCOUNT).id])
+
+    def test_it_may_do_so_in_the_container_of_the_marks_alone(self):
+        d = deployed()
+        account = d.one(ACCOUNT).id
+        ids = {r.properties["roleName"]: str(r.id) for r in d.all(DATA_ROLE)}
+        self.assertEqual(
+            {tuple(str(r.properties[k]) for k in ("principalId", "roleDefinitionId", "scope")) for r in d.all(DATA_ROLE_ASSIGNMENT)},
+            {
+                (self.signer, ids["Mark writer"], f"{account}/dbs/signer/colls/marks"),
+                (self.signer, ids["Account reader"], str(account)),
+            },
+        )
+
+    def test_no_built_in_role_on_the_database_is_used(self):
+        for path in INFRA.rglob("*.bicep"):
+            self.assertNotIn("00000000-0000-0000-0000-00000000000", path.read_text(), path)
+
+    def test_an_operator_writes_marks_and_cannot_sign(self):
+        d = deployed(operatorPrincipalId="someone")
+        data = {str(r.properties["roleDefinitionId"]) for r in d.all(DATA_ROLE_ASSIGNMENT) if r.properties["principalId"] == "someone"}
+        self.assertEqual(data, {str(r.id) for r in d.all(DATA_ROLE)})
+        vault = {("someone", f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
+        upload = {("someone", f"roleDefinitions:{STORAGE_BLOB_DATA_CONTRIBUTOR}.id", "containers:package")}
+        self.assertEqual(self.given(operatorPrincipalId="someone") - self.given(), vault)
+        self.assertEqual(self.given(operatorPrincipalId="someone", plan="premium") - self.given(plan="premium"), vault | upload)
+
+    def test_no_two_role_assignments_have_one_name(self):
+        d = deployed(operatorPrincipalId="someone", vaultRole="builtIn", plan="premium")
+        for kind in (ASSIGNMENT, DATA_ROLE_ASSIGNMENT, DATA_ROLE):
+            names = [str(r.name) for r in d.all(kind)]
+            self.assertEqual(len(names), len(set(names)), kind)
+
+
+class Locks(unittest.TestCase):
+    def test_vault_and_database_are_locked_against_deletion(self):
+        locked = {str(r.body["scope"]): r.properties["level"] for r in deployed().all(LOCK)}
+        self.assertEqual(locked, {"vaults:kv-token": "CanNotDelete", "databaseAccounts:cosmos-signer-token": "CanNotDelete"})
+
+    def test_unless_that_is_not_wanted(self):
+        self.assertEqual(deployed(protectFromDeletion=False).all(LOCK), [])

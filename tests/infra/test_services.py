@@ -1,0 +1,130 @@
+"""What vault, marks and monitoring must be like, and what they must never be."""
+import re
+import unittest
+
+from templates import (
+    ACCOUNT,
+    CHANGE_ALERT,
+    CONTAINER,
+    DIAGNOSTICS,
+    INFRA,
+    KEY,
+    METRIC_ALERT,
+    QUERY_ALERT,
+    ROOT,
+    SAVED_SEARCH,
+    STORAGE,
+    VAULT,
+    WORKSPACE,
+    deployed,
+    everywhere,
+)
+
+
+class Vault(unittest.TestCase):
+    keys = '[{"name": "baker", "curve": "P-256"}, {"name": "other", "curve": "P-256K"}]'
+
+    def test_keys_are_made_in_hardware_and_only_sign_and_verify(self):
+        made = {k.name: k.properties for k in deployed(keys=self.keys).all(KEY)}
+        self.assertEqual({n: p["curveName"] for n, p in made.items()}, {"baker": "P-256", "other": "P-256K"})
+        for properties in made.values():
+            self.assertEqual(properties["kty"], "EC-HSM")
+            self.assertEqual(properties["keyOps"], ["sign", "verify"])
+        self.assertEqual(deployed().one(VAULT).properties["sku"], {"family": "A", "name": "premium"})
+
+    def test_no_key_expires_rotates_or_can_be_released(self):
+        for key in deployed(keys=self.keys).all(KEY):
+            self.assertEqual(set(key.properties), {"kty", "curveName", "keyOps"})
+        for path in INFRA.rglob("*.bicep"):
+            self.assertIsNone(re.search(r"^\s*(rotationPolicy|release_policy|exp|nbf)\s*:", path.read_text(), re.M), path)
+
+    def test_the_default_key_is_one_on_p256(self):
+        self.assertEqual([(k.name, k.properties["curveName"]) for k in deployed().all(KEY)], [("baker", "P-256")])
+
+    def test_what_is_deleted_can_be_recovered_for_as_long_as_azure_allows(self):
+        properties = deployed().one(VAULT).properties
+        self.assertIs(properties["enablePurgeProtection"], True)
+        self.assertIs(properties["enableSoftDelete"], True)
+        self.assertEqual(properties["softDeleteRetentionInDays"], 90)
+
+    def test_templates_and_machines_get_nothing_from_it(self):
+        properties = deployed().one(VAULT).properties
+        for name in ("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"):
+            self.assertIs(properties[name], False)
+
+    def test_who_uses_it_is_logged(self):
+        log = next(d for d in deployed().all(DIAGNOSTICS) if str(d.body["scope"]) == "vaults:kv-token")
+        self.assertEqual(log.properties["logs"], [{"category": "AuditEvent", "enabled": True}])
+        self.assertEqual(log.properties["workspaceId"], deployed().one(WORKSPACE).id)
+
+
+class Marks(unittest.TestCase):
+    def test_writes_are_strong_and_go_to_one_region(self):
+        for second in ("", "northeurope"):
+            properties = deployed(secondRegion=second).one(ACCOUNT).properties
+            self.assertEqual(properties["consistencyPolicy"], {"defaultConsistencyLevel": "Strong"})
+            self.assertIs(properties["enableMultipleWriteLocations"], False)
+
+    def test_a_second_region_is_a_choice(self):
+        def regions(**parameters):
+            locations = deployed(**parameters).one(ACCOUNT).properties["locations"]
+            return [(x["locationName"], x["failoverPriority"]) for x in locations]
+
+        self.assertEqual(regions(), [("westeurope", 0)])
+        self.assertEqual(regions(secondRegion="northeurope"), [("westeurope", 0), ("northeurope", 1)])
+        # After a failover, a deployment must leave the writes where they are.
+        self.assertEqual(regions(secondRegion="northeurope", writesInSecondRegion=True), [("westeurope", 1), ("northeurope", 0)])
+        # With one region only, that one takes the writes, whatever is said.
+        self.assertEqual(regions(writesInSecondRegion=True), [("westeurope", 0)])
+
+    def test_a_failover_waits_for_a_person_by_default(self):
+        self.assertIs(deployed(secondRegion="northeurope").one(ACCOUNT).properties["enableAutomaticFailover"], False)
+        self.assertIs(deployed(serviceManagedFailover=True).one(ACCOUNT).properties["enableAutomaticFailover"], True)
+
+    def test_the_database_can_be_in_two_regions_and_is_not_serverless(self):
+        self.assertNotIn("capabilities", deployed().one(ACCOUNT).properties)
+        self.assertEqual(deployed().one(CONTAINER).properties["options"], {"autoscaleSettings": {"maxThroughput": 1000}})
+
+    def test_marks_are_partitioned_by_public_key_hash(self):
+        resource = deployed().one(CONTAINER).properties["resource"]
+        self.assertEqual(resource["partitionKey"], {"kind": "Hash", "paths": ["/pkh"], "version": 2})
+
+    def test_no_mark_ever_expires(self):
+        self.assertEqual(list(everywhere(deployed().one(CONTAINER).body, "defaultTtl")), [])
+        self.assertEqual(list(everywhere(deployed().one(CONTAINER).body, "analyticalStorageTtl")), [])
+
+    def test_nothing_is_indexed(self):
+        resource = deployed().one(CONTAINER).properties["resource"]
+        self.assertEqual(resource["indexingPolicy"], {"indexingMode": "none", "automatic": False})
+
+    def test_connections_use_tls_12_at_least(self):
+        self.assertEqual(deployed().one(ACCOUNT).properties["minimalTlsVersion"], "Tls12")
+        self.assertEqual(deployed().one(STORAGE).properties["minimumTlsVersion"], "TLS1_2")
+        self.assertIs(deployed().one(STORAGE).properties["supportsHttpsTrafficOnly"], True)
+
+    def test_they_can_be_restored(self):
+        self.assertEqual(deployed().one(ACCOUNT).properties["backupPolicy"]["type"], "Continuous")
+
+    def test_changes_of_the_account_are_logged(self):
+        log = next(d for d in deployed().all(DIAGNOSTICS) if str(d.body["scope"]) == "databaseAccounts:cosmos-signer-token")
+        self.assertEqual(log.properties["logs"], [{"category": "ControlPlaneRequests", "enabled": True}])
+
+
+class Monitoring(unittest.TestCase):
+    def test_no_search_is_saved_in_the_workspace(self):
+        # A second deployment of one is refused (409): it would need the etag of the first, which no template knows.
+        self.assertEqual(deployed().all(SAVED_SEARCH), [])
+
+    def test_alerts_have_the_severities_that_the_guide_tells(self):
+        rows = re.findall(r"^\| (`[a-z-`, ]+`) \| (\d) \|", (ROOT / "docs/operations.md").read_text(), re.M)
+        told = {name: int(severity) for names, severity in rows for name in re.findall(r"`([a-z-]+)`", names)}
+        alerts = [*deployed().all(QUERY_ALERT), *deployed().all(METRIC_ALERT)]
+        self.assertEqual({a.name.removeprefix("tezos-signer-test-"): a.properties["severity"] for a in alerts}, told)
+
+    def test_where_an_audit_log_goes_is_a_change_that_is_told(self):
+        def told(name):
+            (rule,) = [a for a in deployed().all(CHANGE_ALERT) if a.name == f"tezos-signer-test-changed-{name}"]
+            return {x["equals"] for x in rule.properties["condition"]["allOf"][-1]["anyOf"]}
+
+        self.assertIn("Microsoft.Insights/diagnosticSettings/write", told("vault"))
+        self.assertIn("Microsoft.Insights/diagnosticSettings/delete", told("monitoring"))

@@ -5,10 +5,10 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
 use hickory_resolver::net::NetError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-/// Names under `localhost` are this machine (RFC 6761, section 6.3), which not every system's resolver knows. Others are
+/// `localhost` and names under it are this machine (RFC 6761, section 6.3), which not every system's resolver knows. Others are
 /// asked for as `/etc/resolv.conf` and `/etc/hosts` say, without the C library: in a static binary that would load parts of
 /// the machine's own. After a failure both are read anew, and nothing is remembered: a name may have been made meanwhile, or
 /// the machine have moved.
@@ -25,9 +25,8 @@ impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let current = Arc::clone(&self.0);
         Box::pin(async move {
-            if name.as_str().ends_with(".localhost") {
-                let here: Addrs = Box::new(std::iter::once(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))));
-                return Ok(here);
+            if name.as_str() == "localhost" || name.as_str().ends_with(".localhost") {
+                return Ok(Box::new(THIS_MACHINE.into_iter()) as Addrs);
             }
             let resolver = match current.load_full() {
                 Some(resolver) => resolver,
@@ -40,6 +39,9 @@ impl Resolve for Names {
         })
     }
 }
+
+const THIS_MACHINE: [SocketAddr; 2] =
+    [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0)];
 
 /// It belongs to the runtime that it is first used in.
 fn as_the_system_says() -> Result<TokioResolver, NetError> {

@@ -174,6 +174,9 @@ fn own(value: Value) -> Result<Vec<Imported>, ImportError> {
     {
         return Err(ImportError::UnknownVersion { found });
     }
+    for (index, mark) in value.get("marks").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        as_object(mark, &format!("marks[{index}]"))?;
+    }
     let export: Export = serde_json::from_value(value).map_err(|error| invalid("marks", error.to_string()))?;
     export
         .marks
@@ -234,6 +237,7 @@ fn of_key(marks: &mut Vec<Imported>, hints: Hints, key: &str, value: &Value) -> 
     let object = as_object(value, &at)?;
 
     let mut push = |kind: Kind, value: &Value, at: &str| {
+        as_object(value, at)?;
         let record = Record::deserialize(value).map_err(|error| invalid(at, error.to_string()))?;
         marks.push(record.into_imported(MarkId { chain, key, kind }, at)?);
         Ok(())
@@ -250,6 +254,7 @@ fn of_key(marks: &mut Vec<Imported>, hints: Hints, key: &str, value: &Value) -> 
     Ok(())
 }
 
+/// serde also reads a struct from an array of its values, which nobody means.
 fn as_object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, ImportError> {
     value
         .as_object()
@@ -277,4 +282,22 @@ fn digest(text: &str) -> Result<Digest, String> {
 fn signature(text: &str, id: &MarkId) -> Result<Signature, String> {
     let text: SignatureText = text.parse().map_err(|error| format!("signature: {error}"))?;
     text.of_curve(id.key.curve()).ok_or_else(|| format!("the signature is not one of a {} key", id.key.curve()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_not_taken_for_a_mark() {
+        let of_signatory = r#"{"tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t": {"attestation": [5, 1]}}"#;
+        let own = r#"{"format": "azurehsm-signer marks", "version": 1,
+                      "marks": [["NetXdQprcVkpaWU", "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t", "attestation", 7, 2]]}"#;
+        let chain = Some("NetXdQprcVkpaWU".parse().unwrap());
+        for (text, place) in [(of_signatory, "/attestation"), (own, "marks[0]")] {
+            let error = parse(text, Hints { chain, kind: None }).unwrap_err();
+            let ImportError::Invalid { at, why } = &error else { panic!("{error}") };
+            assert!(at.ends_with(place) && why == "expected a JSON object", "{error}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use super::{
-    AttemptId, Mark, MarkId, MarkStore, NotSafe, Request, Safe, StoreError, Stored, Version, WriteError, Written,
-    decide, is_raised_by,
+    AttemptId, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Recorded, Recording, Request, Seen, Step, StoreError,
+    Stored, Version, WriteError, Written, is_raised_by,
 };
 use crate::pauses::Pauses;
 use crate::tezos::payload::{Kind, Position};
@@ -8,7 +8,6 @@ use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use thiserror::Error;
 use time::OffsetDateTime;
 
 /// Checks and records, in one call: whether something may be signed, and that it is.
@@ -29,55 +28,14 @@ pub struct Ledger {
 
 type Place = tokio::sync::Mutex<Seen>;
 
-/// What was seen of a mark.
-#[derive(Default)]
-struct Seen {
-    /// The mark last seen, if any. Taken out while a write is under way, so that a caller who goes away in the middle leaves
-    /// nothing behind that may be outdated.
-    last: Option<Stored>,
-    /// The highest position that the store has ever told or acknowledged.
-    highest: Option<Position>,
-}
-
-impl Seen {
-    /// Remembers what the store tells.
-    fn note(&mut self, id: &MarkId, stored: Option<&Stored>) -> Result<(), StoreError> {
-        let position = stored.map(|stored| stored.mark.position);
-        if position < self.highest {
-            let now = position.map_or_else(|| "there is none".to_owned(), |position| format!("it is {position}"));
-            let before = self.highest.map(|highest| highest.to_string()).unwrap_or_default();
-            return Err(StoreError(format!(
-                "the mark {id} was {before} and now {now}: the store has lost what it acknowledged. Raise its marks above \
-                 all that was signed (azurehsm-signer marks raise)"
-            )));
-        }
-        self.highest = position;
-        Ok(())
-    }
-}
-
 /// Places above this number are dropped when not in use: chain ids come from the callers.
 const MOST_PLACES: usize = 4096;
 
-/// How many unclear writes of one request are looked up; a store that leaves one more unclear is given up.
+/// How many unclear writes of a raised mark are looked up; a store that leaves one more unclear is given up.
 const MOST_UNCLEAR_WRITES: u32 = 8;
 
 /// How long a failure of the store counts against it, if it is not asked again.
 const LATELY: Duration = Duration::from_secs(30);
-
-/// Why nothing was recorded.
-#[derive(Debug, Clone, Error)]
-pub enum NotRecorded<E> {
-    /// It must not be signed.
-    #[error(transparent)]
-    NotSafe(NotSafe),
-    /// The store did not say.
-    #[error(transparent)]
-    Store(StoreError),
-    /// The block could not be signed.
-    #[error(transparent)]
-    Sign(E),
-}
 
 /// What raising a mark by hand came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,18 +52,19 @@ impl Ledger {
         Self { store, instance: instance.into(), places: Mutex::default(), failed: Mutex::default() }
     }
 
-    /// Records a vote. Once it returns `Ok`, the store has durably accepted a mark that covers the vote, and a signature
-    /// of it may be released: also a new one of a repeat, since two signatures of the same vote are no double vote.
+    /// Records a vote. Once it returns [`Recorded`], the store has durably accepted a mark that covers the vote, and a
+    /// signature of it may be released: also a new one of a repeat, since two signatures of the same vote are no double vote.
     ///
     /// # Errors
     /// [`NotRecorded::NotSafe`] if the vote must not be signed, or is a block; [`NotRecorded::Store`] if the store does not
     /// say.
-    pub async fn record_vote(&self, request: &Request) -> Result<(), NotRecorded<StoreError>> {
+    pub async fn record_vote(&self, request: &Request) -> Result<Recorded, NotRecorded> {
         if request.id.kind == Kind::Block {
             // A block's mark without its signature would be one that can never be repeated.
-            return Err(NotRecorded::NotSafe(NotSafe::SignatureUnknown { requested: request.position }));
+            return Err(signature_unknown(request));
         }
-        self.record(request, async || Ok(None)).await.map(drop)
+        // Votes are signed elsewhere, meanwhile.
+        self.record(request, async || Err(NotRecorded::Store(StoreError("a vote has no signature".to_owned())))).await
     }
 
     /// Records a block with its one signature, and returns the signature that may be released: the one that `sign`
@@ -113,15 +72,15 @@ impl Ledger {
     /// once, and what it made is lost if another process was first.
     ///
     /// # Errors
-    /// [`NotRecorded::NotSafe`] if the block must not be signed, [`NotRecorded::Store`] if the store does not say,
-    /// [`NotRecorded::Sign`] if `sign` failed, in which case no mark was written.
-    pub async fn record_block<E>(
+    /// [`NotRecorded::NotSafe`] if the block must not be signed, [`NotRecorded::Store`] if the store does not say; that of
+    /// `sign`, if it failed, in which case no mark was written.
+    pub async fn record_block<E: From<NotRecorded>>(
         &self,
         request: &Request,
         sign: impl AsyncFnOnce() -> Result<Signature, E>,
-    ) -> Result<Signature, NotRecorded<E>> {
-        let signature = self.record(request, async || sign().await.map(Some)).await?;
-        signature.ok_or(NotRecorded::NotSafe(NotSafe::SignatureUnknown { requested: request.position }))
+    ) -> Result<Signature, E> {
+        let recorded = self.record(request, sign).await?;
+        recorded.release_block().ok_or_else(|| signature_unknown(request).into())
     }
 
     /// Raises a mark to one from elsewhere, if that is higher.
@@ -138,7 +97,7 @@ impl Ledger {
         let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
         let place = self.place(id);
         let mut seen = place.lock().await;
-        seen.last = None;
+        seen.keep(None);
         let mut from = None;
         let mut unclear = 0;
         let mut pauses = Pauses::new();
@@ -151,7 +110,7 @@ impl Ledger {
                 }
                 _ => from = stored.as_ref().map(|stored| stored.mark.position),
             }
-            match self.write(id, &mark, stored.as_ref()).await {
+            match self.write(id, &mark, stored.as_ref().map(|stored| &stored.version)).await {
                 Ok(_) => return Ok(Raised::From(from)),
                 Err(WriteError::Changed) => {}
                 Err(WriteError::Unknown(_)) if unclear < MOST_UNCLEAR_WRITES => unclear += 1,
@@ -170,86 +129,43 @@ impl Ledger {
         failed.is_none_or(|failed| failed.elapsed() > LATELY)
     }
 
-    async fn record<E>(
+    /// Does what a [`Recording`] says, with the place of the mark locked.
+    async fn record<E: From<NotRecorded>>(
         &self,
         request: &Request,
-        sign: impl AsyncFnOnce() -> Result<Option<Signature>, E>,
-    ) -> Result<Option<Signature>, NotRecorded<E>> {
+        sign: impl AsyncFnOnce() -> Result<Signature, E>,
+    ) -> Result<Recorded, E> {
         let id = &request.id;
         let attempt = new_attempt().map_err(NotRecorded::Store)?;
         let place = self.place(id);
         let mut seen = place.lock().await;
-
-        let mut stored = match seen.last.take() {
-            Some(last) => match decide(Some(&last.mark), request) {
-                Ok(Safe::Advance) => Some(last),
-                // Only the store can say that something is a repeat, and an operator may have raised the mark since.
-                Ok(Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => {
-                    self.read_and_note(id, &mut seen).await.map_err(NotRecorded::Store)?
-                }
-                // Marks only rise: what the last one seen forbids, today's forbids too.
-                Err(not_safe) => {
-                    seen.last = Some(last);
-                    return Err(NotRecorded::NotSafe(not_safe));
-                }
-            },
-            None => self.read_and_note(id, &mut seen).await.map_err(NotRecorded::Store)?,
-        };
-
+        let written = self.written_by(request.requester);
+        let (mut recording, mut step) = Recording::begin(request, attempt, Some(written), &mut seen);
         let mut sign = Some(sign);
-        let mut signed = None;
-        let mut unclear = 0;
         let mut pauses = None;
         loop {
-            match decide(stored.as_ref().map(|stored| &stored.mark), request) {
-                Ok(Safe::Advance) => {}
-                Ok(Safe::Repeat { signature }) => {
-                    seen.last = stored;
-                    return Ok(signature);
+            step = match step {
+                Step::Read => recording.read(self.read(id).await, &mut seen),
+                Step::ReadBack => {
+                    // The first look is at once; a store in trouble, or another writer, is then left some time.
+                    match &mut pauses {
+                        None => pauses = Some(Pauses::new()),
+                        Some(pauses) => tokio::time::sleep(pauses.next(None)).await,
+                    }
+                    recording.read(self.read(id).await, &mut seen)
                 }
-                Err(not_safe) => {
-                    seen.last = stored;
-                    return Err(NotRecorded::NotSafe(not_safe));
+                Step::Sign => match sign.take() {
+                    Some(sign) => recording.signed(sign().await?),
+                    None => return Err(signature_unknown(request).into()),
+                },
+                Step::Write => {
+                    let (mark, expected) = recording.mark();
+                    let answer = self.write(id, mark, expected).await;
+                    recording.written(answer, &mut seen)
                 }
+                Step::Done(verdict) => return Ok(verdict?),
             }
-            if let Some(sign) = sign.take() {
-                signed = sign().await.map_err(NotRecorded::Sign)?;
-            }
-            let mark = Mark {
-                position: request.position,
-                digest: Some(request.digest),
-                signature: signed,
-                attempt,
-                written: Some(self.written_by(request.requester)),
-            };
-            match self.write(id, &mark, stored.as_ref()).await {
-                Ok(version) => {
-                    seen.highest = Some(mark.position);
-                    seen.last = Some(Stored { mark, version });
-                    return Ok(signed);
-                }
-                Err(WriteError::Changed) => {}
-                Err(WriteError::Unknown(_)) if unclear < MOST_UNCLEAR_WRITES => unclear += 1,
-                Err(WriteError::NotWritten(error)) => return Err(NotRecorded::Store(error)),
-                Err(unknown @ WriteError::Unknown(_)) => {
-                    return Err(NotRecorded::Store(StoreError(unknown.to_string())));
-                }
-            }
-            // The first look is at once; a store in trouble, or another writer, is then left some time.
-            match &mut pauses {
-                None => pauses = Some(Pauses::new()),
-                Some(pauses) => tokio::time::sleep(pauses.next(None)).await,
-            }
-            // What is there now? If our write was done after all, the request is a repeat of it. If the write is still on
-            // its way, it loses against the next one, which replaces the version that is read here.
-            stored = self.read_and_note(id, &mut seen).await.map_err(NotRecorded::Store)?;
         }
-    }
-
-    async fn read_and_note(&self, id: &MarkId, seen: &mut Seen) -> Result<Option<Stored>, StoreError> {
-        let stored = self.read(id).await?;
-        seen.note(id, stored.as_ref())?;
-        Ok(stored)
     }
 
     fn written_by(&self, requester: Option<PublicKeyHash>) -> Written {
@@ -263,9 +179,9 @@ impl Ledger {
         answer
     }
 
-    async fn write(&self, id: &MarkId, mark: &Mark, replaced: Option<&Stored>) -> Result<Version, WriteError> {
+    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
         let asked = Asked::of(self);
-        let answer = self.store.write(id, mark, replaced.map(|stored| &stored.version)).await;
+        let answer = self.store.write(id, mark, expected).await;
         asked.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
         answer
     }
@@ -308,4 +224,8 @@ impl Drop for Asked<'_> {
 
 fn new_attempt() -> Result<AttemptId, StoreError> {
     AttemptId::random().map_err(|error| StoreError(format!("no random number for a write: {error}")))
+}
+
+const fn signature_unknown(request: &Request) -> NotRecorded {
+    NotRecorded::NotSafe(NotSafe::SignatureUnknown { requested: request.position })
 }

@@ -40,7 +40,7 @@ impl std::str::FromStr for MarkId {
 }
 
 /// The highest position signed for one [`MarkId`], and what was signed there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// Level and round.
     pub position: Position,
@@ -55,7 +55,7 @@ pub struct Mark {
 }
 
 /// Who wrote a mark, and when: for auditors. Nothing is decided by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Written {
     /// The instance of this program.
     pub instance: String,

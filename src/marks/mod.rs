@@ -5,12 +5,16 @@ pub mod import;
 mod ledger;
 mod local;
 mod mark;
+mod recording;
 mod rule;
+mod seen;
 mod store;
 
 pub use cosmos::{CosmosMarkStore, CosmosSettings};
-pub use ledger::{Ledger, NotRecorded, Raised};
+pub use ledger::{Ledger, Raised};
 pub use local::{LocalMarkStore, OpenError};
 pub use mark::{AttemptId, Mark, MarkId, Written};
+pub use recording::{NotRecorded, Recorded, Recording, Step};
 pub use rule::{NotSafe, Request, Safe, decide, is_raised_by};
+pub use seen::Seen;
 pub use store::{MarkStore, StoreError, Stored, Version, WriteError};

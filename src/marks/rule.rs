@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use thiserror::Error;
 
 /// What is asked to be signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Request {
     /// Chain, key and kind.
     pub id: MarkId,

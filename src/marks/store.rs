@@ -25,7 +25,7 @@ pub trait MarkStore: Send + Sync {
 }
 
 /// A mark as it was read or written, with its version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stored {
     /// The mark.
     pub mark: Mark,
@@ -34,7 +34,7 @@ pub struct Stored {
 }
 
 /// Names one write of one item; to be compared for equality only (an `ETag` in Cosmos DB).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(pub String);
 
 /// The store could not be read or written. Nothing is known to be wrong with the request: *failed*, not *refused*.
@@ -43,7 +43,7 @@ pub struct Version(pub String);
 pub struct StoreError(pub String);
 
 /// What became of a conditional write that was not acknowledged.
-#[derive(Debug, Clone, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WriteError {
     /// The stored mark has another version: nothing was written by this call.
     #[error("the mark was changed by another writer")]

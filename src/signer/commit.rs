@@ -49,8 +49,8 @@ pub(super) async fn commit_and_sign(
     let record = async { ledger.record_vote(request).await.map_err(NotSigned::from) };
     // A write that has begun is seen to its end, also when the vault has failed meanwhile. A mark that is refused ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
-    let (signature, ()) = tokio::try_join!(sign, record)?;
-    signature
+    let (signature, recorded) = tokio::try_join!(sign, record)?;
+    signature.map(|made| recorded.release_vote(made))
 }
 
 impl Signing<'_> {
@@ -94,12 +94,11 @@ pub(super) async fn verify(
         .map_err(|error| Failure::Internal(error.to_string()))
 }
 
-impl<E: Into<NotSigned>> From<NotRecorded<E>> for NotSigned {
-    fn from(not_recorded: NotRecorded<E>) -> Self {
+impl From<NotRecorded> for NotSigned {
+    fn from(not_recorded: NotRecorded) -> Self {
         match not_recorded {
             NotRecorded::NotSafe(not_safe) => not_safe.into(),
             NotRecorded::Store(error) => error.into(),
-            NotRecorded::Sign(error) => error.into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 ///
 /// Bytes: Ed25519 `R || s`, ECDSA `r || s` (32 bytes each, big-endian), BLS12-381 a compressed point of G2.
 /// As text it carries its curve's own prefix (`edsig`, `spsig1`, `p2sig`, `BLsig`), as octez-signer answers.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signature {
     /// 64 bytes.
     Ed25519([u8; 64]),

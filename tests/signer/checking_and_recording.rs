@@ -3,7 +3,7 @@
 use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
 use azurehsm_signer::marks::{
-    AttemptId, Ledger, LocalMarkStore, Mark, MarkId, MarkStore, NotRecorded, Request, StoreError, WriteError,
+    AttemptId, Ledger, LocalMarkStore, Mark, MarkId, MarkStore, NotRecorded, Request, WriteError,
 };
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{Digest, Signature};
@@ -108,14 +108,14 @@ fn request(kind: Kind, level: i32, round: i32, variant: u8) -> Request {
 }
 
 /// Asks for a block or a vote; every block's signature is another one, as an HSM makes them.
-async fn ask(ledger: &Ledger, request: &Request) -> Result<Option<Signature>, NotRecorded<StoreError>> {
+async fn ask(ledger: &Ledger, request: &Request) -> Result<Option<Signature>, NotRecorded> {
     static MADE: AtomicU8 = AtomicU8::new(0);
     if request.id.kind == Kind::Block {
         let mut bytes = [1; 64];
         bytes[0] = MADE.fetch_add(1, Ordering::Relaxed);
         return ledger.record_block(request, async || Ok(Signature::P256(bytes))).await.map(Some);
     }
-    ledger.record_vote(request).await.map(|()| None)
+    ledger.record_vote(request).await.map(|_| None)
 }
 
 /// Takes the steps; `is_exact` if nothing but the model decides what is released.

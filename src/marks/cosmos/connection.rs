@@ -42,8 +42,9 @@ const BETWEEN_CHECKS: Duration = Duration::from_mins(3);
 /// Between two checks of an account that was found unsuitable: an operator is at work.
 const BETWEEN_CHECKS_IF_UNSUITABLE: Duration = Duration::from_secs(5);
 
-/// Between two tries while there is no connection.
-const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+/// Between two tries while there is no connection: short at first, since all requests fail meanwhile.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Connection {
     pub(super) fn start(
@@ -83,13 +84,15 @@ pub(super) struct Checker {
 }
 
 async fn connect_and_check(checker: Arc<Checker>, state: Arc<watch::Sender<State>>) {
+    let mut pause = FIRST_PAUSE;
     let (container, mut account) = loop {
         let both = async { tokio::try_join!(checker.connect(), checker.account()) };
         match Box::pin(in_time(both)).await {
             Ok((container, account)) => break (Arc::new(container), Ok(account)),
             Err(why) => checker.publish(&state, State::Failed(why)),
         }
-        tokio::time::sleep(BETWEEN_TRIES).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     };
     let mut made = None;
     let mut told = None;
@@ -112,10 +115,10 @@ async fn connect_and_check(checker: Arc<Checker>, state: Arc<watch::Sender<State
             Err(why) => checker.publish(&state, State::Failed(why)),
         }
         told = trouble;
-        let pause = match *state.borrow() {
+        pause = match *state.borrow() {
             State::Ready(_) => BETWEEN_CHECKS,
             State::Unsuitable(_) => BETWEEN_CHECKS_IF_UNSUITABLE,
-            State::Connecting | State::Failed(_) => BETWEEN_TRIES,
+            State::Connecting | State::Failed(_) => (pause * 2).min(LONGEST_PAUSE),
         };
         tokio::time::sleep(pause).await;
         account = in_time(checker.account()).await;

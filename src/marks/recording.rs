@@ -1,0 +1,267 @@
+//! One request on its way into the store: what to do next, after each answer. Pure: the ledger does what it says, and the
+//! model checker does it in every order.
+//!
+//! ```text
+//! begin ── nothing seen, or a repeat ──▶ Read ──▶ decide ◀────────── ReadBack ◀──┐
+//!   │                                             │  │                           │ changed, or unknown
+//!   └── seen, and an advance ──▶ decide ──────────┤  └─▶ refused, or a repeat    │
+//!                                                 ▼                              │
+//!                                  (Sign, a block, once) ──▶ Write, if still as decided on ──▶ recorded
+//! ```
+
+use super::{AttemptId, Mark, NotSafe, Request, Safe, Seen, StoreError, Stored, Version, WriteError, Written, decide};
+use crate::tezos::Signature;
+use crate::tezos::payload::Kind;
+use thiserror::Error;
+
+/// How many unclear writes of one request are looked up; a store that leaves one more unclear is given up.
+const MOST_UNCLEAR_WRITES: u32 = 8;
+
+/// A request on its way into the store.
+///
+/// Safe because every write carries the version of the very mark that the rule has decided on, and because nothing but the
+/// store's own word makes [`Recorded`]: that it has accepted the write, or that it holds this very payload already.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Recording {
+    request: Request,
+    /// What is to be written. The signature of a block is added when it is made.
+    mark: Mark,
+    /// What the rule has decided on.
+    stored: Option<Stored>,
+    unclear: u32,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Ask the store for the mark, and [tell what it said](Recording::read).
+    Read,
+    /// The same, to find out what became of the last write.
+    ReadBack,
+    /// Have the block signed, and [hand the signature over](Recording::signed). Asked for at most once, and never for a vote.
+    Sign,
+    /// Write [the mark](Recording::mark) on condition, and [tell what became of it](Recording::written).
+    Write,
+    /// Nothing: this is the end.
+    Done(Result<Recorded, NotRecorded>),
+}
+
+/// The store's word that it holds a mark which covers the request. Nothing is released without one, and it is made nowhere
+/// but in this file.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Recorded {
+    signature: Option<Signature>,
+}
+
+impl Recorded {
+    /// The signature of a vote that may be released now: `made`, the one that the vault made meanwhile.
+    pub const fn release_vote(self, made: Signature) -> Signature {
+        made
+    }
+
+    /// The one signature of a block that may be released, now and ever: the one that the store holds, whoever made it.
+    pub const fn release_block(self) -> Option<Signature> {
+        self.signature
+    }
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotRecorded {
+    /// It must not be signed.
+    #[error(transparent)]
+    NotSafe(NotSafe),
+    /// The store did not say.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl Recording {
+    /// Begins, with what the process has seen of the mark. `attempt` is no other request's.
+    pub fn begin(request: &Request, attempt: AttemptId, written: Option<Written>, seen: &mut Seen) -> (Self, Step) {
+        let mark = Mark { position: request.position, digest: Some(request.digest), signature: None, attempt, written };
+        let mut recording = Self { request: *request, mark, stored: None, unclear: 0 };
+        let Some(last) = seen.take() else { return (recording, Step::Read) };
+        let step = match decide(Some(&last.mark), request) {
+            // Only the store can say that something is a repeat, and an operator may have raised the mark since.
+            Ok(Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => Step::Read,
+            // An advance is for the store to accept. And marks only rise: what the last one seen forbids, today's forbids too.
+            Ok(Safe::Advance) | Err(_) => recording.decided_on(Some(last), seen),
+        };
+        (recording, step)
+    }
+
+    /// What the store said when it was asked for the mark.
+    pub fn read(&mut self, answer: Result<Option<Stored>, StoreError>, seen: &mut Seen) -> Step {
+        let noted = answer.and_then(|stored| seen.note(&self.request.id, stored.as_ref()).map(|()| stored));
+        match noted {
+            // If our write was done after all, the request is a repeat of it. If the write is still on its way, it loses
+            // against the next one, which replaces the version that was read here.
+            Ok(stored) => self.decided_on(stored, seen),
+            Err(error) => Step::Done(Err(NotRecorded::Store(error))),
+        }
+    }
+
+    /// The signature of the block.
+    pub const fn signed(&mut self, signature: Signature) -> Step {
+        self.mark.signature = Some(signature);
+        Step::Write
+    }
+
+    /// The mark to write, and the version that it may replace: none, if there must not be a mark yet.
+    pub fn mark(&self) -> (&Mark, Option<&Version>) {
+        (&self.mark, self.stored.as_ref().map(|stored| &stored.version))
+    }
+
+    /// What became of the write.
+    pub fn written(&mut self, answer: Result<Version, WriteError>, seen: &mut Seen) -> Step {
+        match answer {
+            Ok(version) => {
+                seen.acknowledged(Stored { mark: self.mark.clone(), version });
+                Step::Done(Ok(Recorded { signature: self.mark.signature }))
+            }
+            Err(WriteError::Changed) => Step::ReadBack,
+            Err(WriteError::Unknown(_)) if self.unclear < MOST_UNCLEAR_WRITES => {
+                self.unclear += 1;
+                Step::ReadBack
+            }
+            Err(WriteError::NotWritten(error)) => Step::Done(Err(NotRecorded::Store(error))),
+            Err(unknown @ WriteError::Unknown(_)) => {
+                Step::Done(Err(NotRecorded::Store(StoreError(unknown.to_string()))))
+            }
+        }
+    }
+
+    fn decided_on(&mut self, stored: Option<Stored>, seen: &mut Seen) -> Step {
+        match decide(stored.as_ref().map(|stored| &stored.mark), &self.request) {
+            Ok(Safe::Advance) => {
+                self.stored = stored;
+                let is_to_be_signed = self.request.id.kind == Kind::Block && self.mark.signature.is_none();
+                if is_to_be_signed { Step::Sign } else { Step::Write }
+            }
+            Ok(Safe::Repeat { signature }) => {
+                seen.keep(stored);
+                Step::Done(Ok(Recorded { signature }))
+            }
+            Err(not_safe) => {
+                seen.keep(stored);
+                Step::Done(Err(NotRecorded::NotSafe(not_safe)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::MarkId;
+    use crate::tezos::Digest;
+    use crate::tezos::payload::Position;
+
+    const MADE: Signature = Signature::P256([1; 64]);
+    const ELSEWHERE: Signature = Signature::P256([2; 64]);
+
+    fn request(kind: Kind, level: i32) -> Request {
+        let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
+        Request {
+            id: MarkId { chain: "NetXdQprcVkpaWU".parse().unwrap(), key, kind },
+            position: Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() },
+            digest: Digest::from_bytes([7; 32]),
+            jump_limit: None,
+            requester: None,
+        }
+    }
+
+    fn begin(request: &Request, seen: &mut Seen) -> (Recording, Step) {
+        Recording::begin(request, AttemptId::random().unwrap(), None, seen)
+    }
+
+    /// What the store would tell after another process has recorded the same request.
+    fn recorded_elsewhere(request: &Request) -> Stored {
+        let (mut other, _) = begin(request, &mut Seen::default());
+        other.signed(ELSEWHERE);
+        Stored { mark: other.mark, version: version("elsewhere") }
+    }
+
+    fn version(text: &str) -> Version {
+        Version(text.to_owned())
+    }
+
+    fn unknown() -> WriteError {
+        WriteError::Unknown(StoreError("no answer".to_owned()))
+    }
+
+    #[test]
+    fn invariant_1_only_the_word_of_the_store_records() {
+        let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
+        let (mut recording, step) = begin(&request, &mut seen);
+        assert_eq!(step, Step::Read);
+        assert_eq!(recording.read(Ok(None), &mut seen), Step::Write);
+        assert_eq!(recording.mark().1, None, "there must be none yet");
+        let done = recording.written(Ok(version("1")), &mut seen);
+        assert_eq!(done, Step::Done(Ok(Recorded { signature: None })));
+
+        // The same once more: it is remembered, and still asked for.
+        let (_, step) = begin(&request, &mut seen);
+        assert_eq!(step, Step::Read);
+    }
+
+    #[test]
+    fn a_higher_request_replaces_just_the_version_that_was_seen() {
+        let mut seen = Seen::default();
+        let (mut first, _) = begin(&request(Kind::Preattestation, 5), &mut seen);
+        first.read(Ok(None), &mut seen);
+        first.written(Ok(version("1")), &mut seen);
+        let (next, step) = begin(&request(Kind::Preattestation, 6), &mut seen);
+        assert_eq!((step, next.mark().1), (Step::Write, Some(&version("1"))));
+    }
+
+    #[test]
+    fn whatever_is_unclear_is_looked_up_before_anything_else() {
+        for answer in [WriteError::Changed, unknown()] {
+            let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
+            let (mut recording, _) = begin(&request, &mut seen);
+            recording.read(Ok(None), &mut seen);
+            assert_eq!(recording.written(Err(answer), &mut seen), Step::ReadBack);
+            assert_eq!(recording.read(Ok(None), &mut seen), Step::Write, "it was not done");
+        }
+    }
+
+    #[test]
+    fn a_store_that_leaves_write_after_write_unclear_is_given_up() {
+        let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
+        let (mut recording, _) = begin(&request, &mut seen);
+        for _ in 0..MOST_UNCLEAR_WRITES {
+            recording.read(Ok(None), &mut seen);
+            assert_eq!(recording.written(Err(unknown()), &mut seen), Step::ReadBack);
+        }
+        recording.read(Ok(None), &mut seen);
+        assert!(matches!(recording.written(Err(unknown()), &mut seen), Step::Done(Err(NotRecorded::Store(_)))));
+    }
+
+    #[test]
+    fn invariant_4_a_block_is_signed_once_and_released_with_what_the_store_holds() {
+        let (request, mut seen) = (request(Kind::Block, 5), Seen::default());
+        let (mut recording, _) = begin(&request, &mut seen);
+        assert_eq!(recording.read(Ok(None), &mut seen), Step::Sign);
+        assert_eq!(recording.signed(MADE), Step::Write);
+        recording.written(Err(unknown()), &mut seen);
+        assert_eq!(recording.read(Ok(None), &mut seen), Step::Write, "not signed again");
+        recording.written(Err(WriteError::Changed), &mut seen);
+        let Step::Done(Ok(recorded)) = recording.read(Ok(Some(recorded_elsewhere(&request))), &mut seen) else {
+            panic!("another process has recorded the same block")
+        };
+        assert_eq!(recorded.release_block(), Some(ELSEWHERE), "what this one made is lost");
+    }
+
+    #[test]
+    fn a_store_that_has_lost_what_it_told_records_nothing() {
+        let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
+        let (mut recording, _) = begin(&request, &mut seen);
+        recording.read(Ok(Some(recorded_elsewhere(&request))), &mut seen);
+        let (mut again, step) = begin(&request, &mut seen);
+        assert_eq!(step, Step::Read);
+        assert!(matches!(again.read(Ok(None), &mut seen), Step::Done(Err(NotRecorded::Store(_)))));
+    }
+}

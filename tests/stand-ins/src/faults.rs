@@ -134,7 +134,22 @@ pub(crate) struct Failure {
 
 /// The faults of a service.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<Vec<Fault>>>);
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    listed: Vec<Fault>,
+    plan: Option<Plan>,
+}
+
+/// Says of each request, by what it asks for, what goes wrong with it.
+type Plan = Box<dyn FnMut(Operation) -> Option<Effect> + Send>;
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("listed", &self.listed).field("has_plan", &self.plan.is_some()).finish()
+    }
+}
 
 /// What a request meets.
 #[derive(Debug, Default)]
@@ -147,23 +162,30 @@ impl Faults {
     /// Adds one. A request meets the first delay and the first other fault, in the order in which they were added, that
     /// are for its operation and not used up.
     pub fn add(&self, fault: Fault) {
-        self.lock().push(fault);
+        self.lock().listed.push(fault);
     }
 
-    /// Removes all.
+    /// From now on, `plan` is asked about each request in the order of their arrival, and what it says goes wrong where
+    /// nothing that was added does.
+    pub fn follow(&self, plan: impl FnMut(Operation) -> Option<Effect> + Send + 'static) {
+        self.lock().plan = Some(Box::new(plan));
+    }
+
+    /// Removes all, and the plan.
     pub fn clear(&self) {
-        self.lock().clear();
+        *self.lock() = State::default();
     }
 
-    /// Those that are not used up.
+    /// Those that were added and are not used up.
     pub fn list(&self) -> Vec<Fault> {
-        self.lock().clone()
+        self.lock().listed.clone()
     }
 
     /// What a request for `operation` meets; counts it.
     pub(crate) fn meet(&self, operation: Operation) -> Met {
         let mut met = Met::default();
-        self.lock().retain_mut(|fault| {
+        let mut state = self.lock();
+        state.listed.retain_mut(|fault| {
             let is_met = fault.on.includes(operation)
                 && match fault.effect {
                     Effect::Delay(delay) if met.delay.is_none() => {
@@ -185,10 +207,14 @@ impl Faults {
                 Times::Forever => true,
             }
         });
+        match state.plan.as_mut().and_then(|plan| plan(operation)) {
+            Some(Effect::Delay(delay)) => met.delay = met.delay.or(Some(delay)),
+            effect => met.effect = met.effect.or(effect),
+        }
         met
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -213,6 +239,24 @@ mod tests {
         assert_eq!(meet(Operation::Sign), None);
         assert_eq!(faults.meet(Operation::Sign).delay, Some(delay));
         assert_eq!(faults.list().len(), 1);
+    }
+
+    #[test]
+    fn a_plan_is_asked_about_each_request_and_gives_way_to_what_was_added() {
+        let faults = Faults::default();
+        let mut asked = 0;
+        faults.follow(move |operation| {
+            asked += 1;
+            (operation == Operation::Sign).then(|| Effect::status(500 + asked))
+        });
+        let meet = |operation| faults.meet(operation).effect;
+        assert_eq!(meet(Operation::GetKey), None);
+        assert_eq!(meet(Operation::Sign), Some(Effect::status(502)));
+        faults.add(Fault { on: Operation::Any, times: Times::Next(1), effect: Effect::Hang });
+        assert_eq!(meet(Operation::Sign), Some(Effect::Hang));
+        assert_eq!(meet(Operation::Sign), Some(Effect::status(504)));
+        faults.clear();
+        assert_eq!(meet(Operation::Sign), None);
     }
 
     #[test]

@@ -10,7 +10,9 @@
 
 mod support;
 
-use stand_ins::{Azure, CosmosOptions, Operation, Options};
+use serde_json::Value;
+use stand_ins::{Azure, CosmosOptions, Operation, Options, StoredItem};
+use std::time::Instant;
 use support::{Items, VAULT_AUDIENCE, client, json, status, status_and_code, token};
 
 #[tokio::test]
@@ -33,6 +35,27 @@ async fn items_are_created_read_and_replaced() {
         assert_eq!(status(items.create(&format!("mark-{number}"))).await, 201);
     }
     assert_eq!(azure.cosmos.items().await.len(), 21);
+}
+
+#[tokio::test]
+async fn every_version_that_was_stored_is_kept_in_order_if_it_is_asked_for() {
+    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
+    let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
+    let items = Items::of(&azure).await;
+    assert_eq!(status(items.create("mark")).await, 201);
+    assert_eq!(status(items.create("mark")).await, 409);
+    let read = items.read("mark").send().await.unwrap();
+    let etag = read.headers()["etag"].to_str().unwrap().to_owned();
+    let before = Instant::now();
+    assert_eq!(status(items.replace("mark", &etag, 2)).await, 200);
+    assert_eq!(status(items.replace("mark", &etag, 3)).await, 412);
+
+    let history = azure.cosmos.history().await;
+    let level = |item: &StoredItem| serde_json::from_slice::<Value>(&item.body).unwrap()["level"].clone();
+    let versions: Vec<_> = history.iter().map(|item| (item.operation, level(item))).collect();
+    assert_eq!(versions, [(Operation::CreateItem, 1.into()), (Operation::ReplaceItem, 2.into())]);
+    assert!(history[0].at < before && (before..Instant::now()).contains(&history[1].at));
+    assert!(Azure::start().await.cosmos.history().await.is_empty(), "not asked for");
 }
 
 #[tokio::test]
@@ -110,6 +133,7 @@ async fn the_container_is_as_asked_for() {
         partition_key_path: "/id".to_owned(),
         partition_key_version: 1,
         default_ttl: Some(60),
+        keeps_history: false,
     };
     let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
     let items = Items::of(&azure).await;

@@ -2,6 +2,7 @@
 
 use super::emulator::{CONTAINER, DATABASE, Emulator};
 use super::errors;
+use super::history::History;
 use super::roles::Needed;
 use crate::answers::{Answer, json};
 use crate::double::{Double, Task};
@@ -23,6 +24,7 @@ pub(crate) struct Account {
     pub(super) tokens: Arc<Tokens>,
     pub(super) properties: Mutex<Properties>,
     pub(super) may_delete: AtomicBool,
+    pub(super) history: History,
 }
 
 /// What the account says of itself.
@@ -52,8 +54,9 @@ impl Account {
             let resource = format!("dbs/{DATABASE}/colls/{CONTAINER}");
             return Err(errors::forbidden(&needed.action(), &resource));
         }
-        let request = hyper::Request::from_parts(head, body);
-        let answer = self.emulator.answer(request).await.map_err(|why| errors::cannot_serve(&why))?;
+        let work = self.emulator.answer(hyper::Request::from_parts(head, body.clone()));
+        let answer = self.history.of_work(needed.operation, &body, work).await;
+        let answer = answer.map_err(|why| errors::cannot_serve(&why))?;
         if needed.operation == Operation::Account { self.with_properties(answer).await } else { Ok(answer) }
     }
 

@@ -3,15 +3,18 @@
 mod account;
 mod emulator;
 mod errors;
+mod history;
 mod roles;
 
 pub(crate) use account::Account;
 pub(crate) use emulator::{CONTAINER, DATABASE};
+pub use history::StoredItem;
 
 use crate::double::{Controls, controllable};
 use crate::tokens::Tokens;
 use account::Properties;
 use emulator::Emulator;
+use history::History;
 use serde_json::Value;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +34,8 @@ pub struct CosmosOptions {
     pub partition_key_version: u8,
     /// After how many seconds items vanish: `None` never, -1 when they say so themselves.
     pub default_ttl: Option<i32>,
+    /// Whether every version of every item is kept, which takes ever more memory.
+    pub keeps_history: bool,
 }
 
 impl Default for CosmosOptions {
@@ -41,6 +46,7 @@ impl Default for CosmosOptions {
             partition_key_path: "/pkh".to_owned(),
             partition_key_version: 2,
             default_ttl: None,
+            keeps_history: false,
         }
     }
 }
@@ -74,6 +80,7 @@ impl Cosmos {
                 has_multiple_write_locations: options.multiple_write_locations,
             }),
             may_delete: AtomicBool::new(false),
+            history: History::new(options.keeps_history),
         });
         Ok((Self { controls, url, account: Arc::clone(&account) }, account))
     }
@@ -120,6 +127,11 @@ impl Cosmos {
             }
         }
         items
+    }
+
+    /// Every version of every item that was ever stored, in order; nothing unless [`CosmosOptions::keeps_history`].
+    pub async fn history(&self) -> Vec<StoredItem> {
+        self.account.history.items().await
     }
 
     fn properties(&self) -> MutexGuard<'_, Properties> {

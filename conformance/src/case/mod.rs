@@ -1,0 +1,28 @@
+//! The cases as the JSON files hold them; the schemas under `schema/` say the same to other languages.
+
+mod decode;
+mod http;
+mod keys;
+mod signatures;
+mod steps;
+
+pub use decode::{Content, DecodeCase, Decoded, Expected, Malformed};
+pub use http::{Answer, Body, Connection, Expectation, Framing, HttpCase, HttpRequest};
+pub use keys::{Key, KeyCase, KeyFile, KeyText, Role};
+pub use signatures::{SignatureCase, WhyInvalid};
+pub use steps::{Empty, Instance, Need, Prove, Released, Sign, Step, StepsCase, Together, Verdict};
+
+use serde::{Deserialize, Serialize};
+
+/// A file of cases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File<C> {
+    /// Where the schema is.
+    #[serde(rename = "$schema")]
+    pub schema: String,
+    /// What the file is about.
+    pub about: String,
+    /// The cases.
+    pub cases: Vec<C>,
+}

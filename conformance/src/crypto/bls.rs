@@ -1,0 +1,41 @@
+use blst::BLST_ERROR;
+use blst::min_pk::{PublicKey, SecretKey, Signature};
+use serde::{Deserialize, Serialize};
+
+/// What a BLS12-381 signature is of (Octez, `bls12_381_signature.ml`, `MinPk`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// A message: `version=2`, `version=3`, or none.
+    #[default]
+    ProofOfPossession,
+    /// The public key and the message: `version=1`.
+    Augmented,
+    /// A public key, to prove that its owner has the secret key.
+    Possession,
+}
+
+impl Scheme {
+    const fn domain(self) -> &'static [u8] {
+        match self {
+            Self::ProofOfPossession => b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_",
+            Self::Augmented => b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_AUG_",
+            Self::Possession => b"BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_",
+        }
+    }
+
+    fn augmentation(self, key: &PublicKey) -> Vec<u8> {
+        if self == Self::Augmented { key.compress().to_vec() } else { Vec::new() }
+    }
+
+    pub(super) fn sign(self, key: &SecretKey, message: &[u8]) -> [u8; 96] {
+        key.sign(message, self.domain(), &self.augmentation(&key.sk_to_pk())).compress()
+    }
+
+    pub(super) fn is_signed(self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        Signature::uncompress(signature).is_ok_and(|signature| {
+            signature.verify(true, message, self.domain(), &self.augmentation(key), key, true)
+                == BLST_ERROR::BLST_SUCCESS
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! Keys and signatures of the four curves: crrl for Ed25519, P-256 and secp256k1, with libsecp256k1 beside it, whose word on
+//! the half of s is Octez's; blst, which is Octez's too, for BLS12-381; BLAKE2b by `blake2b_simd`.
+
+mod bls;
+mod curve;
+mod public_key;
+mod secret_key;
+
+pub use bls::Scheme;
+pub use curve::Curve;
+pub use public_key::{PublicKey, WhyNot};
+pub use secret_key::SecretKey;
+
+/// BLAKE2b-256, which tz1, tz2 and tz3 keys sign instead of the payload.
+pub fn digest(payload: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(blake2b_simd::Params::new().hash_length(32).hash(payload).as_bytes());
+    digest
+}
+
+/// BLAKE2b-160, which makes an address of a public key.
+fn address(public_key: &[u8]) -> [u8; 20] {
+    let mut address = [0; 20];
+    address.copy_from_slice(blake2b_simd::Params::new().hash_length(20).hash(public_key).as_bytes());
+    address
+}

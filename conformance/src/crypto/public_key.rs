@@ -1,0 +1,96 @@
+use super::{Curve, Scheme, address, digest};
+use crate::base58::GENERIC_SIGNATURE;
+use thiserror::Error;
+
+/// A public key: its curve and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Its curve.
+    pub curve: Curve,
+    /// 32, 33 or 48 bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a signature is not one that Tezos takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum WhyNot {
+    /// Its text has a wrong checksum, prefix or length.
+    #[error("it is not the text of a signature by this curve")]
+    Text,
+    /// It is not of this payload and this key.
+    #[error("it is not of this payload by this key")]
+    Wrong,
+    /// It is in the upper half, for which plain ECDSA has no word, but Tezos refuses it.
+    #[error("s is in the upper half, which Tezos refuses for tz2")]
+    HighS,
+}
+
+impl PublicKey {
+    /// Reads `edpk…`, `sppk…`, `p2pk…` or `BLpk…`.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Curve::ALL.into_iter().find_map(|curve| {
+            let bytes = curve.public_key().decode(text)?;
+            Some(Self { curve, bytes })
+        })
+    }
+
+    /// `edpk…`, `sppk…`, `p2pk…` or `BLpk…`.
+    pub fn text(&self) -> String {
+        self.curve.public_key().encode(&self.bytes)
+    }
+
+    /// `tz1…` to `tz4…`.
+    pub fn hash(&self) -> String {
+        self.curve.hash().encode(&address(&self.bytes))
+    }
+
+    /// The 21 bytes of the hash in operations: tag and BLAKE2b-160.
+    pub fn hash_bytes(&self) -> Vec<u8> {
+        [[self.curve.tag()].as_slice(), &address(&self.bytes)].concat()
+    }
+
+    /// Checks a signature as Tezos does: as text, by the curve, and with s in the lower half for tz2. The generic prefix is
+    /// taken for the curves of 64 bytes.
+    ///
+    /// # Errors
+    /// [`WhyNot`].
+    pub fn verify_text(&self, payload: &[u8], scheme: Scheme, text: &str) -> Result<(), WhyNot> {
+        let generic = || GENERIC_SIGNATURE.decode(text).filter(|_| self.curve != Curve::Bls);
+        let bytes = self.curve.signature().decode(text).or_else(generic).ok_or(WhyNot::Text)?;
+        self.verify(payload, scheme, &bytes)
+    }
+
+    /// The same, of the bytes of a signature.
+    ///
+    /// # Errors
+    /// [`WhyNot`].
+    pub fn verify(&self, payload: &[u8], scheme: Scheme, signature: &[u8]) -> Result<(), WhyNot> {
+        let hashed = digest(payload);
+        let is_signed = match self.curve {
+            Curve::Ed25519 => crrl::ed25519::PublicKey::decode(&self.bytes)
+                .is_some_and(|key| signature.len() == 64 && key.verify_raw(signature, &hashed)),
+            Curve::P256 => crrl::p256::PublicKey::decode(&self.bytes)
+                .is_some_and(|key| signature.len() == 64 && key.verify_hash(signature, &hashed)),
+            Curve::Bls => blst::min_pk::PublicKey::uncompress(&self.bytes)
+                .is_ok_and(|key| scheme.is_signed(&key, payload, signature)),
+            Curve::Secp256k1 => return self.verify_secp256k1(&hashed, signature),
+        };
+        if is_signed { Ok(()) } else { Err(WhyNot::Wrong) }
+    }
+
+    fn verify_secp256k1(&self, hashed: &[u8; 32], signature: &[u8]) -> Result<(), WhyNot> {
+        let key = secp256k1::PublicKey::from_slice(&self.bytes).map_err(|_| WhyNot::Wrong)?;
+        let mut signature = secp256k1::ecdsa::Signature::from_compact(signature).map_err(|_| WhyNot::Wrong)?;
+        let message = secp256k1::Message::from_digest(*hashed);
+        let is_signed = crrl::secp256k1::PublicKey::decode(&self.bytes)
+            .is_some_and(|key| key.verify_hash(&signature.serialize_compact(), hashed));
+        if !is_signed {
+            return Err(WhyNot::Wrong);
+        }
+        if signature.verify(message, &key).is_ok() {
+            return Ok(());
+        }
+        signature.normalize_s();
+        Err(if signature.verify(message, &key).is_ok() { WhyNot::HighS } else { WhyNot::Wrong })
+    }
+}

@@ -1,0 +1,149 @@
+//! Asks a Tezos remote signer the cases of the suite, and says where it differs.
+
+use clap::{Parser, Subcommand};
+use conformance::report::{Counts, row, summary};
+use conformance::run::{Client, Options, Pattern, Restart, Strictness, elsewhere, run};
+use conformance::{files, tables};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Asks a Tezos remote signer the cases of the suite, and says where it differs.
+///
+/// The signer must hold the keys of conformance/cases/keys.json, which are public: never ask one that holds others.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Task>,
+    /// The signer's address: http[s]://host[:port], and a prefix of the path if it has one
+    #[arg(long)]
+    url: Option<String>,
+    /// Another instance with the same keys, on the same store of high watermarks
+    #[arg(long)]
+    second_url: Option<String>,
+    /// An instance that answers only requests which one of the client keys has signed
+    #[arg(long)]
+    authenticated_url: Option<String>,
+    /// Another signer for the keys of these names, such as payer-*
+    #[arg(long, value_name = "KEYS=URL")]
+    keys_at: Vec<String>,
+    /// A header for every request, such as 'x-functions-key: …'
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+    header: Vec<(String, String)>,
+    /// A shell command that restarts the signer at --url and returns when it is up again
+    #[arg(long, value_name = "COMMAND")]
+    restart_command: Option<String>,
+    /// Only cases whose id begins so, or matches: sequence/block, '*/repeat'
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<Pattern>,
+    /// Let a difference in status or in the form of an error fail, and not only one of verdict
+    #[arg(long)]
+    strict: bool,
+    /// Write everything as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The folder of the cases
+    #[arg(long, value_name = "FOLDER", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))]
+    cases: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Write the files of cases and of setup from the tables in the code
+    Generate {
+        /// The folder that holds cases/ and setup/
+        #[arg(long, value_name = "FOLDER", default_value = env!("CARGO_MANIFEST_DIR"))]
+        into: PathBuf,
+    },
+    /// Print name and secret key of each key that the signer has to hold, a line each, with a tab between
+    Keys,
+    /// Print the public keys of clients who may ask, separated by commas: for the setting of a signer
+    Clients,
+}
+
+fn main() -> ExitCode {
+    match run_program(&Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run_program(arguments: &Arguments) -> Result<ExitCode, String> {
+    match &arguments.command {
+        Some(Task::Generate { into }) => generate(into)?,
+        Some(Task::Keys) => {
+            let suite = tables::suite().keys;
+            let is_held = |role: &str| suite.roles.iter().any(|known| known.held && known.role == role);
+            for key in suite.keys.iter().filter(|key| is_held(&key.role)) {
+                println!("{}\t{}", key.name, key.secret_key);
+            }
+        }
+        Some(Task::Clients) => {
+            let keys = tables::suite().keys.keys;
+            let clients: Vec<_> = keys.iter().filter(|key| key.role == "client").map(|key| &*key.public_key).collect();
+            println!("{}", clients.join(","));
+        }
+        None => return ask(arguments),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn generate(into: &Path) -> Result<(), String> {
+    for (path, text) in files::generated().map_err(|error| error.to_string())? {
+        let path = into.join(path);
+        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        std::fs::write(&path, text).map_err(failed)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+fn ask(arguments: &Arguments) -> Result<ExitCode, String> {
+    let url =
+        arguments.url.as_deref().ok_or("--url is missing: the signer's address, such as http://127.0.0.1:6732")?;
+    let client = |url: &str| Client::new(url, &arguments.header).map_err(|error| error.to_string());
+    let optional = |url: &Option<String>| url.as_deref().map(client).transpose();
+    let options = Options {
+        first: client(url)?,
+        second: optional(&arguments.second_url)?,
+        authenticated: optional(&arguments.authenticated_url)?,
+        elsewhere: arguments.keys_at.iter().map(|text| elsewhere(text, &arguments.header)).collect::<Result<_, _>>()?,
+        restart: arguments.restart_command.clone().map(Restart::Command),
+        only: arguments.only.clone(),
+    };
+    let suite = files::read(&arguments.cases).map_err(|error| error.to_string())?;
+    options.first.connect().map_err(|error| format!("{url}: {error}"))?;
+
+    let reports = run(&suite, &options, |report| {
+        if let Some(row) = row(report) {
+            println!("{row}");
+        }
+    })?;
+    if reports.is_empty() {
+        return Err("no case has such an id".to_owned());
+    }
+    let strictness = if arguments.strict { Strictness::Strict } else { Strictness::Lenient };
+    let counts = Counts::of(&reports, strictness);
+    if let Some(path) = &arguments.json {
+        let report = serde_json::json!({"signer": url, "strict": arguments.strict, "counts": counts, "cases": reports});
+        std::fs::write(path, format!("{report:#}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    print!("{}", summary(&reports, strictness));
+    Ok(if counts.differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected 'name: value', such as 'x-functions-key: …'")?;
+    let is_token =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !is_token(name) || value.contains(['\r', '\n']) {
+        return Err(format!("{name:?} is no name of a header, or its value has more than one line"));
+    }
+    Ok((name.to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,34 @@
+//! The tables that the JSON files are written from. What is expected is stated here, from the protocol's source.
+//!
+//! Octez is quoted by file: `signature_v3.ml` is `src/lib_crypto/signature_v3.ml`, `operation_repr.ml` and the like are
+//! those of `src/proto_025_PsUshuai/lib_protocol`, `handler.ml` is `src/bin_signer/handler.ml`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "whatever is wrong in a table must stop the program that writes it"
+)]
+#![allow(clippy::too_many_lines, reason = "a table is as long as it has rows")]
+#![allow(clippy::needless_pass_by_value, reason = "rows are built in place")]
+#![allow(clippy::single_match_else, reason = "of three kinds, one is another")]
+
+mod blocks;
+mod decoding;
+mod http;
+mod keys;
+mod malformed_operations;
+mod operations;
+mod policy;
+mod sequences;
+mod setup;
+mod signatures;
+mod suite;
+mod votes;
+mod watermarks;
+
+pub use keys::named;
+pub use setup::files as setup_files;
+pub use suite::{Suite, suite};

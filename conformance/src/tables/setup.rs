@@ -1,0 +1,145 @@
+use super::keys::held;
+use super::named;
+use crate::crypto::Curve;
+use crate::payload::operations::{KT1, TZ3};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Configurations that give signers the keys and policies of `keys.json`: path below `setup/`, and text.
+pub fn files() -> Vec<(&'static str, String)> {
+    vec![
+        ("azurehsm-signer/policy.json", pretty(&policy())),
+        ("signatory/signatory.yaml", signatory()),
+        ("signatory/secret.json", pretty(&signatory_secrets())),
+    ]
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn hash(name: &str) -> String {
+    named(name).1.hash
+}
+
+/// What is not said of a key is as in the default: blocks and votes, and nothing else.
+fn policy() -> Value {
+    let mut keys = serde_json::Map::new();
+    for curve in Curve::ALL {
+        let rules = json!({"kinds": [], "operations": ["any"], "packed_data": true});
+        keys.insert(hash(&format!("payer-{}", curve.name())), rules);
+    }
+    for (name, rules) in [
+        (
+            "staker-p256",
+            json!({
+                "operations": [
+                    "reveal", "transaction:stake", "transaction:unstake", "transaction:finalize_unstake",
+                    "transaction:set_delegate_parameters", "ballot",
+                ],
+                "max_fee": 10_000,
+            }),
+        ),
+        (
+            "limited-ed25519",
+            json!({
+                "kinds": [],
+                "operations": ["transaction", "origination", "transfer_ticket"],
+                "destinations": [TZ3.text(), KT1.text()],
+                "max_amount": 1_000_000,
+                "max_fee": 5_000,
+            }),
+        ),
+        ("open-secp256k1", json!({"operations": ["any"]})),
+        ("drainer-p256", json!({"operations": ["drain_delegate"]})),
+        ("attester-bls", json!({"kinds": ["attestation"]})),
+        ("bound-p256", json!({"chains": ["NetXdQprcVkpaWU"]})),
+        ("prover-bls", json!({"proof_of_possession": true})),
+    ] {
+        keys.insert(hash(name), rules);
+    }
+    json!({
+        "default": {"kinds": ["block", "preattestation", "attestation"]},
+        "keys": keys,
+    })
+}
+
+/// What Signatory calls every operation kind (`docs/start.md` and `tezt` of Octez, `Signatory.generic`).
+const GENERIC: [&str; 24] = [
+    "activate_account",
+    "ballot",
+    "dal_publish_commitment",
+    "delegation",
+    "drain_delegate",
+    "failing_noop",
+    "increase_paid_storage",
+    "origination",
+    "proposals",
+    "register_global_constant",
+    "reveal",
+    "seed_nonce_revelation",
+    "set_deposits_limit",
+    "smart_rollup_add_messages",
+    "smart_rollup_cement",
+    "smart_rollup_execute_outbox_message",
+    "smart_rollup_originate",
+    "smart_rollup_publish",
+    "smart_rollup_recover_bond",
+    "smart_rollup_refute",
+    "smart_rollup_timeout",
+    "transaction",
+    "transfer_ticket",
+    "update_consensus_key",
+];
+
+/// Signatory has no limits of amounts, no destinations and no chains: where a role has them, the nearest that there is.
+fn signatory() -> String {
+    let mut text = "# Keys of ../../cases/keys.json, FOR TESTS ONLY. Written from Signatory's documentation; it has not been run.\n\
+                    # Signatory knows no limits, destinations or chains: cases about them differ.\n\
+                    server:\n  address: 127.0.0.1:6732\n  utility_address: 127.0.0.1:9583\n\n\
+                    watermark:\n  driver: file\n\n\
+                    vaults:\n  test_keys:\n    driver: file\n    config:\n      file: secret.json\n\ntezos:\n"
+        .to_owned();
+    for key in held() {
+        let (consensus, generic): (&[&str], &[&str]) = match key.role.as_str() {
+            "payer" => (&[], &GENERIC),
+            "staker" => {
+                (&CONSENSUS, &["reveal", "ballot", "stake", "unstake", "finalize_unstake", "set_delegate_parameters"])
+            }
+            "limited" => (&[], &["transaction", "origination", "transfer_ticket"]),
+            "open" => (&CONSENSUS, &GENERIC),
+            "drainer" => (&CONSENSUS, &["drain_delegate"]),
+            "attester" => (&["attestation"], &[]),
+            _ => (&CONSENSUS, &[]),
+        };
+        let _ = writeln!(text, "  # {}\n  {}:\n    allow:", key.name, key.hash);
+        for kind in consensus {
+            let _ = writeln!(text, "      {kind}:");
+        }
+        // Tag 23 has a name of its own there, and tz4 keys do not sign it.
+        if consensus.contains(&"preattestation") && key.curve != Curve::Bls {
+            let _ = writeln!(text, "      attestation_with_dal:");
+        }
+        if generic.contains(&"failing_noop") {
+            let _ = writeln!(text, "      failing_noop:");
+        }
+        if !generic.is_empty() {
+            let _ = writeln!(text, "      generic:");
+        }
+        for kind in generic {
+            let _ = writeln!(text, "        - {kind}");
+        }
+        if key.role == "prover" {
+            let _ = writeln!(text, "    allow_proof_of_possession: true");
+        }
+    }
+    text
+}
+
+const CONSENSUS: [&str; 3] = ["block", "preattestation", "attestation"];
+
+fn signatory_secrets() -> Value {
+    let secrets =
+        held().into_iter().map(|key| json!({"name": key.name, "value": format!("unencrypted:{}", key.secret_key)}));
+    Value::Array(secrets.collect())
+}

@@ -1,0 +1,454 @@
+use super::named;
+use crate::base58::GENERIC_SIGNATURE;
+use crate::case::{Instance, Sign, SignatureCase, Verdict, WhyInvalid};
+use crate::crypto::{Curve, Scheme, SecretKey};
+use crate::payload::consensus::{Block, Kind, Vote};
+use crate::payload::operations::{message, payload};
+
+pub(super) fn cases() -> Vec<SignatureCase> {
+    [octez(), of_payloads(), requests()].concat()
+}
+
+const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+const SECP256K1_ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+/// Little-endian, as Ed25519 writes numbers.
+const ED25519_ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+
+fn number(digits: &str) -> [u8; 32] {
+    hex::decode(digits).expect("digits").try_into().expect("32 bytes")
+}
+
+/// `a − b` of two big-endian numbers, the larger first.
+fn difference(a: [u8; 32], b: &[u8]) -> Vec<u8> {
+    let mut result = a;
+    let mut borrow = 0;
+    for (digit, subtrahend) in result.iter_mut().rev().zip(b.iter().rev()) {
+        let value = i16::from(*digit) - i16::from(*subtrahend) - borrow;
+        borrow = i16::from(value < 0);
+        *digit = u8::try_from(value.rem_euclid(256)).expect("a byte");
+    }
+    result.to_vec()
+}
+
+/// `a + b` of two little-endian numbers.
+fn sum(a: &[u8], b: [u8; 32]) -> Vec<u8> {
+    let mut carry = 0;
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| {
+            let value = u16::from(*a) + u16::from(b) + carry;
+            carry = value >> 8;
+            u8::try_from(value & 0xff).expect("a byte")
+        })
+        .collect()
+}
+
+/// The other half of s.
+fn with_other_s(curve: Curve, signature: &[u8]) -> Vec<u8> {
+    let order = number(if curve == Curve::P256 { P256_ORDER } else { SECP256K1_ORDER });
+    let (r, s) = signature.split_at(32);
+    [r.to_vec(), difference(order, s)].concat()
+}
+
+/// Whether s of a P-256 signature is in the lower half of the order.
+fn is_low(signature: &[u8]) -> bool {
+    let other = with_other_s(Curve::P256, signature);
+    signature[32..] <= other[32..]
+}
+
+fn case(id: String, why: &str, key: &SecretKey, payload: Vec<u8>, signature: String) -> SignatureCase {
+    let public_key = key.public_key();
+    SignatureCase {
+        id: format!("signature/{id}"),
+        why: why.to_owned(),
+        curve: key.curve(),
+        public_key: public_key.text(),
+        payload: payload.into(),
+        scheme: (key.curve() == Curve::Bls).then_some(Scheme::ProofOfPossession),
+        signature,
+        valid: true,
+        note: None,
+        request: None,
+    }
+}
+
+fn invalid(case: SignatureCase, note: WhyInvalid) -> SignatureCase {
+    SignatureCase { valid: false, note: Some(note), ..case }
+}
+
+/// Vectors of Octez (`operation-batch-reveal-transaction` and others of its encoding samples; `tz4_account`).
+fn octez() -> Vec<SignatureCase> {
+    const BATCH: &str = "038fcf233671b6a04fcf679d2a381c2544ea6c1ea29ba6157776ed842426e5cab86b00ba3bed311a5d7b06dc4daf3c94c5c406927e4bcf940202ab0100009d05b06ea36a6ad464d94dc07a38b77b80b577c1ae51bbd8d20105cd5aed496c006c00ba3bed311a5d7b06dc4daf3c94c5c406927e4bcfed0203b51000c0843d000002298c03ed7d454a101eb7022bc95f7e5f41ac7800";
+    const BATCH_KEY: &str = "9d05b06ea36a6ad464d94dc07a38b77b80b577c1ae51bbd8d20105cd5aed496c";
+    const BATCH_SIGNATURE: &str = "6c7157e12e95a182e2d6caa7c7d275faf1dbaf97ec974b89c1ca1e27b43d063b975a4425b0c88d4cc00d88df6c6ca0328bfbd329a53eef6b59506e5cbc7dc90b";
+    const ATTESTATION: &str = "137a06a7700e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a82900000533000000000000000000000000000000000000000000000000000000000000000000000000";
+    const POP: &str = "BLsigAJedzg2UyEeTYDMiezqfXmzXKJ72diqU7EEdVd73wc5JTN75R8PQA9okoBTxXvE8Mva23yK5hChaUQZwCVdbWGG6Eux586FSrVovHw5E1BniBKqVEtAjqh4XLzttJcdwCmGSYi5oF";
+    const AUG: &str = "BLsigBQ6dAjQNwsSWeuaYfpYjPxvDf4m5fUXVQJd2219KyRqoxmZ5uqVSJAiQDBo8n6sqhv5fopUHRWSWJoFtqcdyYAvV2myCtNtoDhMHoUtuH7J7WfreUJ27UXMTruUbzvUc3itWUuUsT";
+    const PROOF: &str = "BLsig9a5nLiDGB7zGFTWJGdsZT3WPMCTAh5qVUmJekTzPbiQttFVD6jDg4Mf1gEV8Y3fq7sv9Vs6U7Tpx9ZST7GZdw9NGz9JLkdfeXmGz5yh1BnVSr5aYcLfPEpwteCGRx4Bk1q2SuaAnh";
+    const TZ4_ACCOUNT: &str = "BLsk1hKAHyGqY9qRbgoSVnjiSmDWpKGjFF3WNQ7BaiaMUA6RMA6Pfq";
+
+    let decode = |digits| hex::decode(digits).expect("digits");
+    let ed25519 = |payload: Vec<u8>, id: &str, why: &str| SignatureCase {
+        id: format!("signature/octez/{id}"),
+        why: why.to_owned(),
+        curve: Curve::Ed25519,
+        public_key: Curve::Ed25519.public_key().encode(&decode(BATCH_KEY)),
+        payload: payload.into(),
+        scheme: None,
+        signature: Curve::Ed25519.signature().encode(&decode(BATCH_SIGNATURE)),
+        valid: true,
+        note: None,
+        request: None,
+    };
+    let key = SecretKey::from_text(TZ4_ACCOUNT).expect("a key of Octez");
+    let own_bytes = key.public_key().bytes;
+    let bls = |id: &str, why: &str, scheme, payload: &[u8], signature: &str| {
+        let case = case(format!("octez/{id}"), why, &key, payload.to_vec(), signature.to_owned());
+        SignatureCase { scheme: Some(scheme), ..case }
+    };
+    let attestation = decode(ATTESTATION);
+    vec![
+        ed25519(
+            decode(BATCH),
+            "ed25519",
+            "An operation that somebody signed and a chain took: BLAKE2b-256 of watermark and bytes (ed25519.ml, sign).",
+        ),
+        invalid(
+            ed25519(
+                decode(&BATCH[2..]),
+                "ed25519-without-watermark",
+                "Without the watermark byte the digest is another one: it is part of what is signed.",
+            ),
+            WhyInvalid::OtherPayload,
+        ),
+        bls(
+            "bls-pop",
+            "A tz4 key signs the payload itself, with no digest before it (bls.ml).",
+            Scheme::ProofOfPossession,
+            &attestation,
+            POP,
+        ),
+        bls(
+            "bls-aug",
+            "Version 1 signs the public key and the payload (signature_v1.ml).",
+            Scheme::Augmented,
+            &attestation,
+            AUG,
+        ),
+        invalid(
+            bls(
+                "bls-aug-as-pop",
+                "The schemes have domains of their own: a signature of one is none of the other.",
+                Scheme::ProofOfPossession,
+                &attestation,
+                AUG,
+            ),
+            WhyInvalid::OtherScheme,
+        ),
+        invalid(
+            bls(
+                "bls-pop-as-aug",
+                "The schemes have domains of their own: a signature of one is none of the other.",
+                Scheme::Augmented,
+                &attestation,
+                POP,
+            ),
+            WhyInvalid::OtherScheme,
+        ),
+        bls(
+            "bls-possession",
+            "The proof of possession of tz4_account, over the 48 bytes of its public key (constant.ml).",
+            Scheme::Possession,
+            &own_bytes,
+            PROOF,
+        ),
+        invalid(
+            bls(
+                "bls-possession-as-signature",
+                "A proof must never pass for a signature of the same 48 bytes.",
+                Scheme::ProofOfPossession,
+                &own_bytes,
+                PROOF,
+            ),
+            WhyInvalid::OtherScheme,
+        ),
+        invalid(
+            bls(
+                "bls-signature-as-possession",
+                "A signature must never pass for a proof: whoever gets one could register a sum of keys.",
+                Scheme::Possession,
+                &attestation,
+                POP,
+            ),
+            WhyInvalid::OtherScheme,
+        ),
+    ]
+}
+
+/// Blocks, votes and operations, signed by every curve.
+fn of_payloads() -> Vec<SignatureCase> {
+    let mut cases = Vec::new();
+    for curve in Curve::ALL {
+        let (key, _) = named(&format!("baker-{}", curve.name()));
+        for (name, payload) in [
+            ("block", Block::new(1331, 2).bytes()),
+            ("preattestation", Vote::new(Kind::Preattestation, curve, 1331, 2).bytes()),
+            ("attestation", Vote::new(Kind::Attestation, curve, 1331, 2).bytes()),
+            ("operation", payload(&[message(b"hello")])),
+        ] {
+            let why = "What a client checks before it injects (client_keys.ml, sign): a library that disagrees refuses good \
+                       signatures or takes bad ones.";
+            let signature = key.sign_text(&payload, Scheme::default());
+            cases.push(case(format!("{name}/{}", curve.name()), why, &key, payload, signature));
+        }
+    }
+    cases
+}
+
+/// Signatures that authenticate requests. A signer that verifies them can be asked.
+fn requests() -> Vec<SignatureCase> {
+    Curve::ALL.into_iter().flat_map(requests_by).collect()
+}
+
+fn requests_by(curve: Curve) -> Vec<SignatureCase> {
+    let (client, _) = named(&format!("client-{}", curve.name()));
+    let (stranger, _) = named(&format!("stranger-{}", curve.name()));
+    let (payer, _) = named("payer-p256");
+    let payload = payload(&[message(b"authenticated")]);
+    let to_sign = [vec![0x04, 0x01], payer.public_key().hash_bytes(), payload.clone()].concat();
+    let sign = |bytes: &[u8]| client.sign(bytes, Scheme::default());
+    let right = sign(&to_sign);
+    let text = |bytes: &[u8]| curve.signature().encode(bytes);
+
+    let with_text = |name: &str, why: &str, signature: String| {
+        let mut case =
+            case(format!("request/{}/{name}", curve.name()), why, &client, to_sign.clone(), signature.clone());
+        case.request = Some(Sign {
+            key: "payer-p256".to_owned(),
+            payload: payload.clone().into(),
+            chain: None,
+            at: Instance::Authenticated,
+            version: None,
+            authentication: Some(signature),
+            verdict: Verdict::Signed,
+            status: 200,
+            same_signature_as: None,
+        });
+        case
+    };
+    let good = |name: &str, why: &str, bytes: &[u8]| with_text(name, why, text(bytes));
+    let refused = |case: SignatureCase, note| {
+        let mut case = invalid(case, note);
+        if let Some(request) = &mut case.request {
+            (request.verdict, request.status) = (Verdict::Refused, 401);
+        }
+        case
+    };
+    let bad = |name: &str, why: &str, bytes: &[u8], note| refused(good(name, why, bytes), note);
+
+    let last = to_sign.len() - 1;
+    let other = |index: usize| {
+        let mut bytes = to_sign.clone();
+        bytes[index] ^= 1;
+        sign(&bytes)
+    };
+    let mut cases = vec![
+        good(
+            "valid",
+            "A request that a client has signed, as octez-client does (signer_messages.ml, to_sign).",
+            &right,
+        ),
+        bad(
+            "by-a-stranger",
+            "A valid signature by a key that is not authorized: anybody can make one.",
+            &stranger.sign(&to_sign, Scheme::default()),
+            WhyInvalid::OtherPayload,
+        ),
+        bad(
+            "of-other-data",
+            "The signature covers the payload: one that was seen with another payload must not let this one pass.",
+            &other(last),
+            WhyInvalid::OtherPayload,
+        ),
+        bad(
+            "for-another-key",
+            "The signature covers the hash of the key: one for a payer must not let a baker sign.",
+            &other(5),
+            WhyInvalid::OtherPayload,
+        ),
+        bad(
+            "for-a-nonce",
+            "Tag 02 asks for a deterministic nonce (signer_messages.ml): it is no request to sign.",
+            &sign(&[&[0x04, 0x02], &to_sign[2..]].concat()),
+            WhyInvalid::OtherPayload,
+        ),
+        bad(
+            "of-the-payload-alone",
+            "Without 04 01 and the key's hash it is the signature of an operation, which everybody can read on the chain.",
+            &sign(&payload),
+            WhyInvalid::OtherPayload,
+        ),
+        bad(
+            "short",
+            "A byte is missing, the checksum is right: the length belongs to the prefix.",
+            &right[1..],
+            WhyInvalid::Text,
+        ),
+        bad(
+            "long",
+            "A byte too many, the checksum is right: a reader that cuts it off takes many texts for one signature.",
+            &[right.as_slice(), &[0]].concat(),
+            WhyInvalid::Text,
+        ),
+        bad(
+            "zeros",
+            "All zeros: r and s of zero, or no point at all, would pass a verifier that does not check the range.",
+            &vec![0; right.len()],
+            WhyInvalid::OutOfRange,
+        ),
+    ];
+    let mut mistyped = text(&right);
+    let end = if mistyped.pop() == Some('1') { '2' } else { '1' };
+    mistyped.push(end);
+    let why = "The checksum is wrong: a text that was mistyped is no signature.";
+    cases.push(refused(with_text("checksum", why, mistyped), WhyInvalid::Text));
+
+    if curve == Curve::Bls {
+        cases.extend(bls_requests(&good, &bad, &client, &to_sign));
+        let why = "The generic prefix has 64 bytes (signature_v3.ml): 96 behind it are no signature.";
+        cases.push(refused(with_text("generic", why, GENERIC_SIGNATURE.encode(&right)), WhyInvalid::Text));
+        return cases;
+    }
+    let why = "The generic prefix does not say the curve; octez-client takes and sends it (signature_v3.ml, of_b58check_opt).";
+    cases.push(with_text("generic", why, GENERIC_SIGNATURE.encode(&right)));
+    for other in [Curve::Ed25519, Curve::Secp256k1, Curve::P256].into_iter().filter(|other| *other != curve) {
+        let why =
+            "The same 64 bytes behind the prefix of another curve are a signature of that curve, and of no key here.";
+        let name = format!("prefix-{}", other.name());
+        cases.push(refused(with_text(&name, why, other.signature().encode(&right)), WhyInvalid::OtherCurve));
+    }
+    if curve == Curve::Ed25519 {
+        let (r, s) = right.split_at(32);
+        let malleated = [r.to_vec(), sum(s, number(ED25519_ORDER))].concat();
+        let why = "s plus the order is the same number to who does not check the range (RFC 8032, 5.1.7): a second signature of \
+                   the same bytes.";
+        cases.push(bad("s-plus-order", why, &malleated, WhyInvalid::OutOfRange));
+        return cases;
+    }
+    cases.extend(ecdsa_requests(&good, &bad, &client, &to_sign));
+    cases
+}
+
+fn bls_requests(
+    good: &impl Fn(&str, &str, &[u8]) -> SignatureCase,
+    bad: &impl Fn(&str, &str, &[u8], WhyInvalid) -> SignatureCase,
+    client: &SecretKey,
+    to_sign: &[u8],
+) -> Vec<SignatureCase> {
+    let infinity = [[0xc0].as_slice(), &[0; 95]].concat();
+    let negated = {
+        let mut bytes = client.sign(to_sign, Scheme::default());
+        bytes[0] ^= 0x20;
+        bytes
+    };
+    let again = client.sign(to_sign, Scheme::default());
+    vec![
+        good("again", "BLS signatures are always the same bytes: the same request twice is the same text.", &again),
+        bad(
+            "augmented",
+            "Of the other scheme (signature_v1.ml): without version=1 it is none.",
+            &client.sign(to_sign, Scheme::Augmented),
+            WhyInvalid::OtherScheme,
+        ),
+        bad(
+            "possession",
+            "A signature in the domain of proofs proves possession: it must not authenticate a request.",
+            &client.sign(to_sign, Scheme::Possession),
+            WhyInvalid::OtherScheme,
+        ),
+        bad(
+            "infinity",
+            "The point at infinity is the signature of everything under the key at infinity.",
+            &infinity,
+            WhyInvalid::OutOfRange,
+        ),
+        bad(
+            "negated",
+            "The point with the other y is on the curve and in the group, and is no signature.",
+            &negated,
+            WhyInvalid::OtherPayload,
+        ),
+    ]
+}
+
+fn ecdsa_requests(
+    good: &impl Fn(&str, &str, &[u8]) -> SignatureCase,
+    bad: &impl Fn(&str, &str, &[u8], WhyInvalid) -> SignatureCase,
+    client: &SecretKey,
+    to_sign: &[u8],
+) -> Vec<SignatureCase> {
+    let curve = client.curve();
+    let right = client.sign(to_sign, Scheme::default());
+    let (r, s) = right.split_at(32);
+    let order = number(if curve == Curve::P256 { P256_ORDER } else { SECP256K1_ORDER });
+    let zero = vec![0; 32];
+    let of = |r: &[u8], s: &[u8]| [r, s].concat();
+    let mut cases = vec![
+        good(
+            "other-randomness",
+            "ECDSA has many signatures of the same bytes: HSMs draw at random, and each is valid.",
+            &client.sign_with(to_sign, Scheme::default(), b"other"),
+        ),
+        bad(
+            "r-zero",
+            "r of zero: with it a verifier that does not check the range divides by nothing.",
+            &of(&zero, s),
+            WhyInvalid::OutOfRange,
+        ),
+        bad(
+            "s-zero",
+            "s of zero has no inverse: a verifier that takes zero for it takes anything.",
+            &of(r, &zero),
+            WhyInvalid::OutOfRange,
+        ),
+        bad(
+            "r-order",
+            "r of the order is zero to a verifier that reduces it and does not check its range.",
+            &of(&order, s),
+            WhyInvalid::OutOfRange,
+        ),
+        bad(
+            "s-order",
+            "s of the order is zero to a verifier that reduces it and does not check its range.",
+            &of(r, &order),
+            WhyInvalid::OutOfRange,
+        ),
+        bad(
+            "r-and-s-exchanged",
+            "s first, r second is another signature: some libraries write them so.",
+            &of(s, r),
+            WhyInvalid::OtherPayload,
+        ),
+        bad(
+            "little-endian",
+            "Both numbers are big-endian (secp256k1.ml, p256.ml): reversed they are others.",
+            &[r.iter().rev().copied().collect::<Vec<_>>(), s.iter().rev().copied().collect()].concat(),
+            WhyInvalid::OtherPayload,
+        ),
+    ];
+    if curve == Curve::Secp256k1 {
+        let why = "libsecp256k1 refuses s in the upper half, and Octez verifies with it: an HSM's signature has to be brought down.";
+        cases.push(bad("high-s", why, &with_other_s(curve, &right), WhyInvalid::HighS));
+    } else {
+        let high = if is_low(&right) { with_other_s(curve, &right) } else { right.clone() };
+        let low = with_other_s(curve, &high);
+        let why = "Octez takes both halves of s for P-256 (hacl.ml, P256): who refuses one refuses half of all HSM signatures.";
+        cases.push(SignatureCase { note: Some(WhyInvalid::HighS), ..good("high-s", why, &high) });
+        cases.push(good(
+            "low-s",
+            "The same signature with the lower s is as valid: neither half is the right one for P-256.",
+            &low,
+        ));
+    }
+    cases
+}

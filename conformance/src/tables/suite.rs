@@ -1,0 +1,101 @@
+use super::{blocks, http, keys, malformed_operations, operations, policy, sequences, signatures, votes, watermarks};
+use crate::case::{DecodeCase, File, HttpCase, KeyFile, SignatureCase, StepsCase};
+
+/// All files of cases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suite {
+    /// `keys.json`.
+    pub keys: KeyFile,
+    /// `decode.json`.
+    pub decode: File<DecodeCase>,
+    /// `sequences.json`.
+    pub sequences: File<StepsCase>,
+    /// `policy.json`.
+    pub policy: File<StepsCase>,
+    /// `signatures.json`.
+    pub signatures: File<SignatureCase>,
+    /// `http.json`.
+    pub http: File<HttpCase>,
+}
+
+fn file<C>(schema: &str, about: &str, cases: Vec<C>) -> File<C> {
+    File { schema: format!("../schema/{schema}.schema.json"), about: about.to_owned(), cases }
+}
+
+/// The suite, from its tables.
+pub fn suite() -> Suite {
+    Suite {
+        keys: keys::file(),
+        decode: file(
+            "decode",
+            "Payloads, and what a decoder must find in them: kind, chain, level, round, digest and operations, or what is \
+             wrong at which byte. A signer is asked to sign each with a key whose policy allows it.",
+            [watermarks::cases(), blocks::cases(), votes::cases(), operations::cases(), malformed_operations::cases()]
+                .concat(),
+        ),
+        sequences: file(
+            "steps",
+            "Blocks and votes, one after the other, and which of them are signed. A chain letter stands for a chain id \
+             that is drawn anew for every case and run, so that no case knows the marks of another.",
+            sequences::cases(),
+        ),
+        policy: file(
+            "steps",
+            "What keys of different roles may sign. keys.json says in words what each role may; setup/ holds \
+             configurations that say it to signers.",
+            policy::cases(),
+        ),
+        signatures: file(
+            "signatures",
+            "Signatures that Tezos takes, and such that it does not. Those with a request are asked of a signer that wants \
+             authentication: it verifies them.",
+            signatures::cases(),
+        ),
+        http: file(
+            "http",
+            "Raw requests, and what a signer answers. In paths {name} stands for the hash of a key.",
+            http::cases(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// Ids and reasons of all cases.
+    fn all() -> Vec<(String, String)> {
+        let suite = suite();
+        let mut all: Vec<(String, String)> = Vec::new();
+        all.extend(suite.keys.cases.iter().map(|case| (case.id().to_owned(), case.why().to_owned())));
+        all.extend(suite.decode.cases.into_iter().map(|case| (case.id, case.why)));
+        all.extend(suite.sequences.cases.into_iter().map(|case| (case.id, case.why)));
+        all.extend(suite.policy.cases.into_iter().map(|case| (case.id, case.why)));
+        all.extend(suite.signatures.cases.into_iter().map(|case| (case.id, case.why)));
+        all.extend(suite.http.cases.into_iter().map(|case| (case.id, case.why)));
+        all
+    }
+
+    #[test]
+    fn every_case_has_an_id_of_its_own_and_a_reason() {
+        let mut seen = HashSet::new();
+        for (id, why) in all() {
+            assert!(
+                id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/-_".contains(&byte)),
+                "{id}"
+            );
+            assert!(why.len() > 40 && why.ends_with(['.', '?']), "{id}: {why}");
+            assert!(seen.insert(id.clone()), "{id} twice");
+        }
+        assert!(seen.len() >= 450, "{}", seen.len());
+    }
+
+    #[test]
+    fn no_two_payloads_are_decoded_alike() {
+        let mut seen = HashSet::new();
+        for case in suite().decode.cases {
+            assert!(seen.insert((case.payload.0.clone(), case.curve)), "{} is another one again", case.id);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Signers that are wrong on purpose: each differs in just the cases that are there for its fault.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
+mod stub;
+
+use conformance::case::{Released, Step, Verdict};
+use conformance::run::{Client, Options, Outcome, Pattern, run};
+use conformance::tables::{Suite, suite};
+use std::collections::BTreeSet;
+use stub::{Fault, Stub};
+
+/// The ids of all cases that are run and differ, with a signer of this fault.
+fn differing(suite: &Suite, fault: Fault, only: &[&str]) -> BTreeSet<String> {
+    let stub = Stub::start(fault);
+    let client = Client::new(&format!("http://{}", stub.address), &[]).unwrap();
+    let only = only.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    let options = Options { only, ..Options::of(client) };
+    let reports = run(suite, &options, |_| {}).unwrap();
+    assert!(reports.iter().any(|report| !matches!(report.outcome, Outcome::NotRun { .. })));
+    let differing = reports.into_iter().filter(|report| matches!(report.outcome, Outcome::Differs { .. }));
+    differing.map(|report| report.id).collect()
+}
+
+/// The ids of sequences that need one signer and match one of these patterns; each pattern must match some.
+fn sequences(suite: &Suite, patterns: &[&str]) -> BTreeSet<String> {
+    let one_signer: Vec<_> = suite.sequences.cases.iter().filter(|case| case.needs.is_empty()).collect();
+    let mut ids = BTreeSet::new();
+    for text in patterns {
+        let pattern: Pattern = text.parse().unwrap();
+        let matching: Vec<_> = one_signer.iter().filter(|case| pattern.matches(&case.id)).collect();
+        assert!(!matching.is_empty(), "{text}");
+        ids.extend(matching.into_iter().map(|case| case.id.clone()));
+    }
+    ids
+}
+
+#[track_caller]
+fn assert_same(came: &BTreeSet<String>, expected: &BTreeSet<String>, fault: Fault) {
+    let too_many: Vec<_> = came.difference(expected).collect();
+    let too_few: Vec<_> = expected.difference(came).collect();
+    assert!(too_many.is_empty() && too_few.is_empty(), "{fault:?}: unexpected {too_many:?}, missed {too_few:?}");
+}
+
+#[test]
+fn each_fault_is_seen_where_it_should_be_and_nowhere_else() {
+    let suite = suite();
+    let table: [(Fault, &[&str]); 8] = [
+        (Fault::None, &[]),
+        (
+            Fault::SignsEverything,
+            &[
+                "*/lower-*",
+                "*/conflict*",
+                "*/old-repeat",
+                "*/refusals-raise-nothing",
+                "*/malformed-raises-nothing",
+                "*/other-chain",
+                "*/other-key",
+                "*/race",
+                "*/level-zero",
+                "*/level-max",
+                "*/round-max",
+                "*/far-future",
+                "*/each-conflict",
+                "*/dal-after-plain",
+                "*/plain-after-dal",
+                "*/other-dal-content",
+                "*/dal-next-round",
+                "*/version-zero",
+                "*/version-conflict",
+            ],
+        ),
+        (
+            Fault::FreshSignatureOfBlocks,
+            &[
+                "sequence/block/p256/repeat",
+                "sequence/block/secp256k1/repeat",
+                "sequence/block/p256/conflict*",
+                "sequence/block/secp256k1/conflict*",
+                "sequence/block/p256/hedge",
+                "sequence/block/secp256k1/hedge",
+                "sequence/block/p256/race",
+                "sequence/block/secp256k1/race",
+                "sequence/block/p256/level-zero",
+                "sequence/kinds/p256/any-order",
+                "sequence/kinds/secp256k1/any-order",
+            ],
+        ),
+        (Fault::MarkOfTag, &["*/dal-after-plain", "*/plain-after-dal"]),
+        (Fault::HighS, &["sequence/*/secp256k1/*"]),
+        (
+            Fault::IgnoresRounds,
+            &[
+                "*/lower-round",
+                "*/conflict*",
+                "*/refusals-raise-nothing",
+                "*/race",
+                "*/other-key",
+                "*/level-zero",
+                "*/level-max",
+                "*/round-max",
+                "*/each-conflict",
+                "*/dal-after-plain",
+                "*/plain-after-dal",
+                "*/other-dal-content",
+                "*/dal-next-round",
+            ],
+        ),
+        (Fault::ExtraField, &["sequence"]),
+        (Fault::Garbage, &["sequence"]),
+    ];
+    for (fault, patterns) in table {
+        let expected = sequences(&suite, patterns);
+        assert_same(&differing(&suite, fault, &["sequence"]), &expected, fault);
+    }
+}
+
+#[test]
+fn who_refuses_everything_fails_where_something_must_be_signed() {
+    let suite = suite();
+    let must_sign = |steps: &[Step]| {
+        steps.iter().any(|step| match step {
+            Step::Sign(sign) => sign.verdict == Verdict::Signed,
+            Step::Together(_) => true,
+            Step::Prove(_) | Step::Restart(_) => false,
+        })
+    };
+    let mut expected: BTreeSet<String> = suite
+        .sequences
+        .cases
+        .iter()
+        .filter(|case| case.needs.is_empty() && must_sign(&case.steps))
+        .map(|case| case.id.clone())
+        .collect();
+    expected
+        .extend(suite.decode.cases.iter().filter(|case| case.verdict == Verdict::Signed).map(|case| case.id.clone()));
+    let came = differing(&suite, Fault::RefusesEverything, &["sequence", "decode", "keys/derive"]);
+    assert_same(&came, &expected, Fault::RefusesEverything);
+}
+
+#[test]
+fn who_signs_everything_fails_at_all_that_is_malformed_or_forbidden() {
+    let suite = suite();
+    let mut expected: BTreeSet<String> =
+        suite.decode.cases.iter().filter(|case| case.verdict == Verdict::Refused).map(|case| case.id.clone()).collect();
+    let is_refused = |step: &Step| matches!(step, Step::Sign(sign) if sign.verdict == Verdict::Refused);
+    expected
+        .extend(suite.policy.cases.iter().filter(|case| case.steps.iter().any(is_refused)).map(|case| case.id.clone()));
+    let came = differing(&suite, Fault::SignsEverything, &["decode", "policy/*/t*", "policy/*/d*"]);
+    expected.retain(|id| {
+        ["decode", "policy/*/t*", "policy/*/d*"].iter().any(|only| only.parse::<Pattern>().unwrap().matches(id))
+    });
+    assert_same(&came, &expected, Fault::SignsEverything);
+}
+
+/// Without chains the marks of one case are those of all: what is right for one case is wrong for the next. So one is asked.
+#[test]
+fn who_has_one_mark_for_all_chains_refuses_the_other_one() {
+    let suite = suite();
+    for id in ["sequence/attestation/p256/other-chain", "sequence/block/bls/other-chain"] {
+        assert_same(&differing(&suite, Fault::IgnoresChains, &[id]), &sequences(&suite, &[id]), Fault::IgnoresChains);
+    }
+}
+
+#[test]
+fn who_checks_and_then_writes_loses_the_race() {
+    let suite = suite();
+    let came = differing(&suite, Fault::ChecksThenWrites, &["sequence/*/p256/race", "sequence/*/p256/conflict"]);
+    assert_same(&came, &sequences(&suite, &["sequence/*/p256/race"]), Fault::ChecksThenWrites);
+    assert_eq!(suite.sequences.cases.iter().filter(|case| case.id.ends_with("p256/race")).count(), 3);
+    let is_one_payload =
+        |step: &Step| matches!(step, Step::Together(together) if together.released == Released::OnePayload);
+    assert!(suite.sequences.cases.iter().any(|case| case.steps.iter().any(is_one_payload)));
+}

@@ -1,0 +1,123 @@
+//! The server, all of it but the sockets: router, signer, ledger; vault and mark store are in memory.
+//!
+//! An input is a script. Its first line are letters: `k` has known keys listed, `a` asks for authentication, `o` has a
+//! policy that allows operations. Then follow requests, with a line `===` between them:
+//!
+//! ```text
+//! POST /keys/{tz3}?version=3
+//! header: value
+//! x-fault: answer-lost
+//!
+//! @a 10 0 1
+//! ```
+//!
+//! `{tz2}`, `{tz3}` and `{tz4}` in the target are the hashes of the keys that there are, `{auth}` an authentication of this
+//! request. A method after `!` asks the second of two instances. The body is what it is, or is made: see [`script`].
+//! `x-fault` is what happens to the next question to the store.
+
+mod released;
+pub mod script;
+mod store;
+mod vault;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request, StatusCode};
+use azurehsm_signer::marks::Ledger;
+use azurehsm_signer::server::{MAX_BODY_BYTES, ServerSettings, router};
+use azurehsm_signer::signer::{AuthorizedKey, AuthorizedKeys, HeadRule, KeyRing, Policy, Signer, WhenHeadUnknown};
+use http_body_util::BodyExt;
+use released::Released;
+use script::{Ask, Config};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use store::FaultyMarks;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+use vault::MemoryVault;
+
+thread_local! {
+    static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+}
+
+/// Plays the script.
+pub fn check(input: &[u8]) {
+    let (config, asks) = script::read(input);
+    RUNTIME.with(|runtime| runtime.block_on(play(config, &asks)));
+}
+
+async fn play(config: Config, asks: &[Ask]) {
+    let vault = Arc::new(MemoryVault::default());
+    let store = Arc::new(FaultyMarks::default());
+    // Making one takes longer than a request, and most scripts ask the first alone.
+    let mut instances = [None, None];
+    let mut released = Released::new(config);
+    for ask in asks {
+        let Some(request) = ask.request() else { continue };
+        store.fails_next(ask.fault);
+        let path = request.uri().path().to_owned();
+        let asked = &mut instances[usize::from(ask.at_second_instance)];
+        let router = match asked {
+            Some(router) => router,
+            None => asked.insert(instance(config, &vault, &store).await),
+        };
+        let answer = answer(router, request).await;
+        check_answer(ask, &path, &answer);
+        released.check(ask, &answer, &store);
+    }
+}
+
+async fn instance(config: Config, vault: &Arc<MemoryVault>, store: &Arc<FaultyMarks>) -> Router {
+    let authorized = config
+        .asks_for_authentication
+        .then(|| AuthorizedKey { public_key: vault::client().public_key.clone(), hash: vault::client().hash });
+    let signer = Signer::new(
+        KeyRing::new(vault.clone(), Duration::MAX),
+        Ledger::new(store.clone(), "fuzz"),
+        if config.allows_operations { vault::GENEROUS.clone() } else { Policy::default() },
+        HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: released::JUMP_LIMIT },
+        AuthorizedKeys::new(authorized.into_iter().collect()),
+    );
+    signer.refresh_keys().await.expect("this vault always says its keys");
+    let settings = ServerSettings { deadline: Duration::from_mins(1), list_known_keys: config.lists_known_keys };
+    router(Arc::new(signer), settings)
+}
+
+/// An answer, with its body read to the end.
+struct Answer {
+    status: StatusCode,
+    body: Bytes,
+}
+
+async fn answer(router: &Router, request: Request<Body>) -> Answer {
+    let answer = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+    let status = answer.status();
+    Answer { status, body: answer.into_body().collect().await.expect("the body is in memory").to_bytes() }
+}
+
+/// The statuses that `docs/architecture.md` tells, with one error as octez reads it.
+fn check_answer(ask: &Ask, path: &str, answer: &Answer) {
+    let status = answer.status.as_u16();
+    if ask.method == Method::HEAD {
+        return;
+    }
+    if status == 200 {
+        assert!((path == "/") == answer.body.is_empty(), "{ask:?}");
+        assert!(path == "/" || serde_json::from_slice::<Value>(&answer.body).is_ok());
+        return;
+    }
+    if status == 503 {
+        // For the platform, which reads the status; and anonymous, so it says no reason.
+        assert_eq!((path, answer.body.as_ref()), ("/health", br#"{"healthy":false}"#.as_slice()));
+        return;
+    }
+    assert!([400, 401, 403, 404, 405, 409, 413, 500].contains(&status), "{status} to {ask:?}");
+    assert!(status != 413 || ask.body.len() > MAX_BODY_BYTES);
+    let body: Value = serde_json::from_slice(&answer.body).expect("an error is JSON");
+    let [error] = body.as_array().expect("a list").as_slice() else { panic!("of one error: {body}") };
+    let fields: Vec<_> = error.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(fields, ["id", "kind", "msg"], "octez takes no other fields");
+    assert_eq!((error["id"].as_str(), error["kind"].as_str()), (Some("failure"), Some("temporary")));
+    assert!(error["msg"].as_str().is_some_and(|message| !message.is_empty() && message.len() < 2000), "{error}");
+}

@@ -1,0 +1,116 @@
+use super::Answer;
+use super::script::{Ask, Config};
+use super::store::FaultyMarks;
+use super::vault;
+use crate::payload::{Reading, reading};
+use axum::http::Method;
+use azurehsm_signer::marks::MarkId;
+use azurehsm_signer::tezos::authentication::request_to_authenticate;
+use azurehsm_signer::tezos::payload::Kind;
+use azurehsm_signer::tezos::{BlsScheme, ChainId, Curve, Digest, Signature, SignatureText};
+use azurehsm_signer::vault::Key;
+use std::collections::HashMap;
+
+/// How many levels above its mark a request may be.
+pub(super) const JUMP_LIMIT: u32 = 100_000;
+
+/// All that has been released, by either instance.
+pub(super) struct Released {
+    config: Config,
+    /// By key, chain, kind, level and round: the payload, and the signature.
+    at: HashMap<(&'static str, Reading), (Vec<u8>, Signature)>,
+    /// The highest level and round that is covered, as far as it is known: until a fault leaves it in doubt.
+    highest: HashMap<(&'static str, Kind, [u8; 4]), (u32, u32)>,
+    is_in_doubt: bool,
+}
+
+impl Released {
+    pub(super) fn new(config: Config) -> Self {
+        Self { config, at: HashMap::new(), highest: HashMap::new(), is_in_doubt: false }
+    }
+
+    /// What an answer releases is covered by a mark, and contradicts nothing that was released before.
+    pub(super) fn check(&mut self, ask: &Ask, answer: &Answer, store: &FaultyMarks) {
+        self.is_in_doubt |= ask.fault.is_some();
+        if answer.status == 200 && ask.method == Method::POST {
+            let (key, payload, signature) = self.signed(ask, answer);
+            if let Some(reading) = reading(&payload, key.curve()) {
+                check_mark(key, reading, &payload, store);
+                self.check_predicted(ask, answer, key, reading, &payload);
+                self.release(key, reading, payload, signature);
+            } else {
+                assert!(self.config.allows_operations, "by default, nothing but blocks and votes is signed");
+            }
+        } else if let Some((key, reading, payload)) = self.plain(ask) {
+            self.check_predicted(ask, answer, key, reading, &payload);
+            // It was refused; a mark may have risen all the same, but not here, where nothing failed.
+        }
+    }
+
+    /// The key that signed, what, and the signature, which is one.
+    fn signed(&self, ask: &Ask, answer: &Answer) -> (&'static Key, Vec<u8>, Signature) {
+        let payload = ask.payload().expect("what is signed is hexadecimal digits in a JSON string");
+        let body: HashMap<String, String> = serde_json::from_slice(&answer.body).expect("one object of one string");
+        assert_eq!(body.len(), 1, "octez takes no other fields");
+        let SignatureText::Known(signature) = body["signature"].parse().expect("a signature") else {
+            panic!("the signature says its curve")
+        };
+        let key = vault::keys().find(|key| key.curve() == signature.curve()).expect("of a key that there is");
+        key.public_key.verify(&payload, BlsScheme::default(), &signature).expect("of this payload");
+        let uri = ask.uri().expect("there was a request");
+        assert!(uri.path().ends_with(&key.hash.to_string()) || uri.path().contains('%'), "of the key that was asked");
+        if self.config.asks_for_authentication {
+            let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+            let (_, text) = query.into_iter().find(|(name, _)| name == "authentication").expect("it is authenticated");
+            let text: SignatureText = text.parse().expect("by a signature");
+            let authentication = text.of_curve(Curve::P256).expect("of the client's curve");
+            let request = request_to_authenticate(&key.hash, &payload);
+            let client = &vault::client().public_key;
+            client.verify(&request, BlsScheme::default(), &authentication).expect("by the client, of this request");
+        }
+        (key, payload, signature)
+    }
+
+    fn release(&mut self, key: &'static Key, reading: Reading, payload: Vec<u8>, signature: Signature) {
+        let highest = self.highest.entry((&key.name, reading.kind, reading.chain)).or_default();
+        *highest = (*highest).max((reading.level, reading.round));
+        match self.at.get(&(key.name.as_str(), reading)) {
+            Some((before, first)) => {
+                assert_eq!(before, &payload, "one payload a slot");
+                assert!(reading.kind != Kind::Block || *first == signature, "one signature a block");
+            }
+            None => drop(self.at.insert((&key.name, reading), (payload, signature))),
+        }
+    }
+
+    /// A request of which nothing but the marks decides.
+    fn plain(&self, ask: &Ask) -> Option<(&'static Key, Reading, Vec<u8>)> {
+        let name = ask.plain_key().filter(|_| !self.config.asks_for_authentication)?;
+        let key = vault::keys().find(|key| key.name == name)?;
+        let payload = ask.payload()?;
+        Some((key, reading(&payload, key.curve())?, payload))
+    }
+
+    /// Without faults it is known in advance what is signed and what is refused.
+    fn check_predicted(&self, ask: &Ask, answer: &Answer, key: &'static Key, reading: Reading, payload: &[u8]) {
+        if self.is_in_doubt || ask.plain_key().is_none() || self.config.asks_for_authentication {
+            return;
+        }
+        let asked = (reading.level, reading.round);
+        let is_signed = match self.highest.get(&(key.name.as_str(), reading.kind, reading.chain)) {
+            None => true,
+            Some(highest) if asked == *highest => self.at[&(key.name.as_str(), reading)].0 == payload,
+            Some(highest) => asked > *highest && reading.level <= highest.0.saturating_add(JUMP_LIMIT),
+        };
+        assert_eq!(answer.status, if is_signed { 200 } else { 409 }, "{ask:?}");
+    }
+}
+
+/// The mark is just where the request was, since nothing came after it.
+fn check_mark(key: &Key, reading: Reading, payload: &[u8], store: &FaultyMarks) {
+    let id = MarkId { chain: ChainId::from_bytes(reading.chain), key: key.hash, kind: reading.kind };
+    let mark = store.get(&id).expect("what is released has a mark");
+    assert_eq!((mark.position.level.get(), mark.position.round.get()), (reading.level, reading.round));
+    assert_eq!(mark.digest, Some(Digest::of(payload)));
+    assert_eq!(mark.signature.is_some(), reading.kind == Kind::Block, "a block's mark has its signature");
+}

@@ -1,0 +1,47 @@
+use async_trait::async_trait;
+use azurehsm_signer::marks::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
+pub(super) use memory::Fault;
+use memory::MemoryMarks;
+use std::sync::Mutex;
+
+#[path = "../../../tests/support/marks.rs"]
+#[allow(dead_code, reason = "not every fault is made here")]
+mod memory;
+
+/// The tests' store in memory, with one fault at the next question that can have it.
+#[derive(Default)]
+pub(super) struct FaultyMarks {
+    marks: MemoryMarks,
+    next: Mutex<Option<Fault>>,
+}
+
+impl FaultyMarks {
+    /// What goes wrong next; nothing that was said before.
+    pub(super) fn fails_next(&self, fault: Option<Fault>) {
+        *self.next.lock().unwrap() = fault;
+    }
+
+    pub(super) fn get(&self, id: &MarkId) -> Option<Mark> {
+        self.marks.get(id)
+    }
+
+    fn inject(&self, is_read: bool) {
+        let mut next = self.next.lock().unwrap();
+        if let Some(fault) = next.take_if(|fault| (*fault == Fault::ReadFails) == is_read) {
+            self.marks.inject(fault);
+        }
+    }
+}
+
+#[async_trait]
+impl MarkStore for FaultyMarks {
+    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
+        self.inject(true);
+        self.marks.read(id).await
+    }
+
+    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
+        self.inject(false);
+        self.marks.write(id, mark, expected).await
+    }
+}

@@ -1,0 +1,81 @@
+//! Files of marks to be imported. An input is a byte of hints, the name of a file, a line feed, and the file.
+
+use azurehsm_signer::marks::import::{Hints, Imported, export, parse};
+use azurehsm_signer::marks::{AttemptId, Mark, MarkId};
+use azurehsm_signer::tezos::ChainId;
+use azurehsm_signer::tezos::payload::Kind;
+use serde_json::Value;
+use std::path::Path;
+
+/// What is imported stands in the file, and survives being exported and imported again.
+pub fn check(input: &[u8]) {
+    let Some((hint, rest)) = input.split_first() else { return };
+    let Some((name, text)) = str::from_utf8(rest).ok().and_then(|text| text.split_once('\n')) else { return };
+    let said = hints(*hint);
+    let hints = said.or_from_name(Path::new(name));
+    assert!(said.kind.is_none() || hints.kind == said.kind, "what is said wins over the name of the file");
+    assert!(said.chain.is_none() || hints.chain == said.chain, "what is said wins over the name of the file");
+
+    match parse(text, hints) {
+        Ok(imported) => check_imported(text, hints, &imported),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Bits 0 and 1 the kind, if any; bit 2 the chain.
+fn hints(byte: u8) -> Hints {
+    let kind = Kind::ALL.get(usize::from(byte & 3)).copied();
+    let chain = (byte & 4 != 0).then(|| ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]));
+    Hints { kind, chain }
+}
+
+fn check_imported(text: &str, hints: Hints, imported: &[Imported]) {
+    let file: Value = serde_json::from_str(text).expect("what is accepted is JSON");
+    for mark in imported {
+        let (level, round) = (mark.position.level.get(), mark.position.round.get());
+        assert!(level < 1 << 31 && round < 1 << 31);
+        assert!(holds(&file, &|object| says(object, level, round)), "level {level}, round {round} are in the file");
+        let names = |text: &str| holds(&file, &|value| has_key(value, text) || has_value(value, text));
+        assert!(names(&mark.id.key.to_string()), "the key is in the file");
+        assert!(hints.chain == Some(mark.id.chain) || names(&mark.id.chain.to_string()), "so is the chain, or said");
+        assert!(mark.signature.is_none() || mark.id.kind == Kind::Block, "blocks alone keep their signature");
+        assert!(mark.signature.is_none_or(|signature| signature.curve() == mark.id.key.curve()));
+    }
+    let marks: Vec<_> = imported.iter().map(|mark| (mark.id, as_stored(mark))).collect();
+    let exported = export(&marks).expect("marks can always be exported");
+    // An export says all by itself, whatever is said beside it.
+    assert_eq!(parse(&exported, Hints::default()).as_deref(), Ok(imported));
+    assert_eq!(parse(&exported, hints).as_deref(), Ok(imported));
+    for (id, _) in &marks {
+        assert_eq!(id.to_string().parse::<MarkId>().as_ref(), Ok(id));
+    }
+}
+
+fn as_stored(imported: &Imported) -> Mark {
+    let attempt: AttemptId = "0".parse().unwrap();
+    let Imported { position, digest, signature, .. } = *imported;
+    Mark { position, digest, signature, attempt, written: None }
+}
+
+/// Whether the tree has an object of which this is true.
+fn holds(value: &Value, is_true: &dyn Fn(&Value) -> bool) -> bool {
+    is_true(value)
+        || match value {
+            Value::Object(object) => object.values().any(|value| holds(value, is_true)),
+            Value::Array(values) => values.iter().any(|value| holds(value, is_true)),
+            _ => false,
+        }
+}
+
+fn says(object: &Value, level: u32, round: u32) -> bool {
+    let number = |field| object.get(field).and_then(Value::as_u64);
+    number("level") == Some(level.into()) && number("round").unwrap_or(0) == u64::from(round)
+}
+
+fn has_key(value: &Value, text: &str) -> bool {
+    value.as_object().is_some_and(|object| object.contains_key(text))
+}
+
+fn has_value(value: &Value, text: &str) -> bool {
+    value.as_object().is_some_and(|object| object.values().any(|value| value == text))
+}

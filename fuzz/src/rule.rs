@@ -1,0 +1,132 @@
+//! The rule. An input is a run of requests, [`RECORD`] bytes each, for one key and one chain.
+//!
+//! | offset | size | field |
+//! | --- | --- | --- |
+//! | 0 | 1 | flags, see below |
+//! | 1 | 4 | level |
+//! | 5 | 4 | round |
+//! | 9 | 1 | digest and signature: this byte, repeated |
+//!
+//! Flags: bits 0 and 1 are the kind; bit 2 takes the mark's digest away first, bit 3 its signature; bits 4 and 5 are the jump
+//! limit: none, 0, 100 000, the largest.
+
+use azurehsm_signer::marks::{AttemptId, Mark, MarkId, NotSafe, Request, Safe, decide, is_raised_by};
+use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
+use azurehsm_signer::tezos::{ChainId, Digest, PublicKeyHash, Signature};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The length of a request.
+pub const RECORD: usize = 10;
+
+static KEY: LazyLock<PublicKeyHash> = LazyLock::new(|| "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap());
+
+/// Applies the requests one after the other, each to the mark that the ones before have left.
+pub fn check(input: &[u8]) {
+    let mut marks: HashMap<Kind, Mark> = HashMap::new();
+    for record in input.chunks_exact(RECORD) {
+        let asked = Asked::read(record);
+        if let Some(mark) = marks.get_mut(&asked.request.id.kind) {
+            mark.digest = mark.digest.filter(|_| !asked.forgets_digest);
+            mark.signature = mark.signature.filter(|_| !asked.forgets_signature && mark.digest.is_some());
+        }
+        let mark = marks.get(&asked.request.id.kind);
+        let verdict = decide(mark, &asked.request);
+        assert_eq!(verdict, decide(mark, &asked.request), "the same question has the same answer");
+        assert_eq!(verdict, expected(mark, &asked.request));
+        if let Err(not_safe) = &verdict {
+            assert!(!not_safe.to_string().is_empty() && !not_safe.cause().is_empty());
+        }
+        if let Some(mark) = mark {
+            assert_eq!(
+                is_raised_by(mark, asked.request.position),
+                numbers(mark.position) < numbers(asked.request.position)
+            );
+        }
+        if verdict == Ok(Safe::Advance) {
+            let before = marks.insert(asked.request.id.kind, asked.mark());
+            if let Some(before) = before {
+                assert!(numbers(before.position) < numbers(asked.request.position), "marks only rise");
+            }
+            let repeat = decide(marks.get(&asked.request.id.kind), &asked.request);
+            let signature = asked.mark().signature;
+            assert_eq!(repeat, Ok(Safe::Repeat { signature }), "repeats are welcome");
+        }
+    }
+}
+
+struct Asked {
+    request: Request,
+    signature: Signature,
+    forgets_digest: bool,
+    forgets_signature: bool,
+}
+
+impl Asked {
+    fn read(record: &[u8]) -> Self {
+        let number = |at: usize| {
+            let value = u32::from_be_bytes(record[at..at + 4].try_into().unwrap());
+            NonNegative::try_from(value & 0x7fff_ffff).unwrap()
+        };
+        let flags = record[0];
+        Self {
+            request: Request {
+                id: MarkId {
+                    chain: ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]),
+                    key: *KEY,
+                    kind: Kind::ALL[usize::from(flags & 3) % 3],
+                },
+                position: Position { level: number(1), round: number(5) },
+                digest: Digest::from_bytes([record[9]; 32]),
+                jump_limit: [None, Some(0), Some(100_000), Some(u32::MAX)][usize::from(flags >> 4 & 3)],
+                requester: None,
+            },
+            signature: Signature::P256([record[9]; 64]),
+            forgets_digest: flags & 4 != 0,
+            forgets_signature: flags & 8 != 0,
+        }
+    }
+
+    /// The mark that is written when this is signed.
+    fn mark(&self) -> Mark {
+        Mark {
+            position: self.request.position,
+            digest: Some(self.request.digest),
+            signature: Some(self.signature).filter(|_| self.request.id.kind == Kind::Block),
+            attempt: "1".parse::<AttemptId>().unwrap(),
+            written: None,
+        }
+    }
+}
+
+/// One number for level and round, so that nothing of the order that is tested is used here.
+fn numbers(position: Position) -> u64 {
+    (u64::from(position.level.get()) << 32) + u64::from(position.round.get())
+}
+
+/// The rule, once more.
+fn expected(mark: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe> {
+    let Some(mark) = mark else { return Ok(Safe::Advance) };
+    let (kind, requested, is_block) = (request.id.kind, request.position, request.id.kind == Kind::Block);
+    let (asked, there) = (numbers(requested), numbers(mark.position));
+    if asked < there {
+        return Err(NotSafe::BelowMark { kind, requested, mark: mark.position });
+    }
+    if asked > there {
+        let above = i64::from(requested.level.get()) - i64::from(mark.position.level.get());
+        return match request.jump_limit {
+            Some(limit) if above > i64::from(limit) => {
+                Err(NotSafe::JumpTooFar { kind, requested, mark: mark.position, limit })
+            }
+            _ => Ok(Safe::Advance),
+        };
+    }
+    let Some(signed) = mark.digest else { return Err(NotSafe::RaisedHere { kind, requested }) };
+    if signed != request.digest {
+        return Err(NotSafe::DifferentData { kind, requested, digest: request.digest, signed });
+    }
+    match mark.signature {
+        None if is_block => Err(NotSafe::SignatureUnknown { requested }),
+        signature => Ok(Safe::Repeat { signature: signature.filter(|_| is_block) }),
+    }
+}

@@ -1,0 +1,297 @@
+//! Bakers: two who share a key and want different things signed at the same positions, and one who has a key to himself.
+
+use crate::client::Client;
+use crate::dice::{Dice, Seed, Stream};
+use crate::history::Answer;
+use crate::keys::BakerKey;
+use crate::payload::{Kind, Position, Variant, payload};
+use futures::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How a baker's requests reach the signers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// octez behind a front end: a connection that is lost is a 502, which it repeats.
+    Octez,
+    /// The Functions host: it sends a request a second time where a connection was lost, and now and then for no reason.
+    Host,
+    /// A relay: it asks another signer if one is slow, and if one fails.
+    Relay,
+}
+
+const MANNERS: [(u32, Manner); 3] = [(4, Manner::Octez), (3, Manner::Host), (3, Manner::Relay)];
+
+/// A baker does not wait longer before he does the next thing; the answer is written down all the same.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// A relay has so long to get a signature.
+const RELAY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A mark's chain is left after so many turns: the next one begins without a mark.
+const TURNS_OF_A_CHAIN: u64 = 40;
+
+/// What is left of a lane: the mark that it last used.
+pub(crate) struct Heir {
+    pub(crate) key: BakerKey,
+    pub(crate) kind: Kind,
+    pub(crate) chain: [u8; 4],
+    pub(crate) position: Position,
+}
+
+/// One kind of one key, for which two bakers ask.
+pub(crate) struct Lane {
+    pub(crate) number: u16,
+    pub(crate) seed: Seed,
+    pub(crate) key: BakerKey,
+    pub(crate) kind: Kind,
+    pub(crate) client: Arc<Client>,
+    pub(crate) ends: Arc<AtomicBool>,
+}
+
+impl Lane {
+    /// Turn by turn until it is to end. Returns what the next baker can go on with.
+    pub(crate) async fn run(self) -> Heir {
+        let mut turn = 0;
+        let mut position = Position { level: 1, round: 0 };
+        let mut chain = [0; 4];
+        while !self.ends.load(Ordering::Relaxed) {
+            let mut dice = self.seed.dice(Stream::Lane(self.number), turn);
+            position = if turn.is_multiple_of(TURNS_OF_A_CHAIN) {
+                Position { level: dice.number(1..5_000_000), round: dice.number(0..3) }
+            } else {
+                next(&mut dice, position)
+            };
+            chain = chain_of(self.number, turn / TURNS_OF_A_CHAIN);
+            self.take_turn(&mut dice, chain, position).await;
+            turn += 1;
+        }
+        Heir { key: self.key, kind: self.kind, chain, position }
+    }
+
+    async fn take_turn(&self, dice: &mut Dice, chain: [u8; 4], position: Position) {
+        let (mine, theirs) = variants(dice);
+        let bytes = |position, variant| Arc::<[u8]>::from(payload(chain, self.kind, position, variant));
+        let (first, second) = (bytes(position, mine), bytes(position, theirs));
+        let (one, other) = (Wish::draw(dice, &first, self), Wish::draw(dice, &second, self));
+        let behind = if dice.chance(40.0) { Duration::ZERO } else { dice.ms(0..12) };
+        // Drawn before anything is asked, so that answers do not change what is drawn.
+        let afterwards: Vec<_> = (0..dice.number(2..8))
+            .map(|_| {
+                let payload = match dice.number(0..10) {
+                    0..4 => Arc::clone(&first),
+                    4..8 => Arc::clone(&second),
+                    8 => bytes(position, Variant { content: 3, ..mine }),
+                    _ => bytes(Position { level: position.level.saturating_sub(1), round: dice.number(0..4) }, mine),
+                };
+                Wish::draw(dice, &payload, self)
+            })
+            .collect();
+        tokio::join!(self.fulfil(one), async {
+            tokio::time::sleep(behind).await;
+            self.fulfil(other).await;
+        });
+        join_all(afterwards.into_iter().map(|wish| self.fulfil(wish))).await;
+    }
+
+    async fn fulfil(&self, wish: Wish) {
+        let ask = |place: usize| self.client.ask(place % self.client.places(), &self.key, &wish.payload);
+        match wish.manner {
+            Manner::Octez => {
+                for pause in [0, 100, 200] {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    match answer(ask(wish.place)).await {
+                        Some(Answer::None { .. }) => {}
+                        _ => return,
+                    }
+                }
+            }
+            Manner::Host => {
+                let second = wish.is_sent_twice.then(|| ask(wish.place));
+                if let Some(Answer::None { .. }) | None = answer(ask(wish.place)).await {
+                    answer(ask(wish.place + 1)).await;
+                }
+                if let Some(second) = second {
+                    answer(second).await;
+                }
+            }
+            Manner::Relay => {
+                let first = ask(wish.place);
+                let hedged = async {
+                    tokio::time::sleep(wish.hedge).await;
+                    answer(ask(wish.place + 1)).await
+                };
+                if wish.is_sent_twice {
+                    tokio::join!(answer(first), hedged);
+                } else if !matches!(
+                    answer(first).await,
+                    Some(Answer::Signed(_) | Answer::NotSigned { status: 409, .. })
+                ) {
+                    answer(ask(wish.place + 2)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Something that a baker wants signed, and how he asks.
+struct Wish {
+    payload: Arc<[u8]>,
+    manner: Manner,
+    place: usize,
+    is_sent_twice: bool,
+    hedge: Duration,
+}
+
+impl Wish {
+    fn draw(dice: &mut Dice, payload: &Arc<[u8]>, lane: &Lane) -> Self {
+        Self {
+            payload: Arc::clone(payload),
+            manner: dice.pick(&MANNERS).copied().unwrap_or(Manner::Octez),
+            place: dice.index(lane.client.places()),
+            is_sent_twice: dice.chance(15.0),
+            hedge: dice.ms(0..30),
+        }
+    }
+}
+
+/// Waits for an answer as long as a baker does.
+pub(crate) async fn answer(told: tokio::sync::oneshot::Receiver<Answer>) -> Option<Answer> {
+    match tokio::time::timeout(PATIENCE, told).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(_)) => {
+            // As long as it takes to be told that nobody listens.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Some(Answer::None { why: "nobody listens".into() })
+        }
+        Err(_) => None,
+    }
+}
+
+/// Mostly the next level; else another round, or some levels on.
+fn next(dice: &mut Dice, from: Position) -> Position {
+    match dice.number(0..10) {
+        0..7 => Position { level: from.level + 1, round: 0 },
+        7..9 => Position { round: from.round + 1, ..from },
+        _ => Position { level: from.level + dice.number(1..20), round: dice.number(0..4) },
+    }
+}
+
+/// What the two bakers want: something that differs in one thing.
+fn variants(dice: &mut Dice) -> (Variant, Variant) {
+    let mine = Variant { content: 1, branch: 1, extra: if dice.chance(50.0) { 0 } else { 5 } };
+    let theirs = match dice.number(0..4) {
+        0 => Variant { content: 2, ..mine },
+        1 => Variant { branch: 2, ..mine },
+        2 => Variant { content: 2, branch: 2, extra: 9 },
+        _ => Variant { extra: if mine.extra == 0 { 7 } else { 0 }, content: 1 + u8::from(dice.chance(50.0)), ..mine },
+    };
+    if dice.chance(50.0) { (mine, theirs) } else { (theirs, mine) }
+}
+
+/// A chain of its own for each lane and each time.
+fn chain_of(lane: u16, number: u64) -> [u8; 4] {
+    let [a, b] = lane.to_be_bytes();
+    let [.., c, d] = number.to_be_bytes();
+    [0x80 | a, b, c, d]
+}
+
+/// A baker who has a key to himself and behaves well: he asks for each thing once, the signers in turn, through a relay
+/// that tries another one if need be.
+pub(crate) struct HonestBaker {
+    pub(crate) key: BakerKey,
+    pub(crate) client: Arc<Client>,
+    pub(crate) ends: Arc<AtomicBool>,
+}
+
+/// How he fared.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fortune {
+    /// What he wanted signed.
+    pub(crate) wanted: u64,
+    /// Of that, what was signed by the first signer that was asked.
+    pub(crate) at_first: u64,
+    /// What was signed within a relay's patience.
+    pub(crate) in_time: u64,
+    /// How long he waited, for each signature that was in time.
+    pub(crate) waits: Vec<Duration>,
+}
+
+impl Fortune {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.wanted += other.wanted;
+        self.at_first += other.at_first;
+        self.in_time += other.in_time;
+        self.waits.extend(other.waits);
+    }
+}
+
+/// A new block every so often.
+const BLOCK_TIME: Duration = Duration::from_millis(40);
+
+/// The chain of honest bakers.
+const MAINNET: [u8; 4] = [0x7a, 0x06, 0xa7, 0x70];
+
+impl HonestBaker {
+    /// Level by level until it is to end.
+    pub(crate) async fn run(self) -> Fortune {
+        let (mut fortune, mut place) = (Fortune::default(), 0);
+        let mut level = 1;
+        while !self.ends.load(Ordering::Relaxed) {
+            let position = Position { level, round: 0 };
+            for kind in Kind::ALL {
+                let payload = payload(MAINNET, kind, position, Variant::default()).into();
+                let (start, mut tries) = (Instant::now(), 0);
+                fortune.wanted += 1;
+                while start.elapsed() < RELAY_PATIENCE {
+                    tries += 1;
+                    place = (place + 1) % self.client.places();
+                    let asked = answer(self.client.ask_now(place, &self.key, &payload));
+                    let left = RELAY_PATIENCE.saturating_sub(start.elapsed());
+                    if let Ok(Some(Answer::Signed(_))) = tokio::time::timeout(left, asked).await {
+                        fortune.at_first += u64::from(tries == 1);
+                        fortune.in_time += 1;
+                        fortune.waits.push(start.elapsed());
+                        break;
+                    }
+                }
+            }
+            level += 1;
+            tokio::time::sleep(BLOCK_TIME).await;
+        }
+        fortune
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_bakers_never_want_the_same_and_always_the_same_position() {
+        let position = Position { level: 5, round: 1 };
+        for turn in 0..500 {
+            let mut dice = Seed(1).dice(Stream::Lane(0), turn);
+            let (mine, theirs) = variants(&mut dice);
+            for kind in Kind::ALL {
+                let made = [mine, theirs].map(|variant| payload([1; 4], kind, position, variant));
+                let differ = made[0] != made[1];
+                // A preattestation has nothing that could be the DAL content of an attestation.
+                let may_be_the_same =
+                    kind == Kind::Preattestation && (mine.content, mine.branch) == (theirs.content, theirs.branch);
+                assert!(differ || may_be_the_same, "{kind}: {mine:?} {theirs:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn positions_only_rise() {
+        let mut position = Position { level: 1, round: 0 };
+        for turn in 0..500 {
+            let after = next(&mut Seed(1).dice(Stream::Lane(0), turn), position);
+            assert!(after > position);
+            position = after;
+        }
+    }
+}

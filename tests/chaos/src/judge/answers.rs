@@ -1,0 +1,91 @@
+//! Invariants 5 and 6, and the calm: what was not released, and why not.
+
+use super::marks::Marks;
+use super::request::Request;
+use super::{Invariant, MARGIN, Violation};
+use crate::history::{Answer, Asked, History, Span};
+use std::time::Duration;
+
+pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Marks<'_>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for request in requests {
+        let asked = request.asked;
+        let mut violation = |invariant, what: String| {
+            found.push(Violation { invariant, slot: request.slot.clone(), what });
+        };
+        match &asked.answer {
+            Answer::NotSigned { status: 409, reason } => {
+                if let Some((invariant, what)) = unjust(request, marks) {
+                    violation(invariant, format!("signer {} refused ({reason}), but {what}", asked.place));
+                }
+            }
+            Answer::NotSigned { status: 500, reason } if reason.trim().is_empty() => {
+                violation(Invariant::FailClosedAndSayWhy, "failed without a reason".to_owned());
+            }
+            Answer::Signed(_) | Answer::NotSigned { status: 500, .. } => {}
+            Answer::NotSigned { status, reason } => {
+                let what = format!("signer {} answered {status} ({reason}); faults are 500", asked.place);
+                violation(Invariant::FailClosedAndSayWhy, what);
+            }
+            Answer::Unreadable { status, body } => {
+                let what = format!("signer {} answered {status} with {body:?}, which octez cannot read", asked.place);
+                violation(Invariant::FailClosedAndSayWhy, what);
+            }
+            Answer::None { why } => {
+                if !was_down(history, asked) {
+                    let what = format!("signer {} was not killed and gave no answer: {why}", asked.place);
+                    violation(Invariant::FailClosedAndSayWhy, what);
+                }
+            }
+        }
+        let waited = running_time(history, asked);
+        if !matches!(asked.answer, Answer::None { .. }) && waited > history.deadline + MARGIN {
+            let what =
+                format!("signer {} answered after {waited:?}, the deadline being {:?}", asked.place, history.deadline);
+            violation(Invariant::FailClosedAndSayWhy, what);
+        }
+        if asked.at >= history.calm && !matches!(asked.answer, Answer::Signed(_)) {
+            let what = format!("signer {} had nothing to suffer from and answered {:?}", asked.place, asked.answer);
+            violation(Invariant::CalmIsAnswered, what);
+        }
+    }
+    for trouble in &history.troubles {
+        let what = format!("signer {}: {}", trouble.place, trouble.what);
+        found.push(Violation { invariant: Invariant::CalmIsAnswered, slot: None, what });
+    }
+    found
+}
+
+/// Why a refusal is not justified by what was stored when it was read, if so.
+fn unjust(request: &Request<'_>, marks: &Marks<'_>) -> Option<(Invariant, String)> {
+    let Some(slot) = &request.slot else {
+        return Some((Invariant::FailClosedAndSayWhy, "it is neither a block nor a vote".to_owned()));
+    };
+    let Some(mark) = marks.when(&slot.id, request.asked.until) else {
+        return Some((Invariant::FailClosedAndSayWhy, "there was no mark".to_owned()));
+    };
+    if mark.position < slot.position {
+        return Some((Invariant::FailClosedAndSayWhy, format!("the mark was at {}", mark.position)));
+    }
+    let is_repeat = mark.position == slot.position && mark.digest == Some(request.digest);
+    is_repeat.then(|| (Invariant::RepeatsAreWelcome, "the mark is of this very payload".to_owned()))
+}
+
+fn of_place<'a>(spans: &'a [Span], asked: &Asked) -> impl Iterator<Item = &'a Span> {
+    let place = asked.place;
+    spans.iter().filter(move |span| span.place == place)
+}
+
+fn was_down(history: &History, asked: &Asked) -> bool {
+    of_place(&history.down, asked).any(|span| span.touches(asked.at, asked.until))
+}
+
+/// How long a request took, without the time in which the signer stood still.
+fn running_time(history: &History, asked: &Asked) -> Duration {
+    let all = asked.until.saturating_duration_since(asked.at);
+    if all <= history.deadline {
+        return all;
+    }
+    let paused: Duration = of_place(&history.paused, asked).map(|span| span.within(asked.at, asked.until)).sum();
+    all.saturating_sub(paused)
+}

@@ -1,0 +1,129 @@
+//! Judges a history by the invariants alone. It knows nothing of the bakers, the faults or the signers' insides.
+//!
+//! The numbers are those of the signer's invariants: what is released is covered by a mark that was stored before (1), marks
+//! only rise (2), one digest a slot (3), one signature a block (4), repeats are not refused (5), what fails says so in time and
+//! nothing is refused that the marks do not forbid (6), signatures are valid (7), nothing secret is logged (9).
+
+mod answers;
+mod marks;
+mod releases;
+mod request;
+mod secrets;
+mod signatures;
+#[cfg(test)]
+mod tests;
+
+use crate::history::{History, MarkId};
+use crate::payload::Position;
+use marks::Marks;
+use request::Request;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// What was violated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Invariant {
+    OneTruth,
+    MarksOnlyRise,
+    OneDigestASlot,
+    OneSignatureABlock,
+    RepeatsAreWelcome,
+    FailClosedAndSayWhy,
+    SignaturesAreValid,
+    SecretsStayOutOfSight,
+    /// No invariant of the signer's, but without it the others would hold for a signer that does nothing.
+    CalmIsAnswered,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::OneTruth => "invariant 1, one truth",
+            Self::MarksOnlyRise => "invariant 2, marks only rise",
+            Self::OneDigestASlot => "invariant 3, one digest a slot",
+            Self::OneSignatureABlock => "invariant 4, one signature a block",
+            Self::RepeatsAreWelcome => "invariant 5, repeats are welcome",
+            Self::FailClosedAndSayWhy => "invariant 6, fail closed and say why",
+            Self::SignaturesAreValid => "invariant 7, the vault's answer is checked",
+            Self::SecretsStayOutOfSight => "invariant 9, secrets stay out of sight",
+            Self::CalmIsAnswered => "in the calm everything is answered",
+        })
+    }
+}
+
+/// A position of a mark: there is at most one thing to sign at each.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Slot {
+    pub(crate) id: MarkId,
+    pub(crate) position: Position,
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MarkId { chain, key, kind } = &self.id;
+        write!(formatter, "{kind} of {key} on chain {} at {}", hex::encode(chain), self.position)
+    }
+}
+
+/// Something that must not be.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation {
+    pub(crate) invariant: Invariant,
+    /// Where, if it is about a slot.
+    pub(crate) slot: Option<Slot>,
+    pub(crate) what: String,
+}
+
+/// How much later than its deadline an answer may be: a machine that is busy with all this, and more, is slow.
+pub(crate) const MARGIN: Duration = Duration::from_secs(4);
+
+/// All violations, in the order of the invariants.
+pub(crate) fn judge(history: &History) -> Vec<Violation> {
+    let marks = Marks::new(history);
+    let requests: Vec<Request<'_>> = history.asked.iter().map(Request::new).collect();
+    let mut found = marks.violations(history);
+    found.extend(releases::violations(history, &requests, &marks));
+    found.extend(answers::violations(history, &requests, &marks));
+    found.extend(signatures::violations(history, &requests));
+    found.extend(secrets::violations(history));
+    found.sort_by_key(|violation| violation.invariant);
+    found
+}
+
+/// All that is known of a slot, a line each, in order of time.
+pub(crate) fn story(history: &History, slot: &Slot) -> Vec<String> {
+    let since = |at: Instant| at.saturating_duration_since(history.start).as_secs_f64();
+    let mut lines = Vec::new();
+    for asked in &history.asked {
+        let request = Request::new(asked);
+        if request.slot.as_ref() == Some(slot) {
+            let (from, to) = (since(asked.at), since(asked.until));
+            let digest = short(&request.digest);
+            lines.push((
+                asked.at,
+                format!("{from:9.4} s  signer {} is asked for {digest}; at {to:.4} s: {:?}", asked.place, asked.answer),
+            ));
+        }
+    }
+    let versions: Vec<_> = history.stored.iter().filter(|stored| stored.id == slot.id).collect();
+    let is_there = |index: usize| versions.get(index).is_some_and(|stored| stored.position == slot.position);
+    for (index, stored) in versions.iter().enumerate() {
+        // Those at the slot, and those before and after.
+        if is_there(index) || is_there(index + 1) || index.checked_sub(1).is_some_and(is_there) {
+            let digest = stored.digest.as_ref().map_or_else(|| "no digest".to_owned(), short);
+            let how = if stored.is_created { "created" } else { "replaced" };
+            let signature = stored.signature.as_deref().unwrap_or("no signature");
+            let line =
+                format!("{:9.4} s  the mark is {how}: {}, {digest}, {signature}", since(stored.at), stored.position);
+            lines.push((stored.at, line));
+        }
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn short(digest: &[u8; 32]) -> String {
+    let mut text = hex::encode(digest);
+    text.truncate(12);
+    text
+}

@@ -1,0 +1,289 @@
+//! Hand-made histories: a clean one, and others in which one thing is wrong.
+
+use super::{Invariant, judge, story};
+use crate::history::{Answer, Asked, History, Line, MarkId, Secret, Span, Stored, Trouble};
+use crate::keys::BakerKey;
+use crate::payload::{Kind, Position, Variant, payload};
+use blake2::{Blake2b256, Digest};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const CHAIN: [u8; 4] = [1, 2, 3, 4];
+
+/// A history that is written by hand; times are in milliseconds from its start.
+struct Book {
+    keys: [BakerKey; 2],
+    history: History,
+}
+
+impl Book {
+    fn new() -> Self {
+        let keys = [1, 2].map(|number| BakerKey::of_number(number).unwrap());
+        let start = Instant::now();
+        let history = History {
+            start,
+            calm: start + Duration::from_secs(100),
+            deadline: Duration::from_secs(1),
+            keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key)).collect::<HashMap<_, _>>(),
+            asked: Vec::new(),
+            stored: Vec::new(),
+            other_operations: 0,
+            down: Vec::new(),
+            paused: Vec::new(),
+            troubles: Vec::new(),
+            lines: vec![Line { place: 0, text: "signed".into() }],
+            secrets: vec![Secret { name: "a token", text: "eyJ0secret".to_owned() }],
+        };
+        Self { keys, history }
+    }
+
+    fn at(&self, ms: u64) -> Instant {
+        self.history.start + Duration::from_millis(ms)
+    }
+
+    fn asked(&mut self, key: usize, payload: &[u8], from_to: (u64, u64), answer: Answer) -> &mut Asked {
+        let (at, until) = (self.at(from_to.0), self.at(from_to.1));
+        let key = Arc::clone(&self.keys[key].address);
+        self.history.asked.push(Asked { place: 0, key, payload: payload.into(), at, until, answer });
+        self.history.asked.last_mut().unwrap()
+    }
+
+    fn stored(&mut self, key: usize, kind: Kind, at: u64, what: (Position, &[u8]), signature: Option<&str>) {
+        let id = MarkId { chain: CHAIN, key: Arc::clone(&self.keys[key].address), kind };
+        let is_created = !self.history.stored.iter().any(|stored| stored.id == id);
+        let digest = Some(Blake2b256::digest(what.1).into());
+        let signature = signature.map(Into::into);
+        self.history.stored.push(Stored { at: self.at(at), id, is_created, position: what.0, digest, signature });
+    }
+
+    /// A signature by a key; another one for each `salt`.
+    fn sign(&self, key: usize, payload: &[u8], salt: u8) -> String {
+        self.keys[key].sign(&Blake2b256::digest(payload), &[salt])
+    }
+}
+
+fn at(level: u32) -> Position {
+    Position { level, round: 0 }
+}
+
+fn bytes(kind: Kind, level: u32, content: u8) -> Vec<u8> {
+    payload(CHAIN, kind, at(level), Variant { content, ..Variant::default() })
+}
+
+fn refused() -> Answer {
+    Answer::NotSigned { status: 409, reason: "already signed".into() }
+}
+
+fn failed() -> Answer {
+    Answer::NotSigned { status: 500, reason: "the vault is away".into() }
+}
+
+/// At level 10, key 0 votes and key 1 bakes; all is repeated, contested, and what fails says so.
+fn clean() -> Book {
+    let mut book = Book::new();
+    for (key, kind) in [(0, Kind::Attestation), (1, Kind::Block), (0, Kind::Preattestation)] {
+        let (mine, theirs) = (bytes(kind, 10, 1), bytes(kind, 10, 2));
+        let first = book.sign(key, &mine, 1);
+        // A block is released with its one signature, a vote with any.
+        let again = if kind == Kind::Block { first.clone() } else { book.sign(key, &mine, 2) };
+        book.stored(key, kind, 20, (at(10), &mine), Some(&*first).filter(|_| kind == Kind::Block));
+        book.asked(key, &mine, (10, 30), Answer::Signed(first.into()));
+        book.asked(key, &theirs, (10, 25), refused());
+        book.asked(key, &mine, (40, 50), Answer::Signed(again.into()));
+        book.asked(key, &mine, (60, 70), failed());
+        book.stored(key, kind, 80, (at(11), &bytes(kind, 11, 1)), None);
+        book.asked(key, &mine, (90, 95), refused());
+    }
+    let (from, to) = (book.at(2_000), book.at(3_000));
+    book.history.down.push(Span { place: 0, from, to });
+    book.asked(0, &bytes(Kind::Attestation, 12, 1), (1_900, 2_000), Answer::None { why: "closed".into() });
+    let (from, to) = (book.at(4_000), book.at(9_000));
+    book.history.paused.push(Span { place: 0, from, to });
+    book.asked(0, &bytes(Kind::Attestation, 12, 1), (3_900, 9_500), failed());
+    book
+}
+
+#[test]
+fn a_clean_history_passes() {
+    assert!(judge(&clean().history).is_empty(), "{:?}", judge(&clean().history));
+}
+
+/// What is done to a clean history, by name.
+type Wrong = (&'static str, Invariant, fn(&mut Book));
+
+const WRONGS: &[Wrong] = &[
+    ("released without a mark", Invariant::OneTruth, |book| {
+        let payload = bytes(Kind::Attestation, 20, 1);
+        let signature = book.sign(0, &payload, 1);
+        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+    }),
+    ("released before the mark was stored", Invariant::OneTruth, |book| {
+        let payload = bytes(Kind::Preattestation, 20, 1);
+        let signature = book.sign(0, &payload, 1);
+        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+        book.stored(0, Kind::Preattestation, 111, (at(20), &payload), None);
+    }),
+    ("released under the mark of other data", Invariant::OneTruth, |book| {
+        let payload = bytes(Kind::Attestation, 20, 1);
+        let signature = book.sign(0, &payload, 1);
+        book.stored(0, Kind::Attestation, 100, (at(20), &bytes(Kind::Attestation, 20, 2)), None);
+        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+    }),
+    ("the mark is another key's", Invariant::OneTruth, |book| {
+        let payload = bytes(Kind::Attestation, 20, 1);
+        let signature = book.sign(0, &payload, 1);
+        book.stored(1, Kind::Attestation, 100, (at(20), &payload), None);
+        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+    }),
+    ("a mark falls", Invariant::MarksOnlyRise, |book| {
+        book.stored(0, Kind::Attestation, 100, (at(5), &bytes(Kind::Attestation, 5, 1)), None);
+    }),
+    ("a mark is written again at one position", Invariant::MarksOnlyRise, |book| {
+        book.stored(1, Kind::Block, 100, (at(11), &bytes(Kind::Block, 11, 1)), None);
+    }),
+    ("a mark was deleted and created anew", Invariant::MarksOnlyRise, |book| {
+        book.stored(0, Kind::Attestation, 100, (at(30), &bytes(Kind::Attestation, 30, 1)), None);
+        book.history.stored.last_mut().unwrap().is_created = true;
+    }),
+    ("a mark was never created", Invariant::MarksOnlyRise, |book| {
+        book.stored(1, Kind::Attestation, 100, (at(30), &bytes(Kind::Attestation, 30, 1)), None);
+        book.history.stored.last_mut().unwrap().is_created = false;
+    }),
+    ("an item was deleted", Invariant::MarksOnlyRise, |book| book.history.other_operations = 1),
+    ("two digests of one slot", Invariant::OneDigestASlot, |book| {
+        let payload = bytes(Kind::Attestation, 10, 2);
+        let signature = book.sign(0, &payload, 1);
+        book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+    }),
+    ("two digests of one slot, one of them with DAL content", Invariant::OneDigestASlot, |book| {
+        let payload = payload(CHAIN, Kind::Attestation, at(10), Variant { content: 1, extra: 3, ..Variant::default() });
+        let signature = book.sign(0, &payload, 1);
+        book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+    }),
+    ("two digests of one slot of another branch", Invariant::OneDigestASlot, |book| {
+        let payload = payload(CHAIN, Kind::Block, at(10), Variant { content: 1, branch: 1, ..Variant::default() });
+        let signature = book.sign(1, &payload, 1);
+        book.asked(1, &payload, (50, 60), Answer::Signed(signature.into()));
+    }),
+    ("two signatures of one block", Invariant::OneSignatureABlock, |book| {
+        let payload = bytes(Kind::Block, 10, 1);
+        let signature = book.sign(1, &payload, 9);
+        book.asked(1, &payload, (50, 60), Answer::Signed(signature.into()));
+    }),
+    ("a block's signature is not the stored one", Invariant::OneSignatureABlock, |book| {
+        let payload = bytes(Kind::Block, 20, 1);
+        let signatures = [1, 2].map(|salt| book.sign(1, &payload, salt));
+        book.stored(1, Kind::Block, 100, (at(20), &payload), Some(&signatures[0]));
+        book.asked(1, &payload, (100, 110), Answer::Signed((*signatures[1]).into()));
+    }),
+    ("a repeat is refused", Invariant::RepeatsAreWelcome, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 10, 1), (50, 60), refused());
+    }),
+    ("a block's repeat is refused", Invariant::RepeatsAreWelcome, |book| {
+        book.asked(1, &bytes(Kind::Block, 10, 1), (50, 60), refused());
+    }),
+    ("refused, and there is no mark", Invariant::FailClosedAndSayWhy, |book| {
+        book.asked(1, &bytes(Kind::Attestation, 10, 1), (50, 60), refused());
+    }),
+    ("refused, and the mark is below", Invariant::FailClosedAndSayWhy, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), refused());
+    }),
+    ("refused before the mark was stored", Invariant::FailClosedAndSayWhy, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 10, 2), (5, 15), refused());
+    }),
+    ("a fault is refused by policy", Invariant::FailClosedAndSayWhy, |book| {
+        let answer = Answer::NotSigned { status: 403, reason: "not allowed".into() };
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+    }),
+    ("a fault is an unknown key", Invariant::FailClosedAndSayWhy, |book| {
+        let answer = Answer::NotSigned { status: 404, reason: "no key".into() };
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+    }),
+    ("failed without a reason", Invariant::FailClosedAndSayWhy, |book| {
+        let answer = Answer::NotSigned { status: 500, reason: " ".into() };
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+    }),
+    ("an answer that is none", Invariant::FailClosedAndSayWhy, |book| {
+        let answer = Answer::Unreadable { status: 502, body: "bad gateway".into() };
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+    }),
+    ("failed long after the deadline", Invariant::FailClosedAndSayWhy, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (10_000, 15_500), failed());
+    }),
+    (
+        "signed long after the deadline, the pause of another signer being no excuse",
+        Invariant::FailClosedAndSayWhy,
+        |book| {
+            book.asked(0, &bytes(Kind::Attestation, 12, 1), (3_900, 9_500), failed()).place = 1;
+        },
+    ),
+    ("no answer, and nobody was killed", Invariant::FailClosedAndSayWhy, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (5_000, 6_000), Answer::None { why: "closed".into() });
+    }),
+    ("no answer, and another one was killed", Invariant::FailClosedAndSayWhy, |book| {
+        let answer = Answer::None { why: "closed".into() };
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (2_100, 2_200), answer).place = 1;
+    }),
+    ("a signature of other data", Invariant::SignaturesAreValid, |book| {
+        let signature = book.sign(0, &bytes(Kind::Attestation, 10, 2), 1);
+        book.asked(0, &bytes(Kind::Attestation, 10, 1), (50, 60), Answer::Signed(signature.into()));
+    }),
+    ("a signature of the other curve", Invariant::SignaturesAreValid, |book| {
+        let payload = bytes(Kind::Attestation, 10, 1);
+        let signature = book.sign(1, &payload, 1);
+        book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+    }),
+    ("a signature with a high s", Invariant::SignaturesAreValid, |book| {
+        let payload = bytes(Kind::Attestation, 10, 1);
+        let high = book.keys[1].sign_with_high_s(&Blake2b256::digest(&payload));
+        book.stored(1, Kind::Attestation, 20, (at(10), &payload), None);
+        book.asked(1, &payload, (50, 60), Answer::Signed(high.into()));
+    }),
+    ("a signature that is none", Invariant::SignaturesAreValid, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 10, 1), (50, 60), Answer::Signed("p2sig".into()));
+    }),
+    ("a token is logged", Invariant::SecretsStayOutOfSight, |book| {
+        book.history.lines.push(Line { place: 2, text: "asked with Bearer eyJ0secret and more".into() });
+    }),
+    ("refused in the calm, though it may be", Invariant::CalmIsAnswered, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 10, 2), (100_000, 100_010), refused());
+    }),
+    ("failed in the calm", Invariant::CalmIsAnswered, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100_000, 100_010), failed());
+    }),
+    ("a signer ended by itself", Invariant::CalmIsAnswered, |book| {
+        book.history.troubles.push(Trouble { place: 1, what: "it ended".to_owned() });
+    }),
+];
+
+#[test]
+fn everything_that_is_wrong_is_found_and_named() {
+    for (name, invariant, make_wrong) in WRONGS {
+        let mut book = clean();
+        make_wrong(&mut book);
+        let found: Vec<_> = judge(&book.history).into_iter().map(|violation| violation.invariant).collect();
+        assert!(found.contains(invariant), "{name}: {found:?}");
+        // Nothing that is no consequence: two digests can not both be covered by one mark.
+        let is_consequence = |other: &Invariant| match invariant {
+            Invariant::OneDigestASlot | Invariant::OneSignatureABlock => {
+                matches!(other, Invariant::OneTruth | Invariant::OneSignatureABlock)
+            }
+            _ => false,
+        };
+        assert!(found.iter().all(|other| other == invariant || is_consequence(other)), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_violation_is_told_with_the_story_of_its_slot() {
+    let mut book = clean();
+    let payload = bytes(Kind::Attestation, 10, 2);
+    let signature = book.sign(0, &payload, 1);
+    book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+    let found = judge(&book.history);
+    let violation = found.iter().find(|it| it.invariant == Invariant::OneDigestASlot).unwrap();
+    let story = story(&book.history, violation.slot.as_ref().unwrap());
+    assert_eq!(story.len(), 8, "six requests, the mark there and the next one: {story:#?}");
+    assert!(story.is_sorted_by_key(|line| &line[..9]), "in order of time: {story:#?}");
+}

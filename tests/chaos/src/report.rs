@@ -1,0 +1,246 @@
+//! What came of it, in figures.
+
+use crate::history::{Answer, History};
+use crate::season::Happened;
+use stand_ins::Operation;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+/// All figures of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Figures {
+    seed: u64,
+    seasons: u64,
+    length: Duration,
+    has_clocks: bool,
+    requests: u64,
+    slots: u64,
+    signed: u64,
+    repeats: u64,
+    refused: BTreeMap<&'static str, u64>,
+    failed: BTreeMap<String, u64>,
+    unanswered: u64,
+    stored: u64,
+    created: u64,
+    lines: u64,
+    waits: Vec<Duration>,
+    happened: Happened,
+    pub(crate) violations: u64,
+}
+
+/// How reasons are summed up: what they begin with or hold.
+const CAUSES: [(&str, &str); 8] = [
+    ("deadline", "deadline came"),
+    ("wrong signature", "vault: a wrong signature"),
+    ("mark store", "mark store did not say"),
+    ("the vault cannot be used now", "vault not available"),
+    ("the vault cannot do this", "vault refused"),
+    ("not in the vault", "vault has no such key"),
+    ("below the high watermark", "below the mark"),
+    ("already signed with different data", "other data at the mark"),
+];
+
+impl Figures {
+    pub(crate) fn new(seed: u64, length: Duration, has_clocks: bool) -> Self {
+        Self { seed, length, has_clocks, ..Self::default() }
+    }
+
+    /// Adds a season.
+    pub(crate) fn add(&mut self, history: &History, happened: Happened, violations: usize) {
+        self.seasons += 1;
+        self.violations += violations as u64;
+        self.requests += history.asked.len() as u64;
+        self.stored += history.stored.len() as u64;
+        self.created += history.stored.iter().filter(|stored| stored.is_created).count() as u64;
+        self.lines += history.lines.len() as u64;
+        let slots: HashSet<_> = history.stored.iter().map(|stored| (&stored.id, stored.position)).collect();
+        self.slots += slots.len() as u64;
+        let mut signed = HashSet::new();
+        for asked in &history.asked {
+            match &asked.answer {
+                Answer::Signed(_) if signed.insert((&asked.key, &asked.payload)) => self.signed += 1,
+                Answer::Signed(_) => self.repeats += 1,
+                Answer::NotSigned { status: 409, reason } => {
+                    *self.refused.entry(cause(reason).unwrap_or("other")).or_default() += 1;
+                }
+                Answer::NotSigned { status, reason } => {
+                    let cause = cause(reason).map_or_else(|| format!("{status}: {reason}"), str::to_owned);
+                    *self.failed.entry(cause).or_default() += 1;
+                }
+                Answer::Unreadable { status, .. } => {
+                    *self.failed.entry(format!("{status}, unreadable")).or_default() += 1;
+                }
+                Answer::None { .. } => self.unanswered += 1,
+            }
+            if !matches!(asked.answer, Answer::None { .. }) {
+                self.waits.push(asked.until - asked.at);
+            }
+        }
+        self.waits.sort_unstable();
+        let sum = &mut self.happened;
+        for (what, number) in happened.faults {
+            *sum.faults.entry(what).or_default() += number;
+        }
+        sum.kills += happened.kills;
+        sum.pauses += happened.pauses;
+        sum.jumps += happened.jumps;
+        sum.jumps_seen += happened.jumps_seen;
+        sum.outages += happened.outages;
+        sum.fortune.add(happened.fortune);
+        sum.fortune.waits.sort_unstable();
+        if happened.recovery.took > sum.recovery.took {
+            sum.recovery = happened.recovery;
+        }
+    }
+
+    /// What did not happen, so that the run says nothing of it.
+    pub(crate) fn lacking(&self) -> Vec<&'static str> {
+        let Happened { kills, pauses, jumps_seen, .. } = self.happened;
+        let meets = |wanted| self.happened.faults.keys().any(|(operation, _)| *operation == wanted);
+        [
+            (self.signed > 0, "signatures"),
+            (self.repeats > 0, "repeats that are signed"),
+            (!self.refused.is_empty(), "refusals"),
+            (!self.failed.is_empty(), "failures"),
+            (kills > 0, "kills"),
+            (pauses > 0, "pauses"),
+            (!self.has_clocks || jumps_seen > 0, "clocks that jump"),
+            (meets(Operation::Token), "faults of tokens"),
+            (meets(Operation::Sign), "faults of signatures"),
+            (meets(Operation::ReadItem), "faults of reads"),
+            (meets(Operation::CreateItem), "faults of creates"),
+            (meets(Operation::ReplaceItem), "faults of replaces"),
+        ]
+        .into_iter()
+        .filter_map(|(has, what)| (!has).then_some(what))
+        .collect()
+    }
+
+    fn faults(&self) -> u64 {
+        self.happened.faults.values().sum()
+    }
+
+    /// The last line.
+    pub(crate) fn summary(&self) -> String {
+        format!(
+            "chaos: {} violation{} in {} requests, {} faults survived, {} kills (seed {})",
+            thousands(self.violations),
+            if self.violations == 1 { "" } else { "s" },
+            thousands(self.requests),
+            thousands(self.faults()),
+            thousands(self.happened.kills),
+            self.seed
+        )
+    }
+}
+
+fn cause(reason: &str) -> Option<&'static str> {
+    CAUSES.iter().find_map(|(part, cause)| reason.contains(part).then_some(*cause))
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, value: String| writeln!(f, "{name:<28}{value}");
+        let Happened { kills, pauses, jumps, jumps_seen, outages, fortune, recovery, .. } = &self.happened;
+        row(f, "seed", self.seed.to_string())?;
+        let seconds = self.length.as_secs();
+        let last = self.seed.wrapping_add(self.seasons.saturating_sub(1));
+        row(f, "time", format!("{seconds} s in {} part(s), of seeds {} to {last}", self.seasons, self.seed))?;
+        row(f, "slots with a mark", thousands(self.slots))?;
+        row(f, "requests", thousands(self.requests))?;
+        row(f, "  signed", thousands(self.signed))?;
+        row(f, "  repeats signed", thousands(self.repeats))?;
+        for (cause, number) in &self.refused {
+            row(f, "  refused", format!("{} {cause}", thousands(*number)))?;
+        }
+        for (cause, number) in &self.failed {
+            row(f, "  failed", format!("{} {cause}", thousands(*number)))?;
+        }
+        row(f, "  no answer, killed", thousands(self.unanswered))?;
+        row(f, "items stored", format!("{}, {} of them new", thousands(self.stored), thousands(self.created)))?;
+        row(f, "faults", thousands(self.faults()))?;
+        let mut operations = BTreeMap::<String, Vec<(&str, u64)>>::new();
+        for ((operation, effect), number) in &self.happened.faults {
+            operations.entry(format!("{operation:?}")).or_default().push((effect, *number));
+        }
+        for (operation, mut effects) in operations {
+            effects.sort_unstable();
+            let effects: Vec<_> = effects.iter().map(|(effect, number)| format!("{effect} {number}")).collect();
+            row(f, &format!("  {operation}"), effects.join(", "))?;
+        }
+        row(f, "kills", thousands(*kills))?;
+        row(f, "pauses", thousands(*pauses))?;
+        let jumps = if self.has_clocks {
+            format!(
+                "{}, after {} of which a line was logged with the new time",
+                thousands(*jumps),
+                thousands(*jumps_seen)
+            )
+        } else {
+            "none: the wall clocks did not jump in this run".to_owned()
+        };
+        row(f, "clock jumps", jumps)?;
+        row(f, "outages", format!("{} (connections frozen or refused, tokens revoked)", thousands(*outages)))?;
+        let share = |part: u64| percent(part, fortune.wanted);
+        row(f, "an honest baker", format!("wanted {} signatures", thousands(fortune.wanted)))?;
+        row(f, "  signed at first try", share(fortune.at_first))?;
+        row(f, "  within 1 s by a relay", share(fortune.in_time))?;
+        row(f, "  his wait", quantiles(&fortune.waits))?;
+        row(f, "all answers", quantiles(&self.waits))?;
+        let recovery = match recovery.took.as_millis() {
+            0 => "at once".to_owned(),
+            ms => format!("{ms} ms for the slowest ({})", recovery.reason),
+        };
+        row(f, "recovery after the storm", recovery)?;
+        row(f, "lines of logs searched", thousands(self.lines))
+    }
+}
+
+/// Median, 99th percentile and longest of sorted waits.
+fn quantiles(sorted: &[Duration]) -> String {
+    let at = |per_mille: usize| {
+        let index = (sorted.len() * per_mille / 1_000).min(sorted.len().saturating_sub(1));
+        sorted.get(index).copied().unwrap_or_default().as_millis()
+    };
+    format!("p50 {} ms, p99 {} ms, longest {} ms", at(500), at(990), at(1_000))
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    let tenths = part * 1_000 / whole;
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), text);
+        }
+        assert_eq!(percent(999, 1_000), "99.9 %");
+        assert_eq!(percent(0, 0), "-");
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_happened_lacks_everything() {
+        assert!(Figures::new(1, Duration::ZERO, true).lacking().len() >= 12);
+    }
+}

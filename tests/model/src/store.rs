@@ -1,0 +1,57 @@
+use crate::hashed::Hashed;
+use azurehsm_signer::marks::{Mark, Stored, Version};
+
+/// The mark store: an item for each mark, written on condition, one write after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Store {
+    items: Vec<Hashed<Item>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Item {
+    stored: Option<Stored>,
+    /// How often it has been written: what its version is made of.
+    writes: u8,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// It was done.
+    Done {
+        version: Version,
+        /// Whether the mark is higher than before.
+        has_risen: bool,
+    },
+    /// The version was another than expected; nothing was done.
+    Changed,
+}
+
+impl Store {
+    pub(crate) fn new(marks: usize) -> Self {
+        Self { items: vec![Hashed::default(); marks] }
+    }
+
+    pub(crate) fn read(&self, mark: usize) -> Option<&Stored> {
+        self.items[mark].stored.as_ref()
+    }
+
+    /// Writes if the version is `expected`; whatever it is, if the store is a broken one.
+    pub(crate) fn write(&mut self, mark: usize, new: &Mark, expected: Option<&Version>, is_conditional: bool) -> Write {
+        if is_conditional && !self.is_at(mark, expected) {
+            return Write::Changed;
+        }
+        self.items[mark].update(|item| {
+            let has_risen = item.stored.as_ref().is_none_or(|stored| stored.mark.position < new.position);
+            item.writes += 1;
+            let version = Version(item.writes.to_string());
+            item.stored = Some(Stored { mark: new.clone(), version: version.clone() });
+            Write::Done { version, has_risen }
+        })
+    }
+
+    /// Whether the mark has this version now.
+    pub(crate) fn is_at(&self, mark: usize, version: Option<&Version>) -> bool {
+        self.read(mark).map(|stored| &stored.version) == version
+    }
+}

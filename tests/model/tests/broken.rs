@@ -1,0 +1,32 @@
+//! The model finds what is wrong with a protocol that is: otherwise its silence would mean nothing.
+
+use model::{Broken, catch};
+
+/// One test for each broken variant: in each setup where it shows, a run is found that violates the promise.
+macro_rules! caught {
+    ($($test:ident: $broken:ident;)*) => {
+        $(#[test]
+        fn $test() {
+            for (setup, breaks) in Broken::$broken.shows() {
+                let caught = catch(Broken::$broken, *setup, breaks).unwrap_or_else(|why| panic!("{}: {why}", setup.name));
+                assert!(breaks.contains(&caught.property), "{caught:?}");
+                assert!(!caught.run.is_empty(), "a run shows it");
+            }
+        })*
+
+        #[test]
+        fn no_variant_is_left_out() {
+            assert_eq!(Broken::ALL, [$(Broken::$broken),*]);
+        }
+    };
+}
+
+caught! {
+    a_release_before_the_commit_is_caught: ReleaseBeforeCommit;
+    a_repeated_block_that_is_signed_again_is_caught: BlockRepeatSignedAgain;
+    a_cached_mark_that_is_trusted_is_caught: CachedMarkTrusted;
+    an_unconditional_write_is_caught: UnconditionalWrite;
+    a_read_instead_of_a_comparison_is_caught: ReadInsteadOfCompare;
+    an_ambiguous_write_that_is_retried_blindly_is_caught: BlindRetry;
+    a_mark_for_each_content_tag_is_caught: MarkPerContentTag;
+}

@@ -1,0 +1,23 @@
+//! The protocol as it is keeps its promise. The larger setups take longer: `cargo run --release -p model` explores them all.
+
+use model::{SETUPS, Setup, explore};
+
+#[test]
+fn one_level_with_crashes_and_faults_holds_and_is_no_empty_model() {
+    let small: Vec<_> = SETUPS.iter().filter(|setup| setup.levels == 1).collect();
+    assert!(!small.is_empty());
+    for setup in small {
+        let explored = explore(*setup).unwrap();
+        assert_eq!(explored.violated, [], "{}", setup.name);
+        assert!(explored.states > 10_000, "{}: {} states", setup.name, explored.states);
+    }
+}
+
+#[test]
+fn more_faults_lead_to_more_states() {
+    let small = Setup { levels: 1, faults: 0, crashes: 0, ..SETUPS[0] };
+    let states = |setup| explore(setup).unwrap().states;
+    let calm = states(small);
+    assert!(states(Setup { faults: 1, ..small }) > calm);
+    assert!(states(Setup { crashes: 1, ..small }) > calm);
+}

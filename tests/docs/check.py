@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that README.md, CHANGELOG.md and docs/*.md name only what there is. Prints each finding, and fails if there is one.
+"""Checks that README.md, CHANGELOG.md, docs/*.md and the README.md of parts name only what there is. Prints each finding, and fails if there is one.
 
     tests/docs/check.py
 
@@ -14,7 +14,8 @@ from math import prod
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+OF_PARTS = [ROOT / part / "README.md" for part in ("conformance", "fuzz", "tests/chaos")]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *OF_PARTS]
 
 # Names in capitals that are not settings of the signer: whose they are is said beside them.
 OTHERS_NAMES = {
@@ -74,7 +75,8 @@ def check_paths(document: Path, text: str) -> None:
         if not re.fullmatch(r"[\w.\-]+(/[\w.\-]+)*/?", span) or span.startswith(MADE_LATER):
             continue
         is_path = "/" in span or "." in span
-        if is_path and span.split("/")[0] in TOP_LEVEL and not (ROOT / span).exists():
+        is_there = any((folder / span).exists() for folder in (ROOT, document.parent))
+        if is_path and span.split("/")[0] in TOP_LEVEL and not is_there:
             finding(document, f"there is no {span}")
 
 

@@ -14,6 +14,7 @@ mod action;
 mod ask;
 mod broken;
 mod calm;
+mod faults;
 mod hashed;
 mod history;
 mod payload;

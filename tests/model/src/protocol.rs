@@ -6,7 +6,7 @@ use crate::state::Progress;
 use crate::store::{Store, Write};
 use crate::task::{At, Stray, Task};
 use crate::{Action, Broken, Fault, Setup, State};
-use azurehsm_signer::marks::{NotRecorded, Recorded, Recording, Seen, Step, StoreError, Version, WriteError};
+use azurehsm_signer::marks::{NotRecorded, Recorded, Recording, Seen, Step, Version, WriteError};
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Kind;
 use stateright::{Model, Property};
@@ -57,11 +57,11 @@ impl Protocol {
         &self.asks.wanted[self.delivery(request).ask]
     }
 
-    fn is(&self, broken: Broken) -> bool {
+    pub(crate) fn is(&self, broken: Broken) -> bool {
         self.broken == Some(broken)
     }
 
-    fn is_block(&self, request: usize) -> bool {
+    pub(crate) fn is_block(&self, request: usize) -> bool {
         self.ask(request).request.id.kind == Kind::Block
     }
 
@@ -84,7 +84,7 @@ impl Protocol {
     }
 
     /// Does what the product says is next, as far as nothing has to be waited for.
-    fn go_on(&self, state: &mut State, request: usize, instance: usize, mut task: Task, step: Step) {
+    pub(crate) fn go_on(&self, state: &mut State, request: usize, instance: usize, mut task: Task, step: Step) {
         match step {
             Step::Read | Step::ReadBack => task.at = At::Reading,
             Step::Sign => task.at = At::Signing,
@@ -174,60 +174,6 @@ impl Protocol {
             state.strays.retain(|stray| store.is_at(stray.mark, stray.expected.as_ref()));
         }
         Some(version)
-    }
-
-    fn fault(&self, state: &mut State, request: usize, instance: usize, mut task: Task, fault: Fault) {
-        state.faults -= 1;
-        let mark = self.ask(request).mark;
-        let seen = &mut state.seen[instance][mark];
-        let step = match fault {
-            Fault::ReadFails => {
-                let failed = Err(StoreError("cannot be read".to_owned()));
-                seen.update(|seen| task.recording.read(failed, seen))
-            }
-            Fault::WriteIsTurnedAway => {
-                let turned_away = Err(WriteError::NotWritten(StoreError("turned away".to_owned())));
-                seen.update(|seen| task.recording.written(turned_away, seen))
-            }
-            Fault::WriteTimesOut | Fault::WriteAnswerIsLost => {
-                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
-                if self.is(Broken::BlindRetry) {
-                    task.is_resent = true;
-                    Step::Write
-                } else {
-                    let unknown = Err(WriteError::Unknown(StoreError("no answer".to_owned())));
-                    seen.update(|seen| task.recording.written(unknown, seen))
-                }
-            }
-            Fault::WriteIsDuplicated => {
-                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
-                state.progress[request] = Progress::active(instance, task);
-                return;
-            }
-            Fault::VaultFails if !self.is_block(request) => {
-                task.made = None;
-                state.progress[request] = Progress::active(instance, task);
-                return;
-            }
-            Fault::VaultFails | Fault::Deadline => {
-                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
-                state.progress[request] = Progress::Over;
-                return;
-            }
-        };
-        self.go_on(state, request, instance, task, step);
-    }
-
-    fn crash(&self, state: &mut State, instance: usize) {
-        state.crashes -= 1;
-        state.seen[instance].fill(Hashed::default());
-        for (request, progress) in state.progress.iter_mut().enumerate() {
-            let Progress::Active { instance: at, task } = progress else { continue };
-            if *at == instance {
-                state.strays.extend(task.on_its_way(self.ask(request).mark).map(Hashed::new));
-                *progress = Progress::Over;
-            }
-        }
     }
 
     /// What can happen to a request in an instance, beside a deadline.

@@ -1,0 +1,65 @@
+//! What goes wrong, and what is left of it.
+
+use crate::hashed::Hashed;
+use crate::state::Progress;
+use crate::task::Task;
+use crate::{Broken, Fault, Protocol, State};
+use azurehsm_signer::marks::{Step, StoreError, WriteError};
+
+impl Protocol {
+    /// Something goes wrong with a request.
+    pub(crate) fn fault(&self, state: &mut State, request: usize, instance: usize, mut task: Task, fault: Fault) {
+        state.faults -= 1;
+        let mark = self.ask(request).mark;
+        let seen = &mut state.seen[instance][mark];
+        let step = match fault {
+            Fault::ReadFails => {
+                let failed = Err(StoreError("cannot be read".to_owned()));
+                seen.update(|seen| task.recording.read(failed, seen))
+            }
+            Fault::WriteIsTurnedAway => {
+                let turned_away = Err(WriteError::NotWritten(StoreError("turned away".to_owned())));
+                seen.update(|seen| task.recording.written(turned_away, seen))
+            }
+            Fault::WriteTimesOut | Fault::WriteAnswerIsLost => {
+                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
+                if self.is(Broken::BlindRetry) {
+                    task.is_resent = true;
+                    Step::Write
+                } else {
+                    let unknown = Err(WriteError::Unknown(StoreError("no answer".to_owned())));
+                    seen.update(|seen| task.recording.written(unknown, seen))
+                }
+            }
+            Fault::WriteIsDuplicated => {
+                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
+                state.progress[request] = Progress::active(instance, task);
+                return;
+            }
+            Fault::VaultFails if !self.is_block(request) => {
+                task.made = None;
+                state.progress[request] = Progress::active(instance, task);
+                return;
+            }
+            Fault::VaultFails | Fault::Deadline => {
+                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
+                state.progress[request] = Progress::Over;
+                return;
+            }
+        };
+        self.go_on(state, request, instance, task, step);
+    }
+
+    /// An instance dies, and starts anew: all that it knew is gone, and what it has sent is still on its way.
+    pub(crate) fn crash(&self, state: &mut State, instance: usize) {
+        state.crashes -= 1;
+        state.seen[instance].fill(Hashed::default());
+        for (request, progress) in state.progress.iter_mut().enumerate() {
+            let Progress::Active { instance: at, task } = progress else { continue };
+            if *at == instance {
+                state.strays.extend(task.on_its_way(self.ask(request).mark).map(Hashed::new));
+                *progress = Progress::Over;
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// Tokens of the process's identity, one for each scope, kept fresh in the background.
@@ -137,23 +138,47 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
                 pause
             }
         };
-        let renew_at = OffsetDateTime::now_utc() + wait;
+        let wait = have_passed(wait);
         tokio::time::sleep(SHORTEST).await;
         tokio::select! {
-            () = reached(renew_at) => {}
+            () = wait => {}
             () = scope.renew.notified() => {}
         }
     }
 }
 
-/// Waits for a time of day. The clock that waits are measured with stands still while a machine sleeps.
-async fn reached(time: OffsetDateTime) {
+/// Waits until so much time has passed since this was called, by either of two clocks: the one that waits are measured with
+/// stands still while a machine sleeps, and the wall clock may be set back.
+fn have_passed(wait: Duration) -> impl Future<Output = ()> {
     const LONGEST: Duration = Duration::from_mins(1);
-    loop {
-        let Ok(left) = Duration::try_from(time - OffsetDateTime::now_utc()) else { return };
-        if left.is_zero() {
-            return;
+    let (start, until) = (Instant::now(), OffsetDateTime::now_utc() + wait);
+    async move {
+        loop {
+            let by_the_wall = Duration::try_from(until - OffsetDateTime::now_utc()).unwrap_or_default();
+            let left = by_the_wall.min(wait.saturating_sub(start.elapsed()));
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LONGEST)).await;
         }
-        tokio::time::sleep(left.min(LONGEST)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::timeout;
+
+    /// Tokio's clock goes at once wherever it is waited for, and the wall clock does not, as if it were set back all the while.
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_also_when_the_wall_clock_is_set_back() {
+        let hour = Duration::from_hours(1);
+        assert!(timeout(2 * hour, have_passed(hour)).await.is_ok(), "no token is asked for until the clock is there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_not_cut_short() {
+        let hour = Duration::from_hours(1);
+        assert!(timeout(hour / 2, have_passed(hour)).await.is_err());
     }
 }

@@ -1,3 +1,4 @@
+use super::recording::MOST_UNCLEAR_WRITES;
 use super::{
     AttemptId, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Recorded, Recording, Request, Seen, Step, StoreError,
     Stored, Version, WriteError, Written, is_raised_by,
@@ -30,9 +31,6 @@ type Place = tokio::sync::Mutex<Seen>;
 
 /// Places above this number are dropped when not in use: chain ids come from the callers.
 const MOST_PLACES: usize = 4096;
-
-/// How many unclear writes of a raised mark are looked up; a store that leaves one more unclear is given up.
-const MOST_UNCLEAR_WRITES: u32 = 8;
 
 /// How long a failure of the store counts against it, if it is not asked again.
 const LATELY: Duration = Duration::from_secs(30);

@@ -14,8 +14,8 @@ use crate::tezos::Signature;
 use crate::tezos::payload::Kind;
 use thiserror::Error;
 
-/// How many unclear writes of one request are looked up; a store that leaves one more unclear is given up.
-const MOST_UNCLEAR_WRITES: u32 = 8;
+/// How many unclear writes of one mark are looked up; a store that leaves one more unclear is given up.
+pub(super) const MOST_UNCLEAR_WRITES: u32 = 8;
 
 /// A request on its way into the store.
 ///

@@ -22,7 +22,7 @@ impl Protocol {
                 seen.update(|seen| task.recording.written(turned_away, seen))
             }
             Fault::WriteTimesOut | Fault::WriteAnswerIsLost => {
-                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
+                state.strays.extend(task.on_its_way(mark));
                 if self.is(Broken::BlindRetry) {
                     task.is_resent = true;
                     Step::Write
@@ -32,7 +32,7 @@ impl Protocol {
                 }
             }
             Fault::WriteIsDuplicated => {
-                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
+                state.strays.extend(task.on_its_way(mark));
                 state.progress[request] = Progress::active(instance, task);
                 return;
             }
@@ -42,7 +42,7 @@ impl Protocol {
                 return;
             }
             Fault::VaultFails | Fault::Deadline => {
-                state.strays.extend(task.on_its_way(mark).map(Hashed::new));
+                state.strays.extend(task.on_its_way(mark));
                 state.progress[request] = Progress::Over;
                 return;
             }
@@ -57,7 +57,7 @@ impl Protocol {
         for (request, progress) in state.progress.iter_mut().enumerate() {
             let Progress::Active { instance: at, task } = progress else { continue };
             if *at == instance {
-                state.strays.extend(task.on_its_way(self.ask(request).mark).map(Hashed::new));
+                state.strays.extend(task.on_its_way(self.ask(request).mark));
                 *progress = Progress::Over;
             }
         }

@@ -131,10 +131,19 @@ impl Protocol {
     /// Broken: the store is told, and its answer not waited for.
     fn write_behind(&self, state: &mut State, request: usize, instance: usize, mut task: Task) {
         let mark = self.ask(request).mark;
-        state.strays.extend(task.on_its_way(mark).map(Hashed::new));
+        state.strays.extend(task.on_its_way(mark));
         let known = Ok(Version("not known".to_owned()));
         let step = state.seen[instance][mark].update(|seen| task.recording.written(known, seen));
         self.go_on(state, request, instance, task, step);
+    }
+
+    /// The signature that the vault makes for a request. Broken: it leaves at once.
+    fn vault_signs(&self, state: &mut State, request: usize) -> Signature {
+        let signature = self.delivery(request).signature;
+        if self.is(Broken::ReleaseBeforeCommit) {
+            self.release(state, request, signature);
+        }
+        signature
     }
 
     fn release(&self, state: &mut State, request: usize, signature: Signature) {
@@ -314,19 +323,9 @@ impl Protocol {
             (Action::ReadIsAnswered(_), At::Told(stored)) => {
                 state.seen[instance][mark].update(|seen| task.recording.read(Ok(stored), seen))
             }
-            (Action::VaultSigns(_), At::Signing) => {
-                let signature = self.delivery(request).signature;
-                if self.is(Broken::ReleaseBeforeCommit) {
-                    self.release(&mut state, request, signature);
-                }
-                task.recording.signed(signature)
-            }
+            (Action::VaultSigns(_), At::Signing) => task.recording.signed(self.vault_signs(&mut state, request)),
             (Action::VaultSigns(_), at) => {
-                let signature = self.delivery(request).signature;
-                task.made = Some(signature);
-                if self.is(Broken::ReleaseBeforeCommit) {
-                    self.release(&mut state, request, signature);
-                }
+                task.made = Some(self.vault_signs(&mut state, request));
                 if let At::Recorded(recorded) = at {
                     self.vote_is_recorded(&mut state, request, instance, task, recorded);
                 } else {

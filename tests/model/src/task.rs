@@ -1,3 +1,4 @@
+use crate::hashed::Hashed;
 use azurehsm_signer::marks::{Mark, Recorded, Recording, Stored, Version};
 use azurehsm_signer::tezos::Signature;
 
@@ -42,9 +43,9 @@ impl Task {
     }
 
     /// The write that is on its way to the store, if one is.
-    pub(crate) fn on_its_way(&self, mark: usize) -> Option<Stray> {
+    pub(crate) fn on_its_way(&self, mark: usize) -> Option<Hashed<Stray>> {
         let (new, expected) = self.recording.mark();
-        (self.at == At::Writing).then(|| Stray { mark, new: new.clone(), expected: expected.cloned() })
+        (self.at == At::Writing).then(|| Hashed::new(Stray { mark, new: new.clone(), expected: expected.cloned() }))
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Stopped, print_line, runtime, variable};
+use super::{Stopped, print_line, runtime, variable, variable_names};
 use azurehsm_signer::doctor::{self, Options};
 
 #[derive(clap::Args)]
@@ -12,7 +12,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(Arguments { sign, json }: Arguments) -> Result<(), Stopped> {
-    let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let names = variable_names();
     let runtime = runtime()?;
     let report = runtime.block_on(doctor::examine(variable, &names, Options { sign }));
     // A name that is not resolved yet is not waited for.

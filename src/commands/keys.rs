@@ -1,5 +1,5 @@
 use super::services::{Azure, open_vault};
-use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable};
+use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable, variable_names};
 use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
 use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
 use azurehsm_signer::vault::local::{KeyFile, KeyName};
@@ -55,7 +55,8 @@ impl From<CurveName> for Curve {
 }
 
 pub(super) fn run(command: Command) -> Result<(), Stopped> {
-    let services = Services::read(variable).map_err(|error| format!("wrong settings:\n{error}"))?;
+    let services =
+        Services::read_for_keys(variable, &variable_names()).map_err(|error| format!("wrong settings:\n{error}"))?;
     if let VaultSettings::KeyVault(vault) = &services.vault {
         if matches!(command, Command::List) {
             return runtime()?.block_on(list_vault(&services));
@@ -119,7 +120,8 @@ fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), Stopped>
 
 fn lines_of(name: impl Display, public_key: &PublicKey) -> String {
     // A wrong setting elsewhere must not keep keys from being listed.
-    let base = base_address(Settings::read(variable).map_or(defaults::LISTEN, |settings| settings.listen));
+    let base =
+        base_address(Settings::read(variable, &variable_names()).map_or(defaults::LISTEN, |settings| settings.listen));
     let hash = public_key.hash();
     format!(
         "{name}  {}  {hash}  {public_key}\n  octez-client import secret key {name} {base}/{hash}",

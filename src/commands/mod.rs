@@ -64,6 +64,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The names of all environment variables that are set.
+fn variable_names() -> Vec<String> {
+    std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
+}
+
 /// A setting that cannot be read must not be taken as not set.
 fn require_unicode() -> Result<(), Stopped> {
     match settings::NAMES.iter().find(|name| matches!(std::env::var(name), Err(VarError::NotUnicode(_)))) {

@@ -44,8 +44,8 @@ pub(super) fn open_marks(services: &Services, azure: Option<&Azure>) -> Result<A
     if matches!(services.vault, VaultSettings::KeyVault(_)) {
         warn!(
             path = %marks.display(),
-            "marks are in a local file, keys in a vault: nothing else may sign with these keys. COSMOS_ENDPOINT lets \
-             several signers share them"
+            "MARKS=embedded: marks are in a local file, keys in a vault. No other signer may use these keys; with \
+             COSMOS_ENDPOINT, several can"
         );
     }
     Ok(Arc::new(LocalMarkStore::open(&marks)?))

@@ -96,7 +96,7 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
         area.add(Finding::warning(
             "marks.shared",
             "marks are in a local file, keys in a vault: nothing else may sign with these keys",
-            "set COSMOS_ENDPOINT, so that several signers can share the keys",
+            "set COSMOS_ENDPOINT instead of MARKS=embedded, so that several signers can share the keys",
         ));
     }
 }

@@ -140,10 +140,11 @@ fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Findi
     let why =
         error.map_or_else(|| format!("no answer within {} s", LONGEST_CONNECT.as_secs()), |error| reason_of(error));
     let advice = if error.is_some_and(|error| error.status().status_code() == StatusCode::NotFound) {
+        let account = name_of(&settings.endpoint);
         format!(
-            "set COSMOS_DATABASE and COSMOS_CONTAINER right, or make it: `az cosmosdb sql container create -g <group> \
-             -a {} -d {database} -n {container} --partition-key-path /pkh --partition-key-version 2`",
-            name_of(&settings.endpoint)
+            "set COSMOS_DATABASE and COSMOS_CONTAINER right, or create what is missing: `az cosmosdb sql database create \
+             -g <group> -a {account} -n {database}` if it is the database, then `az cosmosdb sql container create -g \
+             <group> -a {account} -d {database} -n {container} --partition-key-path /pkh --partition-key-version 2`"
         )
     } else {
         refused(settings, &why)

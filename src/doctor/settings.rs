@@ -1,5 +1,7 @@
 use super::Finding;
-use crate::settings::{MarkStoreSettings, NAMES, Services, Settings, SettingsError, VaultSettings};
+use crate::settings::{
+    MarkStoreSettings, NAMES, Services, Settings, SettingsError, Typo, VaultSettings, probable_typos,
+};
 
 /// What could be read of the settings.
 pub(super) struct Known {
@@ -28,7 +30,8 @@ const OURS: [&str; 12] = [
 /// Reads all settings. `names` are those of all variables that are set.
 pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> (Vec<Finding>, Known) {
     let mut findings = Vec::new();
-    let settings = match Settings::read(&variable) {
+    // Typos are found below, beside other unknown names: they keep the start from happening, but nothing from being checked.
+    let settings = match Settings::read(&variable, &[]) {
         Ok(settings) => {
             findings.push(Finding::ok("settings", "all can be read"));
             Some(settings)
@@ -47,10 +50,14 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
     };
     let services = match &settings {
         Some(settings) => Some(settings.services.clone()),
-        None => Services::read(&variable).ok(),
+        None => Services::read(&variable, &[]).ok(),
     };
     findings.extend(services.as_ref().map(mode));
-    findings.extend(unknown(names));
+    let typos = probable_typos(&variable, names);
+    findings.extend(
+        unknown(names).filter(|(name, _)| !typos.iter().any(|typo| typo.name == **name)).map(|(_, finding)| finding),
+    );
+    findings.extend(typos.iter().map(probable_typo));
     findings.extend(of_the_sdk(names));
     (findings, Known { settings, services })
 }
@@ -79,13 +86,18 @@ fn of_the_sdk(names: &[String]) -> impl Iterator<Item = Finding> {
     })
 }
 
-fn unknown(names: &[String]) -> impl Iterator<Item = Finding> {
+fn unknown(names: &[String]) -> impl Iterator<Item = (&String, Finding)> {
     let is_ours = |name: &str| OURS.iter().any(|ours| name.starts_with(ours)) && !NAMES.contains(&name);
     let mut unknown: Vec<_> = names.iter().filter(|name| is_ours(name)).collect();
     unknown.sort();
     unknown.into_iter().map(|name| {
         let text = "there is no such setting: it has no effect";
-        Finding::warning("settings.unknown", text, "if it is misspelt, README has the right name; if not, remove it")
-            .about(name)
+        let advice = "if it is misspelt, README has the right name; if not, remove it";
+        (name, Finding::warning("settings.unknown", text, advice).about(name))
     })
+}
+
+fn probable_typo(typo: &Typo) -> Finding {
+    let text = format!("probably a typo of {}, which is not set: the signer does not start", typo.setting);
+    Finding::failed("settings.unknown", text, "rename it, or remove it").about(&typo.name)
 }

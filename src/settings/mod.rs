@@ -2,14 +2,17 @@
 
 mod reader;
 mod services;
+mod typos;
 
 pub use services::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
+pub use typos::{Typo, probable_typos};
 
 use crate::chain::{NodeUrl, WatchSettings};
 use crate::signer::{AuthorizedKey, Policy, WhenHeadUnknown};
 use reader::Reader;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
@@ -113,8 +116,15 @@ pub mod defaults {
     pub const REQUEST_DEADLINE_MS: u64 = 4_000;
 }
 
+/// 0 would refuse nearly everything. The upper end is about a week of blocks: beyond that, the head no longer says what is right.
+const HEAD_THRESHOLD_RANGE: RangeInclusive<u32> = 1..=100_000;
+
+/// 0 would refuse everything. The upper end is about two years of blocks: beyond that, a single request could silence a key for
+/// good, which is what the setting is there to prevent.
+const MAX_LEVEL_JUMP_RANGE: RangeInclusive<u32> = 1..=10_000_000;
+
 /// Every variable that is read.
-pub const NAMES: [&str; 40] = [
+pub const NAMES: [&str; 41] = [
     "SIGNER_LISTEN",
     "FUNCTIONS_CUSTOMHANDLER_PORT",
     "KEY_VAULT_URL",
@@ -127,6 +137,7 @@ pub const NAMES: [&str; 40] = [
     "COSMOS_DATABASE",
     "COSMOS_CONTAINER",
     "STORE_TRY_TIMEOUT_MS",
+    "MARKS",
     "ALLOW_WEAK_CONSISTENCY",
     "AZURE_CLIENT_ID",
     "AZURE_TENANT_ID",
@@ -158,12 +169,14 @@ pub const NAMES: [&str; 40] = [
 ];
 
 impl Settings {
-    /// Reads all settings from `variable`, which gives the value of an environment variable.
+    /// Reads all settings from `variable`, which gives the value of an environment variable. `names` are those of all variables
+    /// that are set: one that is probably a misspelt setting is an error.
     ///
     /// # Errors
     /// [`SettingsError`], with all that is wrong.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    pub fn read(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
+        reader.refuse_typos(names);
         let settings = Self {
             listen: reader.listen(),
             services: reader.services(),
@@ -171,13 +184,12 @@ impl Settings {
             policy: reader.policy(),
             nodes: reader.nodes(),
             when_head_unknown: reader.parsed("WHEN_HEAD_UNKNOWN", "fail or sign").unwrap_or_default(),
-            max_level_jump: reader
-                .parsed("MAX_LEVEL_JUMP", "a whole number of levels")
-                .unwrap_or(defaults::MAX_LEVEL_JUMP),
+            max_level_jump: reader.levels("MAX_LEVEL_JUMP", defaults::MAX_LEVEL_JUMP, MAX_LEVEL_JUMP_RANGE),
             authorized_keys: reader.list("AUTHORIZED_KEYS"),
             list_known_keys: reader.parsed("ALLOW_LIST_KNOWN_KEYS", "true or false").unwrap_or(false),
             request_deadline: reader.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000),
         };
+        reader.require_database(&settings.services);
         reader.finish(settings)
     }
 }
@@ -226,7 +238,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn nodes(&mut self) -> Option<WatchSettings> {
         let nodes: Vec<NodeUrl> = self.list("NODE_URLS");
-        let threshold = self.parsed("HEAD_THRESHOLD", "a whole number of levels").unwrap_or(defaults::HEAD_THRESHOLD);
+        let threshold = self.levels("HEAD_THRESHOLD", defaults::HEAD_THRESHOLD, HEAD_THRESHOLD_RANGE);
         let refresh = self.milliseconds("HEAD_REFRESH_MS", defaults::HEAD_REFRESH_MS, 50..=600_000);
         let max_age = self.milliseconds("HEAD_MAX_AGE_MS", defaults::HEAD_MAX_AGE_MS, 100..=3_600_000);
         if max_age < 2 * refresh {

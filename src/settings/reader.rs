@@ -1,5 +1,6 @@
 use super::{SettingError, SettingsError};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -50,12 +51,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         values
     }
 
-    pub(super) fn milliseconds(
-        &mut self,
-        name: &'static str,
-        default: u64,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> Duration {
+    pub(super) fn levels(&mut self, name: &'static str, default: u32, range: RangeInclusive<u32>) -> u32 {
+        let value = self.parsed(name, "a whole number of levels").unwrap_or(default);
+        if !range.contains(&value) {
+            self.wrong(name, format!("{value}: expected {} to {} levels", range.start(), range.end()));
+        }
+        value
+    }
+
+    pub(super) fn milliseconds(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Duration {
         let value = self.parsed(name, "a whole number of milliseconds").unwrap_or(default);
         if !range.contains(&value) {
             self.wrong(name, format!("{value}: expected {} to {} milliseconds", range.start(), range.end()));
@@ -63,12 +67,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Duration::from_millis(value)
     }
 
-    pub(super) fn seconds(
-        &mut self,
-        name: &'static str,
-        default: u64,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> Duration {
+    pub(super) fn seconds(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Duration {
         let value = self.parsed(name, "a whole number of seconds").unwrap_or(default);
         if !range.contains(&value) {
             self.wrong(name, format!("{value}: expected {} to {} seconds", range.start(), range.end()));

@@ -5,7 +5,8 @@ use crate::marks::CosmosSettings;
 use crate::vault::key_vault::{KeyIdentifier, KeyVaultSettings, VaultUrl};
 use age::secrecy::SecretString;
 use azure_core::http::Url;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Where keys and marks are, and who the process is there.
@@ -51,12 +52,26 @@ pub struct LocalSettings {
 }
 
 impl Services {
-    /// Reads what the commands on the vault and the marks need.
+    /// Reads what the commands on marks need. The rules are those of the signer's start, so that such a command never opens
+    /// another mark store than the signer would. `names` are those of all variables that are set.
     ///
     /// # Errors
     /// [`SettingsError`], with all that is wrong.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    pub fn read(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
+        reader.refuse_typos(names);
+        let settings = reader.services();
+        reader.require_database(&settings);
+        reader.finish(settings)
+    }
+
+    /// Reads what the commands on keys need. They open no mark store, so a vault without a database is fine here.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with all that is wrong.
+    pub fn read_for_keys(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(variable);
+        reader.refuse_typos(names);
         let settings = reader.services();
         reader.finish(settings)
     }
@@ -69,6 +84,20 @@ impl Services {
 
 const KEY_VAULT_URL: &str = "KEY_VAULT_URL";
 const COSMOS_ENDPOINT: &str = "COSMOS_ENDPOINT";
+const MARKS: &str = "MARKS";
+const LOCAL_DATA_DIR: &str = "LOCAL_DATA_DIR";
+
+/// The only value of `MARKS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Embedded;
+
+impl FromStr for Embedded {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text == "embedded" { Ok(Self) } else { Err(()) }
+    }
+}
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn services(&mut self) -> Services {
@@ -88,12 +117,41 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                        `func start` on a laptop, AZURE_FUNCTIONS_ENVIRONMENT is Development";
             if matches!(services.vault, VaultSettings::Local) && self.text(KEY_VAULT_URL).is_none() {
                 self.wrong(KEY_VAULT_URL, why);
-            }
-            if matches!(services.marks, MarkStoreSettings::Local) && self.text(COSMOS_ENDPOINT).is_none() {
-                self.wrong(COSMOS_ENDPOINT, why);
+                if matches!(services.marks, MarkStoreSettings::Local) && self.text(COSMOS_ENDPOINT).is_none() {
+                    self.wrong(COSMOS_ENDPOINT, why);
+                }
             }
         }
         services
+    }
+
+    /// Keys in a vault may be used by other instances, so their marks must be where all of these see them. An embedded store
+    /// beside a vault has to be asked for by name, in a folder that does not depend on where the program is started, and on
+    /// a machine that keeps its disk.
+    pub(super) fn require_database(&mut self, services: &Services) {
+        let marks = self.text(MARKS);
+        let is_embedded = self.parsed::<Embedded>(MARKS, "embedded, or no such setting").is_some();
+        let has_vault = matches!(services.vault, VaultSettings::KeyVault(_));
+        let has_database = self.text(COSMOS_ENDPOINT).is_some();
+        if is_embedded && has_database {
+            self.wrong(MARKS, "is embedded, and COSMOS_ENDPOINT is set too: set one of the two");
+        } else if is_embedded && self.is_under_functions_host() {
+            let why = "embedded is refused here: a Functions or App Service instance does not keep its disk; set \
+                       COSMOS_ENDPOINT beside KEY_VAULT_URL";
+            self.wrong(MARKS, why);
+        } else if is_embedded && has_vault && !self.has_absolute_data_dir() {
+            let why = "expected an absolute path, since MARKS=embedded keeps the marks of the keys in KEY_VAULT_URL there: a \
+                       relative one is another store in another working directory; or set COSMOS_ENDPOINT instead of MARKS";
+            self.wrong(LOCAL_DATA_DIR, why);
+        } else if marks.is_none() && has_vault && !has_database {
+            let why = "expected, since KEY_VAULT_URL is set: without a shared database, two instances could sign different \
+                       data; for a single signer, MARKS=embedded with an absolute LOCAL_DATA_DIR keeps the marks in a file";
+            self.wrong(COSMOS_ENDPOINT, why);
+        }
+    }
+
+    fn has_absolute_data_dir(&self) -> bool {
+        self.text(LOCAL_DATA_DIR).is_some_and(|path| Path::new(&path).is_absolute())
     }
 
     fn vault(&mut self) -> VaultSettings {
@@ -136,9 +194,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
             url
         });
-        let name = |variable, default: &str| self.text(variable).unwrap_or_else(|| default.to_owned());
-        let database = name("COSMOS_DATABASE", defaults::COSMOS_DATABASE);
-        let container = name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
+        let database = self.resource_name("COSMOS_DATABASE", defaults::COSMOS_DATABASE);
+        let container = self.resource_name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
         let allow_weak_consistency = self.parsed("ALLOW_WEAK_CONSISTENCY", "true or false").unwrap_or(false);
         let region = self.text("REGION_NAME");
         let try_timeout = self.milliseconds("STORE_TRY_TIMEOUT_MS", defaults::STORE_TRY_TIMEOUT_MS, 100..=10_000);
@@ -150,11 +207,33 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 CosmosSettings { endpoint, database, container, allow_weak_consistency, region, try_timeout, patience };
             return MarkStoreSettings::Cosmos(settings);
         }
-        self.expect_with(
-            COSMOS_ENDPOINT,
-            &["COSMOS_DATABASE", "COSMOS_CONTAINER", "STORE_TRY_TIMEOUT_MS", "ALLOW_WEAK_CONSISTENCY"],
-        );
+        // Beside a vault, a missing database is reported as such.
+        if self.text(KEY_VAULT_URL).is_none() || self.text(MARKS).is_some() {
+            self.expect_with(
+                COSMOS_ENDPOINT,
+                &["COSMOS_DATABASE", "COSMOS_CONTAINER", "STORE_TRY_TIMEOUT_MS", "ALLOW_WEAK_CONSISTENCY"],
+            );
+        }
         MarkStoreSettings::Local
+    }
+
+    /// The name of a database or container, as Cosmos DB allows it. It becomes a segment of a URL's path, so `..` must not
+    /// get through either.
+    fn resource_name(&mut self, name: &'static str, default: &str) -> String {
+        const MAX_LENGTH: usize = 255;
+        let Some(text) = self.text(name) else { return default.to_owned() };
+        let is_dots = matches!(text.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+        let is_refused = |c: char| matches!(c, '/' | '\\' | '#' | '?') || c.is_control();
+        if text.is_empty() || is_dots || text.chars().count() > MAX_LENGTH || text.contains(is_refused) {
+            let shown: String = text.chars().take(64).collect();
+            self.wrong(
+                name,
+                format!(
+                    "{shown:?}: expected a name of 1 to {MAX_LENGTH} characters without /, \\, # and ?, and not . or .."
+                ),
+            );
+        }
+        text
     }
 
     /// A setting that makes sense with another one only says that the other was forgotten, or misspelt. To go on with the
@@ -180,7 +259,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn local(&mut self) -> LocalSettings {
         const VALUE: &str = "LOCAL_VAULT_PASSPHRASE";
         const FILE: &str = "LOCAL_VAULT_PASSPHRASE_FILE";
-        let data_dir = self.text("LOCAL_DATA_DIR").unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();
+        let data_dir = self.text(LOCAL_DATA_DIR).unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();
         let inline = (self.variable)(VALUE).filter(|value| !value.is_empty());
         let text = match (inline, self.text(FILE)) {
             (Some(_), Some(_)) => {
@@ -205,8 +284,20 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// The platform names its instances, whatever an app setting says. It names the site too; `func start` on a laptop may
     /// do so as well, but says that it is for development.
     fn is_in_azure_functions(&self) -> bool {
-        let is_instance = self.text("WEBSITE_INSTANCE_ID").is_some() || self.text("WEBSITE_POD_NAME").is_some();
-        let is_development = self.text("AZURE_FUNCTIONS_ENVIRONMENT").as_deref() == Some("Development");
-        is_instance || (self.text("WEBSITE_SITE_NAME").is_some() && !is_development)
+        self.is_instance() || (self.text("WEBSITE_SITE_NAME").is_some() && !self.is_development())
+    }
+
+    /// The same, and also where only the port tells that a Functions host has started the program.
+    fn is_under_functions_host(&self) -> bool {
+        let has_port = self.text("FUNCTIONS_CUSTOMHANDLER_PORT").is_some();
+        self.is_in_azure_functions() || (has_port && !self.is_development())
+    }
+
+    fn is_instance(&self) -> bool {
+        self.text("WEBSITE_INSTANCE_ID").is_some() || self.text("WEBSITE_POD_NAME").is_some()
+    }
+
+    fn is_development(&self) -> bool {
+        self.text("AZURE_FUNCTIONS_ENVIRONMENT").as_deref() == Some("Development")
     }
 }

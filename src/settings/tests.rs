@@ -1,7 +1,9 @@
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-    Settings::read(|name| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()))
+    let value = |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+    let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
+    Settings::read(value, &names)
 }
 
 #[test]
@@ -20,7 +22,7 @@ fn every_setting_that_is_read_stands_in_the_readme() {
         asked.borrow_mut().push(name.to_owned());
         None
     };
-    assert!(Settings::read(ask).is_ok() && log_format(ask).is_ok());
+    assert!(Settings::read(ask, &[]).is_ok() && log_format(ask).is_ok());
     for name in asked.into_inner() {
         assert!(NAMES.contains(&name.as_str()), "{name}");
     }
@@ -129,23 +131,130 @@ fn the_embedded_default_is_refused_in_azure() {
 #[test]
 fn settings_of_azure_say_what_is_expected() {
     let vault = ("KEY_VAULT_URL", "https://bakery.vault.azure.net/");
+    let database = ("COSMOS_ENDPOINT", "https://bakery.documents.azure.com/");
     for (variables, name, why) in [
         (vec![("KEY_VAULT_URL", "http://bakery.vault.azure.net/")], "KEY_VAULT_URL", "expected https://<name>"),
         (vec![("COSMOS_ENDPOINT", "bakery")], "COSMOS_ENDPOINT", "expected https://<account>"),
         (vec![("SIGNING_KEYS", "baker/01")], "KEY_VAULT_URL", "expected, since SIGNING_KEYS is set"),
         (vec![("COSMOS_CONTAINER", "marks")], "COSMOS_ENDPOINT", "expected, since COSMOS_CONTAINER is set"),
-        (vec![vault, ("SIGNING_KEYS", "baker")], "SIGNING_KEYS", "entry 1: expected <name>/<version>"),
+        (vec![vault, database, ("SIGNING_KEYS", "baker")], "SIGNING_KEYS", "entry 1: expected <name>/<version>"),
         (
-            vec![vault, ("SIGNING_KEYS", "baker/01,https://other.vault.azure.net/keys/baker/01")],
+            vec![vault, database, ("SIGNING_KEYS", "baker/01,https://other.vault.azure.net/keys/baker/01")],
             "SIGNING_KEYS",
             "expected keys of https://bakery.vault.azure.net/, not of other.vault.azure.net",
         ),
-        (vec![vault, ("VAULT_HEDGE_MS", "-1")], "VAULT_HEDGE_MS", "expected a whole number"),
+        (vec![vault, database, ("VAULT_HEDGE_MS", "-1")], "VAULT_HEDGE_MS", "expected a whole number"),
         (vec![("KEYS_REFRESH_SECONDS", "0")], "KEYS_REFRESH_SECONDS", "expected 1 to 86400 seconds"),
+        (vec![("HEAD_THRESHOLD", "0")], "HEAD_THRESHOLD", "0: expected 1 to 100000 levels"),
+        (vec![("HEAD_THRESHOLD", "100001")], "HEAD_THRESHOLD", "100001: expected 1 to 100000 levels"),
+        (vec![("HEAD_THRESHOLD", "4294967295")], "HEAD_THRESHOLD", "4294967295: expected 1 to 100000 levels"),
+        (vec![("MAX_LEVEL_JUMP", "0")], "MAX_LEVEL_JUMP", "0: expected 1 to 10000000 levels"),
+        (vec![("MAX_LEVEL_JUMP", "4294967295")], "MAX_LEVEL_JUMP", "4294967295: expected 1 to 10000000 levels"),
     ] {
         let error = read(&variables).err().unwrap_or_else(|| panic!("{variables:?}"));
         let [error] = error.0.as_slice() else { panic!("{error}") };
         assert_eq!(error.name, name, "{error}");
         assert!(error.why.contains(why), "{error}");
+    }
+}
+
+const VAULT: (&str, &str) = ("KEY_VAULT_URL", "https://bakery.vault.azure.net/");
+const DATABASE: (&str, &str) = ("COSMOS_ENDPOINT", "https://bakery.documents.azure.com/");
+const EMBEDDED: (&str, &str) = ("MARKS", "embedded");
+const FOLDER: (&str, &str) = ("LOCAL_DATA_DIR", "/var/lib/signer");
+
+#[test]
+fn a_vault_without_a_database_is_one_error_that_names_both() {
+    for others in [
+        vec![],
+        vec![("COSMOS_ENDPOINT", "")],
+        vec![("COSMOS_DATABASE", "signer")],
+        vec![FOLDER],
+        vec![("WEBSITE_SITE_NAME", "signer")],
+        vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")],
+        vec![("AZURE_FUNCTIONS_ENVIRONMENT", "Development")],
+        vec![EMBEDDED],
+        vec![EMBEDDED, ("LOCAL_DATA_DIR", "")],
+        vec![EMBEDDED, ("LOCAL_DATA_DIR", "data")],
+        vec![EMBEDDED, ("LOCAL_DATA_DIR", "./data")],
+        vec![EMBEDDED, FOLDER, ("WEBSITE_INSTANCE_ID", "0123")],
+        vec![EMBEDDED, FOLDER, ("WEBSITE_POD_NAME", "0123")],
+        vec![EMBEDDED, FOLDER, ("WEBSITE_POD_NAME", "0123"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")],
+        vec![EMBEDDED, FOLDER, ("WEBSITE_INSTANCE_ID", "0123"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")],
+        vec![EMBEDDED, FOLDER, ("WEBSITE_SITE_NAME", "signer")],
+        vec![EMBEDDED, FOLDER, ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")],
+        vec![EMBEDDED, FOLDER, ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Production")],
+    ] {
+        let variables = [vec![VAULT], others].concat();
+        let error = read(&variables).err().unwrap_or_else(|| panic!("{variables:?}")).to_string();
+        assert!(!error.contains('\n'), "{variables:?}: {error}");
+        assert!(error.contains("KEY_VAULT_URL") && error.contains("COSMOS_ENDPOINT"), "{variables:?}: {error}");
+    }
+}
+
+#[test]
+fn an_embedded_store_beside_a_vault_has_to_be_asked_for() {
+    let development = ("AZURE_FUNCTIONS_ENVIRONMENT", "Development");
+    for others in [vec![], vec![development, ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]] {
+        let settings =
+            read(&[vec![VAULT, EMBEDDED, FOLDER], others].concat()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(matches!(settings.services.marks, MarkStoreSettings::Local));
+        assert_eq!(settings.services.local.data_dir.to_str(), Some(FOLDER.1));
+    }
+    // Where keys are in a file, the default says the same.
+    assert!(read(&[EMBEDDED]).is_ok());
+}
+
+#[test]
+fn marks_has_one_value_and_contradicts_a_database() {
+    for (variables, why) in [
+        (vec![("MARKS", "cosmos")], "'cosmos': expected embedded"),
+        (vec![VAULT, FOLDER, ("MARKS", "Embedded")], "'Embedded': expected embedded"),
+        (vec![VAULT, DATABASE, FOLDER, EMBEDDED], "is embedded, and COSMOS_ENDPOINT is set too"),
+        (vec![DATABASE, EMBEDDED], "is embedded, and COSMOS_ENDPOINT is set too"),
+    ] {
+        let error = read(&variables).err().unwrap_or_else(|| panic!("{variables:?}"));
+        let [error] = error.0.as_slice() else { panic!("{error}") };
+        assert_eq!(error.name, "MARKS");
+        assert!(error.why.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn commands_on_marks_open_no_other_store_than_the_signer_and_those_on_keys_open_none() {
+    let value = |name: &str| (name == VAULT.0).then(|| VAULT.1.to_owned());
+    let error = Services::read(value, &[]).err().unwrap().to_string();
+    assert!(error.contains("COSMOS_ENDPOINT: expected, since KEY_VAULT_URL is set"), "{error}");
+    assert!(Services::read_for_keys(value, &[]).is_ok());
+}
+
+#[test]
+fn a_probable_typo_stops_every_reader_of_settings() {
+    let names = ["COSMOS_ENDPIONT".to_owned()];
+    let value = |name: &str| (name == "COSMOS_ENDPIONT").then(|| DATABASE.1.to_owned());
+    for error in [
+        Settings::read(value, &names).err(),
+        Services::read(value, &names).err(),
+        Services::read_for_keys(value, &names).err(),
+    ] {
+        let error = error.unwrap().to_string();
+        assert!(error.contains("COSMOS_ENDPOINT: is not set, but \"COSMOS_ENDPIONT\" is, probably a typo"), "{error}");
+    }
+}
+
+#[test]
+fn names_of_database_and_container_are_those_that_the_service_allows() {
+    let longest = "x".repeat(255);
+    for name in ["COSMOS_DATABASE", "COSMOS_CONTAINER"] {
+        for value in ["marks", "my marks", "Märkte", "a.b", "...", longest.as_str()] {
+            assert!(read(&[DATABASE, (name, value)]).is_ok(), "{name}={value}");
+        }
+        let too_long = "x".repeat(256);
+        for value in ["../x", "a/b", "a\\b", "a#b", "a?b", " ", "\t", "a\nb", ".", "..", "%2E%2e", too_long.as_str()] {
+            let error = read(&[DATABASE, (name, value)]).err().unwrap_or_else(|| panic!("{name}={value}"));
+            let [error] = error.0.as_slice() else { panic!("{error}") };
+            assert_eq!(error.name, name, "{error}");
+            assert!(error.why.contains("expected a name of 1 to 255 characters without /, \\, # and ?"), "{error}");
+        }
     }
 }

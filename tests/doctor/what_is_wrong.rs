@@ -38,6 +38,15 @@ const CASES: &[Case] = &[
         failed: &[],
     },
     Case {
+        name: "a setting that is probably misspelt",
+        change: |deployment| {
+            let container = deployment.variables.remove("COSMOS_CONTAINER").unwrap();
+            deployment.set("COSMOS_CONTIANER", container);
+        },
+        found: ("settings.unknown", "failed", &["COSMOS_CONTIANER", "typo of COSMOS_CONTAINER", "does not start"]),
+        failed: &["settings.unknown"],
+    },
+    Case {
         name: "the identity endpoint is down",
         change: |deployment| deployment.azure.identity.refuse_connections(true),
         found: ("identity.token", "failed", &["https://vault.localhost", "az functionapp identity assign"]),
@@ -220,6 +229,22 @@ const CASES: &[Case] = &[
         name: "another container",
         change: |deployment| deployment.set("COSMOS_CONTAINER", "mark"),
         found: ("marks.container", "failed", &["signer/mark", "404", "az cosmosdb sql container create"]),
+        failed: &["marks.container"],
+    },
+    Case {
+        name: "another database",
+        change: |deployment| deployment.set("COSMOS_DATABASE", "nobody"),
+        found: (
+            "marks.container",
+            "failed",
+            &[
+                "nobody/marks",
+                "404",
+                "az cosmosdb sql database create -g <group> -a localhost -n nobody",
+                "az cosmosdb sql container create -g <group> -a localhost -d nobody -n marks --partition-key-path /pkh \
+                 --partition-key-version 2",
+            ],
+        ),
         failed: &["marks.container"],
     },
     Case {

@@ -39,9 +39,14 @@ NOT_GIVEN = {
     "WEBSITE_SITE_NAME": "the platform gives it",
     "AZURE_FUNCTIONS_ENVIRONMENT": "the platform gives it",
     "LOCAL_DATA_DIR": "the embedded vault and store, which Azure Functions refuses",
+    "MARKS": "the embedded store, which Azure Functions refuses",
     "LOCAL_VAULT_PASSPHRASE": "the embedded vault, which Azure Functions refuses",
     "LOCAL_VAULT_PASSPHRASE_FILE": "the embedded vault, which Azure Functions refuses",
     "POLICY_FILE": "POLICY is given",
+    "HTTP_PROXY": "signerSettings can give it",
+    "HTTPS_PROXY": "signerSettings can give it",
+    "ALL_PROXY": "signerSettings can give it",
+    "NO_PROXY": "signerSettings can give it",
 }
 
 # Settings whose value is not the signer's default, and what it is.

@@ -344,13 +344,96 @@ fn wrong_settings_stop_the_start_and_are_all_named() {
         ("SIGNER_LISTEN", "nowhere"),
         ("POLICY", r#"{"default": {"operations": ["transfer"]}}"#),
         ("HEAD_THRESHOLD", "near"),
+        ("MAX_LEVEL_JUMP", "0"),
+        ("COSMOS_DATABASE", "../x"),
+        ("COSMOS_CONTAINER", "a/b"),
     ];
     let complaint = complaint(&command(folder.path(), &settings).output().unwrap());
-    for expected in
-        ["SIGNER_LISTEN: 'nowhere'", "POLICY: default.operations: 'transfer'", "transaction:stake", "HEAD_THRESHOLD"]
-    {
+    for expected in [
+        "SIGNER_LISTEN: 'nowhere'",
+        "POLICY: default.operations: 'transfer'",
+        "transaction:stake",
+        "HEAD_THRESHOLD",
+        "MAX_LEVEL_JUMP: 0: expected 1 to 10000000 levels",
+        "COSMOS_DATABASE: \"../x\": expected a name",
+        "COSMOS_CONTAINER: \"a/b\": expected a name",
+    ] {
         assert!(complaint.contains(expected), "{complaint}");
     }
+}
+
+#[test]
+fn a_vault_without_a_database_stops_the_signer_and_commands_on_marks_with_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = ("KEY_VAULT_URL", "https://bakery.vault.azure.net/");
+    let embedded = ("MARKS", "embedded");
+    let raise = ["marks", "raise", MAINNET, KEY, "500"];
+    for settings in [
+        vec![vault],
+        vec![vault, ("COSMOS_DATABASE", "signer")],
+        vec![vault, embedded, ("LOCAL_DATA_DIR", "data")],
+        vec![vault, embedded, ("WEBSITE_INSTANCE_ID", "0123"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")],
+        vec![vault, embedded, ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")],
+    ] {
+        for arguments in [&["serve"][..], &["marks", "list"], &["marks", "export"], &raise] {
+            let output = command(folder.path(), &settings).args(arguments).current_dir(folder.path()).output().unwrap();
+            let complaint = complaint(&output);
+            let lines: Vec<_> = complaint.lines().filter(|line| line.contains("KEY_VAULT_URL")).collect();
+            let [line] = lines.as_slice() else { panic!("{settings:?} {arguments:?}: {complaint}") };
+            assert!(line.contains("COSMOS_ENDPOINT"), "{settings:?} {arguments:?}: {line}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn a_probable_typo_stops_the_start_and_variables_of_others_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, setting) in [("COSMOS_ENDPIONT", "COSMOS_ENDPOINT"), ("KEY_VAULT_URI", "KEY_VAULT_URL")] {
+        for arguments in [&["serve"][..], &["marks", "list"], &["keys", "list"]] {
+            let output = command(folder.path(), &[(name, "https://bakery.example/")]).args(arguments).output().unwrap();
+            let complaint = complaint(&output);
+            let expected = format!("{setting}: is not set, but \"{name}\" is, probably a typo");
+            assert!(complaint.contains(&expected), "{complaint}");
+        }
+    }
+    // Of the template, and what Kubernetes sets for a Service called signer.
+    let others = [
+        ("SIGNER_URL", "https://signer.example"),
+        ("SIGNER_CLIENT_ID", "0123"),
+        ("SIGNER_ALERT_EMAIL", "baker@example.com"),
+        ("SIGNER_OPERATOR_ID", "0123"),
+        ("SIGNER_SERVICE_HOST", "10.0.0.1"),
+        ("SIGNER_SERVICE_PORT", "6732"),
+        ("SIGNER_SERVICE_PORT_HTTP", "6732"),
+        ("SIGNER_PORT", "tcp://10.0.0.1:6732"),
+        ("SIGNER_PORT_6732_TCP", "tcp://10.0.0.1:6732"),
+        ("SIGNER_PORT_6732_TCP_ADDR", "10.0.0.1"),
+        ("SIGNER_PORT_6732_TCP_PORT", "6732"),
+        ("SIGNER_PORT_6732_TCP_PROTO", "tcp"),
+    ];
+    Signer::start(folder.path(), &others).only_key();
+}
+
+#[test]
+fn an_embedded_store_beside_a_vault_is_used_when_it_is_asked_for() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let azure = runtime.block_on(stand_ins::Azure::start());
+    azure.key_vault.add_key(stand_ins::NewKey::new("baker", stand_ins::Curve::P256));
+    let environment = azure.environment();
+    let of_vault = environment.iter().filter(|(name, _)| !name.starts_with("COSMOS_"));
+    let mut settings: Vec<_> = of_vault.map(|(name, value)| (*name, value.as_str())).collect();
+    settings.extend([("MARKS", "embedded"), ("COSMOS_DISABLE_IMDS", "1")]);
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start(folder.path(), &settings);
+    let key = eventually("the key is found", || signer.keys().into_iter().next()).1;
+    for (digest, status) in [(0, 200), (1, 409)] {
+        let vote = payload(Kind::Attestation, 7, 0, digest);
+        assert_eq!(http::sign(signer.address, &key, &vote).unwrap().status, status);
+    }
+    assert!(folder.path().join("marks.redb").exists());
+    let second = command(folder.path(), &settings).env("SIGNER_LISTEN", "127.0.0.1:0").output().unwrap();
+    assert!(complaint(&second).contains("in use by another process"));
 }
 
 #[test]

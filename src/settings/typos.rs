@@ -1,0 +1,170 @@
+//! Variables whose names are nearly those of settings.
+
+use super::NAMES;
+use super::reader::Reader;
+
+/// What only this program's variables begin with. A name without one of these may well be another program's.
+const PREFIXES: [&str; 3] = ["COSMOS_", "KEY_VAULT_", "SIGNER_"];
+
+/// Two edits: a letter that is missing, added, wrong, or swapped with its neighbour, twice.
+const MAX_DISTANCE: usize = 2;
+
+/// A variable that is set, and is probably meant to be a setting that is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typo {
+    /// The variable.
+    pub name: String,
+    /// The setting that it is probably meant to be.
+    pub setting: &'static str,
+}
+
+/// Finds variables that are probably misspelt settings: the name begins as only this program's do, and is within two edits of a
+/// setting that is not set. `names` are those of all variables that are set.
+///
+/// Such a setting would silently keep its default, and for `COSMOS_ENDPOINT` that is another mark store.
+pub fn probable_typos(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Vec<Typo> {
+    let is_empty = |name: &str| variable(name).is_some_and(|value| value.is_empty());
+    let missing: Vec<_> =
+        NAMES.iter().copied().filter(|name| variable(name).is_none_or(|value| value.is_empty())).collect();
+    let mut names: Vec<_> = names.iter().filter(|name| is_ours(name) && !is_empty(name)).collect();
+    names.sort();
+    let nearest = |name: &str| {
+        let near = missing.iter().map(|setting| (distance(name, setting), *setting));
+        near.filter(|(distance, _)| *distance <= MAX_DISTANCE).min_by_key(|(distance, _)| *distance)
+    };
+    names
+        .into_iter()
+        .filter_map(|name| nearest(name).map(|(_, setting)| Typo { name: name.clone(), setting }))
+        .collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !NAMES.contains(&name)
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    /// Stops the start if a variable is probably a misspelt setting.
+    pub(super) fn refuse_typos(&mut self, names: &[String]) {
+        for Typo { name, setting } in probable_typos(&self.variable, names) {
+            self.wrong(setting, format!("is not set, but {name:?} is, probably a typo: rename it, or remove it"));
+        }
+    }
+}
+
+/// The Damerau-Levenshtein distance (optimal string alignment): insertions, deletions, substitutions and swaps of neighbours.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right): (Vec<_>, Vec<_>) = (left.chars().collect(), right.chars().collect());
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for (row, a) in left.iter().enumerate() {
+        let mut current = Vec::with_capacity(last.len());
+        current.push(row + 1);
+        for (column, b) in right.iter().enumerate() {
+            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
+            let mut best = at(&last, column) + usize::from(a != b);
+            best = best.min(at(&last, column + 1) + 1).min(at(&current, column) + 1);
+            let is_swap = |row: usize, column: usize| left.get(row) == Some(b) && right.get(column) == Some(a);
+            if let (Some(above), Some(before)) = (row.checked_sub(1), column.checked_sub(1))
+                && is_swap(above, before)
+            {
+                best = best.min(at(&before_last, before) + 1);
+            }
+            current.push(best);
+        }
+        before_last = std::mem::replace(&mut last, current);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typos(variables: &[(&str, &str)]) -> Vec<(String, &'static str)> {
+        let value =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+        let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
+        probable_typos(value, &names).into_iter().map(|typo| (typo.name, typo.setting)).collect()
+    }
+
+    #[test]
+    fn distances_count_a_swap_of_neighbours_as_one() {
+        for (left, right, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("ENDPOINT", "ENDPOINT", 0),
+            ("ENDPIONT", "ENDPOINT", 1),
+            ("ENDPONT", "ENDPOINT", 1),
+            ("ENDPOOINT", "ENDPOINT", 1),
+            ("ENDPIONTS", "ENDPOINT", 2),
+            ("NEDPIONT", "ENDPOINT", 2),
+            ("kitten", "sitting", 3),
+            ("ca", "abc", 3),
+        ] {
+            assert_eq!(distance(left, right), expected, "{left} and {right}");
+            assert_eq!(distance(right, left), expected, "{right} and {left}");
+        }
+    }
+
+    #[test]
+    fn misspelt_settings_are_found() {
+        for (name, setting) in [
+            ("COSMOS_ENDPIONT", "COSMOS_ENDPOINT"),
+            ("COSMOS_ENDPOINTS", "COSMOS_ENDPOINT"),
+            ("COSMOS_ENPOIN", "COSMOS_ENDPOINT"),
+            ("COSMOS_NEDPIONT", "COSMOS_ENDPOINT"),
+            ("COSMOS_DATABSE", "COSMOS_DATABASE"),
+            ("COSMOS_CONTAINERS", "COSMOS_CONTAINER"),
+            ("COSMOS_DISABLE_IDMS", "COSMOS_DISABLE_IMDS"),
+            ("KEY_VAULT_URI", "KEY_VAULT_URL"),
+            ("KEY_VAULT_ULR", "KEY_VAULT_URL"),
+            ("SIGNER_LISTN", "SIGNER_LISTEN"),
+        ] {
+            assert_eq!(typos(&[(name, "x")]), [(name.to_owned(), setting)]);
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_set_has_no_typo() {
+        assert!(typos(&[("COSMOS_ENDPIONT", "x"), ("COSMOS_ENDPOINT", "y")]).is_empty());
+        assert_eq!(typos(&[("COSMOS_ENDPIONT", "x"), ("COSMOS_ENDPOINT", "")]).len(), 1, "empty is not set");
+        assert!(typos(&[("COSMOS_ENDPIONT", "")]).is_empty(), "empty is not set");
+    }
+
+    #[test]
+    fn variables_of_others_are_harmless() {
+        // The template's outputs and parameters, what the tests use, and what Kubernetes sets for a Service called signer.
+        for name in [
+            "SIGNER_URL",
+            "SIGNER_CLIENT_ID",
+            "SIGNER_ALERT_EMAIL",
+            "SIGNER_OPERATOR_ID",
+            "SIGNER_KEYS",
+            "SIGNER_PLAN",
+            "SIGNER_POLICY",
+            "SIGNER_NODE_URLS",
+            "SIGNER_SETTINGS",
+            "SIGNER_AUTHORIZED_KEYS",
+            "SIGNER_BIN",
+            "SIGNER_LOG",
+            "SIGNER_SERVICE_HOST",
+            "SIGNER_SERVICE_PORT",
+            "SIGNER_SERVICE_PORT_HTTP",
+            "SIGNER_PORT",
+            "SIGNER_PORT_6732_TCP",
+            "SIGNER_PORT_6732_TCP_ADDR",
+            "SIGNER_PORT_6732_TCP_PORT",
+            "SIGNER_PORT_6732_TCP_PROTO",
+            "KEY_VAULT_NAME",
+            "COSMOS_ACCOUNT",
+            "COSMOS_KEY",
+            "POLICYS",
+            "MARK",
+            "LOCAL_DATA_DRI",
+            "NODE_URL",
+        ] {
+            assert!(typos(&[(name, "x")]).is_empty(), "{name}");
+        }
+    }
+}

@@ -1,5 +1,4 @@
 use super::node::{CHAIN_ID, HEAD, Node, NodeError, NodeUrl};
-use super::watch::client;
 use crate::tezos::ChainId;
 use serde::Deserialize;
 use std::time::Duration;
@@ -29,7 +28,7 @@ const SYNCHRONISATION: &str = "/chains/main/is_bootstrapped";
 impl Inspection {
     /// Nothing is asked yet.
     pub(crate) fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
-        Ok(Self(Node::new(client(limit)?, url)))
+        Ok(Self(Node::new(url, limit)?))
     }
 
     pub(crate) async fn chain(&self) -> Result<ChainId, NodeError> {

@@ -1,23 +1,62 @@
 use super::head::Seen;
+use super::proxy::{Proxies, Proxy, UnusableProxy};
+use crate::names::Names;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
+use arc_swap::ArcSwap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::error::Error as _;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// The address of a Tezos node's RPC interface, with a path prefix if it has one.
+/// The address of a Tezos node's RPC interface, with a path prefix if it has one, and the proxy to it, if there is one.
 #[derive(Clone, PartialEq, Eq)]
-pub struct NodeUrl(reqwest::Url);
+pub struct NodeUrl {
+    url: reqwest::Url,
+    proxy: Option<Proxy>,
+}
 
 impl NodeUrl {
+    /// Lets the node be asked through the proxy that the environment names for it. Without this, it is asked directly.
+    ///
+    /// # Errors
+    /// [`UnusableProxy`].
+    pub fn use_proxy(&mut self, proxies: &Proxies) -> Result<(), UnusableProxy> {
+        self.proxy = proxies.of(&self.url)?;
+        Ok(())
+    }
+
+    /// The proxy that the node is asked through.
+    pub const fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
     fn rpc(&self, path: &str) -> reqwest::Url {
-        let mut url = self.0.clone();
-        url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
         url
+    }
+
+    /// HTTP/1.1 only: over HTTP/2 all questions share one connection, which is kept however long it is silent. Over HTTP/1.1 a
+    /// connection is closed with the question that it did not answer.
+    fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
+        // Fails if one was chosen before, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        // The client reads no environment: the settings have.
+        let mut builder = reqwest::Client::builder().http1_only().no_proxy();
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.to_client()?);
+        }
+        builder
+            .timeout(limit)
+            .connect_timeout(limit)
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::new(Names::default()))
+            .build()
     }
 }
 
@@ -27,7 +66,7 @@ impl FromStr for NodeUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
         if matches!(url.scheme(), "http" | "https") && url.has_host() {
-            Ok(Self(url))
+            Ok(Self { url, proxy: None })
         } else {
             Err("expected http://host:port or https://host".to_owned())
         }
@@ -37,8 +76,8 @@ impl FromStr for NodeUrl {
 /// Without user, password, path and query, all of which may hold a secret.
 impl fmt::Display for NodeUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default())?;
-        if let Some(port) = self.0.port() {
+        write!(formatter, "{}://{}", self.url.scheme(), self.url.host_str().unwrap_or_default())?;
+        if let Some(port) = self.url.port() {
             write!(formatter, ":{port}")?;
         }
         Ok(())
@@ -75,10 +114,11 @@ pub enum NodeError {
     },
 }
 
-/// Asks one node.
+/// Asks one node, over connections of its own.
 pub(super) struct Node {
-    client: reqwest::Client,
     url: NodeUrl,
+    limit: Duration,
+    client: ArcSwap<reqwest::Client>,
 }
 
 /// A shell header has about 700 bytes.
@@ -88,8 +128,10 @@ pub(super) const CHAIN_ID: &str = "/chains/main/chain_id";
 pub(super) const HEAD: &str = "/chains/main/blocks/head/header/shell";
 
 impl Node {
-    pub(super) const fn new(client: reqwest::Client, url: NodeUrl) -> Self {
-        Self { client, url }
+    /// An answer may take `limit` at most. Nothing is asked yet.
+    pub(super) fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
+        let client = ArcSwap::from_pointee(url.client(limit)?);
+        Ok(Self { url, limit, client })
     }
 
     pub(super) const fn url(&self) -> &NodeUrl {
@@ -116,7 +158,18 @@ impl Node {
 
     /// A question to be sent.
     pub(super) fn question(&self, path: &str) -> reqwest::RequestBuilder {
-        self.client.get(self.url.rpc(path))
+        self.client.load().get(self.url.rpc(path))
+    }
+
+    /// What an unanswered question means. After a time-out all connections are given up, since others may be as dead as the one
+    /// that was silent: the next question opens a new one.
+    fn no_answer(&self, error: &reqwest::Error) -> NodeError {
+        if error.is_timeout()
+            && let Ok(client) = self.url.client(self.limit)
+        {
+            self.client.store(Arc::new(client));
+        }
+        no_answer(error)
     }
 
     pub(super) async fn get<T: DeserializeOwned>(
@@ -124,12 +177,12 @@ impl Node {
         path: &'static str,
         expected: &'static str,
     ) -> Result<T, NodeError> {
-        let mut response = self.question(path).send().await.map_err(|error| no_answer(&error))?;
+        let mut response = self.question(path).send().await.map_err(|error| self.no_answer(&error))?;
         if !response.status().is_success() {
             return Err(NodeError::Status { path, status: response.status().as_u16() });
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST_ANSWER {
                 return Err(NodeError::Unreadable { path, expected });

@@ -1,6 +1,5 @@
 use super::head::{self, HeadCheck, Seen};
 use super::node::{Node, NodeError, NodeUrl};
-use crate::names::Names;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,12 +38,14 @@ impl HeadWatch {
     /// # Errors
     /// If no HTTP client can be made, for want of certificates for instance.
     pub fn start(settings: WatchSettings) -> Result<Self, reqwest::Error> {
-        let client = client(settings.timeout)?;
         let seen = Arc::new(Mutex::new(vec![None; settings.nodes.len()]));
         let asked_once = Arc::new(Semaphore::new(0));
         let mut tasks = JoinSet::new();
         for (index, url) in settings.nodes.iter().enumerate() {
-            let node = Node::new(client.clone(), url.clone());
+            let node = Node::new(url.clone(), settings.timeout)?;
+            if let Some(proxy) = url.proxy() {
+                info!(event = "node_proxy", node = %url, proxy = %proxy, "this node is asked through a proxy");
+            }
             tasks.spawn(watch(node, index, Arc::clone(&seen), Arc::clone(&asked_once), settings.refresh));
         }
         Ok(Self { settings, seen, asked_once, _tasks: tasks })
@@ -75,18 +76,6 @@ impl HeadWatch {
     }
 }
 
-/// The client of all nodes.
-pub(super) fn client(limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    // Fails if one was chosen before, which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder()
-        .timeout(limit)
-        .connect_timeout(limit)
-        .redirect(reqwest::redirect::Policy::none())
-        .dns_resolver(Arc::new(Names::default()))
-        .build()
-}
-
 async fn watch(
     node: Node,
     index: usize,
@@ -112,7 +101,8 @@ async fn watch(
             }
             Err(error) => {
                 if was_answering != Some(false) {
-                    warn!(node = %node.url(), reason = %error, "the node does not tell its head");
+                    let proxy = node.url().proxy().map(tracing::field::display);
+                    warn!(node = %node.url(), proxy, reason = %error, "the node does not tell its head");
                 }
             }
         }

@@ -62,6 +62,9 @@ async fn check_one(area: &mut Area, url: &NodeUrl) -> Option<Told> {
             return None;
         }
     };
+    if let Some(proxy) = url.proxy() {
+        area.add(Finding::ok("nodes.proxy", format!("asked through {proxy}")).about(url));
+    }
     let answers = async { Ok((node.chain().await?, node.head().await?)) };
     let name = url.to_string();
     let (answers, sync, skew) = tokio::join!(answers, node.synchronisation(), clock::ask(&name, node.cheap_question()));

@@ -7,7 +7,7 @@ mod typos;
 pub use services::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
 pub use typos::{Typo, probable_typos};
 
-use crate::chain::{NodeUrl, WatchSettings};
+use crate::chain::{NodeUrl, Proxies, WatchSettings};
 use crate::signer::{AuthorizedKey, Policy, WhenHeadUnknown};
 use reader::Reader;
 use std::fmt;
@@ -124,7 +124,7 @@ const HEAD_THRESHOLD_RANGE: RangeInclusive<u32> = 1..=100_000;
 const MAX_LEVEL_JUMP_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 
 /// Every variable that is read.
-pub const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 49] = [
     "SIGNER_LISTEN",
     "FUNCTIONS_CUSTOMHANDLER_PORT",
     "KEY_VAULT_URL",
@@ -166,6 +166,14 @@ pub const NAMES: [&str; 41] = [
     "AZURE_FUNCTIONS_ENVIRONMENT",
     "REGION_NAME",
     "COSMOS_DISABLE_IMDS",
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
 ];
 
 impl Settings {
@@ -237,7 +245,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn nodes(&mut self) -> Option<WatchSettings> {
-        let nodes: Vec<NodeUrl> = self.list("NODE_URLS");
+        let mut nodes: Vec<NodeUrl> = self.list("NODE_URLS");
+        let proxies = Proxies::read(|name| self.text(name));
+        for node in &mut nodes {
+            if let Err(error) = node.use_proxy(&proxies) {
+                self.wrong(error.variable, format!("{node} is asked through it: {error}"));
+            }
+        }
         let threshold = self.levels("HEAD_THRESHOLD", defaults::HEAD_THRESHOLD, HEAD_THRESHOLD_RANGE);
         let refresh = self.milliseconds("HEAD_REFRESH_MS", defaults::HEAD_REFRESH_MS, 50..=600_000);
         let max_age = self.milliseconds("HEAD_MAX_AGE_MS", defaults::HEAD_MAX_AGE_MS, 100..=3_600_000);

@@ -4,8 +4,10 @@ use crate::support::eventually::eventually;
 use crate::support::http;
 use crate::support::node::Node;
 use crate::support::payloads::{MAINNET, payload, transfer};
-use crate::support::process::Signer;
+use crate::support::process::{Signer, command};
 use azurehsm_signer::tezos::payload::Kind;
+
+use stand_ins::{Operation, TezosNode};
 
 const OTHER_CHAIN: &str = "NetXnHfVqm9iesp";
 
@@ -85,6 +87,73 @@ fn a_node_that_changes_its_chain_is_noticed() {
     let refused =
         eventually("the chain is noticed", || Some(ask(&signer, &key, 1000)).filter(|answer| answer.status != 200));
     assert!(refused.error().contains(&format!("the configured nodes follow {OTHER_CHAIN}")), "{}", refused.error());
+}
+
+#[test]
+fn a_connection_to_a_node_that_goes_silent_is_replaced_while_the_head_is_still_known() {
+    let node = TezosNode::start(MAINNET, 1000).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let authority = node.authority_file();
+    let settings = [
+        ("NODE_URLS", node.url()),
+        ("SSL_CERT_FILE", authority.display().to_string()),
+        // A question may take a second, so a new connection is used long before the head is too old.
+        ("HEAD_REFRESH_MS", "50".to_owned()),
+        ("HEAD_MAX_AGE_MS", "5000".to_owned()),
+    ];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let signer = Signer::start(folder.path(), &settings);
+    let key = signer.only_key();
+    assert_eq!(ask(&signer, &key, 1000).status, 200);
+    for level in [1500, 2000] {
+        node.freeze_connections();
+        node.reset_requests();
+        node.set_level(level);
+        let asked = eventually("the node is asked over another connection", || {
+            assert_eq!(http::get(signer.address, "/health").unwrap().status, 200, "the head is not known");
+            Some(node.requests(Operation::Head)).filter(|asked| *asked > 1)
+        });
+        assert!(asked > 1);
+        eventually("the new head is followed", || (ask(&signer, &key, level).status == 200).then_some(()));
+    }
+}
+
+#[test]
+fn a_node_elsewhere_is_asked_through_the_proxy_which_the_log_names_without_its_password() {
+    // To a proxy, a question is the same with a whole address in its first line.
+    let proxy = Node::start(Some((MAINNET, 1000)));
+    let folder = tempfile::tempdir().unwrap();
+    let with_password = proxy.url().replace("http://", "http://user:hunter2@");
+    let settings = [("NODE_URLS", "http://node.invalid:8732"), ("HTTP_PROXY", with_password.as_str())];
+    let signer = Signer::start(folder.path(), &settings);
+    let key = signer.only_key();
+    assert_eq!(ask(&signer, &key, 1000).status, 200);
+    let log = signer.log_until("\"verdict\":\"signed\"");
+    let line = log.lines().find(|line| line.contains("\"event\":\"node_proxy\"")).expect("the proxy is named");
+    assert!(line.contains(&format!("\"proxy\":\"{}\"", proxy.url())), "{line}");
+    assert!(line.contains("\"node\":\"http://node.invalid:8732\"") && !log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn a_node_on_this_machine_is_asked_without_a_proxy() {
+    let node = Node::start(Some((MAINNET, 1000)));
+    let nothing_listens = ("HTTP_PROXY", "http://127.0.0.1:1");
+    let (_folder, signer, key) = start(&[&node], &[nothing_listens, ("ALL_PROXY", "socks5://127.0.0.1:1")]);
+    assert_eq!(ask(&signer, &key, 1000).status, 200);
+    let by_name = node.url().replace("127.0.0.1", "node.localhost");
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start(folder.path(), &[("NODE_URLS", by_name.as_str()), nothing_listens]);
+    assert_eq!(ask(&signer, &signer.only_key(), 1000).status, 200);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("NODE_URLS", "https://node.invalid"), ("ALL_PROXY", "socks5://user:secret@127.0.0.1:1")];
+    let output = command(folder.path(), &settings).output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && !complaint.contains("secret"), "{complaint}");
+    assert!(complaint.contains("ALL_PROXY: https://node.invalid is asked through it: expected a proxy"), "{complaint}");
 }
 
 #[test]

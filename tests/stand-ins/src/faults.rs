@@ -51,6 +51,8 @@ pub enum Operation {
     CreateItem,
     /// A new version of an item.
     ReplaceItem,
+    /// The chain or the head of a Tezos node.
+    Head,
 }
 
 impl Operation {

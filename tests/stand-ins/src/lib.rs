@@ -30,6 +30,7 @@ mod milliseconds;
 mod precise_timer;
 mod random;
 mod requests;
+mod tezos_node;
 mod tokens;
 
 pub use azure::{Azure, Options, Ports};
@@ -40,3 +41,4 @@ pub use faults::{Effect, Fault, Faults, Operation, Times};
 pub use identity::Identity;
 pub use key_vault::{BadSignature, Curve, InvalidKey, KeyVault, KeyVersion, NewKey, RotationPolicy, VaultKind};
 pub use precise_timer::PreciseTimer;
+pub use tezos_node::TezosNode;

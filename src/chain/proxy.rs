@@ -1,0 +1,232 @@
+//! Which proxy a node is asked through.
+
+use hyper::Uri;
+use hyper::http::HeaderValue;
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::Url;
+use std::fmt;
+use std::net::IpAddr;
+use thiserror::Error;
+
+/// The proxies that the environment names for this machine's programs, and the hosts for which there is none.
+///
+/// The HTTP client could read the environment by itself, but it would send even a node on loopback through a proxy, and could
+/// not tell which proxy it uses.
+#[derive(Default)]
+pub struct Proxies {
+    http: Option<Variable>,
+    https: Option<Variable>,
+    all: Option<Variable>,
+    /// Hosts, domains, addresses and networks, separated by commas.
+    exempt: String,
+}
+
+/// A variable that is set.
+#[derive(Clone)]
+struct Variable {
+    name: &'static str,
+    value: String,
+}
+
+/// A proxy. `Display` and `Debug` leave out user and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    uri: Uri,
+    authorization: Option<HeaderValue>,
+}
+
+/// A node would be asked through a proxy that cannot be used. The value is left out, since it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected a proxy such as http://host:port, without SOCKS; or name the nodes in NO_PROXY")]
+pub struct UnusableProxy {
+    /// The variable that names the proxy.
+    pub variable: &'static str,
+}
+
+impl Proxies {
+    /// Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, each also in lower case. `variable` gives the value of an
+    /// environment variable.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let first = |names: [&'static str; 2]| {
+            names.into_iter().find_map(|name| Some(Variable { name, value: variable(name)? }))
+        };
+        Self {
+            http: first(["HTTP_PROXY", "http_proxy"]),
+            https: first(["HTTPS_PROXY", "https_proxy"]),
+            all: first(["ALL_PROXY", "all_proxy"]),
+            exempt: first(["NO_PROXY", "no_proxy"]).map(|list| without_stars(&list.value)).unwrap_or_default(),
+        }
+    }
+
+    /// The proxy for `node`: none on this machine, and none for what `NO_PROXY` names.
+    ///
+    /// # Errors
+    /// [`UnusableProxy`], if there is one that this program cannot use.
+    pub(super) fn of(&self, node: &Url) -> Result<Option<Proxy>, UnusableProxy> {
+        let of_scheme = if node.scheme() == "https" { &self.https } else { &self.http };
+        let Some(Variable { name, value }) = of_scheme.as_ref().or(self.all.as_ref()) else { return Ok(None) };
+        if is_this_machine(node) || self.is_exempt(node) {
+            return Ok(None);
+        }
+        let found = intercepted(&Matcher::builder().all(value).build(), node);
+        match found.filter(|proxy| matches!(proxy.uri.scheme_str(), Some("http" | "https"))) {
+            Some(proxy) => Ok(Some(proxy)),
+            None => Err(UnusableProxy { variable: name }),
+        }
+    }
+
+    fn is_exempt(&self, node: &Url) -> bool {
+        let any_proxy = Matcher::builder().all("http://proxy").no(&self.exempt).build();
+        intercepted(&any_proxy, node).is_none()
+    }
+}
+
+/// What the matcher finds for an address without its user, password and path.
+fn intercepted(matcher: &Matcher, node: &Url) -> Option<Proxy> {
+    let uri = Uri::builder().scheme(node.scheme()).authority(node.host_str()?).path_and_query("/").build().ok()?;
+    let found = matcher.intercept(&uri)?;
+    Some(Proxy { uri: found.uri().clone(), authorization: found.basic_auth().cloned() })
+}
+
+/// `*.example.com` is understood as `.example.com`, as other programs do.
+fn without_stars(list: &str) -> String {
+    let entries = list.split(|c: char| c == ',' || c.is_whitespace());
+    let without_star = |entry| match str::strip_prefix(entry, '*') {
+        Some(domain) if domain.starts_with('.') => domain,
+        _ => entry,
+    };
+    entries.map(without_star).collect::<Vec<_>>().join(",")
+}
+
+fn is_this_machine(node: &Url) -> bool {
+    let Some(host) = node.host_str() else { return false };
+    let host = host.trim_end_matches('.');
+    if host == "localhost" || host.ends_with(".localhost") {
+        return true;
+    }
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback() || address.is_unspecified(),
+        Err(_) => false,
+    }
+}
+
+impl Proxy {
+    pub(super) fn to_client(&self) -> Result<reqwest::Proxy, reqwest::Error> {
+        let proxy = reqwest::Proxy::all(self.uri.to_string())?;
+        Ok(match &self.authorization {
+            Some(authorization) => proxy.custom_http_auth(authorization.clone()),
+            None => proxy,
+        })
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}://{}", self.uri.scheme_str().unwrap_or("http"), self.uri.host().unwrap_or_default())?;
+        match self.uri.port() {
+            Some(port) => write!(formatter, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Proxy({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy_of(node: &str, variables: &[(&str, &str)]) -> Result<Option<String>, UnusableProxy> {
+        let value =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+        let proxy = Proxies::read(value).of(&node.parse().unwrap())?;
+        Ok(proxy.map(|proxy| proxy.to_string()))
+    }
+
+    #[test]
+    fn a_proxy_is_that_of_the_scheme_or_of_all() {
+        let http = ("HTTP_PROXY", "http://for-http:1");
+        let https = ("HTTPS_PROXY", "http://for-https:2");
+        let all = ("ALL_PROXY", "for-all:3");
+        for (node, variables, expected) in [
+            ("http://node.example:8732", vec![], None),
+            ("http://node.example:8732", vec![http, https, all], Some("http://for-http:1")),
+            ("https://node.example", vec![http, https, all], Some("http://for-https:2")),
+            ("https://node.example", vec![http], None),
+            ("https://node.example", vec![http, all], Some("http://for-all:3")),
+            ("http://node.example", vec![("http_proxy", "http://lower:4")], Some("http://lower:4")),
+            ("http://node.example", vec![("http_proxy", "http://lower:4"), http], Some("http://for-http:1")),
+            ("http://node.example", vec![("ALL_PROXY", "https://secure:5/")], Some("https://secure:5")),
+        ] {
+            assert_eq!(proxy_of(node, &variables), Ok(expected.map(str::to_owned)), "{node} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_never_asked_through_a_proxy() {
+        let proxies = [("ALL_PROXY", "http://proxy:3128"), ("HTTP_PROXY", "socks5://proxy:1080")];
+        for node in [
+            "http://127.0.0.1:8732",
+            "http://127.9.9.9:8732",
+            "http://[::1]:8732",
+            "http://[::ffff:127.0.0.1]:8732",
+            "http://localhost:8732",
+            "http://LOCALHOST:8732",
+            "http://localhost.:8732",
+            "https://node.localhost",
+        ] {
+            assert_eq!(proxy_of(node, &proxies), Ok(None), "{node}");
+        }
+        for node in ["https://128.0.0.1", "https://[::2]", "https://localhost.example", "https://notlocalhost"] {
+            assert!(proxy_of(node, &proxies).unwrap().is_some(), "{node}");
+        }
+    }
+
+    #[test]
+    fn names_in_no_proxy_are_asked_directly() {
+        for (list, node, is_direct) in [
+            ("node.internal", "http://node.internal:8732", true),
+            ("node.internal", "http://other.internal:8732", false),
+            ("internal", "http://node.internal:8732", true),
+            (".internal", "http://node.internal:8732", true),
+            ("*.internal", "http://node.internal:8732", true),
+            ("a.example, node.internal", "http://node.internal:8732", true),
+            ("a.example node.internal", "http://node.internal:8732", true),
+            ("internal", "http://notinternal:8732", false),
+            ("NODE.internal", "http://node.INTERNAL:8732", true),
+            ("10.0.0.0/8", "http://10.1.2.3:8732", true),
+            ("10.0.0.0/8", "http://11.1.2.3:8732", false),
+            ("fd00::/8", "http://[fd00::1]:8732", true),
+            ("*", "http://node.example:8732", true),
+            ("", "http://node.example:8732", false),
+        ] {
+            for name in ["NO_PROXY", "no_proxy"] {
+                let proxy = proxy_of(node, &[("HTTP_PROXY", "http://proxy:3128"), (name, list)]).unwrap();
+                assert_eq!(proxy.is_none(), is_direct, "{name}={list} {node}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_password_is_sent_and_never_shown() {
+        let value = |name: &str| (name == "HTTP_PROXY").then(|| "http://user:secret@proxy:3128".to_owned());
+        let proxy = Proxies::read(value).of(&"http://node.example".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(format!("{proxy} {proxy:?}"), "http://proxy:3128 Proxy(http://proxy:3128)");
+        assert_eq!(proxy.authorization.unwrap(), "Basic dXNlcjpzZWNyZXQ=");
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_an_error_only_for_nodes_that_need_it() {
+        for value in ["socks5://proxy:1080", "ftp://proxy", "http://", "a b"] {
+            let error = proxy_of("http://node.example", &[("ALL_PROXY", value)]);
+            assert_eq!(error, Err(UnusableProxy { variable: "ALL_PROXY" }), "{value}");
+            let exempt = [("ALL_PROXY", value), ("NO_PROXY", "node.example")];
+            assert_eq!(proxy_of("http://node.example", &exempt), Ok(None), "{value}");
+            assert_eq!(proxy_of("http://localhost", &[("ALL_PROXY", value)]), Ok(None), "{value}");
+        }
+    }
+}

@@ -46,7 +46,7 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     }
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
     let signer = Arc::new(Signer::new(
-        KeyRing::new(vault, between_searches(&services.vault)),
+        KeyRing::new(vault, search_interval(&settings)),
         Ledger::new(store, services.instance.clone()),
         settings.policy,
         HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
@@ -80,11 +80,14 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     }
 }
 
-/// Between two searches of a vault for a key that is not known. A file is read in no time; a search of a vault is many calls.
-const fn between_searches(vault: &VaultSettings) -> Duration {
-    match vault {
+/// The least time between two searches of the vault for an unknown key. A file is read in no time; a search of a vault is many
+/// calls, but a request for a new key should be able to wait for the next one within its deadline.
+fn search_interval(settings: &Settings) -> Duration {
+    const MIN: Duration = Duration::from_secs(2);
+    const MAX: Duration = Duration::from_secs(5);
+    match settings.services.vault {
         VaultSettings::Local => Duration::from_millis(500),
-        VaultSettings::KeyVault(_) => Duration::from_secs(5),
+        VaultSettings::KeyVault(_) => (settings.request_deadline * 3 / 4).clamp(MIN, MAX).min(settings.keys_refresh),
     }
 }
 

@@ -1,126 +1,230 @@
-use super::{NotSigned, Refusal};
+use super::{Failure, NotSigned, Refusal};
 use crate::tezos::PublicKeyHash;
-use crate::vault::{Key, Vault, VaultError};
+use crate::vault::{FoundKeys, Key, Vault, VaultError};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// The keys of a vault, found by their hash, in memory.
 ///
-/// When an unknown key is asked for, the vault is asked again: by one request at a time, and not too often, so that
-/// guesses do not become load on the vault.
+/// An unknown key makes the vault be searched again: one search at a time, and none within the minimum interval after another,
+/// so that guesses do not become load on the vault. A key is definitely unknown only after a search that began after the request
+/// arrived: the key may have been created while an earlier one was running. Until there is such a search, the answer is *failed*.
 pub struct KeyRing {
-    vault: Arc<dyn Vault>,
-    keys: ArcSwap<HashMap<PublicKeyHash, Arc<Key>>>,
-    asked: Mutex<Asked>,
-    shortest_between: Duration,
+    shared: Arc<Shared>,
+    waiting: Semaphore,
 }
 
-/// When the vault was last asked for all its keys, and why it did not say all, if it did not.
-#[derive(Default)]
-struct Asked {
-    at: Option<Instant>,
+/// How many requests for unknown keys may wait for a search. Anyone can ask for made-up keys, and those must not fill the
+/// connections that known keys need.
+const MAX_WAITING: usize = 32;
+
+/// After a search that failed, whatever the vault.
+const MIN_INTERVAL_AFTER_TROUBLE: Duration = Duration::from_millis(500);
+
+/// Left of a request's deadline when it stops waiting, so that the answer can say why.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(10);
+
+struct Shared {
+    vault: Arc<dyn Vault>,
+    keys: ArcSwap<HashMap<PublicKeyHash, Arc<Key>>>,
+    min_interval: Duration,
+    /// Held while a search is running.
+    searching: Arc<AsyncMutex<()>>,
+    progress: Mutex<Progress>,
+}
+
+/// What is known of the searches so far. They are numbered from 1, in the order in which they begin.
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    begun: u64,
+    last: Option<Search>,
+    /// Whether any search has ever ended with a list of keys.
+    has_listed: bool,
+}
+
+/// A search that has ended.
+#[derive(Debug, Clone)]
+struct Search {
+    number: u64,
+    ended: Instant,
+    /// Why the vault did not list all its keys, if so.
     trouble: Option<VaultError>,
 }
 
-/// After a question that was not answered, whatever the vault.
-const SHORTEST_AFTER_TROUBLE: Duration = Duration::from_millis(500);
-
 impl KeyRing {
-    /// A ring that asks the vault for its keys when it is first needed. For an unknown key, the vault is asked again if
-    /// `shortest_between` has passed since the last time.
-    pub fn new(vault: Arc<dyn Vault>, shortest_between: Duration) -> Self {
-        Self { vault, keys: ArcSwap::default(), asked: Mutex::default(), shortest_between }
+    /// A ring that searches the vault for its keys when it is first needed, and again for an unknown key if `min_interval` has
+    /// passed since the last search.
+    pub fn new(vault: Arc<dyn Vault>, min_interval: Duration) -> Self {
+        let shared = Shared {
+            vault,
+            keys: ArcSwap::default(),
+            min_interval,
+            searching: Arc::default(),
+            progress: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared), waiting: Semaphore::new(MAX_WAITING) }
     }
 
     /// The vault.
     pub fn vault(&self) -> &dyn Vault {
-        self.vault.as_ref()
+        self.shared.vault.as_ref()
     }
 
-    /// Asks the vault for all its keys. Each that is new is logged with all that an operator needs to use it. Whoever
-    /// wants a key that is not there waits for the answer.
+    /// Searches the vault for all its keys, whenever the last search was. Each new key is logged with all that an operator needs
+    /// to use it.
     ///
     /// # Errors
-    /// [`VaultError`] if the vault does not say, or not all.
+    /// [`VaultError`] if the vault does not list its keys, or not all.
     pub async fn refresh(&self) -> Result<(), VaultError> {
-        self.ask(&mut *self.asked.lock().await).await
+        let running = Arc::clone(&self.shared.searching).lock_owned().await;
+        self.shared.search(running).await
     }
 
-    /// The key with this hash.
+    /// The key with this hash. An unknown key waits for a search, if one can begin before the deadline; of such requests at most
+    /// 32 wait at a time, and any number while no search has ever succeeded, since nothing else can be done then either.
     ///
     /// # Errors
-    /// Refused, if the vault has no such key; failed, if it does not say.
-    pub async fn find(&self, hash: &PublicKeyHash) -> Result<Arc<Key>, NotSigned> {
+    /// Refused, if the vault has no such key: a search that began after the request arrived did not find it. Failed, if there
+    /// was no such search, or the vault did not list all its keys.
+    pub async fn find(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<Arc<Key>, NotSigned> {
+        let before = self.shared.progress();
         if let Some(key) = self.held(hash) {
             return Ok(key);
         }
-        let mut asked = self.asked.lock().await;
-        if let Some(key) = self.held(hash) {
-            return Ok(key);
+        let permit = self.waiting.try_acquire();
+        if permit.is_err() && before.has_listed {
+            return Err(self.not_found_yet(hash));
         }
-        let between = if asked.trouble.is_some() {
-            self.shortest_between.min(SHORTEST_AFTER_TROUBLE)
-        } else {
-            self.shortest_between
-        };
-        if asked.at.is_none_or(|at| at.elapsed() >= between) {
-            // The reason is logged, and told below.
-            drop(self.ask(&mut asked).await);
-        }
-        match (self.held(hash), &asked.trouble) {
-            (Some(key), _) => Ok(key),
-            (None, Some(error)) => Err(error.clone().into()),
-            (None, None) => Err(Refusal::UnknownKey { key: *hash }.into()),
+        let until = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
+        match tokio::time::timeout_at(until, self.search_for(hash, before.begun, until)).await {
+            Ok(found) => found,
+            Err(_) => Err(self.not_found_yet(hash)),
         }
     }
 
     /// All keys, in the order of their names.
     pub fn list(&self) -> Vec<Arc<Key>> {
-        let mut keys: Vec<_> = self.keys.load().values().map(Arc::clone).collect();
+        let mut keys: Vec<_> = self.shared.keys.load().values().map(Arc::clone).collect();
         keys.sort_by(|left, right| {
             left.name.cmp(&right.name).then_with(|| left.public_key.as_bytes().cmp(right.public_key.as_bytes()))
         });
         keys
     }
 
-    fn held(&self, hash: &PublicKeyHash) -> Option<Arc<Key>> {
-        self.keys.load().get(hash).map(Arc::clone)
+    /// Waits for a search after that of number `begun`, or makes one.
+    async fn search_for(&self, hash: &PublicKeyHash, begun: u64, until: Instant) -> Result<Arc<Key>, NotSigned> {
+        loop {
+            // While another search is running, this waits for its end.
+            let running = Arc::clone(&self.shared.searching).lock_owned().await;
+            if let Some(key) = self.held(hash) {
+                return Ok(key);
+            }
+            let progress = self.shared.progress();
+            let mut wait = self.shared.time_to_next_search(&progress);
+            if let Some(last) = progress.last.as_ref().filter(|last| last.number > begun) {
+                match &last.trouble {
+                    None => return Err(Refusal::UnknownKey { key: *hash }.into()),
+                    // Nothing has worked yet, and this may pass.
+                    Some(VaultError::Unavailable { .. }) if !progress.has_listed => {
+                        wait = MIN_INTERVAL_AFTER_TROUBLE.saturating_sub(last.ended.elapsed());
+                    }
+                    Some(error) => return Err(error.clone().into()),
+                }
+            }
+            if wait.is_zero() {
+                // A task of its own: the search goes on for others when this request has reached its deadline.
+                let shared = Arc::clone(&self.shared);
+                let search = tokio::spawn(async move { shared.search(running).await });
+                if let Err(error) = search.await {
+                    return Err(Failure::Internal(error.to_string()).into());
+                }
+                continue;
+            }
+            drop(running);
+            if until.saturating_duration_since(Instant::now()) < wait {
+                return Err(self.not_found_yet(hash));
+            }
+            tokio::time::sleep(wait).await;
+        }
     }
 
-    async fn ask(&self, asked: &mut Asked) -> Result<(), VaultError> {
+    fn held(&self, hash: &PublicKeyHash) -> Option<Arc<Key>> {
+        self.shared.keys.load().get(hash).map(Arc::clone)
+    }
+
+    /// Why a key is neither found nor known to be missing.
+    fn not_found_yet(&self, hash: &PublicKeyHash) -> NotSigned {
+        let progress = self.shared.progress();
+        if let Some(error) = progress.last.as_ref().and_then(|last| last.trouble.clone()) {
+            return error.into();
+        }
+        let is_searching = progress.last.as_ref().map_or(0, |last| last.number) < progress.begun;
+        let next_search_in =
+            if is_searching { self.shared.min_interval } else { self.shared.time_to_next_search(&progress) };
+        Failure::KeySearchPending { key: *hash, next_search_in }.into()
+    }
+}
+
+impl Shared {
+    fn progress(&self) -> Progress {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Zero, if a search may begin now.
+    fn time_to_next_search(&self, progress: &Progress) -> Duration {
+        let Some(last) = &progress.last else { return Duration::ZERO };
+        let interval = match last.trouble {
+            Some(_) => self.min_interval.min(MIN_INTERVAL_AFTER_TROUBLE),
+            None => self.min_interval,
+        };
+        interval.saturating_sub(last.ended.elapsed())
+    }
+
+    async fn search(&self, _running: OwnedMutexGuard<()>) -> Result<(), VaultError> {
+        let number = {
+            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.begun += 1;
+            progress.begun
+        };
         let answer = self.vault.keys().await;
-        asked.at = Some(Instant::now());
+        let has_listed = answer.is_ok();
         let trouble = match answer {
-            Ok(found) => {
-                let before = self.keys.load();
-                for key in found.usable.iter().filter(|key| !before.contains_key(&key.hash)) {
-                    info!(
-                        key = %key.hash,
-                        public_key = %key.public_key,
-                        curve = %key.curve(),
-                        name = key.name,
-                        version = key.version,
-                        "this key can sign"
-                    );
-                }
-                let keys: HashMap<_, _> = found.usable.into_iter().map(|key| (key.hash, Arc::new(key))).collect();
-                for key in before.values().filter(|key| !keys.contains_key(&key.hash)) {
-                    warn!(key = %key.hash, name = key.name, version = key.version, "this key cannot sign any more");
-                }
-                self.keys.store(Arc::new(keys));
-                found.unread
-            }
+            Ok(found) => self.take_over(found),
             Err(error) => Some(error),
         };
-        if let Some(error) = trouble.as_ref().filter(|_| trouble != asked.trouble) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = progress.last.as_ref().and_then(|last| last.trouble.as_ref());
+        if let Some(error) = trouble.as_ref().filter(|error| Some(*error) != known) {
             warn!(reason = %error, "the vault does not say which keys it has");
         }
-        asked.trouble.clone_from(&trouble);
+        progress.has_listed |= has_listed;
+        progress.last = Some(Search { number, ended: Instant::now(), trouble: trouble.clone() });
         trouble.map_or(Ok(()), Err)
+    }
+
+    /// Replaces the keys by those that were found. Returns why some could not be read, if so.
+    fn take_over(&self, found: FoundKeys) -> Option<VaultError> {
+        let before = self.keys.load();
+        for key in found.usable.iter().filter(|key| !before.contains_key(&key.hash)) {
+            info!(
+                key = %key.hash,
+                public_key = %key.public_key,
+                curve = %key.curve(),
+                name = key.name,
+                version = key.version,
+                "this key can sign"
+            );
+        }
+        let keys: HashMap<_, _> = found.usable.into_iter().map(|key| (key.hash, Arc::new(key))).collect();
+        for key in before.values().filter(|key| !keys.contains_key(&key.hash)) {
+            warn!(key = %key.hash, name = key.name, version = key.version, "this key cannot sign any more");
+        }
+        self.keys.store(Arc::new(keys));
+        found.unread
     }
 }

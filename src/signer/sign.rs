@@ -53,7 +53,8 @@ impl Signer {
     /// # Errors
     /// [`NotSigned`]: refused, if there is no such key; failed, if the vault does not say.
     pub async fn public_key(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<PublicKey, NotSigned> {
-        let key = tokio::time::timeout_at(deadline, self.keys.find(hash)).await.map_err(|_| Failure::Deadline)??;
+        let found = tokio::time::timeout_at(deadline, self.keys.find(hash, deadline)).await;
+        let key = found.map_err(|_| Failure::Deadline)??;
         Ok(key.public_key.clone())
     }
 
@@ -87,7 +88,7 @@ impl Signer {
     ) -> Result<Signature, NotSigned> {
         let start = Instant::now();
         let prove = async {
-            let key = self.keys.find(key).await?;
+            let key = self.keys.find(key, deadline).await?;
             self.policy.rules_of(&key.hash).allow_proof_of_possession()?;
             if key.curve() != Curve::Bls {
                 return Err(Refusal::NoPossession { key: key.hash }.into());
@@ -117,7 +118,7 @@ impl Signer {
 
     async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {
         facts.requester = self.authorized_keys.check(request).await?;
-        let key = self.keys.find(&request.key).await?;
+        let key = self.keys.find(&request.key, request.deadline).await?;
         let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
         let payload = Payload::decode(&request.payload, key.curve())?;
         facts.learn(&payload);

@@ -5,6 +5,7 @@ use crate::marks::{NotSafe, StoreError};
 use crate::tezos::payload::DecodeError;
 use crate::tezos::{PublicKeyHash, WrongSignature};
 use crate::vault::VaultError;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why nothing is released.
@@ -44,6 +45,7 @@ impl NotSigned {
             Self::Failed(failure) => match failure {
                 Failure::Store(_) => "store",
                 Failure::Vault(_) => "vault",
+                Failure::KeySearchPending { .. } => "key_search",
                 Failure::Head(_) => "head_unknown",
                 Failure::WrongSignature(_) => "wrong_signature",
                 Failure::Deadline => "deadline",
@@ -100,6 +102,17 @@ pub enum Failure {
     /// The vault did not sign.
     #[error(transparent)]
     Vault(VaultError),
+    /// The key is unknown, and the vault has not been searched for it since the request arrived.
+    #[error(
+        "no key {key} is known yet, and the vault was searched a moment ago: its next search can start in {:.1} s",
+        next_search_in.as_secs_f64()
+    )]
+    KeySearchPending {
+        /// What was asked for.
+        key: PublicKeyHash,
+        /// When the vault can be searched again.
+        next_search_in: Duration,
+    },
     /// No node told the head of the chain.
     #[error("{0}; nothing is signed meanwhile (WHEN_HEAD_UNKNOWN=fail)")]
     Head(HeadUnknown),

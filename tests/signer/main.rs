@@ -17,4 +17,5 @@ mod head_of_the_chain;
 mod http_answers;
 mod killing;
 mod many_connections;
+mod unknown_keys;
 mod way_of_a_request;

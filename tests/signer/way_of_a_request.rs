@@ -315,7 +315,7 @@ async fn a_far_future_level_does_not_silence_the_key() {
     setup.sign(payload(Kind::Attestation, 101_000, 0, 0)).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_the_vault_cannot_read_now_is_failed_and_not_unknown() {
     for (listing, is_known) in
         [(Listing::All, true), (Listing::SomeUnread, false), (Listing::Unavailable, false), (Listing::None, false)]

@@ -73,7 +73,7 @@ async fn instance(config: Config, vault: &Arc<MemoryVault>, store: &Arc<FaultyMa
         .asks_for_authentication
         .then(|| AuthorizedKey { public_key: vault::client().public_key.clone(), hash: vault::client().hash });
     let signer = Signer::new(
-        KeyRing::new(vault.clone(), Duration::MAX),
+        KeyRing::new(vault.clone(), Duration::ZERO),
         Ledger::new(store.clone(), "fuzz"),
         if config.allows_operations { vault::GENEROUS.clone() } else { Policy::default() },
         HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: released::JUMP_LIMIT },

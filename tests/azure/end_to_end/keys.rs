@@ -159,12 +159,22 @@ fn a_key_that_is_added_later_is_found_when_it_is_asked_for() {
     baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
     let late = add(&azure, NewKey::new("late", Curve::P256K), 2);
-    let signature = eventually("the key is found", || {
-        let answer = signer.sign(&late.hash, &vote(7));
-        assert!([200, 404].contains(&answer.status), "{answer:?}");
-        (answer.status == 200).then(|| answer.signature())
-    });
-    late.verify(&vote(7), &signature);
+    // The first request waits for the next search.
+    late.verify(&vote(7), &signer.sign(&late.hash, &vote(7)).signature());
+    assert!(azure.key_vault.requests(Operation::ListKeys) <= 3, "guesses are no load on the vault");
+}
+
+#[test]
+fn a_key_that_no_search_could_have_found_is_failed_and_not_refused() {
+    let azure = cloud::start();
+    baker(&azure);
+    let signer = Instance::start_ready(&azure, &[("REQUEST_DEADLINE_MS", "500")]);
+    // There is no time to wait for the next search.
+    let late = add(&azure, NewKey::new("late", Curve::P256K), 2);
+    let answer = signer.sign(&late.hash, &vote(7));
+    assert_eq!(answer.status, 500, "{answer:?}");
+    assert!(answer.error().contains("its next search can start in"), "{}", answer.error());
+    late.verify(&vote(7), &signer.eventually_signs(&late.hash, &vote(7)));
     assert!(azure.key_vault.requests(Operation::ListKeys) <= 3, "guesses are no load on the vault");
 }
 

@@ -1,0 +1,251 @@
+//! Keys that are not known: when the vault is searched for them, who waits, and when it is certain that there is none.
+
+use async_trait::async_trait;
+use azurehsm_signer::signer::{Failure, KeyRing, NotSigned, Refusal};
+use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, Signature};
+use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep};
+
+const INTERVAL: Duration = Duration::from_secs(3);
+
+/// A vault of which only the list of keys matters. A search sees the keys as they are when it begins.
+#[derive(Default)]
+struct Listed {
+    keys: Mutex<Vec<Key>>,
+    takes: Mutex<Duration>,
+    trouble: Mutex<Vec<VaultError>>,
+    searches: AtomicUsize,
+}
+
+impl Listed {
+    fn searches(&self) -> usize {
+        self.searches.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, key: &Key) {
+        self.keys.lock().unwrap().push(key.clone());
+    }
+
+    fn takes(&self, time: Duration) {
+        *self.takes.lock().unwrap() = time;
+    }
+}
+
+#[async_trait]
+impl Vault for Listed {
+    async fn keys(&self) -> Result<FoundKeys, VaultError> {
+        self.searches.fetch_add(1, Ordering::Relaxed);
+        let usable = self.keys.lock().unwrap().clone();
+        let takes = *self.takes.lock().unwrap();
+        sleep(takes).await;
+        match self.trouble.lock().unwrap().pop() {
+            Some(error) => Err(error),
+            None => Ok(FoundKeys { usable, unread: None }),
+        }
+    }
+
+    async fn sign(&self, _: &Key, _: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {
+        Err(VaultError::unavailable("it only lists"))
+    }
+
+    async fn prove_possession(&self, _: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
+        Err(VaultError::unavailable("it only lists"))
+    }
+}
+
+struct Setup {
+    vault: Arc<Listed>,
+    ring: Arc<KeyRing>,
+    new: Key,
+}
+
+type Found = Result<Arc<Key>, NotSigned>;
+
+impl Setup {
+    fn cold() -> Self {
+        let vault = Arc::new(Listed::default());
+        let ring = Arc::new(KeyRing::new(Arc::clone(&vault) as _, INTERVAL));
+        let new = Key::new("new".to_owned(), SecretKey::generate(Curve::P256).unwrap().public_key().clone());
+        Self { vault, ring, new }
+    }
+
+    /// The vault has been searched a second ago.
+    async fn searched() -> Self {
+        let setup = Self::cold();
+        setup.ring.refresh().await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        setup
+    }
+
+    async fn find(&self, seconds: f64) -> Found {
+        self.ring.find(&self.new.hash, Instant::now() + Duration::from_secs_f64(seconds)).await
+    }
+
+    /// The same, in a task that has begun to wait.
+    async fn begin_to_find(&self, seconds: f64) -> JoinHandle<Found> {
+        let (ring, hash) = (Arc::clone(&self.ring), self.new.hash);
+        let deadline = Instant::now() + Duration::from_secs_f64(seconds);
+        let task = tokio::spawn(async move { ring.find(&hash, deadline).await });
+        give_way().await;
+        task
+    }
+}
+
+/// Lets every other task do what it can without waiting for time to pass.
+async fn give_way() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn is_unknown(found: &Found) -> bool {
+    matches!(found, Err(NotSigned::Refused(Refusal::UnknownKey { .. })))
+}
+
+/// After how many tenths of a second the next search is, by the answer.
+fn pending(found: &Found) -> Option<u128> {
+    match found {
+        Err(NotSigned::Failed(Failure::KeySearchPending { next_search_in, .. })) => {
+            Some((next_search_in.as_millis() + 50) / 100)
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_not_refused_before_the_vault_has_been_searched_for_it() {
+    let setup = Setup::searched().await;
+    setup.vault.add(&setup.new);
+    let found = setup.find(1.5).await;
+    assert_eq!(pending(&found), Some(20), "{found:?}");
+    let error = found.unwrap_err();
+    assert_eq!((error.verdict(), error.cause()), ("failed", "key_search"));
+    assert!(error.to_string().ends_with("its next search can start in 2.0 s"), "{error}");
+    assert_eq!(setup.vault.searches(), 1, "the interval is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_the_next_search_if_its_deadline_permits() {
+    let setup = Setup::searched().await;
+    setup.vault.add(&setup.new);
+    let start = Instant::now();
+    assert_eq!(setup.find(4.0).await.unwrap().hash, setup.new.hash);
+    assert!((2000..2050).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    assert_eq!(setup.vault.searches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_definitely_unknown_after_a_search_that_began_after_the_request() {
+    let setup = Setup::searched().await;
+    assert!(is_unknown(&setup.find(4.0).await));
+    assert_eq!(setup.vault.searches(), 2);
+    // Also if the search was for another reason.
+    let waiting = setup.begin_to_find(4.0).await;
+    setup.ring.refresh().await.unwrap();
+    sleep(INTERVAL).await;
+    assert!(is_unknown(&waiting.await.unwrap()));
+    assert_eq!(setup.vault.searches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_that_was_running_when_the_request_arrived_proves_nothing() {
+    let setup = Setup::searched().await;
+    sleep(INTERVAL).await;
+    setup.vault.takes(Duration::from_millis(500));
+    let first = setup.begin_to_find(10.0).await;
+    assert_eq!(setup.vault.searches(), 2, "it is running");
+    setup.vault.add(&setup.new);
+    let short = setup.begin_to_find(2.0).await;
+    let long = setup.begin_to_find(10.0).await;
+    assert!(is_unknown(&first.await.unwrap()), "the key was created after the search had begun");
+    assert_eq!(pending(&short.await.unwrap()), Some(30));
+    assert_eq!(long.await.unwrap().unwrap().hash, setup.new.hash);
+    assert_eq!(setup.vault.searches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_32_requests_wait_and_one_search_answers_them_all() {
+    let setup = Setup::searched().await;
+    let mut waiting = Vec::new();
+    for _ in 0..32 {
+        waiting.push(setup.begin_to_find(4.0).await);
+    }
+    let start = Instant::now();
+    assert_eq!(pending(&setup.find(4.0).await), Some(20));
+    assert!(start.elapsed().is_zero(), "the 33rd does not wait");
+    for task in waiting {
+        assert!(is_unknown(&task.await.unwrap()));
+    }
+    assert_eq!(setup.vault.searches(), 2);
+    assert!(is_unknown(&setup.find(4.0).await), "their places are free again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_made_up_keys_does_not_keep_a_known_key_waiting() {
+    let setup = Setup::searched().await;
+    setup.vault.add(&setup.new);
+    setup.ring.refresh().await.unwrap();
+    setup.vault.takes(Duration::from_secs(2));
+    let mut flood = JoinSet::new();
+    for number in 0..1000_u16 {
+        let ring = Arc::clone(&setup.ring);
+        let mut bytes = [7; 20];
+        bytes[..2].copy_from_slice(&number.to_be_bytes());
+        let text = bs58::encode([&[6, 161, 159][..], &bytes].concat()).with_check().into_string();
+        let hash: PublicKeyHash = text.parse().unwrap();
+        flood.spawn(async move { ring.find(&hash, Instant::now() + Duration::from_secs(4)).await });
+    }
+    give_way().await;
+    let start = Instant::now();
+    setup.find(4.0).await.unwrap();
+    assert!(start.elapsed().is_zero());
+    let found = flood.join_all().await;
+    assert_eq!(found.iter().filter(|found| pending(found).is_some()).count(), 1000, "none is refused too early");
+    assert!(setup.vault.searches() <= 3, "{}", setup.vault.searches());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nothing_has_worked_every_request_waits_and_trouble_that_passes_fails_none() {
+    let setup = Setup::cold();
+    setup.vault.add(&setup.new);
+    setup.vault.trouble.lock().unwrap().push(VaultError::unavailable("injected"));
+    setup.vault.takes(Duration::from_millis(100));
+    let mut waiting = Vec::new();
+    for _ in 0..100 {
+        waiting.push(setup.begin_to_find(4.0).await);
+    }
+    for task in waiting {
+        assert_eq!(task.await.unwrap().unwrap().hash, setup.new.hash);
+    }
+    assert_eq!(setup.vault.searches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_is_the_answer_when_it_lasts() {
+    let setup = Setup::cold();
+    setup.vault.trouble.lock().unwrap().extend(vec![VaultError::unavailable("injected"); 100]);
+    let found = setup.find(4.0).await;
+    assert!(matches!(&found, Err(NotSigned::Failed(Failure::Vault(VaultError::Unavailable { .. })))), "{found:?}");
+    assert!(setup.vault.searches() > 2);
+
+    let setup = Setup::cold();
+    setup.vault.trouble.lock().unwrap().push(VaultError::Unable("no role".to_owned()));
+    let start = Instant::now();
+    let found = setup.find(4.0).await;
+    assert!(matches!(&found, Err(NotSigned::Failed(Failure::Vault(VaultError::Unable(_))))), "{found:?}");
+    assert!(start.elapsed().is_zero(), "it will not work when tried again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_goes_on_when_the_request_that_began_it_has_ended() {
+    let setup = Setup::cold();
+    setup.vault.add(&setup.new);
+    setup.vault.takes(Duration::from_secs(6));
+    assert!(pending(&setup.find(4.0).await).is_some());
+    setup.find(4.0).await.unwrap();
+    assert_eq!(setup.vault.searches(), 1);
+}

@@ -1,5 +1,5 @@
 use super::services::{Azure, open_vault};
-use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable, variable_names};
+use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
 use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
 use azurehsm_signer::vault::local::{KeyFile, KeyName};
@@ -55,8 +55,7 @@ impl From<CurveName> for Curve {
 }
 
 pub(super) fn run(command: Command) -> Result<(), Stopped> {
-    let services =
-        Services::read_for_keys(variable, &variable_names()).map_err(|error| format!("wrong settings:\n{error}"))?;
+    let services = Services::read_for_keys(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     if let VaultSettings::KeyVault(vault) = &services.vault {
         if matches!(command, Command::List) {
             return runtime()?.block_on(list_vault(&services));

@@ -1,5 +1,5 @@
 use super::services::{Azure, open_marks, open_vault};
-use super::{Stopped, make_data_dir, print_line, variable, variable_names};
+use super::{Stopped, make_data_dir, print_line, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::import::{self, Hints, Imported};
 use azurehsm_signer::marks::{Ledger, LocalMarkStore, Mark, MarkId, MarkStore, Raised};
 use azurehsm_signer::settings::{MarkStoreSettings, Services};
@@ -80,7 +80,7 @@ pub(super) async fn run(command: Command) -> Result<(), Stopped> {
         Command::Import { files, kind, chain } => read_files(files, Hints { kind: *kind, chain: *chain })?,
     };
 
-    let services = Services::read(variable, &variable_names()).map_err(|error| format!("wrong settings:\n{error}"))?;
+    let services = Services::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     let lines = match &services.marks {
         MarkStoreSettings::Cosmos(_) => in_cosmos(&services, &command, &raises).await?,
         MarkStoreSettings::Local => in_file(&services, &command, &raises).await?,

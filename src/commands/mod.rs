@@ -6,7 +6,7 @@ mod marks;
 mod serve;
 mod services;
 
-use azurehsm_signer::settings;
+use azurehsm_signer::settings::{self, SettingsError};
 use azurehsm_signer::telemetry;
 use azurehsm_signer::vault::local::KeyFile;
 use clap::Subcommand;
@@ -67,6 +67,12 @@ fn variable(name: &str) -> Option<String> {
 /// The names of all environment variables that are set.
 fn variable_names() -> Vec<String> {
     std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
+}
+
+/// One error is one line, which some readers of logs see alone.
+fn wrong_settings(error: &SettingsError) -> Stopped {
+    let separator = if error.0.len() == 1 { ' ' } else { '\n' };
+    format!("wrong settings:{separator}{error}").into()
 }
 
 /// A setting that cannot be read must not be taken as not set.

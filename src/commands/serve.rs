@@ -1,5 +1,5 @@
 use super::services::{Azure, open_marks, open_vault};
-use super::{Stopped, base_address, variable, variable_names};
+use super::{Stopped, base_address, variable, variable_names, wrong_settings};
 use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::marks::Ledger;
 use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
@@ -29,7 +29,7 @@ const IDLE: Duration = Duration::from_mins(3);
 
 pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
-    let settings = Settings::read(variable, &variable_names()).map_err(|error| format!("wrong settings:\n{error}"))?;
+    let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     let services = &settings.services;
     let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
     let store = open_marks(services, azure.as_ref())?;

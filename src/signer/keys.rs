@@ -92,10 +92,10 @@ impl KeyRing {
     /// Refused, if the vault has no such key: a search that began after the request arrived did not find it. Failed, if there
     /// was no such search, or the vault did not list all its keys.
     pub async fn find(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<Arc<Key>, NotSigned> {
-        let before = self.shared.progress();
         if let Some(key) = self.held(hash) {
             return Ok(key);
         }
+        let before = self.shared.progress();
         let permit = self.waiting.try_acquire();
         if permit.is_err() && before.has_listed {
             return Err(self.not_found_yet(hash));

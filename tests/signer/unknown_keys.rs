@@ -1,7 +1,11 @@
 //! Keys that are not known: when the vault is searched for them, who waits, and when it is certain that there is none.
 
+use crate::support::http;
+use crate::support::payloads::payload;
+use crate::support::process::Signer;
 use async_trait::async_trait;
 use azurehsm_signer::signer::{Failure, KeyRing, NotSigned, Refusal};
+use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, Signature};
 use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -102,6 +106,13 @@ async fn give_way() {
     }
 }
 
+/// An address that nobody has a key for.
+fn made_up(number: u16) -> PublicKeyHash {
+    let mut bytes = [7; 20];
+    bytes[..2].copy_from_slice(&number.to_be_bytes());
+    bs58::encode([&[6, 161, 159][..], &bytes].concat()).with_check().into_string().parse().unwrap()
+}
+
 fn is_unknown(found: &Found) -> bool {
     matches!(found, Err(NotSigned::Refused(Refusal::UnknownKey { .. })))
 }
@@ -193,10 +204,7 @@ async fn a_flood_of_made_up_keys_does_not_keep_a_known_key_waiting() {
     let mut flood = JoinSet::new();
     for number in 0..1000_u16 {
         let ring = Arc::clone(&setup.ring);
-        let mut bytes = [7; 20];
-        bytes[..2].copy_from_slice(&number.to_be_bytes());
-        let text = bs58::encode([&[6, 161, 159][..], &bytes].concat()).with_check().into_string();
-        let hash: PublicKeyHash = text.parse().unwrap();
+        let hash = made_up(number);
         flood.spawn(async move { ring.find(&hash, Instant::now() + Duration::from_secs(4)).await });
     }
     give_way().await;
@@ -248,4 +256,23 @@ async fn a_search_goes_on_when_the_request_that_began_it_has_ended() {
     assert!(pending(&setup.find(4.0).await).is_some());
     setup.find(4.0).await.unwrap();
     assert_eq!(setup.vault.searches(), 1);
+}
+
+#[test]
+fn the_signer_answers_made_up_keys_with_404_or_with_the_time_of_the_next_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start(folder.path(), &[]);
+    let key = signer.only_key();
+    let address = signer.address;
+    let asked: Vec<_> = (0..100)
+        .map(|number| std::thread::spawn(move || http::get(address, &format!("/keys/{}", made_up(number))).unwrap()))
+        .collect();
+    http::sign(address, &key, &payload(Kind::Attestation, 1, 0, 0)).unwrap().signature();
+    let answers: Vec<_> = asked.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let (unknown, pending): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 404);
+    assert!(!unknown.is_empty() && !pending.is_empty(), "{} and {}", unknown.len(), pending.len());
+    for answer in pending {
+        assert_eq!(answer.status, 500);
+        assert!(answer.error().contains("its next search can start in 0."), "{answer:?}");
+    }
 }

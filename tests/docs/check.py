@@ -20,7 +20,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").
 # Names in capitals that are not settings of the signer: whose they are is said beside them.
 OTHERS_NAMES = {
     "TEZOS_SIGNER_HTTP_HEADERS",  # octez
-    "SSL_CERT_FILE", "HTTPS_PROXY",  # TLS and HTTP libraries
+    "SSL_CERT_FILE",  # TLS libraries
     "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID",  # azd
     "FUNCTION_KEY",  # the examples for Taquito and tzgo
 }  # fmt: skip

@@ -293,6 +293,17 @@ const CASES: &[Case] = &[
         failed: &["nodes.head"],
     },
     Case {
+        name: "a node behind a proxy",
+        change: |deployment| {
+            // To a proxy, a question is the same with a whole address in its first line.
+            let proxy = node::url(Says::default()).replace("http://", "http://user:secret@");
+            deployment.set("NODE_URLS", "http://node.invalid:8732");
+            deployment.set("HTTP_PROXY", proxy);
+        },
+        found: ("nodes.proxy", "ok", &["http://node.invalid:8732", "asked through http://127.0.0.1:"]),
+        failed: &[],
+    },
+    Case {
         name: "a node on another chain",
         change: |deployment| {
             let other = node::url(Says { chain: OTHER_CHAIN, ..Says::default() });

@@ -33,8 +33,8 @@ POST   /faults/SERVICE         let something go wrong, for example
          {\"on\":\"sign\",\"times\":{\"next\":2},\"effect\":{\"status\":{\"status\":429,\"retry_after_ms\":1000}}}
          {\"on\":\"replace_item\",\"effect\":\"hang_after_work\"}
          {\"on\":\"any\",\"effect\":{\"delay\":{\"log_normal\":{\"median_ms\":8,\"p99_ms\":60}}}}
-       on:     any unauthorized other token list_keys list_versions get_key sign rotation_policy account metadata
-               read_item create_item replace_item
+       on:     any unauthorized other token list_keys list_versions get_key sign rotation_policy update_key account
+               metadata read_item create_item replace_item
        times:  \"forever\" (as without) or {\"next\":N}
        effect: {\"delay\":DELAY} {\"late_work\":DELAY} {\"status\":FAILURE} {\"status_after_work\":FAILURE} \"hang\"
                \"hang_after_work\" \"close_before_answer\" \"close_after_work\"
@@ -48,8 +48,10 @@ POST   /key-vault/keys         add a key or a version: {\"name\":\"baker\",\"cur
                                wanted hsm, enabled, expires, not_before, key_ops, tags, private_key, short_coordinates,
                                high_s
 DELETE /key-vault/keys/NAME    delete a key
+POST   /key-vault/allow-update {\"allow\":true} lets keys be updated, as an operator may; {\"allow\":false} forbids it again
 POST   /identity/revoke        no token that was issued is valid any more
 GET    /cosmos/items           the stored items
+POST   /cosmos/recreate        delete the container with its items, and make another under the same name
 ";
 
 /// The control API.
@@ -88,6 +90,12 @@ struct Api {
 #[serde(deny_unknown_fields)]
 struct Refuse {
     refuse: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allow {
+    allow: bool,
 }
 
 impl Api {
@@ -129,6 +137,11 @@ impl Api {
                 return Ok(json(201, &json!(key.map_err(|why| complaint(400, why.to_string()))?)));
             }
             (&Method::DELETE, ["key-vault", "keys", name]) => self.key_vault.delete_key(name),
+            (&Method::POST, ["key-vault", "allow-update"]) => {
+                let Allow { allow } = parsed(body)?;
+                self.key_vault.allow_update(allow);
+            }
+            (&Method::POST, ["cosmos", "recreate"]) => self.cosmos.recreate_container().await,
             (&Method::POST, ["identity", "revoke"]) => self.identity.revoke_all(),
             (&Method::GET, ["cosmos", "items"]) => return Ok(json(200, &json!(self.cosmos.items().await))),
             (method, _) => {

@@ -41,6 +41,8 @@ pub enum Operation {
     Sign,
     /// The rotation policy of a key.
     RotationPolicy,
+    /// A change of a key version's attributes or tags, where that is allowed; `Other` where it is not.
+    UpdateKey,
     /// The Cosmos DB account.
     Account,
     /// A database, a container, or its ranges of partition keys.

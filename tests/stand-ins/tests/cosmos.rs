@@ -145,3 +145,21 @@ async fn the_container_is_as_asked_for() {
     assert_eq!(container["partitionKey"]["version"], 1);
     assert_eq!(container["defaultTtl"], 60);
 }
+
+#[tokio::test]
+async fn a_container_that_is_made_anew_is_empty_and_has_another_id() {
+    let azure = Azure::start().await;
+    let items = Items::of(&azure).await;
+    assert_eq!(status(items.create("mark")).await, 201);
+    let container = async || json(items.request("GET", "dbs/signer/colls/marks").send().await.unwrap()).await;
+    let before = container().await;
+    assert_eq!(azure.cosmos.container_rid().await.as_deref(), before["_rid"].as_str());
+    azure.cosmos.recreate_container().await;
+    let after = container().await;
+    assert_ne!(before["_rid"], after["_rid"]);
+    assert_eq!(before["partitionKey"], after["partitionKey"]);
+    assert_eq!(azure.cosmos.container_rid().await.as_deref(), after["_rid"].as_str());
+    assert_eq!(azure.cosmos.items().await.len(), 0);
+    assert_eq!(status(items.read("mark")).await, 404);
+    assert_eq!(status(items.create("mark")).await, 201);
+}

@@ -262,6 +262,41 @@ async fn the_role_allows_to_read_keys_and_to_sign_alone() {
 }
 
 #[tokio::test]
+async fn an_operator_may_update_keys() {
+    let azure = Azure::start().await;
+    let vault = Vault::of(&azure).await;
+    let tags = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "value".to_owned())).collect();
+    let key = azure.key_vault.add_key(NewKey { tags: tags(&["before"]), ..NewKey::new("baker", Curve::P256) });
+    let path = format!("keys/{}/{}", key.name, key.version);
+    let patch = |path: &str, body: serde_json::Value| {
+        let url = format!("{}{path}?api-version=7.6", vault.url);
+        vault.client.patch(url).bearer_auth(&vault.token).json(&body)
+    };
+    let body = || json!({ "tags": { "after": "value" } });
+    assert_eq!(status_and_code(patch(&path, body())).await, (403, "ForbiddenByRbac".to_owned()));
+    let requests = |operation| azure.key_vault.requests(operation);
+    assert_eq!((requests(Operation::UpdateKey), requests(Operation::Other)), (0, 1));
+
+    azure.key_vault.allow_update(true);
+    let updated = json(patch(&path, body()).send().await.unwrap()).await;
+    assert_eq!(updated["tags"], json!({ "after": "value" }), "the whole set is replaced");
+    assert_eq!(document(&vault, &key).await["tags"], updated["tags"]);
+    assert_eq!(azure.key_vault.tags(&key.name, &key.version), Some(tags(&["after"])));
+    let disabled = json(patch(&path, json!({ "attributes": { "enabled": false } })).send().await.unwrap()).await;
+    assert_eq!((&disabled["attributes"]["enabled"], &disabled["tags"]), (&json!(false), &updated["tags"]));
+    assert_eq!((requests(Operation::UpdateKey), requests(Operation::Other)), (2, 1));
+
+    let long = json!({ "tags": { "signer-marks": "x".repeat(257) } });
+    let many: serde_json::Map<_, _> = (0..16).map(|number| (number.to_string(), json!("value"))).collect();
+    for body in [long, json!({ "tags": many }), json!({ "tags": "none" })] {
+        assert_eq!(status_and_code(patch(&path, body)).await, (400, "BadParameter".to_owned()));
+    }
+    assert_eq!(status(patch("keys/baker/none", body())).await, 404);
+    assert!(azure.key_vault.set_tags(&key.name, &key.version, tags(&[])));
+    assert_eq!(document(&vault, &key).await["tags"], json!({}));
+}
+
+#[tokio::test]
 async fn signatures_can_be_bad() {
     let azure = Azure::start().await;
     let vault = Vault::of(&azure).await;

@@ -94,6 +94,8 @@ async fn it_is_controlled_over_http() {
     assert_eq!(status(program.request("POST", "refuse/identity", r#"{"refuse":false}"#)).await, 200);
     assert_eq!(status(ask()).await, 200);
     assert_eq!(program.json("GET", "cosmos/items", "").await, json!([]));
+    assert_eq!(status(program.request("POST", "cosmos/recreate", "")).await, 200);
+    assert_eq!(status(program.request("POST", "key-vault/allow-update", r#"{"allow":true}"#)).await, 200);
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub(crate) const CONTAINER: &str = "marks";
 #[derive(Debug)]
 pub(super) struct Emulator {
     url: Url,
+    /// The container, as it is asked for.
+    container: Value,
     client: InMemoryEmulatorHttpClient,
 }
 
@@ -39,8 +41,6 @@ impl Emulator {
             .with_replication_config(ReplicationConfig::immediate())
             .with_write_mode(WriteMode::Single);
         let client = InMemoryEmulatorHttpClient::try_new(account).map_err(|error| error.to_string())?;
-        let emulator = Self { url, client };
-        emulator.create("dbs", &json!({ "id": DATABASE })).await?;
         let mut container = json!({
             "id": CONTAINER,
             "partitionKey": {
@@ -52,8 +52,24 @@ impl Emulator {
         if let (Some(ttl), Some(container)) = (options.default_ttl, container.as_object_mut()) {
             container.insert("defaultTtl".to_owned(), ttl.into());
         }
-        emulator.create(&format!("dbs/{DATABASE}/colls"), &container).await?;
+        let emulator = Self { url, container, client };
+        emulator.create("dbs", &json!({ "id": DATABASE })).await?;
+        emulator.create_container().await?;
         Ok(emulator)
+    }
+
+    async fn create_container(&self) -> Result<(), String> {
+        self.create(&format!("dbs/{DATABASE}/colls"), &self.container).await
+    }
+
+    /// Deletes the container with its items and makes it anew, under the same name and with another `_rid`.
+    pub(super) async fn recreate_container(&self) -> Result<(), String> {
+        let request = self.request(&format!("dbs/{DATABASE}/colls/{CONTAINER}"), Method::Delete);
+        let (status, body) = self.execute(&request).await?;
+        if status != 204 {
+            return Err(format!("{status} {}", String::from_utf8_lossy(&body)));
+        }
+        self.create_container().await
     }
 
     async fn create(&self, path: &str, resource: &Value) -> Result<(), String> {

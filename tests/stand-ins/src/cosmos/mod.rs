@@ -105,6 +105,22 @@ impl Cosmos {
         self.account.may_delete.store(allow, Ordering::Relaxed);
     }
 
+    /// Deletes the container with all its items and makes another under the same name, as it was asked for at the start. It
+    /// has another `_rid`.
+    ///
+    /// # Panics
+    /// If the emulator does not do it.
+    #[allow(clippy::expect_used, reason = "a test that needs another container has failed without it")]
+    pub async fn recreate_container(&self) {
+        self.account.emulator.recreate_container().await.expect("the container is made anew");
+    }
+
+    /// The container's own id, which another container under its name does not have.
+    pub async fn container_rid(&self) -> Option<String> {
+        let container = self.account.emulator.get(&format!("dbs/{DATABASE}/colls/{CONTAINER}"), &[]).await?;
+        container.get("_rid")?.as_str().map(str::to_owned)
+    }
+
     /// An item, as it is stored.
     pub async fn item(&self, partition_key: &str, id: &str) -> Option<Value> {
         let mut path = Url::parse("https://localhost").ok()?;

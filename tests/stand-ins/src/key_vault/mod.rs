@@ -1,4 +1,5 @@
-//! Key Vault, or Managed HSM, as an identity sees it that may read keys and sign with them, and nothing else.
+//! Key Vault, or Managed HSM, as an identity sees it that may read keys and sign with them, and nothing else, unless it is
+//! allowed to update them.
 
 mod documents;
 mod errors;
@@ -16,6 +17,7 @@ use crate::tokens::Tokens;
 use clap::ValueEnum;
 use keys::{Keys, Version};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use vault::Settings;
@@ -110,6 +112,16 @@ impl KeyVault {
         self.change(name, version, |key| key.expires = expires)
     }
 
+    /// Gives a version these tags and no others; false if there is no such version.
+    pub fn set_tags(&self, name: &str, version: &str, tags: BTreeMap<String, String>) -> bool {
+        self.change(name, version, |key| key.tags = tags)
+    }
+
+    /// The tags of a version; nothing if there is no such version.
+    pub fn tags(&self, name: &str, version: &str) -> Option<BTreeMap<String, String>> {
+        self.vault.keys().get(name, version).map(|version| version.properties.tags.clone())
+    }
+
     fn change(&self, name: &str, version: &str, change: impl FnOnce(&mut NewKey)) -> bool {
         let mut keys = self.vault.keys();
         let version = keys.get_mut(name, version);
@@ -124,6 +136,11 @@ impl KeyVault {
     /// Whether lists are refused with 403, as for an identity that may only get keys and sign.
     pub fn deny_list(&self, deny: bool) {
         self.vault.settings.denies_lists.store(deny, Ordering::Relaxed);
+    }
+
+    /// Whether keys may be updated, as by an operator; a signer's role does not include that.
+    pub fn allow_update(&self, allow: bool) {
+        self.vault.settings.allows_updates.store(allow, Ordering::Relaxed);
     }
 
     /// Whether all signatures have an s in the high half; as likely as not otherwise.

@@ -23,6 +23,11 @@ pub(super) enum Route {
     RotationPolicy {
         name: String,
     },
+    /// What an operator may do and a signer may not, unless the vault allows it.
+    Update {
+        name: String,
+        version: String,
+    },
     /// What the role of a signer does not include, as an action of Azure's roles.
     Forbidden {
         action: &'static str,
@@ -43,6 +48,7 @@ impl Route {
             (&Method::POST, ["keys", name, version, "sign"]) => {
                 Self::Sign { name: owned(name), version: owned(version) }
             }
+            (&Method::PATCH, ["keys", name, version]) => Self::Update { name: owned(name), version: owned(version) },
             (method, path) => Self::Forbidden { action: action(method, path) },
         }
     }
@@ -54,10 +60,14 @@ impl Route {
             Self::Key { .. } => Operation::GetKey,
             Self::Sign { .. } => Operation::Sign,
             Self::RotationPolicy { .. } => Operation::RotationPolicy,
+            Self::Update { .. } => Operation::UpdateKey,
             Self::Forbidden { .. } => Operation::Other,
         }
     }
 }
+
+/// The action that a change of a key needs.
+pub(super) const UPDATE: &str = "Microsoft.KeyVault/vaults/keys/update/action";
 
 fn action(method: &Method, path: &[&str]) -> &'static str {
     match (method, path.last().copied().unwrap_or_default()) {
@@ -74,7 +84,7 @@ fn action(method: &Method, path: &[&str]) -> &'static str {
         (_, "wrapkey") => "Microsoft.KeyVault/vaults/keys/wrap/action",
         (_, "unwrapkey") => "Microsoft.KeyVault/vaults/keys/unwrap/action",
         (&Method::DELETE, _) => "Microsoft.KeyVault/vaults/keys/delete",
-        (&Method::PATCH | &Method::PUT, _) => "Microsoft.KeyVault/vaults/keys/update/action",
+        (&Method::PATCH | &Method::PUT, _) => UPDATE,
         _ => "Microsoft.KeyVault/vaults/other/action",
     }
 }

@@ -3,7 +3,7 @@
 use super::documents;
 use super::errors::{self, ServiceError};
 use super::keys::{Curve, Keys, Version};
-use super::routes::{Route, parameters};
+use super::routes::{Route, UPDATE, parameters};
 use super::{VaultKind, private_key::BadSignature};
 use crate::answers::{Answer, json, with_header};
 use crate::double::{Double, Task};
@@ -15,6 +15,7 @@ use hyper::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +33,7 @@ pub(crate) struct Vault {
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) denies_lists: AtomicBool,
+    pub(super) allows_updates: AtomicBool,
     pub(super) high_s: AtomicBool,
     /// `None`: another role is needed to read it.
     pub(super) rotation_policy: Mutex<Option<Value>>,
@@ -43,6 +45,23 @@ struct ToBeSigned {
     alg: String,
     value: String,
 }
+
+/// The body of a change of a key. What it leaves out stays as it is.
+#[derive(Debug, Deserialize)]
+struct Update {
+    tags: Option<BTreeMap<String, String>>,
+    attributes: Option<UpdatedAttributes>,
+}
+
+/// Those that the stand-in changes.
+#[derive(Debug, Deserialize)]
+struct UpdatedAttributes {
+    enabled: Option<bool>,
+}
+
+/// Limits of a key's tags.
+const MAX_TAGS: usize = 15;
+const MAX_TAG_LENGTH: usize = 256;
 
 /// Digests of the algorithms for which there are curves here are so long.
 const DIGEST_LENGTH: usize = 32;
@@ -111,12 +130,41 @@ impl Vault {
                 self.key(&name, "")?;
                 Ok(json(200, &policy))
             }
+            Route::Update { .. } if !self.allows_updates() => Err(errors::forbidden_by_role(UPDATE)),
+            Route::Update { name, version } => self.update(&name, &version, &body),
             Route::Forbidden { action } => Err(errors::forbidden_by_role(action)),
         }
     }
 
     fn key(&self, name: &str, version: &str) -> Result<Version, ServiceError> {
         self.keys().get(name, version).cloned().ok_or_else(|| errors::key_not_found(name, version))
+    }
+
+    fn allows_updates(&self) -> bool {
+        self.settings.allows_updates.load(Ordering::Relaxed)
+    }
+
+    /// Changes a version as it is told. Tags are replaced as a whole.
+    fn update(&self, name: &str, version: &str, body: &[u8]) -> Result<Answer, ServiceError> {
+        let Update { tags, attributes } = serde_json::from_slice(body)
+            .map_err(|why| errors::bad_parameter(format!("The body is not valid: {why}")))?;
+        if let Some(tags) = &tags {
+            let is_long = |text: &String| text.chars().count() > MAX_TAG_LENGTH;
+            if tags.len() > MAX_TAGS || tags.iter().any(|(name, value)| is_long(name) || is_long(value)) {
+                return Err(errors::bad_parameter(format!(
+                    "The tags are not valid: at most {MAX_TAGS}, with names and values of at most {MAX_TAG_LENGTH} characters."
+                )));
+            }
+        }
+        let mut keys = self.keys();
+        let key = keys.get_mut(name, version).ok_or_else(|| errors::key_not_found(name, version))?;
+        if let Some(tags) = tags {
+            key.properties.tags = tags;
+        }
+        if let Some(enabled) = attributes.and_then(|attributes| attributes.enabled) {
+            key.properties.enabled = enabled;
+        }
+        Ok(json(200, &documents::key(&self.url, key, self.is_managed_hsm())))
     }
 
     fn page(&self, page: &Page<'_>, entries: impl Iterator<Item = Value>) -> Answer {
@@ -176,7 +224,13 @@ struct Page<'a> {
 
 impl Double for Vault {
     fn operation(&self, head: &Parts) -> Operation {
-        if self.is_authorized(head) { Route::of(head).operation() } else { Operation::Unauthorized }
+        if !self.is_authorized(head) {
+            return Operation::Unauthorized;
+        }
+        match Route::of(head).operation() {
+            Operation::UpdateKey if !self.allows_updates() => Operation::Other,
+            operation => operation,
+        }
     }
 
     async fn work(&self, task: Task) -> Answer {

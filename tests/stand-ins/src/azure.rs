@@ -144,7 +144,9 @@ impl Azure {
 impl Drop for Azure {
     fn drop(&mut self) {
         // The ports are closed at once; the rest goes with the threads.
-        for controls in [&self.identity.controls, &self.key_vault.controls, &self.cosmos.controls] {
+        let regions = self.cosmos.regions().iter().map(|region| &region.controls);
+        let services = [&self.identity.controls, &self.key_vault.controls, &self.cosmos.controls];
+        for controls in services.into_iter().chain(regions) {
             drop(controls.port.refuse_connections(true));
         }
         if let Some(runtime) = self.runtime.take() {
@@ -174,11 +176,19 @@ impl Services {
         let key_vault_controls = controls(options.ports.key_vault)?;
         let (key_vault, vault) =
             KeyVault::new(key_vault_controls, Arc::clone(&tokens), options.vault, options.page_size);
-        let (cosmos, account) = Cosmos::new(controls(options.ports.cosmos)?, tokens, &options.cosmos).await?;
+        let cosmos_controls = controls(options.ports.cosmos)?;
+        let regions = match options.cosmos.regions.len() {
+            0 | 1 => Vec::new(),
+            number => (0..number).map(|_| controls(0)).collect::<io::Result<_>>()?,
+        };
+        let (cosmos, account) = Cosmos::new(cosmos_controls, regions, tokens, &options.cosmos).await?;
 
         tokio::spawn(serve(endpoint, Arc::clone(&identity.controls), None));
         tokio::spawn(serve(vault, Arc::clone(&key_vault.controls), Some(certificate.acceptor())));
         tokio::spawn(serve(account, Arc::clone(&cosmos.controls), Some(certificate.acceptor())));
+        for (region, controls) in cosmos.region_doubles() {
+            tokio::spawn(serve(region, controls, Some(certificate.acceptor())));
+        }
         Ok(Self { identity, key_vault, cosmos, authority })
     }
 }

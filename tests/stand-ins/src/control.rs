@@ -23,7 +23,8 @@ use std::sync::Arc;
 
 /// What `GET /` says.
 const HELP: &str = "\
-Controls the stand-ins of Azure. SERVICE is identity, key-vault or cosmos.
+Controls the stand-ins of Azure. SERVICE is identity, key-vault or cosmos, or a region of Cosmos DB such as west-europe, if
+there are several (--region).
 
 GET    /                       this text
 GET    /requests               how many requests there were, by service and operation
@@ -52,6 +53,7 @@ POST   /key-vault/allow-update {\"allow\":true} lets keys be updated, as an oper
 POST   /identity/revoke        no token that was issued is valid any more
 GET    /cosmos/items           the stored items
 POST   /cosmos/recreate        delete the container with its items, and make another under the same name
+POST   /cosmos/write-region    {\"region\":\"North Europe\"} takes the writes from now on; the others answer 403/3
 ";
 
 /// The control API.
@@ -98,13 +100,26 @@ struct Allow {
     allow: bool,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WriteRegion {
+    region: String,
+}
+
 impl Api {
     fn controls(&self, service: &str) -> Result<&Controls, Complaint> {
         match service {
             "identity" => Ok(&self.identity.controls),
             "key-vault" => Ok(&self.key_vault.controls),
             "cosmos" => Ok(&self.cosmos.controls),
-            _ => Err(complaint(404, format!("'{service}' is none of identity, key-vault, cosmos"))),
+            name => {
+                let mut regions = self.cosmos.regions().iter();
+                let region = regions.find(|region| region.name().to_lowercase().replace(' ', "-") == name);
+                let region = region.map(|region| region.controls.as_ref());
+                region.ok_or_else(|| {
+                    complaint(404, format!("'{name}' is none of identity, key-vault, cosmos, nor a region"))
+                })
+            }
         }
     }
 
@@ -143,6 +158,13 @@ impl Api {
             }
             (&Method::POST, ["cosmos", "recreate"]) => self.cosmos.recreate_container().await,
             (&Method::POST, ["identity", "revoke"]) => self.identity.revoke_all(),
+            (&Method::POST, ["cosmos", "write-region"]) => {
+                let WriteRegion { region } = parsed(body)?;
+                if self.cosmos.region(&region).is_none() {
+                    return Err(complaint(404, format!("there is no region '{region}'")));
+                }
+                self.cosmos.move_writes_to(&region);
+            }
             (&Method::GET, ["cosmos", "items"]) => return Ok(json(200, &json!(self.cosmos.items().await))),
             (method, _) => {
                 return Err(complaint(

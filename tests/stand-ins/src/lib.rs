@@ -35,7 +35,7 @@ mod tokens;
 
 pub use azure::{Azure, Options, Ports};
 pub use control::Control;
-pub use cosmos::{Cosmos, CosmosOptions, StoredItem};
+pub use cosmos::{Cosmos, CosmosOptions, Region, StoredItem};
 pub use delay::Delay;
 pub use faults::{Effect, Fault, Faults, Operation, Times};
 pub use identity::Identity;

@@ -33,6 +33,9 @@ struct Arguments {
     /// Let the Cosmos DB account tell that several regions take writes.
     #[arg(long)]
     multiple_write_locations: bool,
+    /// A region of the Cosmos DB account, several times for several; the first takes the writes at first.
+    #[arg(long = "region", default_value = "West Europe")]
+    regions: Vec<String>,
     /// Begin without keys, instead of with baker-p256 and baker-k256.
     #[arg(long)]
     no_keys: bool,
@@ -58,6 +61,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
     let cosmos = CosmosOptions {
         consistency: arguments.consistency,
         multiple_write_locations: arguments.multiple_write_locations,
+        regions: arguments.regions,
         ..CosmosOptions::default()
     };
     let options = Options { ports, vault: arguments.vault, cosmos, ..Options::default() };

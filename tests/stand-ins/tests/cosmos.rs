@@ -134,6 +134,7 @@ async fn the_container_is_as_asked_for() {
         partition_key_version: 1,
         default_ttl: Some(60),
         keeps_history: false,
+        ..CosmosOptions::default()
     };
     let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
     let items = Items::of(&azure).await;
@@ -162,4 +163,30 @@ async fn a_container_that_is_made_anew_is_empty_and_has_another_id() {
     assert_eq!(azure.cosmos.items().await.len(), 0);
     assert_eq!(status(items.read("mark")).await, 404);
     assert_eq!(status(items.create("mark")).await, 201);
+}
+
+/// Both endpoints lead to the same items; only the write region's takes writes, and the document follows a move.
+#[tokio::test]
+async fn an_account_of_two_regions_has_one_set_of_items_and_one_region_that_takes_writes() {
+    let regions = ["West Europe", "North Europe"];
+    let cosmos = CosmosOptions { regions: regions.map(str::to_owned).to_vec(), ..CosmosOptions::default() };
+    let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
+    let global = Items::of(&azure).await;
+    let [west, north] = regions.map(|name| global.at(azure.cosmos.region(name).unwrap().address()));
+    let refused = (403, "Forbidden".to_owned());
+    assert_eq!(status(west.create("first")).await, 201);
+    assert_eq!(status_and_code(north.create("second")).await, refused);
+    assert_eq!(status(north.read("first")).await, 200);
+    assert_eq!(status(global.create("third")).await, 201, "the global endpoint serves as the write region does");
+    let written = async || json(global.account().send().await.unwrap()).await["writableLocations"][0]["name"].clone();
+    assert_eq!(written().await, "West Europe");
+
+    azure.cosmos.move_writes_to("North Europe");
+    assert_eq!(written().await, "North Europe");
+    assert_eq!(status_and_code(west.create("second")).await, refused);
+    assert_eq!(status(north.create("second")).await, 201);
+    west.read("second").send().await.unwrap();
+    azure.cosmos.region("West Europe").unwrap().refuse_connections(true);
+    assert!(west.read("second").send().await.is_err());
+    assert_eq!(status(north.read("second")).await, 200);
 }

@@ -3,6 +3,7 @@
 use super::emulator::{CONTAINER, DATABASE, Emulator};
 use super::errors;
 use super::history::History;
+use super::regions::Regions;
 use super::roles::Needed;
 use crate::answers::{Answer, json};
 use crate::double::{Double, Task};
@@ -25,6 +26,7 @@ pub(crate) struct Account {
     pub(super) properties: Mutex<Properties>,
     pub(super) may_delete: AtomicBool,
     pub(super) history: History,
+    pub(super) regions: Regions,
 }
 
 /// What the account says of itself.
@@ -71,6 +73,10 @@ impl Account {
             let policy = json!({ "defaultConsistencyLevel": properties.consistency });
             account.insert("userConsistencyPolicy".to_owned(), policy);
             account.insert("enableMultipleWriteLocations".to_owned(), properties.has_multiple_write_locations.into());
+            account.insert("writableLocations".to_owned(), self.regions.writable());
+            account.insert("readableLocations".to_owned(), self.regions.readable());
+            // Clients take a document with the ETag that they know as unchanged.
+            account.insert("_etag".to_owned(), self.regions.version().into());
         }
         let mut answer = json(head.status.as_u16(), &account);
         for (name, value) in head.headers.iter().filter(|(name, _)| name.as_str().starts_with("x-ms-")) {

@@ -4,17 +4,21 @@ mod account;
 mod emulator;
 mod errors;
 mod history;
+mod regions;
 mod roles;
 
 pub(crate) use account::Account;
 pub(crate) use emulator::{CONTAINER, DATABASE};
 pub use history::StoredItem;
+pub use regions::Region;
+pub(crate) use regions::RegionDouble;
 
 use crate::double::{Controls, controllable};
 use crate::tokens::Tokens;
 use account::Properties;
 use emulator::Emulator;
 use history::History;
+use regions::Regions;
 use serde_json::Value;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +40,9 @@ pub struct CosmosOptions {
     pub default_ttl: Option<i32>,
     /// Whether every version of every item is kept, which takes ever more memory.
     pub keeps_history: bool,
+    /// The account's regions; the first takes the writes at first. With more than one, each has an endpoint of its own, and
+    /// [`Cosmos::url`] is the account's global one, which serves as the write region does.
+    pub regions: Vec<String>,
 }
 
 impl Default for CosmosOptions {
@@ -47,6 +54,7 @@ impl Default for CosmosOptions {
             partition_key_version: 2,
             default_ttl: None,
             keeps_history: false,
+            regions: vec![regions::FIRST.to_owned()],
         }
     }
 }
@@ -57,6 +65,7 @@ pub struct Cosmos {
     pub(crate) controls: Arc<Controls>,
     url: Url,
     account: Arc<Account>,
+    regions: Vec<Region>,
 }
 
 controllable!(Cosmos);
@@ -67,11 +76,24 @@ const RANGES: u8 = 4;
 impl Cosmos {
     pub(crate) async fn new(
         controls: Arc<Controls>,
+        regions: Vec<Arc<Controls>>,
         tokens: Arc<Tokens>,
         options: &CosmosOptions,
     ) -> io::Result<(Self, Arc<Account>)> {
-        let url = format!("https://localhost:{}/", controls.port.address().port());
-        let url = Url::parse(&url).map_err(io::Error::other)?;
+        let address = |controls: &Controls| format!("https://localhost:{}/", controls.port.address().port());
+        let url = Url::parse(&address(&controls)).map_err(io::Error::other)?;
+        let regions: Vec<_> = options
+            .regions
+            .iter()
+            .zip(regions)
+            .map(|(name, controls)| Region { controls, name: name.clone() })
+            .collect();
+        let mut endpoints: Vec<_> =
+            regions.iter().map(|region| (region.name.clone(), address(&region.controls))).collect();
+        if endpoints.is_empty() {
+            let name = options.regions.first().map_or(regions::FIRST, String::as_str);
+            endpoints.push((name.to_owned(), url.to_string()));
+        }
         let account = Arc::new(Account {
             emulator: Emulator::new(url.clone(), options).await.map_err(io::Error::other)?,
             tokens,
@@ -81,8 +103,37 @@ impl Cosmos {
             }),
             may_delete: AtomicBool::new(false),
             history: History::new(options.keeps_history),
+            regions: Regions::new(endpoints),
         });
-        Ok((Self { controls, url, account: Arc::clone(&account) }, account))
+        Ok((Self { controls, url, account: Arc::clone(&account), regions }, account))
+    }
+
+    /// The doubles that answer at the endpoints of the regions, with what controls them.
+    pub(crate) fn region_doubles(&self) -> impl Iterator<Item = (Arc<RegionDouble>, Arc<Controls>)> {
+        self.regions.iter().map(|region| {
+            let double = RegionDouble { name: region.name.clone(), account: Arc::clone(&self.account) };
+            (Arc::new(double), Arc::clone(&region.controls))
+        })
+    }
+
+    /// The regions that have endpoints of their own: all, or none if the account has only one.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// A region with an endpoint of its own.
+    pub fn region(&self, name: &str) -> Option<&Region> {
+        self.regions.iter().find(|region| region.name == name)
+    }
+
+    /// Lets another region take the writes, as a failover does; the others then refuse them with 403/3.
+    pub fn move_writes_to(&self, region: &str) {
+        self.account.regions.move_writes_to(region);
+    }
+
+    /// Lets the account's document name these regions as readable; all, at first.
+    pub fn list_regions(&self, names: &[&str]) {
+        self.account.regions.list(names);
     }
 
     /// What goes into `COSMOS_ENDPOINT`.

@@ -6,6 +6,7 @@
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response};
 use serde_json::{Value, json};
 use stand_ins::{Azure, Curve, KeyVersion, NewKey};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(crate) const VAULT_AUDIENCE: &str = "https://vault.localhost";
@@ -107,6 +108,17 @@ impl Items {
             .header("authorization", authorization)
             .header("x-ms-version", "2020-07-15")
             .header("x-ms-documentdb-partitionkey", r#"["tz1"]"#)
+    }
+
+    /// The same client at another endpoint of the account.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        let url = format!("https://localhost:{}/", address.port());
+        Self { client: self.client.clone(), url, token: self.token.clone() }
+    }
+
+    /// The account's document.
+    pub(crate) fn account(&self) -> RequestBuilder {
+        self.request("GET", "")
     }
 
     pub(crate) fn create(&self, id: &str) -> RequestBuilder {

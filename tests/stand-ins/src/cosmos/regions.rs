@@ -1,0 +1,129 @@
+//! The regions of the account: one set of data behind one endpoint each, as under strong consistency.
+
+use super::account::Account;
+use super::errors;
+use crate::answers::Answer;
+use crate::double::{Controls, Double, Task, controllable};
+use crate::faults::{Failure, Operation};
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The region of an account that has only one.
+pub(super) const FIRST: &str = "West Europe";
+
+/// What the account's document says about its regions.
+#[derive(Debug)]
+pub(super) struct Regions {
+    endpoints: Vec<(String, String)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Takes the writes.
+    write: String,
+    /// Named by the document.
+    listed: Vec<String>,
+    changes: u32,
+}
+
+impl Regions {
+    /// Regions with their endpoints; the first takes the writes.
+    pub(super) fn new(endpoints: Vec<(String, String)>) -> Self {
+        let listed: Vec<_> = endpoints.iter().map(|(name, _)| name.clone()).collect();
+        let write = listed.first().cloned().unwrap_or_default();
+        Self { endpoints, state: Mutex::new(State { write, listed, changes: 0 }) }
+    }
+
+    pub(super) fn move_writes_to(&self, name: &str) {
+        let mut state = self.state();
+        name.clone_into(&mut state.write);
+        state.changes += 1;
+    }
+
+    pub(super) fn list(&self, names: &[&str]) {
+        let mut state = self.state();
+        state.listed = names.iter().map(|name| (*name).to_owned()).collect();
+        state.changes += 1;
+    }
+
+    /// `writableLocations` of the document.
+    pub(super) fn writable(&self) -> Value {
+        let write = self.state().write.clone();
+        self.locations(|name| name == write)
+    }
+
+    /// `readableLocations` of the document: the write region first, as in a real account.
+    pub(super) fn readable(&self) -> Value {
+        let (write, listed) = {
+            let state = self.state();
+            (state.write.clone(), state.listed.clone())
+        };
+        let mut locations = self.locations(|name| name == write && listed.iter().any(|listed| listed == name));
+        let others = self.locations(|name| name != write && listed.iter().any(|listed| listed == name));
+        if let (Some(locations), Value::Array(others)) = (locations.as_array_mut(), others) {
+            locations.extend(others);
+        }
+        locations
+    }
+
+    /// Another one after every change.
+    pub(super) fn version(&self) -> String {
+        format!("\"{}\"", self.state().changes)
+    }
+
+    fn takes_writes(&self, name: &str) -> bool {
+        self.state().write == name
+    }
+
+    fn locations(&self, is_meant: impl Fn(&str) -> bool) -> Value {
+        let meant = self.endpoints.iter().filter(|(name, _)| is_meant(name));
+        meant.map(|(name, url)| json!({ "name": name, "databaseAccountEndpoint": url })).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The endpoint of one region. It refuses writes with 403/3 while another region takes them.
+#[derive(Debug)]
+pub(crate) struct RegionDouble {
+    pub(super) name: String,
+    pub(super) account: Arc<Account>,
+}
+
+impl Double for RegionDouble {
+    fn operation(&self, head: &Parts) -> Operation {
+        self.account.operation(head)
+    }
+
+    async fn work(&self, task: Task) -> Answer {
+        let is_write = matches!(task.operation, Operation::CreateItem | Operation::ReplaceItem);
+        if is_write && !self.account.regions.takes_writes(&self.name) {
+            return errors::failure(Failure { status: 403, sub_status: Some(3), retry_after: None });
+        }
+        self.account.work(task).await
+    }
+
+    fn failure(&self, failure: Failure) -> Answer {
+        self.account.failure(failure)
+    }
+}
+
+/// One region of an account that has several.
+#[derive(Debug, Clone)]
+pub struct Region {
+    pub(crate) controls: Arc<Controls>,
+    pub(super) name: String,
+}
+
+controllable!(Region);
+
+impl Region {
+    /// Its name, such as `West Europe`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}

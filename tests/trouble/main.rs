@@ -18,6 +18,8 @@ mod cloud;
 #[path = "../azure/instance.rs"]
 #[allow(dead_code, reason = "tests/azure uses the rest")]
 mod instance;
+#[path = "../azure/keep_alive.rs"]
+mod keep_alive;
 #[path = "../support/package.rs"]
 mod package;
 #[path = "../azure/runner.rs"]
@@ -27,7 +29,11 @@ mod runner;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
-#[allow(dead_code, reason = "for the subjects")]
+mod figures;
+mod flood;
+mod repeaters;
+mod slow;
+
 /// Whether the long form was asked for, with `TROUBLE=long`.
 fn is_long() -> bool {
     std::env::var("TROUBLE").is_ok_and(|form| form == "long")

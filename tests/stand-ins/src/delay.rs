@@ -41,6 +41,11 @@ impl Delay {
     /// No delay at all.
     pub const NONE: Self = Self::Fixed(Duration::ZERO);
 
+    /// Log-normal, with this standard deviation of the logarithm.
+    pub fn log_normal(median: Duration, deviation: f64) -> Self {
+        Self::LogNormal { median, p99: median.mul_f64((P99 * deviation).exp()) }
+    }
+
     /// A length by this distribution.
     pub fn sample(self) -> Duration {
         match self {
@@ -69,6 +74,12 @@ mod tests {
         let near = |sample: Duration, wanted: Duration| (0.8..1.25).contains(&sample.div_duration_f64(wanted));
         assert!(near(samples[5_000], median), "{:?}", samples[5_000]);
         assert!(near(samples[9_900], p99), "{:?}", samples[9_900]);
+    }
+
+    #[test]
+    fn log_normal_has_the_given_deviation() {
+        let Delay::LogNormal { p99, .. } = Delay::log_normal(Duration::from_millis(900), 0.3) else { panic!() };
+        assert!((1_808..1_809).contains(&p99.as_millis()), "{p99:?}");
     }
 
     #[test]

@@ -1,0 +1,109 @@
+//! Repeats as a flood: what they cost an honest baker, and the vault.
+
+use crate::cloud::{self, KnownKey, add, ms};
+use crate::figures::Times;
+use crate::instance::Instance;
+use crate::is_long;
+use crate::keep_alive::KeepAlive;
+use crate::repeaters::Repeaters;
+use crate::support::payloads::payload;
+use azurehsm_signer::tezos::payload::Kind;
+use stand_ins::{Azure, Curve, Delay, NewKey, Operation};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a flood may cost an honest vote, by the median.
+const COST: Duration = Duration::from_millis(50);
+
+/// How often a second the vault may be asked about repeats of one payload.
+const VAULT_CALLS_PER_SECOND: u128 = 10;
+
+/// What vault and store take in Azure.
+const VAULT: Duration = Duration::from_millis(20);
+const STORE: Duration = Duration::from_millis(8);
+
+/// Between two honest votes.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// No line for each request, but the one that tells where an instance listens.
+const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::commands=info");
+
+/// An honest baker on a connection that he keeps.
+struct Baker<'a> {
+    key: &'a KnownKey,
+    connection: KeepAlive,
+    level: u32,
+}
+
+impl<'a> Baker<'a> {
+    fn new(signer: &Instance, key: &'a KnownKey) -> Self {
+        let mut baker = Self { key, connection: KeepAlive::connect(signer.address), level: 0 };
+        baker.votes(2, |_| {});
+        baker
+    }
+
+    /// Votes so often, at a new level each time; `voted` gets each payload.
+    fn votes(&mut self, number: usize, mut voted: impl FnMut(&[u8])) -> Times {
+        let took = (0..number).map(|_| {
+            thread::sleep(PAUSE);
+            self.level += 1;
+            let vote = payload(Kind::Attestation, self.level, 0, 0);
+            let start = Instant::now();
+            self.connection.ask(&self.key.hash, &vote);
+            let (status, body) = self.connection.answer();
+            let took = start.elapsed();
+            assert_eq!(status, 200, "an honest vote: {body}");
+            voted(&vote);
+            took
+        });
+        Times::of(took.collect())
+    }
+}
+
+fn start() -> (Azure, [KnownKey; 2], Instance) {
+    let azure = cloud::start();
+    let keys = [1, 2].map(|number| add(&azure, NewKey::new(format!("baker-{number}"), Curve::P256), number));
+    let signer = Instance::start_ready(&azure, &[QUIET]);
+    azure.key_vault.latency(Delay::Fixed(VAULT));
+    azure.cosmos.latency(Delay::Fixed(STORE));
+    (azure, keys, signer)
+}
+
+#[test]
+fn flood_of_repeats_neither_delays_honest_votes_nor_reaches_the_vault() {
+    // A debug build of the signer is several times as slow, and the gate's machine has two processors.
+    let (connections, votes) = if is_long() { (800, 50) } else { (100, 15) };
+    let (azure, [flooded, other], signer) = start();
+    let (mut same_key, mut other_key) = (Baker::new(&signer, &flooded), Baker::new(&signer, &other));
+    let mut newest = Vec::new();
+    let without = same_key.votes(votes, |vote| newest = vote.to_vec());
+    println!("without a flood: {without}");
+
+    let flood = Repeaters::start(signer.address, connections, &flooded.hash, &newest);
+    // Until each connection has been answered twice, the flood has not begun.
+    while flood.answered().all < 2 * connections as u64 {
+        thread::sleep(ms(5));
+    }
+    azure.key_vault.reset_requests();
+    let (start, before) = (Instant::now(), flood.answered());
+    let of_other = other_key.votes(votes, |_| {});
+    let (took, after) = (start.elapsed(), flood.answered());
+    let for_repeats = azure.key_vault.requests(Operation::Sign).saturating_sub(votes as u64);
+    let (answered, signed) = (after.all - before.all, after.signed - before.signed);
+    println!("under {connections} connections, another key: {of_other}");
+    println!(
+        "  {answered} repeats answered in {took:.1?}, {signed} of them with a signature; {for_repeats} vault calls for them"
+    );
+
+    let of_same = same_key.votes(votes, |vote| flood.switch_to(&flooded.hash, vote));
+    println!("under {connections} connections, new slots of the flooded mark: {of_same}");
+    drop(flood);
+
+    assert!(signed > 0, "repeats are welcome");
+    let allowed = VAULT_CALLS_PER_SECOND * took.as_millis() / 1_000 + 1;
+    assert!(u128::from(for_repeats) <= allowed, "{for_repeats} vault calls in {took:.1?}");
+    for (name, under) in [("another key", of_other), ("the same key", of_same)] {
+        let cost = under.median().saturating_sub(without.median());
+        assert!(cost <= COST, "{name}: {cost:?} more than {without}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Bakers: two who share a key and want different things signed at the same positions, and one who has a key to himself.
+//! Two bakers who share a key and want different things signed at the same positions.
 
 use crate::client::Client;
 use crate::dice::{Dice, Seed, Stream};
@@ -8,7 +8,7 @@ use crate::payload::{Kind, Position, Variant, payload};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a baker's requests reach the signers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,6 @@ const MANNERS: [(u32, Manner); 3] = [(4, Manner::Octez), (3, Manner::Host), (3, 
 /// A baker does not wait longer before he does the next thing; the answer is written down all the same.
 const PATIENCE: Duration = Duration::from_millis(600);
 
-/// A relay has so long to get a signature.
-const RELAY_PATIENCE: Duration = Duration::from_secs(1);
-
 /// A mark's chain is left after so many turns: the next one begins without a mark.
 const TURNS_OF_A_CHAIN: u64 = 40;
 
@@ -38,6 +35,14 @@ pub(crate) struct Heir {
     pub(crate) kind: Kind,
     pub(crate) chain: [u8; 4],
     pub(crate) position: Position,
+}
+
+impl Heir {
+    /// Of a mark that nobody has used, on a chain that no lane has.
+    pub(crate) fn new(key: &BakerKey) -> Self {
+        let position = Position { level: 1, round: 0 };
+        Self { key: key.clone(), kind: Kind::Preattestation, chain: [0xff; 4], position }
+    }
 }
 
 /// One kind of one key, for which two bakers ask.
@@ -195,73 +200,6 @@ fn chain_of(lane: u16, number: u64) -> [u8; 4] {
     let [a, b] = lane.to_be_bytes();
     let [.., c, d] = number.to_be_bytes();
     [0x80 | a, b, c, d]
-}
-
-/// A baker who has a key to himself and behaves well: he asks for each thing once, the signers in turn, through a relay
-/// that tries another one if need be.
-pub(crate) struct HonestBaker {
-    pub(crate) key: BakerKey,
-    pub(crate) client: Arc<Client>,
-    pub(crate) ends: Arc<AtomicBool>,
-}
-
-/// How he fared.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Fortune {
-    /// What he wanted signed.
-    pub(crate) wanted: u64,
-    /// Of that, what was signed by the first signer that was asked.
-    pub(crate) at_first: u64,
-    /// What was signed within a relay's patience.
-    pub(crate) in_time: u64,
-    /// How long he waited, for each signature that was in time.
-    pub(crate) waits: Vec<Duration>,
-}
-
-impl Fortune {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.wanted += other.wanted;
-        self.at_first += other.at_first;
-        self.in_time += other.in_time;
-        self.waits.extend(other.waits);
-    }
-}
-
-/// A new block every so often.
-const BLOCK_TIME: Duration = Duration::from_millis(40);
-
-/// The chain of honest bakers.
-const MAINNET: [u8; 4] = [0x7a, 0x06, 0xa7, 0x70];
-
-impl HonestBaker {
-    /// Level by level until it is to end.
-    pub(crate) async fn run(self) -> Fortune {
-        let (mut fortune, mut place) = (Fortune::default(), 0);
-        let mut level = 1;
-        while !self.ends.load(Ordering::Relaxed) {
-            let position = Position { level, round: 0 };
-            for kind in Kind::ALL {
-                let payload = payload(MAINNET, kind, position, Variant::default()).into();
-                let (start, mut tries) = (Instant::now(), 0);
-                fortune.wanted += 1;
-                while start.elapsed() < RELAY_PATIENCE {
-                    tries += 1;
-                    place = (place + 1) % self.client.places();
-                    let asked = answer(self.client.ask_now(place, &self.key, &payload));
-                    let left = RELAY_PATIENCE.saturating_sub(start.elapsed());
-                    if let Ok(Some(Answer::Signed(_))) = tokio::time::timeout(left, asked).await {
-                        fortune.at_first += u64::from(tries == 1);
-                        fortune.in_time += 1;
-                        fortune.waits.push(start.elapsed());
-                        break;
-                    }
-                }
-            }
-            level += 1;
-            tokio::time::sleep(BLOCK_TIME).await;
-        }
-        fortune
-    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub(crate) enum Stream {
     Faults(u8),
     /// Kills, pauses, jumps of clocks and the like.
     Disruptions,
+    /// The spells of a season.
+    Weather,
+    /// What goes wrong with requests in a brown-out.
+    BrownOut,
     /// What the bakers of the lane of this number want.
     Lane(u16),
 }
@@ -36,6 +40,8 @@ impl Seed {
         let mut dice = ChaCha8Rng::seed_from_u64(self.0);
         dice.set_stream(match stream {
             Stream::Disruptions => 0,
+            Stream::Weather => 1,
+            Stream::BrownOut => 2,
             Stream::Faults(operation) => 0x100 + u64::from(operation),
             Stream::Lane(lane) => 0x1_0000 + u64::from(lane),
         });

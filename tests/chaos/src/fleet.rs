@@ -86,6 +86,11 @@ impl Fleet {
         Ok(Self { places: started, blows })
     }
 
+    /// How many places there are.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// Does something to the process at a place, after all that was to be done before.
     pub(crate) fn strike(&self, place: usize, blow: Blow) {
         if let Some((blows, _)) = self.places.get(place) {

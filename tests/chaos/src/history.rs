@@ -4,7 +4,7 @@
 
 use crate::keys::PublicKey;
 use crate::payload::{Kind, Position};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,21 @@ pub(crate) struct History {
     pub(crate) lines: Vec<Line>,
     /// What must be in no log.
     pub(crate) secrets: Vec<Secret>,
+    /// What the time was like, stretch by stretch; empty in a storm, which is an outage as a whole.
+    pub(crate) spells: Vec<Stretch>,
+    /// The keys of bakers who wait for each answer and ask once for each thing.
+    pub(crate) honest: HashSet<Arc<str>>,
+}
+
+/// Some time in which all was well, or the same thing was wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) from: Instant,
+    pub(crate) to: Instant,
+    /// What it was like, in a word.
+    pub(crate) name: &'static str,
+    /// Whether no signer can be expected to sign everything.
+    pub(crate) is_outage: bool,
 }
 
 /// A request and what came of it.

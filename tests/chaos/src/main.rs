@@ -1,44 +1,53 @@
 //! Everything that can go wrong, at random, while two bakers share one key.
 //!
 //! Four processes of the shipped program, stand-ins of Azure that fail in every way they can, kills, pauses and clocks that
-//! jump; two bakers who want different things signed at the same positions; and a judge who reads what happened and knows
+//! jump, and trouble that lasts; two bakers who want different things signed at the same positions; and a judge who reads what happened and knows
 //! nothing but the invariants. `README.md` beside this crate tells how to read what it prints.
 
+mod availability;
 mod baker;
 mod calm;
 mod client;
 mod clock;
 mod dice;
+mod disrupt;
 mod fleet;
+mod flood;
 mod history;
+mod honest;
 mod judge;
 mod keys;
 mod payload;
 mod report;
 mod season;
+mod setup;
+mod spells;
+mod stored;
 mod storm;
+mod weather;
 
+use availability::LEAST_PERCENT;
 use clap::Parser;
 use dice::Seed;
 use history::History;
 use judge::Violation;
 use report::Figures;
-use season::Programs;
+use season::{Programs, Season};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Everything that can go wrong, at random, while two bakers share one key.
 ///
-/// Ends with 0 if no invariant was violated, with 1 if one was, and with 2 if the run could not be made or did not disturb
-/// enough to mean anything.
+/// Ends with 0 if no invariant was violated and an honest baker had his signatures outside outages, with 1 otherwise, and with
+/// 2 if the run could not be made or did not disturb enough to mean anything.
 #[derive(Debug, Parser)]
 #[command(version = None)]
 struct Arguments {
-    /// How long the storm is, in seconds.
+    /// How long the trouble lasts, in seconds: storms and spells together.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// How long it is, in minutes.
+    /// How long it lasts, in minutes.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     minutes: Option<u64>,
     /// What all randomness comes from; another one each time if not given.
@@ -52,11 +61,15 @@ struct Arguments {
     clock_signer: Option<PathBuf>,
 }
 
-/// A longer run is one of several parts, each from the start: all that happened in a part is kept in memory.
+/// A longer run is one of several parts, each from the start: all that happened in a part is kept in memory. Half of a part is
+/// a storm, and half are spells.
 const LONGEST_PART: Duration = Duration::from_mins(2);
 
 /// So many violations of an invariant are told with all that is known of their slots.
 const TOLD: usize = 3;
+
+/// So many signatures that an honest baker did not get are told.
+const LOST_TOLD: usize = 20;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -78,7 +91,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let (mut left, mut part) = (length, 0);
     while !left.is_zero() {
         let length = left.min(LONGEST_PART);
-        add_part(&mut figures, &programs, Seed(seed.wrapping_add(part)), length)?;
+        for season in [Season::Storm, Season::Spells] {
+            add_season(&mut figures, season, &programs, Seed(seed.wrapping_add(part)), length / 2)?;
+        }
         left -= length;
         part += 1;
     }
@@ -86,6 +101,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let lacking = figures.lacking();
     if figures.violations > 0 {
         println!("{}", figures.summary());
+        return Ok(ExitCode::FAILURE);
+    }
+    if !figures.availability.is_enough() {
+        for lost in figures.availability.lost.iter().take(LOST_TOLD) {
+            println!("* {lost}");
+        }
+        println!("{}", figures.summary());
+        println!("chaos: outside outages an honest baker must have {LEAST_PERCENT} % of his signatures (seed {seed})");
         return Ok(ExitCode::FAILURE);
     }
     if !lacking.is_empty() {
@@ -96,11 +119,17 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a part with a runtime of its own, so that nothing of it is left for the next.
-fn add_part(figures: &mut Figures, programs: &Programs, seed: Seed, length: Duration) -> Result<(), String> {
+/// Runs a season with a runtime of its own, so that nothing of it is left for the next.
+fn add_season(
+    figures: &mut Figures,
+    season: Season,
+    programs: &Programs,
+    seed: Seed,
+    length: Duration,
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    let outcome = runtime.block_on(season::run(programs, seed, length)).map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(season::run(season, programs, seed, length)).map_err(|error| error.to_string())?;
     runtime.shutdown_background();
     let violations = judge::judge(&outcome.history);
     tell(&violations, &outcome.history, seed);

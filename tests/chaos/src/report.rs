@@ -1,5 +1,6 @@
 //! What came of it, in figures.
 
+use crate::availability::Availability;
 use crate::history::{Answer, History};
 use crate::season::Happened;
 use stand_ins::Operation;
@@ -11,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figures {
     seed: u64,
-    seasons: u64,
+    parts: u64,
     length: Duration,
     has_clocks: bool,
     requests: u64,
@@ -25,6 +26,8 @@ pub(crate) struct Figures {
     created: u64,
     lines: u64,
     waits: Vec<Duration>,
+    spells: BTreeMap<&'static str, Duration>,
+    pub(crate) availability: Availability,
     happened: Happened,
     pub(crate) violations: u64,
 }
@@ -48,7 +51,7 @@ impl Figures {
 
     /// Adds a season.
     pub(crate) fn add(&mut self, history: &History, happened: Happened, violations: usize) {
-        self.seasons += 1;
+        self.parts += u64::from(!history.spells.is_empty());
         self.violations += violations as u64;
         self.requests += history.asked.len() as u64;
         self.stored += history.stored.len() as u64;
@@ -78,6 +81,10 @@ impl Figures {
             }
         }
         self.waits.sort_unstable();
+        self.availability.add(Availability::of(history));
+        for spell in &history.spells {
+            *self.spells.entry(spell.name).or_default() += spell.to - spell.from;
+        }
         let sum = &mut self.happened;
         for (what, number) in happened.faults {
             *sum.faults.entry(what).or_default() += number;
@@ -98,6 +105,7 @@ impl Figures {
     pub(crate) fn lacking(&self) -> Vec<&'static str> {
         let Happened { kills, pauses, jumps_seen, .. } = self.happened;
         let meets = |wanted| self.happened.faults.keys().any(|(operation, _)| *operation == wanted);
+        let waits_in = |wanted| self.availability.by_spell().any(|(spell, _)| spell == wanted);
         [
             (self.signed > 0, "signatures"),
             (self.repeats > 0, "repeats that are signed"),
@@ -106,6 +114,9 @@ impl Figures {
             (kills > 0, "kills"),
             (pauses > 0, "pauses"),
             (!self.has_clocks || jumps_seen > 0, "clocks that jump"),
+            (waits_in("calm"), "honest baker in the calm"),
+            (waits_in("slow"), "honest baker with slow services"),
+            (waits_in("flood"), "honest baker in a flood"),
             (meets(Operation::Token), "faults of tokens"),
             (meets(Operation::Sign), "faults of signatures"),
             (meets(Operation::ReadItem), "faults of reads"),
@@ -124,12 +135,13 @@ impl Figures {
     /// The last line.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "chaos: {} violation{} in {} requests, {} faults survived, {} kills (seed {})",
+            "chaos: {} violation{} in {} requests, {} faults survived, {} kills, availability {:.2} % (seed {})",
             thousands(self.violations),
             if self.violations == 1 { "" } else { "s" },
             thousands(self.requests),
             thousands(self.faults()),
             thousands(self.happened.kills),
+            self.availability.total().percent(),
             self.seed
         )
     }
@@ -145,8 +157,8 @@ impl fmt::Display for Figures {
         let Happened { kills, pauses, jumps, jumps_seen, outages, fortune, recovery, .. } = &self.happened;
         row(f, "seed", self.seed.to_string())?;
         let seconds = self.length.as_secs();
-        let last = self.seed.wrapping_add(self.seasons.saturating_sub(1));
-        row(f, "time", format!("{seconds} s in {} part(s), of seeds {} to {last}", self.seasons, self.seed))?;
+        let last = self.seed.wrapping_add(self.parts.saturating_sub(1));
+        row(f, "time", format!("{seconds} s in {} part(s), of seeds {} to {last}", self.parts, self.seed))?;
         row(f, "slots with a mark", thousands(self.slots))?;
         row(f, "requests", thousands(self.requests))?;
         row(f, "  signed", thousands(self.signed))?;
@@ -182,8 +194,15 @@ impl fmt::Display for Figures {
         };
         row(f, "clock jumps", jumps)?;
         row(f, "outages", format!("{} (connections frozen or refused, tokens revoked)", thousands(*outages)))?;
+        let spells: Vec<_> = self.spells.iter().map(|(name, length)| format!("{name} {}", length.as_secs())).collect();
+        row(f, "spells, in seconds", spells.join(", "))?;
+        let total = self.availability.total();
+        row(f, "availability", format!("{:.2} % of {} outside outages", total.percent(), thousands(total.wanted)))?;
+        for (spell, share) in self.availability.by_spell() {
+            row(f, &format!("  {spell}"), format!("{:.2} % of {}", share.percent(), thousands(share.wanted)))?;
+        }
         let share = |part: u64| percent(part, fortune.wanted);
-        row(f, "an honest baker", format!("wanted {} signatures", thousands(fortune.wanted)))?;
+        row(f, "a baker in the storm", format!("wanted {} signatures", thousands(fortune.wanted)))?;
         row(f, "  signed at first try", share(fortune.at_first))?;
         row(f, "  within 1 s by a relay", share(fortune.in_time))?;
         row(f, "  his wait", quantiles(&fortune.waits))?;

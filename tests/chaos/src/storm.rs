@@ -125,18 +125,26 @@ pub(crate) fn fault(seed: Seed, operation: Operation, number: u64) -> Option<Eff
     dice.pick(ways).map(|way| way(&mut dice))
 }
 
+/// What goes wrong with the requests to a service, by operation and in the order of their arrival.
+pub(crate) fn plan(seed: Seed) -> impl FnMut(Operation) -> Option<Effect> + Send + 'static {
+    let mut numbers = HashMap::<Operation, u64>::new();
+    move |operation| {
+        let number = numbers.entry(operation).or_default();
+        *number += 1;
+        fault(seed, operation, *number - 1)
+    }
+}
+
 /// The faults that requests met, counted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Met(Arc<Mutex<HashMap<(Operation, String), u64>>>);
 
 impl Met {
-    /// Lets a service follow the seed, and counts.
-    pub(crate) fn follow(&self, seed: Seed, faults: &Faults) {
-        let (met, mut numbers) = (Arc::clone(&self.0), HashMap::<Operation, u64>::new());
+    /// Lets a service follow a plan, and counts what it does.
+    pub(crate) fn follow(&self, faults: &Faults, mut plan: impl FnMut(Operation) -> Option<Effect> + Send + 'static) {
+        let met = Arc::clone(&self.0);
         faults.follow(move |operation| {
-            let number = numbers.entry(operation).or_default();
-            let effect = fault(seed, operation, *number);
-            *number += 1;
+            let effect = plan(operation);
             if let Some(effect) = &effect {
                 let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
                 *met.entry((operation, name(effect))).or_default() += 1;

@@ -11,7 +11,7 @@ mod request;
 mod secrets;
 mod signatures;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::history::{History, MarkId};
 use crate::payload::Position;

@@ -5,20 +5,20 @@ use crate::history::{Answer, Asked, History, Line, MarkId, Secret, Span, Stored,
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
 use blake2::{Blake2b256, Digest};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const CHAIN: [u8; 4] = [1, 2, 3, 4];
 
 /// A history that is written by hand; times are in milliseconds from its start.
-struct Book {
-    keys: [BakerKey; 2],
-    history: History,
+pub(crate) struct Book {
+    pub(crate) keys: [BakerKey; 2],
+    pub(crate) history: History,
 }
 
 impl Book {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let keys = [1, 2].map(|number| BakerKey::of_number(number).unwrap());
         let start = Instant::now();
         let history = History {
@@ -34,15 +34,17 @@ impl Book {
             troubles: Vec::new(),
             lines: vec![Line { place: 0, text: "signed".into() }],
             secrets: vec![Secret { name: "a token", text: "eyJ0secret".to_owned() }],
+            spells: Vec::new(),
+            honest: HashSet::new(),
         };
         Self { keys, history }
     }
 
-    fn at(&self, ms: u64) -> Instant {
+    pub(crate) fn at(&self, ms: u64) -> Instant {
         self.history.start + Duration::from_millis(ms)
     }
 
-    fn asked(&mut self, key: usize, payload: &[u8], from_to: (u64, u64), answer: Answer) -> &mut Asked {
+    pub(crate) fn asked(&mut self, key: usize, payload: &[u8], from_to: (u64, u64), answer: Answer) -> &mut Asked {
         let (at, until) = (self.at(from_to.0), self.at(from_to.1));
         let key = Arc::clone(&self.keys[key].address);
         self.history.asked.push(Asked { place: 0, key, payload: payload.into(), at, until, answer });
@@ -75,7 +77,7 @@ fn refused() -> Answer {
     Answer::NotSigned { status: 409, reason: "already signed".into() }
 }
 
-fn failed() -> Answer {
+pub(crate) fn failed() -> Answer {
     Answer::NotSigned { status: 500, reason: "the vault is away".into() }
 }
 

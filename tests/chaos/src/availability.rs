@@ -1,0 +1,180 @@
+//! What share of an honest baker's requests was signed while nothing was wrong that a signer cannot help.
+
+use crate::history::{Answer, Asked, History};
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+/// A signer that was well before may need so long after an outage.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+/// A signer that was killed may need so long to find its keys and its store.
+const COLD_START: Duration = Duration::from_secs(8);
+
+/// Of all requests outside outages so many percent must be signed.
+pub(crate) const LEAST_PERCENT: f64 = 99.5;
+
+/// What was wanted and what was signed, by what the spell was like in which it was asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Availability {
+    by_spell: BTreeMap<&'static str, Share>,
+    /// What was not signed though it counts, a line each.
+    pub(crate) lost: Vec<String>,
+}
+
+/// A part of a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) wanted: u64,
+    pub(crate) signed: u64,
+}
+
+impl Share {
+    fn add(&mut self, other: Self) {
+        self.wanted += other.wanted;
+        self.signed += other.signed;
+    }
+
+    /// In percent; everything, where nothing was wanted.
+    #[allow(clippy::cast_precision_loss, reason = "there are not so many requests")]
+    pub(crate) fn percent(self) -> f64 {
+        if self.wanted == 0 { 100.0 } else { self.signed as f64 * 100.0 / self.wanted as f64 }
+    }
+}
+
+impl Availability {
+    /// Of the bakers who have a key to themselves and ask once for each thing.
+    ///
+    /// A request counts if no outage was between its start and its deadline, and its signer was not just started. What came
+    /// of it does not matter for whether it counts.
+    pub(crate) fn of(history: &History) -> Self {
+        let mut availability = Self::default();
+        let mut seen = HashSet::new();
+        for asked in history.asked.iter().filter(|asked| history.honest.contains(&asked.key)) {
+            // Whatever is asked again is a flood's.
+            if !seen.insert((&asked.key, &asked.payload)) {
+                continue;
+            }
+            let Some(spell) = counts_in(history, asked) else { continue };
+            let is_signed = matches!(asked.answer, Answer::Signed(_));
+            availability.by_spell.entry(spell).or_default().add(Share { wanted: 1, signed: u64::from(is_signed) });
+            if !is_signed {
+                let at = asked.at.saturating_duration_since(history.start).as_secs_f64();
+                let took = asked.until.saturating_duration_since(asked.at).as_secs_f64();
+                let (place, answer) = (asked.place, &asked.answer);
+                availability.lost.push(format!("{at:9.4} s, {spell}: signer {place} after {took:.4} s: {answer:?}"));
+            }
+        }
+        availability
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        for (spell, share) in other.by_spell {
+            self.by_spell.entry(spell).or_default().add(share);
+        }
+        self.lost.extend(other.lost);
+    }
+
+    /// All spells together.
+    pub(crate) fn total(&self) -> Share {
+        self.by_spell.values().fold(Share::default(), |mut sum, share| {
+            sum.add(*share);
+            sum
+        })
+    }
+
+    /// Each kind of spell by itself.
+    pub(crate) fn by_spell(&self) -> impl Iterator<Item = (&'static str, Share)> {
+        self.by_spell.iter().map(|(spell, share)| (*spell, *share))
+    }
+
+    /// Whether enough was signed in each kind of spell.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.by_spell.values().all(|share| share.percent() > LEAST_PERCENT)
+    }
+}
+
+/// What the spell is called in which a request counts, if it does.
+fn counts_in(history: &History, asked: &Asked) -> Option<&'static str> {
+    let deadline = asked.at + history.deadline;
+    let spell = history.spells.iter().find(|spell| (spell.from..spell.to).contains(&asked.at))?;
+    let mut outages = history.spells.iter().filter(|spell| spell.is_outage);
+    let meets_outage = outages.any(|outage| outage.from <= deadline && asked.at <= outage.to + RECOVERY);
+    let mut starts = history.down.iter().filter(|down| down.place == asked.place);
+    let is_cold = starts.any(|down| down.from <= deadline && asked.at <= down.to + COLD_START);
+    (!meets_outage && !is_cold).then_some(spell.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Span, Stretch};
+    use crate::judge::tests::{Book, failed};
+
+    /// 20 s of calm, 5 s of an outage, 20 s of calm. Signer 1 is started again at 10 s.
+    fn book() -> Book {
+        let mut book = Book::new();
+        let stretch = |book: &Book, from, to, name, is_outage| {
+            let (from, to) = (book.at(from), book.at(to));
+            Stretch { from, to, name, is_outage }
+        };
+        book.history.spells = vec![
+            stretch(&book, 0, 20_000, "calm", false),
+            stretch(&book, 20_000, 25_000, "brown-out", true),
+            stretch(&book, 25_000, 45_000, "slow", false),
+        ];
+        book.history.down.push(Span { place: 1, from: book.at(9_000), to: book.at(10_000) });
+        book.history.honest = book.keys.iter().map(|key| std::sync::Arc::clone(&key.address)).collect();
+        book
+    }
+
+    /// Whether a request to signer 0 or 1 counts, which begins so many milliseconds from the start.
+    fn counts(at: u64, place: usize) -> Option<&'static str> {
+        let mut book = book();
+        book.asked(0, &[u8::try_from(place).unwrap()], (at, at + 10), failed()).place = place;
+        let availability = Availability::of(&book.history);
+        let [(spell, share)] = availability.by_spell().collect::<Vec<_>>()[..] else { return None };
+        assert_eq!(share, Share { wanted: 1, signed: 0 });
+        Some(spell)
+    }
+
+    #[test]
+    fn what_counts_is_well_outside_of_outages() {
+        // The deadline is a second.
+        for (at, place, expected) in [
+            (18_900, 0, Some("calm")),
+            (19_100, 0, None),
+            (22_000, 0, None),
+            (25_900, 0, None),
+            (26_100, 0, Some("slow")),
+            (46_000, 0, None),
+            (7_900, 1, Some("calm")),
+            (8_100, 1, None),
+            (17_900, 1, None),
+            (18_100, 1, Some("calm")),
+            (8_100, 0, Some("calm")),
+        ] {
+            assert_eq!(counts(at, place), expected, "{at} {place}");
+        }
+    }
+
+    #[test]
+    fn a_repeat_counts_once_and_what_is_not_signed_counts_as_wanted() {
+        let mut book = book();
+        let signed = || Answer::Signed("sig".into());
+        for (payload, answer) in [(1, signed()), (1, failed()), (2, failed()), (3, signed())] {
+            book.asked(0, &[payload], (1_000, 1_010), answer);
+        }
+        let availability = Availability::of(&book.history);
+        assert_eq!(availability.total(), Share { wanted: 3, signed: 2 });
+        assert_eq!(availability.lost.len(), 1);
+        assert!(!availability.is_enough());
+    }
+
+    #[test]
+    fn one_kind_of_spell_does_not_make_up_for_another() {
+        let shares =
+            [("calm", Share { wanted: 100_000, signed: 100_000 }), ("slow", Share { wanted: 100, signed: 99 })];
+        let availability = Availability { by_spell: shares.into(), lost: Vec::new() };
+        assert!(availability.total().percent() > LEAST_PERCENT && !availability.is_enough());
+    }
+}

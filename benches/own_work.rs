@@ -47,7 +47,7 @@ impl Vault for MadeBefore {
     }
 
     async fn prove_possession(&self, _: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
-        Err(VaultError::Unable("not measured".to_owned()))
+        Err(VaultError::unable("not measured".to_owned()))
     }
 }
 

@@ -8,9 +8,13 @@ pub mod doctor;
 pub mod marks;
 mod names;
 mod pauses;
+mod reason;
 pub mod server;
 pub mod settings;
 pub mod signer;
 pub mod telemetry;
 pub mod tezos;
+mod tries;
 pub mod vault;
+
+pub use reason::Reason;

@@ -58,15 +58,17 @@ impl TlsRoots {
     }
 }
 
-/// The HTTP client of one service: HTTP/1.1 connections that are kept open, each answer bounded in time.
+/// The HTTP client of one service: HTTP/1.1 connections that are kept open.
 ///
-/// A connection that dies without a word (a NAT gateway that forgot it, a machine that is gone) is noticed when an answer
-/// is late. If nothing else was answered meanwhile, all connections are given up, since the others died with it: the next
-/// try opens a new one. Without that, tries would go through the dead ones one by one.
+/// A connection that dies silently (a NAT gateway that forgot it, a machine that is gone) is noticed when an answer is late. If
+/// nothing else was answered meanwhile, the other connections are given up too, since they died with it: the next call opens a
+/// new one. Without that, calls would go through the dead ones one by one. The late call itself is kept: the service may just
+/// be slow.
 pub struct Connections {
     service: Url,
     roots: TlsRoots,
-    limit: Duration,
+    silent_after: Duration,
+    answer_timeout: Duration,
     current: ArcSwap<reqwest::Client>,
     answered: Mutex<Instant>,
 }
@@ -74,26 +76,37 @@ pub struct Connections {
 /// Less than services keep theirs, so that they are not found closed.
 const IDLE: Duration = Duration::from_secs(90);
 
+/// How long a new connection may take. A call that waits longer goes on beside others over newer ones.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// As many as keys that sign at one instant.
 const MOST_IDLE: usize = 64;
 
 impl Connections {
-    /// Connections to `service`, where an answer takes `limit` at most.
+    /// Connections to `service`, where a call that has not been answered after `late_after` is about to be repeated, and one
+    /// that has not been answered after `answer_timeout` is given up.
     ///
     /// # Errors
     /// If no client can be made.
-    pub fn new(service: Url, roots: TlsRoots, limit: Duration) -> Result<Self, reqwest::Error> {
-        let current = ArcSwap::from_pointee(roots.builder().connect_timeout(limit).build()?);
-        Ok(Self { service, roots, limit, current, answered: Mutex::new(Instant::now()) })
+    pub fn new(
+        service: Url,
+        roots: TlsRoots,
+        late_after: Duration,
+        answer_timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let current = ArcSwap::from_pointee(roots.builder().connect_timeout(CONNECT_TIMEOUT).build()?);
+        // A little earlier, so that the repetition finds the new connections.
+        let silent_after = late_after * 15 / 16;
+        Ok(Self { service, roots, silent_after, answer_timeout, current, answered: Mutex::new(Instant::now()) })
     }
 
-    /// After a request since `start` that was not answered.
+    /// After a call since `start` that is late, or that broke.
     fn give_up(&self, used: &Arc<reqwest::Client>, start: Instant) {
         let is_alive = *self.answered.lock().unwrap_or_else(PoisonError::into_inner) > start;
         // Whoever comes second finds new connections already.
         if !is_alive
             && Arc::ptr_eq(used, &self.current.load())
-            && let Ok(client) = self.roots.builder().connect_timeout(self.limit).build()
+            && let Ok(client) = self.roots.builder().connect_timeout(CONNECT_TIMEOUT).build()
         {
             self.current.store(Arc::new(client));
         }
@@ -128,8 +141,16 @@ impl HttpClient for Connections {
             let (status, headers, body) = response.deconstruct();
             Ok(AsyncRawResponse::from_bytes(status, headers, body.collect().await?))
         };
-        let answer: azure_core::Result<_> = tokio::time::timeout(self.limit, answer).await.unwrap_or_else(|_| {
-            let ms = self.limit.as_millis();
+        let mut answer = std::pin::pin!(tokio::time::timeout(self.answer_timeout, answer));
+        let answer: azure_core::Result<_> = tokio::select! {
+            answer = &mut answer => answer,
+            () = tokio::time::sleep(self.silent_after) => {
+                self.give_up(&client, start);
+                answer.await
+            }
+        }
+        .unwrap_or_else(|_| {
+            let ms = self.answer_timeout.as_millis();
             Err(Error::with_message(ErrorKind::Io, format!("no answer within {ms} ms")))
         });
         match &answer {

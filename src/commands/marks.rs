@@ -9,7 +9,9 @@ use clap::Subcommand;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use time::format_description::well_known::Rfc3339;
+use tokio::time::Instant;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -107,7 +109,7 @@ async fn in_file(services: &Services, command: &Command, raises: &[Imported]) ->
         Command::List(_) => Ok(store.list().await?.iter().map(|(id, mark)| line_of(id, mark)).collect()),
         Command::Export(_) => Ok(vec![import::export(&store.list().await?)?]),
         Command::Raise { .. } | Command::Import { .. } => {
-            raise_all(Ledger::new(store, services.instance.clone()), raises).await
+            raise_all(Ledger::new(store, services.instance.clone()), raises, services.request_deadline).await
         }
     }
 }
@@ -122,7 +124,7 @@ async fn in_cosmos(services: &Services, command: &Command, raises: &[Imported]) 
         }
         Command::Export(which) => Ok(vec![import::export(&read_each(services, &azure, store.as_ref(), which).await?)?]),
         Command::Raise { .. } | Command::Import { .. } => {
-            raise_all(Ledger::new(store, services.instance.clone()), raises).await
+            raise_all(Ledger::new(store, services.instance.clone()), raises, services.request_deadline).await
         }
     }
 }
@@ -146,7 +148,7 @@ async fn read_each(
         for key in &keys {
             for kind in Kind::ALL {
                 let id = MarkId { chain, key: *key, kind };
-                marks.extend(store.read(&id).await?.map(|stored| (id, stored.mark)));
+                marks.extend(store.read(&id, Instant::now() + services.request_deadline).await?.map(|stored| (id, stored.mark)));
             }
         }
     }
@@ -164,11 +166,11 @@ fn line_of(id: &MarkId, mark: &Mark) -> String {
     line
 }
 
-async fn raise_all(ledger: Ledger, marks: &[Imported]) -> Result<Vec<String>, Stopped> {
+async fn raise_all(ledger: Ledger, marks: &[Imported], patience: Duration) -> Result<Vec<String>, Stopped> {
     let mut lines = Vec::with_capacity(marks.len());
     for mark in marks {
         let (id, to) = (mark.id, mark.position);
-        lines.push(match ledger.raise(&id, to, mark.digest, mark.signature).await? {
+        lines.push(match ledger.raise(&id, to, mark.digest, mark.signature, Instant::now() + patience).await? {
             Raised::From(None) => format!("{id}: set to {to}"),
             Raised::From(Some(from)) => format!("{id}: raised from {from} to {to}"),
             Raised::Kept(at) => format!("{id}: kept at {at}, which is not below {to}"),

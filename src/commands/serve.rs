@@ -3,7 +3,7 @@ use super::{Stopped, base_address, variable, variable_names, wrong_settings};
 use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::marks::Ledger;
 use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
-use azurehsm_signer::settings::{Settings, VaultSettings};
+use azurehsm_signer::settings::{NO_LONGER_READ, Settings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::telemetry::Logging;
 use azurehsm_signer::tezos::PublicKeyHash;
@@ -30,6 +30,9 @@ const IDLE: Duration = Duration::from_mins(3);
 pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
+    for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
+        warn!(setting = name, "this setting has no effect any more: a slow call is kept until the request's deadline");
+    }
     let services = &settings.services;
     let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
     let store = open_marks(services, azure.as_ref())?;
@@ -62,11 +65,11 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
         .map_err(|error| format!("SIGNER_LISTEN: cannot listen on {}: {error}", settings.listen))?;
     let address = listener.local_addr()?;
     let server_settings =
-        ServerSettings { deadline: settings.request_deadline, list_known_keys: settings.list_known_keys };
+        ServerSettings { deadline: services.request_deadline, list_known_keys: settings.list_known_keys };
     let limits = ConnectionLimits {
         most: most_connections(),
         idle: IDLE,
-        drain: settings.request_deadline + Duration::from_secs(1),
+        drain: services.request_deadline + Duration::from_secs(1),
     };
     let router = server::router(Arc::clone(&signer), server_settings);
     info!(address = %address, "listening");

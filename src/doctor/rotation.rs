@@ -12,7 +12,7 @@ pub(super) async fn check(vault: &KeyVault, url: &Url, names: &BTreeSet<&str>) -
     each(names, async |name: &&str| {
         let finding = match vault.rotation_policy(name).await {
             Ok(policy) => of_policy(&policy, url, name),
-            Err(VaultError::Unable(_)) => Finding::skipped(
+            Err(VaultError::Unable(_) | VaultError::Denied(_)) => Finding::skipped(
                 "vault.rotation",
                 "the policy may not be read with this role, which is as it should be",
             )

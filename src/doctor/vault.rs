@@ -36,7 +36,7 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     if token.token.is_none() {
         return area.add(Finding::skipped("vault.list", "there is no token"));
     }
-    let patient = KeyVaultSettings { try_timeout: settings.try_timeout.max(LONGEST_ANSWER), ..settings.clone() };
+    let patient = KeyVaultSettings { answer_timeout: LONGEST_ANSWER, ..settings.clone() };
     let vault = match KeyVault::new(patient, Arc::clone(&azure.tokens), azure.roots.clone()) {
         Ok(vault) => vault,
         Err(error) => return area.add(Finding::failed("vault.list", error.to_string(), no_answer("KEY_VAULT_URL"))),
@@ -188,8 +188,8 @@ async fn signatures(vault: &KeyVault, url: &Url, keys: &[Key], sign: bool) -> Ve
     }
     each(keys, async |key: &Key| {
         let advice = |error: &VaultError| match error {
-            VaultError::Unable(why) if is_of_network(why) => network("vault"),
-            VaultError::Unable(_) => vault_role(url),
+            VaultError::Unable(why) | VaultError::Denied(why) if is_of_network(why.log()) => network("vault"),
+            VaultError::Unable(_) | VaultError::Denied(_) => vault_role(url),
             VaultError::Missing(_) => "it was deleted meanwhile".to_owned(),
             VaultError::Unavailable { .. } => "try again; see the vault's metrics in the portal".to_owned(),
         };
@@ -213,15 +213,13 @@ async fn measure(area: &mut Area, vault: &KeyVault, key: &Key, sign: bool) {
 
 /// The vault's own words.
 pub(super) fn reason(error: &VaultError) -> String {
-    match error {
-        VaultError::Unavailable { why, .. } | VaultError::Unable(why) | VaultError::Missing(why) => why.clone(),
-    }
+    error.reason().log().to_owned()
 }
 
 fn refused(settings: &KeyVaultSettings, error: &VaultError) -> String {
     match error {
-        VaultError::Unable(why) if is_of_network(why) => network("vault"),
-        VaultError::Unable(_) | VaultError::Missing(_) => vault_role(settings.url.as_url()),
+        VaultError::Unable(why) | VaultError::Denied(why) if is_of_network(why.log()) => network("vault"),
+        VaultError::Unable(_) | VaultError::Denied(_) | VaultError::Missing(_) => vault_role(settings.url.as_url()),
         VaultError::Unavailable { .. } => {
             "try again; if it refuses the token, the identity and the vault must be of the same tenant".to_owned()
         }

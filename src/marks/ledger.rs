@@ -1,4 +1,3 @@
-use super::recording::MOST_UNCLEAR_WRITES;
 use super::{
     AttemptId, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Recorded, Recording, Request, Seen, Step, StoreError,
     Stored, Version, WriteError, Written, is_raised_by,
@@ -8,8 +7,9 @@ use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 /// Checks and records, in one call: whether something may be signed, and that it is.
 ///
@@ -56,13 +56,14 @@ impl Ledger {
     /// # Errors
     /// [`NotRecorded::NotSafe`] if the vote must not be signed, or is a block; [`NotRecorded::Store`] if the store does not
     /// say.
-    pub async fn record_vote(&self, request: &Request) -> Result<Recorded, NotRecorded> {
+    pub async fn record_vote(&self, request: &Request, deadline: Instant) -> Result<Recorded, NotRecorded> {
         if request.id.kind == Kind::Block {
             // A block's mark without its signature would be one that can never be repeated.
             return Err(signature_unknown(request));
         }
         // Votes are signed elsewhere, meanwhile.
-        self.record(request, async || Err(NotRecorded::Store(StoreError("a vote has no signature".to_owned())))).await
+        let no_signature = async || Err(NotRecorded::Store(StoreError::new("a vote has no signature")));
+        self.record(request, deadline, no_signature).await
     }
 
     /// Records a block with its one signature, and returns the signature that may be released: the one that `sign`
@@ -75,9 +76,10 @@ impl Ledger {
     pub async fn record_block<E: From<NotRecorded>>(
         &self,
         request: &Request,
+        deadline: Instant,
         sign: impl AsyncFnOnce() -> Result<Signature, E>,
     ) -> Result<Signature, E> {
-        let recorded = self.record(request, sign).await?;
+        let recorded = self.record(request, deadline, sign).await?;
         recorded.release_block().ok_or_else(|| signature_unknown(request).into())
     }
 
@@ -91,16 +93,17 @@ impl Ledger {
         position: Position,
         digest: Option<Digest>,
         signature: Option<Signature>,
+        deadline: Instant,
     ) -> Result<Raised, StoreError> {
         let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
         let place = self.place(id);
         let mut seen = place.lock().await;
         seen.keep(None);
         let mut from = None;
-        let mut unclear = 0;
-        let mut pauses = Pauses::new();
+        let mut look_again = LookAgain::until(deadline);
         loop {
-            let stored = self.read(id).await?;
+            look_again.pause().await?;
+            let stored = self.read(id, deadline).await.map_err(|error| look_again.explain(error))?;
             match &stored {
                 Some(stored) if stored.mark.attempt == mark.attempt => return Ok(Raised::From(from)),
                 Some(stored) if !is_raised_by(&stored.mark, position) => {
@@ -108,13 +111,12 @@ impl Ledger {
                 }
                 _ => from = stored.as_ref().map(|stored| stored.mark.position),
             }
-            match self.write(id, &mark, stored.as_ref().map(|stored| &stored.version)).await {
+            match self.write(id, &mark, stored.as_ref().map(|stored| &stored.version), deadline).await {
                 Ok(_) => return Ok(Raised::From(from)),
                 Err(WriteError::Changed) => {}
-                Err(WriteError::Unknown(_)) if unclear < MOST_UNCLEAR_WRITES => unclear += 1,
-                Err(WriteError::Unknown(error) | WriteError::NotWritten(error)) => return Err(error),
+                Err(WriteError::Unknown(error)) => look_again.last = Some(error),
+                Err(WriteError::NotWritten(error)) => return Err(error),
             }
-            tokio::time::sleep(pauses.next(None)).await;
         }
     }
 
@@ -131,6 +133,7 @@ impl Ledger {
     async fn record<E: From<NotRecorded>>(
         &self,
         request: &Request,
+        deadline: Instant,
         sign: impl AsyncFnOnce() -> Result<Signature, E>,
     ) -> Result<Recorded, E> {
         let id = &request.id;
@@ -140,17 +143,14 @@ impl Ledger {
         let written = self.written_by(request.requester);
         let (mut recording, mut step) = Recording::begin(request, attempt, Some(written), &mut seen);
         let mut sign = Some(sign);
-        let mut pauses = None;
+        let mut look_again = LookAgain::until(deadline);
         loop {
             step = match step {
-                Step::Read => recording.read(self.read(id).await, &mut seen),
+                Step::Read => recording.read(self.read(id, deadline).await, &mut seen),
                 Step::ReadBack => {
-                    // The first look is at once; a store in trouble, or another writer, is then left some time.
-                    match &mut pauses {
-                        None => pauses = Some(Pauses::new()),
-                        Some(pauses) => tokio::time::sleep(pauses.next(None)).await,
-                    }
-                    recording.read(self.read(id).await, &mut seen)
+                    look_again.pause().await.map_err(NotRecorded::Store)?;
+                    let answer = self.read(id, deadline).await;
+                    recording.read(answer.map_err(|error| look_again.explain(error)), &mut seen)
                 }
                 Step::Sign => match sign.take() {
                     Some(sign) => recording.signed(sign().await?),
@@ -158,7 +158,10 @@ impl Ledger {
                 },
                 Step::Write => {
                     let (mark, expected) = recording.mark();
-                    let answer = self.write(id, mark, expected).await;
+                    let answer = self.write(id, mark, expected, deadline).await;
+                    if let Err(WriteError::Unknown(error)) = &answer {
+                        look_again.last = Some(error.clone());
+                    }
                     recording.written(answer, &mut seen)
                 }
                 Step::Done(verdict) => return Ok(verdict?),
@@ -170,16 +173,22 @@ impl Ledger {
         Written { instance: self.instance.clone(), requester, at: OffsetDateTime::now_utc().truncate_to_millisecond() }
     }
 
-    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
+    async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
         let asked = Asked::of(self);
-        let answer = self.store.read(id).await;
+        let answer = self.store.read(id, deadline).await;
         asked.ends(answer.is_ok());
         answer
     }
 
-    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
+    async fn write(
+        &self,
+        id: &MarkId,
+        mark: &Mark,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError> {
         let asked = Asked::of(self);
-        let answer = self.store.write(id, mark, expected).await;
+        let answer = self.store.write(id, mark, expected, deadline).await;
         asked.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
         answer
     }
@@ -190,6 +199,39 @@ impl Ledger {
             places.retain(|_, place| Arc::strong_count(place) > 1);
         }
         Arc::clone(places.entry(*id).or_default())
+    }
+}
+
+/// Looks for what became of a write until the deadline: at once the first time, then after pauses, which a store in trouble
+/// or another writer is given.
+struct LookAgain {
+    deadline: Instant,
+    pauses: Option<Pauses>,
+    /// Why the last write was unclear.
+    last: Option<StoreError>,
+}
+
+impl LookAgain {
+    const fn until(deadline: Instant) -> Self {
+        Self { deadline, pauses: None, last: None }
+    }
+
+    async fn pause(&mut self) -> Result<(), StoreError> {
+        match &mut self.pauses {
+            None => self.pauses = Some(Pauses::new()),
+            Some(pauses) => {
+                tokio::time::sleep_until(self.deadline.min(Instant::now() + pauses.next(None))).await;
+            }
+        }
+        if Instant::now() < self.deadline { Ok(()) } else { Err(StoreError::deadline(self.last.as_ref())) }
+    }
+
+    /// The deadline came while it was looked for: then what was wrong with the write says more.
+    fn explain(&self, error: StoreError) -> StoreError {
+        match &self.last {
+            Some(last) if error == StoreError::deadline(None) => StoreError::deadline(Some(last)),
+            _ => error,
+        }
     }
 }
 
@@ -221,7 +263,7 @@ impl Drop for Asked<'_> {
 }
 
 fn new_attempt() -> Result<AttemptId, StoreError> {
-    AttemptId::random().map_err(|error| StoreError(format!("no random number for a write: {error}")))
+    AttemptId::random().map_err(|error| StoreError::new(format!("no random number for a write: {error}")))
 }
 
 const fn signature_unknown(request: &Request) -> NotRecorded {

@@ -14,9 +14,6 @@ use crate::tezos::Signature;
 use crate::tezos::payload::Kind;
 use thiserror::Error;
 
-/// How many unclear writes of one mark are looked up; a store that leaves one more unclear is given up.
-pub(super) const MOST_UNCLEAR_WRITES: u32 = 8;
-
 /// A request on its way into the store.
 ///
 /// Safe because every write carries the version of the very mark that the rule has decided on, and because nothing but the
@@ -28,7 +25,6 @@ pub struct Recording {
     mark: Mark,
     /// What the rule has decided on.
     stored: Option<Stored>,
-    unclear: u32,
 }
 
 /// What to do next.
@@ -81,7 +77,7 @@ impl Recording {
     /// Begins, with what the process has seen of the mark. `attempt` is no other request's.
     pub fn begin(request: &Request, attempt: AttemptId, written: Option<Written>, seen: &mut Seen) -> (Self, Step) {
         let mark = Mark { position: request.position, digest: Some(request.digest), signature: None, attempt, written };
-        let mut recording = Self { request: *request, mark, stored: None, unclear: 0 };
+        let mut recording = Self { request: *request, mark, stored: None };
         let Some(last) = seen.take() else { return (recording, Step::Read) };
         let step = match decide(Some(&last.mark), request) {
             // Only the store can say that something is a repeat, and an operator may have raised the mark since.
@@ -121,15 +117,8 @@ impl Recording {
                 seen.acknowledged(Stored { mark: self.mark.clone(), version });
                 Step::Done(Ok(Recorded { signature: self.mark.signature }))
             }
-            Err(WriteError::Changed) => Step::ReadBack,
-            Err(WriteError::Unknown(_)) if self.unclear < MOST_UNCLEAR_WRITES => {
-                self.unclear += 1;
-                Step::ReadBack
-            }
+            Err(WriteError::Changed | WriteError::Unknown(_)) => Step::ReadBack,
             Err(WriteError::NotWritten(error)) => Step::Done(Err(NotRecorded::Store(error))),
-            Err(unknown @ WriteError::Unknown(_)) => {
-                Step::Done(Err(NotRecorded::Store(StoreError(unknown.to_string()))))
-            }
         }
     }
 
@@ -189,7 +178,7 @@ mod tests {
     }
 
     fn unknown() -> WriteError {
-        WriteError::Unknown(StoreError("no answer".to_owned()))
+        WriteError::Unknown(StoreError::new("no answer"))
     }
 
     #[test]
@@ -226,18 +215,6 @@ mod tests {
             assert_eq!(recording.written(Err(answer), &mut seen), Step::ReadBack);
             assert_eq!(recording.read(Ok(None), &mut seen), Step::Write, "it was not done");
         }
-    }
-
-    #[test]
-    fn a_store_that_leaves_write_after_write_unclear_is_given_up() {
-        let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
-        let (mut recording, _) = begin(&request, &mut seen);
-        for _ in 0..MOST_UNCLEAR_WRITES {
-            recording.read(Ok(None), &mut seen);
-            assert_eq!(recording.written(Err(unknown()), &mut seen), Step::ReadBack);
-        }
-        recording.read(Ok(None), &mut seen);
-        assert!(matches!(recording.written(Err(unknown()), &mut seen), Step::Done(Err(NotRecorded::Store(_)))));
     }
 
     #[test]

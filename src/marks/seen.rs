@@ -37,7 +37,7 @@ impl Seen {
         if position < self.highest {
             let now = position.map_or_else(|| "there is none".to_owned(), |position| format!("it is {position}"));
             let before = self.highest.map(|highest| highest.to_string()).unwrap_or_default();
-            return Err(StoreError(format!(
+            return Err(StoreError::new(format!(
                 "the mark {id} was {before} and now {now}: the store has lost what it acknowledged. Raise its marks above \
                  all that was signed (azurehsm-signer marks raise)"
             )));

@@ -1,6 +1,8 @@
 use super::{Mark, MarkId};
+use crate::reason::Reason;
 use async_trait::async_trait;
 use thiserror::Error;
+use tokio::time::Instant;
 
 /// Where marks are kept: durably, one for each [`MarkId`].
 ///
@@ -10,13 +12,19 @@ use thiserror::Error;
 pub trait MarkStore: Send + Sync {
     /// Reads a mark. Sees every write that was acknowledged before the call, by whichever process
     /// (not so in a Cosmos DB account that `ALLOW_WEAK_CONSISTENCY` lets pass: there a decision may be made on an older mark, but
-    /// its write then fails).
-    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError>;
+    /// its write then fails). Keeps trying until `deadline`.
+    async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError>;
 
     /// Writes `mark` if the stored one still has the version `expected`, or if there is still none when that is `None`;
     /// compare and write are one step. Durable once `Ok` is returned. The caller has decided by the rule on just that
-    /// stored mark; that is what keeps marks rising.
-    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError>;
+    /// stored mark; that is what keeps marks rising. Keeps trying until `deadline`, for as long as nothing can have been written.
+    async fn write(
+        &self,
+        id: &MarkId,
+        mark: &Mark,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError>;
 
     /// Whether it can be used: it is connected, if it has to be, and safe for marks.
     fn is_ready(&self) -> bool {
@@ -40,7 +48,33 @@ pub struct Version(pub String);
 /// The store could not be read or written. Nothing is known to be wrong with the request: *failed*, not *refused*.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the mark store cannot be used: {0}")]
-pub struct StoreError(pub String);
+pub struct StoreError(pub Reason);
+
+impl StoreError {
+    /// With a text that the client may read too.
+    pub fn new(why: impl Into<Reason>) -> Self {
+        Self(why.into())
+    }
+
+    /// With a text for the client, and one for the log, which may name the store.
+    pub fn with_log(answer: impl Into<String>, log: impl Into<String>) -> Self {
+        Self(Reason::with_log(answer, log))
+    }
+
+    /// The request's deadline came first. `last` is what went wrong before, if anything did.
+    pub fn deadline(last: Option<&Self>) -> Self {
+        const LATE: &str = "no answer within the request's deadline (REQUEST_DEADLINE_MS)";
+        Self(match last {
+            Some(Self(last)) => last.after(&format!("{LATE}; the last trouble was: ")),
+            None => LATE.into(),
+        })
+    }
+
+    /// The text for the log.
+    pub fn log(&self) -> String {
+        format!("the mark store cannot be used: {}", self.0.log())
+    }
+}
 
 /// What became of a conditional write that was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -37,8 +37,6 @@ pub struct Settings {
     pub authorized_keys: Vec<AuthorizedKey>,
     /// `ALLOW_LIST_KNOWN_KEYS`.
     pub list_known_keys: bool,
-    /// `REQUEST_DEADLINE_MS`.
-    pub request_deadline: Duration,
 }
 
 /// How logs are written.
@@ -98,10 +96,8 @@ pub mod defaults {
     pub const COSMOS_DATABASE: &str = "signer";
     /// The container in it.
     pub const COSMOS_CONTAINER: &str = "marks";
-    /// Longer than nearly all signatures take, and short enough for several tries within a request.
-    pub const VAULT_TRY_TIMEOUT_MS: u64 = 800;
-    /// Longer than nearly all writes take, and short enough for several tries within a request.
-    pub const STORE_TRY_TIMEOUT_MS: u64 = 800;
+    /// Longer than nearly all calls of vault and database take, and short enough for several calls within a request.
+    pub const HEDGE_MS: u64 = 800;
     /// A new key is found sooner when it is asked for.
     pub const KEYS_REFRESH_SECONDS: u64 = 300;
     /// Twelve minutes of blocks.
@@ -124,19 +120,18 @@ const HEAD_THRESHOLD_RANGE: RangeInclusive<u32> = 1..=100_000;
 const MAX_LEVEL_JUMP_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 
 /// Every variable that is read.
-pub const NAMES: [&str; 49] = [
+pub const NAMES: [&str; 48] = [
     "SIGNER_LISTEN",
     "FUNCTIONS_CUSTOMHANDLER_PORT",
     "KEY_VAULT_URL",
     "SIGNING_KEYS",
     "SIGNING_KEY_TAG",
-    "VAULT_TRY_TIMEOUT_MS",
     "VAULT_HEDGE_MS",
     "KEYS_REFRESH_SECONDS",
     "COSMOS_ENDPOINT",
     "COSMOS_DATABASE",
     "COSMOS_CONTAINER",
-    "STORE_TRY_TIMEOUT_MS",
+    "STORE_HEDGE_MS",
     "MARKS",
     "ALLOW_WEAK_CONSISTENCY",
     "AZURE_CLIENT_ID",
@@ -176,6 +171,9 @@ pub const NAMES: [&str; 49] = [
     "no_proxy",
 ];
 
+/// Variables that earlier versions read. They have no effect, which the start says.
+pub const NO_LONGER_READ: [&str; 2] = ["STORE_TRY_TIMEOUT_MS", "VAULT_TRY_TIMEOUT_MS"];
+
 impl Settings {
     /// Reads all settings from `variable`, which gives the value of an environment variable. `names` are those of all variables
     /// that are set: one that is probably a misspelt setting is an error.
@@ -195,7 +193,6 @@ impl Settings {
             max_level_jump: reader.levels("MAX_LEVEL_JUMP", defaults::MAX_LEVEL_JUMP, MAX_LEVEL_JUMP_RANGE),
             authorized_keys: reader.list("AUTHORIZED_KEYS"),
             list_known_keys: reader.parsed("ALLOW_LIST_KNOWN_KEYS", "true or false").unwrap_or(false),
-            request_deadline: reader.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000),
         };
         reader.require_database(&settings.services);
         reader.finish(settings)

@@ -2,7 +2,7 @@ use super::reader::Reader;
 use super::{SettingsError, defaults};
 use crate::azure::IdentitySettings;
 use crate::marks::CosmosSettings;
-use crate::vault::key_vault::{KeyIdentifier, KeyVaultSettings, VaultUrl};
+use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyIdentifier, KeyVaultSettings, VaultUrl};
 use age::secrecy::SecretString;
 use azure_core::http::Url;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub struct Services {
     pub identity: IdentitySettings,
     /// What this process is called in the marks that it writes.
     pub instance: String,
+    /// `REQUEST_DEADLINE_MS`: how long a request may take. Commands are as patient with each mark.
+    pub request_deadline: Duration,
 }
 
 /// Where keys are.
@@ -101,9 +103,12 @@ impl FromStr for Embedded {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn services(&mut self) -> Services {
+        let request_deadline =
+            self.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000);
         let services = Services {
             vault: self.vault(),
-            marks: self.marks(),
+            marks: self.marks(request_deadline),
+            request_deadline,
             local: self.local(),
             identity: IdentitySettings {
                 has_endpoint: self.text("IDENTITY_ENDPOINT").is_some() && self.text("IDENTITY_HEADER").is_some(),
@@ -158,8 +163,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let url: Option<VaultUrl> = self.parsed_with_reason(KEY_VAULT_URL);
         let keys = self.list::<KeyIdentifier>("SIGNING_KEYS");
         let tag = self.parsed_with_reason("SIGNING_KEY_TAG");
-        let try_timeout = self.milliseconds("VAULT_TRY_TIMEOUT_MS", defaults::VAULT_TRY_TIMEOUT_MS, 50..=10_000);
-        let hedge = self.milliseconds("VAULT_HEDGE_MS", 0, 0..=10_000);
+        let hedge_after = self.hedge_after("VAULT_HEDGE_MS");
         if let Some(url) = &url {
             for entry in self.text("SIGNING_KEYS").iter().flat_map(|text| text.split(',')) {
                 if let Ok(entry) = Url::parse(entry.trim())
@@ -173,14 +177,22 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
         }
         if let Some(url) = url {
-            let hedge = (hedge > Duration::ZERO).then_some(hedge);
-            return VaultSettings::KeyVault(KeyVaultSettings { url, keys, tag, try_timeout, hedge });
+            return VaultSettings::KeyVault(KeyVaultSettings { url, keys, tag, hedge_after, answer_timeout: ANSWER_TIMEOUT });
         }
-        self.expect_with(KEY_VAULT_URL, &["SIGNING_KEYS", "SIGNING_KEY_TAG", "VAULT_TRY_TIMEOUT_MS", "VAULT_HEDGE_MS"]);
+        self.expect_with(KEY_VAULT_URL, &["SIGNING_KEYS", "SIGNING_KEY_TAG", "VAULT_HEDGE_MS"]);
         VaultSettings::Local
     }
 
-    fn marks(&mut self) -> MarkStoreSettings {
+    /// A call that has not been answered for the default time is on a dead connection, or the service is slow: no setting
+    /// makes another call wait longer.
+    fn hedge_after(&mut self, name: &'static str) -> Duration {
+        match self.milliseconds(name, defaults::HEDGE_MS, 0..=10_000).min(Duration::from_millis(defaults::HEDGE_MS)) {
+            Duration::ZERO => Duration::from_millis(defaults::HEDGE_MS),
+            hedge_after => hedge_after,
+        }
+    }
+
+    fn marks(&mut self, request_deadline: Duration) -> MarkStoreSettings {
         const EXPECTED: &str = "expected https://<account>.documents.azure.com/";
         let endpoint = self.text(COSMOS_ENDPOINT).and_then(|text| {
             let url = Url::parse(&text).ok().filter(|url| {
@@ -198,20 +210,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let container = self.resource_name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
         let allow_weak_consistency = self.parsed("ALLOW_WEAK_CONSISTENCY", "true or false").unwrap_or(false);
         let region = self.text("REGION_NAME");
-        let try_timeout = self.milliseconds("STORE_TRY_TIMEOUT_MS", defaults::STORE_TRY_TIMEOUT_MS, 100..=10_000);
-        // Whether it can be read is told elsewhere.
-        let deadline = self.text("REQUEST_DEADLINE_MS").and_then(|text| text.parse().ok());
-        let patience = Duration::from_millis(deadline.unwrap_or(defaults::REQUEST_DEADLINE_MS)) * 3 / 4;
+        let hedge_after = self.hedge_after("STORE_HEDGE_MS");
         if let Some(endpoint) = endpoint {
             let settings =
-                CosmosSettings { endpoint, database, container, allow_weak_consistency, region, try_timeout, patience };
+                CosmosSettings { endpoint, database, container, allow_weak_consistency, region, hedge_after, request_deadline };
             return MarkStoreSettings::Cosmos(settings);
         }
         // Beside a vault, a missing database is reported as such.
         if self.text(KEY_VAULT_URL).is_none() || self.text(MARKS).is_some() {
             self.expect_with(
                 COSMOS_ENDPOINT,
-                &["COSMOS_DATABASE", "COSMOS_CONTAINER", "STORE_TRY_TIMEOUT_MS", "ALLOW_WEAK_CONSISTENCY"],
+                &["COSMOS_DATABASE", "COSMOS_CONTAINER", "STORE_HEDGE_MS", "ALLOW_WEAK_CONSISTENCY"],
             );
         }
         MarkStoreSettings::Local

@@ -2,9 +2,9 @@
 
 use super::{Failure, NotSigned, Refusal};
 use crate::marks::{Ledger, NotRecorded, Request};
-use crate::pauses::Pauses;
 use crate::tezos::payload::Kind;
 use crate::tezos::{BlsScheme, Curve, PublicKey, Signature, WrongSignature};
+use crate::tries::{Again, GaveUp, persist};
 use crate::vault::{Key, Vault, VaultError};
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ pub(super) async fn commit_and_sign(
             made = Some(signature);
             Ok::<_, NotSigned>(signature)
         };
-        let signature = ledger.record_block(request, sign).await?;
+        let signature = ledger.record_block(request, signing.deadline, sign).await?;
         if made != Some(signature) {
             // Made by whichever process, under whichever version, perhaps imported: so it is verified too.
             verify(&signing.key.public_key, signing.payload, signing.scheme, &signature)
@@ -46,7 +46,7 @@ pub(super) async fn commit_and_sign(
         return Ok(signature);
     }
     // The vault is asked first: mostly it is the slower of the two.
-    let record = async { ledger.record_vote(request).await.map_err(NotSigned::from) };
+    let record = async { ledger.record_vote(request, signing.deadline).await.map_err(NotSigned::from) };
     // A write that has begun is seen to its end, also when the vault has failed meanwhile. A mark that is refused ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
     let (signature, recorded) = tokio::try_join!(sign, record)?;
@@ -54,26 +54,63 @@ pub(super) async fn commit_and_sign(
 }
 
 impl Signing<'_> {
-    /// Signs, as often as it takes until the deadline, and verifies what the vault returned.
+    /// Signs and verifies what the vault returned, with as many calls as it takes, until the deadline.
     pub(super) async fn sign_and_verify(&self) -> Result<Signature, NotSigned> {
-        let signature = self.sign().await?;
-        verify(&self.key.public_key, self.payload, self.scheme, &signature).await??;
-        Ok(signature)
+        let call = || async {
+            let signature = self.vault.sign(self.key, self.payload, self.scheme).await?;
+            verify(&self.key.public_key, self.payload, self.scheme, &signature).await??;
+            Ok(signature)
+        };
+        persist(self.deadline, self.vault.late_after(), call, Trouble::again).await.map_err(|gave_up| match gave_up {
+            GaveUp::Final(trouble) => trouble.into(),
+            GaveUp::Deadline(Some(Trouble::Vault(error))) => VaultError::deadline(Some(&error)).into(),
+            GaveUp::Deadline(Some(trouble)) => trouble.into(),
+            GaveUp::Deadline(None) => VaultError::deadline(None).into(),
+        })
     }
+}
 
-    async fn sign(&self) -> Result<Signature, VaultError> {
-        let mut pauses = Pauses::new();
-        loop {
-            let error = match self.vault.sign(self.key, self.payload, self.scheme).await {
-                Err(error @ VaultError::Unavailable { .. }) => error,
-                answer => return answer,
-            };
-            let VaultError::Unavailable { retry_after, .. } = error else { return Err(error) };
-            let pause = pauses.next(retry_after);
-            if Instant::now() + pause >= self.deadline {
-                return Err(error);
-            }
-            tokio::time::sleep(pause).await;
+/// Why one call did not give a signature.
+enum Trouble {
+    Vault(VaultError),
+    Wrong(WrongSignature),
+    Internal(Failure),
+}
+
+impl Trouble {
+    const fn again(&self) -> Again {
+        match self {
+            Self::Vault(error) => error.again(),
+            Self::Wrong(_) => Again::Yes(None),
+            Self::Internal(_) => Again::No,
+        }
+    }
+}
+
+impl From<VaultError> for Trouble {
+    fn from(error: VaultError) -> Self {
+        Self::Vault(error)
+    }
+}
+
+impl From<WrongSignature> for Trouble {
+    fn from(wrong: WrongSignature) -> Self {
+        Self::Wrong(wrong)
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Internal(failure)
+    }
+}
+
+impl From<Trouble> for NotSigned {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Vault(error) => error.into(),
+            Trouble::Wrong(wrong) => wrong.into(),
+            Trouble::Internal(failure) => failure.into(),
         }
     }
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+/// From the end of all calls to the deadline of the request.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(5);
+
 /// Signs what may be signed, and says why the rest is not.
 pub struct Signer {
     keys: KeyRing,
@@ -103,8 +106,8 @@ impl Signer {
         match &verdict {
             Ok(_) => info!(key = %key, kind = "proof of possession", verdict = "signed", ms, "signed"),
             Err(reason) => {
-                let (verdict, cause) = (reason.verdict(), reason.cause());
-                warn!(key = %key, kind = "proof of possession", verdict, cause, %reason, ms, "not signed");
+                let (verdict, cause, reason) = (reason.verdict(), reason.cause(), reason.log());
+                warn!(key = %key, kind = "proof of possession", verdict, cause, reason, ms, "not signed");
             }
         }
         verdict
@@ -129,7 +132,8 @@ impl Signer {
             key: &key,
             payload: &request.payload,
             scheme,
-            deadline: request.deadline,
+            // What is under way ends a little earlier than the request, so that its trouble is in the answer.
+            deadline: request.deadline - TIME_TO_ANSWER,
         };
         let Some(consensus) = payload.consensus() else {
             return signing.sign_and_verify().await;
@@ -179,7 +183,7 @@ impl Facts {
                     round = self.consensus.map(|consensus| consensus.position.round.get()),
                     verdict = $verdict,
                     cause = not_signed.map(NotSigned::cause),
-                    reason = not_signed.map(tracing::field::display),
+                    reason = not_signed.map(NotSigned::log),
                     requester = self.requester.map(tracing::field::display),
                     invocation = request.invocation,
                     ms = milliseconds(took),

@@ -28,6 +28,15 @@ impl NotSigned {
         }
     }
 
+    /// The text for the log, which may name what an answer must not: services, addresses and items.
+    pub fn log(&self) -> String {
+        match self {
+            Self::Failed(Failure::Store(error)) => error.log(),
+            Self::Failed(Failure::Vault(error)) => error.log(),
+            other => other.to_string(),
+        }
+    }
+
     /// The word for the cause in logs, which stays the same while the sentence may change: alerts go by it.
     pub const fn cause(&self) -> &'static str {
         match self {

@@ -115,7 +115,7 @@ fn nothing_secret_is_logged(format: &str) {
             ("RUST_LOG", "trace"),
             ("LOG_FORMAT", format),
             ("REQUEST_DEADLINE_MS", "700"),
-            ("VAULT_TRY_TIMEOUT_MS", "300"),
+            ("VAULT_HEDGE_MS", "300"),
             ("KEYS_REFRESH_SECONDS", "1"),
         ],
     );

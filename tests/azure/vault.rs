@@ -25,8 +25,8 @@ fn a_second_call_is_made_beside_a_slow_one_if_it_is_asked_for() {
     let slow = Effect::Delay(Delay::Fixed(ms(400)));
     let hedged: &[_] = &[("VAULT_HEDGE_MS", "100")];
     for (name, settings, times, effect, from, to, calls) in [
-        ("off, hangs", &[][..], 1, Effect::Hang, TRY, TRY + ms(100), 2),
-        ("off, slow", &[], 2, slow, ms(400), ms(500), 1),
+        ("default, hangs", &[][..], 1, Effect::Hang, TRY, TRY + ms(100), 2),
+        ("default, slow", &[], 2, slow, ms(400), ms(500), 1),
         ("on, hangs", hedged, 1, Effect::Hang, ms(100), ms(200), 2),
         ("on, the first is slow", hedged, 1, slow, ms(100), ms(200), 2),
         ("on, both are slow", hedged, 2, slow, ms(400), ms(500), 2),

@@ -107,15 +107,20 @@ fn request(kind: Kind, level: i32, round: i32, variant: u8) -> Request {
     Request { id: id(kind), position, digest: Digest::from_bytes([variant; 32]), jump_limit: None, requester: None }
 }
 
+/// Far enough away.
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(4)
+}
+
 /// Asks for a block or a vote; every block's signature is another one, as an HSM makes them.
 async fn ask(ledger: &Ledger, request: &Request) -> Result<Option<Signature>, NotRecorded> {
     static MADE: AtomicU8 = AtomicU8::new(0);
     if request.id.kind == Kind::Block {
         let mut bytes = [1; 64];
         bytes[0] = MADE.fetch_add(1, Ordering::Relaxed);
-        return ledger.record_block(request, async || Ok(Signature::P256(bytes))).await.map(Some);
+        return ledger.record_block(request, deadline(), async || Ok(Signature::P256(bytes))).await.map(Some);
     }
-    ledger.record_vote(request).await.map(|_| None)
+    ledger.record_vote(request, deadline()).await.map(|_| None)
 }
 
 /// Takes the steps; `is_exact` if nothing but the model decides what is released.
@@ -217,15 +222,15 @@ async fn the_embedded_store_compares_before_it_writes() {
         attempt: AttemptId::random().unwrap(),
         written: None,
     };
-    let first = store.write(&id, &mark(5), None).await.unwrap();
-    assert!(matches!(store.write(&id, &mark(6), None).await, Err(WriteError::Changed)), "there is one already");
-    let second = store.write(&id, &mark(6), Some(&first)).await.unwrap();
-    assert!(matches!(store.write(&id, &mark(7), Some(&first)).await, Err(WriteError::Changed)), "it is another one");
+    let first = store.write(&id, &mark(5), None, deadline()).await.unwrap();
+    assert!(matches!(store.write(&id, &mark(6), None, deadline()).await, Err(WriteError::Changed)), "there is one already");
+    let second = store.write(&id, &mark(6), Some(&first), deadline()).await.unwrap();
+    assert!(matches!(store.write(&id, &mark(7), Some(&first), deadline()).await, Err(WriteError::Changed)), "it is another one");
     for level in [5, 6] {
-        let lower = store.write(&id, &mark(level), Some(&second)).await;
+        let lower = store.write(&id, &mark(level), Some(&second), deadline()).await;
         assert!(matches!(lower, Err(WriteError::NotWritten(_))), "the mark would not rise");
     }
-    let stored = store.read(&id).await.unwrap().unwrap();
+    let stored = store.read(&id, deadline()).await.unwrap().unwrap();
     assert_eq!((stored.mark.position.level.get(), stored.version), (6, second));
 }
 
@@ -315,7 +320,7 @@ async fn a_store_that_has_lost_what_it_acknowledged_is_not_believed() {
 
             // Another instance, or this one after a restart, cannot know; hence the operator's raise.
             let raise = Position { level: 8.try_into().unwrap(), round: NonNegative::ZERO };
-            Ledger::new(Arc::clone(&store) as _, "test").raise(&id(kind), raise, None, None).await.unwrap();
+            Ledger::new(Arc::clone(&store) as _, "test").raise(&id(kind), raise, None, None, deadline()).await.unwrap();
             ask(&ledger, &request(kind, 9, 0, 1)).await.unwrap();
         }
     }
@@ -336,17 +341,20 @@ async fn a_mark_says_who_wrote_it_and_for_whom() {
 #[tokio::test]
 async fn a_block_is_not_recorded_as_a_vote() {
     let store = Arc::new(MemoryMarks::default());
-    let answer = Ledger::new(Arc::clone(&store) as _, "test").record_vote(&request(Kind::Block, 1, 0, 1)).await;
+    let answer = Ledger::new(Arc::clone(&store) as _, "test").record_vote(&request(Kind::Block, 1, 0, 1), deadline()).await;
     assert!(matches!(answer, Err(NotRecorded::NotSafe(_))));
     assert!(store.get(&id(Kind::Block)).is_none());
 }
 
-#[tokio::test]
-async fn a_store_that_never_says_what_became_of_a_write_is_given_up() {
+#[tokio::test(start_paused = true)]
+async fn a_store_that_leaves_write_after_write_unclear_is_given_up_at_the_deadline() {
     let store = Arc::new(MemoryMarks::default());
-    (0..10).for_each(|_| store.inject(Fault::WriteLost));
+    (0..100).for_each(|_| store.inject(Fault::WriteLost));
+    let start = Instant::now();
     let answer = ask(&Ledger::new(Arc::clone(&store) as _, "test"), &request(Kind::Block, 1, 0, 1)).await;
-    assert!(matches!(answer, Err(NotRecorded::Store(_))), "{answer:?}");
+    let Err(NotRecorded::Store(error)) = answer else { panic!("{answer:?}") };
+    assert!(error.to_string().ends_with("the last trouble was: injected"), "{error}");
+    assert!(start.elapsed() >= Duration::from_secs(4), "{:?}", start.elapsed());
     assert!(store.get(&id(Kind::Block)).is_none());
 }
 
@@ -374,7 +382,7 @@ async fn invariant_2_raising_never_lowers() {
     let id = id(Kind::Block);
     let at = |level: i32| Position { level: level.try_into().unwrap(), round: NonNegative::ZERO };
     for (to, is_at) in [(5, 5), (3, 5), (5, 5), (9, 9), (8, 9)] {
-        ledger.raise(&id, at(to), None, None).await.unwrap();
+        ledger.raise(&id, at(to), None, None, deadline()).await.unwrap();
         assert_eq!(store.get(&id).unwrap().position, at(is_at), "after raising to {to}");
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What happens to the next write, or the next read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,20 +93,26 @@ impl MemoryMarks {
 
 #[async_trait]
 impl MarkStore for MemoryMarks {
-    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
+    async fn read(&self, id: &MarkId, _: Instant) -> Result<Option<Stored>, StoreError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.take_its_time().await;
         if self.next_fault(true).is_some() {
-            return Err(StoreError("injected".to_owned()));
+            return Err(StoreError::new("injected"));
         }
         Ok(self.items.lock().unwrap().get(id).cloned())
     }
 
-    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
+    async fn write(
+        &self,
+        id: &MarkId,
+        mark: &Mark,
+        expected: Option<&Version>,
+        _: Instant,
+    ) -> Result<Version, WriteError> {
         self.writes.fetch_add(1, Ordering::Relaxed);
         self.take_its_time().await;
         self.do_late_writes();
-        let unclear = || Err(WriteError::Unknown(StoreError("injected".to_owned())));
+        let unclear = || Err(WriteError::Unknown(StoreError::new("injected")));
         match self.next_fault(false) {
             Some(Fault::AnswerLost) => self.compare_and_write(id, mark, expected).and_then(|_| unclear()),
             Some(Fault::WriteLost) => unclear(),
@@ -119,7 +126,7 @@ impl MarkStore for MemoryMarks {
                 self.do_late_writes();
                 written
             }
-            Some(Fault::WriteRefused) => Err(WriteError::NotWritten(StoreError("injected".to_owned()))),
+            Some(Fault::WriteRefused) => Err(WriteError::NotWritten(StoreError::new("injected"))),
             _ => self.compare_and_write(id, mark, expected),
         }
     }

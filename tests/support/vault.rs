@@ -81,7 +81,7 @@ impl Vault for MemoryVault {
         let fault = self.faults.lock().unwrap().pop_front();
         let signature = match fault {
             Some(Fault::Unavailable) => return Err(VaultError::unavailable("injected")),
-            Some(Fault::Unable) => return Err(VaultError::Unable("injected".to_owned())),
+            Some(Fault::Unable) => return Err(VaultError::unable("injected")),
             Some(Fault::WrongSignature) => self.secret.sign(b"something else", scheme),
             None => self.secret.sign(payload, scheme),
         }

@@ -3,6 +3,7 @@ use azurehsm_signer::marks::{Mark, MarkId, MarkStore, StoreError, Stored, Versio
 pub(super) use memory::Fault;
 use memory::MemoryMarks;
 use std::sync::Mutex;
+use tokio::time::Instant;
 
 #[path = "../../../tests/support/marks.rs"]
 #[allow(dead_code, reason = "not every fault is made here")]
@@ -35,13 +36,19 @@ impl FaultyMarks {
 
 #[async_trait]
 impl MarkStore for FaultyMarks {
-    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
+    async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
         self.inject(true);
-        self.marks.read(id).await
+        self.marks.read(id, deadline).await
     }
 
-    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
+    async fn write(
+        &self,
+        id: &MarkId,
+        mark: &Mark,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError> {
         self.inject(false);
-        self.marks.write(id, mark, expected).await
+        self.marks.write(id, mark, expected, deadline).await
     }
 }

@@ -85,13 +85,13 @@ impl Vault for MemoryVault {
                 randomness[..8].copy_from_slice(&self.signatures.fetch_add(1, Ordering::Relaxed).to_be_bytes());
                 let signature =
                     secp256k1::ecdsa::sign_with_noncedata(message, &KEYS.secp256k1, &randomness).serialize_compact();
-                Signature::secp256k1(&signature).map_err(|error| VaultError::Unable(error.to_string()))
+                Signature::secp256k1(&signature).map_err(|error| VaultError::unable(error.to_string()))
             }
-            _ => Err(VaultError::Unable("it takes a millisecond to verify".to_owned())),
+            _ => Err(VaultError::unable("it takes a millisecond to verify".to_owned())),
         }
     }
 
     async fn prove_possession(&self, _: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
-        Err(VaultError::Unable("it takes a millisecond to verify".to_owned()))
+        Err(VaultError::unable("it takes a millisecond to verify".to_owned()))
     }
 }

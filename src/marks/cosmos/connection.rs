@@ -134,7 +134,7 @@ impl Checker {
     pub(super) async fn container_client(&self) -> Result<ContainerClient, CosmosError> {
         let CosmosSettings { endpoint, database, container, region, .. } = &self.settings;
         let runtime = CosmosRuntime::builder()
-            .with_connection_pool(pool(self.settings.try_timeout)?)
+            .with_connection_pool(pool(self.settings.request_deadline)?)
             .with_cpu_refresh_interval(Duration::from_mins(1));
         let account = AccountReference::with_credential(
             AccountEndpoint::from(endpoint.clone()),
@@ -147,7 +147,7 @@ impl Checker {
         let mut client = CosmosClient::builder()
             .with_runtime(runtime.build().await?)
             .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false))
-            .with_default_operation_options(one_request_an_operation(self.settings.try_timeout));
+            .with_default_operation_options(one_request_an_operation(self.settings.request_deadline));
         if let Ok(suffix) = UserAgentSuffix::try_from("azurehsm-signer") {
             client = client.with_user_agent_suffix(suffix);
         }
@@ -210,11 +210,11 @@ async fn in_time<T>(question: impl Future<Output = Result<T, String>>) -> Result
 }
 
 /// One connection that many requests share; its death is noticed within a second.
-fn pool(try_timeout: Duration) -> Result<ConnectionPoolOptions, CosmosError> {
+fn pool(request_deadline: Duration) -> Result<ConnectionPoolOptions, CosmosError> {
     const PING: Duration = Duration::from_millis(400);
     ConnectionPoolOptions::builder()
         .with_max_connect_timeout(Duration::from_millis(800))
-        .with_max_dataplane_request_timeout(try_timeout)
+        .with_max_dataplane_request_timeout(request_deadline)
         .with_max_metadata_request_timeout(LONGEST_CHECK)
         .with_http2_keep_alive_interval(PING)
         .with_http2_keep_alive_timeout(PING)
@@ -226,7 +226,7 @@ fn pool(try_timeout: Duration) -> Result<ConnectionPoolOptions, CosmosError> {
 
 /// The SDK does not send again what may have been done, so that what became of a write is known; whoever asks tries again
 /// where that is safe. Everything that matters is set here, since the environment (`AZURE_COSMOS_…`) decides the rest.
-fn one_request_an_operation(try_timeout: Duration) -> OperationOptions {
+fn one_request_an_operation(request_deadline: Duration) -> OperationOptions {
     let mut options = OperationOptions::default();
     // The account's own. A weaker read could show a write that is not in all regions yet.
     options.read_consistency_strategy = Some(ReadConsistencyStrategy::Default);
@@ -235,7 +235,7 @@ fn one_request_an_operation(try_timeout: Duration) -> OperationOptions {
     options.max_failover_retry_count = Some(0);
     options.max_session_retry_count = Some(0);
     options.throttling_retry_options = Some(ThrottlingRetryOptionsBuilder::new().with_max_retry_count(0).build());
-    options.end_to_end_latency_policy = Some(try_timeout.into());
+    options.end_to_end_latency_policy = Some(request_deadline.max(Duration::from_secs(1)).into());
     options.availability_strategy = Some(AvailabilityStrategy::Disabled);
     options.hedging_enabled = Some(false);
     options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);

@@ -11,7 +11,7 @@ pub use inspection::Inspection;
 
 use super::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
-use crate::pauses::Pauses;
+use crate::tries::{Again, GaveUp, persist};
 use async_trait::async_trait;
 use azure_core::http::Url;
 use azure_data_cosmos::ContainerClient;
@@ -21,6 +21,7 @@ use connection::{Connection, State};
 use item::Item;
 use outcome::{Effect, Outcome};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -37,11 +38,10 @@ pub struct CosmosSettings {
     pub allow_weak_consistency: bool,
     /// `REGION_NAME`, as Azure sets it: where this process runs.
     pub region: Option<String>,
-    /// `STORE_TRY_TIMEOUT_MS`: how long one request may take.
-    pub try_timeout: Duration,
-    /// How long reads, and writes that were surely not done, are tried again: less than the deadline of a request, so that
-    /// it ends with the reason.
-    pub patience: Duration,
+    /// `STORE_HEDGE_MS`: after how long another call starts beside one that has not been answered.
+    pub hedge_after: Duration,
+    /// `REQUEST_DEADLINE_MS`: no call takes longer.
+    pub request_deadline: Duration,
 }
 
 /// Marks in a Cosmos DB container.
@@ -54,7 +54,7 @@ pub struct CosmosSettings {
 /// write would come back to us as another's. What became of a write is always known here, or known to be unknown.
 pub struct CosmosMarkStore {
     connection: Connection,
-    patience: Duration,
+    hedge_after: Duration,
 }
 
 impl CosmosMarkStore {
@@ -64,63 +64,75 @@ impl CosmosMarkStore {
     /// # Errors
     /// If no HTTP client can be made.
     pub fn start(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
-        Ok(Self { patience: settings.patience, connection: Connection::start(settings, tokens, roots)? })
+        Ok(Self { hedge_after: settings.hedge_after, connection: Connection::start(settings, tokens, roots)? })
     }
 
-    /// After a request that was surely not done, or does nothing but read: whether it is worth another try, after a pause.
-    async fn is_worth_another(&self, tries: &mut Tries, outcome: &Outcome) -> bool {
+    /// The container, as soon as the account and the container have been found suitable.
+    async fn container(&self, deadline: Instant) -> Result<Arc<ContainerClient>, StoreError> {
+        let state = tokio::time::timeout_at(deadline, self.connection.state());
+        match state.await.unwrap_or(State::Connecting) {
+            State::Ready(container) => Ok(container),
+            State::Connecting => Err(StoreError::new("it is not connected")),
+            State::Failed(why) => Err(StoreError::with_log("it is not connected", why)),
+            State::Unsuitable(reasons) => Err(StoreError::new(account::explained(&reasons))),
+        }
+    }
+
+    /// Whether a failed call is worth another one. A token that was not accepted is renewed meanwhile.
+    fn again(&self, outcome: &Outcome) -> Again {
         if outcome.is_unauthorized {
             self.connection.renew_tokens();
         }
-        let pause = tries.pauses.next(outcome.retry_after);
-        if tries.start.elapsed() + pause >= self.patience {
-            return false;
-        }
-        tokio::time::sleep(pause).await;
-        true
-    }
-
-    async fn container(&self) -> Result<Arc<ContainerClient>, StoreError> {
-        match self.connection.state().await {
-            State::Ready(container) => Ok(container),
-            State::Connecting => Err(StoreError("it is not connected".to_owned())),
-            State::Failed(why) => Err(StoreError(why)),
-            State::Unsuitable(reasons) => Err(StoreError(account::explained(&reasons))),
+        match outcome.effect {
+            Effect::NotDone => Again::Yes(outcome.retry_after),
+            Effect::Denied => Again::Once,
+            Effect::NotFound | Effect::Changed | Effect::Refused | Effect::Unknown => Again::No,
         }
     }
 }
 
 #[async_trait]
 impl MarkStore for CosmosMarkStore {
-    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
-        let container = self.container().await?;
+    async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
+        let container = self.container(deadline).await?;
         let (partition, name) = (id.key.to_string(), id.to_string());
-        let mut tries = Tries::new();
-        loop {
-            let outcome = match container.read_item(partition.clone(), &name, None).await {
-                Ok(response) => return stored(id, response).map(Some),
-                Err(error) => outcome::of(&error),
-            };
-            match outcome.effect {
-                Effect::NotFound => return Ok(None),
-                Effect::Refused => return Err(StoreError(outcome.why)),
-                // Whatever became of a read, it may be tried again.
-                Effect::Changed | Effect::NotDone | Effect::Unknown => {}
+        let call = || async {
+            match container.read_item(partition.clone(), &name, None).await {
+                Ok(response) => Ok(Some(response)),
+                Err(error) => match outcome::of(&error) {
+                    Outcome { effect: Effect::NotFound, .. } => Ok(None),
+                    outcome => Err(outcome),
+                },
             }
-            if !self.is_worth_another(&mut tries, &outcome).await {
-                return Err(StoreError(outcome.why));
-            }
+        };
+        // Whatever became of a read, it may be repeated.
+        let again = |outcome: &Outcome| match outcome.effect {
+            Effect::Changed | Effect::Unknown => Again::Yes(outcome.retry_after),
+            _ => self.again(outcome),
+        };
+        match persist(deadline, self.hedge_after, call, again).await {
+            Ok(found) => found.map(|response| stored(id, response)).transpose(),
+            Err(GaveUp::Final(outcome)) => Err(outcome.into_error()),
+            Err(GaveUp::Deadline(last)) => Err(StoreError::deadline(last.map(Outcome::into_error).as_ref())),
         }
     }
 
-    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
-        let container = self.container().await.map_err(WriteError::NotWritten)?;
+    async fn write(
+        &self,
+        id: &MarkId,
+        mark: &Mark,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError> {
+        let container = self.container(deadline).await.map_err(WriteError::NotWritten)?;
         let (partition, name) = (id.key.to_string(), id.to_string());
         let item = Item::new(id, mark);
         // Many keys sign at one instant, and the vault takes longer than this: its calls of other requests go first.
         tokio::task::yield_now().await;
-        let mut tries = Tries::new();
-        loop {
+        // Calls that may have written, or may still: those in flight, and those that ended without a clear answer.
+        let unclear = AtomicUsize::new(0);
+        let call = || async {
+            unclear.fetch_add(1, Ordering::Relaxed);
             let response = match expected {
                 None => container.create_item(partition.clone(), &name, &item, None).await,
                 Some(Version(etag)) => {
@@ -130,21 +142,34 @@ impl MarkStore for CosmosMarkStore {
                 }
             };
             let outcome = match response {
-                Ok(response) => return version(&response).map_err(WriteError::Unknown),
+                Ok(response) => return version(&response).map_err(|error| Outcome::unknown(error.to_string())),
                 Err(error) => outcome::of(&error),
             };
-            match outcome.effect {
-                // Only a container can be missing when an item is made; an item that is not there any more has changed too.
-                Effect::NotFound if expected.is_none() => return Err(WriteError::NotWritten(StoreError(outcome.why))),
-                Effect::Changed | Effect::NotFound => return Err(WriteError::Changed),
-                Effect::Unknown => return Err(WriteError::Unknown(StoreError(outcome.why))),
-                Effect::Refused => return Err(WriteError::NotWritten(StoreError(outcome.why))),
-                Effect::NotDone => {}
+            if outcome.effect != Effect::Unknown {
+                unclear.fetch_sub(1, Ordering::Relaxed);
             }
-            if !self.is_worth_another(&mut tries, &outcome).await {
-                return Err(WriteError::NotWritten(StoreError(outcome.why)));
+            Err(outcome)
+        };
+        let gave_up = match persist(deadline, self.hedge_after, call, |outcome| self.again(outcome)).await {
+            Ok(version) => return Ok(version),
+            Err(gave_up) => gave_up,
+        };
+        let is_unclear = unclear.load(Ordering::Relaxed) > 0;
+        Err(match gave_up {
+            // The other writer may be another call of this very write.
+            GaveUp::Final(outcome) if is_unclear => WriteError::Unknown(outcome.into_error()),
+            GaveUp::Final(outcome) => match outcome.effect {
+                // Only a container can be missing when an item is created; an item that is gone has changed too.
+                Effect::NotFound if expected.is_none() => WriteError::NotWritten(outcome.into_error()),
+                Effect::Changed | Effect::NotFound => WriteError::Changed,
+                Effect::Unknown => WriteError::Unknown(outcome.into_error()),
+                Effect::NotDone | Effect::Denied | Effect::Refused => WriteError::NotWritten(outcome.into_error()),
+            },
+            GaveUp::Deadline(last) => {
+                let error = StoreError::deadline(last.map(Outcome::into_error).as_ref());
+                if is_unclear { WriteError::Unknown(error) } else { WriteError::NotWritten(error) }
             }
-        }
+        })
     }
 
     fn is_ready(&self) -> bool {
@@ -152,19 +177,8 @@ impl MarkStore for CosmosMarkStore {
     }
 }
 
-struct Tries {
-    start: Instant,
-    pauses: Pauses,
-}
-
-impl Tries {
-    fn new() -> Self {
-        Self { start: Instant::now(), pauses: Pauses::new() }
-    }
-}
-
 fn version(response: &ItemResponse) -> Result<Version, StoreError> {
-    let etag = response.headers().etag().ok_or_else(|| StoreError("an answer without an ETag".to_owned()))?;
+    let etag = response.headers().etag().ok_or_else(|| StoreError::new("an answer without an ETag"))?;
     Ok(Version(etag.to_string()))
 }
 
@@ -172,6 +186,6 @@ fn stored(id: &MarkId, response: ItemResponse) -> Result<Stored, StoreError> {
     let version = version(&response)?;
     let item: Item = response
         .into_model()
-        .map_err(|error| StoreError(format!("the item {id} is not a mark: {}", reason_of(&error))))?;
-    Ok(Stored { mark: item.into_mark(id).map_err(StoreError)?, version })
+        .map_err(|error| StoreError::with_log("a stored mark cannot be read", format!("the item {id} is not a mark: {}", reason_of(&error))))?;
+    Ok(Stored { mark: item.into_mark(id).map_err(|why| StoreError::with_log("a stored mark is not the requested one", why))?, version })
 }

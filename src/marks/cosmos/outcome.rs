@@ -1,12 +1,14 @@
+use crate::marks::StoreError;
+use crate::reason::Reason;
 use azure_core::http::StatusCode;
-use azure_data_cosmos::error::CosmosError;
+use azure_data_cosmos::error::{CosmosError, CosmosStatus};
 use std::time::Duration;
 
 /// What became of a request that was not answered with success.
 pub(super) struct Outcome {
     pub(super) effect: Effect,
-    /// In words, for the operator.
-    pub(super) why: String,
+    /// The service's status for the client, all its words for the log.
+    pub(super) why: Reason,
     /// How long the service asks to wait.
     pub(super) retry_after: Option<Duration>,
     /// Whether the token was not taken.
@@ -21,6 +23,8 @@ pub(super) enum Effect {
     Changed,
     /// Nothing was done, and it may work when tried again.
     NotDone,
+    /// Nothing was done, and trying again will not help, unless a role or the container was created just now.
+    Denied,
     /// Nothing was done, and trying again will not help.
     Refused,
     /// It may have been done, or may still be.
@@ -39,6 +43,25 @@ const CONNECTION_FAILED: u16 = 20_010;
 const DNS_FAILED: u16 = 20_012;
 const NO_TOKEN: [u16; 2] = [20_401, 20_402];
 
+impl Outcome {
+    /// Of a write that was acknowledged with something unreadable.
+    pub(super) fn unknown(why: String) -> Self {
+        Self { effect: Effect::Unknown, why: why.into(), retry_after: None, is_unauthorized: false }
+    }
+
+    pub(super) fn into_error(self) -> StoreError {
+        StoreError(self.why)
+    }
+}
+
+/// Status and sub-status, such as `503/20003 (ServiceUnavailable)`.
+fn answer(status: &CosmosStatus) -> String {
+    let code = u16::from(status.status_code());
+    let sub_status = status.sub_status().map(|sub_status| format!("/{}", sub_status.value())).unwrap_or_default();
+    let name = status.name().map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("{code}{sub_status}{name}")
+}
+
 pub(super) fn of(error: &CosmosError) -> Outcome {
     let status = error.status();
     let code = status.status_code();
@@ -52,13 +75,13 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
         (StatusCode::Unauthorized | StatusCode::TooManyRequests | RETRY_WITH, _)
         | (_, DNS_FAILED | CONNECTION_FAILED)
         | (StatusCode::Forbidden, REGION_TAKES_NO_WRITES | ACCOUNT_MOVES) => Effect::NotDone,
-        (StatusCode::NotFound, OWNER_NOT_FOUND)
-        | (StatusCode::Forbidden | StatusCode::BadRequest | StatusCode::PayloadTooLarge, _) => Effect::Refused,
+        (StatusCode::NotFound, OWNER_NOT_FOUND) | (StatusCode::Forbidden, _) => Effect::Denied,
+        (StatusCode::BadRequest | StatusCode::PayloadTooLarge, _) => Effect::Refused,
         _ => Effect::Unknown,
     };
     Outcome {
         effect,
-        why: error.to_string(),
+        why: Reason::with_log(answer(&status), error.to_string()),
         retry_after: retry_after.map(Duration::from_millis),
         is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
     }
@@ -74,15 +97,15 @@ mod tests {
         for (status, sub_status, effect) in [
             (404, 0, Effect::NotFound),
             (404, 1002, Effect::Unknown),
-            (404, 1003, Effect::Refused),
+            (404, 1003, Effect::Denied),
             (409, 0, Effect::Changed),
             (412, 0, Effect::Changed),
             (401, 0, Effect::NotDone),
             (401, 20_401, Effect::NotDone),
             (403, 3, Effect::NotDone),
             (403, 1008, Effect::NotDone),
-            (403, 5300, Effect::Refused),
-            (403, 0, Effect::Refused),
+            (403, 5300, Effect::Denied),
+            (403, 0, Effect::Denied),
             (400, 0, Effect::Refused),
             (413, 0, Effect::Refused),
             (429, 3200, Effect::NotDone),

@@ -98,7 +98,7 @@ pub(super) fn apply(database: &Database, writes: &[Write]) -> Result<Vec<Result<
 
 /// The bytes of a mark that may be written: the stored one is just the one expected, and lower.
 fn acceptable(write: &Write, stored: Result<Option<Stored>, redb::Error>) -> Result<Vec<u8>, WriteError> {
-    let not_written = |why: String| WriteError::NotWritten(StoreError(format!("{}: {why}", write.id)));
+    let not_written = |why: String| WriteError::NotWritten(StoreError::new(format!("{}: {why}", write.id)));
     let stored = stored.map_err(|error| not_written(error.to_string()))?;
     if stored.as_ref().map(|stored| &stored.version) != write.expected.as_ref() {
         return Err(WriteError::Changed);

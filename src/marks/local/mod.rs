@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Requests that wait for the disk at one time; more wait to be queued.
 const QUEUE: usize = 1024;
@@ -79,7 +80,7 @@ impl LocalMarkStore {
 
     async fn ask<T>(&self, work: impl FnOnce(oneshot::Sender<T>) -> Work) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let stopped = || StoreError("its thread has stopped".to_owned());
+        let stopped = || StoreError::new("its thread has stopped".to_owned());
         self.requests.send(work(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())
     }
@@ -87,12 +88,18 @@ impl LocalMarkStore {
 
 #[async_trait]
 impl MarkStore for LocalMarkStore {
-    async fn read(&self, id: &MarkId) -> Result<Option<Stored>, StoreError> {
+    async fn read(&self, id: &MarkId, _: Instant) -> Result<Option<Stored>, StoreError> {
         let id = id.to_string();
         self.ask(|reply| Work::Read { id, reply }).await?
     }
 
-    async fn write(&self, id: &MarkId, mark: &Mark, expected: Option<&Version>) -> Result<Version, WriteError> {
+    async fn write(
+        &self,
+        id: &MarkId,
+        mark: &Mark,
+        expected: Option<&Version>,
+        _: Instant,
+    ) -> Result<Version, WriteError> {
         let write = Box::new(Write { id: id.to_string(), mark: mark.clone(), expected: expected.cloned() });
         self.ask(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
     }

@@ -66,10 +66,10 @@ impl Owner {
 
     /// Does something with the file.
     fn with<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, StoreError> {
-        let explained = |why: &dyn fmt::Display| StoreError(format!("{}: {why}", self.path.display()));
+        let explained = |why: &dyn fmt::Display| StoreError::new(format!("{}: {why}", self.path.display()));
         let file = match std::mem::replace(&mut self.file, State::Closed) {
             State::Open(file) => file,
-            State::Closed => OpenFile::open(&self.path).map_err(|error| StoreError(error.to_string()))?,
+            State::Closed => OpenFile::open(&self.path).map_err(|error| StoreError::new(error.to_string()))?,
             State::Untrusted(error) => {
                 self.file = State::Untrusted(error.clone());
                 return Err(error);

@@ -1,7 +1,7 @@
 use super::usable::{Unusable, check_attributes, public_key};
 use super::{KeyIdentifier, KeyTag, KeyVault};
-use crate::pauses::Pauses;
 use crate::tezos::PublicKey;
+use crate::tries::{Again, GaveUp, persist};
 use crate::vault::{FoundKeys, Key, VaultError};
 use azure_core::Error;
 use azure_core::time::OffsetDateTime;
@@ -10,16 +10,17 @@ use azure_security_keyvault_keys::models::{Key as VaultKey, KeyClientGetKeyOptio
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
+use tokio::time::Instant;
 use tracing::info;
 
 /// Questions at one time. A vault allows thousands in ten seconds; this is a matter of connections.
 pub(super) const AT_A_TIME: usize = 8;
 
-/// How often one question is tried.
-const TRIES: u32 = 3;
+/// How long one question is repeated while it fails, or waited for.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// A vault that asks for a longer pause is asked again with the next search.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A vault that wants a longer pause gets the question again with the next search.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// What is looked for, and what was found before.
 pub(super) struct Discovery {
@@ -74,7 +75,7 @@ impl KeyVault {
         }
         let answers: Vec<_> = stream::iter(to_read)
             .map(|key| async move {
-                let answer = several_tries(|| self.read_key(&key)).await;
+                let answer = self.several_tries(|| self.read_key(&key)).await;
                 (key, answer)
             })
             .buffer_unordered(AT_A_TIME)
@@ -89,13 +90,13 @@ impl KeyVault {
                     Ok(public_key) => drop(found.insert(key, public_key)),
                     Err(why) => discovery.skip(&key, &why),
                 },
-                Err(VaultError::Missing(why)) => discovery.skip(&key, &Unusable::Unreadable(why)),
+                Err(VaultError::Missing(why)) => discovery.skip(&key, &Unusable::Unreadable(why.log().to_owned())),
                 Err(error) => match (discovery.known.get(&key), error) {
                     (Some(public_key), _) => drop(found.insert(key, public_key.clone())),
                     // One key that may not be read is left out; if none may, it is the identity or the network.
-                    (None, VaultError::Unable(why)) => {
-                        discovery.skip(&key, &Unusable::Unreadable(why.clone()));
-                        forbidden = Some(VaultError::Unable(why));
+                    (None, error @ (VaultError::Unable(_) | VaultError::Denied(_))) => {
+                        discovery.skip(&key, &Unusable::Unreadable(error.reason().log().to_owned()));
+                        forbidden = Some(error);
                     }
                     (None, error) => unread = Some(error),
                 },
@@ -115,10 +116,10 @@ impl KeyVault {
     /// All versions of all keys, and why the versions of some could not be listed now, if so. Those are looked for among
     /// the versions that are known already.
     async fn candidates(&self, discovery: &Discovery) -> Result<(Vec<Candidate>, Option<VaultError>), VaultError> {
-        let names = several_tries(|| self.list_names()).await?;
+        let names = self.several_tries(|| self.list_names()).await?;
         let lists: Vec<_> = stream::iter(names)
             .map(|name| async move {
-                let versions = several_tries(|| self.list_versions(&name)).await;
+                let versions = self.several_tries(|| self.list_versions(&name)).await;
                 (name, versions)
             })
             .buffer_unordered(AT_A_TIME)
@@ -179,22 +180,23 @@ pub fn key_of(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusab
     public_key(read.key.as_ref().ok_or(Unusable::Incomplete("public key"))?)
 }
 
-/// Tries a question again if it may be answered then.
-async fn several_tries<T, A>(ask: impl Fn() -> A) -> Result<T, VaultError>
-where
-    A: Future<Output = Result<T, VaultError>>,
-{
-    let mut pauses = Pauses::new();
-    let mut tries = 1;
-    loop {
-        match ask().await {
-            Err(VaultError::Unavailable { retry_after, .. })
-                if tries < TRIES && retry_after.is_none_or(|pause| pause <= LONGEST_PAUSE) =>
-            {
-                tokio::time::sleep(pauses.next(retry_after)).await;
-                tries += 1;
+impl KeyVault {
+    /// Repeats a question while it may be answered the next time.
+    async fn several_tries<T, A>(&self, ask: impl Fn() -> A) -> Result<T, VaultError>
+    where
+        A: Future<Output = Result<T, VaultError>>,
+    {
+        let again = |error: &VaultError| match error {
+            VaultError::Unavailable { retry_after: Some(pause), .. } if *pause > MAX_PAUSE => Again::No,
+            VaultError::Unavailable { retry_after, .. } => Again::Yes(*retry_after),
+            VaultError::Unable(_) | VaultError::Denied(_) | VaultError::Missing(_) => Again::No,
+        };
+        let deadline = Instant::now() + QUESTION_TIMEOUT;
+        persist(deadline, self.hedge_after, ask, again).await.map_err(|gave_up| match gave_up {
+            GaveUp::Final(error) | GaveUp::Deadline(Some(error)) => error,
+            GaveUp::Deadline(None) => {
+                VaultError::unavailable(format!("it did not answer within {} s", QUESTION_TIMEOUT.as_secs()))
             }
-            answer => return answer,
-        }
+        })
     }
 }

@@ -1,4 +1,5 @@
 use crate::azure::reason_of;
+use crate::reason::Reason;
 use crate::vault::VaultError;
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::StatusCode;
@@ -7,10 +8,7 @@ use std::time::Duration;
 
 /// What an answer of the SDK means: whether it may work when tried again.
 pub(super) fn vault_error(error: &Error) -> VaultError {
-    let why = match error.http_status() {
-        Some(status) => format!("{} {}: {}", u16::from(status), status.canonical_reason(), reason_of(error)),
-        None => reason_of(error),
-    };
+    let why = reason(error);
     let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() else {
         return match error.kind() {
             // The SDK's word for what it does not expect, such as a challenge for another service.
@@ -30,9 +28,28 @@ pub(super) fn vault_error(error: &Error) -> VaultError {
         VaultError::Unavailable { why, retry_after: retry_after() }
     } else if *status == StatusCode::NotFound {
         VaultError::Missing(why)
+    } else if matches!(status, StatusCode::Forbidden | StatusCode::Conflict) {
+        VaultError::Denied(why)
     } else {
         VaultError::Unable(why)
     }
+}
+
+/// The client learns the status and the service's code for it; the service's sentences name vaults and identities.
+fn reason(error: &Error) -> Reason {
+    let log = reason_of(error);
+    let answer = match error.kind() {
+        ErrorKind::HttpResponse { status, error_code, .. } => {
+            let text = format!("{} {}", u16::from(*status), status.canonical_reason());
+            let code = error_code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+            return Reason::with_log(format!("{text}{code}"), format!("{text}: {log}"));
+        }
+        ErrorKind::Connection => "no connection to it",
+        ErrorKind::Io => "the connection to it broke, or it did not answer",
+        ErrorKind::Credential => "no token for it",
+        _ => "it answered something unexpected",
+    };
+    Reason::with_log(answer, log)
 }
 
 /// The service did not take the token.

@@ -14,6 +14,7 @@ pub use usable::{Unusable, check_attributes, public_key};
 use super::{FoundKeys, Key, Vault, VaultError};
 use crate::azure::{Connections, TlsRoots, Tokens};
 use crate::tezos::{BlsScheme, PublicKey, Signature};
+use crate::tries::LATE_AFTER;
 use async_trait::async_trait;
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
@@ -31,18 +32,21 @@ pub struct KeyVaultSettings {
     pub keys: Vec<KeyIdentifier>,
     /// `SIGNING_KEY_TAG`: only keys that have it.
     pub tag: Option<KeyTag>,
-    /// `VAULT_TRY_TIMEOUT_MS`: how long one try may take.
-    pub try_timeout: Duration,
-    /// `VAULT_HEDGE_MS`: after how long a second call is made beside the first.
-    pub hedge: Option<Duration>,
+    /// `VAULT_HEDGE_MS`: after how long another signing call starts beside one that has not been answered.
+    pub hedge_after: Duration,
+    /// How long one answer may take, whoever waits for it.
+    pub answer_timeout: Duration,
 }
+
+/// Longer than any request of a client.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// All keys of a Key Vault or Managed HSM that can sign for Tezos: P-256 (tz3) and P-256K (tz2, secp256k1).
 pub struct KeyVault {
     client: KeyClient,
     tokens: Arc<Tokens>,
     scope: String,
-    hedge: Option<Duration>,
+    hedge_after: Duration,
     discovery: Mutex<Discovery>,
 }
 
@@ -54,21 +58,23 @@ impl KeyVault {
     pub fn new(settings: KeyVaultSettings, tokens: Arc<Tokens>, roots: TlsRoots) -> Result<Self, azure_core::Error> {
         let scope = settings.url.scope();
         tokens.keep(&scope);
-        let client = client(&settings.url, settings.try_timeout, Arc::clone(&tokens), roots)?;
+        let hedge_after = settings.hedge_after.min(LATE_AFTER);
+        let client = client(&settings, hedge_after, Arc::clone(&tokens), roots)?;
         let discovery = Mutex::new(Discovery::new(settings.keys, settings.tag));
-        Ok(Self { client, tokens, scope, hedge: settings.hedge, discovery })
+        Ok(Self { client, tokens, scope, hedge_after, discovery })
     }
 
     /// Makes a cheap call now and then, for as long as it is polled, so that there is a connection whenever a signature is
     /// wanted, and a dead one is found by this call rather than by a signature.
     pub async fn keep_warm(&self) {
-        const BETWEEN: Duration = Duration::from_secs(20);
+        const INTERVAL: Duration = Duration::from_secs(20);
+        const TIMEOUT: Duration = Duration::from_secs(5);
         loop {
-            tokio::time::sleep(BETWEEN).await;
+            tokio::time::sleep(INTERVAL).await;
             let known = self.discovery.lock().await.any_known();
             if let Some(known) = known {
                 // What went wrong shows in the next signature, if it still does then.
-                drop(self.read_key(&known).await);
+                drop(tokio::time::timeout(TIMEOUT, self.read_key(&known)).await);
             }
         }
     }
@@ -77,11 +83,15 @@ impl KeyVault {
 #[async_trait]
 impl Vault for KeyVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
-        const LONGEST_SEARCH: Duration = Duration::from_secs(20);
-        tokio::time::timeout(LONGEST_SEARCH, self.discover()).await.unwrap_or_else(|_| {
-            let seconds = LONGEST_SEARCH.as_secs();
-            Err(VaultError::unavailable(format!("its keys were not all told within {seconds} s")))
+        const TIMEOUT: Duration = Duration::from_secs(20);
+        tokio::time::timeout(TIMEOUT, self.discover()).await.unwrap_or_else(|_| {
+            let seconds = TIMEOUT.as_secs();
+            Err(VaultError::unavailable(format!("it did not list all its keys within {seconds} s")))
         })
+    }
+
+    fn late_after(&self) -> Duration {
+        self.hedge_after
     }
 
     async fn sign(&self, key: &Key, payload: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {
@@ -89,18 +99,19 @@ impl Vault for KeyVault {
     }
 
     async fn prove_possession(&self, key: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
-        Err(VaultError::Unable(format!("{} is no tz4 key: Key Vault and Managed HSM have none", key.hash)))
+        Err(VaultError::unable(format!("{} is no tz4 key: Key Vault and Managed HSM have none", key.hash)))
     }
 }
 
 /// A client that tries once: whoever asks knows how much time there is for another try.
 fn client(
-    url: &VaultUrl,
-    limit: Duration,
+    settings: &KeyVaultSettings,
+    late_after: Duration,
     tokens: Arc<Tokens>,
     roots: TlsRoots,
 ) -> Result<KeyClient, azure_core::Error> {
-    let connections = Connections::new(url.as_url().clone(), roots, limit).map_err(|error| {
+    let url = settings.url.as_url();
+    let connections = Connections::new(url.clone(), roots, late_after, settings.answer_timeout).map_err(|error| {
         azure_core::Error::with_error(azure_core::error::ErrorKind::Other, error, "no HTTP client for the vault")
     })?;
     let client_options = ClientOptions {
@@ -109,5 +120,5 @@ fn client(
         ..Default::default()
     };
     let options = KeyClientOptions { client_options, ..Default::default() };
-    KeyClient::new(url.as_url().as_str(), tokens, Some(options))
+    KeyClient::new(url.as_str(), tokens, Some(options))
 }

@@ -4,24 +4,15 @@ use crate::tezos::{Curve, Digest, Signature};
 use crate::vault::{Key, VaultError};
 use azure_core::Error;
 use azure_security_keyvault_keys::models::{KeyClientSignOptions, SignParameters, SignatureAlgorithm};
-use futures::future::{FutureExt, select_ok};
 
 impl KeyVault {
-    /// Signs the digest of a payload, with a second call beside the first if that is slow and `VAULT_HEDGE_MS` says so:
-    /// the first signature wins. A second signature of a vote is none too many, and of a block only one is released.
+    /// Signs the digest of a payload, with one call.
     pub(super) async fn sign_payload(&self, key: &Key, payload: &[u8]) -> Result<Signature, VaultError> {
         let version =
-            key.version.clone().ok_or_else(|| VaultError::Unable(format!("{} has no version in a vault", key.hash)))?;
+            key.version.clone().ok_or_else(|| VaultError::unable(format!("{} has no version in a vault", key.hash)))?;
         let identifier = KeyIdentifier { name: key.name.clone(), version };
         let digest = Digest::of(payload);
-        let mut first = Box::pin(self.sign_digest(&identifier, key.curve(), &digest));
-        let Some(hedge) = self.hedge else { return first.await };
-        if let Ok(answer) = tokio::time::timeout(hedge, &mut first).await {
-            return answer;
-        }
-        let second = self.sign_digest(&identifier, key.curve(), &digest);
-        let (signature, _) = select_ok([first.boxed(), second.boxed()]).await?;
-        Ok(signature)
+        self.sign_digest(&identifier, key.curve(), &digest).await
     }
 
     async fn sign_digest(
@@ -34,7 +25,7 @@ impl KeyVault {
             Curve::P256 => SignatureAlgorithm::Es256,
             Curve::Secp256k1 => SignatureAlgorithm::Es256K,
             Curve::Ed25519 | Curve::Bls => {
-                return Err(VaultError::Unable(format!("there are no {} keys in it", curve.name())));
+                return Err(VaultError::unable(format!("there are no {} keys in it", curve.name())));
             }
         };
         let parameters = SignParameters { algorithm: Some(algorithm), value: Some(digest.as_bytes().to_vec()) };

@@ -45,7 +45,7 @@ impl LocalVault {
             .keys
             .get(&key.hash)
             .map(|held| Arc::clone(&held.secret))
-            .ok_or_else(|| VaultError::Unable(format!("{} is not in it any more", key.hash)))
+            .ok_or_else(|| VaultError::unable(format!("{} is not in it any more", key.hash)))
     }
 }
 
@@ -113,5 +113,5 @@ async fn on_a_thread_for_work<T: Send + 'static>(work: impl FnOnce() -> T + Send
 
 #[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]
 fn unable(error: SecretKeyError) -> VaultError {
-    VaultError::Unable(error.to_string())
+    VaultError::unable(error.to_string())
 }

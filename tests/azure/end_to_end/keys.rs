@@ -203,7 +203,7 @@ fn a_read_that_is_throttled_or_hangs_drops_no_known_key() {
     ] {
         let azure = cloud::start();
         let known = [baker(&azure), add(&azure, NewKey::new("other", Curve::P256), 2)];
-        let signer = Instance::start_ready(&azure, &[EVERY_SECOND, ("VAULT_TRY_TIMEOUT_MS", "200")]);
+        let signer = Instance::start_ready(&azure, &[EVERY_SECOND]);
         // Fewer than all the tries of one question at first, then all of all.
         next(1, azure.key_vault.faults(), on, effect);
         let before = azure.key_vault.requests(on);

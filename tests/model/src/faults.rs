@@ -14,11 +14,11 @@ impl Protocol {
         let seen = &mut state.seen[instance][mark];
         let step = match fault {
             Fault::ReadFails => {
-                let failed = Err(StoreError("cannot be read".to_owned()));
+                let failed = Err(StoreError::new("cannot be read"));
                 seen.update(|seen| task.recording.read(failed, seen))
             }
             Fault::WriteIsTurnedAway => {
-                let turned_away = Err(WriteError::NotWritten(StoreError("turned away".to_owned())));
+                let turned_away = Err(WriteError::NotWritten(StoreError::new("turned away")));
                 seen.update(|seen| task.recording.written(turned_away, seen))
             }
             Fault::WriteTimesOut | Fault::WriteAnswerIsLost => {
@@ -27,7 +27,7 @@ impl Protocol {
                     task.is_resent = true;
                     Step::Write
                 } else {
-                    let unknown = Err(WriteError::Unknown(StoreError("no answer".to_owned())));
+                    let unknown = Err(WriteError::Unknown(StoreError::new("no answer")));
                     seen.update(|seen| task.recording.written(unknown, seen))
                 }
             }

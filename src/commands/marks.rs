@@ -148,7 +148,9 @@ async fn read_each(
         for key in &keys {
             for kind in Kind::ALL {
                 let id = MarkId { chain, key: *key, kind };
-                marks.extend(store.read(&id, Instant::now() + services.request_deadline).await?.map(|stored| (id, stored.mark)));
+                marks.extend(
+                    store.read(&id, Instant::now() + services.request_deadline).await?.map(|stored| (id, stored.mark)),
+                );
             }
         }
     }

@@ -90,7 +90,9 @@ fn search_interval(settings: &Settings) -> Duration {
     const MAX: Duration = Duration::from_secs(5);
     match settings.services.vault {
         VaultSettings::Local => Duration::from_millis(500),
-        VaultSettings::KeyVault(_) => (settings.request_deadline * 3 / 4).clamp(MIN, MAX).min(settings.keys_refresh),
+        VaultSettings::KeyVault(_) => {
+            (settings.services.request_deadline * 3 / 4).clamp(MIN, MAX).min(settings.keys_refresh)
+        }
     }
 }
 

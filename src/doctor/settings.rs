@@ -24,7 +24,7 @@ const OURS: [&str; 12] = [
     "SIGNER_",
     "SIGNING_",
     "VAULT_HEDGE",
-    "VAULT_TRY",
+    "STORE_HEDGE",
 ];
 
 /// Reads all settings. `names` are those of all variables that are set.

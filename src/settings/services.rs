@@ -103,8 +103,7 @@ impl FromStr for Embedded {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn services(&mut self) -> Services {
-        let request_deadline =
-            self.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000);
+        let request_deadline = self.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000);
         let services = Services {
             vault: self.vault(),
             marks: self.marks(request_deadline),
@@ -177,7 +176,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
         }
         if let Some(url) = url {
-            return VaultSettings::KeyVault(KeyVaultSettings { url, keys, tag, hedge_after, answer_timeout: ANSWER_TIMEOUT });
+            return VaultSettings::KeyVault(KeyVaultSettings {
+                url,
+                keys,
+                tag,
+                hedge_after,
+                answer_timeout: ANSWER_TIMEOUT,
+            });
         }
         self.expect_with(KEY_VAULT_URL, &["SIGNING_KEYS", "SIGNING_KEY_TAG", "VAULT_HEDGE_MS"]);
         VaultSettings::Local
@@ -212,8 +217,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let region = self.text("REGION_NAME");
         let hedge_after = self.hedge_after("STORE_HEDGE_MS");
         if let Some(endpoint) = endpoint {
-            let settings =
-                CosmosSettings { endpoint, database, container, allow_weak_consistency, region, hedge_after, request_deadline };
+            let settings = CosmosSettings {
+                endpoint,
+                database,
+                container,
+                allow_weak_consistency,
+                region,
+                hedge_after,
+                request_deadline,
+            };
             return MarkStoreSettings::Cosmos(settings);
         }
         // Beside a vault, a missing database is reported as such.

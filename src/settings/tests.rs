@@ -10,7 +10,7 @@ fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
 fn defaults_are_those_of_the_readme() {
     let settings = read(&[]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(settings.listen.to_string(), "127.0.0.1:6732");
-    assert_eq!(settings.request_deadline, Duration::from_secs(4));
+    assert_eq!(settings.services.request_deadline, Duration::from_secs(4));
     assert_eq!(settings.when_head_unknown, WhenHeadUnknown::Fail);
     assert!(settings.nodes.is_none() && settings.authorized_keys.is_empty() && !settings.list_known_keys);
 }
@@ -61,6 +61,7 @@ fn all_wrong_settings_are_named_at_once() {
         names,
         [
             "SIGNER_LISTEN",
+            "REQUEST_DEADLINE_MS",
             "LOCAL_VAULT_PASSPHRASE",
             "POLICY",
             "POLICY",
@@ -72,7 +73,6 @@ fn all_wrong_settings_are_named_at_once() {
             "MAX_LEVEL_JUMP",
             "AUTHORIZED_KEYS",
             "ALLOW_LIST_KNOWN_KEYS",
-            "REQUEST_DEADLINE_MS",
         ]
     );
     assert!(!error.to_string().contains("correct horse"));

@@ -88,7 +88,7 @@ fn connections_lead_to_their_service_alone() {
 async fn follows_links() {
     let vault = Url::parse(&env::var("KEY_VAULT_URL").unwrap()).unwrap();
     let roots = TlsRoots::read().unwrap();
-    let connections = Connections::new(vault.clone(), roots, Duration::from_secs(5)).unwrap();
+    let connections = Connections::new(vault.clone(), roots, Duration::from_secs(5), Duration::from_secs(5)).unwrap();
     let ask = async |url: &str| connections.execute_request(&Request::new(Url::parse(url).unwrap(), Method::Get)).await;
     assert_eq!(ask(&format!("{vault}keys?api-version=7.6")).await.unwrap().status(), 401);
     let other_port = env::var("COSMOS_ENDPOINT").unwrap().replace("localhost", vault.host_str().unwrap());

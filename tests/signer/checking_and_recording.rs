@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const INSTANCES: usize = 2;
 
@@ -223,9 +225,15 @@ async fn the_embedded_store_compares_before_it_writes() {
         written: None,
     };
     let first = store.write(&id, &mark(5), None, deadline()).await.unwrap();
-    assert!(matches!(store.write(&id, &mark(6), None, deadline()).await, Err(WriteError::Changed)), "there is one already");
+    assert!(
+        matches!(store.write(&id, &mark(6), None, deadline()).await, Err(WriteError::Changed)),
+        "there is one already"
+    );
     let second = store.write(&id, &mark(6), Some(&first), deadline()).await.unwrap();
-    assert!(matches!(store.write(&id, &mark(7), Some(&first), deadline()).await, Err(WriteError::Changed)), "it is another one");
+    assert!(
+        matches!(store.write(&id, &mark(7), Some(&first), deadline()).await, Err(WriteError::Changed)),
+        "it is another one"
+    );
     for level in [5, 6] {
         let lower = store.write(&id, &mark(level), Some(&second), deadline()).await;
         assert!(matches!(lower, Err(WriteError::NotWritten(_))), "the mark would not rise");
@@ -341,7 +349,8 @@ async fn a_mark_says_who_wrote_it_and_for_whom() {
 #[tokio::test]
 async fn a_block_is_not_recorded_as_a_vote() {
     let store = Arc::new(MemoryMarks::default());
-    let answer = Ledger::new(Arc::clone(&store) as _, "test").record_vote(&request(Kind::Block, 1, 0, 1), deadline()).await;
+    let answer =
+        Ledger::new(Arc::clone(&store) as _, "test").record_vote(&request(Kind::Block, 1, 0, 1), deadline()).await;
     assert!(matches!(answer, Err(NotRecorded::NotSafe(_))));
     assert!(store.get(&id(Kind::Block)).is_none());
 }

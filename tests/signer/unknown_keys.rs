@@ -241,7 +241,7 @@ async fn trouble_is_the_answer_when_it_lasts() {
     assert!(setup.vault.searches() > 2);
 
     let setup = Setup::cold();
-    setup.vault.trouble.lock().unwrap().push(VaultError::Unable("no role".to_owned()));
+    setup.vault.trouble.lock().unwrap().push(VaultError::unable("no role"));
     let start = Instant::now();
     let found = setup.find(4.0).await;
     assert!(matches!(&found, Err(NotSigned::Failed(Failure::Vault(VaultError::Unable(_))))), "{found:?}");

@@ -184,8 +184,14 @@ fn version(response: &ItemResponse) -> Result<Version, StoreError> {
 
 fn stored(id: &MarkId, response: ItemResponse) -> Result<Stored, StoreError> {
     let version = version(&response)?;
-    let item: Item = response
-        .into_model()
-        .map_err(|error| StoreError::with_log("a stored mark cannot be read", format!("the item {id} is not a mark: {}", reason_of(&error))))?;
-    Ok(Stored { mark: item.into_mark(id).map_err(|why| StoreError::with_log("a stored mark is not the requested one", why))?, version })
+    let item: Item = response.into_model().map_err(|error| {
+        StoreError::with_log(
+            "a stored mark cannot be read",
+            format!("the item {id} is not a mark: {}", reason_of(&error)),
+        )
+    })?;
+    Ok(Stored {
+        mark: item.into_mark(id).map_err(|why| StoreError::with_log("a stored mark is not the requested one", why))?,
+        version,
+    })
 }

@@ -91,9 +91,15 @@ fn vault() -> Vec<Columns> {
         (Vote, Sign(0, status(403)), Failed(VAULT_EVER), QUICK, Raised(1)),
         (Block, Sign(0, status(403)), Failed(VAULT_EVER), QUICK, Untouched),
         (Vote, Sign(0, status(404)), Failed(NOT_IN_VAULT), QUICK, Raised(1)),
+        // A role or a key that was created just now.
+        (Vote, Sign(1, status(403)), Signed, QUICK, Raised(1)),
+        (Block, Sign(1, status(404)), Signed, QUICK, Raised(1)),
+        (Vote, Sign(1, status(409)), Signed, QUICK, Raised(1)),
         (Vote, Sign(3, status(429)), Signed, 100..=400, Raised(1)),
         (Vote, Sign(1, busy(429, 1_000)), Signed, 1_000..=1_200, Raised(1)),
-        (Vote, Sign(0, busy(429, 30_000)), Failed(VAULT_NOW), QUICK, Raised(1)),
+        // A pause that is longer than what is left is cut short for a last call.
+        (Vote, Sign(1, busy(429, 30_000)), Signed, 3_400..=DEADLINE, Raised(1)),
+        (Vote, Sign(0, busy(429, 30_000)), Failed(VAULT_NOW), ANY, Raised(1)),
         (Block, Sign(2, status(500)), Signed, 0..=300, Raised(1)),
         (Vote, Sign(1, busy(503, 1_000)), Signed, 1_000..=1_200, Raised(1)),
         (Block, Sign(0, status(503)), Failed(VAULT), ANY, Untouched),
@@ -102,8 +108,9 @@ fn vault() -> Vec<Columns> {
         (Block, Sign(1, bad(BadSignature::Empty)), Signed, QUICK, Raised(1)),
     ];
     for signature in [BadSignature::OfOtherData, BadSignature::ByOtherKey] {
-        rows.push((Vote, Sign(0, bad(signature)), Failed(WRONG_SIGNATURE), QUICK, Raised(1)));
-        rows.push((Block, Sign(0, bad(signature)), Failed(WRONG_SIGNATURE), QUICK, Untouched));
+        rows.push((Vote, Sign(1, bad(signature)), Signed, QUICK, Raised(1)));
+        rows.push((Vote, Sign(0, bad(signature)), Failed(WRONG_SIGNATURE), ANY, Raised(1)));
+        rows.push((Block, Sign(0, bad(signature)), Failed(WRONG_SIGNATURE), ANY, Untouched));
     }
     rows
 }
@@ -127,6 +134,8 @@ fn store() -> Vec<Columns> {
         (Vote, Store(0, Any, status(401)), Failed(STORE), ANY, Untouched),
         (Vote, Store(0, ReplaceItem, status(403)), Failed(STORE), QUICK, Untouched),
         (FirstBlock, Store(0, CreateItem, status(403)), Failed(STORE), QUICK, Untouched),
+        (Vote, Store(1, ReplaceItem, status(403)), Signed, QUICK, Raised(2)),
+        (FirstBlock, Store(1, CreateItem, sub(404, 1003)), Signed, QUICK, Raised(2)),
         (Vote, Store(1, ReplaceItem, sub(403, 3)), Signed, 0..=1_000, Raised(2)),
         (Vote, Store(1, ReplaceItem, status(404)), Signed, QUICK, Raised(2)),
         (FirstVote, Store(0, Any, sub(404, 1003)), Failed(STORE), QUICK, Untouched),
@@ -138,7 +147,8 @@ fn store() -> Vec<Columns> {
         (Vote, Store(0, ReplaceItem, status(412)), Failed(STORE_IN_TIME), ANY, Untouched),
         (Vote, throttled(3), Signed, 300..=700, Raised(4)),
         (Vote, Store(3, ReplaceItem, status(429)), Signed, 0..=500, Raised(4)),
-        (Block, Store(0, Any, busy(429, 30_000)), Failed(STORE), QUICK, Untouched),
+        (Vote, Store(1, ReplaceItem, busy(429, 30_000)), Signed, 3_400..=DEADLINE, Raised(2)),
+        (Block, Store(0, Any, busy(429, 30_000)), Failed(STORE), ANY, Untouched),
         (Vote, Store(2, ReplaceItem, sub(449, 0)), Signed, 0..=500, Raised(3)),
         (Vote, Store(1, ReplaceItem, status(500)), Signed, QUICK, Raised(2)),
         (Block, Store(2, ReplaceItem, status(503)), Signed, QUICK, Raised(3)),
@@ -153,13 +163,13 @@ fn store() -> Vec<Columns> {
     ]
 }
 
-/// The write is done, but the signer is not told so.
+/// The write is done, but its answer is lost. One that is merely late is repeated beside, and the repetition fails.
 fn answer_lost() -> Vec<Columns> {
     let mut rows = vec![
-        (Vote, Store(1, ReplaceItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(1)),
-        (Block, Store(1, ReplaceItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(1)),
-        (FirstVote, Store(1, CreateItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(1)),
-        (FirstBlock, Store(1, CreateItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(1)),
+        (Vote, Store(1, ReplaceItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(2)),
+        (Block, Store(1, ReplaceItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(2)),
+        (FirstVote, Store(1, CreateItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(2)),
+        (FirstBlock, Store(1, CreateItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(2)),
         (Vote, Store(1, ReplaceItem, CloseAfterWork), Signed, 0..=1_000, Raised(1)),
         (Block, Store(1, ReplaceItem, CloseAfterWork), Signed, 0..=1_000, Raised(1)),
         (FirstBlock, Store(1, CreateItem, after_work(409)), Signed, QUICK, Raised(1)),

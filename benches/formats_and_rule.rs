@@ -37,8 +37,14 @@ fn rule(criterion: &mut Criterion) {
     let id = MarkId { chain: payloads::MAINNET.parse().unwrap(), key, kind: Kind::Attestation };
     let mark =
         Mark { position, digest: Some(digest), signature: None, attempt: AttemptId::random().unwrap(), written: None };
-    let request =
-        Request { id, position: consensus(1332).position, digest, jump_limit: Some(100_000), requester: None };
+    let request = Request {
+        id,
+        position: consensus(1332).position,
+        digest,
+        jump_limit: Some(100_000),
+        max_level: None,
+        requester: None,
+    };
     criterion
         .bench_function("the rule", |bencher| bencher.iter(|| decide(black_box(Some(&mark)), black_box(&request))));
 }

@@ -79,6 +79,7 @@ impl Asked {
                 position: Position { level: number(1), round: number(5) },
                 digest: Digest::from_bytes([record[9]; 32]),
                 jump_limit: [None, Some(0), Some(100_000), Some(u32::MAX)][usize::from(flags >> 4 & 3)],
+                max_level: None,
                 requester: None,
             },
             signature: Signature::P256([record[9]; 64]),

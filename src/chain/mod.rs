@@ -1,6 +1,8 @@
-//! The head of the chain, as Tezos nodes tell it.
+//! The head of the chain, as Tezos nodes tell it, and how high a level can be by the clock.
 
+pub mod checkpoints;
 mod head;
+mod heads;
 mod inspection;
 mod node;
 mod proxy;
@@ -9,6 +11,7 @@ mod watch;
 pub(crate) use inspection::Inspection;
 
 pub use head::{HeadCheck, HeadUnknown, NotNear, Seen, check};
+pub use heads::{NodeHead, heads, highest_head};
 pub use node::{NodeError, NodeUrl};
 pub use proxy::{Proxies, Proxy, UnusableProxy};
 pub use watch::{HeadWatch, WatchSettings};

@@ -1,5 +1,6 @@
 use super::Finding;
 use super::clock::Skew;
+use super::levels::Known;
 use futures::{StreamExt, stream};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ pub(super) struct Area {
     pub(super) skews: Vec<Skew>,
     /// How quick they are. Told last.
     pub(super) latency: Vec<Finding>,
+    /// What the check of levels needs.
+    pub(super) known: Known,
 }
 
 /// Each question has a limit of its own; this is for services that stay just below it with every answer.

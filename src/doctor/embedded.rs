@@ -81,7 +81,7 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
             tokio::task::spawn_blocking(move || LocalMarkStore::open(&path)).await
         };
         match opened {
-            Ok(Ok(store)) => of_store(&store).await,
+            Ok(Ok(store)) => of_store(area, &store, &path).await,
             Ok(Err(OpenError::InUse { .. })) => {
                 Finding::ok(CHECK, "in use by another process, as it is while a signer runs")
             }
@@ -101,10 +101,34 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     }
 }
 
-async fn of_store(store: &LocalMarkStore) -> Finding {
-    match store.list().await {
-        Ok(marks) => Finding::ok("marks.file", format!("{} marks", marks.len())),
-        Err(error) => Finding::failed("marks.file", error.to_string(), "restore the file"),
+async fn of_store(area: &mut Area, store: &LocalMarkStore, path: &Path) -> Finding {
+    const CHECK: &str = "marks.file";
+    let (listing, is_made_anew) = match tokio::try_join!(store.list(), store.is_made_anew()) {
+        Ok(read) => read,
+        Err(error) => return Finding::failed(CHECK, error.to_string(), "restore the file"),
+    };
+    area.known.marks.extend(listing.marks.iter().map(|(id, mark)| (*id, mark.position)));
+    if is_made_anew {
+        area.add(
+            Finding::warning(
+                "marks.made_anew",
+                "it was made in the place of a lost one: nothing is signed for which it holds no mark",
+                "raise the marks of each key above what it has signed (`azurehsm-signer marks raise CHAIN KEY LEVEL`, or \
+                 `marks import`); a key that has never signed on a chain: `marks raise CHAIN KEY --new-key`",
+            )
+            .about(path.display()),
+        );
+    }
+    match listing.unreadable.as_slice() {
+        [] => Finding::ok(CHECK, format!("{} marks", listing.marks.len())),
+        unreadable => {
+            let names: Vec<_> = unreadable.iter().map(|item| format!("{} ({})", item.name, item.why)).collect();
+            Finding::failed(
+                CHECK,
+                format!("{} marks, and {} that cannot be read: {}", listing.marks.len(), names.len(), names.join("; ")),
+                "raise these above what was signed: `azurehsm-signer marks raise CHAIN KEY LEVEL --kind KIND`",
+            )
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod embedded;
 mod finding;
 mod identity;
 mod latency;
+mod levels;
 mod marks;
 mod nodes;
 mod report;
@@ -27,7 +28,7 @@ pub use report::Report;
 
 use crate::azure::{TlsRoots, Tokens};
 use crate::marks::cosmos::account::SCOPE;
-use crate::settings::{MarkStoreSettings, Services, VaultSettings};
+use crate::settings::{MarkStoreSettings, Services, VaultSettings, defaults};
 use area::Area;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,11 +81,24 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
     );
     findings.extend(identity);
     let (mut skews, mut latency) = (Vec::new(), Vec::new());
+    let mut all = levels::Known::default();
     for area in [vault, marks, nodes] {
         findings.extend(area.findings);
         skews.extend(area.skews);
         latency.extend(area.latency);
+        all.keys.extend(area.known.keys);
+        all.heads.extend(area.known.heads);
+        all.marks.extend(area.known.marks);
     }
+    let threshold = known.settings.as_ref().and_then(|settings| Some(settings.nodes.as_ref()?.threshold));
+    let levels = Area::in_time("marks.level", async |area| {
+        if let (MarkStoreSettings::Cosmos(settings), Some(azure), false) = (&services.marks, azure, all.keys.is_empty())
+        {
+            levels::read(&mut all, settings, azure).await;
+        }
+        levels::check(area, &all, threshold.unwrap_or(defaults::HEAD_THRESHOLD));
+    });
+    findings.extend(levels.await.findings);
     findings.push(clock::check(skews));
     findings.extend(latency);
     Report { findings }

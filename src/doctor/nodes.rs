@@ -49,6 +49,7 @@ pub(super) async fn check(area: &mut Area, settings: Option<&WatchSettings>) {
     if told.is_empty() {
         return area.add(Finding::skipped("nodes.chain", "no node told its head"));
     }
+    area.known.heads.extend(told.iter().filter_map(|told| Some((told.chain, told.level.try_into().ok()?))));
     area.add(same_chain(&told));
     area.findings.extend(levels(&told, settings.threshold));
 }

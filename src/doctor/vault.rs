@@ -48,6 +48,7 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     for (id, read) in versions.iter().zip(read) {
         keys.extend(key(area, settings, id, read));
     }
+    area.known.keys.extend(keys.iter().map(|key| key.hash));
     let Some(first) = keys.first() else {
         return area.add(Finding::failed(
             "vault.keys",

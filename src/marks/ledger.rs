@@ -5,6 +5,7 @@ use super::{
 use crate::pauses::Pauses;
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{Digest, PublicKeyHash, Signature};
+use futures::future::try_join_all;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub enum Raised {
     From(Option<Position>),
     /// The mark is here already, at or above what was asked.
     Kept(Position),
+    /// In the place of something that was not a mark.
+    Repaired,
 }
 
 impl Ledger {
@@ -120,6 +123,35 @@ impl Ledger {
         }
     }
 
+    /// Puts a mark in the place of something that is not a mark, if that still has the version `unreadable`. The caller has
+    /// made sure that nothing is lowered by it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store does not say, or the item was changed meanwhile.
+    pub async fn repair(
+        &self,
+        id: &MarkId,
+        position: Position,
+        digest: Option<Digest>,
+        signature: Option<Signature>,
+        unreadable: &Version,
+        deadline: Instant,
+    ) -> Result<Raised, StoreError> {
+        let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
+        let place = self.place(id);
+        let mut seen = place.lock().await;
+        seen.keep(None);
+        match self.write(id, &mark, Some(unreadable), deadline).await {
+            Ok(_) => Ok(Raised::Repaired),
+            Err(WriteError::Changed) => Err(StoreError::new("it was changed by another writer meanwhile")),
+            Err(WriteError::NotWritten(error)) => Err(error),
+            Err(WriteError::Unknown(error)) => match self.read(id, deadline).await {
+                Ok(Some(stored)) if stored.mark.attempt == mark.attempt => Ok(Raised::Repaired),
+                _ => Err(error),
+            },
+        }
+    }
+
     /// Whether the store is open, and has answered what it was lately asked last.
     pub fn is_answered(&self) -> bool {
         if !self.store.is_ready() {
@@ -146,11 +178,14 @@ impl Ledger {
         let mut look_again = LookAgain::until(deadline);
         loop {
             step = match step {
-                Step::Read => recording.read(self.read(id, deadline).await, &mut seen),
+                Step::Read => recording.read(self.read_to_decide(id, deadline).await?, &mut seen),
                 Step::ReadBack => {
                     look_again.pause().await.map_err(NotRecorded::Store)?;
-                    let answer = self.read(id, deadline).await;
+                    let answer = self.read_to_decide(id, deadline).await?;
                     recording.read(answer.map_err(|error| look_again.explain(error)), &mut seen)
+                }
+                Step::ReadOtherKinds => {
+                    recording.other_kinds(self.highest_of_other_kinds(id, deadline).await, &mut seen)
                 }
                 Step::Sign => match sign.take() {
                     Some(sign) => recording.signed(sign().await?),
@@ -178,6 +213,26 @@ impl Ledger {
         let answer = self.store.read(id, deadline).await;
         asked.ends(answer.is_ok());
         answer
+    }
+
+    /// What the store says of a mark that is to be decided on. A mark that may have been lost is not taken for none.
+    async fn read_to_decide(
+        &self,
+        id: &MarkId,
+        deadline: Instant,
+    ) -> Result<Result<Option<Stored>, StoreError>, NotRecorded> {
+        let answer = self.read(id, deadline).await;
+        if matches!(answer, Ok(None)) && self.store.may_have_lost(id).await.map_err(NotRecorded::Store)? {
+            return Err(NotRecorded::NotSafe(NotSafe::MarkLost { id: *id }));
+        }
+        Ok(answer)
+    }
+
+    /// The highest position of the key's marks on the chain, but for those of this kind.
+    async fn highest_of_other_kinds(&self, id: &MarkId, deadline: Instant) -> Result<Option<Position>, StoreError> {
+        let others = Kind::ALL.into_iter().filter(|kind| *kind != id.kind).map(|kind| MarkId { kind, ..*id });
+        let found = try_join_all(others.map(async |id| self.read(&id, deadline).await)).await?;
+        Ok(found.into_iter().flatten().map(|stored| stored.mark.position).max())
     }
 
     async fn write(

@@ -8,10 +8,14 @@
 //!                                                 ▼                              │
 //!                                  (Sign, a block, once) ──▶ Write, if still as decided on ──▶ recorded
 //! ```
+//!
+//! Where the level is too far above the mark, the key's marks of other kinds are read once before it is decided:
+//! `ReadOtherKinds`.
 
-use super::{AttemptId, Mark, NotSafe, Request, Safe, Seen, StoreError, Stored, Version, WriteError, Written, decide};
+use super::rule::{decide, decide_among, depends_on_other_kinds};
+use super::{AttemptId, Mark, NotSafe, Request, Safe, Seen, StoreError, Stored, Version, WriteError, Written};
 use crate::tezos::Signature;
-use crate::tezos::payload::Kind;
+use crate::tezos::payload::{Kind, Position};
 use thiserror::Error;
 
 /// A request on its way into the store.
@@ -25,6 +29,16 @@ pub struct Recording {
     mark: Mark,
     /// What the rule has decided on.
     stored: Option<Stored>,
+    others: OtherKinds,
+}
+
+/// The key's marks of other kinds on the same chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum OtherKinds {
+    /// They did not matter so far.
+    NotRead,
+    /// The highest of them. They only rise, so what was read once still holds.
+    Highest(Option<Position>),
 }
 
 /// What to do next.
@@ -34,6 +48,8 @@ pub enum Step {
     Read,
     /// The same, to find out what became of the last write.
     ReadBack,
+    /// Ask the store for the key's marks of the other kinds, and [tell which is the highest](Recording::other_kinds).
+    ReadOtherKinds,
     /// Have the block signed, and [hand the signature over](Recording::signed). Asked for at most once, and never for a vote.
     Sign,
     /// Write [the mark](Recording::mark) on condition, and [tell what became of it](Recording::written).
@@ -77,7 +93,7 @@ impl Recording {
     /// Begins, with what the process has seen of the mark. `attempt` is no other request's.
     pub fn begin(request: &Request, attempt: AttemptId, written: Option<Written>, seen: &mut Seen) -> (Self, Step) {
         let mark = Mark { position: request.position, digest: Some(request.digest), signature: None, attempt, written };
-        let mut recording = Self { request: *request, mark, stored: None };
+        let mut recording = Self { request: *request, mark, stored: None, others: OtherKinds::NotRead };
         let Some(last) = seen.take() else { return (recording, Step::Read) };
         let step = match decide(Some(&last.mark), request) {
             // Only the store can say that something is a repeat, and an operator may have raised the mark since.
@@ -95,6 +111,18 @@ impl Recording {
             // If our write was done after all, the request is a repeat of it. If the write is still on its way, it loses
             // against the next one, which replaces the version that was read here.
             Ok(stored) => self.decided_on(stored, seen),
+            Err(error) => Step::Done(Err(NotRecorded::Store(error))),
+        }
+    }
+
+    /// What the store said when it was asked for the marks of the other kinds: the highest position, if there is any mark.
+    pub fn other_kinds(&mut self, answer: Result<Option<Position>, StoreError>, seen: &mut Seen) -> Step {
+        match answer {
+            Ok(highest) => {
+                self.others = OtherKinds::Highest(highest);
+                let stored = self.stored.take();
+                self.decided_on(stored, seen)
+            }
             Err(error) => Step::Done(Err(NotRecorded::Store(error))),
         }
     }
@@ -123,7 +151,16 @@ impl Recording {
     }
 
     fn decided_on(&mut self, stored: Option<Stored>, seen: &mut Seen) -> Step {
-        match decide(stored.as_ref().map(|stored| &stored.mark), &self.request) {
+        let mark = stored.as_ref().map(|stored| &stored.mark);
+        let others = match self.others {
+            OtherKinds::NotRead if depends_on_other_kinds(mark, &self.request) => {
+                self.stored = stored;
+                return Step::ReadOtherKinds;
+            }
+            OtherKinds::NotRead => None,
+            OtherKinds::Highest(highest) => highest,
+        };
+        match decide_among(mark, others, &self.request) {
             Ok(Safe::Advance) => {
                 self.stored = stored;
                 let is_to_be_signed = self.request.id.kind == Kind::Block && self.mark.signature.is_none();
@@ -158,6 +195,7 @@ mod tests {
             position: Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() },
             digest: Digest::from_bytes([7; 32]),
             jump_limit: None,
+            max_level: None,
             requester: None,
         }
     }
@@ -240,5 +278,49 @@ mod tests {
         let (mut again, step) = begin(&request, &mut seen);
         assert_eq!(step, Step::Read);
         assert!(matches!(again.read(Ok(None), &mut seen), Step::Done(Err(NotRecorded::Store(_)))));
+    }
+
+    /// A baker who votes at every level, and had his last block long ago.
+    #[test]
+    fn other_kinds_are_read_once_and_only_if_the_limit_would_refuse() {
+        let far = Request { jump_limit: Some(100), ..request(Kind::Block, 1000) };
+        let position = |level| Some(request(Kind::Block, level).position);
+        let old = recorded_elsewhere(&request(Kind::Block, 5));
+        for (others, expected) in [
+            (position(999), Step::Sign),
+            (position(7), Step::Done(Err(too_far(&far, 7)))),
+            (None, Step::Done(Err(too_far(&far, 5)))),
+        ] {
+            let mut seen = Seen::default();
+            let (mut recording, _) = begin(&far, &mut seen);
+            assert_eq!(recording.read(Ok(Some(old.clone())), &mut seen), Step::ReadOtherKinds);
+            assert_eq!(recording.other_kinds(Ok(others), &mut seen), expected, "{others:?}");
+        }
+        let mut seen = Seen::default();
+        let (mut recording, _) = begin(&far, &mut seen);
+        recording.read(Ok(Some(old.clone())), &mut seen);
+        recording.other_kinds(Ok(position(999)), &mut seen);
+        assert_eq!(recording.signed(MADE), Step::Write);
+        assert_eq!(recording.mark().1, Some(&old.version), "of its own kind");
+        recording.written(Err(WriteError::Changed), &mut seen);
+        assert_eq!(recording.read(Ok(Some(old.clone())), &mut seen), Step::Write, "they are not read again");
+
+        let (mut recording, _) = begin(&far, &mut Seen::default());
+        recording.read(Ok(Some(old)), &mut seen);
+        let failed = recording.other_kinds(Err(StoreError::new("no answer")), &mut seen);
+        assert!(matches!(failed, Step::Done(Err(NotRecorded::Store(_)))), "{failed:?}");
+
+        let near = Request { jump_limit: Some(100), ..request(Kind::Block, 100) };
+        let (mut recording, _) = begin(&near, &mut Seen::default());
+        assert_eq!(recording.read(Ok(None), &mut Seen::default()), Step::Sign);
+    }
+
+    fn too_far(request: &Request, mark: i32) -> NotRecorded {
+        NotRecorded::NotSafe(NotSafe::JumpTooFar {
+            kind: request.id.kind,
+            requested: request.position,
+            mark: Position { level: mark.try_into().unwrap(), round: 0.try_into().unwrap() },
+            limit: 100,
+        })
     }
 }

@@ -10,10 +10,17 @@
 //! | same level, same round, mark without a digest (raised by hand) | | not safe: raised to just here |
 //! | level higher, or same level and round higher | | not safe: below the high watermark |
 //!
+//! An advance is also checked against what is known from elsewhere:
+//!
+//! | known | requested | verdict |
+//! | --- | --- | --- |
+//! | the highest level that the chain can have reached by now | above it | not safe: no such level yet |
+//! | no head of the chain, but marks of the key there, of whichever kind | more than the jump limit above the highest | not safe: too far |
+//!
 //! Positions are compared, never subtracted, so there is nothing to overflow.
 
 use super::{Mark, MarkId};
-use crate::tezos::payload::{Kind, Position};
+use crate::tezos::payload::{Kind, NonNegative, Position};
 use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::cmp::Ordering;
 use thiserror::Error;
@@ -27,9 +34,12 @@ pub struct Request {
     pub position: Position,
     /// Of the whole payload.
     pub digest: Digest,
-    /// How many levels above an existing mark the request may be, where no node tells the head of the chain. A far-future
-    /// level would raise the mark and silence the key for good.
+    /// How many levels above the key's highest mark on the chain the request may be, where no node tells the head. A
+    /// far-future level would raise the mark and silence the key for good.
     pub jump_limit: Option<u32>,
+    /// The highest level that the chain can have reached by now, if it is a known one
+    /// ([`checkpoints`](crate::chain::checkpoints)).
+    pub max_level: Option<NonNegative>,
     /// Who asks, if requests are authenticated. Written with the mark, for auditors.
     pub requester: Option<PublicKeyHash>,
 }
@@ -85,20 +95,45 @@ pub enum NotSafe {
         /// What was asked for, and where the mark is.
         requested: Position,
     },
-    /// Too far above the mark to be true.
+    /// Too far above all marks of the key to be true.
     #[error(
-        "{kind} at {requested} is more than {limit} levels above the high watermark, {mark}; if it is right, raise the \
-         mark with `azurehsm-signer marks raise`, or set NODE_URLS to have levels checked against the head of the chain"
+        "{kind} at {requested} is more than {limit} levels above the key's highest mark on this chain, {mark}; if it is \
+         right, raise the mark with `azurehsm-signer marks raise`, or set NODE_URLS to have levels checked against the \
+         head of the chain"
     )]
     JumpTooFar {
         /// Of the request.
         kind: Kind,
         /// What was asked for.
         requested: Position,
-        /// Where the mark is.
+        /// The key's highest mark on the chain, of whichever kind.
         mark: Position,
         /// How many levels are allowed.
         limit: u32,
+    },
+    /// The chain cannot be there yet.
+    #[error(
+        "{kind} at {requested} cannot be right: this chain can have reached level {max} by now at most, by this machine's \
+         clock; check the node of the baker, and the clock"
+    )]
+    LevelImpossible {
+        /// Of the request.
+        kind: Kind,
+        /// What was asked for.
+        requested: Position,
+        /// The highest level that is possible.
+        max: NonNegative,
+    },
+    /// The store was lost and made anew, and does not know what this key has signed.
+    #[error(
+        "the mark store was lost and made anew, and holds no {} mark of {} on {}: raise it above all that was signed \
+         (`azurehsm-signer marks raise`), or declare the key new on this chain if it has never signed there (`marks raise \
+         --new-key`)",
+        id.kind, id.key, id.chain
+    )]
+    MarkLost {
+        /// The mark.
+        id: MarkId,
     },
 }
 
@@ -111,17 +146,28 @@ impl NotSafe {
             Self::RaisedHere { .. } => "raised_here",
             Self::SignatureUnknown { .. } => "signature_unknown",
             Self::JumpTooFar { .. } => "too_far",
+            Self::LevelImpossible { .. } => "level_impossible",
+            Self::MarkLost { .. } => "mark_lost",
         }
     }
 }
 
-/// Decides whether `request` may be signed when `stored` is the mark.
+/// Decides whether `request` may be signed when `stored` is the mark, and nothing is known of the key's other kinds.
 ///
 /// # Errors
 /// [`NotSafe`] if it must not be.
 pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe> {
-    let Some(mark) = stored else { return Ok(Safe::Advance) };
-    let Request { id: MarkId { kind, .. }, position: requested, digest, jump_limit, .. } = *request;
+    decide_among(stored, None, request)
+}
+
+/// Decides whether `request` may be signed when `stored` is the mark, and `others` the highest position of the key's marks
+/// of other kinds on the same chain. A baker who votes at every level and seldom has a block to sign is known by his votes.
+///
+/// # Errors
+/// [`NotSafe`] if it must not be.
+pub fn decide_among(stored: Option<&Mark>, others: Option<Position>, request: &Request) -> Result<Safe, NotSafe> {
+    let Some(mark) = stored else { return may_advance(others, request) };
+    let Request { id: MarkId { kind, .. }, position: requested, digest, .. } = *request;
     match requested.cmp(&mark.position) {
         Ordering::Less => Err(NotSafe::BelowMark { kind, requested, mark: mark.position }),
         Ordering::Equal => match (mark.digest, kind, mark.signature) {
@@ -131,12 +177,26 @@ pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe>
             (Some(_), Kind::Block, signature) => Ok(Safe::Repeat { signature }),
             (Some(_), Kind::Preattestation | Kind::Attestation, _) => Ok(Safe::Repeat { signature: None }),
         },
-        Ordering::Greater => match jump_limit {
-            Some(limit) if requested.level.get() > mark.position.level.get().saturating_add(limit) => {
-                Err(NotSafe::JumpTooFar { kind, requested, mark: mark.position, limit })
-            }
-            _ => Ok(Safe::Advance),
-        },
+        Ordering::Greater => may_advance(others.max(Some(mark.position)), request),
+    }
+}
+
+/// Whether the verdict depends on the key's marks of other kinds: it is an advance, and by this kind's mark alone (level 0,
+/// if there is none) it would be too far.
+pub fn depends_on_other_kinds(stored: Option<&Mark>, request: &Request) -> bool {
+    let mark = stored.map_or(Position { level: NonNegative::ZERO, round: NonNegative::ZERO }, |mark| mark.position);
+    matches!(may_advance(Some(mark), request), Err(NotSafe::JumpTooFar { .. }))
+}
+
+/// `highest` is the highest mark of the key on the chain.
+fn may_advance(highest: Option<Position>, request: &Request) -> Result<Safe, NotSafe> {
+    let Request { id: MarkId { kind, .. }, position: requested, jump_limit, max_level, .. } = *request;
+    match (max_level, highest, jump_limit) {
+        (Some(max), ..) if requested.level > max => Err(NotSafe::LevelImpossible { kind, requested, max }),
+        (_, Some(mark), Some(limit)) if requested.level.get() > mark.level.get().saturating_add(limit) => {
+            Err(NotSafe::JumpTooFar { kind, requested, mark, limit })
+        }
+        _ => Ok(Safe::Advance),
     }
 }
 
@@ -212,7 +272,14 @@ mod tests {
             ("level below, round above", Some(&block_at_5_2), block, at(4, 9), 1, below(block, at(4, 9))),
         ];
         for (name, stored, kind, position, fill, expected) in rows {
-            let request = Request { id: id(kind), position, digest: digest(fill), jump_limit: None, requester: None };
+            let request = Request {
+                id: id(kind),
+                position,
+                digest: digest(fill),
+                jump_limit: None,
+                max_level: None,
+                requester: None,
+            };
             assert_eq!(decide(stored, &request), expected, "{name}");
         }
     }
@@ -238,6 +305,7 @@ mod tests {
                 position: at(level, 0),
                 digest: digest(1),
                 jump_limit: limit,
+                max_level: None,
                 requester: None,
             };
             assert_eq!(decide(Some(&mark), &request).is_ok(), is_safe, "{level} {limit:?}");
@@ -247,9 +315,66 @@ mod tests {
             position: at(i32::MAX, 0),
             digest: digest(1),
             jump_limit: Some(1),
+            max_level: None,
             requester: None,
         };
         assert_eq!(decide(None, &first), Ok(Safe::Advance));
+    }
+
+    fn mark_at(position: Position) -> Mark {
+        Mark { position, digest: None, signature: None, attempt: AttemptId::random().unwrap(), written: None }
+    }
+
+    #[test]
+    fn a_jump_is_measured_from_the_keys_highest_mark_of_any_kind() {
+        let too_far = |mark| Err((at(1101, 0), mark));
+        for (name, stored, others, depends, expected) in [
+            ("by its own mark", Some(at(1001, 0)), None, false, Ok(())),
+            ("by the mark of another kind", Some(at(7, 0)), Some(at(1001, 0)), true, Ok(())),
+            ("no kind is near", Some(at(7, 0)), Some(at(1000, 9)), true, too_far(at(1000, 9))),
+            ("the others are behind", Some(at(1000, 0)), Some(at(7, 0)), true, too_far(at(1000, 0))),
+            ("the first of its kind", None, Some(at(1001, 0)), true, Ok(())),
+            ("the first of its kind, far off", None, Some(at(1000, 0)), true, too_far(at(1000, 0))),
+            ("the first of all", None, None, true, Ok(())),
+        ] {
+            let stored = stored.map(mark_at);
+            let (position, digest) = (at(1101, 0), digest(1));
+            let request = Request {
+                id: id(Kind::Block),
+                position,
+                digest,
+                jump_limit: Some(100),
+                max_level: None,
+                requester: None,
+            };
+            let verdict = decide_among(stored.as_ref(), others, &request).map(drop).map_err(|error| match error {
+                NotSafe::JumpTooFar { requested, mark, .. } => (requested, mark),
+                other => panic!("{name}: {other}"),
+            });
+            assert_eq!(verdict, expected, "{name}");
+            assert_eq!(depends_on_other_kinds(stored.as_ref(), &request), depends, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_the_chain_cannot_have_reached_is_refused_also_as_the_first() {
+        let max = NonNegative::try_from(2000).unwrap();
+        let request = |level| Request {
+            id: id(Kind::Block),
+            position: at(level, 0),
+            digest: digest(1),
+            jump_limit: None,
+            max_level: Some(max),
+            requester: None,
+        };
+        let refused = Err(NotSafe::LevelImpossible { kind: Kind::Block, requested: at(2001, 0), max });
+        for stored in [None, Some(mark_at(at(1999, 0)))] {
+            assert_eq!(decide(stored.as_ref(), &request(2000)), Ok(Safe::Advance));
+            assert_eq!(decide(stored.as_ref(), &request(2001)), refused);
+        }
+        let there = Mark { digest: Some(digest(1)), signature: Some(SIGNATURE), ..mark_at(at(2001, 0)) };
+        let repeat = Ok(Safe::Repeat { signature: Some(SIGNATURE) });
+        assert_eq!(decide(Some(&there), &request(2001)), repeat, "what was released may be released again");
     }
 
     #[test]

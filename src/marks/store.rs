@@ -26,6 +26,12 @@ pub trait MarkStore: Send + Sync {
         deadline: Instant,
     ) -> Result<Version, WriteError>;
 
+    /// Whether a mark that [`read`](Self::read) does not find may have been lost. So it is in an embedded store that was made
+    /// anew in the place of a lost one, for keys that an operator has not declared new.
+    async fn may_have_lost(&self, _id: &MarkId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Whether it can be used: it is connected, if it has to be, and safe for marks.
     fn is_ready(&self) -> bool {
         true

@@ -1,9 +1,11 @@
 //! Environment variables to settings. Everything that is wrong is named at once, each with what would be right.
 
+mod for_marks;
 mod reader;
 mod services;
 mod typos;
 
+pub use for_marks::MarksSettings;
 pub use services::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
 pub use typos::{Typo, probable_typos};
 
@@ -190,7 +192,7 @@ impl Settings {
             policy: reader.policy(),
             nodes: reader.nodes(),
             when_head_unknown: reader.parsed("WHEN_HEAD_UNKNOWN", "fail or sign").unwrap_or_default(),
-            max_level_jump: reader.levels("MAX_LEVEL_JUMP", defaults::MAX_LEVEL_JUMP, MAX_LEVEL_JUMP_RANGE),
+            max_level_jump: reader.max_level_jump(),
             authorized_keys: reader.list("AUTHORIZED_KEYS"),
             list_known_keys: reader.parsed("ALLOW_LIST_KNOWN_KEYS", "true or false").unwrap_or(false),
         };

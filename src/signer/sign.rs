@@ -1,11 +1,13 @@
 use super::commit::{Signing, commit_and_sign};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
+use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request};
 use crate::tezos::payload::{Consensus, Payload};
 use crate::tezos::{Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::vault::{Key, VaultError};
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -142,7 +144,8 @@ impl Signer {
         let jump_limit = self.head.check(&consensus).await?;
         let id = MarkId { chain, key: key.hash, kind };
         let digest = Digest::of(&request.payload);
-        let asked = Request { id, position, digest, jump_limit, requester: facts.requester };
+        let max_level = checkpoints::max_level(chain, OffsetDateTime::now_utc());
+        let asked = Request { id, position, digest, jump_limit, max_level, requester: facts.requester };
         commit_and_sign(&self.ledger, &asked, signing).await
     }
 }

@@ -11,6 +11,7 @@
 mod all_well;
 mod deployment;
 mod embedded;
+mod levels;
 mod node;
 mod slow_and_dead;
 mod what_is_wrong;

@@ -106,7 +106,14 @@ fn id(kind: Kind) -> MarkId {
 
 fn request(kind: Kind, level: i32, round: i32, variant: u8) -> Request {
     let position = Position { level: level.try_into().unwrap(), round: round.try_into().unwrap() };
-    Request { id: id(kind), position, digest: Digest::from_bytes([variant; 32]), jump_limit: None, requester: None }
+    Request {
+        id: id(kind),
+        position,
+        digest: Digest::from_bytes([variant; 32]),
+        jump_limit: None,
+        max_level: None,
+        requester: None,
+    }
 }
 
 /// Far enough away.

@@ -3,11 +3,12 @@
 mod file;
 mod owner;
 
-use super::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
+use super::{Found, Mark, MarkId, MarkStore, StoreError, Stored, Unreadable, Version, WriteError};
+use crate::tezos::{ChainId, PublicKeyHash};
 use async_trait::async_trait;
-use file::OpenFile;
+use file::{OpenFile, Trouble};
 use owner::{Owner, Work, Write};
-use std::fs::{OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -34,18 +35,21 @@ impl LocalMarkStore {
     /// # Errors
     /// [`OpenError`]; in particular if another process has it open, or if there was one and it is gone.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::open_or_make(path, IfLost::Stop)
+        Self::open_or_make(path, Purpose::Sign)
     }
 
     /// Opens the store at `path`, or makes it, also in the place of one that is lost. For an operator who brings its marks.
     ///
+    /// That a store was made in the place of a lost one is recorded in it for good: a mark that is absent there may have been
+    /// lost, so nothing is signed for it until it is raised, or the key is [declared new](Self::declare_new) on that chain.
+    ///
     /// # Errors
     /// [`OpenError`]; in particular if another process has it open.
     pub fn open_to_raise(path: &Path) -> Result<Self, OpenError> {
-        Self::open_or_make(path, IfLost::MakeAnother)
+        Self::open_or_make(path, Purpose::Raise)
     }
 
-    fn open_or_make(path: &Path, if_lost: IfLost) -> Result<Self, OpenError> {
+    fn open_or_make(path: &Path, purpose: Purpose) -> Result<Self, OpenError> {
         let io_error = |source| OpenError::Io { path: path.to_owned(), source };
         let lock = OpenOptions::new().append(true).create(true).mode(0o600).open(lock_of(path));
         let mut lock = lock.map_err(io_error)?;
@@ -55,27 +59,70 @@ impl LocalMarkStore {
         })?;
         let was_there = lock.metadata().map_err(io_error)?.len() > 0;
         if !path.try_exists().map_err(io_error)? {
-            if was_there && if_lost == IfLost::Stop {
+            if was_there && purpose == Purpose::Sign {
                 return Err(OpenError::Lost { path: path.to_owned(), lock: lock_of(path) });
             }
-            file::create(path)?;
+            file::create(path, was_there)?;
         }
         if !was_there {
             lock.write_all(WAS_MADE.as_bytes()).and_then(|()| lock.sync_all()).map_err(io_error)?;
         }
         let file = OpenFile::open(path)?;
         let (requests, queue) = mpsc::channel(QUEUE);
-        let owner = Owner::new(path.to_owned(), file, lock);
+        let owner = Owner::new(path.to_owned(), file, lock, purpose);
         thread::Builder::new().name("marks".to_owned()).spawn(move || owner.serve(queue)).map_err(io_error)?;
         Ok(Self { requests })
     }
 
-    /// Every mark, in the order of chain, key and kind.
+    /// Whether there was a store at `path` which is gone now.
+    pub fn is_lost(path: &Path) -> bool {
+        !path.exists() && fs::metadata(lock_of(path)).is_ok_and(|metadata| metadata.len() > 0)
+    }
+
+    /// Every mark, in the order of chain, key and kind, and whatever stands there that is not a mark.
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read.
-    pub async fn list(&self) -> Result<Vec<(MarkId, Mark)>, StoreError> {
-        self.ask(Work::List).await?
+    pub async fn list(&self) -> Result<Listing, StoreError> {
+        self.with_file(|file| Ok(file::list(&file.database)?)).await
+    }
+
+    /// Whatever is there under the name of a mark.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file cannot be read.
+    pub async fn look(&self, id: &MarkId) -> Result<Option<Found>, StoreError> {
+        let id = id.to_string();
+        self.with_file(move |file| Ok(file::look(&file.database, &id)?)).await
+    }
+
+    /// Whether the store was made in the place of a lost one: marks that are absent may have been lost.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file cannot be read.
+    pub async fn is_made_anew(&self) -> Result<bool, StoreError> {
+        self.with_file(|file| Ok(file.is_made_anew)).await
+    }
+
+    /// Records that a key has never signed on a chain, so that its absent marks there were not lost. Durable once `Ok` is
+    /// returned.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been recorded.
+    pub async fn declare_new(&self, chain: ChainId, key: PublicKeyHash) -> Result<(), StoreError> {
+        self.with_file(move |file| file::declare_new(&file.database, chain, key)).await
+    }
+
+    /// Has the thread do something with the file.
+    async fn with_file<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&OpenFile) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|reply| {
+            // A caller that has gone away needs no answer.
+            Work::Other(Box::new(move |owner| drop(reply.send(owner.with(work)))))
+        })
+        .await?
     }
 
     async fn ask<T>(&self, work: impl FnOnce(oneshot::Sender<T>) -> Work) -> Result<T, StoreError> {
@@ -103,6 +150,20 @@ impl MarkStore for LocalMarkStore {
         let write = Box::new(Write { id: id.to_string(), mark: mark.clone(), expected: expected.cloned() });
         self.ask(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
     }
+
+    async fn may_have_lost(&self, id: &MarkId) -> Result<bool, StoreError> {
+        let id = id.to_string();
+        self.with_file(move |file| Ok(file.is_made_anew && !file::is_declared_new(&file.database, &id)?)).await
+    }
+}
+
+/// What a store holds.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The marks, in the order of chain, key and kind.
+    pub marks: Vec<(MarkId, Mark)>,
+    /// What is not a mark.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// Why the store cannot be opened.
@@ -149,10 +210,13 @@ pub enum OpenError {
     },
 }
 
+/// What a store is opened for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum IfLost {
-    Stop,
-    MakeAnother,
+enum Purpose {
+    /// To sign, or to look. Neither makes a store in the place of a lost one, nor a mark that may have been lost.
+    Sign,
+    /// For an operator who brings marks.
+    Raise,
 }
 
 /// What `marks.lock` holds once there is a store. Written after it was made, so that a process that is killed between the

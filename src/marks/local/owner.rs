@@ -1,6 +1,6 @@
-use super::file::{OpenFile, Trouble, apply, list, read};
-use crate::marks::{Mark, MarkId, StoreError, Stored, Version, WriteError};
-use redb::Database;
+use super::Purpose;
+use super::file::{OpenFile, Trouble, apply, read};
+use crate::marks::{Mark, StoreError, Stored, Version, WriteError};
 use std::fmt;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -12,9 +12,16 @@ const MOST_AT_ONCE: usize = 1024;
 
 /// What the thread is asked, and where the answer goes.
 pub(super) enum Work {
-    Read { id: String, reply: oneshot::Sender<Result<Option<Stored>, StoreError>> },
-    Write { write: Box<Write>, reply: oneshot::Sender<Result<Version, WriteError>> },
-    List(oneshot::Sender<Result<Vec<(MarkId, Mark)>, StoreError>>),
+    Read {
+        id: String,
+        reply: oneshot::Sender<Result<Option<Stored>, StoreError>>,
+    },
+    Write {
+        write: Box<Write>,
+        reply: oneshot::Sender<Result<Version, WriteError>>,
+    },
+    /// What only commands ask for. It sends its answer itself.
+    Other(Box<dyn FnOnce(&mut Owner) + Send>),
 }
 
 /// A conditional write.
@@ -28,6 +35,7 @@ pub(super) struct Write {
 pub(super) struct Owner {
     path: PathBuf,
     file: State,
+    purpose: Purpose,
     _lock: File,
 }
 
@@ -41,8 +49,8 @@ enum State {
 }
 
 impl Owner {
-    pub(super) const fn new(path: PathBuf, file: OpenFile, lock: File) -> Self {
-        Self { path, file: State::Open(file), _lock: lock }
+    pub(super) const fn new(path: PathBuf, file: OpenFile, lock: File, purpose: Purpose) -> Self {
+        Self { path, file: State::Open(file), purpose, _lock: lock }
     }
 
     /// Does the work that waits, until nobody can ask any more.
@@ -54,8 +62,8 @@ impl Owner {
                 // A caller that has gone away needs no answer.
                 match work {
                     Work::Write { write, reply } => writes.push((*write, reply)),
-                    Work::Read { id, reply } => drop(reply.send(self.with(|database| Ok(read(database, &id)?)))),
-                    Work::List(reply) => drop(reply.send(self.with(|database| Ok(list(database)?)))),
+                    Work::Read { id, reply } => drop(reply.send(self.with(|file| Ok(read(&file.database, &id)?)))),
+                    Work::Other(work) => work(&mut self),
                 }
             }
             if !writes.is_empty() {
@@ -65,7 +73,7 @@ impl Owner {
     }
 
     /// Does something with the file.
-    fn with<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, StoreError> {
+    pub(super) fn with<T>(&mut self, work: impl FnOnce(&OpenFile) -> Result<T, Trouble>) -> Result<T, StoreError> {
         let explained = |why: &dyn fmt::Display| StoreError::new(format!("{}: {why}", self.path.display()));
         let file = match std::mem::replace(&mut self.file, State::Closed) {
             State::Open(file) => file,
@@ -76,7 +84,7 @@ impl Owner {
             }
         };
         let done = if fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() == file.inode) {
-            work(&file.database)
+            work(&file)
         } else {
             Err(Trouble::InDoubt("the file was moved or deleted; restore it, and start the signer again".to_owned()))
         };
@@ -97,7 +105,8 @@ impl Owner {
     /// Applies the writes in their order and commits them together; nobody is told before the disk has them.
     fn write_all(&mut self, writes: Vec<(Write, oneshot::Sender<Result<Version, WriteError>>)>) {
         let (writes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
-        match self.with(|database| apply(database, &writes)) {
+        let purpose = self.purpose;
+        match self.with(|file| apply(file, &writes, purpose)) {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     drop(reply.send(outcome));
@@ -114,17 +123,17 @@ impl Owner {
 
 #[cfg(test)]
 mod tests {
-    use super::super::file::create;
+    use super::super::file::{create, list};
     use super::*;
     use std::io;
     use std::path::Path;
 
     fn owner(folder: &Path) -> Owner {
         let path = folder.join("marks.redb");
-        create(&path).unwrap();
+        create(&path, false).unwrap();
         let lock = File::create(folder.join("marks.lock")).unwrap();
         let file = OpenFile::open(&path).unwrap();
-        Owner::new(path, file, lock)
+        Owner::new(path, file, lock, Purpose::Sign)
     }
 
     #[test]
@@ -133,7 +142,7 @@ mod tests {
         let mut owner = owner(folder.path());
         let full = || redb::Error::Io(io::Error::from(io::ErrorKind::StorageFull));
         assert!(owner.with(|_| Err::<(), _>(full().into())).is_err());
-        assert!(owner.with(|database| Ok(list(database)?)).unwrap().is_empty());
+        assert!(owner.with(|file| Ok(list(&file.database)?)).unwrap().marks.is_empty());
     }
 
     #[test]
@@ -141,7 +150,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut owner = owner(folder.path());
         assert!(owner.with(|_| Err::<(), _>(Trouble::InDoubt("flush".to_owned()))).is_err());
-        assert!(owner.with(|database| Ok(list(database)?)).is_err());
+        assert!(owner.with(|file| Ok(list(&file.database)?)).is_err());
     }
 
     #[test]
@@ -149,8 +158,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut owner = owner(folder.path());
         fs::rename(&owner.path, folder.path().join("elsewhere")).unwrap();
-        assert!(owner.with(|database| Ok(list(database)?)).unwrap_err().to_string().contains("moved or deleted"));
-        create(&owner.path).unwrap();
-        assert!(owner.with(|database| Ok(list(database)?)).is_err(), "another file is not the one that was opened");
+        assert!(owner.with(|file| Ok(list(&file.database)?)).unwrap_err().to_string().contains("moved or deleted"));
+        create(&owner.path, false).unwrap();
+        assert!(owner.with(|file| Ok(list(&file.database)?)).is_err(), "another file is not the one that was opened");
     }
 }

@@ -5,7 +5,9 @@ use crate::instance::{Instance, run};
 use crate::support::payloads::{MAINNET, payload};
 use azurehsm_signer::tezos::Digest;
 use azurehsm_signer::tezos::payload::Kind;
-use stand_ins::{Azure, Operation};
+use serde_json::{Value, json};
+use stand_ins::{Azure, CosmosOptions, Effect, Fault, Operation, Options, Times};
+use std::process::Output;
 
 /// What a command prints; it must succeed.
 fn prints(azure: &Azure, arguments: &[&str]) -> String {
@@ -124,5 +126,132 @@ fn a_command_without_azure_fails_in_time_and_says_why() {
         assert!(!output.status.success() && output.stdout.is_empty(), "an empty export would be a lie");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains("the mark store cannot be used"), "{error}");
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A mark, as another version or somebody with rights on the data may have written it.
+fn put(azure: &Azure, key: &KnownKey, partition_key: &str, kind: Kind, more: &Value) {
+    let mut item = json!({"id": key.mark(kind), "pkh": key.hash});
+    item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    cloud::wait(azure.cosmos.put_item(partition_key, &item));
+}
+
+fn a_mark(level: u32) -> Value {
+    json!({"level": level, "round": 0, "attempt": "0123456789abcdef0123456789abcdef"})
+}
+
+/// What `doctor` advises for these: bring the marks elsewhere with `marks export` and `marks import`.
+#[test]
+fn marks_are_listed_and_exported_from_containers_that_the_signer_refuses() {
+    fn options(change: impl FnOnce(&mut CosmosOptions)) -> Options {
+        let mut cosmos = CosmosOptions::default();
+        change(&mut cosmos);
+        Options { cosmos, ..Options::default() }
+    }
+    for (what, options, is_by_id) in [
+        ("partition key of version 1", options(|cosmos| cosmos.partition_key_version = 1), false),
+        ("partition key /id", options(|cosmos| "/id".clone_into(&mut cosmos.partition_key_path)), true),
+        ("time to live", options(|cosmos| cosmos.default_ttl = Some(1000)), false),
+        ("Session consistency", options(|cosmos| "Session".clone_into(&mut cosmos.consistency)), false),
+        ("several write regions", options(|cosmos| cosmos.multiple_write_locations = true), false),
+    ] {
+        let azure = cloud::start_with(options);
+        let key = baker(&azure);
+        let id = key.mark(Kind::Block);
+        put(&azure, &key, if is_by_id { &id } else { &key.hash }, Kind::Block, &a_mark(77));
+        assert!(prints(&azure, &["marks", "list"]).contains("block  level 77"), "{what}");
+        let export: Value = serde_json::from_str(&prints(&azure, &["marks", "export"])).unwrap();
+        assert_eq!(export["marks"][0]["level"], 77, "{what}");
+        let raised = run(&azure, &["marks", "raise", MAINNET, &key.hash, "80"]);
+        assert_eq!(raised.status.code(), Some(1), "{what}: {raised:?}");
+        assert!(text(&raised.stderr).contains("not safe for marks"), "{what}: {raised:?}");
+    }
+}
+
+#[test]
+fn one_item_that_is_not_a_mark_does_not_hide_the_others() {
+    let (azure, key, _) = signed();
+    put(&azure, &key, &key.hash, Kind::Preattestation, &json!({"level": 500, "round": 2}));
+    let list = run(&azure, &["marks", "list"]);
+    let export = run(&azure, &["marks", "export"]);
+    assert!(list.status.success(), "{list:?}");
+    assert_eq!(export.status.code(), Some(1), "{export:?}");
+    assert_eq!(text(&list.stdout).lines().count(), 2, "{list:?}");
+    let exported: Value = serde_json::from_slice(&export.stdout).unwrap();
+    assert_eq!(exported["marks"].as_array().unwrap().len(), 2);
+    for output in [list, export] {
+        let complaint = text(&output.stderr);
+        assert!(complaint.contains(&format!("{} is not a mark", key.mark(Kind::Preattestation))), "{complaint}");
+    }
+}
+
+#[test]
+fn an_item_that_is_not_a_mark_is_replaced_only_by_one_that_is_not_lower_unless_by_force() {
+    let (azure, key, _) = signed();
+    let raise = |arguments: &[&str]| -> Output {
+        let all = [&["marks", "raise", MAINNET, &key.hash][..], arguments, &["--kind", "preattestation"]].concat();
+        run(&azure, &all)
+    };
+    let level = || stored(&azure, &key, Kind::Preattestation).unwrap()["level"].clone();
+    put(&azure, &key, &key.hash, Kind::Preattestation, &json!({"level": 500, "round": 2}));
+    for arguments in [&["499"][..], &["500", "--round", "1"]] {
+        let refused = raise(arguments);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(text(&refused.stderr).contains("level 500, round 2 is legible in it"), "{refused:?}");
+        assert_eq!(stored(&azure, &key, Kind::Preattestation).unwrap().get("attempt"), None, "nothing was written");
+    }
+    let before = azure.cosmos.requests(Operation::ReplaceItem);
+    let repaired = raise(&["500", "--round", "2"]);
+    assert!(text(&repaired.stdout).contains("in the place of what was not a mark"), "{repaired:?}");
+    assert_eq!(azure.cosmos.requests(Operation::ReplaceItem), before + 1, "on condition of its version");
+    assert_eq!(level(), 500);
+
+    put(&azure, &key, &key.hash, Kind::Preattestation, &json!({"level": null}));
+    assert!(text(&raise(&["600"]).stderr).contains("no level is legible in it"));
+    assert!(raise(&["600", "--force"]).status.success());
+    assert_eq!(level(), 600);
+}
+
+#[test]
+fn a_raise_that_fails_midway_says_what_was_done_and_what_was_not() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let mut creates = 0;
+    azure.cosmos.faults().follow(move |operation| {
+        creates += u32::from(operation == Operation::CreateItem);
+        (operation == Operation::CreateItem && creates > 1).then(|| Effect::status(403))
+    });
+    let output = run(&azure, &["marks", "raise", MAINNET, &key.hash, "50"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let (done, complaint) = (text(&output.stdout), text(&output.stderr));
+    assert!(done.contains(&format!("{}: set to level 50", key.mark(Kind::Block))), "{done}");
+    assert_eq!(done.lines().count(), 1, "{done}");
+    assert!(
+        complaint.contains(&format!("{}: it is not known to be raised", key.mark(Kind::Preattestation))),
+        "{complaint}"
+    );
+    assert!(complaint.contains(&format!("not done: {}", key.mark(Kind::Attestation))), "{complaint}");
+    azure.cosmos.faults().clear();
+    let again = prints(&azure, &["marks", "raise", MAINNET, &key.hash, "50"]);
+    assert_eq!((again.matches("kept at").count(), again.matches("set to").count()), (1, 2), "{again}");
+}
+
+#[test]
+fn commands_are_as_patient_as_a_request_is() {
+    let (azure, key, _) = signed();
+    for arguments in [vec!["marks", "list"], vec!["marks", "export"], vec!["marks", "raise", MAINNET, &key.hash, "50"]]
+    {
+        for on in [Operation::Account, Operation::Metadata, Operation::ReadItem, Operation::ListKeys] {
+            let faults = if on == Operation::ListKeys { azure.key_vault.faults() } else { azure.cosmos.faults() };
+            faults.add(Fault { on, times: Times::Next(2), effect: Effect::status(503) });
+        }
+        let printed = prints(&azure, &arguments);
+        assert!(printed.contains(&key.hash), "{printed}");
+        azure.cosmos.faults().clear();
+        azure.key_vault.faults().clear();
     }
 }

@@ -100,5 +100,5 @@ fn request(form: Form, level: u8, variant: u8, broken: Option<Broken>) -> Result
         id.chain = ChainId::from_bytes([23; 4]);
     }
     let digest = Digest::of(&bytes);
-    Ok(Request { id, position: consensus.position, digest, jump_limit: None, requester: None })
+    Ok(Request { id, position: consensus.position, digest, jump_limit: None, max_level: None, requester: None })
 }

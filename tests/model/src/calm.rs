@@ -57,6 +57,7 @@ impl Calm {
         loop {
             step = match step {
                 Step::Read | Step::ReadBack => recording.read(Ok(self.store.read(self.mark).cloned()), &mut self.seen),
+                Step::ReadOtherKinds => recording.other_kinds(Ok(None), &mut self.seen),
                 Step::Sign => recording.signed(signature),
                 Step::Write => {
                     let (new, expected) = recording.mark();

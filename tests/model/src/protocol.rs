@@ -87,6 +87,13 @@ impl Protocol {
     pub(crate) fn go_on(&self, state: &mut State, request: usize, instance: usize, mut task: Task, step: Step) {
         match step {
             Step::Read | Step::ReadBack => task.at = At::Reading,
+            // No request of the model has a limit, so marks of other kinds decide nothing here.
+            Step::ReadOtherKinds => {
+                let mark = self.ask(request).mark;
+                let seen = &mut state.seen[instance][mark];
+                let next = seen.update(|seen| task.recording.other_kinds(Ok(None), seen));
+                return self.go_on(state, request, instance, task, next);
+            }
             Step::Sign => task.at = At::Signing,
             Step::Write => {
                 task.at = At::Writing;

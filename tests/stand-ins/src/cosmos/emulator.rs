@@ -79,6 +79,17 @@ impl Emulator {
         if status == 201 { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&body))) }
     }
 
+    /// Puts an item, whether there is one of its id or not.
+    pub(super) async fn put(&self, path: &str, partition_key: &str, item: &Value) -> Result<(), String> {
+        let mut request = self.request(path, Method::Post);
+        let partition_key = Value::from(vec![partition_key]).to_string();
+        request.insert_header("x-ms-documentdb-partitionkey", partition_key);
+        request.insert_header("x-ms-documentdb-is-upsert", "True");
+        request.set_body(item.to_string());
+        let (status, body) = self.execute(&request).await?;
+        if matches!(status, 200 | 201) { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&body))) }
+    }
+
     /// The documents at `path`, which is one or a list.
     pub(super) async fn get(&self, path: &str, headers: &[(&'static str, String)]) -> Option<Value> {
         let mut request = self.request(path, Method::Get);

@@ -180,6 +180,16 @@ impl Cosmos {
         self.account.emulator.get(path.path(), &[("x-ms-documentdb-partitionkey", partition_key)]).await
     }
 
+    /// Puts an item, as somebody with rights on the data could: also one that is not a mark.
+    ///
+    /// # Panics
+    /// If the emulator does not take it.
+    #[allow(clippy::expect_used, reason = "a test that needs the item has failed without it")]
+    pub async fn put_item(&self, partition_key: &str, item: &Value) {
+        let path = format!("dbs/{DATABASE}/colls/{CONTAINER}/docs");
+        self.account.emulator.put(&path, partition_key, item).await.expect("the item is stored");
+    }
+
     /// All items.
     pub async fn items(&self) -> Vec<Value> {
         let mut items = Vec::new();

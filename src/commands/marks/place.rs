@@ -1,0 +1,75 @@
+use super::super::services::{Azure, open_marks};
+use super::super::{Stopped, make_data_dir};
+use azurehsm_signer::marks::cosmos::{Inspection, MarkReader};
+use azurehsm_signer::marks::{Found, LocalMarkStore, MarkId, MarkStore, StoreError};
+use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Where the marks are, for an operator.
+pub(super) enum Place {
+    /// In an embedded store.
+    File(Arc<LocalMarkStore>),
+    /// In a container, whatever is wrong with it.
+    Container { reader: Box<MarkReader>, azure: Azure, patience: Duration },
+}
+
+/// The embedded store's file.
+pub(super) fn file_of(settings: &MarksSettings) -> PathBuf {
+    settings.services.local.data_dir.join("marks.redb")
+}
+
+impl Place {
+    /// Opens it to look. Looking makes no store: `None` if there never was an embedded one.
+    ///
+    /// # Errors
+    /// In particular if the embedded store was lost.
+    pub(super) async fn open(settings: &MarksSettings) -> Result<Option<Self>, Stopped> {
+        if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
+            return Self::connect(settings).await.map(Some);
+        }
+        let path = file_of(settings);
+        if path.exists() || LocalMarkStore::is_lost(&path) {
+            return Ok(Some(Self::File(Arc::new(LocalMarkStore::open(&path)?))));
+        }
+        Ok(None)
+    }
+
+    /// Opens it to raise marks; makes an embedded store, if there is none.
+    pub(super) async fn open_to_raise(settings: &MarksSettings) -> Result<Self, Stopped> {
+        if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
+            return Self::connect(settings).await;
+        }
+        make_data_dir(&settings.services.local.data_dir)?;
+        Ok(Self::File(Arc::new(LocalMarkStore::open_to_raise(&file_of(settings))?)))
+    }
+
+    async fn connect(settings: &MarksSettings) -> Result<Self, Stopped> {
+        let MarkStoreSettings::Cosmos(cosmos) = &settings.services.marks else {
+            return Err("the marks are not in Cosmos DB".into());
+        };
+        let azure = Azure::prepare(&settings.services)?;
+        let inspection = Inspection::new(cosmos.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
+        let patience = settings.services.request_deadline;
+        let reader = MarkReader::connect(&inspection, Instant::now() + patience).await.map_err(|error| error.log())?;
+        Ok(Self::Container { reader: Box::new(reader), azure, patience })
+    }
+
+    /// Whatever is there under the name of a mark.
+    pub(super) async fn look(&self, id: &MarkId) -> Result<Option<Found>, StoreError> {
+        match self {
+            Self::File(store) => store.look(id).await,
+            Self::Container { reader, patience, .. } => reader.look(id, Instant::now() + *patience).await,
+        }
+    }
+
+    /// The store as the signer uses it: one that is not safe for marks takes none.
+    pub(super) fn store(&self, settings: &MarksSettings) -> Result<Arc<dyn MarkStore>, Stopped> {
+        match self {
+            Self::File(store) => Ok(Arc::clone(store) as Arc<dyn MarkStore>),
+            Self::Container { azure, .. } => open_marks(&settings.services, Some(azure)),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use super::inspection::Inspection;
+use super::item::Item;
+use super::outcome::{self, Effect};
+use crate::azure::reason_of;
+use crate::marks::{Found, MarkId, StoreError, Stored, Unreadable, Version};
+use crate::tries::{Again, GaveUp, LATE_AFTER, persist};
+use azure_data_cosmos::ContainerClient;
+use azure_data_cosmos::models::{ContainerProperties, ItemResponse};
+use tokio::time::Instant;
+
+/// Reads marks from whatever container there is, for an operator: also one that the signer refuses to keep marks in, and also
+/// items that are no marks. Nothing may be decided by what it reads.
+pub struct MarkReader {
+    container: ContainerClient,
+    partition: Partition,
+}
+
+/// How items are spread, as far as it can be told from a mark's name where one is.
+#[derive(Clone, Copy)]
+enum Partition {
+    ByKey,
+    ById,
+}
+
+impl MarkReader {
+    /// Connects, and tries until `deadline`.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if the container's partition key is one that no mark can be found by.
+    pub async fn connect(inspection: &Inspection, deadline: Instant) -> Result<Self, StoreError> {
+        let connect = || async {
+            let found = inspection.container().await;
+            found.map_err(|error| StoreError::new(format!("no connection: {}", reason_of(&error))))
+        };
+        let (container, properties) = until(deadline, connect).await?;
+        let partition = partition_of(&properties)?;
+        Ok(Self { container, partition })
+    }
+
+    /// Whatever is there under the name of a mark. Tries until `deadline`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is no answer, or a refusal.
+    pub async fn look(&self, id: &MarkId, deadline: Instant) -> Result<Option<Found>, StoreError> {
+        let name = id.to_string();
+        let partition = match self.partition {
+            Partition::ByKey => id.key.to_string(),
+            Partition::ById => name.clone(),
+        };
+        let read = || async {
+            match self.container.read_item(partition.clone(), &name, None).await {
+                Ok(response) => Ok(Some(response)),
+                Err(error) => match outcome::of(&error) {
+                    outcome if outcome.effect == Effect::NotFound => Ok(None),
+                    outcome => Err(outcome.into_error()),
+                },
+            }
+        };
+        until(deadline, read).await?.map(|response| found(id, response)).transpose()
+    }
+}
+
+fn partition_of(properties: &ContainerProperties) -> Result<Partition, StoreError> {
+    let paths: Vec<_> = properties.partition_key.paths().iter().map(AsRef::as_ref).collect();
+    match paths.as_slice() {
+        ["/pkh"] => Ok(Partition::ByKey),
+        ["/id"] => Ok(Partition::ById),
+        _ => Err(StoreError::new(format!(
+            "the container's partition key is {}: marks cannot be found by it, only by /pkh or /id",
+            paths.join(", ")
+        ))),
+    }
+}
+
+fn found(id: &MarkId, response: ItemResponse) -> Result<Found, StoreError> {
+    let etag = response.headers().etag().ok_or_else(|| StoreError::new("an answer without an ETag"))?;
+    let version = Version(etag.to_string());
+    let body = response.into_body().single().map_err(|error| StoreError::new(reason_of(&error)))?;
+    let read = serde_json::from_slice::<Item>(&body).map_err(|error| error.to_string());
+    Ok(match read.and_then(|item| item.into_mark(id)) {
+        Ok(mark) => Found::Mark(Stored { mark, version }),
+        Err(why) => {
+            let contents = String::from_utf8_lossy(&body).into_owned();
+            Found::Unreadable(Unreadable { name: id.to_string(), why, contents, version })
+        }
+    })
+}
+
+/// Asks again until there is an answer, or the deadline comes. An operator reads the last trouble.
+async fn until<T, C>(deadline: Instant, ask: impl FnMut() -> C) -> Result<T, StoreError>
+where
+    C: Future<Output = Result<T, StoreError>>,
+{
+    persist(deadline, LATE_AFTER, ask, |_| Again::Yes(None)).await.map_err(|gave_up| match gave_up {
+        GaveUp::Final(error) => error,
+        GaveUp::Deadline(last) => StoreError::deadline(last.as_ref()),
+    })
+}

@@ -18,3 +18,15 @@ mod tries;
 pub mod vault;
 
 pub use reason::Reason;
+
+// For mutation testing, see `tests/mutants/library.rs`.
+#[cfg(test)]
+#[cfg(feature = "mutants")]
+extern crate self as azurehsm_signer;
+#[cfg(test)]
+#[cfg(feature = "mutants")]
+#[path = "../tests/mutants/library.rs"]
+mod mutants;
+#[cfg(test)]
+#[cfg(feature = "mutants")]
+use mutants::support;

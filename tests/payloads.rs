@@ -141,6 +141,14 @@ fn watermark_tag_and_curve_must_agree() {
 }
 
 #[test]
+fn an_error_of_a_tag_says_which_would_be_right() {
+    for (kind, expected) in [(Kind::Preattestation, ": 20 and 40 are"), (Kind::Attestation, ": 21, 23 and 41 are")] {
+        let text = Reason::TagOfOtherKind { tag: 30, kind }.to_string();
+        assert!(text.ends_with(expected), "{text}");
+    }
+}
+
+#[test]
 fn a_vote_in_the_shape_of_the_other_curve_is_refused() {
     for curve in Curve::ALL {
         for (form, other) in [(FORMS[0], FORMS[1]), (FORMS[1], FORMS[0]), (FORMS[2], FORMS[4]), (FORMS[4], FORMS[2])] {
@@ -491,6 +499,10 @@ fn kinds_and_numbers_are_known_by_their_text() {
     }
     assert!(NonNegative::try_from(1_u32 << 31).is_err());
     assert!(NonNegative::try_from(-1_i32).is_err());
+
+    assert_eq!(position(7, 1).to_string(), "level 7, round 1");
+    // What `marks raise` writes.
+    assert_eq!(position(7, i32::MAX).to_string(), "level 7, all rounds");
 }
 
 #[test]

@@ -167,3 +167,76 @@ fn stored_signature(text: &str) -> Result<Signature, String> {
         SignatureText::Generic(_) => Err("signature: its curve is not known".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn an_id_is_written_and_read_as_three_parts() {
+        const TEXT: &str = "NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block";
+        let id: MarkId = TEXT.parse().unwrap();
+        assert_eq!((id.kind, id.to_string()), (Kind::Block, TEXT.to_owned()));
+        for (text, expected) in [
+            ("", "expected three parts"),
+            ("NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t", "expected three parts"),
+            ("NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block:", "expected three parts"),
+            ("NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:blocks", "'blocks' is not a kind"),
+            ("NetXdQprcVkpaWU::block", "not <chain>:<public key hash>:<kind>"),
+        ] {
+            let error = text.parse::<MarkId>().unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_two_attempts_are_the_same_and_their_text_tells_them_apart() {
+        let (one, other) = (AttemptId::random().unwrap(), AttemptId::random().unwrap());
+        assert_ne!(one, other);
+        assert_ne!(one.to_string(), other.to_string());
+        assert_eq!(one.to_string().parse(), Ok(one));
+        assert_eq!(AttemptId(0x2a).to_string(), format!("{:0>32}", "2a"));
+    }
+
+    /// The items that older versions have left in stores must stay readable, and be written alike.
+    #[test]
+    fn a_mark_is_this_json() {
+        let minimal = json!({"level": 5, "round": 2, "attempt": "0000000000000000000000000000002a"});
+        let signature = Signature::P256([7; 64]).to_string();
+        let full = json!({
+            "level": 2_147_483_647, "round": 0, "digest": "01".repeat(32), "signature": signature,
+            "attempt": "ffffffffffffffffffffffffffffffff", "instance": "one",
+            "requester": "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT", "written_at": "2026-01-02T03:04:05Z",
+        });
+        for (json, is_full) in [(&minimal, false), (&full, true)] {
+            let mark: Mark = serde_json::from_value(json.clone()).unwrap();
+            assert_eq!(mark.digest.is_some(), is_full);
+            assert_eq!(mark.signature, is_full.then_some(Signature::P256([7; 64])));
+            let written = mark.written.as_ref().map(|written| (written.instance.as_str(), written.requester.is_some()));
+            assert_eq!(written, is_full.then_some(("one", true)));
+            assert_eq!(serde_json::to_value(&mark).unwrap(), *json);
+        }
+
+        let with = |field: &str, value: Value| {
+            let mut json = full.clone();
+            json[field] = value;
+            serde_json::from_value::<Mark>(json)
+        };
+        // Whoever wrote it is for auditors; half of it is dropped, and the mark still counts.
+        assert_eq!(with("instance", Value::Null).unwrap().written, None);
+        let generic =
+            "sigMzJ4GVAvXEd2RjsKGfG2H9QvqTSKCZsuB2KiHbZRGFz72XgF6KaKADznh674fQgBatxw3xdHqTtMHUZAGRprxy64wg1aq";
+        for (field, value) in [
+            ("level", json!(2_147_483_648_u32)),
+            ("round", json!(-1)),
+            ("digest", json!("01")),
+            ("signature", json!(generic)),
+            ("signature", json!("")),
+            ("attempt", json!("")),
+            ("requester", json!("tz1")),
+        ] {
+            assert!(with(field, value.clone()).is_err(), "{field}: {value}");
+        }
+    }
+}

@@ -19,6 +19,7 @@ mod killing;
 mod levels;
 mod lost_store;
 mod many_connections;
+mod store_and_raising;
 mod unknown_keys;
 mod unreadable_marks;
 mod way_of_a_request;

@@ -204,3 +204,78 @@ impl Rules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tezos::BlockHash;
+    use crate::tezos::payload::{NonNegative, Position, Vote};
+
+    const MAINNET: &str = "NetXdQprcVkpaWU";
+    const LISTED: &str = "KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn";
+    const SOURCE: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
+    const OTHER: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
+
+    fn vote(chain: &str) -> Payload {
+        let position = Position { level: NonNegative::ZERO, round: NonNegative::ZERO };
+        Payload::Vote(Vote { kind: Kind::Attestation, chain: chain.parse().unwrap(), position })
+    }
+
+    /// An operation of `SOURCE`.
+    fn operation(kind: OperationKind, destination: Option<&str>, amount: Option<u64>) -> Payload {
+        let Address::Account(source) = SOURCE.parse().unwrap() else { unreachable!("tz1 is an account") };
+        let destination = destination.map(|text| text.parse().unwrap());
+        let content = Content { kind, source: Some(source), fee: Some(1), amount, destination, entrypoint: None };
+        Payload::Operations(Operations { branch: BlockHash::from_bytes([7; 32]), contents: vec![content] })
+    }
+
+    #[test]
+    fn listed_chains_and_no_others() {
+        let any = Rules::default();
+        let listed = Rules { chains: Some(vec![MAINNET.parse().unwrap()]), ..Rules::default() };
+        for (rules, chain, is_allowed) in
+            [(&any, "NetXnHfVqm9iesp", true), (&listed, MAINNET, true), (&listed, "NetXnHfVqm9iesp", false)]
+        {
+            assert_eq!(rules.allow(&vote(chain)).is_ok(), is_allowed, "{chain} {:?}", rules.chains);
+        }
+    }
+
+    #[test]
+    fn listed_destinations_and_stakes_of_the_own_tez() {
+        let rules = Rules {
+            operations: AllowedOperations { any: true, ..AllowedOperations::default() },
+            destinations: Some(vec![LISTED.parse().unwrap()]),
+            ..Rules::default()
+        };
+        let stakes = [
+            OperationKind::Stake,
+            OperationKind::Unstake,
+            OperationKind::FinalizeUnstake,
+            OperationKind::SetDelegateParameters,
+        ];
+        let mut rows = vec![
+            (OperationKind::Transaction, Some(LISTED), Some(1), true),
+            (OperationKind::Transaction, Some(OTHER), Some(1), false),
+            // To oneself is to an address like any other: what was forgotten in the list is not guessed.
+            (OperationKind::Transaction, Some(SOURCE), Some(1), false),
+            (OperationKind::TransferTicket, Some(OTHER), None, false),
+            (OperationKind::Delegation, None, None, true),
+            (OperationKind::Origination, None, Some(0), true),
+            (OperationKind::Origination, None, Some(1), false),
+        ];
+        for kind in stakes {
+            rows.extend([(kind, Some(SOURCE), Some(1), true), (kind, Some(OTHER), Some(1), false)]);
+        }
+        for (kind, destination, amount, is_allowed) in rows {
+            let answer = rules.allow(&operation(kind, destination, amount));
+            assert_eq!(answer.is_ok(), is_allowed, "{kind} of {amount:?} to {destination:?}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn possession_is_proved_where_policy_says_so() {
+        assert_eq!(Rules::default().allow_proof_of_possession(), Err(NotAllowed::ProofOfPossession));
+        let rules = Rules { proof_of_possession: true, ..Rules::default() };
+        assert_eq!(rules.allow_proof_of_possession(), Ok(()));
+    }
+}

@@ -1,0 +1,119 @@
+//! What the ledger says of its store, and how it raises marks by hand when the store is in trouble.
+
+use crate::support::marks::{Fault, MemoryMarks};
+use crate::support::payloads::MAINNET;
+use azurehsm_signer::marks::{Ledger, MarkId, Raised, Request};
+use azurehsm_signer::tezos::Digest;
+use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, advance, timeout};
+
+fn id() -> MarkId {
+    let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
+    MarkId { chain: MAINNET.parse().unwrap(), key: key.parse().unwrap(), kind: Kind::Attestation }
+}
+
+fn at(level: i32) -> Position {
+    Position { level: level.try_into().unwrap(), round: NonNegative::ZERO }
+}
+
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(4)
+}
+
+/// Records a vote at a level. Whether that worked.
+async fn vote(ledger: &Ledger, level: i32) -> bool {
+    let digest = Digest::from_bytes([7; 32]);
+    let request = Request { id: id(), position: at(level), digest, jump_limit: None, requester: None };
+    ledger.record_vote(&request, deadline()).await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_counts_as_failed_until_it_answers_or_half_a_minute_is_over() {
+    let store = Arc::new(MemoryMarks::default());
+    let ledger = Ledger::new(Arc::clone(&store) as _, "test");
+    assert!(ledger.is_answered(), "it was not asked yet");
+    for (fault, level) in [(Fault::ReadFails, 1), (Fault::WriteRefused, 2)] {
+        store.inject(fault);
+        assert!(!vote(&ledger, level).await, "{fault:?}");
+        assert!(!ledger.is_answered(), "{fault:?}");
+        assert!(vote(&ledger, level).await);
+        assert!(ledger.is_answered(), "{fault:?}, and an answer");
+    }
+
+    store.inject(Fault::WriteRefused);
+    vote(&ledger, 3).await;
+    advance(Duration::from_secs(30)).await;
+    assert!(!ledger.is_answered());
+    advance(Duration::from_millis(1)).await;
+    assert!(ledger.is_answered());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_is_given_up_counts_as_failed() {
+    let store = Arc::new(MemoryMarks::with_delay(Duration::from_secs(1)));
+    let ledger = Ledger::new(store, "test");
+    for level in [1, 2] {
+        timeout(Duration::from_millis(900), vote(&ledger, level)).await.unwrap_err();
+        assert!(!ledger.is_answered());
+        assert!(vote(&ledger, level).await);
+        assert!(ledger.is_answered());
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_another_writer_changed_is_an_answer() {
+    let store = Arc::new(MemoryMarks::default());
+    let ledger = Ledger::new(Arc::clone(&store) as _, "test");
+    vote(&ledger, 1).await;
+    assert!(vote(&Ledger::new(Arc::clone(&store) as _, "other"), 5).await);
+    assert!(!vote(&ledger, 3).await, "the other one is higher");
+    assert!(ledger.is_answered());
+}
+
+#[tokio::test(start_paused = true)]
+async fn raising_outlasts_unclear_writes_and_knows_its_own() {
+    // What happens to the writes, and what raising to level 9 comes to then.
+    let rows = [
+        (vec![], Raised::From(Some(at(5)))),
+        (vec![Fault::AnswerLost], Raised::From(Some(at(5)))),
+        (vec![Fault::WriteLate], Raised::From(Some(at(5)))),
+        (vec![Fault::WriteLost; 12], Raised::From(Some(at(5)))),
+    ];
+    for (faults, expected) in rows {
+        let store = Arc::new(MemoryMarks::default());
+        let ledger = Ledger::new(Arc::clone(&store) as _, "test");
+        assert_eq!(ledger.raise(&id(), at(5), None, None, deadline()).await, Ok(Raised::From(None)));
+        let name = format!("{faults:?}");
+        for fault in faults {
+            store.inject(fault);
+        }
+        assert_eq!(ledger.raise(&id(), at(9), None, None, deadline()).await, Ok(expected), "{name}");
+        assert_eq!(store.get(&id()).unwrap().position, at(9), "{name}");
+        assert_eq!(ledger.raise(&id(), at(9), None, None, deadline()).await, Ok(Raised::Kept(at(9))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn raising_that_fails_says_why() {
+    for (fault, times, expected, waits) in [
+        (Fault::ReadFails, 1, "injected", false),
+        (Fault::WriteRefused, 1, "injected", false),
+        (
+            Fault::WriteLost,
+            10_000,
+            "no answer within the request's deadline (REQUEST_DEADLINE_MS); the last trouble was",
+            true,
+        ),
+    ] {
+        let store = Arc::new(MemoryMarks::default());
+        let ledger = Ledger::new(Arc::clone(&store) as _, "test");
+        (0..times).for_each(|_| store.inject(fault));
+        let start = Instant::now();
+        let error = ledger.raise(&id(), at(9), None, None, deadline()).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{fault:?}: {error}");
+        assert_eq!(start.elapsed() >= Duration::from_secs(4), waits, "{fault:?}");
+        assert_eq!(store.get(&id()), None);
+    }
+}

@@ -29,10 +29,14 @@ mod runner;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
+mod brownouts;
+mod cold_start;
+mod failover;
 mod figures;
 mod flood;
 mod repeaters;
 mod slow;
+mod voters;
 
 /// Whether the long form was asked for, with `TROUBLE=long`.
 fn is_long() -> bool {

@@ -29,8 +29,10 @@ struct ConsistencyPolicy {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Location {
     name: String,
+    database_account_endpoint: Option<String>,
 }
 
 /// Why marks must not be kept there.
@@ -63,14 +65,14 @@ pub fn explained(reasons: &[Unsuitable]) -> String {
 }
 
 impl AccountProperties {
-    /// Asks the account. No call of the SDK tells this.
+    /// Reads the account's document; no call of the SDK gives it. `endpoint` is the account's global one or one of
+    /// [`Self::endpoints`].
     ///
     /// # Errors
-    /// What went wrong, in words.
+    /// What went wrong, in the service's own words where it gave any: a firewall and a missing role are both 403.
     pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, String> {
-        let failed = |why: &(dyn std::error::Error + 'static)| {
-            format!("the account does not say its properties: {}", reason_of(why))
-        };
+        let failed =
+            |why: &(dyn std::error::Error + 'static)| format!("the account could not be read: {}", reason_of(why));
         let token = tokens.get_token(&[SCOPE], None).await.map_err(|error| failed(&error))?;
         let authorization = format!("type%3Daad%26ver%3D1.0%26sig%3D{}", token.token.secret());
         let answer = client
@@ -81,12 +83,52 @@ impl AccountProperties {
             .send()
             .await
             .map_err(|error| failed(&error))?;
-        if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
+        let status = answer.status();
+        if status == reqwest::StatusCode::UNAUTHORIZED {
             tokens.renew(SCOPE);
         }
-        let answer = answer.error_for_status().map_err(|error| failed(&error))?;
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
+        if !status.is_success() {
+            return Err(format!("the account could not be read: {status}{}", words_of(&body)));
+        }
         serde_json::from_slice(&body).map_err(|error| failed(&error))
+    }
+
+    /// Where else the account can be read: the endpoints of its regions, the write region's first. Only those beside
+    /// `global`, since they are sent a token.
+    pub(super) fn endpoints(&self, global: &Url) -> Vec<Url> {
+        let mut endpoints = Vec::new();
+        for location in self.writable_locations.iter().chain(&self.readable_locations) {
+            let endpoint = location.database_account_endpoint.as_deref().map(Url::parse);
+            if let Some(Ok(endpoint)) = endpoint
+                && is_beside(global, &endpoint)
+                && !endpoints.contains(&endpoint)
+            {
+                endpoints.push(endpoint);
+            }
+        }
+        endpoints
+    }
+
+    /// Whether writes go elsewhere than the other document says.
+    pub(super) fn has_moved_since(&self, before: &Self) -> bool {
+        self.writable_locations != before.writable_locations
+    }
+
+    /// Whether more than one region is listed as taking writes although only one does: so it is in the midst of a failover.
+    pub(super) fn is_moving(&self) -> bool {
+        self.writable_locations.len() != 1 && !self.enable_multiple_write_locations
+    }
+
+    /// The names of all regions that can be read, the write region first.
+    pub(super) fn regions_by_preference(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for location in self.writable_locations.iter().chain(&self.readable_locations) {
+            if !names.contains(&location.name) {
+                names.push(location.name.clone());
+            }
+        }
+        names
     }
 
     /// The consistency level, by its name.
@@ -116,6 +158,26 @@ impl AccountProperties {
     }
 }
 
+/// `bakery-westeurope.documents.azure.com` is beside `bakery.documents.azure.com`.
+fn is_beside(global: &Url, endpoint: &Url) -> bool {
+    let domain = |url: &Url| {
+        let host = url.host_str().unwrap_or_default();
+        host.split_once('.').map_or(host, |(_, domain)| domain).to_owned()
+    };
+    endpoint.scheme() == "https" && domain(endpoint) == domain(global)
+}
+
+/// The message of an error answer, without its identifiers.
+fn words_of(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Error {
+        message: String,
+    }
+    let Ok(Error { message }) = serde_json::from_slice(body) else { return String::new() };
+    let message = message.split("ActivityId").next().unwrap_or_default();
+    format!(": {}", message.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 fn names(locations: &[Location]) -> String {
     locations.iter().map(|location| location.name.as_str()).collect::<Vec<_>>().join(", ")
 }
@@ -129,4 +191,54 @@ pub fn check(account: &AccountProperties, container: &ContainerProperties, allow
         (container.default_ttl != TimeToLive::Forever).then_some(Unsuitable::TimeToLive),
     ];
     account.check(allow_weak).chain(of_container.into_iter().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(write: &str, readable: &[&str]) -> AccountProperties {
+        let location = |name: &&str| {
+            let host = name.to_lowercase().replace(' ', "");
+            let endpoint = format!("https://bakery-{host}.documents.azure.com:443/");
+            serde_json::json!({ "name": name, "databaseAccountEndpoint": endpoint })
+        };
+        let document = serde_json::json!({
+            "userConsistencyPolicy": { "defaultConsistencyLevel": "Strong" },
+            "enableMultipleWriteLocations": false,
+            "writableLocations": [location(&write)],
+            "readableLocations": readable.iter().map(location).collect::<Vec<_>>(),
+        });
+        serde_json::from_value(document).unwrap()
+    }
+
+    #[test]
+    fn the_endpoints_of_the_regions_are_those_beside_the_global_one() {
+        let global: Url = "https://bakery.documents.azure.com/".parse().unwrap();
+        let both = account("North Europe", &["West Europe", "North Europe"]);
+        let endpoints: Vec<_> = both.endpoints(&global).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            endpoints,
+            ["https://bakery-northeurope.documents.azure.com/", "https://bakery-westeurope.documents.azure.com/"]
+        );
+        let elsewhere: Url = "https://bakery.documents.azure.example/".parse().unwrap();
+        assert!(both.endpoints(&elsewhere).is_empty(), "a token is sent there");
+        assert_eq!(both.regions_by_preference(), ["North Europe", "West Europe"]);
+    }
+
+    #[test]
+    fn a_move_is_of_the_write_region() {
+        let (west, north) = ("West Europe", "North Europe");
+        let before = account(west, &[west, north]);
+        assert!(!account(west, &[west]).has_moved_since(&before));
+        assert!(account(north, &[west, north]).has_moved_since(&before));
+    }
+
+    #[test]
+    fn the_words_of_the_service_are_kept_without_its_identifiers() {
+        let body =
+            br#"{"code":"Forbidden","message":"Request is blocked by your\r\nfirewall.\r\nActivityId: 1, Microsoft"}"#;
+        assert_eq!(words_of(body), ": Request is blocked by your firewall.");
+        assert_eq!(words_of(b"<html>"), "");
+    }
 }

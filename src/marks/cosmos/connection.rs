@@ -1,50 +1,74 @@
 use super::account::{self, AccountProperties, SCOPE};
+use super::checker::{Checker, Client, Source};
+use super::client;
+use super::health::Access;
+use super::outcome::{self, Outcome};
 use super::{CosmosSettings, Unsuitable};
-use crate::azure::{TlsRoots, Tokens, keep_running, reason_of};
-use azure_data_cosmos::options::{
-    AvailabilityStrategy, BinaryEncodingOptions, ConnectionPoolOptions, ContentResponseOnWrite, ExcludedRegions,
-    OperationOptions, ReadConsistencyStrategy, Region, ThrottlingRetryOptionsBuilder, UserAgentSuffix,
-};
-use azure_data_cosmos::{
-    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosError, CosmosRuntime, RoutingStrategy,
-};
+use crate::azure::{TlsRoots, Tokens, keep_running};
+use azure_data_cosmos::models::ContainerProperties;
+use azure_data_cosmos::options::ItemReadOptions;
+use azure_data_cosmos::{ContainerClient, CosmosError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
-/// A connection to the container, made and checked in the background; it ends with this.
+/// A connection to the container, made, checked and made anew in the background; it ends with this.
 pub(super) struct Connection {
     state: watch::Receiver<State>,
+    checker: Arc<Checker>,
     tokens: Arc<Tokens>,
     _task: JoinSet<()>,
 }
 
+/// What is known of the store.
 #[derive(Clone)]
 pub(super) enum State {
     /// Nothing is known yet.
     Connecting,
-    /// There is no connection, or the account could not be checked yet.
+    /// There has been no connection yet.
     Failed(String),
-    /// The account and the container may keep marks.
-    Ready(Arc<ContainerClient>),
+    /// The account and the container may keep marks. It stays so while the connection is made anew.
+    Ready(Arc<Ready>),
     /// They must not.
     Unsuitable(Vec<Unsuitable>),
 }
 
-/// How long a connection or a check may take.
-pub(super) const LONGEST_CHECK: Duration = Duration::from_secs(5);
+/// A container that may keep marks.
+pub(super) struct Ready {
+    pub(super) container: Arc<ContainerClient>,
+    /// All regions, in the order in which they are read.
+    regions: Vec<String>,
+    write_regions: String,
+}
+
+impl Ready {
+    /// Options for the read that comes after so many others: each goes to the next region. Under strong consistency, each of
+    /// them has every acknowledged write.
+    pub(super) fn read_options(&self, number: usize) -> Option<ItemReadOptions> {
+        let region = self.regions.get(number.checked_rem(self.regions.len())?)?;
+        let is_default = number == 0 || self.regions.len() == 1;
+        let options = (!is_default).then(|| client::only_from(region, &self.regions))?;
+        Some(ItemReadOptions::default().with_operation_options(options))
+    }
+}
 
 /// Between two checks of an account that was found suitable.
-const BETWEEN_CHECKS: Duration = Duration::from_mins(3);
+const CHECK_INTERVAL: Duration = Duration::from_mins(3);
 
 /// Between two checks of an account that was found unsuitable: an operator is at work.
-const BETWEEN_CHECKS_IF_UNSUITABLE: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL_IF_UNSUITABLE: Duration = Duration::from_secs(5);
 
-/// Between two tries while there is no connection: short at first, since all requests fail meanwhile.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at the account while requests fail.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// After requests have failed for so long, the connection is made anew; and again after longer and longer times. If they are
+/// late and do not fail, that is so much later: a slow store may well answer them.
+const MIN_REBUILD_INTERVAL: Duration = Duration::from_secs(2);
+const MAX_REBUILD_INTERVAL: Duration = Duration::from_secs(16);
+const PATIENCE_WITH_LATE_ONES: Duration = Duration::from_secs(2);
 
 impl Connection {
     pub(super) fn start(
@@ -53,23 +77,48 @@ impl Connection {
         roots: &TlsRoots,
     ) -> Result<Self, reqwest::Error> {
         tokens.keep(SCOPE);
-        let client = roots.client(LONGEST_CHECK)?;
         let (sender, state) = watch::channel(State::Connecting);
         let mut task = JoinSet::new();
-        let (checker, sender) = (Arc::new(Checker { settings, tokens: Arc::clone(&tokens), client }), Arc::new(sender));
-        task.spawn(keep_running("mark store", move || connect_and_check(Arc::clone(&checker), Arc::clone(&sender))));
-        Ok(Self { state, tokens, _task: task })
+        let checker = Arc::new(Checker::new(settings, Arc::clone(&tokens), roots)?);
+        let states = Arc::new(States { checker: Arc::clone(&checker), state: sender });
+        task.spawn(keep_running("mark store", move || keep_connected(Arc::clone(&states))));
+        Ok(Self { state, checker, tokens, _task: task })
     }
 
-    /// What is known, as soon as something is.
-    pub(super) async fn state(&self) -> State {
+    /// What is known, as soon as the store can be used, or must not be; at the deadline, whatever is known then.
+    pub(super) async fn state(&self, deadline: Instant) -> State {
         let mut state = self.state.clone();
-        let known = state.wait_for(|state| !matches!(state, State::Connecting)).await;
-        known.map_or(State::Connecting, |state| state.clone())
+        let is_known = |state: &State| matches!(state, State::Ready(_) | State::Unsuitable(_));
+        let known = timeout_at(deadline, state.wait_for(is_known)).await.map(|known| known.map(|state| state.clone()));
+        known.ok().and_then(Result::ok).unwrap_or_else(|| self.state.borrow().clone())
     }
 
     pub(super) fn is_ready(&self) -> bool {
         matches!(*self.state.borrow(), State::Ready(_))
+    }
+
+    /// Waits for one request over a connection, and takes note whether it is answered. It is given up when writes have moved
+    /// to another region meanwhile: what it did, if anything, can be read there.
+    pub(super) async fn watch<T>(
+        &self,
+        access: Access,
+        ready: &Ready,
+        request: impl Future<Output = Result<T, CosmosError>>,
+    ) -> Result<T, Outcome> {
+        let request = async { request.await.map_err(|error| outcome::of(&error)) };
+        tokio::select! {
+            biased;
+            result = self.checker.health.watch(access, request) => result,
+            () = self.until_moved(ready) => Err(Outcome::unknown("writes have moved to another region")),
+        }
+    }
+
+    async fn until_moved(&self, ready: &Ready) {
+        let has_moved = |state: &State| matches!(state, State::Ready(now) if now.write_regions != ready.write_regions);
+        if self.state.clone().wait_for(has_moved).await.is_err() {
+            // The background task is gone, and this with it.
+            std::future::pending::<()>().await;
+        }
     }
 
     pub(super) fn renew_tokens(&self) {
@@ -77,118 +126,235 @@ impl Connection {
     }
 }
 
-pub(super) struct Checker {
-    pub(super) settings: CosmosSettings,
-    pub(super) tokens: Arc<Tokens>,
-    pub(super) client: reqwest::Client,
+/// What a task beside the loop came to.
+enum Done {
+    /// A new connection.
+    Connected(Result<Client, String>),
+    /// A look at the account, while requests fail.
+    Looked(Result<Source, String>),
+    /// The regular check.
+    Checked(Result<(AccountProperties, ContainerProperties), String>),
 }
 
-async fn connect_and_check(checker: Arc<Checker>, state: Arc<watch::Sender<State>>) {
-    let mut pause = FIRST_PAUSE;
-    let (container, mut account) = loop {
-        let both = async { tokio::try_join!(checker.connect(), checker.account()) };
-        match Box::pin(in_time(both)).await {
-            Ok((container, account)) => break (Arc::new(container), Ok(account)),
-            Err(why) => checker.publish(&state, State::Failed(why)),
+/// Connects, and then keeps the connection in order: checks account and container now and then, and makes a new connection
+/// when requests have failed for some seconds, or when writes have moved to another region.
+async fn keep_connected(states: Arc<States>) {
+    let checker = Arc::clone(&states.checker);
+    let first = loop {
+        match checker.connect(None, None, |why| states.failed(why)).await {
+            Ok(client) => break client,
+            Err(why) => states.failed(&why),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     };
-    let mut made = None;
-    let mut told = None;
+    let mut keeper = Keeper::new(states, first);
     loop {
-        let checked = match account {
-            Ok(account) => in_time(checker.check(&container, &account, &mut made)).await,
-            Err(why) => Err(why),
+        let look = async {
+            keeper.states.checker.health.until_trouble().await;
+            sleep_until(keeper.next_look).await;
         };
-        let is_checked = matches!(*state.borrow(), State::Ready(_) | State::Unsuitable(_));
-        let trouble = checked.as_ref().err().cloned();
-        match checked {
-            Ok(reasons) if reasons.is_empty() => checker.publish(&state, State::Ready(Arc::clone(&container))),
-            Ok(reasons) => checker.publish(&state, State::Unsuitable(reasons)),
-            // What was found before stands: the store may well work while this one question is not answered.
-            Err(why) if is_checked => {
-                if told.as_ref() != Some(&why) {
-                    warn!(reason = why, "the Cosmos DB account could not be checked");
+        tokio::select! {
+            Some(done) = keeper.tasks.join_next() => if let Ok(done) = done {
+                keeper.is_done(done);
+            },
+            () = look, if !keeper.is_looking => keeper.look(),
+            () = sleep_until(keeper.next_check), if !keeper.is_checking => keeper.check(),
+        }
+    }
+}
+
+struct Keeper {
+    states: Arc<States>,
+    client: Arc<Client>,
+    /// What the account said last, to the connection in use or since.
+    account: AccountProperties,
+    tasks: JoinSet<Done>,
+    connecting: Option<AbortHandle>,
+    is_looking: bool,
+    is_checking: bool,
+    next_look: Instant,
+    next_check: Instant,
+    rebuild_interval: Duration,
+    last_trouble: Option<String>,
+}
+
+impl Keeper {
+    fn new(states: Arc<States>, client: Client) -> Self {
+        let now = Instant::now();
+        let mut keeper = Self {
+            states,
+            account: client.account.clone(),
+            client: Arc::new(client),
+            tasks: JoinSet::new(),
+            connecting: None,
+            is_looking: false,
+            is_checking: false,
+            next_look: now,
+            next_check: now,
+            rebuild_interval: MIN_REBUILD_INTERVAL,
+            last_trouble: None,
+        };
+        keeper.is_found(&keeper.client.account.clone(), &keeper.client.properties.clone());
+        keeper
+    }
+
+    fn look(&mut self) {
+        self.is_looking = true;
+        self.next_look = Instant::now() + LOOK_INTERVAL;
+        let (checker, known) = (Arc::clone(&self.states.checker), self.account.clone());
+        self.tasks.spawn(async move { Done::Looked(checker.account(Some(&known)).await) });
+    }
+
+    fn check(&mut self) {
+        self.is_checking = true;
+        let (checker, client) = (Arc::clone(&self.states.checker), Arc::clone(&self.client));
+        self.tasks.spawn(async move { Done::Checked(checker.look(&client).await) });
+    }
+
+    /// Makes a new connection, while the old one is still used. One that is being made is given up: it may be on the way that
+    /// does not work any more.
+    ///
+    /// `fresh` is what the account says now, and where.
+    fn connect(&mut self, reason: &str, fresh: Option<Source>) {
+        if let Some(connecting) = self.connecting.take() {
+            connecting.abort();
+        }
+        warn!(reason, event = "store_reconnects", "the connection to Cosmos DB is made anew");
+        let (checker, known) = (Arc::clone(&self.states.checker), self.account.clone());
+        let connect = async move { Done::Connected(checker.connect(Some(&known), fresh, |_| {}).await) };
+        self.connecting = Some(self.tasks.spawn(connect));
+    }
+
+    fn is_done(&mut self, done: Done) {
+        match done {
+            Done::Connected(result) => {
+                self.connecting = None;
+                match result {
+                    Ok(client) => self.is_connected(client),
+                    Err(why) => self.has_trouble(why),
                 }
             }
-            Err(why) => checker.publish(&state, State::Failed(why)),
+            Done::Looked(result) => {
+                self.is_looking = false;
+                match result {
+                    Ok(source) => self.has_looked(source),
+                    Err(why) => {
+                        self.has_trouble(why);
+                        self.connect_if_due(None);
+                    }
+                }
+            }
+            Done::Checked(result) => {
+                self.is_checking = false;
+                match result {
+                    Ok((account, properties)) => {
+                        self.last_trouble = None;
+                        if account.has_moved_since(&self.client.account) && !account.is_moving() {
+                            self.account = account.clone();
+                            self.connect("writes have moved to another region", None);
+                        }
+                        self.is_found(&account, &properties);
+                    }
+                    Err(why) => {
+                        // What was found before stands: the store may well work while this one question is not answered.
+                        self.has_trouble(why);
+                        self.next_check = self.states.next_check();
+                    }
+                }
+            }
         }
-        told = trouble;
-        pause = match *state.borrow() {
-            State::Ready(_) => BETWEEN_CHECKS,
-            State::Unsuitable(_) => BETWEEN_CHECKS_IF_UNSUITABLE,
-            State::Connecting | State::Failed(_) => (pause * 2).min(LONGEST_PAUSE),
-        };
-        tokio::time::sleep(pause).await;
-        account = in_time(checker.account()).await;
+    }
+
+    fn is_connected(&mut self, client: Client) {
+        info!(
+            write_region = client.account.write_regions(),
+            event = "store_reconnected",
+            "there is a new connection to Cosmos DB"
+        );
+        self.states.checker.health.start_again();
+        self.account = client.account.clone();
+        self.client = Arc::new(client);
+        self.is_found(&self.client.account.clone(), &self.client.properties.clone());
+    }
+
+    fn has_looked(&mut self, source: Source) {
+        let account = &source.account;
+        if account.is_moving() {
+            // Soon only one region will be named.
+            return;
+        }
+        let has_moved = account.has_moved_since(&self.account)
+            || (self.connecting.is_none() && account.has_moved_since(&self.client.account));
+        self.account = account.clone();
+        if has_moved {
+            self.connect("writes have moved to another region", Some(source));
+        } else {
+            self.connect_if_due(Some(source));
+        }
+    }
+
+    fn connect_if_due(&mut self, fresh: Option<Source>) {
+        let health = &self.states.checker.health;
+        let (trouble, failing) = (health.trouble().unwrap_or_default(), health.failing().unwrap_or_default());
+        let is_due = failing >= self.rebuild_interval || trouble >= self.rebuild_interval + PATIENCE_WITH_LATE_ONES;
+        if is_due && self.connecting.is_none() {
+            self.rebuild_interval = (self.rebuild_interval * 2).min(MAX_REBUILD_INTERVAL);
+            self.connect("requests have not been answered for some seconds", fresh);
+        } else if trouble.is_zero() {
+            self.rebuild_interval = MIN_REBUILD_INTERVAL;
+        }
+    }
+
+    fn has_trouble(&mut self, why: String) {
+        if self.last_trouble.as_ref() != Some(&why) {
+            warn!(reason = why, "the Cosmos DB account could not be checked");
+            self.last_trouble = Some(why);
+        }
+    }
+
+    /// Publishes what the check of account and container says.
+    fn is_found(&mut self, account: &AccountProperties, properties: &ContainerProperties) {
+        let reasons = self.states.checker.judge(account, properties);
+        self.states.publish(if reasons.is_empty() {
+            State::Ready(Arc::new(Ready {
+                container: Arc::clone(&self.client.container),
+                regions: self.client.regions.clone(),
+                write_regions: self.client.account.write_regions(),
+            }))
+        } else {
+            State::Unsuitable(reasons)
+        });
+        self.next_check = self.states.next_check();
     }
 }
 
-impl Checker {
-    /// A client with a runtime of its own: on the shared one, clients would use one another's credentials.
-    async fn connect(&self) -> Result<ContainerClient, String> {
-        self.container_client().await.map_err(|error| format!("no connection: {}", reason_of(&error)))
+/// Where the state is published.
+struct States {
+    checker: Arc<Checker>,
+    state: watch::Sender<State>,
+}
+
+impl States {
+    /// There is no connection yet. What was found before stands, should the task have begun again.
+    fn failed(&self, why: &str) {
+        if !matches!(*self.state.borrow(), State::Ready(_) | State::Unsuitable(_)) {
+            self.publish(State::Failed(why.to_owned()));
+        }
     }
 
-    pub(super) async fn container_client(&self) -> Result<ContainerClient, CosmosError> {
-        let CosmosSettings { endpoint, database, container, region, .. } = &self.settings;
-        let runtime = CosmosRuntime::builder()
-            .with_connection_pool(pool(self.settings.request_deadline)?)
-            .with_cpu_refresh_interval(Duration::from_mins(1));
-        let account = AccountReference::with_credential(
-            AccountEndpoint::from(endpoint.clone()),
-            Arc::clone(&self.tokens) as Arc<dyn azure_core::credentials::TokenCredential>,
-        );
-        let routing = match region {
-            Some(region) => RoutingStrategy::ProximityTo(Region::from(region.clone())),
-            None => RoutingStrategy::PreferredRegions(Vec::new()),
-        };
-        let mut client = CosmosClient::builder()
-            .with_runtime(runtime.build().await?)
-            .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false))
-            .with_default_operation_options(one_request_an_operation(self.settings.request_deadline));
-        if let Ok(suffix) = UserAgentSuffix::try_from("azurehsm-signer") {
-            client = client.with_user_agent_suffix(suffix);
-        }
-        client.build(account, routing).await?.database_client(database).container_client(container, None).await
-    }
-
-    pub(super) async fn account(&self) -> Result<AccountProperties, String> {
-        AccountProperties::read(&self.client, &self.settings.endpoint, &self.tokens).await
-    }
-
-    /// `made` is the container's own id, from the first check on: one that is made anew has another.
-    async fn check(
-        &self,
-        container: &ContainerClient,
-        account: &AccountProperties,
-        made: &mut Option<String>,
-    ) -> Result<Vec<Unsuitable>, String> {
-        let failed = |error: CosmosError| format!("the container does not say its properties: {}", reason_of(&error));
-        let properties = container.read(None).await.map_err(failed)?.into_model().map_err(failed)?;
-        let mut unsuitable = account::check(account, &properties, self.settings.allow_weak_consistency);
-        let now = properties.system_properties.resource_id;
-        if *made.get_or_insert_with(|| now.clone().unwrap_or_default()) != now.unwrap_or_default() {
-            unsuitable.push(Unsuitable::MadeAnew);
-        }
-        if unsuitable.is_empty() && account.consistency() != "Strong" {
-            warn!(
-                consistency = account.consistency(),
-                "ALLOW_WEAK_CONSISTENCY: marks may be lost when the region fails, and keys may then sign twice. For tests only"
-            );
-        }
-        Ok(unsuitable)
+    fn next_check(&self) -> Instant {
+        let is_unsuitable = matches!(*self.state.borrow(), State::Unsuitable(_));
+        Instant::now() + if is_unsuitable { CHECK_INTERVAL_IF_UNSUITABLE } else { CHECK_INTERVAL }
     }
 
     /// Logs what is new.
-    fn publish(&self, state: &watch::Sender<State>, new: State) {
-        match (&*state.borrow(), &new) {
+    fn publish(&self, new: State) {
+        let settings = &self.checker.settings;
+        match (&*self.state.borrow(), &new) {
             (State::Ready(_), State::Ready(_)) | (_, State::Connecting) => {}
             (_, State::Ready(_)) => info!(
-                endpoint = %self.settings.endpoint,
-                database = self.settings.database,
-                container = self.settings.container,
+                endpoint = %settings.endpoint,
+                database = settings.database,
+                container = settings.container,
                 "marks are in Cosmos DB"
             ),
             (State::Unsuitable(old), State::Unsuitable(new)) if old == new => {}
@@ -198,46 +364,6 @@ impl Checker {
             (State::Failed(old), State::Failed(new)) if old == new => {}
             (_, State::Failed(why)) => warn!(reason = why, "the mark store cannot be used yet"),
         }
-        state.send_replace(new);
+        self.state.send_replace(new);
     }
-}
-
-async fn in_time<T>(question: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    match tokio::time::timeout(LONGEST_CHECK, question).await {
-        Ok(answer) => answer,
-        Err(_) => Err(format!("no answer within {} s", LONGEST_CHECK.as_secs())),
-    }
-}
-
-/// One connection that many requests share; its death is noticed within a second.
-fn pool(request_deadline: Duration) -> Result<ConnectionPoolOptions, CosmosError> {
-    const PING: Duration = Duration::from_millis(400);
-    ConnectionPoolOptions::builder()
-        .with_max_connect_timeout(Duration::from_millis(800))
-        .with_max_dataplane_request_timeout(request_deadline)
-        .with_max_metadata_request_timeout(LONGEST_CHECK)
-        .with_http2_keep_alive_interval(PING)
-        .with_http2_keep_alive_timeout(PING)
-        .with_min_http2_connections_per_endpoint(1)
-        .with_max_http2_connections_per_endpoint(1)
-        .with_gateway_v2_disabled(true)
-        .build()
-}
-
-/// The SDK does not send again what may have been done, so that what became of a write is known; whoever asks tries again
-/// where that is safe. Everything that matters is set here, since the environment (`AZURE_COSMOS_…`) decides the rest.
-fn one_request_an_operation(request_deadline: Duration) -> OperationOptions {
-    let mut options = OperationOptions::default();
-    // The account's own. A weaker read could show a write that is not in all regions yet.
-    options.read_consistency_strategy = Some(ReadConsistencyStrategy::Default);
-    options.excluded_regions = Some(ExcludedRegions::new());
-    options.session_capturing_disabled = Some(false);
-    options.max_failover_retry_count = Some(0);
-    options.max_session_retry_count = Some(0);
-    options.throttling_retry_options = Some(ThrottlingRetryOptionsBuilder::new().with_max_retry_count(0).build());
-    options.end_to_end_latency_policy = Some(request_deadline.max(Duration::from_secs(1)).into());
-    options.availability_strategy = Some(AvailabilityStrategy::Disabled);
-    options.hedging_enabled = Some(false);
-    options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
-    options
 }

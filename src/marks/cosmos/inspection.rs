@@ -1,6 +1,6 @@
 use super::CosmosSettings;
 use super::account::AccountProperties;
-use super::connection::{Checker, LONGEST_CHECK};
+use super::checker::Checker;
 use crate::azure::{TlsRoots, Tokens};
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError};
@@ -16,7 +16,7 @@ impl Inspection {
     /// # Errors
     /// If no client can be made.
     pub fn new(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
-        Ok(Self(Checker { settings, tokens, client: roots.client(LONGEST_CHECK)? }))
+        Checker::new(settings, tokens, roots).map(Self)
     }
 
     /// What the account says of itself.
@@ -24,7 +24,7 @@ impl Inspection {
     /// # Errors
     /// What went wrong, in words.
     pub async fn account(&self) -> Result<AccountProperties, String> {
-        self.0.account().await
+        self.0.account(None).await.map(|source| source.account)
     }
 
     /// A connection to the container, and what the container says of itself.

@@ -1,11 +1,15 @@
 //! The mark store in Cosmos DB: one item for each mark, shared by any number of instances.
 
 pub mod account;
+mod checker;
+mod client;
 mod connection;
+mod health;
 mod inspection;
 mod item;
 mod outcome;
 mod reader;
+mod words;
 
 pub use account::Unsuitable;
 pub use inspection::Inspection;
@@ -16,10 +20,10 @@ use crate::azure::{TlsRoots, Tokens, reason_of};
 use crate::tries::{Again, GaveUp, persist};
 use async_trait::async_trait;
 use azure_core::http::Url;
-use azure_data_cosmos::ContainerClient;
 use azure_data_cosmos::models::ItemResponse;
 use azure_data_cosmos::options::{ItemWriteOptions, Precondition};
-use connection::{Connection, State};
+use connection::{Connection, Ready, State};
+use health::Access;
 use item::Item;
 use outcome::{Effect, Outcome};
 use std::sync::Arc;
@@ -46,6 +50,9 @@ pub struct CosmosSettings {
     pub request_deadline: Duration,
 }
 
+/// Of a request's time, so much is left for the answer that says why there is no connection.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(50);
+
 /// Marks in a Cosmos DB container.
 ///
 /// Point reads, creates, and replaces that carry the `ETag` of what was read: no other operation is used, so the role of
@@ -60,8 +67,8 @@ pub struct CosmosMarkStore {
 }
 
 impl CosmosMarkStore {
-    /// A store that connects in the background, and checks the account there. Until that is done, who reads or writes
-    /// waits; while it fails, they are told why at once.
+    /// A store that connects in the background, and checks the account there. Reads and writes wait for that until their
+    /// deadline.
     ///
     /// # Errors
     /// If no HTTP client can be made.
@@ -69,13 +76,17 @@ impl CosmosMarkStore {
         Ok(Self { hedge_after: settings.hedge_after, connection: Connection::start(settings, tokens, roots)? })
     }
 
-    /// The container, as soon as the account and the container have been found suitable.
-    async fn container(&self, deadline: Instant) -> Result<Arc<ContainerClient>, StoreError> {
-        let state = tokio::time::timeout_at(deadline, self.connection.state());
-        match state.await.unwrap_or(State::Connecting) {
-            State::Ready(container) => Ok(container),
-            State::Connecting => Err(StoreError::new("it is not connected")),
-            State::Failed(why) => Err(StoreError::with_log("it is not connected", why)),
+    /// The connection in use. While there has been none yet, this waits for it until just before the deadline.
+    async fn ready(&self, deadline: Instant) -> Result<Arc<Ready>, StoreError> {
+        // The reason must still reach the client.
+        let before = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
+        match self.connection.state(before).await {
+            State::Ready(ready) => Ok(ready),
+            State::Connecting => Err(StoreError::deadline(Some(&StoreError::new("it is not connected yet")))),
+            State::Failed(why) => {
+                let why = StoreError::with_log(words::for_answers(&why), why);
+                Err(StoreError::deadline(Some(&why)))
+            }
             State::Unsuitable(reasons) => Err(StoreError::new(account::explained(&reasons))),
         }
     }
@@ -96,15 +107,20 @@ impl CosmosMarkStore {
 #[async_trait]
 impl MarkStore for CosmosMarkStore {
     async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
-        let container = self.container(deadline).await?;
-        let (partition, name) = (id.key.to_string(), id.to_string());
-        let call = || async {
-            match container.read_item(partition.clone(), &name, None).await {
-                Ok(response) => Ok(Some(response)),
-                Err(error) => match outcome::of(&error) {
-                    Outcome { effect: Effect::NotFound, .. } => Ok(None),
-                    outcome => Err(outcome),
-                },
+        self.ready(deadline).await?;
+        let (partition, name) = (&id.key.to_string(), &id.to_string());
+        let number = AtomicUsize::new(0);
+        let call = || {
+            // Each call goes to the next region, over the connection that is in use by then.
+            let number = number.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
+                let read = Box::pin(ready.container.read_item(partition.clone(), name, ready.read_options(number)));
+                match self.connection.watch(Access::Read, &ready, read).await {
+                    Ok(response) => Ok(Some(response)),
+                    Err(Outcome { effect: Effect::NotFound, .. }) => Ok(None),
+                    Err(outcome) => Err(outcome),
+                }
             }
         };
         // Whatever became of a read, it may be repeated.
@@ -126,7 +142,7 @@ impl MarkStore for CosmosMarkStore {
         expected: Option<&Version>,
         deadline: Instant,
     ) -> Result<Version, WriteError> {
-        let container = self.container(deadline).await.map_err(WriteError::NotWritten)?;
+        self.ready(deadline).await.map_err(WriteError::NotWritten)?;
         let (partition, name) = (id.key.to_string(), id.to_string());
         let item = Item::new(id, mark);
         // Many keys sign at one instant, and the vault takes longer than this: its calls of other requests go first.
@@ -135,17 +151,22 @@ impl MarkStore for CosmosMarkStore {
         let unclear = AtomicUsize::new(0);
         let call = || async {
             unclear.fetch_add(1, Ordering::Relaxed);
-            let response = match expected {
-                None => container.create_item(partition.clone(), &name, &item, None).await,
-                Some(Version(etag)) => {
-                    let condition = Precondition::if_match(etag.clone());
-                    let options = ItemWriteOptions::default().with_precondition(condition);
-                    container.replace_item(partition.clone(), &name, &item, Some(options)).await
+            // The connection that is in use by now.
+            let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
+            let write = Box::pin(async {
+                let container = &ready.container;
+                match expected {
+                    None => container.create_item(partition.clone(), &name, &item, None).await,
+                    Some(Version(etag)) => {
+                        let condition = Precondition::if_match(etag.clone());
+                        let options = ItemWriteOptions::default().with_precondition(condition);
+                        container.replace_item(partition.clone(), &name, &item, Some(options)).await
+                    }
                 }
-            };
-            let outcome = match response {
+            });
+            let outcome = match self.connection.watch(Access::Write, &ready, write).await {
                 Ok(response) => return version(&response).map_err(|error| Outcome::unknown(error.to_string())),
-                Err(error) => outcome::of(&error),
+                Err(outcome) => outcome,
             };
             if outcome.effect != Effect::Unknown {
                 unclear.fetch_sub(1, Ordering::Relaxed);

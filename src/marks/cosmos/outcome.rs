@@ -13,6 +13,8 @@ pub(super) struct Outcome {
     pub(super) retry_after: Option<Duration>,
     /// Whether the token was not taken.
     pub(super) is_unauthorized: bool,
+    /// Whether the right region answered, whatever it said: connections and routes are well.
+    pub(super) is_answered: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +36,52 @@ pub(super) enum Effect {
 /// "Retry with": the item was being written.
 const RETRY_WITH: StatusCode = StatusCode::UnknownValue(449);
 
-/// Sub-status codes: of the service, and of the SDK for what it met before it sent anything
-/// (`azure_data_cosmos_driver`, `src/error/cosmos_status.rs`).
+/// Sub-status codes of the service, and from [`BY_THE_SDK`] on those of the SDK, for what it met without an answer
+/// (`azure_data_cosmos_driver`, `src/error/status_codes.rs`).
 const REGION_TAKES_NO_WRITES: u16 = 3;
 const ACCOUNT_MOVES: u16 = 1008;
 const OWNER_NOT_FOUND: u16 = 1003;
-const CONNECTION_FAILED: u16 = 20_010;
-const DNS_FAILED: u16 = 20_012;
+const BY_THE_SDK: u16 = 20_000;
+const HTTP2_FAILED: u16 = 20_015;
 const NO_TOKEN: [u16; 2] = [20_401, 20_402];
+
+/// What the SDK knows about the requests of one call. It may make several: on 449, say, or when the container was made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// None left this machine, for sure.
+    None,
+    /// At most the last one did, so the answer is about all that was sent.
+    AtMostLast,
+    /// An earlier one may have, so an answer to the last one does not say what became of the call.
+    Earlier,
+}
+
+/// Reads the outcome from an error of the SDK.
+pub(super) fn of(error: &CosmosError) -> Outcome {
+    let status = error.status();
+    let code = status.status_code();
+    let sub_status = status.sub_status().map_or(0, |sub_status| sub_status.value());
+    let retry_after = error.response().and_then(|response| response.headers().retry_after_ms);
+    Outcome {
+        effect: effect(code, sub_status, sent(error)),
+        why: Reason::with_log(answer(status), error.to_string()),
+        retry_after: retry_after.map(Duration::from_millis),
+        is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
+        is_answered: sub_status < BY_THE_SDK
+            && !matches!(
+                (code, sub_status),
+                (StatusCode::RequestTimeout | StatusCode::Gone, _)
+                    | (StatusCode::Forbidden, REGION_TAKES_NO_WRITES | ACCOUNT_MOVES)
+            )
+            && !code.is_server_error(),
+    }
+}
 
 impl Outcome {
     /// Of a write that was acknowledged with something unreadable.
-    pub(super) fn unknown(why: String) -> Self {
-        Self { effect: Effect::Unknown, why: why.into(), retry_after: None, is_unauthorized: false }
+    pub(super) fn unknown(why: impl Into<Reason>) -> Self {
+        let (effect, why) = (Effect::Unknown, why.into());
+        Self { effect, why, retry_after: None, is_unauthorized: false, is_answered: true }
     }
 
     pub(super) fn into_error(self) -> StoreError {
@@ -55,72 +90,122 @@ impl Outcome {
 }
 
 /// Status and sub-status, such as `503/20003 (ServiceUnavailable)`.
-fn answer(status: &CosmosStatus) -> String {
+fn answer(status: CosmosStatus) -> String {
     let code = u16::from(status.status_code());
     let sub_status = status.sub_status().map(|sub_status| format!("/{}", sub_status.value())).unwrap_or_default();
     let name = status.name().map(|name| format!(" ({name})")).unwrap_or_default();
     format!("{code}{sub_status}{name}")
 }
 
-pub(super) fn of(error: &CosmosError) -> Outcome {
-    let status = error.status();
-    let code = status.status_code();
-    let sub_status = status.sub_status().map_or(0, |sub_status| sub_status.value());
-    let retry_after = error.response().and_then(|response| response.headers().retry_after_ms);
-    // More than one request, and the conflict may be with the first of our own.
-    let is_one_request = error.diagnostics().is_none_or(|diagnostics| diagnostics.request_count() <= 1);
-    let effect = match (code, sub_status) {
+fn effect(code: StatusCode, sub_status: u16, sent: Sent) -> Effect {
+    match (code, sub_status) {
+        _ if sent == Sent::None => Effect::NotDone,
+        // Not an answer, and something may have been sent. The sub-status alone does not say.
+        (_, BY_THE_SDK..) => Effect::Unknown,
         (StatusCode::NotFound, 0) => Effect::NotFound,
-        (StatusCode::Conflict | StatusCode::PreconditionFailed, _) if is_one_request => Effect::Changed,
+        _ if sent == Sent::Earlier => Effect::Unknown,
+        (StatusCode::Conflict | StatusCode::PreconditionFailed, _) => Effect::Changed,
         (StatusCode::Unauthorized | StatusCode::TooManyRequests | RETRY_WITH, _)
-        | (_, DNS_FAILED | CONNECTION_FAILED)
         | (StatusCode::Forbidden, REGION_TAKES_NO_WRITES | ACCOUNT_MOVES) => Effect::NotDone,
         (StatusCode::NotFound, OWNER_NOT_FOUND) | (StatusCode::Forbidden, _) => Effect::Denied,
         (StatusCode::BadRequest | StatusCode::PayloadTooLarge, _) => Effect::Refused,
         _ => Effect::Unknown,
-    };
-    Outcome {
-        effect,
-        why: Reason::with_log(answer(&status), error.to_string()),
-        retry_after: retry_after.map(Duration::from_millis),
-        is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
     }
+}
+
+fn sent(error: &CosmosError) -> Sent {
+    let Some(diagnostics) = error.diagnostics() else { return Sent::AtMostLast };
+    let requests = diagnostics.requests();
+    let may_be_sent: Vec<_> = requests.iter().map(|request| !request.request_sent().definitely_not_sent()).collect();
+    match may_be_sent.split_last() {
+        // A summary may leave requests out.
+        _ if diagnostics.request_count() != may_be_sent.len() => Sent::Earlier,
+        Some((_, earlier)) if earlier.contains(&true) => Sent::Earlier,
+        Some((false, _)) if !is_http2_failure(error) => Sent::None,
+        None | Some(_) => Sent::AtMostLast,
+    }
+}
+
+/// The SDK takes every protocol error of HTTP/2 for one of the handshake; it may come after the request.
+fn is_http2_failure(error: &CosmosError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let status = error.downcast_ref::<CosmosError>().map(CosmosError::status);
+        if status.and_then(|status| status.sub_status()).is_some_and(|status| status.value() == HTTP2_FAILED) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use azure_data_cosmos::error::CosmosStatus;
 
     #[test]
-    fn what_became_of_a_request_is_read_from_its_status() {
-        for (status, sub_status, effect) in [
-            (404, 0, Effect::NotFound),
-            (404, 1002, Effect::Unknown),
-            (404, 1003, Effect::Denied),
-            (409, 0, Effect::Changed),
-            (412, 0, Effect::Changed),
-            (401, 0, Effect::NotDone),
-            (401, 20_401, Effect::NotDone),
-            (403, 3, Effect::NotDone),
-            (403, 1008, Effect::NotDone),
-            (403, 5300, Effect::Denied),
-            (403, 0, Effect::Denied),
-            (400, 0, Effect::Refused),
-            (413, 0, Effect::Refused),
-            (429, 3200, Effect::NotDone),
-            (449, 0, Effect::NotDone),
-            (503, 20_010, Effect::NotDone),
-            (503, 20_012, Effect::NotDone),
-            (503, 20_011, Effect::Unknown),
-            (503, 0, Effect::Unknown),
-            (500, 0, Effect::Unknown),
-            (408, 20_008, Effect::Unknown),
-            (410, 1002, Effect::Unknown),
+    fn what_became_of_a_request_is_read_from_its_answer() {
+        for (status, sub_status, effect, is_answered) in [
+            (404, 0, Effect::NotFound, true),
+            (404, 1002, Effect::Unknown, true),
+            (404, 1003, Effect::Denied, true),
+            (409, 0, Effect::Changed, true),
+            (412, 0, Effect::Changed, true),
+            (401, 0, Effect::NotDone, true),
+            (403, 3, Effect::NotDone, false),
+            (403, 1008, Effect::NotDone, false),
+            (403, 5300, Effect::Denied, true),
+            (403, 0, Effect::Denied, true),
+            (400, 0, Effect::Refused, true),
+            (413, 0, Effect::Refused, true),
+            (429, 3200, Effect::NotDone, true),
+            (449, 0, Effect::NotDone, true),
+            (503, 0, Effect::Unknown, false),
+            (500, 0, Effect::Unknown, false),
+            (408, 0, Effect::Unknown, false),
+            (410, 1002, Effect::Unknown, false),
         ] {
             let status = CosmosStatus::new(StatusCode::from(status)).with_sub_status(sub_status);
             let error = CosmosError::builder().with_status(status).with_message("injected").build();
-            assert_eq!(of(&error).effect, effect, "{status:?}");
+            let outcome = of(&error);
+            assert_eq!((outcome.effect, outcome.is_answered), (effect, is_answered), "{status:?}");
+        }
+    }
+
+    /// Statuses that the SDK makes up, for what it met without an answer.
+    const BY_SDK: [(u16, u16); 9] = [
+        (503, 20_003),
+        (408, 20_008),
+        (503, 20_010),
+        (503, 20_011),
+        (503, 20_012),
+        (503, 20_014),
+        (503, 20_015),
+        (401, 20_401),
+        (401, 20_402),
+    ];
+
+    #[test]
+    fn without_an_answer_a_write_is_not_done_only_if_nothing_was_sent() {
+        for (status, sub_status) in BY_SDK {
+            let code = StatusCode::from(status);
+            assert_eq!(effect(code, sub_status, Sent::None), Effect::NotDone, "{status}/{sub_status}");
+            for sent in [Sent::AtMostLast, Sent::Earlier] {
+                assert_eq!(effect(code, sub_status, sent), Effect::Unknown, "{status}/{sub_status} {sent:?}");
+            }
+            let made_up = CosmosStatus::new(code).with_sub_status(sub_status);
+            let error = CosmosError::builder().with_status(made_up).with_message("no diagnostics").build();
+            assert_eq!(of(&error).effect, Effect::Unknown, "{status}/{sub_status}: nothing says that it was not sent");
+            assert!(!of(&error).is_answered);
+        }
+    }
+
+    #[test]
+    fn an_answer_to_the_last_of_several_requests_does_not_say_what_became_of_the_first() {
+        for (status, sub_status) in [(409, 0), (412, 0), (401, 0), (403, 3), (403, 5300), (429, 0), (449, 0), (400, 0)]
+        {
+            let code = StatusCode::from(status);
+            assert_eq!(effect(code, sub_status, Sent::Earlier), Effect::Unknown, "{status}/{sub_status}");
         }
     }
 }

@@ -1,0 +1,224 @@
+use super::account::{self, AccountProperties};
+use super::client::{self, MAX_REQUEST};
+use super::health::Health;
+use super::{CosmosSettings, Unsuitable};
+use crate::azure::{TlsRoots, Tokens, reason_of};
+use azure_core::http::Url;
+use azure_data_cosmos::models::ContainerProperties;
+use azure_data_cosmos::{ContainerClient, CosmosError, RoutingStrategy};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tracing::warn;
+
+/// Connects to the container, and checks it and its account.
+pub(super) struct Checker {
+    pub(super) settings: CosmosSettings,
+    pub(super) health: Health,
+    tokens: Arc<Tokens>,
+    client: reqwest::Client,
+    /// The container's own id (`_rid`), from the first check on: one that was made anew has another. It is kept here so that it
+    /// outlives connections, and the task that makes them.
+    container_id: Mutex<Option<String>>,
+}
+
+/// A connection, and what was found out with it.
+pub(super) struct Client {
+    pub(super) container: Arc<ContainerClient>,
+    pub(super) account: AccountProperties,
+    pub(super) properties: ContainerProperties,
+    /// All regions, in the order in which they are read.
+    pub(super) regions: Vec<String>,
+}
+
+/// What the account said, and where.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) account: AccountProperties,
+    endpoint: Url,
+}
+
+/// After this long without an answer, the same is asked again beside the first question.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// So many attempts to connect run at once.
+const MAX_ATTEMPTS: usize = 3;
+
+/// How long connecting may take as a whole.
+const MAX_CONNECT: Duration = Duration::from_secs(30);
+
+/// Between two attempts that failed: short at first, since requests are waiting.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+impl Checker {
+    /// A checker that has not asked anything yet.
+    ///
+    /// # Errors
+    /// If no HTTP client can be made.
+    pub(super) fn new(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
+        let client = roots.client(MAX_REQUEST)?;
+        Ok(Self { settings, health: Health::default(), tokens, client, container_id: Mutex::default() })
+    }
+
+    /// Connects and reads everything that has to be checked. An attempt that is late is kept while another one starts beside
+    /// it, by another route: through the endpoint that answers, with another region first. The first that succeeds wins.
+    ///
+    /// `known` is what the account said before, if it said anything, and `fresh` what it says now, if it was just read;
+    /// `trouble` is told of whatever goes wrong on the way.
+    ///
+    /// # Errors
+    /// The last trouble, when the whole took too long.
+    pub(super) async fn connect(
+        &self,
+        known: Option<&AccountProperties>,
+        mut fresh: Option<Source>,
+        trouble: impl Fn(&str),
+    ) -> Result<Client, String> {
+        let end = Instant::now() + MAX_CONNECT;
+        let mut attempts = FuturesUnordered::new();
+        let (mut number, mut next, mut pause) = (0, Instant::now(), MIN_PAUSE);
+        let mut last = format!("no connection within {} s", MAX_CONNECT.as_secs());
+        while Instant::now() < end {
+            if Instant::now() >= next {
+                next = Instant::now() + PATIENCE;
+                if attempts.len() < MAX_ATTEMPTS {
+                    attempts.push(Box::pin(self.attempt(number, known, fresh.take())));
+                    number += 1;
+                }
+            }
+            match timeout_at(next.min(end), attempts.next()).await {
+                Ok(Some(Ok(client))) => return Ok(client),
+                Ok(Some(Err(why))) => {
+                    trouble(&why);
+                    last = why;
+                    next = next.min(Instant::now() + pause);
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
+                Ok(None) => sleep_until(next.min(end)).await,
+                Err(_) => trouble(&format!("no answer within {} s", PATIENCE.as_secs())),
+            }
+        }
+        Err(last)
+    }
+
+    /// One attempt to connect. The first one goes the shortest way if nothing is known to be wrong, asking two things at once.
+    async fn attempt(
+        &self,
+        number: usize,
+        known: Option<&AccountProperties>,
+        fresh: Option<Source>,
+    ) -> Result<Client, String> {
+        let (container, account, regions) = if number == 0 && known.is_none() {
+            let nearest = client::nearest(&self.settings);
+            let both = async { tokio::try_join!(self.container(&self.settings.endpoint, nearest), self.account(None)) };
+            let (container, Source { account, .. }) = both.await?;
+            let regions = client::by_distance(account.regions_by_preference(), &self.settings);
+            (container, account, regions)
+        } else {
+            let source = match fresh {
+                Some(source) => source,
+                None => self.account(known).await?,
+            };
+            let mut regions = source.account.regions_by_preference();
+            let first = if known.is_none() { number.saturating_sub(1) } else { number };
+            let first = first.checked_rem(regions.len()).unwrap_or_default();
+            regions.rotate_left(first);
+            let container = self.container(&source.endpoint, client::routing(&regions)).await?;
+            (container, source.account, regions)
+        };
+        let properties = self.properties(&container).await?;
+        Ok(Client { container: Arc::new(container), account, properties, regions })
+    }
+
+    async fn container(&self, endpoint: &Url, routing: RoutingStrategy) -> Result<ContainerClient, String> {
+        let connected = client::connect(&self.settings, &self.tokens, endpoint, routing).await;
+        connected.map_err(|error| format!("no connection: {}", reason_of(&error)))
+    }
+
+    /// A connection as the mark store makes it first.
+    ///
+    /// # Errors
+    /// [`CosmosError`].
+    pub(super) async fn container_client(&self) -> Result<ContainerClient, CosmosError> {
+        client::connect(&self.settings, &self.tokens, &self.settings.endpoint, client::nearest(&self.settings)).await
+    }
+
+    /// Reads the container, over a connection that exists.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub(super) async fn properties(&self, container: &ContainerClient) -> Result<ContainerProperties, String> {
+        let failed = |error: CosmosError| format!("the container could not be read: {}", reason_of(&error));
+        container.read(None).await.map_err(failed)?.into_model().map_err(failed)
+    }
+
+    /// Reads the account: at its global endpoint, and if that does not answer soon, also at those of the regions that were
+    /// `known` before. Also tells which endpoint answered.
+    ///
+    /// Of several answers, one that names another write region than before is taken: an endpoint that was cut off may still
+    /// give the old one. If that were wrong, writes would only be refused.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub(super) async fn account(&self, known: Option<&AccountProperties>) -> Result<Source, String> {
+        let read = |endpoint: Url| {
+            Box::pin(async move {
+                let account = AccountProperties::read(&self.client, &endpoint, &self.tokens).await?;
+                Ok(Source { account, endpoint })
+            })
+        };
+        let global = self.settings.endpoint.clone();
+        let mut questions = FuturesUnordered::from_iter([read(global.clone())]);
+        let regional = known.map(|known| known.endpoints(&global)).unwrap_or_default();
+        let why = match (timeout(PATIENCE, questions.next()).await, regional.is_empty()) {
+            (Ok(Some(Ok(answer))), _) => return Ok(answer),
+            (Ok(Some(Err(why))), true) => return Err(why),
+            (Ok(Some(Err(why))), false) => why,
+            _ => format!("the account could not be read: no answer within {} s", PATIENCE.as_secs()),
+        };
+        questions.extend(regional.into_iter().map(read));
+        let (mut old, mut why) = (None, why);
+        // Without any other endpoint, the first question is all there is to wait for.
+        let limit = if known.is_some() { PATIENCE } else { MAX_REQUEST };
+        let end = Instant::now() + limit;
+        while let Ok(Some(answer)) = timeout_at(end, questions.next()).await {
+            match answer {
+                Ok(source) if known.is_none_or(|known| source.account.has_moved_since(known)) => return Ok(source),
+                Ok(source) => old = Some(source),
+                Err(error) => why = error,
+            }
+        }
+        old.ok_or(why)
+    }
+
+    /// Reads everything that has to be checked, over a connection that exists.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub(super) async fn look(&self, client: &Client) -> Result<(AccountProperties, ContainerProperties), String> {
+        let account = async { self.account(None).await.map(|source| source.account) };
+        let both = async { tokio::try_join!(account, self.properties(&client.container)) };
+        let late = || Err(format!("no answer within {} s", MAX_CONNECT.as_secs()));
+        timeout(MAX_CONNECT, both).await.unwrap_or_else(|_| late())
+    }
+
+    /// Everything that is wrong with the account and the container; nothing, if marks may be kept there.
+    pub(super) fn judge(&self, account: &AccountProperties, properties: &ContainerProperties) -> Vec<Unsuitable> {
+        let mut unsuitable = account::check(account, properties, self.settings.allow_weak_consistency);
+        let now = properties.system_properties.resource_id.clone().unwrap_or_default();
+        let mut first = self.container_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if *first.get_or_insert_with(|| now.clone()) != now {
+            unsuitable.push(Unsuitable::MadeAnew);
+        }
+        if unsuitable.is_empty() && account.consistency() != "Strong" {
+            warn!(
+                consistency = account.consistency(),
+                "ALLOW_WEAK_CONSISTENCY: marks may be lost when the region fails, and keys may then sign twice. For tests only"
+            );
+        }
+        unsuitable
+    }
+}

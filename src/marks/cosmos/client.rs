@@ -1,0 +1,117 @@
+//! How the SDK is set up.
+
+use super::CosmosSettings;
+use crate::azure::Tokens;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::Url;
+use azure_data_cosmos::options::{
+    AvailabilityStrategy, BinaryEncodingOptions, ConnectionPoolOptions, ContentResponseOnWrite, ExcludedRegions,
+    OperationOptions, ReadConsistencyStrategy, Region, ThrottlingRetryOptionsBuilder, UserAgentSuffix,
+};
+use azure_data_cosmos::{
+    AccountEndpoint, AccountReference, ContainerClient, CosmosClient, CosmosError, CosmosRuntime, RoutingStrategy,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// No single request takes longer; whoever waits for it has a deadline of its own.
+pub(super) const MAX_REQUEST: Duration = Duration::from_secs(30);
+
+/// Connects to the container: reads the account at `endpoint`, the container, and its partition key ranges. Has a runtime of
+/// its own, since clients that share one use one another's credentials, and a new one starts with no stale routes.
+pub(super) async fn connect(
+    settings: &CosmosSettings,
+    tokens: &Arc<Tokens>,
+    endpoint: &Url,
+    routing: RoutingStrategy,
+) -> Result<ContainerClient, CosmosError> {
+    let runtime =
+        CosmosRuntime::builder().with_connection_pool(pool()?).with_cpu_refresh_interval(Duration::from_mins(1));
+    let account = AccountReference::with_credential(
+        AccountEndpoint::from(endpoint.clone()),
+        Arc::clone(tokens) as Arc<dyn TokenCredential>,
+    );
+    let mut client = CosmosClient::builder()
+        .with_runtime(runtime.build().await?)
+        .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false))
+        .with_default_operation_options(one_request_an_operation());
+    if let Ok(suffix) = UserAgentSuffix::try_from("azurehsm-signer") {
+        client = client.with_user_agent_suffix(suffix);
+    }
+    let database = client.build(account, routing).await?.database_client(&settings.database);
+    database.container_client(&settings.container, None).await
+}
+
+/// One connection for each endpoint, which many requests share; its death is noticed within a second. Only one, because the
+/// SDK sends a write that was cut off again over the next one, if there is any.
+///
+/// The SDK's health sweep takes a connection out of use after some failures, and the next sweep replaces it. It runs often and
+/// with the highest threshold, so that it does not leave the endpoint without a connection: one that was closed is opened
+/// again by the next request anyway.
+fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
+    const PING: Duration = Duration::from_millis(400);
+    const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+    const MAX_FAILURE_THRESHOLD: u32 = 255;
+    ConnectionPoolOptions::builder()
+        .with_max_connect_timeout(Duration::from_millis(800))
+        .with_max_dataplane_request_timeout(MAX_REQUEST)
+        .with_max_metadata_request_timeout(MAX_REQUEST)
+        .with_http2_keep_alive_interval(PING)
+        .with_http2_keep_alive_timeout(PING)
+        .with_http2_health_check_interval(SWEEP_INTERVAL)
+        .with_http2_consecutive_failure_threshold(MAX_FAILURE_THRESHOLD)
+        .with_min_http2_connections_per_endpoint(1)
+        .with_max_http2_connections_per_endpoint(1)
+        .with_gateway_v2_disabled(true)
+        .build()
+}
+
+/// The SDK does not try again what may have been done, as far as that can be switched off, so that what became of a write is
+/// known; whoever asks tries again where that is safe. Everything that matters is set here, since the environment
+/// (`AZURE_COSMOS_…`) decides the rest.
+fn one_request_an_operation() -> OperationOptions {
+    let mut options = OperationOptions::default();
+    // The account's own. A weaker read could show a write that is not in all regions yet.
+    options.read_consistency_strategy = Some(ReadConsistencyStrategy::Default);
+    options.excluded_regions = Some(ExcludedRegions::new());
+    options.session_capturing_disabled = Some(false);
+    options.max_failover_retry_count = Some(0);
+    options.max_session_retry_count = Some(0);
+    options.throttling_retry_options = Some(ThrottlingRetryOptionsBuilder::new().with_max_retry_count(0).build());
+    options.end_to_end_latency_policy = Some(MAX_REQUEST.into());
+    options.availability_strategy = Some(AvailabilityStrategy::Disabled);
+    options.hedging_enabled = Some(false);
+    options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
+    options
+}
+
+/// The order of regions for reads, and for what is read of the container itself.
+pub(super) fn routing(regions: &[String]) -> RoutingStrategy {
+    RoutingStrategy::PreferredRegions(regions.iter().cloned().map(Region::from).collect())
+}
+
+/// The nearest region first, or the order of the account if it is not known where this runs.
+pub(super) fn nearest(settings: &CosmosSettings) -> RoutingStrategy {
+    match &settings.region {
+        Some(region) => RoutingStrategy::ProximityTo(Region::from(region.clone())),
+        None => RoutingStrategy::PreferredRegions(Vec::new()),
+    }
+}
+
+/// These regions in the order in which [`nearest`] reads them, as far as that is known: the SDK has the distances.
+pub(super) fn by_distance(mut regions: Vec<String>, settings: &CosmosSettings) -> Vec<String> {
+    let here = settings.region.clone().map(Region::from);
+    if let Some(position) = regions.iter().position(|name| Some(Region::from(name.clone())) == here) {
+        let nearest = regions.remove(position);
+        regions.insert(0, nearest);
+    }
+    regions
+}
+
+/// Options for a read from this region and no other.
+pub(super) fn only_from(region: &str, regions: &[String]) -> OperationOptions {
+    let mut options = OperationOptions::default();
+    let others = regions.iter().filter(|name| *name != region).cloned().map(Region::from);
+    options.excluded_regions = Some(others.collect());
+    options
+}

@@ -25,7 +25,7 @@ fn deadline() -> Instant {
 /// Records a vote at a level. Whether that worked.
 async fn vote(ledger: &Ledger, level: i32) -> bool {
     let digest = Digest::from_bytes([7; 32]);
-    let request = Request { id: id(), position: at(level), digest, jump_limit: None, requester: None };
+    let request = Request { id: id(), position: at(level), digest, jump_limit: None, max_level: None, requester: None };
     ledger.record_vote(&request, deadline()).await.is_ok()
 }
 

@@ -105,6 +105,24 @@ fn failover_from_the_nearest_region_that_answers_503_and_is_still_listed() {
     measure(Trouble::Unavailable, &[("REGION_NAME", WEST)]);
 }
 
+/// A container that was made anew while writes moved is noticed by the new connection: it compares with what the first one saw.
+#[test]
+fn failover_to_a_container_that_was_made_anew_signs_nothing() {
+    let azure = two_regions();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).signature();
+    Trouble::Hangs { global_too: false }.begins(&azure);
+    cloud::wait(azure.cosmos.recreate_container());
+    azure.cosmos.move_writes_to(NORTH);
+    for level in 8..11 {
+        let answer = signer.sign(&key.hash, &payload(Kind::Attestation, level, 0, 0));
+        assert_eq!(answer.status, 500, "{answer:?}");
+    }
+    assert!(signer.logged("no block or vote is signed").contains("made anew"));
+    assert!(cloud::wait(azure.cosmos.items()).is_empty());
+}
+
 /// The region that takes writes is well; the one that is nearest is not, and a mark has to be read.
 #[test]
 fn failover_of_reads_from_the_nearest_region_to_another() {

@@ -7,6 +7,7 @@ use azure_core::time::{OffsetDateTime, to_rfc7231};
 use azure_data_cosmos::models::{ContainerProperties, PartitionKeyVersion, TimeToLive};
 use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
+use std::net::IpAddr;
 use thiserror::Error;
 
 /// What tokens for Cosmos DB are for, in every cloud.
@@ -158,11 +159,13 @@ impl AccountProperties {
     }
 }
 
-/// `bakery-westeurope.documents.azure.com` is beside `bakery.documents.azure.com`.
+/// `bakery-westeurope.documents.azure.com` is beside `bakery.documents.azure.com`, and all of this machine is beside itself.
 fn is_beside(global: &Url, endpoint: &Url) -> bool {
     let domain = |url: &Url| {
         let host = url.host_str().unwrap_or_default();
-        host.split_once('.').map_or(host, |(_, domain)| domain).to_owned()
+        let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let domain = host.split_once('.').map_or(host, |(_, domain)| domain);
+        if is_here { "localhost".to_owned() } else { domain.to_owned() }
     };
     endpoint.scheme() == "https" && domain(endpoint) == domain(global)
 }

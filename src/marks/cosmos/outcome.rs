@@ -117,11 +117,16 @@ fn sent(error: &CosmosError) -> Sent {
     let Some(diagnostics) = error.diagnostics() else { return Sent::AtMostLast };
     let requests = diagnostics.requests();
     let may_be_sent: Vec<_> = requests.iter().map(|request| !request.request_sent().definitely_not_sent()).collect();
+    sent_of(diagnostics.request_count(), &may_be_sent, is_http2_failure(error))
+}
+
+/// `count` requests were made, and of those that the SDK describes, in their order, some may have been sent.
+fn sent_of(count: usize, may_be_sent: &[bool], is_http2_failure: bool) -> Sent {
     match may_be_sent.split_last() {
         // A summary may leave requests out.
-        _ if diagnostics.request_count() != may_be_sent.len() => Sent::Earlier,
+        _ if count != may_be_sent.len() => Sent::Earlier,
         Some((_, earlier)) if earlier.contains(&true) => Sent::Earlier,
-        Some((false, _)) if !is_http2_failure(error) => Sent::None,
+        Some((false, _)) if !is_http2_failure => Sent::None,
         None | Some(_) => Sent::AtMostLast,
     }
 }
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_became_of_a_request_is_read_from_its_answer() {
-        for (status, sub_status, effect, is_answered) in [
+        for (code, sub_status, effect, is_answered) in [
             (404, 0, Effect::NotFound, true),
             (404, 1002, Effect::Unknown, true),
             (404, 1003, Effect::Denied, true),
@@ -165,15 +170,18 @@ mod tests {
             (408, 0, Effect::Unknown, false),
             (410, 1002, Effect::Unknown, false),
         ] {
-            let status = CosmosStatus::new(StatusCode::from(status)).with_sub_status(sub_status);
+            let status = CosmosStatus::new(StatusCode::from(code)).with_sub_status(sub_status);
             let error = CosmosError::builder().with_status(status).with_message("injected").build();
             let outcome = of(&error);
             assert_eq!((outcome.effect, outcome.is_answered), (effect, is_answered), "{status:?}");
+            assert_eq!(outcome.is_unauthorized, code == 401, "{status:?}");
+            assert!(outcome.into_error().to_string().contains(&code.to_string()), "{status:?}");
         }
     }
 
     /// Statuses that the SDK makes up, for what it met without an answer.
-    const BY_SDK: [(u16, u16); 9] = [
+    const BY_SDK: [(u16, u16); 10] = [
+        (400, 20_000),
         (503, 20_003),
         (408, 20_008),
         (503, 20_010),
@@ -197,6 +205,7 @@ mod tests {
             let error = CosmosError::builder().with_status(made_up).with_message("no diagnostics").build();
             assert_eq!(of(&error).effect, Effect::Unknown, "{status}/{sub_status}: nothing says that it was not sent");
             assert!(!of(&error).is_answered);
+            assert!(!of(&error).is_unauthorized, "a token that was not had is not a token that was not taken");
         }
     }
 
@@ -207,5 +216,42 @@ mod tests {
             let code = StatusCode::from(status);
             assert_eq!(effect(code, sub_status, Sent::Earlier), Effect::Unknown, "{status}/{sub_status}");
         }
+    }
+    #[test]
+    fn what_was_sent_is_known_only_if_the_sdk_describes_every_request() {
+        for (count, may_be_sent, is_http2_failure, expected) in [
+            (0, vec![], false, Sent::AtMostLast),
+            (1, vec![true], false, Sent::AtMostLast),
+            (1, vec![false], false, Sent::None),
+            (1, vec![false], true, Sent::AtMostLast),
+            (2, vec![false, true], false, Sent::AtMostLast),
+            (2, vec![false, false], false, Sent::None),
+            (2, vec![true, false], false, Sent::Earlier),
+            (3, vec![false, true, true], false, Sent::Earlier),
+            (2, vec![false], false, Sent::Earlier),
+        ] {
+            let sent = sent_of(count, &may_be_sent, is_http2_failure);
+            assert_eq!(sent, expected, "{count} {may_be_sent:?} {is_http2_failure}");
+        }
+    }
+
+    #[test]
+    fn a_failure_of_http2_is_found_among_the_causes() {
+        let error_of = |sub_status| {
+            let status = CosmosStatus::new(StatusCode::ServiceUnavailable).with_sub_status(sub_status);
+            CosmosError::builder().with_status(status).with_message("injected")
+        };
+        assert!(is_http2_failure(&error_of(HTTP2_FAILED).build()));
+        assert!(is_http2_failure(&error_of(20_003).with_source(error_of(HTTP2_FAILED).build()).build()));
+        assert!(!is_http2_failure(&error_of(20_003).with_source(error_of(20_010).build()).build()));
+    }
+
+    #[test]
+    fn the_answer_names_the_status() {
+        let status = CosmosStatus::new(StatusCode::Forbidden).with_sub_status(5300);
+        assert!(answer(status).starts_with("403/5300"), "{}", answer(status));
+        let outcome = Outcome::unknown("not JSON");
+        assert_eq!((outcome.effect, outcome.is_answered), (Effect::Unknown, true));
+        assert!(outcome.into_error().to_string().ends_with("not JSON"));
     }
 }

@@ -286,13 +286,7 @@ mod tests {
 
     #[test]
     fn a_level_far_above_the_mark_is_not_believed() {
-        let mark = Mark {
-            position: at(1000, 0),
-            digest: None,
-            signature: None,
-            attempt: AttemptId::random().unwrap(),
-            written: None,
-        };
+        let mark = mark_at(at(1000, 0));
         for (level, limit, is_safe) in [
             (1100, Some(100), true),
             (1101, Some(100), false),
@@ -379,17 +373,27 @@ mod tests {
 
     #[test]
     fn invariant_2_marks_only_rise() {
-        let mark = Mark {
-            position: at(5, 2),
-            digest: None,
-            signature: None,
-            attempt: AttemptId::random().unwrap(),
-            written: None,
-        };
+        let mark = mark_at(at(5, 2));
         for (position, rises) in
             [(at(5, 1), false), (at(4, 9), false), (at(5, 2), false), (at(5, 3), true), (at(6, 0), true)]
         {
             assert_eq!(is_raised_by(&mark, position), rises, "{position}");
+        }
+    }
+    /// Alerts and the operator's guide go by them.
+    #[test]
+    fn each_cause_has_its_word() {
+        let (kind, requested, mark, max) = (Kind::Block, at(5, 2), at(5, 3), NonNegative::MAX);
+        for (not_safe, cause) in [
+            (NotSafe::BelowMark { kind, requested, mark }, "below_mark"),
+            (NotSafe::DifferentData { kind, requested, digest: digest(1), signed: digest(2) }, "different_data"),
+            (NotSafe::RaisedHere { kind, requested }, "raised_here"),
+            (NotSafe::SignatureUnknown { requested }, "signature_unknown"),
+            (NotSafe::JumpTooFar { kind, requested, mark, limit: 1 }, "too_far"),
+            (NotSafe::LevelImpossible { kind, requested, max }, "level_impossible"),
+            (NotSafe::MarkLost { id: id(kind) }, "mark_lost"),
+        ] {
+            assert_eq!(not_safe.cause(), cause);
         }
     }
 }

@@ -1,6 +1,7 @@
 use super::services::{Azure, open_marks, open_vault};
 use super::{Stopped, base_address, variable, variable_names, wrong_settings};
 use azurehsm_signer::chain::HeadWatch;
+use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::marks::Ledger;
 use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
 use azurehsm_signer::settings::{NO_LONGER_READ, Settings, VaultSettings};
@@ -50,7 +51,8 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
     let signer = Arc::new(Signer::new(
         KeyRing::new(vault, search_interval(&settings)),
-        Ledger::new(store, services.instance.clone()),
+        Ledger::new(store, services.instance.clone())
+            .with_known_chains(CHECKPOINTS.iter().map(|checkpoint| checkpoint.chain).collect()),
         settings.policy,
         HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
         AuthorizedKeys::new(settings.authorized_keys),

@@ -1,13 +1,14 @@
+use super::places::Places;
 use super::{
-    AttemptId, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Recorded, Recording, Request, Seen, Step, StoreError,
-    Stored, Version, WriteError, Written, is_raised_by,
+    AttemptId, Lost, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Recorded, Recording, Request, Safe, Step,
+    StoreError, Stored, Version, WriteError, Written, decide, is_raised_by,
 };
 use crate::pauses::Pauses;
 use crate::tezos::payload::{Kind, Position};
-use crate::tezos::{Digest, PublicKeyHash, Signature};
+use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature};
 use futures::future::try_join_all;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -15,23 +16,20 @@ use tokio::time::Instant;
 /// Checks and records, in one call: whether something may be signed, and that it is.
 ///
 /// Safe with any number of processes on one store, because every decision is made on the version of the mark that the
-/// write then replaces. Within a process, requests for the same mark wait for each other, and the mark last seen is kept:
-/// a request above it costs one conditional write and no read, and one below it is refused at once. The kept mark never
-/// permits anything: an advance is decided by the store, and a repeat is read again first.
+/// write then replaces. Within a process, requests that may write the same mark wait for each other, and the mark last seen is
+/// kept: a request above it costs one conditional write and no read, and one below it is refused at once. The kept mark never
+/// permits anything: an advance is decided by the store, and a repeat is read again first, which holds up nobody else.
 ///
-/// A store that holds a lower mark than it once did has lost what it acknowledged: a backup was restored, or a mark changed
-/// by hand. Then nothing is recorded, since nobody knows what else was signed.
+/// A store that holds a lower mark than it once did, or another one at the same position, has [lost](Lost) what it acknowledged.
+/// Then nothing is recorded for that key, whatever the chain and kind, until that mark has been raised above where it was.
 pub struct Ledger {
     store: Arc<dyn MarkStore>,
     instance: String,
-    places: Mutex<HashMap<MarkId, Arc<Place>>>,
+    places: Places,
+    /// For each key, the mark that the store has lost.
+    lost: Mutex<HashMap<PublicKeyHash, Lost>>,
     failed: Mutex<Option<Instant>>,
 }
-
-type Place = tokio::sync::Mutex<Seen>;
-
-/// Places above this number are dropped when not in use: chain ids come from the callers.
-const MOST_PLACES: usize = 4096;
 
 /// How long a failure of the store counts against it, if it is not asked again.
 const LATELY: Duration = Duration::from_secs(30);
@@ -50,7 +48,31 @@ pub enum Raised {
 impl Ledger {
     /// A ledger of the marks in `store`, which writes there that it is this `instance`.
     pub fn new(store: Arc<dyn MarkStore>, instance: impl Into<String>) -> Self {
-        Self { store, instance: instance.into(), places: Mutex::default(), failed: Mutex::default() }
+        Self {
+            store,
+            instance: instance.into(),
+            places: Places::default(),
+            lost: Mutex::default(),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// The same, with chains on which any key may have marks. On others, the number of chains is limited.
+    #[must_use]
+    pub fn with_known_chains(self, chains: Vec<ChainId>) -> Self {
+        Self { places: Places::new(chains), ..self }
+    }
+
+    /// Why a request will be refused, if what the process remembers is enough to tell. Saves the calls of vault and store;
+    /// marks only rise, so what the last one seen forbids, today's forbids too.
+    pub fn foresee_refusal(&self, request: &Request) -> Option<NotSafe> {
+        let place = self.places.get(&request.id).ok()?;
+        let seen = place.try_lock().ok()?;
+        match decide(Some(&seen.last()?.mark), request) {
+            // An operator may have raised the mark since.
+            Ok(Safe::Advance | Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => None,
+            Err(not_safe) => Some(not_safe),
+        }
     }
 
     /// Records a vote. Once it returns [`Recorded`], the store has durably accepted a mark that covers the vote, and a
@@ -99,7 +121,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Raised, StoreError> {
         let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
-        let place = self.place(id);
+        let place = self.places.get(id).map_err(|error| StoreError::new(error.to_string()))?;
         let mut seen = place.lock().await;
         seen.keep(None);
         let mut from = None;
@@ -138,7 +160,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Raised, StoreError> {
         let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
-        let place = self.place(id);
+        let place = self.places.get(id).map_err(|error| StoreError::new(error.to_string()))?;
         let mut seen = place.lock().await;
         seen.keep(None);
         match self.write(id, &mark, Some(unreadable), deadline).await {
@@ -170,7 +192,8 @@ impl Ledger {
     ) -> Result<Recorded, E> {
         let id = &request.id;
         let attempt = new_attempt().map_err(NotRecorded::Store)?;
-        let place = self.place(id);
+        self.look_at_what_was_lost(&id.key, deadline).await?;
+        let place = self.places.get(id)?;
         let mut seen = place.lock().await;
         let written = self.written_by(request.requester);
         let (mut recording, mut step) = Recording::begin(request, attempt, Some(written), &mut seen);
@@ -187,6 +210,12 @@ impl Ledger {
                 Step::ReadOtherKinds => {
                     recording.other_kinds(self.highest_of_other_kinds(id, deadline).await, &mut seen)
                 }
+                Step::Confirm => {
+                    drop(seen);
+                    let answer = self.read(id, deadline).await;
+                    seen = place.lock().await;
+                    Step::Done(recording.confirmed(answer, &mut seen))
+                }
                 Step::Sign => match sign.take() {
                     Some(sign) => recording.signed(sign().await?),
                     None => return Err(signature_unknown(request).into()),
@@ -199,9 +228,29 @@ impl Ledger {
                     }
                     recording.written(answer, &mut seen)
                 }
-                Step::Done(verdict) => return Ok(verdict?),
+                Step::Done(verdict) => {
+                    if let Err(NotRecorded::Lost(lost)) = &verdict {
+                        self.lost().insert(id.key, *lost);
+                    }
+                    return Ok(verdict?);
+                }
             }
         }
+    }
+
+    /// A key of which the store has lost a mark is not signed with before that mark is above where it was.
+    async fn look_at_what_was_lost(&self, key: &PublicKeyHash, deadline: Instant) -> Result<(), NotRecorded> {
+        let Some(lost) = self.lost().get(key).copied() else { return Ok(()) };
+        let stored = self.read(&lost.id, deadline).await.map_err(NotRecorded::Store)?;
+        if stored.is_none_or(|stored| stored.mark.position <= lost.before) {
+            return Err(NotRecorded::Lost(lost));
+        }
+        self.lost().remove(key);
+        Ok(())
+    }
+
+    fn lost(&self) -> MutexGuard<'_, HashMap<PublicKeyHash, Lost>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn written_by(&self, requester: Option<PublicKeyHash>) -> Written {
@@ -246,14 +295,6 @@ impl Ledger {
         let answer = self.store.write(id, mark, expected, deadline).await;
         asked.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
         answer
-    }
-
-    fn place(&self, id: &MarkId) -> Arc<Place> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= MOST_PLACES && !places.contains_key(id) {
-            places.retain(|_, place| Arc::strong_count(place) > 1);
-        }
-        Arc::clone(places.entry(*id).or_default())
     }
 }
 

@@ -2,9 +2,10 @@
 //! model checker does it in every order.
 //!
 //! ```text
-//! begin ── nothing seen, or a repeat ──▶ Read ──▶ decide ◀────────── ReadBack ◀──┐
-//!   │                                             │  │                           │ changed, or unknown
-//!   └── seen, and an advance ──▶ decide ──────────┤  └─▶ refused, or a repeat    │
+//! begin ── nothing seen ──────────▶ Read ──▶ decide ◀────────── ReadBack ◀──┐
+//!   │                                        │  │                           │ changed, or unknown
+//!   ├── seen, and an advance ──▶ decide ─────┤  └─▶ refused, or a repeat    │
+//!   └── seen, and a repeat ────▶ Confirm ──▶ refused, or a repeat            │
 //!                                                 ▼                              │
 //!                                  (Sign, a block, once) ──▶ Write, if still as decided on ──▶ recorded
 //! ```
@@ -13,7 +14,8 @@
 //! `ReadOtherKinds`.
 
 use super::rule::{decide, decide_among, depends_on_other_kinds};
-use super::{AttemptId, Mark, NotSafe, Request, Safe, Seen, StoreError, Stored, Version, WriteError, Written};
+use super::seen::Highest;
+use super::{AttemptId, Lost, Mark, NotSafe, Request, Safe, Seen, StoreError, Stored, Version, WriteError, Written};
 use crate::tezos::Signature;
 use crate::tezos::payload::{Kind, Position};
 use thiserror::Error;
@@ -30,6 +32,8 @@ pub struct Recording {
     /// What the rule has decided on.
     stored: Option<Stored>,
     others: OtherKinds,
+    /// The highest mark that was known when it began.
+    before: Option<Highest>,
 }
 
 /// The key's marks of other kinds on the same chain.
@@ -50,6 +54,9 @@ pub enum Step {
     ReadBack,
     /// Ask the store for the key's marks of the other kinds, and [tell which is the highest](Recording::other_kinds).
     ReadOtherKinds,
+    /// Ask the store whether it still holds the mark that this request repeats, and [end with the answer](Recording::confirmed).
+    /// Nothing will be written, so requests for other positions need not wait for it.
+    Confirm,
     /// Have the block signed, and [hand the signature over](Recording::signed). Asked for at most once, and never for a vote.
     Sign,
     /// Write [the mark](Recording::mark) on condition, and [tell what became of it](Recording::written).
@@ -84,34 +91,81 @@ pub enum NotRecorded {
     /// It must not be signed.
     #[error(transparent)]
     NotSafe(NotSafe),
-    /// The store did not say.
+    /// The store did not answer, or not usefully.
     #[error(transparent)]
     Store(StoreError),
+    /// The store has lost a mark of the key.
+    #[error(transparent)]
+    Lost(Lost),
+    /// The key has been used on too many chains that nobody knows.
+    #[error(
+        "this key has marks on {limit} unknown chains in this process already: name its chains in the policy, and start \
+         the signer again"
+    )]
+    TooManyChains {
+        /// How many are allowed.
+        limit: usize,
+    },
 }
 
 impl Recording {
     /// Begins, with what the process has seen of the mark. `attempt` is no other request's.
     pub fn begin(request: &Request, attempt: AttemptId, written: Option<Written>, seen: &mut Seen) -> (Self, Step) {
         let mark = Mark { position: request.position, digest: Some(request.digest), signature: None, attempt, written };
-        let mut recording = Self { request: *request, mark, stored: None, others: OtherKinds::NotRead };
-        let Some(last) = seen.take() else { return (recording, Step::Read) };
-        let step = match decide(Some(&last.mark), request) {
-            // Only the store can say that something is a repeat, and an operator may have raised the mark since.
-            Ok(Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => Step::Read,
+        let mut recording =
+            Self { request: *request, mark, stored: None, others: OtherKinds::NotRead, before: seen.highest() };
+        let step = match seen.last().map(|last| decide(Some(&last.mark), request)) {
+            // Only the store can say that something is a repeat.
+            Some(Ok(Safe::Repeat { .. })) => Step::Confirm,
+            // An operator may have raised the mark since.
+            Some(Err(NotSafe::JumpTooFar { .. })) | None => {
+                seen.keep(None);
+                Step::Read
+            }
             // An advance is for the store to accept. And marks only rise: what the last one seen forbids, today's forbids too.
-            Ok(Safe::Advance) | Err(_) => recording.decided_on(Some(last), seen),
+            Some(Ok(Safe::Advance) | Err(_)) => {
+                let last = seen.take();
+                recording.decided_on(last, seen)
+            }
         };
         (recording, step)
     }
 
     /// What the store said when it was asked for the mark.
     pub fn read(&mut self, answer: Result<Option<Stored>, StoreError>, seen: &mut Seen) -> Step {
-        let noted = answer.and_then(|stored| seen.note(&self.request.id, stored.as_ref()).map(|()| stored));
-        match noted {
+        let stored = match answer {
+            Ok(stored) => stored,
+            Err(error) => return Step::Done(Err(NotRecorded::Store(error))),
+        };
+        match seen.note(&self.request.id, seen.highest(), stored.as_ref()) {
             // If our write was done after all, the request is a repeat of it. If the write is still on its way, it loses
             // against the next one, which replaces the version that was read here.
-            Ok(stored) => self.decided_on(stored, seen),
-            Err(error) => Step::Done(Err(NotRecorded::Store(error))),
+            Ok(()) => self.decided_on(stored, seen),
+            Err(lost) => Step::Done(Err(NotRecorded::Lost(lost))),
+        }
+    }
+
+    /// What the store answered when it was asked to confirm a repeat. Meanwhile other requests may have raised the mark: what
+    /// was read is then older than what is known, but it is the store's word all the same.
+    ///
+    /// # Errors
+    /// [`NotRecorded`].
+    pub fn confirmed(
+        &self,
+        answer: Result<Option<Stored>, StoreError>,
+        seen: &mut Seen,
+    ) -> Result<Recorded, NotRecorded> {
+        let stored = answer.map_err(NotRecorded::Store)?;
+        seen.note(&self.request.id, self.before, stored.as_ref()).map_err(NotRecorded::Lost)?;
+        let verdict = decide(stored.as_ref().map(|stored| &stored.mark), &self.request);
+        if seen.is_highest(stored.as_ref()) {
+            seen.keep(stored);
+        }
+        match verdict {
+            Ok(Safe::Repeat { signature }) => Ok(Recorded { signature }),
+            Err(not_safe) => Err(NotRecorded::NotSafe(not_safe)),
+            // The mark was there before the read, and a lower one would have been noticed.
+            Ok(Safe::Advance) => Err(NotRecorded::Store(StoreError::new("the mark that was to be confirmed is gone"))),
         }
     }
 
@@ -231,7 +285,7 @@ mod tests {
 
         // The same once more: it is remembered, and still asked for.
         let (_, step) = begin(&request, &mut seen);
-        assert_eq!(step, Step::Read);
+        assert_eq!(step, Step::Confirm);
     }
 
     #[test]
@@ -275,9 +329,29 @@ mod tests {
         let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
         let (mut recording, _) = begin(&request, &mut seen);
         recording.read(Ok(Some(recorded_elsewhere(&request))), &mut seen);
-        let (mut again, step) = begin(&request, &mut seen);
-        assert_eq!(step, Step::Read);
-        assert!(matches!(again.read(Ok(None), &mut seen), Step::Done(Err(NotRecorded::Store(_)))));
+        let (again, step) = begin(&request, &mut seen);
+        assert_eq!(step, Step::Confirm);
+        assert!(matches!(again.confirmed(Ok(None), &mut seen), Err(NotRecorded::Lost(_))));
+
+        let mut other = recorded_elsewhere(&request);
+        other.mark.digest = Some(Digest::from_bytes([8; 32]));
+        assert!(matches!(again.confirmed(Ok(Some(other)), &mut seen), Err(NotRecorded::Lost(_))), "another write");
+    }
+
+    #[test]
+    fn a_repeat_is_confirmed_by_a_read_that_another_request_has_overtaken() {
+        let (first, mut seen) = (request(Kind::Attestation, 5), Seen::default());
+        let stored = recorded_elsewhere(&first);
+        begin(&first, &mut seen).0.read(Ok(Some(stored.clone())), &mut seen);
+        let (repeat, _) = begin(&first, &mut seen);
+
+        let (mut next, step) = begin(&request(Kind::Attestation, 6), &mut seen);
+        assert_eq!(step, Step::Write);
+        assert!(matches!(next.written(Ok(version("6")), &mut seen), Step::Done(Ok(_))));
+        assert!(repeat.confirmed(Ok(Some(stored)), &mut seen).is_ok());
+
+        let (above, step) = begin(&request(Kind::Attestation, 7), &mut seen);
+        assert_eq!((step, above.mark().1), (Step::Write, Some(&version("6"))), "the newer mark is still known");
     }
 
     /// A baker who votes at every level, and had his last block long ago.

@@ -1,48 +1,82 @@
-use super::{MarkId, StoreError, Stored};
+use super::{AttemptId, Lost, MarkId, Stored};
 use crate::tezos::payload::Position;
 
 /// What one process has seen of one mark. It may refuse early or save a read; it never permits anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Seen {
-    /// The mark last seen, if any. Taken out while a request is under way, so that a caller who goes away in the middle
-    /// leaves nothing behind that may be outdated.
+    /// The mark last seen, if any. Taken out while a request may write, so that a caller who goes away in the middle leaves
+    /// nothing behind that may be outdated.
     last: Option<Stored>,
-    /// The highest position that the store has ever told or acknowledged.
-    highest: Option<Position>,
+    highest: Option<Highest>,
+}
+
+/// The highest mark that the store has ever returned or acknowledged. No position is written twice, so there is one write
+/// for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Highest {
+    position: Position,
+    attempt: AttemptId,
+}
+
+impl Highest {
+    const fn of(stored: &Stored) -> Self {
+        Self { position: stored.mark.position, attempt: stored.mark.attempt }
+    }
 }
 
 impl Seen {
+    /// The mark last seen.
+    pub(super) const fn last(&self) -> Option<&Stored> {
+        self.last.as_ref()
+    }
+
+    /// The highest mark so far, to compare with what a read returns that begins now.
+    pub(super) const fn highest(&self) -> Option<Highest> {
+        self.highest
+    }
+
+    /// Whether the store holds, or once held, a mark.
+    pub(super) const fn is_acknowledged(&self) -> bool {
+        self.highest.is_some()
+    }
+
     /// Takes the mark last seen out.
     pub(super) const fn take(&mut self) -> Option<Stored> {
         self.last.take()
     }
 
-    /// Keeps a mark for the next request: what the store told, or acknowledged.
+    /// Keeps a mark for the next request: what the store returned, or acknowledged.
     pub(super) fn keep(&mut self, stored: Option<Stored>) {
         self.last = stored;
     }
 
     /// The store has acknowledged a write.
     pub(super) fn acknowledged(&mut self, stored: Stored) {
-        self.highest = Some(stored.mark.position);
+        self.highest = Some(Highest::of(&stored));
         self.last = Some(stored);
     }
 
-    /// Remembers what the store tells.
+    /// Compares what a read has returned with the highest mark from before the read, and remembers it.
     ///
     /// # Errors
-    /// If that is lower than what it told or acknowledged before.
-    pub(super) fn note(&mut self, id: &MarkId, stored: Option<&Stored>) -> Result<(), StoreError> {
-        let position = stored.map(|stored| stored.mark.position);
-        if position < self.highest {
-            let now = position.map_or_else(|| "there is none".to_owned(), |position| format!("it is {position}"));
-            let before = self.highest.map(|highest| highest.to_string()).unwrap_or_default();
-            return Err(StoreError::new(format!(
-                "the mark {id} was {before} and now {now}: the store has lost what it acknowledged. Raise its marks above \
-                 all that was signed (azurehsm-signer marks raise)"
-            )));
+    /// [`Lost`] if the store holds less than it once did, or another write at the same position.
+    pub(super) fn note(&mut self, id: &MarkId, before: Option<Highest>, stored: Option<&Stored>) -> Result<(), Lost> {
+        let now = stored.map(Highest::of);
+        if let Some(before) = before {
+            let is_there = now.is_some_and(|now| now.position > before.position || now == before);
+            if !is_there {
+                return Err(Lost { id: *id, before: before.position, now: now.map(|now| now.position) });
+            }
         }
-        self.highest = position;
+        // Another request may have raised the mark while this read was under way.
+        if now.map(|now| now.position) > self.highest.map(|highest| highest.position) {
+            self.highest = now;
+        }
         Ok(())
+    }
+
+    /// Whether a mark that was read is still the highest that is known.
+    pub(super) fn is_highest(&self, stored: Option<&Stored>) -> bool {
+        self.highest == stored.map(Highest::of)
     }
 }

@@ -1,5 +1,6 @@
 use super::{Mark, MarkId};
 use crate::reason::Reason;
+use crate::tezos::payload::Position;
 use async_trait::async_trait;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -79,6 +80,36 @@ impl StoreError {
     /// The text for the log.
     pub fn log(&self) -> String {
         format!("the mark store cannot be used: {}", self.0.log())
+    }
+}
+
+/// The store holds less than it once did, or something else: a backup was restored, the container was created again, or a mark
+/// was changed by hand. Nobody knows what else was signed, so nothing is, with this key. *Failed*, until its marks are raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "the mark store has lost what it acknowledged for this key: raise its marks above all that was signed (azurehsm-signer \
+     marks raise)"
+)]
+pub struct Lost {
+    /// The mark.
+    pub id: MarkId,
+    /// Where it was.
+    pub before: Position,
+    /// Where it is now. At the same position it is another write.
+    pub now: Option<Position>,
+}
+
+impl Lost {
+    /// The text for the log.
+    pub fn log(&self) -> String {
+        let Self { id, before, now } = self;
+        match now {
+            Some(now) if now == before => {
+                format!("the mark {id} at {now} is not the one that was acknowledged; {self}")
+            }
+            Some(now) => format!("the mark {id} was at {before} and is now at {now}; {self}"),
+            None => format!("the mark {id} was at {before} and is gone; {self}"),
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pub(super) async fn commit_and_sign(
     request: &Request,
     signing: Signing<'_>,
 ) -> Result<Signature, NotSigned> {
+    if let Some(not_safe) = ledger.foresee_refusal(request) {
+        return Err(not_safe.into());
+    }
     if request.id.kind == Kind::Block {
         let mut made = None;
         let sign = async || {
@@ -136,6 +139,8 @@ impl From<NotRecorded> for NotSigned {
         match not_recorded {
             NotRecorded::NotSafe(not_safe) => not_safe.into(),
             NotRecorded::Store(error) => error.into(),
+            NotRecorded::Lost(lost) => lost.into(),
+            NotRecorded::TooManyChains { limit } => Failure::TooManyChains { limit }.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::Unauthenticated;
 use super::policy::NotAllowed;
 use crate::chain::{HeadUnknown, NotNear};
-use crate::marks::{NotSafe, StoreError};
+use crate::marks::{Lost, NotSafe, StoreError};
 use crate::tezos::payload::DecodeError;
 use crate::tezos::{PublicKeyHash, WrongSignature};
 use crate::vault::VaultError;
@@ -32,6 +32,7 @@ impl NotSigned {
     pub fn log(&self) -> String {
         match self {
             Self::Failed(Failure::Store(error)) => error.log(),
+            Self::Failed(Failure::Lost(lost)) => lost.log(),
             Self::Failed(Failure::Vault(error)) => error.log(),
             other => other.to_string(),
         }
@@ -53,6 +54,8 @@ impl NotSigned {
             },
             Self::Failed(failure) => match failure {
                 Failure::Store(_) => "store",
+                Failure::Lost(_) => "marks_lost",
+                Failure::TooManyChains { .. } => "too_many_chains",
                 Failure::Vault(_) => "vault",
                 Failure::KeySearchPending { .. } => "key_search",
                 Failure::Head(_) => "head_unknown",
@@ -108,6 +111,18 @@ pub enum Failure {
     /// The mark store did not say.
     #[error(transparent)]
     Store(StoreError),
+    /// The mark store has lost what it acknowledged for this key.
+    #[error(transparent)]
+    Lost(Lost),
+    /// The key has marks on too many chains that nobody knows.
+    #[error(
+        "this key has marks on {limit} unknown chains in this process already: name its chains in the policy, and start the \
+         signer again"
+    )]
+    TooManyChains {
+        /// How many are allowed.
+        limit: usize,
+    },
     /// The vault did not sign.
     #[error(transparent)]
     Vault(VaultError),
@@ -154,6 +169,7 @@ becomes! {
     NotSafe => Refusal::Mark;
     VaultError => Failure::Vault;
     StoreError => Failure::Store;
+    Lost => Failure::Lost;
     HeadUnknown => Failure::Head;
     WrongSignature => Failure::WrongSignature;
 }

@@ -22,6 +22,10 @@ pub enum Action {
     StrayArrives(usize),
     /// An instance dies, and starts anew.
     Crash(usize),
+    /// The container is deleted and created again.
+    ContainerIsCreatedAgain,
+    /// The store loses a mark.
+    MarkIsLost(usize),
     /// Something else goes wrong.
     Fault(usize, Fault),
 }
@@ -41,6 +45,8 @@ pub enum Fault {
     WriteIsTurnedAway,
     /// The answer to a write is lost.
     WriteAnswerIsLost,
+    /// The client below sends a write again after it was done, inside the same call, and reports success.
+    WriteIsSentAgain,
     /// The deadline comes: whoever asked is told so, and everything is dropped as it is.
     Deadline,
 }

@@ -1,6 +1,9 @@
 use crate::Setup;
 use crate::properties::{ONE_DIGEST, ONE_SIGNATURE};
-use crate::setup::{SMALL_BLOCKS, SMALL_VOTES};
+use crate::setup::{
+    SMALL_BLOCKS, SMALL_BLOCKS_CREATED_AGAIN, SMALL_BLOCKS_LOST, SMALL_VOTES, SMALL_VOTES_CREATED_AGAIN,
+    SMALL_VOTES_LOST,
+};
 use std::fmt;
 
 /// A way to get the protocol wrong, each of which has been got wrong somewhere. The model has to find a run that shows it.
@@ -22,11 +25,17 @@ pub enum Broken {
     BlindRetry,
     /// Attestations with DAL content have a mark of their own.
     MarkPerContentTag,
+    /// Which container an answer is of is not looked at.
+    ContainerNotCompared,
+    /// The tag on the key is not looked at.
+    KeyNotBound,
+    /// The highest mark that was acknowledged is forgotten with each request.
+    LossNotNoticed,
 }
 
 impl Broken {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::ReleaseBeforeCommit,
         Self::BlockRepeatSignedAgain,
         Self::CachedMarkTrusted,
@@ -34,6 +43,9 @@ impl Broken {
         Self::ReadInsteadOfCompare,
         Self::BlindRetry,
         Self::MarkPerContentTag,
+        Self::ContainerNotCompared,
+        Self::KeyNotBound,
+        Self::LossNotNoticed,
     ];
 
     /// Where it shows, and which properties cannot hold there: one of them has to be found violated.
@@ -41,9 +53,15 @@ impl Broken {
         const BLOCKS: (Setup, &[&str]) = (SMALL_BLOCKS, &[ONE_DIGEST, ONE_SIGNATURE]);
         const REPEATED_BLOCKS: (Setup, &[&str]) = (SMALL_BLOCKS, &[ONE_SIGNATURE]);
         const VOTES: (Setup, &[&str]) = (SMALL_VOTES, &[ONE_DIGEST]);
+        const CREATED_BLOCKS: (Setup, &[&str]) = (SMALL_BLOCKS_CREATED_AGAIN, &[ONE_DIGEST, ONE_SIGNATURE]);
+        const CREATED_VOTES: (Setup, &[&str]) = (SMALL_VOTES_CREATED_AGAIN, &[ONE_DIGEST]);
+        const LOST_BLOCKS: (Setup, &[&str]) = (SMALL_BLOCKS_LOST, &[ONE_DIGEST, ONE_SIGNATURE]);
+        const LOST_VOTES: (Setup, &[&str]) = (SMALL_VOTES_LOST, &[ONE_DIGEST]);
         match self {
             Self::BlockRepeatSignedAgain => &[REPEATED_BLOCKS],
             Self::MarkPerContentTag => &[VOTES],
+            Self::ContainerNotCompared | Self::KeyNotBound => &[CREATED_BLOCKS, CREATED_VOTES],
+            Self::LossNotNoticed => &[LOST_BLOCKS, LOST_VOTES],
             Self::ReleaseBeforeCommit
             | Self::CachedMarkTrusted
             | Self::UnconditionalWrite
@@ -63,6 +81,9 @@ impl fmt::Display for Broken {
             Self::ReadInsteadOfCompare => "read instead of compare",
             Self::BlindRetry => "ambiguous write retried without reading back",
             Self::MarkPerContentTag => "mark per content tag",
+            Self::ContainerNotCompared => "container not compared",
+            Self::KeyNotBound => "key not bound",
+            Self::LossNotNoticed => "loss not noticed",
         })
     }
 }

@@ -56,6 +56,10 @@ impl Calm {
         let (mut recording, mut step) = Recording::begin(request, attempt, None, &mut self.seen);
         loop {
             step = match step {
+                Step::Confirm => {
+                    let stored = Ok(self.store.read(self.mark).cloned());
+                    Step::Done(recording.confirmed(stored, &mut self.seen))
+                }
                 Step::Read | Step::ReadBack => recording.read(Ok(self.store.read(self.mark).cloned()), &mut self.seen),
                 Step::ReadOtherKinds => recording.other_kinds(Ok(None), &mut self.seen),
                 Step::Sign => recording.signed(signature),

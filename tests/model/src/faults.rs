@@ -15,7 +15,20 @@ impl Protocol {
         let step = match fault {
             Fault::ReadFails => {
                 let failed = Err(StoreError::new("cannot be read"));
-                seen.update(|seen| task.recording.read(failed, seen))
+                if std::mem::take(&mut task.is_confirming) {
+                    Step::Done(seen.update(|seen| task.recording.confirmed(failed, seen)))
+                } else {
+                    seen.update(|seen| task.recording.read(failed, seen))
+                }
+            }
+            Fault::WriteIsSentAgain => {
+                let copy = task.on_its_way(mark);
+                if let Some(write) = &copy {
+                    drop(self.store_writes(state, write));
+                }
+                state.strays.extend(copy);
+                let unknown = Err(WriteError::Unknown(StoreError::new("more than one request")));
+                state.seen[instance][mark].update(|seen| task.recording.written(unknown, seen))
             }
             Fault::WriteIsTurnedAway => {
                 let turned_away = Err(WriteError::NotWritten(StoreError::new("turned away")));
@@ -54,6 +67,7 @@ impl Protocol {
     pub(crate) fn crash(&self, state: &mut State, instance: usize) {
         state.crashes -= 1;
         state.seen[instance].fill(Hashed::default());
+        state.connected[instance] = None;
         for (request, progress) in state.progress.iter_mut().enumerate() {
             let Progress::Active { instance: at, task } = progress else { continue };
             if *at == instance {

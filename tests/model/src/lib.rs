@@ -31,5 +31,5 @@ pub use broken::Broken;
 pub use payload::Form;
 pub use protocol::Protocol;
 pub use report::{Caught, Explored, catch, explore};
-pub use setup::{SETUPS, Setup, THOROUGH};
+pub use setup::{Loss, SETUPS, Setup, THOROUGH};
 pub use state::State;

@@ -25,7 +25,8 @@ pub(crate) fn properties() -> Vec<Property<Protocol>> {
             protocol.is_answered(state, MOST_WRITES)
         }),
         Property::always("when faults stop, all is answered", |protocol: &Protocol, state: &State| {
-            !state.is_over() || protocol.answers_in_calm(state)
+            // A store that has lost something is used again when an operator has raised its marks.
+            !state.is_over() || state.store.has_lost() || protocol.answers_in_calm(state)
         }),
         Property::sometimes("all slots are signed", |_, state: &State| state.history.is_all_released()),
         Property::sometimes("the last baker wins", |protocol: &Protocol, state: &State| {

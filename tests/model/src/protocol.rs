@@ -2,11 +2,12 @@ use crate::ask::{Ask, Asks, Delivery};
 use crate::hashed::Hashed;
 use crate::history::History;
 use crate::properties::properties;
+use crate::setup::Loss;
 use crate::state::Progress;
-use crate::store::{Store, Write};
+use crate::store::{ORIGINAL, Store, Write};
 use crate::task::{At, Stray, Task};
 use crate::{Action, Broken, Fault, Setup, State};
-use azurehsm_signer::marks::{NotRecorded, Recorded, Recording, Seen, Step, Version, WriteError};
+use azurehsm_signer::marks::{NotRecorded, Recorded, Recording, Seen, Step, StoreError, Version, WriteError};
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Kind;
 use stateright::{Model, Property};
@@ -45,6 +46,8 @@ impl Protocol {
                 format!("write {number} of those that nobody waits for arrives at the store")
             }
             Action::Crash(instance) => format!("instance {instance} dies and starts anew"),
+            Action::ContainerIsCreatedAgain => "the container is deleted and created again".to_owned(),
+            Action::MarkIsLost(mark) => format!("the store loses mark {mark}"),
             Action::Fault(request, fault) => format!("#{request}: {fault:?}"),
         }
     }
@@ -72,8 +75,13 @@ impl Protocol {
     /// A request arrives, and is begun.
     fn arrive(&self, state: &mut State, request: usize, instance: usize) {
         let Ask { request: asked, mark, .. } = self.ask(request);
+        let container = *state.connected[instance].get_or_insert(state.store.container());
+        if !self.is(Broken::KeyNotBound) && container != ORIGINAL {
+            state.progress[request] = Progress::Over;
+            return;
+        }
         let (recording, step) = state.seen[instance][*mark].update(|seen| {
-            if self.is(Broken::ReadInsteadOfCompare) {
+            if self.is(Broken::ReadInsteadOfCompare) || self.is(Broken::LossNotNoticed) {
                 *seen = Seen::default();
             }
             Recording::begin(asked, self.delivery(request).attempt, None, seen)
@@ -93,6 +101,10 @@ impl Protocol {
                 let seen = &mut state.seen[instance][mark];
                 let next = seen.update(|seen| task.recording.other_kinds(Ok(None), seen));
                 return self.go_on(state, request, instance, task, next);
+            }
+            Step::Confirm => {
+                task.at = At::Reading;
+                task.is_confirming = true;
             }
             Step::Sign => task.at = At::Signing,
             Step::Write => {
@@ -160,8 +172,11 @@ impl Protocol {
 
     fn not_signed(&self, state: &mut State, request: usize, why: &NotRecorded) {
         let Ask { request: asked, mark, slot, .. } = self.ask(request);
+        if state.store.has_lost() {
+            return;
+        }
         match why {
-            NotRecorded::Store(_) => {
+            NotRecorded::Store(_) | NotRecorded::Lost(_) | NotRecorded::TooManyChains { .. } => {
                 let is_calm = state.faults == self.setup.faults && state.crashes == self.setup.crashes;
                 state.history.wrongs.failed_without_fault |= is_calm;
             }
@@ -176,7 +191,7 @@ impl Protocol {
         }
     }
 
-    fn store_writes(&self, state: &mut State, write: &Stray) -> Option<Version> {
+    pub(crate) fn store_writes(&self, state: &mut State, write: &Stray) -> Option<Version> {
         let Stray { mark, new, expected } = write;
         let done = state.store.write(*mark, new, expected.as_ref(), self.store_is_conditional());
         let Write::Done { version, has_risen } = done else { return None };
@@ -197,19 +212,20 @@ impl Protocol {
         let fault = |fault| Action::Fault(request, fault);
         match task.at {
             At::Reading => actions.push(Action::StoreReads(request)),
-            At::Told(_) => actions.extend([Action::ReadIsAnswered(request), fault(Fault::ReadFails)]),
+            At::Told(..) => actions.extend([Action::ReadIsAnswered(request), fault(Fault::ReadFails)]),
             At::Signing => actions.extend([Action::VaultSigns(request), fault(Fault::VaultFails)]),
             At::Writing => actions.extend([
                 Action::StoreWrites(request),
                 fault(Fault::WriteTimesOut),
                 fault(Fault::WriteIsDuplicated),
                 fault(Fault::WriteIsTurnedAway),
+                fault(Fault::WriteIsSentAgain),
             ]),
-            At::Wrote(_) => actions.extend([Action::WriteIsAnswered(request), fault(Fault::WriteAnswerIsLost)]),
+            At::Wrote(..) => actions.extend([Action::WriteIsAnswered(request), fault(Fault::WriteAnswerIsLost)]),
             At::Recorded(_) => {}
         }
         if !self.is_block(request) {
-            let may_be_recorded_next = matches!(task.at, At::Told(_) | At::Wrote(_));
+            let may_be_recorded_next = matches!(task.at, At::Told(..) | At::Wrote(..));
             match (task.made, self.setup.slow_vault) {
                 (None, true) => actions.push(Action::VaultSigns(request)),
                 (Some(_), false) if may_be_recorded_next => actions.push(fault(Fault::VaultFails)),
@@ -217,6 +233,11 @@ impl Protocol {
             }
         }
         actions.push(fault(Fault::Deadline));
+    }
+
+    /// Whether an answer is of the container that the instance has checked: each item names its own.
+    fn is_expected(&self, state: &State, instance: usize, container: u8) -> bool {
+        self.is(Broken::ContainerNotCompared) || state.connected[instance] == Some(container)
     }
 
     fn arrivals(&self, state: &State, request: usize, actions: &mut Vec<Action>) {
@@ -250,12 +271,14 @@ impl Model for Protocol {
     fn init_states(&self) -> Vec<State> {
         vec![State {
             seen: vec![vec![Hashed::default(); self.asks.marks.len()]; self.setup.instances],
+            connected: vec![None; self.setup.instances],
             progress: vec![Progress::Waiting; self.asks.deliveries.len()],
             store: Store::new(self.asks.marks.len()),
             strays: Vec::new(),
             history: History::new(self.asks.slots),
             crashes: self.setup.crashes,
             faults: self.setup.faults,
+            losses: self.setup.losses.0,
         }]
     }
 
@@ -270,6 +293,12 @@ impl Model for Protocol {
         actions.extend((0..state.strays.len()).map(Action::StrayArrives));
         if state.faults == 0 {
             actions.retain(|action| !matches!(action, Action::Fault(..)));
+        }
+        if state.losses > 0 {
+            match self.setup.losses.1 {
+                Loss::Container => actions.push(Action::ContainerIsCreatedAgain),
+                Loss::Mark => actions.extend((0..self.asks.marks.len()).map(Action::MarkIsLost)),
+            }
         }
         if state.crashes > 0 {
             // One that is new and idle has nothing to lose.
@@ -305,6 +334,16 @@ impl Protocol {
                 self.crash(&mut state, instance);
                 return Some(state);
             }
+            Action::ContainerIsCreatedAgain => {
+                state.losses -= 1;
+                state.store.create_again();
+                return Some(state);
+            }
+            Action::MarkIsLost(mark) => {
+                state.losses -= 1;
+                state.store.lose(mark);
+                return Some(state);
+            }
             Action::StoreReads(request)
             | Action::ReadIsAnswered(request)
             | Action::VaultSigns(request)
@@ -323,12 +362,23 @@ impl Protocol {
                 return Some(state);
             }
             (Action::StoreReads(_), _) => {
-                task.at = At::Told(state.store.read(mark).cloned());
+                task.at = At::Told(state.store.read(mark).cloned(), state.store.container());
                 state.progress[request] = Progress::active(instance, task);
                 return Some(state);
             }
-            (Action::ReadIsAnswered(_), At::Told(stored)) => {
-                state.seen[instance][mark].update(|seen| task.recording.read(Ok(stored), seen))
+            (Action::ReadIsAnswered(_), At::Told(stored, container)) => {
+                let answer = if self.is_expected(&state, instance, container) {
+                    Ok(stored)
+                } else {
+                    Err(StoreError::new("another container"))
+                };
+                state.seen[instance][mark].update(|seen| {
+                    if std::mem::take(&mut task.is_confirming) {
+                        Step::Done(task.recording.confirmed(answer, seen))
+                    } else {
+                        task.recording.read(answer, seen)
+                    }
+                })
             }
             (Action::VaultSigns(_), At::Signing) => task.recording.signed(self.vault_signs(&mut state, request)),
             (Action::VaultSigns(_), at) => {
@@ -344,14 +394,18 @@ impl Protocol {
             (Action::StoreWrites(_), _) => {
                 task.at = At::Writing;
                 let write = task.on_its_way(mark)?;
-                task.at = At::Wrote(self.store_writes(&mut state, &write));
+                task.at = At::Wrote(self.store_writes(&mut state, &write), state.store.container());
                 state.progress[request] = Progress::active(instance, task);
                 return Some(state);
             }
-            (Action::WriteIsAnswered(_), At::Wrote(outcome)) => {
+            (Action::WriteIsAnswered(_), At::Wrote(outcome, container)) => {
                 let stored = state.store.read(mark).map(|stored| stored.version.clone());
                 let outcome = if self.is(Broken::BlindRetry) && task.is_resent { outcome.or(stored) } else { outcome };
-                let answer = outcome.ok_or(WriteError::Changed);
+                let answer = if self.is_expected(&state, instance, container) {
+                    outcome.ok_or(WriteError::Changed)
+                } else {
+                    Err(WriteError::Unknown(StoreError::new("another container")))
+                };
                 state.seen[instance][mark].update(|seen| task.recording.written(answer, seen))
             }
             _ => return None,

@@ -9,6 +9,8 @@ use azurehsm_signer::marks::Seen;
 pub struct State {
     /// What each instance has seen of each mark.
     pub(crate) seen: Vec<Vec<Hashed<Seen>>>,
+    /// The container that each instance has checked when it connected; none, if it has not connected.
+    pub(crate) connected: Vec<Option<u8>>,
     /// How far each request is.
     pub(crate) progress: Vec<Progress>,
     pub(crate) store: Store,
@@ -19,6 +21,8 @@ pub struct State {
     pub(crate) crashes: u8,
     /// Other faults that may still happen.
     pub(crate) faults: u8,
+    /// Losses of the store that may still happen.
+    pub(crate) losses: u8,
 }
 
 /// How far a request is.
@@ -39,7 +43,8 @@ impl State {
 
     /// Whether an instance is as if it had just started, and idle.
     pub(crate) fn is_new(&self, instance: usize) -> bool {
-        self.seen[instance].iter().all(|seen| **seen == Seen::default())
+        self.connected[instance].is_none()
+            && self.seen[instance].iter().all(|seen| **seen == Seen::default())
             && !self.progress.iter().any(|progress| progress.is_at(instance))
     }
 
@@ -49,11 +54,12 @@ impl State {
         order.sort_by_key(|instance| {
             let first = self.progress.iter().position(|progress| progress.is_at(*instance));
             let seen: Vec<_> = self.seen[*instance].iter().map(Hashed::hash_value).collect();
-            (first.unwrap_or(usize::MAX), seen)
+            (first.unwrap_or(usize::MAX), self.connected[*instance], seen)
         });
         if order.is_sorted() {
             return self;
         }
+        self.connected = order.iter().map(|instance| self.connected[*instance]).collect();
         self.seen = order.iter().map(|instance| self.seen[*instance].clone()).collect();
         for progress in &mut self.progress {
             if let Progress::Active { instance, .. } = progress

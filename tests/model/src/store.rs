@@ -5,6 +5,10 @@ use azurehsm_signer::marks::{Mark, Stored, Version};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
     items: Vec<Hashed<Item>>,
+    /// Which container it is: one that is created again has another number.
+    container: u8,
+    /// Whether it has ever lost a mark.
+    has_lost: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -13,6 +17,9 @@ struct Item {
     /// How often it has been written: what its version is made of.
     writes: u8,
 }
+
+/// The container that keys are bound to.
+pub(crate) const ORIGINAL: u8 = 0;
 
 /// What a write did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +36,7 @@ pub(crate) enum Write {
 
 impl Store {
     pub(crate) fn new(marks: usize) -> Self {
-        Self { items: vec![Hashed::default(); marks] }
+        Self { items: vec![Hashed::default(); marks], container: ORIGINAL, has_lost: false }
     }
 
     pub(crate) fn read(&self, mark: usize) -> Option<&Stored> {
@@ -48,6 +55,27 @@ impl Store {
             item.stored = Some(Stored { mark: new.clone(), version: version.clone() });
             Write::Done { version, has_risen }
         })
+    }
+
+    pub(crate) const fn container(&self) -> u8 {
+        self.container
+    }
+
+    pub(crate) const fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
+    /// The container is deleted and created again: its marks are gone.
+    pub(crate) fn create_again(&mut self) {
+        self.container += 1;
+        (0..self.items.len()).for_each(|mark| self.lose(mark));
+    }
+
+    /// A mark is lost, and the container is the same: a backup from before it was restored.
+    pub(crate) fn lose(&mut self, mark: usize) {
+        self.has_lost = true;
+        // Versions do not come back.
+        self.items[mark].update(|item| item.stored = None);
     }
 
     /// Whether the mark has this version now.

@@ -11,6 +11,8 @@ pub(crate) struct Task {
     pub(crate) made: Option<Signature>,
     /// How many writes were sent.
     pub(crate) writes: u8,
+    /// Whether the mark is read to confirm a repeat.
+    pub(crate) is_confirming: bool,
     /// Whether the last one was sent again without a look at what became of the first: only in a broken instance.
     pub(crate) is_resent: bool,
 }
@@ -20,26 +22,26 @@ pub(crate) struct Task {
 pub(crate) enum At {
     /// The store is asked for the mark.
     Reading,
-    /// The store has answered, and the answer is on its way. It tells what was, not what is.
-    Told(Option<Stored>),
+    /// The store has answered, and the answer is on its way. It says what was, not what is, and of which container.
+    Told(Option<Stored>, u8),
     /// The vault is asked for the signature of a block.
     Signing,
     /// A write is on its way to the store.
     Writing,
-    /// The store has answered, and the answer is on its way: done, with this version, or changed.
-    Wrote(Option<Version>),
+    /// The store has answered, and the answer is on its way: done, with this version, or changed, and in which container.
+    Wrote(Option<Version>, u8),
     /// The store has accepted the mark of a vote; the vault has not signed yet.
     Recorded(Recorded),
 }
 
 impl Task {
     pub(crate) const fn new(recording: Recording, made: Option<Signature>) -> Self {
-        Self { recording, at: At::Reading, made, writes: 0, is_resent: false }
+        Self { recording, at: At::Reading, made, writes: 0, is_confirming: false, is_resent: false }
     }
 
-    /// Whether others for the same mark in the same process have to wait for it.
+    /// Whether others that may write the same mark in the same process have to wait for it.
     pub(crate) const fn holds_the_mark(&self) -> bool {
-        !matches!(self.at, At::Recorded(_))
+        !matches!(self.at, At::Recorded(_)) && !self.is_confirming
     }
 
     /// The write that is on its way to the store, if one is.

@@ -29,4 +29,7 @@ caught! {
     a_read_instead_of_a_comparison_is_caught: ReadInsteadOfCompare;
     an_ambiguous_write_that_is_retried_blindly_is_caught: BlindRetry;
     a_mark_for_each_content_tag_is_caught: MarkPerContentTag;
+    a_container_that_is_not_compared_is_caught: ContainerNotCompared;
+    a_key_that_is_not_bound_is_caught: KeyNotBound;
+    a_loss_that_is_not_noticed_is_caught: LossNotNoticed;
 }

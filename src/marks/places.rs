@@ -1,0 +1,112 @@
+use super::{MarkId, NotRecorded, Seen};
+use crate::tezos::payload::Kind;
+use crate::tezos::{ChainId, PublicKeyHash};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the process has seen of one mark. Locked by a request that may write it.
+pub(super) type Place = tokio::sync::Mutex<Seen>;
+
+/// How many chains a key may have marks on, beside those that are known. Chain ids come from callers, and each takes a mark in
+/// the store and a place in memory for good.
+const MAX_UNKNOWN_CHAINS: usize = 64;
+
+/// What the process has seen of all marks.
+///
+/// This memory notices a store that has lost something, so no caller can make the process forget what was acknowledged: votes on
+/// made-up chains come to an end at a limit, instead of taking the place of others.
+#[derive(Default)]
+pub(super) struct Places {
+    known_chains: Vec<ChainId>,
+    of_keys: Mutex<HashMap<PublicKeyHash, HashMap<ChainId, OfChain>>>,
+}
+
+#[derive(Default)]
+struct OfChain {
+    blocks: Arc<Place>,
+    preattestations: Arc<Place>,
+    attestations: Arc<Place>,
+}
+
+impl OfChain {
+    const fn of_kind(&self, kind: Kind) -> &Arc<Place> {
+        match kind {
+            Kind::Block => &self.blocks,
+            Kind::Preattestation => &self.preattestations,
+            Kind::Attestation => &self.attestations,
+        }
+    }
+
+    /// Whether it holds nothing that the store has acknowledged, and nobody is at work with it.
+    fn is_unused(&self) -> bool {
+        [&self.blocks, &self.preattestations, &self.attestations]
+            .into_iter()
+            .all(|place| Arc::strong_count(place) == 1 && place.try_lock().is_ok_and(|seen| !seen.is_acknowledged()))
+    }
+}
+
+impl Places {
+    /// `known_chains` do not count against the limit of chains.
+    pub(super) fn new(known_chains: Vec<ChainId>) -> Self {
+        Self { known_chains, of_keys: Mutex::default() }
+    }
+
+    /// The place of a mark.
+    ///
+    /// # Errors
+    /// [`NotRecorded::TooManyChains`] if it would be of one chain more than a key may have.
+    pub(super) fn get(&self, id: &MarkId) -> Result<Arc<Place>, NotRecorded> {
+        let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let chains = of_keys.entry(id.key).or_default();
+        if !chains.contains_key(&id.chain) && !self.known_chains.contains(&id.chain) {
+            let unknown = |chains: &HashMap<ChainId, OfChain>| {
+                chains.keys().filter(|chain| !self.known_chains.contains(chain)).count()
+            };
+            if unknown(chains) >= MAX_UNKNOWN_CHAINS {
+                chains.retain(|_, places| !places.is_unused());
+            }
+            if unknown(chains) >= MAX_UNKNOWN_CHAINS {
+                return Err(NotRecorded::TooManyChains { limit: MAX_UNKNOWN_CHAINS });
+            }
+        }
+        Ok(Arc::clone(chains.entry(id.chain).or_default().of_kind(id.kind)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::{AttemptId, Mark, Stored, Version};
+    use crate::tezos::payload::Position;
+
+    fn id(chain: u32) -> MarkId {
+        let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
+        MarkId { chain: ChainId::from_bytes(chain.to_be_bytes()), key, kind: Kind::Attestation }
+    }
+
+    fn acknowledge(places: &Places, chain: u32) {
+        let position = Position { level: 1.try_into().unwrap(), round: 0.try_into().unwrap() };
+        let attempt = AttemptId::random().unwrap();
+        let mark = Mark { position, digest: None, signature: None, attempt, written: None };
+        let place = places.get(&id(chain)).unwrap();
+        place.try_lock().unwrap().acknowledged(Stored { mark, version: Version(String::new()) });
+    }
+
+    #[test]
+    fn what_was_acknowledged_cannot_be_pushed_out_by_made_up_chains() {
+        let places = Places::new(vec![id(u32::MAX).chain]);
+        acknowledge(&places, 0);
+        let first = Arc::as_ptr(&places.get(&id(0)).unwrap());
+        for chain in 1..10_000 {
+            drop(places.get(&id(chain)).unwrap());
+        }
+        assert_eq!(Arc::as_ptr(&places.get(&id(0)).unwrap()), first);
+
+        for chain in 1..u32::try_from(MAX_UNKNOWN_CHAINS).unwrap() {
+            acknowledge(&places, chain);
+        }
+        assert!(matches!(places.get(&id(20_000)), Err(NotRecorded::TooManyChains { .. })));
+        assert_eq!(Arc::as_ptr(&places.get(&id(0)).unwrap()), first);
+        acknowledge(&places, u32::MAX);
+    }
+}

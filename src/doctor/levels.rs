@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub(super) keys: Vec<PublicKeyHash>,
     /// The heads that nodes have told.
     pub(super) heads: Vec<(ChainId, NonNegative)>,
+    /// Whether items of the container can be read.
+    pub(super) can_read: bool,
     /// The marks of the embedded store.
     pub(super) marks: Vec<(MarkId, Position)>,
 }
@@ -27,7 +29,7 @@ pub(super) struct Known {
 const MAINNET: ChainId = ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]);
 
 /// For all reads together.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Warns of marks above the head that the nodes tell, else above what the clock allows.
 pub(super) fn check(area: &mut Area, known: &Known, threshold: u32) {

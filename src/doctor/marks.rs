@@ -3,7 +3,7 @@
 use super::advice::{is_of_network, marks_role, name_of, network, no_answer};
 use super::area::Area;
 use super::role::{self, Probe};
-use super::{Azure, Finding, clock, latency};
+use super::{Azure, Finding, Outcome, clock, latency};
 use crate::azure::reason_of;
 use crate::marks::CosmosSettings;
 use crate::marks::cosmos::account::{self, AccountProperties, SCOPE};
@@ -65,7 +65,9 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
         return area.add(Finding::skipped("marks.role", "marks are not looked for under this partition key"));
     }
     let probe = Probe::new(container, instance);
-    area.findings.extend(role::check(&probe, settings).await);
+    let of_role = role::check(&probe, settings).await;
+    area.known.can_read = of_role.iter().any(|finding| finding.check == "marks.read" && finding.outcome == Outcome::Ok);
+    area.findings.extend(of_role);
     measure(area, &probe).await;
 }
 

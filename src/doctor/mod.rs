@@ -89,10 +89,12 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         all.keys.extend(area.known.keys);
         all.heads.extend(area.known.heads);
         all.marks.extend(area.known.marks);
+        all.can_read |= area.known.can_read;
     }
     let threshold = known.settings.as_ref().and_then(|settings| Some(settings.nodes.as_ref()?.threshold));
     let levels = Area::in_time("marks.level", async |area| {
-        if let (MarkStoreSettings::Cosmos(settings), Some(azure), false) = (&services.marks, azure, all.keys.is_empty())
+        if let (MarkStoreSettings::Cosmos(settings), Some(azure), false) =
+            (&services.marks, azure, !all.can_read || all.keys.is_empty())
         {
             levels::read(&mut all, settings, azure).await;
         }

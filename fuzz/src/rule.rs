@@ -79,7 +79,8 @@ impl Asked {
                 position: Position { level: number(1), round: number(5) },
                 digest: Digest::from_bytes([record[9]; 32]),
                 jump_limit: [None, Some(0), Some(100_000), Some(u32::MAX)][usize::from(flags >> 4 & 3)],
-                max_level: None,
+                max_level: [None, Some(0), Some(100_000), Some(0x7fff_ffff)][usize::from(flags >> 6)]
+                    .map(|level: u32| NonNegative::try_from(level).unwrap()),
                 requester: None,
             },
             signature: Signature::P256([record[9]; 64]),
@@ -107,13 +108,18 @@ fn numbers(position: Position) -> u64 {
 
 /// The rule, once more.
 fn expected(mark: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe> {
-    let Some(mark) = mark else { return Ok(Safe::Advance) };
     let (kind, requested, is_block) = (request.id.kind, request.position, request.id.kind == Kind::Block);
+    let is_impossible = request.max_level.filter(|max| requested.level.get() > max.get());
+    let impossible = is_impossible.map(|max| NotSafe::LevelImpossible { kind, requested, max });
+    let Some(mark) = mark else { return impossible.map_or(Ok(Safe::Advance), Err) };
     let (asked, there) = (numbers(requested), numbers(mark.position));
     if asked < there {
         return Err(NotSafe::BelowMark { kind, requested, mark: mark.position });
     }
     if asked > there {
+        if let Some(impossible) = impossible {
+            return Err(impossible);
+        }
         let above = i64::from(requested.level.get()) - i64::from(mark.position.level.get());
         return match request.jump_limit {
             Some(limit) if above > i64::from(limit) => {

@@ -226,3 +226,46 @@ const WAS_MADE: &str = "The mark store beside this file was made. Keep both.\n";
 fn lock_of(path: &Path) -> PathBuf {
     path.with_extension("lock")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::{Database, TableDefinition};
+
+    fn id() -> MarkId {
+        "NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block".parse().unwrap()
+    }
+
+    /// What a process that is killed at each step leaves behind: the file under its other name, of whatever contents.
+    #[tokio::test]
+    async fn a_store_is_known_to_be_made_anew_whenever_its_maker_was_killed() {
+        for left_behind in [None, Some(&b""[..]), Some(b"half of a file")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("marks.redb");
+            fs::write(lock_of(&path), WAS_MADE).unwrap();
+            if let Some(contents) = left_behind {
+                fs::write(path.with_extension("new"), contents).unwrap();
+            }
+            assert!(LocalMarkStore::is_lost(&path));
+            assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::Lost { .. })));
+            let store = LocalMarkStore::open_to_raise(&path).unwrap();
+            assert!(store.is_made_anew().await.unwrap() && store.may_have_lost(&id()).await.unwrap());
+            assert!(!LocalMarkStore::is_lost(&path));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_of_an_earlier_version_was_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marks.redb");
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(TableDefinition::<&str, &[u8]>::new("marks")).unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+        fs::write(lock_of(&path), WAS_MADE).unwrap();
+        let store = LocalMarkStore::open_to_raise(&path).unwrap();
+        assert!(!store.is_made_anew().await.unwrap() && !store.may_have_lost(&id()).await.unwrap());
+        store.declare_new(id().chain, id().key).await.unwrap();
+    }
+}

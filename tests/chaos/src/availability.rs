@@ -1,11 +1,8 @@
 //! What share of an honest baker's requests was signed while nothing was wrong that a signer cannot help.
 
-use crate::history::{Answer, Asked, History};
+use crate::history::{Answer, Asked, History, Stretch};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
-
-/// A signer that was well before may need so long after an outage.
-const RECOVERY: Duration = Duration::from_secs(1);
 
 /// A signer that was killed may need so long to find its keys and its store.
 const COLD_START: Duration = Duration::from_secs(8);
@@ -97,8 +94,10 @@ impl Availability {
 fn counts_in(history: &History, asked: &Asked) -> Option<&'static str> {
     let deadline = asked.at + history.deadline;
     let spell = history.spells.iter().find(|spell| (spell.from..spell.to).contains(&asked.at))?;
-    let mut outages = history.spells.iter().filter(|spell| spell.is_outage);
-    let meets_outage = outages.any(|outage| outage.from <= deadline && asked.at <= outage.to + RECOVERY);
+    let meets = |outage: &Stretch| {
+        outage.recovery.is_some_and(|recovery| outage.from <= deadline && asked.at <= outage.to + recovery)
+    };
+    let meets_outage = history.spells.iter().any(meets);
     let mut starts = history.down.iter().filter(|down| down.place == asked.place);
     let is_cold = starts.any(|down| down.from <= deadline && asked.at <= down.to + COLD_START);
     (!meets_outage && !is_cold).then_some(spell.name)
@@ -107,20 +106,20 @@ fn counts_in(history: &History, asked: &Asked) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Span, Stretch};
+    use crate::history::Span;
     use crate::judge::tests::{Book, failed};
 
     /// 20 s of calm, 5 s of an outage, 20 s of calm. Signer 1 is started again at 10 s.
     fn book() -> Book {
         let mut book = Book::new();
-        let stretch = |book: &Book, from, to, name, is_outage| {
+        let stretch = |book: &Book, from, to, name, recovery| {
             let (from, to) = (book.at(from), book.at(to));
-            Stretch { from, to, name, is_outage }
+            Stretch { from, to, name, recovery }
         };
         book.history.spells = vec![
-            stretch(&book, 0, 20_000, "calm", false),
-            stretch(&book, 20_000, 25_000, "brown-out", true),
-            stretch(&book, 25_000, 45_000, "slow", false),
+            stretch(&book, 0, 20_000, "calm", None),
+            stretch(&book, 20_000, 25_000, "brown-out", Some(Duration::from_secs(1))),
+            stretch(&book, 25_000, 45_000, "slow", None),
         ];
         book.history.down.push(Span { place: 1, from: book.at(9_000), to: book.at(10_000) });
         book.history.honest = book.keys.iter().map(|key| std::sync::Arc::clone(&key.address)).collect();

@@ -38,10 +38,10 @@ pub(crate) struct Heir {
 }
 
 impl Heir {
-    /// Of a mark that nobody has used, on a chain that no lane has.
-    pub(crate) fn new(key: &BakerKey) -> Self {
+    /// Of a mark on a chain that no lane has.
+    pub(crate) fn new(key: &BakerKey, chain: [u8; 4]) -> Self {
         let position = Position { level: 1, round: 0 };
-        Self { key: key.clone(), kind: Kind::Preattestation, chain: [0xff; 4], position }
+        Self { key: key.clone(), kind: Kind::Preattestation, chain, position }
     }
 }
 

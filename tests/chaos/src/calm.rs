@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 const RECOVERY: Duration = Duration::from_secs(8);
 
 /// Above whatever was asked in the storm, and asked until the signers have recovered.
-const ABOVE: u32 = 10_000;
+pub(crate) const ABOVE: u32 = 10_000;
+
+/// Above that, and asked in the calm.
+pub(crate) const CALM: u32 = 2 * ABOVE;
 
 /// How long the slowest signer took to sign again, and what it said last until then.
 #[derive(Debug, Clone, Default)]
@@ -52,10 +55,11 @@ pub(crate) async fn recover(client: &Arc<Client>, heir: &Heir, recorder: &Record
     slowest
 }
 
-/// Asks every signer for something new and for a repeat of what another one signed, of each kind of each key.
-pub(crate) async fn ask_all(client: &Arc<Client>, heirs: &[Heir]) {
+/// Asks every signer for something new, so many levels `above`, and for a repeat of what another one signed, of each kind of
+/// each key.
+pub(crate) async fn ask_all(client: &Arc<Client>, heirs: &[Heir], above: u32) {
     for place in 0..client.places() {
-        let level = 2 * ABOVE + u32::try_from(place).unwrap_or_default();
+        let level = above + u32::try_from(place).unwrap_or_default();
         let all = heirs.iter().map(|heir| {
             let position = Position { level: heir.position.level + level, round: 0 };
             let (client, key) = (Arc::clone(client), heir.key.clone());

@@ -37,6 +37,8 @@ pub(crate) struct History {
     pub(crate) secrets: Vec<Secret>,
     /// What the time was like, stretch by stretch; empty in a storm, which is an outage as a whole.
     pub(crate) spells: Vec<Stretch>,
+    /// When the container of the marks was made anew, if it was.
+    pub(crate) made_anew: Option<MadeAnew>,
     /// The keys of bakers who wait for each answer and ask once for each thing.
     pub(crate) honest: HashSet<Arc<str>>,
 }
@@ -48,8 +50,17 @@ pub(crate) struct Stretch {
     pub(crate) to: Instant,
     /// What it was like, in a word.
     pub(crate) name: &'static str,
-    /// Whether no signer can be expected to sign everything.
-    pub(crate) is_outage: bool,
+    /// If no signer can be expected to sign everything: how long it may need afterwards until it does.
+    pub(crate) recovery: Option<Duration>,
+}
+
+/// The container of the marks was deleted, and another one made under its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MadeAnew {
+    /// Nothing was under way then.
+    pub(crate) at: Instant,
+    /// From when on an operator had raised the marks and started the signers again. In between nothing may be signed.
+    pub(crate) raised: Instant,
 }
 
 /// A request and what came of it.

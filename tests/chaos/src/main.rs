@@ -4,6 +4,7 @@
 //! jump, and trouble that lasts; two bakers who want different things signed at the same positions; and a judge who reads what happened and knows
 //! nothing but the invariants. `README.md` beside this crate tells how to read what it prints.
 
+mod anew;
 mod availability;
 mod baker;
 mod calm;

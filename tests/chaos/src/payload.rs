@@ -33,6 +33,12 @@ impl fmt::Display for Kind {
     }
 }
 
+/// A chain as it is written, Net….
+pub(crate) fn chain_id(chain: [u8; 4]) -> String {
+    const NET: [u8; 3] = [0x57, 0x52, 0x00];
+    bs58::encode([&NET[..], &chain].concat()).with_check().into_string()
+}
+
 /// Level and round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -114,6 +120,11 @@ fn block(bytes: &mut Vec<u8>, position: Position, variant: Variant) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chains_are_written_as_in_tezos() {
+        assert_eq!(chain_id([0x7a, 0x06, 0xa7, 0x70]), "NetXdQprcVkpaWU");
+    }
 
     #[test]
     fn payloads_have_the_lengths_of_the_formats() {

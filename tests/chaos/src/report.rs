@@ -117,6 +117,7 @@ impl Figures {
             (waits_in("calm"), "honest baker in the calm"),
             (waits_in("slow"), "honest baker with slow services"),
             (waits_in("flood"), "honest baker in a flood"),
+            (waits_in("after the move"), "honest baker after a move of the write region"),
             (meets(Operation::Token), "faults of tokens"),
             (meets(Operation::Sign), "faults of signatures"),
             (meets(Operation::ReadItem), "faults of reads"),

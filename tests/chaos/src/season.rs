@@ -1,6 +1,7 @@
 //! One season from the start of everything to the last answer in the calm: at most a minute or so, so that all that happened
 //! fits into memory.
 
+use crate::anew::Anew;
 use crate::baker::Heir;
 use crate::calm::{self, Recovery};
 use crate::client::Client;
@@ -80,6 +81,8 @@ pub(crate) enum NoSeason {
     Baker(tokio::task::JoinError),
     #[error("there is nobody left who could ask")]
     NoLanes,
+    #[error("the operator cannot raise marks: {0}")]
+    NotRaised(String),
 }
 
 /// Runs a season. The storm, or the spells together, last as long as `length`.
@@ -90,7 +93,8 @@ pub(crate) async fn run(
     length: Duration,
 ) -> Result<Outcome, NoSeason> {
     let setup = Setup::of(season);
-    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
+    let regions = setup.regions.iter().map(|region| (*region).to_owned()).collect();
+    let cosmos = CosmosOptions { keeps_history: true, regions, ..CosmosOptions::default() };
     let options = Options { cosmos, token_life: setup.token_life, ..Options::default() };
     let azure = Arc::new(Azure::try_start(options).await.map_err(NoSeason::StandIns)?);
     let keys: Vec<BakerKey> = (1..=setup.shared_keys + setup.honest_keys)
@@ -119,7 +123,7 @@ pub(crate) async fn run(
         }
         Season::Spells => {
             let first = keys.first().ok_or(NoSeason::NoLanes)?;
-            calm::recover(&client, &Heir::new(first), &recorder).await;
+            calm::recover(&client, &Heir::new(first, [0xff; 4]), &recorder).await;
             let bakers = Bakers::start(season, &keys, seed, &client, &ends);
             let flood = bakers.flood.as_ref().ok_or(NoSeason::NoLanes)?;
             let passing = Spells { seed, azure: &azure, fleet: &fleet, client: &client, flood, met: &met };
@@ -138,10 +142,20 @@ pub(crate) async fn run(
     let heir = heirs.first().ok_or(NoSeason::NoLanes)?;
     happened.recovery = calm::recover(&client, heir, &recorder).await;
     let calm = Instant::now();
-    calm::ask_all(&client, &heirs).await;
+    calm::ask_all(&client, &heirs, calm::CALM).await;
     client.finish().await;
-    let blows = Arc::clone(&fleet.blows);
-    fleet.end().await;
+    let happened = Happened { faults: met.take(), fortune, ..happened }.with(&fleet.blows);
+    let made_anew = match season {
+        Season::Storm => {
+            fleet.end().await;
+            None
+        }
+        Season::Spells => {
+            let places = setup.places(&azure, programs, &folder)?;
+            let anew = Anew { azure: &azure, client: &client, recorder: &recorder, heirs: &heirs, programs };
+            Some(anew.make(fleet, places).await?)
+        }
+    };
 
     let recorded = recorder.take();
     let stored: Result<Vec<_>, _> = azure.cosmos.history().await.iter().map(mark).collect();
@@ -151,6 +165,7 @@ pub(crate) async fn run(
         Secret { name: "the authentication of a request", text: AUTHENTICATIONS_BEGIN.to_owned() },
     ];
     let honest = keys.iter().skip(setup.shared_keys.into()).map(|key| Arc::clone(&key.address)).collect();
+    let regions = azure.cosmos.regions().iter().map(|region| region.requests(Operation::Other));
     let history = History {
         start,
         calm,
@@ -158,16 +173,16 @@ pub(crate) async fn run(
         keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key)).collect(),
         asked: recorded.asked,
         stored: stored?,
-        other_operations: azure.cosmos.requests(Operation::Other),
+        other_operations: regions.fold(azure.cosmos.requests(Operation::Other), u64::saturating_add),
         down: recorded.down,
         paused: recorded.paused,
         troubles: recorded.troubles,
         lines: recorded.lines,
         secrets: tokens.chain(others).collect(),
         spells,
+        made_anew,
         honest,
     };
-    let happened = Happened { faults: met.take(), fortune, ..happened }.with(&blows);
     Ok(Outcome { history, happened })
 }
 

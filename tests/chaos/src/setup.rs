@@ -41,6 +41,8 @@ pub(crate) struct Setup {
     settings: &'static [(&'static str, &'static str)],
     /// Settings of the first signer alone.
     settings_of_first: &'static [(&'static str, &'static str)],
+    /// The regions of the database; the first takes the writes.
+    pub(crate) regions: &'static [&'static str],
     /// Keys for which two bakers ask.
     pub(crate) shared_keys: u8,
     /// Keys of one baker.
@@ -62,6 +64,7 @@ const STORM: Setup = Setup {
         ("KEYS_REFRESH_SECONDS", "10"),
     ],
     settings_of_first: &[("VAULT_HEDGE_MS", "60")],
+    regions: &["West Europe"],
     shared_keys: 6,
     honest_keys: 2,
     chains: 3,
@@ -73,6 +76,7 @@ const SPELLS: Setup = Setup {
     token_life: Duration::from_secs(30),
     settings: &[("SIGNER_LISTEN", "127.0.0.1:0"), ("LOG_FORMAT", "json"), ("KEYS_REFRESH_SECONDS", "10")],
     settings_of_first: &[],
+    regions: &["West Europe", "North Europe"],
     shared_keys: 4,
     honest_keys: 12,
     chains: 1,

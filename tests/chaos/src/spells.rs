@@ -6,8 +6,8 @@ use crate::fleet::{Blow, Fleet};
 use crate::flood::Flood;
 use crate::history::Stretch;
 use crate::storm::{Met, Service};
-use crate::weather::{BROWN_OUT_DELAY, Spell, brown_out, forecast};
-use stand_ins::{Azure, Delay, Faults};
+use crate::weather::{BROWN_OUT_DELAY, DeadRegion, Spell, brown_out, forecast};
+use stand_ins::{Azure, Delay, Effect, Faults, Region};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,19 +33,15 @@ impl Spells<'_> {
                 self.flood.run(self.client, until).await;
             }
             tokio::time::sleep_until(until.into()).await;
-            self.azure.key_vault.latency(Delay::NONE);
-            self.azure.cosmos.latency(Delay::NONE);
-            self.azure.key_vault.faults().clear();
-            self.azure.cosmos.faults().clear();
-            let to = Instant::now();
-            stretches.push(Stretch { from, to, name: spell.name(), is_outage: spell.is_outage() });
+            self.end(spell);
+            stretches.push(Stretch { from, to: Instant::now(), name: spell.name(), recovery: spell.recovery() });
         }
         stretches
     }
 
     fn begin(&self, spell: Spell) {
         match spell {
-            Spell::Calm | Spell::Flood => {}
+            Spell::Calm | Spell::Flood | Spell::AfterTheMove => {}
             Spell::Slow { vault, store } => self.slow(vault, store),
             Spell::TooSlow { vault, store } => {
                 self.slow(vault, store);
@@ -53,27 +49,64 @@ impl Spells<'_> {
                 let place = self.seed.dice(Stream::Weather, 1).index(self.fleet.len());
                 self.fleet.strike(place, Blow::Kill { down: Duration::ZERO });
             }
-            Spell::BrownOut(service) => self.brown_out(service),
+            Spell::BrownOut(Service::KeyVault) => {
+                self.azure.key_vault.latency(BROWN_OUT_DELAY);
+                self.brown_out(self.azure.key_vault.faults());
+            }
+            Spell::BrownOut(_) => {
+                self.store_latency(BROWN_OUT_DELAY);
+                self.store_faults().for_each(|faults| self.brown_out(faults));
+            }
+            Spell::RegionMoves(dead) => self.move_region(dead),
+        }
+    }
+
+    /// Whatever was wrong is over, but for a region that is lost.
+    fn end(&self, spell: Spell) {
+        self.azure.key_vault.latency(Delay::NONE);
+        self.azure.key_vault.faults().clear();
+        self.store_latency(Delay::NONE);
+        if !matches!(spell, Spell::RegionMoves(_)) {
+            self.store_faults().for_each(Faults::clear);
         }
     }
 
     fn slow(&self, vault: Duration, store: Duration) {
         self.azure.key_vault.latency(Delay::Fixed(vault));
-        self.azure.cosmos.latency(Delay::Fixed(store));
+        self.store_latency(Delay::Fixed(store));
     }
 
-    fn brown_out(&self, service: Service) {
-        let faults: &Faults = if service == Service::KeyVault {
-            self.azure.key_vault.latency(BROWN_OUT_DELAY);
-            self.azure.key_vault.faults()
-        } else {
-            self.azure.cosmos.latency(BROWN_OUT_DELAY);
-            self.azure.cosmos.faults()
-        };
+    fn brown_out(&self, faults: &Faults) {
         let (seed, mut number) = (self.seed, 0);
         self.met.follow(faults, move |_| {
             number += 1;
             brown_out(seed, number)
         });
+    }
+
+    /// The first region is lost, and the second takes the writes and serves the account's global endpoint from now on.
+    fn move_region(&self, dead: DeadRegion) {
+        let [from, to] = self.azure.cosmos.regions() else { return };
+        self.azure.cosmos.move_writes_to(to.name());
+        let effect = match dead {
+            DeadRegion::Hangs => {
+                from.freeze_connections();
+                Effect::Hang
+            }
+            DeadRegion::Fails => Effect::status(503),
+            DeadRegion::ReadOnly => return,
+        };
+        self.met.follow(from.faults(), move |_| Some(effect));
+    }
+
+    /// Of the account's global endpoint and of each region's.
+    fn store_faults(&self) -> impl Iterator<Item = &Faults> {
+        let cosmos = &self.azure.cosmos;
+        std::iter::once(cosmos.faults()).chain(cosmos.regions().iter().map(Region::faults))
+    }
+
+    fn store_latency(&self, latency: Delay) {
+        self.azure.cosmos.latency(latency);
+        self.azure.cosmos.regions().iter().for_each(|region| region.latency(latency));
     }
 }

@@ -18,7 +18,28 @@ pub(crate) enum Spell {
     TooSlow { vault: Duration, store: Duration },
     /// A service takes seconds for each answer, and half of the answers are failures. Then all is well at once.
     BrownOut(Service),
+    /// The account has just moved its writes to another region, and the one that took them does not answer any more.
+    RegionMoves(DeadRegion),
+    /// Nothing else is wrong, but the region that took the writes is still dead.
+    AfterTheMove,
 }
+
+/// What the endpoint of a region does that is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeadRegion {
+    /// Connections are silent, and no request is answered.
+    Hangs,
+    /// Every request is answered with 503.
+    Fails,
+    /// Only writes are refused, as by a region that does not take them any more.
+    ReadOnly,
+}
+
+/// After a move of the write region a signer may need so long.
+const FAILOVER: Duration = Duration::from_secs(5);
+
+/// After any other outage.
+const RECOVERY: Duration = Duration::from_secs(1);
 
 /// In a slow spell the vault and the store together take no longer than this, so blocks can be signed.
 const LONGEST_SUM_MS: u32 = 3_400;
@@ -32,12 +53,18 @@ impl Spell {
             Self::Flood => "flood",
             Self::TooSlow { .. } => "too slow",
             Self::BrownOut(_) => "brown-out",
+            Self::RegionMoves(_) => "region moves",
+            Self::AfterTheMove => "after the move",
         }
     }
 
-    /// Whether signatures may be lost in it.
-    pub(crate) const fn is_outage(&self) -> bool {
-        matches!(self, Self::TooSlow { .. } | Self::BrownOut(_))
+    /// If signatures may be lost in it: how long a signer may need afterwards until none is lost any more.
+    pub(crate) const fn recovery(&self) -> Option<Duration> {
+        match self {
+            Self::Calm | Self::Slow { .. } | Self::Flood | Self::AfterTheMove => None,
+            Self::TooSlow { .. } | Self::BrownOut(_) => Some(RECOVERY),
+            Self::RegionMoves(_) => Some(FAILOVER),
+        }
     }
 }
 
@@ -51,12 +78,14 @@ pub(crate) fn forecast(seed: Seed, length: Duration) -> Vec<(Duration, Spell)> {
         (9, slow(&mut dice, Some(Service::KeyVault))),
         (5, Spell::Flood),
         (9, slow(&mut dice, None)),
-        (6, Spell::BrownOut(Service::Cosmos)),
+        (5, Spell::BrownOut(Service::Cosmos)),
         (7, Spell::Calm),
         (5, too_slow(&mut dice)),
         (9, slow(&mut dice, Some(Service::Cosmos))),
-        (6, Spell::BrownOut(Service::KeyVault)),
+        (5, Spell::BrownOut(Service::KeyVault)),
         (7, Spell::Calm),
+        (1, Spell::RegionMoves(dead_region(&mut dice))),
+        (10, Spell::AfterTheMove),
     ];
     let shares: u32 = spells.iter().map(|(share, _)| share).sum();
     spells.map(|(share, spell)| (length * share / shares, spell)).to_vec()
@@ -77,6 +106,11 @@ fn slow(dice: &mut Dice, only: Option<Service>) -> Spell {
 
 fn too_slow(dice: &mut Dice) -> Spell {
     Spell::TooSlow { vault: dice.ms(2_000..3_500), store: dice.ms(2_000..3_500) }
+}
+
+fn dead_region(dice: &mut Dice) -> DeadRegion {
+    const WAYS: [(u32, DeadRegion); 3] = [(2, DeadRegion::Hangs), (1, DeadRegion::Fails), (1, DeadRegion::ReadOnly)];
+    dice.pick(&WAYS).copied().unwrap_or(DeadRegion::Hangs)
 }
 
 /// How long the answers of a service in a brown-out take.
@@ -113,7 +147,7 @@ mod tests {
                         assert!((500..=3_400).contains(&sum.as_millis()), "{spell:?}");
                     }
                     Spell::TooSlow { vault, store } => assert!(vault + store >= Duration::from_secs(4), "{spell:?}"),
-                    Spell::Calm | Spell::Flood | Spell::BrownOut(_) => {}
+                    _ => {}
                 }
             }
         }
@@ -125,7 +159,7 @@ mod tests {
         let spells = forecast(Seed(1), length);
         let sum: Duration = spells.iter().map(|(length, _)| *length).sum();
         assert!(length.abs_diff(sum) < Duration::from_millis(1), "{sum:?}");
-        for name in ["calm", "slow", "flood", "too slow", "brown-out"] {
+        for name in ["calm", "slow", "flood", "too slow", "brown-out", "region moves", "after the move"] {
             assert!(spells.iter().any(|(_, spell)| spell.name() == name), "{name}");
         }
     }

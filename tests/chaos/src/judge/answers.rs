@@ -15,7 +15,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
         };
         match &asked.answer {
             Answer::NotSigned { status: 409, reason } => {
-                if let Some((invariant, what)) = unjust(request, marks) {
+                if let Some((invariant, what)) = unjust(history, request, marks) {
                     violation(invariant, format!("signer {} refused ({reason}), but {what}", asked.place));
                 }
             }
@@ -44,7 +44,12 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
                 format!("signer {} answered after {waited:?}, the deadline being {:?}", asked.place, history.deadline);
             violation(Invariant::FailClosedAndSayWhy, what);
         }
-        if asked.at >= history.calm && !matches!(asked.answer, Answer::Signed(_)) {
+        if is_without_marks(history, asked) {
+            if let Answer::Signed(_) = &asked.answer {
+                let what = format!("signer {} signed, though its container was another one than before", asked.place);
+                violation(Invariant::LostMarksStopKeys, what);
+            }
+        } else if asked.at >= history.calm && !matches!(asked.answer, Answer::Signed(_)) {
             let what = format!("signer {} had nothing to suffer from and answered {:?}", asked.place, asked.answer);
             violation(Invariant::CalmIsAnswered, what);
         }
@@ -57,11 +62,13 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
 }
 
 /// Why a refusal is not justified by what was stored when it was read, if so.
-fn unjust(request: &Request<'_>, marks: &Marks<'_>) -> Option<(Invariant, String)> {
+fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option<(Invariant, String)> {
     let Some(slot) = &request.slot else {
         return Some((Invariant::FailClosedAndSayWhy, "it is neither a block nor a vote".to_owned()));
     };
-    let Some(mark) = marks.when(&slot.id, request.asked.until) else {
+    // A signer may go by the marks that it saw before they were lost.
+    let seen = history.made_anew.filter(|_| is_without_marks(history, request.asked)).map(|anew| anew.at);
+    let Some(mark) = marks.when(&slot.id, seen.unwrap_or(request.asked.until)) else {
         return Some((Invariant::FailClosedAndSayWhy, "there was no mark".to_owned()));
     };
     if mark.position < slot.position {
@@ -69,6 +76,11 @@ fn unjust(request: &Request<'_>, marks: &Marks<'_>) -> Option<(Invariant, String
     }
     let is_repeat = mark.position == slot.position && mark.digest == Some(request.digest);
     is_repeat.then(|| (Invariant::RepeatsAreWelcome, "the mark is of this very payload".to_owned()))
+}
+
+/// Whether it was asked after the marks were lost and before an operator raised them.
+fn is_without_marks(history: &History, asked: &Asked) -> bool {
+    history.made_anew.is_some_and(|anew| anew.at <= asked.at && asked.at < anew.raised)
 }
 
 fn of_place<'a>(spans: &'a [Span], asked: &Asked) -> impl Iterator<Item = &'a Span> {

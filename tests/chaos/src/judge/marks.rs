@@ -6,20 +6,24 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 /// The versions of every mark, in order.
-pub(super) struct Marks<'a>(HashMap<&'a MarkId, Vec<&'a Stored>>);
+pub(super) struct Marks<'a> {
+    versions: HashMap<&'a MarkId, Vec<&'a Stored>>,
+    /// When their container was made anew, with no marks in it.
+    made_anew: Option<Instant>,
+}
 
 impl<'a> Marks<'a> {
     pub(super) fn new(history: &'a History) -> Self {
-        let mut marks = HashMap::<_, Vec<_>>::new();
+        let mut versions = HashMap::<_, Vec<_>>::new();
         for stored in &history.stored {
-            marks.entry(&stored.id).or_default().push(stored);
+            versions.entry(&stored.id).or_default().push(stored);
         }
-        Self(marks)
+        Self { versions, made_anew: history.made_anew.map(|anew| anew.at) }
     }
 
     /// All versions that were ever at this slot.
     pub(super) fn at(&self, slot: &Slot) -> impl Iterator<Item = &'a Stored> {
-        let versions = self.0.get(&slot.id).map_or(&[][..], Vec::as_slice);
+        let versions = self.versions.get(&slot.id).map_or(&[][..], Vec::as_slice);
         // Not by bisection: a store in which marks fell is to be judged as well.
         let first = versions.partition_point(|version| version.position < slot.position);
         let rises = versions.is_sorted_by_key(|version| version.position);
@@ -36,9 +40,16 @@ impl<'a> Marks<'a> {
 
     /// What the mark was at this time.
     pub(super) fn when(&self, id: &MarkId, at: Instant) -> Option<&'a Stored> {
-        let versions = self.0.get(id)?;
+        let versions = self.versions.get(id)?;
         let after = versions.partition_point(|version| version.at <= at);
-        versions.get(after.checked_sub(1)?).copied()
+        let mark = versions.get(after.checked_sub(1)?).copied()?;
+        let is_lost = self.made_anew.is_some_and(|anew| mark.at <= anew && anew < at);
+        (!is_lost).then_some(mark)
+    }
+
+    /// Whether two versions are of two containers.
+    fn is_lost_between(&self, before: &Stored, after: &Stored) -> bool {
+        self.made_anew.is_some_and(|anew| before.at <= anew && anew < after.at)
     }
 
     /// Marks that fell, were written a second time at one position, or were deleted.
@@ -54,14 +65,18 @@ impl<'a> Marks<'a> {
             );
             violation(None, what);
         }
-        for (id, versions) in &self.0 {
+        for (id, versions) in &self.versions {
             let slot = |version: &Stored| Some(Slot { id: (*id).clone(), position: version.position });
             if let Some(first) = versions.first().filter(|first| !first.is_created) {
                 violation(slot(first), "the mark was replaced, and never created".to_owned());
             }
             for pair in versions.windows(2) {
                 let [before, after] = pair else { continue };
-                if after.is_created {
+                if self.is_lost_between(before, after) {
+                    if !after.is_created {
+                        violation(slot(after), "a mark was replaced in a container that was empty".to_owned());
+                    }
+                } else if after.is_created {
                     violation(
                         slot(after),
                         format!("a mark at {} was created anew at {}", before.position, after.position),

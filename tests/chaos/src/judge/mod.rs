@@ -2,7 +2,8 @@
 //!
 //! The numbers are those of the signer's invariants: what is released is covered by a mark that was stored before (1), marks
 //! only rise (2), one digest a slot (3), one signature a block (4), repeats are not refused (5), what fails says so in time and
-//! nothing is refused that the marks do not forbid (6), signatures are valid (7), nothing secret is logged (9).
+//! nothing is refused that the marks do not forbid (6), signatures are valid (7), nothing secret is logged (9), nothing is signed
+//! between the loss of all marks and their being raised by an operator (10).
 
 mod answers;
 mod marks;
@@ -31,6 +32,8 @@ pub(crate) enum Invariant {
     FailClosedAndSayWhy,
     SignaturesAreValid,
     SecretsStayOutOfSight,
+    /// Invariant 10: a store that was made anew does not look like a fresh start.
+    LostMarksStopKeys,
     /// No invariant of the signer's, but without it the others would hold for a signer that does nothing.
     CalmIsAnswered,
 }
@@ -46,6 +49,7 @@ impl fmt::Display for Invariant {
             Self::FailClosedAndSayWhy => "invariant 6, fail closed and say why",
             Self::SignaturesAreValid => "invariant 7, the vault's answer is checked",
             Self::SecretsStayOutOfSight => "invariant 9, secrets stay out of sight",
+            Self::LostMarksStopKeys => "invariant 10, a store that has lost its marks stops the keys",
             Self::CalmIsAnswered => "in the calm everything is answered",
         })
     }

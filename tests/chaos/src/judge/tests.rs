@@ -1,7 +1,7 @@
 //! Hand-made histories: a clean one, and others in which one thing is wrong.
 
 use super::{Invariant, judge, story};
-use crate::history::{Answer, Asked, History, Line, MarkId, Secret, Span, Stored, Trouble};
+use crate::history::{Answer, Asked, History, Line, MadeAnew, MarkId, Secret, Span, Stored, Trouble};
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
 use blake2::{Blake2b256, Digest};
@@ -35,6 +35,7 @@ impl Book {
             lines: vec![Line { place: 0, text: "signed".into() }],
             secrets: vec![Secret { name: "a token", text: "eyJ0secret".to_owned() }],
             spells: Vec::new(),
+            made_anew: None,
             honest: HashSet::new(),
         };
         Self { keys, history }
@@ -106,9 +107,57 @@ fn clean() -> Book {
     book
 }
 
+/// After the clean history: at 110 s the container is made anew, at 120 s an operator has raised the marks to level 15. In
+/// between nothing is signed, and afterwards key 0 votes at level 16.
+fn with_lost_marks() -> Book {
+    let mut book = clean();
+    let (at, raised) = (book.at(110_000), book.at(120_000));
+    book.history.made_anew = Some(MadeAnew { at, raised });
+    let kind = Kind::Attestation;
+    book.asked(0, &bytes(kind, 12, 1), (111_000, 111_010), failed());
+    book.asked(0, &bytes(kind, 10, 1), (111_000, 111_010), refused());
+    book.stored(0, kind, 119_000, (self::at(15), b""), None);
+    if let Some(stored) = book.history.stored.last_mut() {
+        (stored.is_created, stored.digest) = (true, None);
+    }
+    let vote = bytes(kind, 16, 1);
+    let signature = book.sign(0, &vote, 1);
+    book.stored(0, kind, 120_010, (self::at(16), &vote), None);
+    book.asked(0, &vote, (120_000, 120_020), Answer::Signed(signature.into()));
+    book
+}
+
 #[test]
 fn a_clean_history_passes() {
-    assert!(judge(&clean().history).is_empty(), "{:?}", judge(&clean().history));
+    for book in [clean(), with_lost_marks()] {
+        assert!(judge(&book.history).is_empty(), "{:?}", judge(&book.history));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_lost_marks_is_found() {
+    let vote = bytes(Kind::Attestation, 13, 1);
+    for (name, invariant, make_wrong) in [
+        ("signed though the marks are lost", Invariant::LostMarksStopKeys, |book: &mut Book, vote: &[u8]| {
+            book.stored(0, Kind::Attestation, 112_000, (at(13), vote), None);
+            let signature = book.sign(0, vote, 1);
+            book.asked(0, vote, (112_000, 112_010), Answer::Signed(signature.into()));
+        }),
+        ("another digest at a level of before", Invariant::OneDigestASlot, |book: &mut Book, _: &[u8]| {
+            let other = bytes(Kind::Attestation, 10, 2);
+            let signature = book.sign(0, &other, 1);
+            book.asked(0, &other, (121_000, 121_010), Answer::Signed(signature.into()));
+        }),
+        ("failed after the marks were raised", Invariant::CalmIsAnswered, |book: &mut Book, vote: &[u8]| {
+            book.asked(0, vote, (121_000, 121_010), failed());
+        }),
+    ] as [(&str, Invariant, fn(&mut Book, &[u8])); 3]
+    {
+        let mut book = with_lost_marks();
+        make_wrong(&mut book, &vote);
+        let found: Vec<_> = judge(&book.history).into_iter().map(|violation| violation.invariant).collect();
+        assert!(found.contains(&invariant), "{name}: {found:?}");
+    }
 }
 
 /// What is done to a clean history, by name.

@@ -44,14 +44,15 @@ impl Anew<'_> {
         for heir in self.heirs {
             self.raise(heir).await?;
         }
+        let raised = Instant::now();
         let fleet = Fleet::start(places, self.client, self.recorder).await?;
         let first = self.heirs.first().ok_or(NoSeason::NoLanes)?;
         recover(self.client, &Heir::new(&first.key, CHAIN), self.recorder).await;
-        let raised = Instant::now();
+        let answers = Instant::now();
         ask_all(self.client, self.heirs, RAISED + ABOVE).await;
         self.client.finish().await;
         fleet.end().await;
-        Ok(MadeAnew { at, raised })
+        Ok(MadeAnew { at, raised, answers })
     }
 
     /// As an operator, above whatever was asked for.

@@ -59,8 +59,10 @@ pub(crate) struct Stretch {
 pub(crate) struct MadeAnew {
     /// Nothing was under way then.
     pub(crate) at: Instant,
-    /// From when on an operator had raised the marks and started the signers again. In between nothing may be signed.
+    /// When an operator had raised the marks, and started the signers again. In between nothing may be signed.
     pub(crate) raised: Instant,
+    /// From when on all of them answer.
+    pub(crate) answers: Instant,
 }
 
 /// A request and what came of it.

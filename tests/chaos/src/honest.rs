@@ -80,12 +80,12 @@ impl RelayBaker {
     }
 }
 
-/// A baker who asks one signer for each thing, the signers in turn, waits for the answer however long it takes, and never asks
-/// twice. Whether he was signed for is the availability that a baker without a relay sees.
+/// A baker who always asks the same signer, waits for the answer however long it takes, and never asks twice. Whether he was
+/// signed for is the availability that a baker without a relay sees.
 pub(crate) struct PatientBaker {
     pub(crate) key: BakerKey,
     pub(crate) kind: Kind,
-    /// The signer that he asks first.
+    /// The signer that he asks.
     pub(crate) place: usize,
     pub(crate) client: Arc<Client>,
     pub(crate) ends: Arc<AtomicBool>,
@@ -97,16 +97,14 @@ const PATIENT_BLOCK_TIME: Duration = Duration::from_millis(150);
 impl PatientBaker {
     /// Level by level until it is to end. `newest` always holds the last payload that was signed.
     pub(crate) async fn run(self, newest: watch::Sender<Option<Arc<[u8]>>>) {
-        let mut place = self.place;
         let mut level = 1;
         while !self.ends.load(Ordering::Relaxed) {
             let position = Position { level, round: 0 };
             let bytes: Arc<[u8]> = payload(MAINNET, self.kind, position, Variant::default()).into();
-            let answer = self.client.ask_now(place % self.client.places(), &self.key, &bytes).await;
+            let answer = self.client.ask_now(self.place, &self.key, &bytes).await;
             if let Ok(Answer::Signed(_)) = answer {
                 newest.send_replace(Some(bytes));
             }
-            place += 1;
             level += 1;
             tokio::time::sleep(PATIENT_BLOCK_TIME).await;
         }

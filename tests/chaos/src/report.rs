@@ -33,7 +33,8 @@ pub(crate) struct Figures {
 }
 
 /// How reasons are summed up: what they begin with or hold.
-const CAUSES: [(&str, &str); 8] = [
+const CAUSES: [(&str, &str); 9] = [
+    ("is known yet", "no keys known yet"),
     ("deadline", "deadline came"),
     ("wrong signature", "vault: a wrong signature"),
     ("mark store", "mark store did not say"),

@@ -137,7 +137,7 @@ impl Bakers {
         };
         let lanes = (0..).zip(lanes).map(lane).collect();
         let mut bakers = Self { lanes, with_relay: Vec::new(), patient: Vec::new(), flood: None };
-        for (place, key) in honest.iter().enumerate() {
+        for (key, place) in honest.iter().zip((0..PLACES).cycle()) {
             match season {
                 Season::Storm => {
                     let baker = RelayBaker { key: key.clone(), client: Arc::clone(client), ends: Arc::clone(ends) };

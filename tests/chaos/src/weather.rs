@@ -79,8 +79,10 @@ pub(crate) fn forecast(seed: Seed, length: Duration) -> Vec<(Duration, Spell)> {
         (5, Spell::Flood),
         (9, slow(&mut dice, None)),
         (5, Spell::BrownOut(Service::Cosmos)),
-        (7, Spell::Calm),
-        (5, too_slow(&mut dice)),
+        (6, Spell::Calm),
+        (4, too_slow(&mut dice)),
+        // A signer that does not know the newest mark needs three calls of the store for the next one.
+        (6, Spell::Calm),
         (9, slow(&mut dice, Some(Service::Cosmos))),
         (5, Spell::BrownOut(Service::KeyVault)),
         (7, Spell::Calm),

@@ -49,7 +49,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
                 let what = format!("signer {} signed, though its container was another one than before", asked.place);
                 violation(Invariant::LostMarksStopKeys, what);
             }
-        } else if asked.at >= history.calm && !matches!(asked.answer, Answer::Signed(_)) {
+        } else if is_in_calm(history, asked) && !matches!(asked.answer, Answer::Signed(_)) {
             let what = format!("signer {} had nothing to suffer from and answered {:?}", asked.place, asked.answer);
             violation(Invariant::CalmIsAnswered, what);
         }
@@ -81,6 +81,12 @@ fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option
 /// Whether it was asked after the marks were lost and before an operator raised them.
 fn is_without_marks(history: &History, asked: &Asked) -> bool {
     history.made_anew.is_some_and(|anew| anew.at <= asked.at && asked.at < anew.raised)
+}
+
+/// Whether nothing was wrong when it was asked, and all signers had been ready.
+fn is_in_calm(history: &History, asked: &Asked) -> bool {
+    let starts_again = history.made_anew.is_some_and(|anew| anew.at <= asked.at && asked.at < anew.answers);
+    asked.at >= history.calm && !starts_again
 }
 
 fn of_place<'a>(spans: &'a [Span], asked: &Asked) -> impl Iterator<Item = &'a Span> {

@@ -111,8 +111,9 @@ fn clean() -> Book {
 /// between nothing is signed, and afterwards key 0 votes at level 16.
 fn with_lost_marks() -> Book {
     let mut book = clean();
-    let (at, raised) = (book.at(110_000), book.at(120_000));
-    book.history.made_anew = Some(MadeAnew { at, raised });
+    let (at, raised, answers) = (book.at(110_000), book.at(119_500), book.at(120_000));
+    book.history.made_anew = Some(MadeAnew { at, raised, answers });
+    book.asked(0, &bytes(Kind::Preattestation, 20, 1), (119_600, 119_610), failed());
     let kind = Kind::Attestation;
     book.asked(0, &bytes(kind, 12, 1), (111_000, 111_010), failed());
     book.asked(0, &bytes(kind, 10, 1), (111_000, 111_010), refused());

@@ -1,6 +1,7 @@
 //! What share of an honest baker's requests was signed while nothing was wrong that a signer cannot help.
 
 use crate::history::{Answer, Asked, History, Stretch};
+use crate::weather::MOVE;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(crate) struct Availability {
     by_spell: BTreeMap<&'static str, Share>,
     /// What was not signed though it counts, a line each.
     pub(crate) lost: Vec<String>,
+    /// Of what was asked for longer than this after a move of the write region, everything was signed.
+    pub(crate) failover: Duration,
 }
 
 /// A part of a whole.
@@ -51,8 +54,12 @@ impl Availability {
             if !seen.insert((&asked.key, &asked.payload)) {
                 continue;
             }
-            let Some(spell) = counts_in(history, asked) else { continue };
             let is_signed = matches!(asked.answer, Answer::Signed(_));
+            let mut moves = history.spells.iter().filter(|spell| spell.name == MOVE);
+            if let Some(spell) = moves.find(|spell| !is_signed && spell.from <= asked.at) {
+                availability.failover = availability.failover.max(asked.at - spell.from);
+            }
+            let Some(spell) = counts_in(history, asked) else { continue };
             availability.by_spell.entry(spell).or_default().add(Share { wanted: 1, signed: u64::from(is_signed) });
             if !is_signed {
                 let at = asked.at.saturating_duration_since(history.start).as_secs_f64();
@@ -69,6 +76,7 @@ impl Availability {
             self.by_spell.entry(spell).or_default().add(share);
         }
         self.lost.extend(other.lost);
+        self.failover = self.failover.max(other.failover);
     }
 
     /// All spells together.
@@ -173,7 +181,7 @@ mod tests {
     fn one_kind_of_spell_does_not_make_up_for_another() {
         let shares =
             [("calm", Share { wanted: 100_000, signed: 100_000 }), ("slow", Share { wanted: 100, signed: 99 })];
-        let availability = Availability { by_spell: shares.into(), lost: Vec::new() };
+        let availability = Availability { by_spell: shares.into(), ..Availability::default() };
         assert!(availability.total().percent() > LEAST_PERCENT && !availability.is_enough());
     }
 }

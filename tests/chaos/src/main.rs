@@ -62,8 +62,8 @@ struct Arguments {
     clock_signer: Option<PathBuf>,
 }
 
-/// A longer run is one of several parts, each from the start: all that happened in a part is kept in memory. Half of a part is
-/// a storm, and half are spells.
+/// A longer run is one of several parts, each from the start: all that happened in a part is kept in memory. It begins with
+/// a storm, and most of it are spells.
 const LONGEST_PART: Duration = Duration::from_mins(2);
 
 /// So many violations of an invariant are told with all that is known of their slots.
@@ -92,8 +92,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let (mut left, mut part) = (length, 0);
     while !left.is_zero() {
         let length = left.min(LONGEST_PART);
-        for season in [Season::Storm, Season::Spells] {
-            add_season(&mut figures, season, &programs, Seed(seed.wrapping_add(part)), length / 2)?;
+        for (season, percent) in [(Season::Storm, 40), (Season::Spells, 60)] {
+            let seed = Seed(seed.wrapping_add(part));
+            add_season(&mut figures, season, &programs, seed, length * percent / 100)?;
         }
         left -= length;
         part += 1;

@@ -203,6 +203,8 @@ impl fmt::Display for Figures {
         for (spell, share) in self.availability.by_spell() {
             row(f, &format!("  {spell}"), format!("{:.2} % of {}", share.percent(), thousands(share.wanted)))?;
         }
+        let failover = self.availability.failover.as_millis();
+        row(f, "failover", format!("whatever was asked for later than {failover} ms after it was signed"))?;
         let share = |part: u64| percent(part, fortune.wanted);
         row(f, "a baker in the storm", format!("wanted {} signatures", thousands(fortune.wanted)))?;
         row(f, "  signed at first try", share(fortune.at_first))?;

@@ -35,6 +35,9 @@ pub(crate) enum DeadRegion {
     ReadOnly,
 }
 
+/// The name of the spell in which the write region moves.
+pub(crate) const MOVE: &str = "region moves";
+
 /// After a move of the write region a signer may need so long.
 const FAILOVER: Duration = Duration::from_secs(5);
 
@@ -53,7 +56,7 @@ impl Spell {
             Self::Flood => "flood",
             Self::TooSlow { .. } => "too slow",
             Self::BrownOut(_) => "brown-out",
-            Self::RegionMoves(_) => "region moves",
+            Self::RegionMoves(_) => MOVE,
             Self::AfterTheMove => "after the move",
         }
     }
@@ -87,7 +90,7 @@ pub(crate) fn forecast(seed: Seed, length: Duration) -> Vec<(Duration, Spell)> {
         (5, Spell::BrownOut(Service::KeyVault)),
         (7, Spell::Calm),
         (1, Spell::RegionMoves(dead_region(&mut dice))),
-        (10, Spell::AfterTheMove),
+        (13, Spell::AfterTheMove),
     ];
     let shares: u32 = spells.iter().map(|(share, _)| share).sum();
     spells.map(|(share, spell)| (length * share / shares, spell)).to_vec()

@@ -13,7 +13,7 @@ pub(super) enum Place {
     /// In an embedded store.
     File(Arc<LocalMarkStore>),
     /// In a container, whatever is wrong with it.
-    Container { reader: Box<MarkReader>, azure: Azure, patience: Duration },
+    Container { reader: Box<MarkReader>, azure: Box<Azure>, patience: Duration },
 }
 
 /// The embedded store's file.
@@ -54,7 +54,7 @@ impl Place {
         let inspection = Inspection::new(cosmos.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
         let patience = settings.services.request_deadline;
         let reader = MarkReader::connect(&inspection, Instant::now() + patience).await.map_err(|error| error.log())?;
-        Ok(Self::Container { reader: Box::new(reader), azure, patience })
+        Ok(Self::Container { reader: Box::new(reader), azure: Box::new(azure), patience })
     }
 
     /// Whatever is there under the name of a mark.

@@ -3,13 +3,14 @@
 //! Signers that knew the former one must not sign anything, whatever they are asked. Then an operator does what the manual says:
 //! stops them, raises the marks above whatever was signed, and starts them again.
 
-use crate::baker::Heir;
+use crate::baker::{Heir, answer};
 use crate::calm::{ABOVE, CALM, ask_all, recover};
 use crate::client::Client;
 use crate::fleet::{Fleet, Place};
 use crate::history::{MadeAnew, Recorder};
-use crate::payload::chain_id;
+use crate::payload::{Position, Variant, chain_id, payload};
 use crate::season::{NoSeason, Programs};
+use futures::future::join_all;
 use stand_ins::Azure;
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,6 +28,8 @@ pub(crate) struct Anew<'a> {
     pub(crate) client: &'a Arc<Client>,
     pub(crate) recorder: &'a Arc<Recorder>,
     pub(crate) heirs: &'a [Heir],
+    /// Of marks that only one signer has seen, so that the others cannot refuse by what they remember.
+    pub(crate) of_patient: &'a [Heir],
     pub(crate) programs: &'a Programs,
 }
 
@@ -35,7 +38,8 @@ impl Anew<'_> {
     pub(crate) async fn make(&self, fleet: Fleet, places: Vec<Place>) -> Result<MadeAnew, NoSeason> {
         self.azure.cosmos.recreate_container().await;
         let at = Instant::now();
-        // Repeats of what was signed in the calm, and then what would be new.
+        // Other data at levels at which something was signed, repeats of what was signed in the calm, and then what would be new.
+        self.ask_for_other_data().await;
         ask_all(self.client, self.heirs, CALM).await;
         ask_all(self.client, self.heirs, CALM + ABOVE).await;
         self.client.finish().await;
@@ -53,6 +57,19 @@ impl Anew<'_> {
         self.client.finish().await;
         fleet.end().await;
         Ok(MadeAnew { at, raised, answers })
+    }
+
+    /// Asks every signer to sign something else where something was signed. Nothing but what was lost speaks against it.
+    async fn ask_for_other_data(&self) {
+        let other = Variant { content: 9, ..Variant::default() };
+        let (client, heirs) = (self.client, self.heirs.iter().chain(self.of_patient));
+        let asked = heirs.flat_map(|heir| {
+            // The last level may not have been signed.
+            let position = Position { level: heir.position.level.saturating_sub(1), ..heir.position };
+            let payload: Arc<[u8]> = payload(heir.chain, heir.kind, position, other).into();
+            (0..client.places()).map(move |place| client.ask(place, &heir.key, &payload))
+        });
+        join_all(asked.map(answer)).await;
     }
 
     /// As an operator, above whatever was asked for.

@@ -55,9 +55,8 @@ impl Availability {
                 continue;
             }
             let is_signed = matches!(asked.answer, Answer::Signed(_));
-            let mut moves = history.spells.iter().filter(|spell| spell.name == MOVE);
-            if let Some(spell) = moves.find(|spell| !is_signed && spell.from <= asked.at) {
-                availability.failover = availability.failover.max(asked.at - spell.from);
+            if let Some(after) = after_move(history, asked).filter(|_| !is_signed) {
+                availability.failover = availability.failover.max(after);
             }
             let Some(spell) = counts_in(history, asked) else { continue };
             availability.by_spell.entry(spell).or_default().add(Share { wanted: 1, signed: u64::from(is_signed) });
@@ -96,6 +95,14 @@ impl Availability {
     pub(crate) fn is_enough(&self) -> bool {
         self.by_spell.values().all(|share| share.percent() > LEAST_PERCENT)
     }
+}
+
+/// How long after the last move of the write region it was asked, if it was before the end of the spells.
+fn after_move(history: &History, asked: &Asked) -> Option<Duration> {
+    let before = |spell: &&Stretch| spell.from <= asked.at;
+    let end = history.spells.last()?.to;
+    let moved = history.spells.iter().rfind(|spell| spell.name == MOVE).filter(before)?;
+    (asked.at < end).then(|| asked.at - moved.from)
 }
 
 /// What the spell is called in which a request counts, if it does.
@@ -175,6 +182,18 @@ mod tests {
         assert_eq!(availability.total(), Share { wanted: 3, signed: 2 });
         assert_eq!(availability.lost.len(), 1);
         assert!(!availability.is_enough());
+    }
+
+    #[test]
+    fn the_last_failure_after_a_move_tells_how_long_the_failover_took() {
+        let mut book = book();
+        book.history.spells[1].name = MOVE;
+        for (at, answer) in
+            [(19_000_u64, failed()), (21_500, failed()), (22_000, Answer::Signed("sig".into())), (46_000, failed())]
+        {
+            book.asked(0, &at.to_be_bytes(), (at, at + 10), answer);
+        }
+        assert_eq!(Availability::of(&book.history).failover, Duration::from_millis(1_500));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Honest bakers, who have a key to themselves: in the storm through a relay, and one who waits for each answer.
 
-use crate::baker::answer;
+use crate::baker::{Heir, answer};
 use crate::client::Client;
 use crate::history::Answer;
 use crate::keys::BakerKey;
@@ -95,8 +95,8 @@ pub(crate) struct PatientBaker {
 const PATIENT_BLOCK_TIME: Duration = Duration::from_millis(150);
 
 impl PatientBaker {
-    /// Level by level until it is to end. `newest` always holds the last payload that was signed.
-    pub(crate) async fn run(self, newest: watch::Sender<Option<Arc<[u8]>>>) {
+    /// Level by level until it is to end. `newest` always holds the last payload that was signed. Returns the mark that it used.
+    pub(crate) async fn run(self, newest: watch::Sender<Option<Arc<[u8]>>>) -> Heir {
         let mut level = 1;
         while !self.ends.load(Ordering::Relaxed) {
             let position = Position { level, round: 0 };
@@ -108,5 +108,6 @@ impl PatientBaker {
             level += 1;
             tokio::time::sleep(PATIENT_BLOCK_TIME).await;
         }
+        Heir { key: self.key, kind: self.kind, chain: MAINNET, position: Position { level, round: 0 } }
     }
 }

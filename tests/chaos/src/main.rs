@@ -105,10 +105,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         println!("not signed outside outages: {lost}");
     }
     if figures.violations > 0 || !figures.availability.is_enough() {
+        if !figures.availability.is_enough() {
+            println!("an honest baker must have {LEAST_PERCENT} % of his signatures in each kind of spell but outages");
+        }
         println!("{}", figures.summary());
-        println!(
-            "an honest baker must have {LEAST_PERCENT} % of his signatures outside outages, in each kind of spell"
-        );
         return Ok(ExitCode::FAILURE);
     }
     if !lacking.is_empty() {

@@ -204,7 +204,7 @@ impl fmt::Display for Figures {
             row(f, &format!("  {spell}"), format!("{:.2} % of {}", share.percent(), thousands(share.wanted)))?;
         }
         let failover = self.availability.failover.as_millis();
-        row(f, "failover", format!("whatever was asked for later than {failover} ms after it was signed"))?;
+        row(f, "failover", format!("what was asked for {failover} ms after the move, or earlier, could fail"))?;
         let share = |part: u64| percent(part, fortune.wanted);
         row(f, "a baker in the storm", format!("wanted {} signatures", thousands(fortune.wanted)))?;
         row(f, "  signed at first try", share(fortune.at_first))?;

@@ -11,7 +11,7 @@ use crate::fleet::{Blows, Fleet, NotStarted};
 use crate::history::{History, Recorder, Secret};
 use crate::honest::Fortune;
 use crate::keys::{AUTHENTICATIONS_BEGIN, BakerKey};
-use crate::setup::{AUTHENTICATING, Bakers, CLOCKS, PLACES, Setup};
+use crate::setup::{AUTHENTICATING, Bakers, CLOCKS, Legacy, PLACES, Setup};
 use crate::spells::Spells;
 use crate::stored::mark;
 use crate::storm::{Met, plan};
@@ -132,7 +132,7 @@ pub(crate) async fn run(
         }
     };
     ends.store(true, Ordering::Relaxed);
-    let (heirs, fortune) = bakers.end().await?;
+    let Legacy { heirs, of_patient, fortune } = bakers.end().await?;
 
     for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
         faults.clear();
@@ -152,7 +152,8 @@ pub(crate) async fn run(
         }
         Season::Spells => {
             let places = setup.places(&azure, programs, &folder)?;
-            let anew = Anew { azure: &azure, client: &client, recorder: &recorder, heirs: &heirs, programs };
+            let (client, recorder) = (&client, &recorder);
+            let anew = Anew { azure: &azure, client, recorder, heirs: &heirs, of_patient: &of_patient, programs };
             Some(anew.make(fleet, places).await?)
         }
     };

@@ -113,7 +113,7 @@ impl Setup {
 pub(crate) struct Bakers {
     lanes: Vec<JoinHandle<Heir>>,
     with_relay: Vec<JoinHandle<Fortune>>,
-    patient: Vec<JoinHandle<()>>,
+    patient: Vec<JoinHandle<Heir>>,
     /// Of the votes of a patient baker, if there is one.
     pub(crate) flood: Option<Flood>,
 }
@@ -160,7 +160,7 @@ impl Bakers {
     }
 
     /// Waits until all have ended; they are told elsewhere that they are to.
-    pub(crate) async fn end(self) -> Result<(Vec<Heir>, Fortune), NoSeason> {
+    pub(crate) async fn end(self) -> Result<Legacy, NoSeason> {
         let mut heirs = Vec::new();
         for lane in self.lanes {
             heirs.push(lane.await.map_err(NoSeason::Baker)?);
@@ -169,9 +169,19 @@ impl Bakers {
         for baker in self.with_relay {
             fortune.add(baker.await.map_err(NoSeason::Baker)?);
         }
+        let mut of_patient = Vec::new();
         for baker in self.patient {
-            baker.await.map_err(NoSeason::Baker)?;
+            of_patient.push(baker.await.map_err(NoSeason::Baker)?);
         }
-        Ok((heirs, fortune))
+        Ok(Legacy { heirs, of_patient, fortune })
     }
+}
+
+/// What bakers leave behind.
+pub(crate) struct Legacy {
+    /// Of those who share keys.
+    pub(crate) heirs: Vec<Heir>,
+    /// Of patient bakers.
+    pub(crate) of_patient: Vec<Heir>,
+    pub(crate) fortune: Fortune,
 }

@@ -111,6 +111,9 @@ var databaseName = 'signer'
 var containerName = 'marks'
 var packageContainerName = 'package'
 
+// What the keys are bound to. The endpoint is https://<host>:443/, of which the host is the fourth part.
+var markStore = '${split(cosmos.outputs.endpoint, [':', '/'])[3]}/${databaseName}/${containerName}'
+
 var isFlex = plan == 'flex'
 var instances = zoneRedundant ? max(alwaysReady, 2) : alwaysReady
 var accessRules = [for (address, i) in allowedAddresses: {
@@ -149,6 +152,7 @@ module vault 'modules/vault.bicep' = {
     location: location
     tags: tags
     keys: keys
+    markStore: markStore
     appSubnetId: network.outputs.appSubnetId
     privateNetworking: privateNetworking
     allowedAddresses: allowedAddresses

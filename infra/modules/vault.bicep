@@ -12,6 +12,9 @@ param tags object
 @description('The signing keys: a name, and the curve P-256 (a tz3 address) or P-256K (tz2).')
 param keys array
 
+@description('Where the marks of these keys are: <host of the Cosmos DB account>/<database>/<container>.')
+param markStore string
+
 @description('Resource identifier of the subnet that the signer calls from.')
 param appSubnetId string
 
@@ -63,13 +66,19 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
   }
 }
 
+// With this tag no signer with another mark store signs a block or vote with the key. `azurehsm-signer marks bind` adds the
+// container's own id, which is not known here.
+var keyTags = union(tags, {
+  'signer-marks': markStore
+})
+
 // Resource Manager makes the first version of a key and never touches it again: what is changed later, such as disabling a key in an
 // emergency, is not undone by the next deployment. For the same reason `enabled` is not said here.
 resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [for key in keys: {
   //checkov:skip=CKV_AZURE_40: A key that expires stops the baker, and its successor is another Tezos address.
   parent: vault
   name: key.name
-  tags: tags
+  tags: keyTags
   properties: {
     kty: 'EC-HSM'
     curveName: key.curve

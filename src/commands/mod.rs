@@ -1,5 +1,6 @@
 //! What the program does, by the name of the command.
 
+mod bind;
 mod doctor;
 mod keys;
 mod marks;
@@ -30,11 +31,20 @@ pub(crate) enum Command {
     Keys(keys::Command),
     /// The high watermarks. Those of the embedded store can be had only while the signer does not run
     #[command(subcommand)]
-    Marks(marks::Command),
+    Marks(MarksCommand),
     /// Checks the deployment: one line a check, and what to do where it fails
     Doctor(doctor::Arguments),
     /// Prints the version
     Version,
+}
+
+/// The commands about marks.
+#[derive(Subcommand)]
+pub(crate) enum MarksCommand {
+    #[command(flatten)]
+    Marks(marks::Command),
+    // The help text is that of the arguments.
+    Bind(bind::Arguments),
 }
 
 pub(crate) fn run(command: Command) -> Result<(), Stopped> {
@@ -46,7 +56,8 @@ pub(crate) fn run(command: Command) -> Result<(), Stopped> {
             runtime()?.block_on(serve::run(&logging))
         }
         Command::Keys(command) => keys::run(command),
-        Command::Marks(command) => runtime()?.block_on(marks::run(command)),
+        Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
+        Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
     }

@@ -1,6 +1,8 @@
 use super::Finding;
 use super::clock::Skew;
 use super::levels::Known;
+use crate::marks::StoreId;
+use crate::vault::Key;
 use futures::{StreamExt, stream};
 use std::time::Duration;
 
@@ -8,6 +10,10 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Area {
     pub(super) findings: Vec<Finding>,
+    /// Keys in a vault that has tags.
+    pub(super) keys: Vec<Key>,
+    /// The mark store in use.
+    pub(super) store: Option<StoreId>,
     /// By how much this clock differs from the services'.
     pub(super) skews: Vec<Skew>,
     /// How quick they are. Told last.

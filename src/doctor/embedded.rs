@@ -3,7 +3,7 @@
 use super::Finding;
 use super::area::Area;
 use super::sign::test_signature;
-use crate::marks::{LocalMarkStore, OpenError};
+use crate::marks::{LocalMarkStore, OpenError, StoreId};
 use crate::settings::{LocalSettings, Services, VaultSettings};
 use crate::vault::local::{KeyFile, KeyFileError};
 use crate::vault::{LocalVault, Vault};
@@ -74,6 +74,7 @@ fn open(settings: &LocalSettings) -> Result<Option<Opened>, KeyFileError> {
 /// Looks into the mark store, but makes none.
 pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     const CHECK: &str = "marks.file";
+    area.store = Some(StoreId::Embedded);
     let path = services.local.data_dir.join("marks.redb");
     let finding = if path.exists() || path.with_extension("lock").exists() {
         let opened = {

@@ -5,9 +5,9 @@ use super::area::Area;
 use super::role::{self, Probe};
 use super::{Azure, Finding, Outcome, clock, latency};
 use crate::azure::reason_of;
-use crate::marks::CosmosSettings;
 use crate::marks::cosmos::account::{self, AccountProperties, SCOPE};
 use crate::marks::cosmos::{Inspection, Unsuitable};
+use crate::marks::{CosmosSettings, StoreId};
 use azure_core::http::StatusCode;
 use azure_data_cosmos::CosmosError;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ const SAME_REGION: &str = "have the app and the account's write region in one re
 
 pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: &str, azure: &Azure) {
     let endpoint = &settings.endpoint;
+    area.store = Some(StoreId::Container { name: settings.name(), rid: None });
     let (reached, token) =
         tokio::join!(clock::ask("Cosmos DB", azure.client.get(endpoint.clone())), azure.tokens.state(SCOPE));
     match reached {
@@ -59,6 +60,8 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
         }
     };
     of_account(area, settings, &account);
+    let rid = properties.system_properties.resource_id.clone();
+    area.store = Some(StoreId::Container { name: settings.name(), rid });
     let unsuitable = account::check(&account, &properties, settings.allow_weak_consistency);
     of_container(area, settings, &unsuitable);
     if unsuitable.iter().any(|why| matches!(why, Unsuitable::PartitionKey(_))) {

@@ -8,6 +8,7 @@
 
 mod advice;
 mod area;
+mod binding;
 mod clock;
 mod embedded;
 mod finding;
@@ -82,8 +83,9 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
     findings.extend(identity);
     let (mut skews, mut latency) = (Vec::new(), Vec::new());
     let mut all = levels::Known::default();
-    for area in [vault, marks, nodes] {
-        findings.extend(area.findings);
+    let bindings = marks.store.as_ref().map(|store| binding::check(&vault.keys, store));
+    for (area, more) in [(vault, None), (marks, bindings), (nodes, None)] {
+        findings.extend(area.findings.into_iter().chain(more.into_iter().flatten()));
         skews.extend(area.skews);
         latency.extend(area.latency);
         all.keys.extend(area.known.keys);

@@ -5,7 +5,7 @@ use super::area::{Area, each};
 use super::rotation;
 use super::sign::{PAYLOAD, test_signature};
 use super::{Azure, Finding, clock, latency};
-use crate::vault::key_vault::{KeyIdentifier, KeyVaultSettings, Unusable, check_attributes, key_of};
+use crate::vault::key_vault::{KeyIdentifier, KeyVaultSettings, Unusable, bound_to, check_attributes, key_of};
 use crate::vault::{Key, KeyVault, Vault, VaultError};
 use azure_core::http::Url;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
@@ -59,6 +59,7 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
             ),
         ));
     };
+    area.keys.clone_from(&keys);
     area.findings.extend(rotation::check(&vault, url, &names(&keys)).await);
     area.findings.extend(signatures(&vault, url, &keys, sign).await);
     measure(area, &vault, first, sign).await;
@@ -120,7 +121,7 @@ fn key(
             return None;
         }
     };
-    let key = Key::new(id.name.clone(), public_key).with_version(id.version.clone());
+    let key = Key::new(id.name.clone(), public_key).with_version(id.version.clone()).with_bound_to(bound_to(&read));
     let jwk = read.key.as_ref();
     let curve = jwk.and_then(|jwk| jwk.crv.as_ref()).map(ToString::to_string).unwrap_or_default();
     let is_in_hsm = matches!(jwk.and_then(|jwk| jwk.kty.as_ref()), Some(KeyType::EcHsm));

@@ -75,6 +75,11 @@ impl Ledger {
         }
     }
 
+    /// The store.
+    pub fn store(&self) -> &dyn MarkStore {
+        self.store.as_ref()
+    }
+
     /// Records a vote. Once it returns [`Recorded`], the store has durably accepted a mark that covers the vote, and a
     /// signature of it may be released: also a new one of a repeat, since two signatures of the same vote are no double vote.
     ///

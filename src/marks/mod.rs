@@ -1,5 +1,6 @@
 //! Marks: what has been signed, so that nothing else is.
 
+pub mod binding;
 pub mod cosmos;
 pub mod import;
 mod ledger;
@@ -13,6 +14,7 @@ mod seen;
 mod store;
 mod unreadable;
 
+pub use binding::{Binding, Bound, BoundElsewhere, StoreId, StoreName};
 pub use cosmos::{CosmosMarkStore, CosmosSettings};
 pub use ledger::{Ledger, Raised};
 pub use local::{Listing, LocalMarkStore, OpenError};

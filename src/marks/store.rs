@@ -1,4 +1,4 @@
-use super::{Mark, MarkId};
+use super::{Mark, MarkId, StoreId};
 use crate::reason::Reason;
 use crate::tezos::payload::Position;
 use async_trait::async_trait;
@@ -31,6 +31,20 @@ pub trait MarkStore: Send + Sync {
     /// anew in the place of a lost one, for keys that an operator has not declared new.
     async fn may_have_lost(&self, _id: &MarkId) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    /// Which store this is, for comparison with what keys are bound to. Asks nobody: the `_rid` of a container is missing
+    /// until it has been read. What does not say is taken for an embedded store, to which no key can be bound.
+    fn id(&self) -> StoreId {
+        StoreId::Embedded
+    }
+
+    /// Waits until [`Self::id`] is complete, if the store has to connect first, but not beyond the deadline.
+    ///
+    /// # Errors
+    /// [`StoreError`], if it cannot be used, or is not connected by then.
+    async fn connected(&self, _deadline: Instant) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Whether it can be used: it is connected, if it has to be, and safe for marks.

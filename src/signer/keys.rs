@@ -3,6 +3,7 @@ use crate::tezos::PublicKeyHash;
 use crate::vault::{FoundKeys, Key, Vault, VaultError};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
@@ -210,7 +211,8 @@ impl Shared {
     /// Replaces the keys by those that were found. Returns why some could not be read, if so.
     fn take_over(&self, found: FoundKeys) -> Option<VaultError> {
         let before = self.keys.load();
-        for key in found.usable.iter().filter(|key| !before.contains_key(&key.hash)) {
+        let keys = by_hash(found.usable);
+        for key in keys.values().filter(|key| !before.contains_key(&key.hash)) {
             info!(
                 key = %key.hash,
                 public_key = %key.public_key,
@@ -220,11 +222,60 @@ impl Shared {
                 "this key can sign"
             );
         }
-        let keys: HashMap<_, _> = found.usable.into_iter().map(|key| (key.hash, Arc::new(key))).collect();
         for key in before.values().filter(|key| !keys.contains_key(&key.hash)) {
             warn!(key = %key.hash, name = key.name, version = key.version, "this key cannot sign any more");
         }
+        for (key, was) in keys.values().filter_map(|key| Some((key, before.get(&key.hash)?))) {
+            if key.bound_to != was.bound_to {
+                let (now, before) = (&key.bound_to, &was.bound_to);
+                info!(key = %key.hash, name = key.name, bound_to = ?now, ?before, "the key's binding has changed");
+            }
+        }
         self.keys.store(Arc::new(keys));
         found.unread
+    }
+}
+
+/// Keys by their address. A vault may have one private key under several names: that is one key, bound to each store that
+/// any of its names is bound to, so that neither name is a way past the other's tag. Of the names, the first is used.
+fn by_hash(mut keys: Vec<Key>) -> HashMap<PublicKeyHash, Arc<Key>> {
+    keys.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
+    let mut by_hash: HashMap<PublicKeyHash, Key> = HashMap::new();
+    for key in keys {
+        match by_hash.entry(key.hash) {
+            Entry::Occupied(mut first) => first.get_mut().bound_to.extend(key.bound_to),
+            Entry::Vacant(place) => drop(place.insert(key)),
+        }
+    }
+    by_hash.into_iter().map(|(hash, key)| (hash, Arc::new(key))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tezos::{Curve, SecretKey};
+
+    #[test]
+    fn one_key_under_two_names_is_bound_to_what_either_is_bound_to() {
+        let public_key = SecretKey::generate(Curve::P256).unwrap().public_key().clone();
+        let named = |name: &str, tags: &[&str]| {
+            let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            Key::new(name.to_owned(), public_key.clone()).with_bound_to(tags)
+        };
+        for (first, second, expected) in [
+            (&[][..], &[][..], vec![]),
+            (&["a/b/c"], &["a/b/c"], vec!["a/b/c"]),
+            (&["a/b/c"], &["d/e/f"], vec!["a/b/c", "d/e/f"]),
+            (&[], &["d/e/f"], vec!["d/e/f"]),
+            (&["a/b/c"], &[], vec!["a/b/c"]),
+        ] {
+            let (first, second) = (named("one", first), named("two", second));
+            for keys in [vec![first.clone(), second.clone()], vec![second, first]] {
+                let ring = by_hash(keys);
+                let [key] = ring.values().collect::<Vec<_>>()[..] else { panic!("{ring:?}") };
+                let bound_to: Vec<_> = key.bound_to.iter().map(String::as_str).collect();
+                assert_eq!((key.name.as_str(), bound_to), ("one", expected.clone()));
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! The way of a request: authenticate, find the key, decode, policy, head, commit and sign, verify, release.
+//! The way of a request: authenticate, find the key, decode, policy, binding, head, commit and sign, verify, release.
 
 mod authenticate;
+mod binding;
 mod commit;
 mod head;
 mod keys;

@@ -1,3 +1,4 @@
+use super::binding;
 use super::commit::{Signing, commit_and_sign};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::chain::checkpoints;
@@ -115,10 +116,12 @@ impl Signer {
         verdict
     }
 
-    /// Whether requests can be answered: there are keys, levels can be checked if they must be, and the mark store has
-    /// lately answered everything.
+    /// Whether requests can be answered: there are keys that are not bound to another mark store, levels can be checked if
+    /// they must be, and the mark store has lately answered everything.
     pub fn is_ready(&self) -> bool {
-        !self.keys.list().is_empty() && self.head.is_ready() && self.ledger.is_answered()
+        let keys = self.keys.list();
+        let is_bound_here = |key: &Arc<Key>| binding::may_be_here(self.ledger.store(), key);
+        keys.iter().any(is_bound_here) && self.head.is_ready() && self.ledger.is_answered()
     }
 
     async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {
@@ -141,6 +144,7 @@ impl Signer {
             return signing.sign_and_verify().await;
         };
         let Consensus { kind, chain, position } = consensus;
+        binding::check(self.ledger.store(), &key, request.deadline).await?;
         let jump_limit = self.head.check(&consensus).await?;
         let id = MarkId { chain, key: key.hash, kind };
         let digest = Digest::of(&request.payload);

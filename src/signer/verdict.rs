@@ -1,7 +1,7 @@
 use super::Unauthenticated;
 use super::policy::NotAllowed;
 use crate::chain::{HeadUnknown, NotNear};
-use crate::marks::{Lost, NotSafe, StoreError};
+use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError};
 use crate::tezos::payload::DecodeError;
 use crate::tezos::{PublicKeyHash, WrongSignature};
 use crate::vault::VaultError;
@@ -31,6 +31,7 @@ impl NotSigned {
     /// The text for the log, which may name what an answer must not: services, addresses and items.
     pub fn log(&self) -> String {
         match self {
+            Self::Failed(Failure::BoundElsewhere(elsewhere)) => elsewhere.log(),
             Self::Failed(Failure::Store(error)) => error.log(),
             Self::Failed(Failure::Lost(lost)) => lost.log(),
             Self::Failed(Failure::Vault(error)) => error.log(),
@@ -53,6 +54,7 @@ impl NotSigned {
                 Refusal::NoPossession { .. } => "no_possession",
             },
             Self::Failed(failure) => match failure {
+                Failure::BoundElsewhere(_) => "bound_elsewhere",
                 Failure::Store(_) => "store",
                 Failure::Lost(_) => "marks_lost",
                 Failure::TooManyChains { .. } => "too_many_chains",
@@ -108,6 +110,9 @@ pub enum Refusal {
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
+    /// The key's tag names another mark store than the one in use.
+    #[error(transparent)]
+    BoundElsewhere(BoundElsewhere),
     /// The mark store did not say.
     #[error(transparent)]
     Store(StoreError),
@@ -170,6 +175,7 @@ becomes! {
     VaultError => Failure::Vault;
     StoreError => Failure::Store;
     Lost => Failure::Lost;
+    BoundElsewhere => Failure::BoundElsewhere;
     HeadUnknown => Failure::Head;
     WrongSignature => Failure::WrongSignature;
 }

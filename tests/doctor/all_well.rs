@@ -1,7 +1,7 @@
 use crate::deployment::Deployment;
 use stand_ins::Operation;
 
-const CHECKS: [&str; 31] = [
+const CHECKS: [&str; 32] = [
     "settings",
     "settings.mode",
     "identity",
@@ -21,6 +21,7 @@ const CHECKS: [&str; 31] = [
     "marks.replace",
     "marks.delete",
     "marks.upsert",
+    "marks.binding",
     "nodes.head",
     "nodes.synced",
     "nodes.head",

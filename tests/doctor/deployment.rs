@@ -7,7 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::process::Command;
 
-/// A deployment as it should be: a key in an HSM that is not rotated, strong consistency, two nodes.
+/// The tag of a key that is bound to the marks of a deployment.
+pub(crate) async fn bound_here(azure: &Azure) -> String {
+    let address = azure.cosmos.url().replace("https://", "");
+    format!("{address}signer/marks#{}", azure.cosmos.container_rid().await.unwrap())
+}
+
+/// A deployment as it should be: a key in an HSM that is not rotated and bound to its marks, strong consistency, two nodes.
 pub(crate) struct Deployment {
     pub(crate) azure: Azure,
     pub(crate) key: KeyVersion,
@@ -21,7 +27,8 @@ impl Deployment {
 
     pub(crate) async fn start_with(options: Options) -> Self {
         let azure = Azure::start_with(options).await;
-        let key = azure.key_vault.add_key(NewKey { hsm: true, ..NewKey::new("baker", Curve::P256) });
+        let tags = BTreeMap::from([("signer-marks".to_owned(), bound_here(&azure).await)]);
+        let key = azure.key_vault.add_key(NewKey { hsm: true, tags, ..NewKey::new("baker", Curve::P256) });
         azure.key_vault.rotation_policy(Some(RotationPolicy::default()));
         let mut variables: BTreeMap<_, _> = azure.environment().into_iter().collect();
         let nodes = [node::url(Says::default()), node::url(Says { level: 1001, ..Says::default() })];

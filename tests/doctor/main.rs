@@ -9,6 +9,7 @@
 )]
 
 mod all_well;
+mod binding;
 mod deployment;
 mod embedded;
 mod levels;

@@ -229,7 +229,7 @@ const CASES: &[Case] = &[
         name: "another container",
         change: |deployment| deployment.set("COSMOS_CONTAINER", "mark"),
         found: ("marks.container", "failed", &["signer/mark", "404", "az cosmosdb sql container create"]),
-        failed: &["marks.container"],
+        failed: &["marks.container", "marks.binding"],
     },
     Case {
         name: "another database",
@@ -245,7 +245,7 @@ const CASES: &[Case] = &[
                  --partition-key-version 2",
             ],
         ),
-        failed: &["marks.container"],
+        failed: &["marks.container", "marks.binding"],
     },
     Case {
         name: "the role reads no metadata",

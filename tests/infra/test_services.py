@@ -13,6 +13,7 @@ from templates import (
     QUERY_ALERT,
     ROOT,
     SAVED_SEARCH,
+    SITE,
     STORAGE,
     VAULT,
     WORKSPACE,
@@ -31,6 +32,21 @@ class Vault(unittest.TestCase):
             self.assertEqual(properties["kty"], "EC-HSM")
             self.assertEqual(properties["keyOps"], ["sign", "verify"])
         self.assertEqual(deployed().one(VAULT).properties["sku"], {"family": "A", "name": "premium"})
+
+    def test_keys_are_bound_to_the_container_of_the_marks(self):
+        for key in deployed(keys=self.keys).all(KEY):
+            self.assertEqual(
+                key.body["tags"],
+                {"azd-env-name": "test", "signer-marks": "cosmos-signer-token.documents.azure.com/signer/marks"},
+            )
+        self.assertNotIn("signer-marks", deployed().one(VAULT).body["tags"])
+
+    def test_what_keys_are_bound_to_is_what_the_app_is_told(self):
+        d = deployed()
+        host, database, container = d.one(KEY).body["tags"]["signer-marks"].split("/")
+        settings = d.one(SITE).settings
+        self.assertIn(host.split(".")[0], settings["COSMOS_ENDPOINT"])
+        self.assertEqual((database, container), (settings["COSMOS_DATABASE"], settings["COSMOS_CONTAINER"]))
 
     def test_no_key_expires_rotates_or_can_be_released(self):
         for key in deployed(keys=self.keys).all(KEY):

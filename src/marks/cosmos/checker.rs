@@ -205,6 +205,13 @@ impl Checker {
         timeout(MAX_CONNECT, both).await.unwrap_or_else(|_| late())
     }
 
+    /// The container's own id as it was first read. It does not change as long as the process lives: a container that is created
+    /// anew has another, and is not suitable.
+    pub(super) fn container_rid(&self) -> Option<String> {
+        let first = self.container_id.lock().unwrap_or_else(PoisonError::into_inner);
+        first.clone().filter(|rid| !rid.is_empty())
+    }
+
     /// Everything that is wrong with the account and the container; nothing, if marks may be kept there.
     pub(super) fn judge(&self, account: &AccountProperties, properties: &ContainerProperties) -> Vec<Unsuitable> {
         let mut unsuitable = account::check(account, properties, self.settings.allow_weak_consistency);

@@ -121,6 +121,11 @@ impl Connection {
         }
     }
 
+    /// The container's own id, from the first check on.
+    pub(super) fn container_rid(&self) -> Option<String> {
+        self.checker.container_rid()
+    }
+
     pub(super) fn renew_tokens(&self) {
         self.tokens.renew(SCOPE);
     }

@@ -15,7 +15,7 @@ pub use account::Unsuitable;
 pub use inspection::Inspection;
 pub use reader::MarkReader;
 
-use super::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
+use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
 use crate::tries::{Again, GaveUp, persist};
 use async_trait::async_trait;
@@ -53,6 +53,14 @@ pub struct CosmosSettings {
 /// Of a request's time, so much is left for the answer that says why there is no connection.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(50);
 
+impl CosmosSettings {
+    /// The container's address, as keys are bound to it.
+    pub fn name(&self) -> StoreName {
+        let host = self.endpoint.host_str().unwrap_or_default();
+        StoreName::new(host, self.endpoint.port(), &self.database, &self.container)
+    }
+}
+
 /// Marks in a Cosmos DB container.
 ///
 /// Point reads, creates, and replaces that carry the `ETag` of what was read: no other operation is used, so the role of
@@ -62,6 +70,7 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(50);
 /// The SDK's own tries are off, as far as they can be: it would send an item again after a broken connection, and our own
 /// write would come back to us as another's. What became of a write is always known here, or known to be unknown.
 pub struct CosmosMarkStore {
+    name: StoreName,
     connection: Connection,
     hedge_after: Duration,
 }
@@ -73,7 +82,8 @@ impl CosmosMarkStore {
     /// # Errors
     /// If no HTTP client can be made.
     pub fn start(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
-        Ok(Self { hedge_after: settings.hedge_after, connection: Connection::start(settings, tokens, roots)? })
+        let name = settings.name();
+        Ok(Self { name, hedge_after: settings.hedge_after, connection: Connection::start(settings, tokens, roots)? })
     }
 
     /// The connection in use. While there has been none yet, this waits for it until just before the deadline.
@@ -193,6 +203,14 @@ impl MarkStore for CosmosMarkStore {
                 if is_unclear { WriteError::Unknown(error) } else { WriteError::NotWritten(error) }
             }
         })
+    }
+
+    fn id(&self) -> StoreId {
+        StoreId::Container { name: self.name.clone(), rid: self.connection.container_rid() }
+    }
+
+    async fn connected(&self, deadline: Instant) -> Result<(), StoreError> {
+        self.ready(deadline).await.map(drop)
     }
 
     fn is_ready(&self) -> bool {

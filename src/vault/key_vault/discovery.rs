@@ -1,3 +1,4 @@
+use super::binding::bound_to;
 use super::usable::{Unusable, check_attributes, public_key};
 use super::{KeyIdentifier, KeyTag, KeyVault};
 use crate::tezos::PublicKey;
@@ -8,7 +9,7 @@ use azure_core::time::OffsetDateTime;
 use azure_security_keyvault_keys::ResourceExt;
 use azure_security_keyvault_keys::models::{Key as VaultKey, KeyClientGetKeyOptions, KeyProperties};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
@@ -26,10 +27,18 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Discovery {
     listed: Vec<KeyIdentifier>,
     tag: Option<KeyTag>,
-    /// A version's public key never changes, so one that was read once serves when it cannot be read again.
-    known: HashMap<KeyIdentifier, PublicKey>,
+    /// A version's public key never changes, so one that was read once serves when it cannot be read again; so does its tag,
+    /// or it would look as if it were bound to no store.
+    known: HashMap<KeyIdentifier, Known>,
     /// What the log has said already.
     told: HashSet<(KeyIdentifier, String)>,
+}
+
+/// What was last read of a version.
+#[derive(Clone)]
+struct Known {
+    public_key: PublicKey,
+    bound_to: BTreeSet<String>,
 }
 
 impl Discovery {
@@ -87,12 +96,15 @@ impl KeyVault {
         for (key, answer) in answers {
             match answer {
                 Ok(read) => match key_of(&read, discovery.tag.as_ref()) {
-                    Ok(public_key) => drop(found.insert(key, public_key)),
+                    Ok(public_key) => {
+                        let bound_to = bound_to(&read);
+                        drop(found.insert(key, Known { public_key, bound_to }));
+                    }
                     Err(why) => discovery.skip(&key, &why),
                 },
                 Err(VaultError::Missing(why)) => discovery.skip(&key, &Unusable::Unreadable(why.log().to_owned())),
                 Err(error) => match (discovery.known.get(&key), error) {
-                    (Some(public_key), _) => drop(found.insert(key, public_key.clone())),
+                    (Some(known), _) => drop(found.insert(key, known.clone())),
                     // One key that may not be read is left out; if none may, it is the identity or the network.
                     (None, error @ (VaultError::Unable(_) | VaultError::Denied(_))) => {
                         discovery.skip(&key, &Unusable::Unreadable(error.reason().log().to_owned()));
@@ -104,7 +116,10 @@ impl KeyVault {
         }
         let usable = found
             .iter()
-            .map(|(key, public_key)| Key::new(key.name.clone(), public_key.clone()).with_version(key.version.clone()))
+            .map(|(id, Known { public_key, bound_to })| {
+                let key = Key::new(id.name.clone(), public_key.clone()).with_version(id.version.clone());
+                key.with_bound_to(bound_to.clone())
+            })
             .collect();
         if found.is_empty() {
             unread = unread.or(forbidden);
@@ -182,7 +197,7 @@ pub fn key_of(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusab
 
 impl KeyVault {
     /// Repeats a question while it may be answered the next time.
-    async fn several_tries<T, A>(&self, ask: impl Fn() -> A) -> Result<T, VaultError>
+    pub(super) async fn several_tries<T, A>(&self, ask: impl Fn() -> A) -> Result<T, VaultError>
     where
         A: Future<Output = Result<T, VaultError>>,
     {

@@ -18,6 +18,11 @@ impl VaultUrl {
         &self.0
     }
 
+    /// Whether it is a Managed HSM, whose roles are other ones.
+    pub fn is_managed_hsm(&self) -> bool {
+        self.0.host_str().unwrap_or_default().split('.').nth(1) == Some("managedhsm")
+    }
+
     /// What a token has to be for: the service without the vault's own name. That is how the service's challenge says it,
     /// in every cloud: `name.vault.azure.net` wants `https://vault.azure.net`, `name.managedhsm.azure.net` wants
     /// `https://managedhsm.azure.net`.
@@ -152,7 +157,12 @@ mod tests {
             ("https://bakery.vault.azure.cn/", "https://vault.azure.cn/.default"),
             ("https://standin.vault.localhost:8443/", "https://vault.localhost/.default"),
         ] {
-            assert_eq!(url.parse::<VaultUrl>().unwrap().scope(), scope, "{url}");
+            let parsed: VaultUrl = url.parse().unwrap();
+            assert_eq!(
+                (parsed.scope().as_str(), parsed.is_managed_hsm()),
+                (scope, url.contains("managedhsm")),
+                "{url}"
+            );
         }
     }
 

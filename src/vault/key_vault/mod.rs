@@ -1,5 +1,6 @@
 //! Azure Key Vault and Managed HSM: keys that never leave them.
 
+mod binding;
 mod discovery;
 mod errors;
 mod identifiers;
@@ -7,6 +8,7 @@ mod inspection;
 mod signing;
 mod usable;
 
+pub use binding::bound_to;
 pub use discovery::key_of;
 pub use identifiers::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
 pub use usable::{Unusable, check_attributes, public_key};

@@ -1,6 +1,8 @@
 //! Requests to the shipped binary, and what becomes of them in the vault and in the mark store.
 
 mod accounts;
+mod bind;
+mod binding;
 mod commands;
 mod keys;
 mod marks;

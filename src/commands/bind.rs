@@ -1,0 +1,137 @@
+//! `marks bind`: writes into the keys' tags which mark store guards them.
+
+use super::services::Azure;
+use super::{Stopped, print_line, runtime, variable, variable_names, wrong_settings};
+use azurehsm_signer::marks::binding::{self, MAX_TAG_LENGTH};
+use azurehsm_signer::marks::{Binding, CosmosMarkStore, CosmosSettings, MarkStore, StoreId};
+use azurehsm_signer::settings::{MarkStoreSettings, Services, VaultSettings};
+use azurehsm_signer::tezos::PublicKeyHash;
+use azurehsm_signer::vault::key_vault::{KeyIdentifier, KeyVaultSettings, VaultUrl};
+use azurehsm_signer::vault::{Key, KeyVault, Vault, VaultError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Binds keys to the mark store in use: writes the tag signer-marks, with the container's own id, on each key in the vault.
+/// A signer with another store then signs no block or vote with them. Needs the right to update keys
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only this key (tz2… or tz3…), may be given several times; all keys that can sign, otherwise
+    #[arg(long = "key")]
+    keys: Vec<PublicKeyHash>,
+}
+
+/// How long the database may take to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+const PROCEDURE: &str = "\
+A key was bound to another mark store. Signers that run see the new tag only after KEYS_REFRESH_SECONDS (300 by default);
+until then, one with the other store goes on signing. The procedure is: stop every signer of the key, wait that long, bind,
+start. What was signed with the other store must be in the marks of this one before the start: azurehsm-signer marks raise.";
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Stopped> {
+    let services = Services::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
+    let (VaultSettings::KeyVault(vault), MarkStoreSettings::Cosmos(marks)) = (&services.vault, &services.marks) else {
+        return Err("keys in a vault are bound to marks in Cosmos DB: set KEY_VAULT_URL and COSMOS_ENDPOINT".into());
+    };
+    runtime()?.block_on(bind(&services, vault, marks, &arguments.keys))
+}
+
+async fn bind(
+    services: &Services,
+    vault: &KeyVaultSettings,
+    marks: &CosmosSettings,
+    wanted: &[PublicKeyHash],
+) -> Result<(), Stopped> {
+    let azure = Azure::prepare(services)?;
+    // It reads the account and the container, and tells what is not suitable for marks.
+    let store = CosmosMarkStore::start(marks.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
+    store.connected(Instant::now() + CONNECT_TIMEOUT).await.map_err(|error| error.log())?;
+    let store = store.id();
+    let binding = binding_to(&store)?;
+    let client = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
+    let keys = keys(&client, wanted).await?;
+
+    let (mut failed, mut is_moved) = (Vec::new(), false);
+    for key in &keys {
+        let version = key.version.clone().unwrap_or_default();
+        let id = KeyIdentifier { name: key.name.clone(), version };
+        match client.bind(&id, &binding).await {
+            Ok(before) => {
+                is_moved |= binding::check(&before, &store).is_err();
+                print_line(&line_of(&id, key, &before, &binding))?;
+            }
+            Err(error) => failed.push(format!("{id}  {}  not bound: {}", key.hash, explained(&error, &vault.url))),
+        }
+    }
+    if is_moved {
+        print_line(PROCEDURE)?;
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} of {} keys are bound\n{}", keys.len() - failed.len(), keys.len(), failed.join("\n")).into())
+}
+
+/// The tag's value.
+fn binding_to(store: &StoreId) -> Result<String, Stopped> {
+    let StoreId::Container { name, rid: Some(rid) } = store else {
+        return Err("the container does not tell its _rid, so no key can be bound to it".into());
+    };
+    let value = Binding::new(name.clone(), rid.clone()).to_string();
+    let length = value.chars().count();
+    if length > MAX_TAG_LENGTH {
+        return Err(format!(
+            "the tag would be {length} characters long, and Azure takes {MAX_TAG_LENGTH}: {value}. Choose shorter names \
+             for COSMOS_DATABASE and COSMOS_CONTAINER"
+        )
+        .into());
+    }
+    Ok(value)
+}
+
+/// The keys to bind: each name and version of those that are wanted.
+async fn keys(vault: &KeyVault, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, Stopped> {
+    let found = vault.keys().await.map_err(|error| error.log())?;
+    let is_found = |hash: &PublicKeyHash| found.usable.iter().any(|key| key.hash == *hash);
+    // One that could not be read may be another name of a key that is wanted.
+    if let Some(error) = found.unread {
+        return Err(format!("no key was bound, since some could not be read: {}", error.log()).into());
+    }
+    if let Some(missing) = wanted.iter().find(|hash| !is_found(hash)) {
+        return Err(format!("no key was bound, since no key that can sign has the address {missing}").into());
+    }
+    let mut keys = found.usable;
+    keys.retain(|key| wanted.is_empty() || wanted.contains(&key.hash));
+    keys.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
+    if keys.is_empty() {
+        return Err("the vault has no keys that can sign: azurehsm-signer doctor says why".into());
+    }
+    Ok(keys)
+}
+
+fn line_of(id: &KeyIdentifier, key: &Key, before: &BTreeSet<String>, binding: &str) -> String {
+    let before: Vec<_> = before.iter().map(String::as_str).collect();
+    let change = match before[..] {
+        [] => format!("was not bound, now {binding}"),
+        [before] if before == binding => format!("stays {binding}"),
+        _ => format!("was {}, now {binding}", before.join(", ")),
+    };
+    format!("{id}  {}  {change}", key.hash)
+}
+
+fn explained(error: &VaultError, vault: &VaultUrl) -> String {
+    match error {
+        VaultError::Denied(_) | VaultError::Unable(_) => format!("{}. {}", error.log(), role(vault)),
+        VaultError::Unavailable { .. } | VaultError::Missing(_) => error.log(),
+    }
+}
+
+fn role(vault: &VaultUrl) -> &'static str {
+    if vault.is_managed_hsm() {
+        "It needs the data action Microsoft.KeyVault/managedHsm/keys/write/action, as the role Managed HSM Crypto User has"
+    } else {
+        "It needs the data action Microsoft.KeyVault/vaults/keys/update/action, as the role Key Vault Crypto Officer has"
+    }
+}

@@ -1,0 +1,50 @@
+//! The tag that binds a key to its mark store: read by a signer, written by an operator.
+
+use super::{KeyIdentifier, KeyVault};
+use crate::marks::binding::TAG;
+use crate::vault::VaultError;
+use azure_core::Error;
+use azure_security_keyvault_keys::models::{
+    Key as VaultKey, KeyClientUpdateKeyPropertiesOptions, UpdateKeyPropertiesParameters,
+};
+use std::collections::BTreeSet;
+
+/// The values of the tag `signer-marks`: one, unless it is there in several spellings.
+pub fn bound_to(read: &VaultKey) -> BTreeSet<String> {
+    let tags = read.tags.iter().flatten();
+    tags.filter(|(name, _)| is_binding(name)).map(|(_, value)| value.clone()).collect()
+}
+
+fn is_binding(name: &str) -> bool {
+    name.eq_ignore_ascii_case(TAG)
+}
+
+impl KeyVault {
+    /// Sets the tag `signer-marks` of a version, and leaves its other tags as they are. Returns what the tag was before; if
+    /// that is the same, nothing was written. Needs the right to update keys, which a signer does not have.
+    ///
+    /// # Errors
+    /// [`VaultError`]; it is then not known whether the tag was written, unless the vault refused it.
+    pub async fn bind(&self, key: &KeyIdentifier, value: &str) -> Result<BTreeSet<String>, VaultError> {
+        let read = self.several_tries(|| self.read_key(key)).await?;
+        let before = bound_to(&read);
+        let mut tags = read.tags.unwrap_or_default();
+        if tags.get(TAG).is_some_and(|tag| tag == value) && before.len() == 1 {
+            return Ok(before);
+        }
+        // The service replaces all tags by those that it is given.
+        tags.retain(|name, _| !is_binding(name));
+        tags.insert(TAG.to_owned(), value.to_owned());
+        let parameters = UpdateKeyPropertiesParameters { tags: Some(tags), ..Default::default() };
+        self.several_tries(|| self.update(key, parameters.clone())).await?;
+        Ok(before)
+    }
+
+    async fn update(&self, key: &KeyIdentifier, parameters: UpdateKeyPropertiesParameters) -> Result<(), VaultError> {
+        let options =
+            KeyClientUpdateKeyPropertiesOptions { key_version: Some(key.version.clone()), ..Default::default() };
+        let updated: Result<_, Error> =
+            async { self.client.update_key_properties(&key.name, parameters.try_into()?, Some(options)).await }.await;
+        updated.map(drop).map_err(|error| self.explained(&error))
+    }
+}

@@ -5,10 +5,15 @@ use crate::azure::{TlsRoots, Tokens};
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The account and the container as an operator looks at them: connected as the mark store connects, but shown whatever is
 /// wrong with them.
 pub struct Inspection(Checker);
+
+/// How long an operator waits for the account.
+const MAX_ANSWER: Duration = Duration::from_secs(5);
 
 impl Inspection {
     /// Nothing is asked yet.
@@ -24,7 +29,9 @@ impl Inspection {
     /// # Errors
     /// What went wrong, in words.
     pub async fn account(&self) -> Result<AccountProperties, String> {
-        self.0.account(None).await.map(|source| source.account)
+        let account = timeout(MAX_ANSWER, self.0.account(None)).await;
+        let late = || Err(format!("the account could not be read: no answer within {} s", MAX_ANSWER.as_secs()));
+        account.unwrap_or_else(|_| late()).map(|source| source.account)
     }
 
     /// A connection to the container, and what the container says of itself.

@@ -118,3 +118,33 @@ fn a_vault_that_refuses_to_sign_says_nothing_of_the_mark_store() {
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).status, 500);
     assert_eq!(signer.get("/health").status, 200, "the store has answered everything");
 }
+
+/// A write that never left this machine is repeated; one that may have been done is looked up, at once.
+#[test]
+fn a_write_that_was_not_sent_is_repeated_without_looking() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    let vote = |level| payload(Kind::Attestation, level, 0, 0);
+    signer.sign(&key.hash, &vote(7)).signature();
+    azure.cosmos.refuse_connections(true);
+    // The signer notices that its connection was closed.
+    std::thread::sleep(ms(300));
+    azure.cosmos.reset_requests();
+    std::thread::scope(|scope| {
+        let signed = scope.spawn(|| signer.sign(&key.hash, &vote(8)));
+        std::thread::sleep(ms(700));
+        azure.cosmos.refuse_connections(false);
+        key.verify(&vote(8), &signed.join().unwrap().signature());
+    });
+    let [reads, writes] = [Operation::ReadItem, Operation::ReplaceItem].map(|on| azure.cosmos.requests(on));
+    assert_eq!((reads, writes), (0, 1), "nothing was in doubt");
+
+    next(1, azure.cosmos.faults(), Operation::ReplaceItem, Effect::CloseAfterWork);
+    azure.cosmos.reset_requests();
+    let start = Instant::now();
+    key.verify(&vote(9), &signer.sign(&key.hash, &vote(9)).signature());
+    let [reads, writes] = [Operation::ReadItem, Operation::ReplaceItem].map(|on| azure.cosmos.requests(on));
+    assert_eq!((reads, writes), (1, 1), "it was done, and reading showed it");
+    assert!(start.elapsed() < ms(1_000), "{:?}", start.elapsed());
+}

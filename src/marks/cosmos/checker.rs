@@ -134,16 +134,17 @@ impl Checker {
     }
 
     async fn container(&self, endpoint: &Url, routing: RoutingStrategy) -> Result<ContainerClient, String> {
-        let connected = client::connect(&self.settings, &self.tokens, endpoint, routing).await;
+        let connected = client::connect(&self.settings, &self.tokens, endpoint, routing, MAX_REQUEST).await;
         connected.map_err(|error| format!("no connection: {}", reason_of(&error)))
     }
 
-    /// A connection as the mark store makes it first.
+    /// A connection as the mark store makes it first, for whoever has no deadline: no call takes longer than a request.
     ///
     /// # Errors
     /// [`CosmosError`].
     pub(super) async fn container_client(&self) -> Result<ContainerClient, CosmosError> {
-        client::connect(&self.settings, &self.tokens, &self.settings.endpoint, client::nearest(&self.settings)).await
+        let (settings, limit) = (&self.settings, self.settings.request_deadline);
+        client::connect(settings, &self.tokens, &settings.endpoint, client::nearest(settings), limit).await
     }
 
     /// Reads the container, over a connection that exists.

@@ -18,12 +18,14 @@ use std::time::Duration;
 pub(super) const MAX_REQUEST: Duration = Duration::from_secs(30);
 
 /// Connects to the container: reads the account at `endpoint`, the container, and its partition key ranges. Has a runtime of
-/// its own, since clients that share one use one another's credentials, and a new one starts with no stale routes.
+/// its own, since clients that share one use one another's credentials, and a new one starts with no stale routes. No call
+/// takes longer than `limit`, neither here nor later.
 pub(super) async fn connect(
     settings: &CosmosSettings,
     tokens: &Arc<Tokens>,
     endpoint: &Url,
     routing: RoutingStrategy,
+    limit: Duration,
 ) -> Result<ContainerClient, CosmosError> {
     let runtime =
         CosmosRuntime::builder().with_connection_pool(pool()?).with_cpu_refresh_interval(Duration::from_mins(1));
@@ -34,7 +36,7 @@ pub(super) async fn connect(
     let mut client = CosmosClient::builder()
         .with_runtime(runtime.build().await?)
         .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false))
-        .with_default_operation_options(one_request_an_operation());
+        .with_default_operation_options(one_request_an_operation(limit));
     if let Ok(suffix) = UserAgentSuffix::try_from("azurehsm-signer") {
         client = client.with_user_agent_suffix(suffix);
     }
@@ -69,7 +71,7 @@ fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
 /// The SDK does not try again what may have been done, as far as that can be switched off, so that what became of a write is
 /// known; whoever asks tries again where that is safe. Everything that matters is set here, since the environment
 /// (`AZURE_COSMOS_…`) decides the rest.
-fn one_request_an_operation() -> OperationOptions {
+fn one_request_an_operation(limit: Duration) -> OperationOptions {
     let mut options = OperationOptions::default();
     // The account's own. A weaker read could show a write that is not in all regions yet.
     options.read_consistency_strategy = Some(ReadConsistencyStrategy::Default);
@@ -78,7 +80,7 @@ fn one_request_an_operation() -> OperationOptions {
     options.max_failover_retry_count = Some(0);
     options.max_session_retry_count = Some(0);
     options.throttling_retry_options = Some(ThrottlingRetryOptionsBuilder::new().with_max_retry_count(0).build());
-    options.end_to_end_latency_policy = Some(MAX_REQUEST.into());
+    options.end_to_end_latency_policy = Some(limit.into());
     options.availability_strategy = Some(AvailabilityStrategy::Disabled);
     options.hedging_enabled = Some(false);
     options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);

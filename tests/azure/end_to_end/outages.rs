@@ -113,8 +113,9 @@ fn a_vault_that_refuses_to_sign_says_nothing_of_the_mark_store() {
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
     // The vault has said no before the mark is written.
-    azure.cosmos.latency(Delay::Fixed(ms(200)));
-    next(1, azure.key_vault.faults(), Operation::Sign, Effect::status(403));
+    azure.cosmos.latency(Delay::Fixed(ms(600)));
+    // A denial is tried once more.
+    next(2, azure.key_vault.faults(), Operation::Sign, Effect::status(403));
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).status, 500);
     assert_eq!(signer.get("/health").status, 200, "the store has answered everything");
 }

@@ -2,7 +2,7 @@
 
 use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
-use azurehsm_signer::marks::{Ledger, MarkId, Raised, Request};
+use azurehsm_signer::marks::{Ledger, MarkId, MarkStore, Raised, Request};
 use azurehsm_signer::tezos::Digest;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use std::sync::Arc;
@@ -115,5 +115,36 @@ async fn raising_that_fails_says_why() {
         assert!(error.contains(expected), "{fault:?}: {error}");
         assert_eq!(start.elapsed() >= Duration::from_secs(4), waits, "{fault:?}");
         assert_eq!(store.get(&id()), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repair_replaces_just_the_version_that_was_looked_at() {
+    // What happens to the write, what repairing comes to, and where the mark is then.
+    let rows = [
+        (None, Ok(Raised::Repaired), 9),
+        (Some(Fault::AnswerLost), Ok(Raised::Repaired), 9),
+        (Some(Fault::WriteLost), Err("injected"), 5),
+        (Some(Fault::WriteRefused), Err("injected"), 5),
+    ];
+    for (fault, expected, is_at) in rows {
+        let store = Arc::new(MemoryMarks::default());
+        let ledger = Ledger::new(Arc::clone(&store) as _, "test");
+        ledger.raise(&id(), at(1), None, None, deadline()).await.unwrap();
+        let older = store.read(&id(), deadline()).await.unwrap().unwrap().version;
+        ledger.raise(&id(), at(5), None, None, deadline()).await.unwrap();
+        let version = store.read(&id(), deadline()).await.unwrap().unwrap().version;
+
+        let error = ledger.repair(&id(), at(9), None, None, &older, deadline()).await.unwrap_err().to_string();
+        assert!(error.contains("changed by another writer"), "{error}");
+        if let Some(fault) = fault {
+            store.inject(fault);
+        }
+        let answer = ledger.repair(&id(), at(9), None, None, &version, deadline()).await;
+        match (&answer, expected) {
+            (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{fault:?}: {error}"),
+            _ => assert_eq!(answer.ok(), expected.ok(), "{fault:?}"),
+        }
+        assert_eq!(store.get(&id()).unwrap().position, at(is_at), "{fault:?}");
     }
 }

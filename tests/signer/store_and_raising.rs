@@ -2,10 +2,13 @@
 
 use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
-use azurehsm_signer::marks::{Ledger, MarkId, MarkStore, Raised, Request};
+use async_trait::async_trait;
+use azurehsm_signer::marks::{
+    Ledger, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Raised, Request, StoreError, Stored, Version, WriteError,
+};
 use azurehsm_signer::tezos::Digest;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, advance, timeout};
 
@@ -22,11 +25,14 @@ fn deadline() -> Instant {
     Instant::now() + Duration::from_secs(4)
 }
 
+fn request(level: i32) -> Request {
+    let digest = Digest::from_bytes([7; 32]);
+    Request { id: id(), position: at(level), digest, jump_limit: None, max_level: None, requester: None }
+}
+
 /// Records a vote at a level. Whether that worked.
 async fn vote(ledger: &Ledger, level: i32) -> bool {
-    let digest = Digest::from_bytes([7; 32]);
-    let request = Request { id: id(), position: at(level), digest, jump_limit: None, max_level: None, requester: None };
-    ledger.record_vote(&request, deadline()).await.is_ok()
+    ledger.record_vote(&request(level), deadline()).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,5 +152,100 @@ async fn a_repair_replaces_just_the_version_that_was_looked_at() {
             _ => assert_eq!(answer.ok(), expected.ok(), "{fault:?}"),
         }
         assert_eq!(store.get(&id()).unwrap().position, at(is_at), "{fault:?}");
+    }
+}
+
+/// A store that leaves every write unclear, and answers one read after the other as it was told.
+struct Unclear(Mutex<Vec<Read>>);
+
+#[derive(Clone, Copy)]
+enum Read {
+    Nothing,
+    Fails,
+    IsLate,
+}
+
+#[async_trait]
+impl MarkStore for Unclear {
+    async fn read(&self, _: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
+        let next = self.0.lock().unwrap().remove(0);
+        match next {
+            Read::Nothing => Ok(None),
+            Read::Fails => Err(StoreError::new("it cannot be read")),
+            Read::IsLate => {
+                tokio::time::sleep_until(deadline).await;
+                Err(StoreError::deadline(None))
+            }
+        }
+    }
+
+    async fn write(&self, _: &MarkId, _: &Mark, _: Option<&Version>, _: Instant) -> Result<Version, WriteError> {
+        Err(WriteError::Unknown(StoreError::new("the write got no answer")))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_to_what_became_of_a_write_says_what_was_wrong_with_the_write() {
+    for (last, expected) in [
+        (Read::IsLate, "the last trouble was: the write got no answer"),
+        (Read::Fails, "cannot be used: it cannot be read"),
+    ] {
+        for is_raise in [false, true] {
+            let ledger = Ledger::new(Arc::new(Unclear(Mutex::new(vec![Read::Nothing, Read::Nothing, last]))), "test");
+            let text = if is_raise {
+                ledger.raise(&id(), at(9), None, None, deadline()).await.unwrap_err().to_string()
+            } else {
+                ledger.record_vote(&request(9), deadline()).await.unwrap_err().to_string()
+            };
+            assert!(text.contains(expected), "{text}");
+        }
+    }
+}
+
+/// A store that was made anew in the place of a lost one.
+struct MadeAnew(MemoryMarks);
+
+#[async_trait]
+impl MarkStore for MadeAnew {
+    async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
+        self.0.read(id, deadline).await
+    }
+
+    async fn write(
+        &self,
+        id: &MarkId,
+        mark: &Mark,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError> {
+        self.0.write(id, mark, expected, deadline).await
+    }
+
+    async fn may_have_lost(&self, _: &MarkId) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_may_be_lost_is_not_taken_for_none_before_it_is_raised() {
+    let ledger = Ledger::new(Arc::new(MadeAnew(MemoryMarks::default())), "test");
+    let lost = NotRecorded::NotSafe(NotSafe::MarkLost { id: id() });
+    assert_eq!(ledger.record_vote(&request(7), deadline()).await, Err(lost));
+    assert_eq!(ledger.raise(&id(), at(7), None, None, deadline()).await, Ok(Raised::From(None)));
+    assert!(!vote(&ledger, 7).await);
+    assert!(vote(&ledger, 8).await);
+}
+
+#[tokio::test]
+async fn a_jump_is_measured_from_the_highest_mark_of_the_other_kinds() {
+    for (other, level, is_recorded) in [(Kind::Attestation, 1100, true), (Kind::Preattestation, 1101, false)] {
+        let ledger = Ledger::new(Arc::new(MemoryMarks::default()), "test");
+        let of = |kind| MarkId { kind, ..id() };
+        ledger.raise(&of(Kind::Block), at(7), None, None, deadline()).await.unwrap();
+        ledger.raise(&of(other), at(1000), None, None, deadline()).await.unwrap();
+        let request = Request { id: of(Kind::Block), jump_limit: Some(100), ..request(level) };
+        let signature = azurehsm_signer::tezos::Signature::P256([1; 64]);
+        let answer = ledger.record_block(&request, deadline(), async || Ok::<_, NotRecorded>(signature)).await;
+        assert_eq!(answer.is_ok(), is_recorded, "{other} at 1000, block at {level}: {answer:?}");
     }
 }

@@ -123,6 +123,24 @@ async fn invariant_5_a_repeated_vote_gets_a_valid_signature_again() {
 }
 
 #[tokio::test]
+async fn what_is_known_to_be_refused_costs_no_call() {
+    let setup = Setup::new(Curve::P256);
+    for kind in Kind::ALL {
+        setup.sign(payload(kind, 9, 0, 0)).await.unwrap();
+        let calls = || {
+            [&setup.vault.signatures, &setup.store.reads, &setup.store.writes]
+                .map(|calls| calls.load(Ordering::Relaxed))
+        };
+        let before = calls();
+        for (level, variant) in [(8, 0), (9, 1)] {
+            let answer = setup.sign(payload(kind, level, 0, variant)).await;
+            assert!(matches!(answer, Err(NotSigned::Refused(_))), "{answer:?}");
+        }
+        assert_eq!(calls(), before, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn invariant_3_tags_21_and_23_share_a_mark() {
     let setup = Setup::new(Curve::P256);
     let without_dal = vote(0x13, 21, 9, 0, 0);

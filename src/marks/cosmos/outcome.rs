@@ -116,7 +116,7 @@ fn effect(code: StatusCode, sub_status: u16, sent: Sent) -> Effect {
 fn sent(error: &CosmosError) -> Sent {
     let Some(diagnostics) = error.diagnostics() else { return Sent::AtMostLast };
     let requests = diagnostics.requests();
-    let may_be_sent: Vec<_> = requests.iter().map(|request| !request.request_sent().definitely_not_sent()).collect();
+    let may_be_sent: Vec<_> = requests.iter().map(|request| request.request_sent().may_have_been_sent()).collect();
     sent_of(diagnostics.request_count(), &may_be_sent, is_http2_failure(error))
 }
 

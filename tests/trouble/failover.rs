@@ -117,6 +117,26 @@ fn failover_from_the_nearest_region_that_answers_503_and_is_still_listed() {
     measure(Trouble::Unavailable, &[("REGION_NAME", WEST)]);
 }
 
+/// Without any move, failures alone lead to a new connection, once the account can be reached.
+#[test]
+fn failover_of_the_connection_alone() {
+    let azure = two_regions();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).signature();
+    let voters = Voters::start(&signer, &[&key.hash], Duration::from_millis(400));
+    Trouble::Unavailable.begins(&azure);
+    let begun = Instant::now();
+    assert!(signer.logged("store_reconnects").contains("not been answered"));
+    assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
+    azure.cosmos.region(WEST).unwrap().faults().clear();
+    let well = Instant::now();
+    let first = voters.first_signature_after(well, LIMIT);
+    signer.logged("store_reconnected");
+    voters.stop();
+    assert!(first.is_some_and(|first| first < Duration::from_secs(1)), "{first:?}");
+}
+
 /// A container that was made anew while writes moved is noticed by the new connection: it compares with what the first one saw.
 #[test]
 fn failover_to_a_container_that_was_made_anew_signs_nothing() {

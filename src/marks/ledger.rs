@@ -21,7 +21,7 @@ use tokio::time::Instant;
 /// permits anything: an advance is decided by the store, and a repeat is read again first, which holds up nobody else.
 ///
 /// A store that holds a lower mark than it once did, or another one at the same position, has [lost](Lost) what it acknowledged.
-/// Then nothing is recorded for that key, whatever the chain and kind, until that mark has been raised above where it was.
+/// Then nothing is recorded for that key, whatever the chain and kind, until an operator has raised that mark.
 pub struct Ledger {
     store: Arc<dyn MarkStore>,
     instance: String,
@@ -243,11 +243,11 @@ impl Ledger {
         }
     }
 
-    /// A key of which the store has lost a mark is not signed with before that mark is above where it was.
+    /// A key of which the store has lost a mark is not signed with before an operator has raised that mark.
     async fn look_at_what_was_lost(&self, key: &PublicKeyHash, deadline: Instant) -> Result<(), NotRecorded> {
         let Some(lost) = self.lost().get(key).copied() else { return Ok(()) };
         let stored = self.read(&lost.id, deadline).await.map_err(NotRecorded::Store)?;
-        if stored.is_none_or(|stored| stored.mark.position <= lost.before) {
+        if !lost.is_made_up_for_by(stored.as_ref()) {
             return Err(NotRecorded::Lost(lost));
         }
         self.lost().remove(key);

@@ -62,10 +62,12 @@ impl Seen {
     /// [`Lost`] if the store holds less than it once did, or another write at the same position.
     pub(super) fn note(&mut self, id: &MarkId, before: Option<Highest>, stored: Option<&Stored>) -> Result<(), Lost> {
         let now = stored.map(Highest::of);
-        if let Some(before) = before {
-            let is_there = now.is_some_and(|now| now.position > before.position || now == before);
-            if !is_there {
-                return Err(Lost { id: *id, before: before.position, now: now.map(|now| now.position) });
+        if let Some(before) = before
+            && now != Some(before)
+        {
+            let lost = Lost { id: *id, before: before.position, now: now.map(|now| now.position) };
+            if !lost.is_made_up_for_by(stored) {
+                return Err(lost);
             }
         }
         // Another request may have raised the mark while this read was under way.

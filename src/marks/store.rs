@@ -114,6 +114,13 @@ pub struct Lost {
 }
 
 impl Lost {
+    /// Whether the mark is now above where it was, or was raised by hand to just there, where nothing is signed then.
+    pub fn is_made_up_for_by(&self, stored: Option<&Stored>) -> bool {
+        stored.is_some_and(|Stored { mark, .. }| {
+            mark.position > self.before || mark.position == self.before && mark.digest.is_none()
+        })
+    }
+
     /// The text for the log.
     pub fn log(&self) -> String {
         let Self { id, before, now } = self;

@@ -6,7 +6,7 @@ use azurehsm_signer::marks::{
     AttemptId, Ledger, LocalMarkStore, Mark, MarkId, MarkStore, NotRecorded, Request, WriteError,
 };
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
-use azurehsm_signer::tezos::{Digest, Signature};
+use azurehsm_signer::tezos::{ChainId, Digest, Signature};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -330,15 +330,55 @@ async fn a_store_that_has_lost_what_it_acknowledged_is_not_believed() {
                 let answer = ask(&ledger, &request(kind, level, 0, variant)).await;
                 assert!(answer.is_err(), "{kind} at level {level}");
             }
-            let Err(NotRecorded::Store(error)) = ask(&ledger, &request(kind, 9, 0, 1)).await else { panic!("{kind}") };
+            let Err(NotRecorded::Lost(error)) = ask(&ledger, &request(kind, 9, 0, 1)).await else { panic!("{kind}") };
             assert!(error.to_string().contains("has lost what it acknowledged"), "{error}");
+
+            // Other kinds of the same key are in doubt too.
+            let other = request(Kind::Preattestation, 9, 0, 1);
+            assert!(matches!(ask(&ledger, &other).await, Err(NotRecorded::Lost(_))), "{kind}");
 
             // Another instance, or this one after a restart, cannot know; hence the operator's raise.
             let raise = Position { level: 8.try_into().unwrap(), round: NonNegative::ZERO };
             Ledger::new(Arc::clone(&store) as _, "test").raise(&id(kind), raise, None, None, deadline()).await.unwrap();
             ask(&ledger, &request(kind, 9, 0, 1)).await.unwrap();
+            ask(&ledger, &other).await.unwrap();
         }
     }
+}
+
+/// A container that was created again, and in which another instance has signed something else.
+#[tokio::test]
+async fn another_mark_at_the_position_that_was_acknowledged_stops_the_key() {
+    for kind in [Kind::Block, Kind::Attestation] {
+        let store = Arc::new(MemoryMarks::default());
+        let ledger = Ledger::new(Arc::clone(&store) as _, "test");
+        ask(&ledger, &request(kind, 7, 0, 1)).await.unwrap();
+        store.restore(&id(kind), None);
+        ask(&Ledger::new(Arc::clone(&store) as _, "other"), &request(kind, 7, 0, 2)).await.unwrap();
+        for next in [request(kind, 8, 0, 1), request(Kind::Preattestation, 8, 0, 1)] {
+            let answer = ask(&ledger, &next).await;
+            assert!(matches!(answer, Err(NotRecorded::Lost(_))), "{kind}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn votes_on_made_up_chains_end_at_a_limit_and_make_the_process_forget_nothing() {
+    let store = Arc::new(MemoryMarks::default());
+    let mainnet = id(Kind::Attestation).chain;
+    let ledger = Ledger::new(Arc::clone(&store) as _, "test").with_known_chains(vec![mainnet]);
+    ask(&ledger, &request(Kind::Attestation, 7, 0, 1)).await.unwrap();
+    let mut turned_away = 0;
+    for chain in 0..5000_u32 {
+        let mut made_up = request(Kind::Attestation, 1, 0, 1);
+        made_up.id.chain = ChainId::from_bytes(chain.to_be_bytes());
+        let answer = ask(&ledger, &made_up).await;
+        turned_away += usize::from(matches!(answer, Err(NotRecorded::TooManyChains { .. })));
+    }
+    assert_eq!(turned_away, 5000 - 64);
+    store.restore(&id(Kind::Attestation), None);
+    let answer = ask(&ledger, &request(Kind::Attestation, 8, 0, 1)).await;
+    assert!(matches!(answer, Err(NotRecorded::Lost(_))), "{answer:?}");
 }
 
 #[tokio::test]

@@ -329,7 +329,7 @@ fn a_signal_finishes_what_is_in_flight() {
     assert!(http::connect(address).is_err(), "no new connections");
     stream.write_all(second.as_bytes()).unwrap();
     http::read_answer(stream).unwrap().signature();
-    assert_eq!(signer.terminate().code(), Some(0));
+    assert_eq!(signer.exit_status().code(), Some(0));
 }
 
 #[test]

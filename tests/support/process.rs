@@ -92,8 +92,13 @@ impl Signer {
     }
 
     /// SIGTERM, and its end.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(self) -> ExitStatus {
         self.signal_termination();
+        self.exit_status()
+    }
+
+    /// How it ends by itself, or after a signal that it was sent before.
+    pub(crate) fn exit_status(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 

@@ -1,5 +1,6 @@
 //! Commit and sign: the mark store and the vault, the only things that a request waits for.
 
+use super::repeats::{Identity, Repeats};
 use super::{Failure, NotSigned, Refusal};
 use crate::marks::{Ledger, NotRecorded, Request};
 use crate::tezos::payload::Kind;
@@ -21,12 +22,15 @@ pub(super) struct Signing<'a> {
 /// Signs a block or a vote and records it, and returns the signature that may be released.
 ///
 /// * A vote: the mark is written **while** the vault signs. The signature leaves this function only when both are done;
-///   if the mark is refused, it is dropped unseen.
+///   if the mark is refused, it is dropped unseen. A repeat of the last vote that was released is answered with the same
+///   signature, once the store has confirmed it.
 /// * A block: the vault signs, then mark and signature are written together. The signature that leaves is the one that
 ///   the store holds, whoever made it: a second one over the same header would be another block.
 pub(super) async fn commit_and_sign(
     ledger: &Ledger,
+    repeats: &Repeats,
     request: &Request,
+    identity: Identity,
     signing: Signing<'_>,
 ) -> Result<Signature, NotSigned> {
     if let Some(not_safe) = ledger.foresee_refusal(request) {
@@ -35,6 +39,7 @@ pub(super) async fn commit_and_sign(
     if request.id.kind == Kind::Block {
         let mut made = None;
         let sign = async || {
+            repeats.before_call(&request.id, identity, signing.deadline).await;
             let signature = signing.sign_and_verify().await?;
             made = Some(signature);
             Ok::<_, NotSigned>(signature)
@@ -48,12 +53,18 @@ pub(super) async fn commit_and_sign(
         }
         return Ok(signature);
     }
+    if let Some(signature) = repeats.signature_of(&request.id, &identity) {
+        return Ok(ledger.record_vote(request, signing.deadline).await?.release_vote(signature));
+    }
+    repeats.before_call(&request.id, identity, signing.deadline).await;
     // The vault is asked first: mostly it is the slower of the two.
     let record = async { ledger.record_vote(request, signing.deadline).await.map_err(NotSigned::from) };
     // A write that has begun is seen to its end, also when the vault has failed meanwhile. A mark that is refused ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
     let (signature, recorded) = tokio::try_join!(sign, record)?;
-    signature.map(|made| recorded.release_vote(made))
+    let signature = recorded.release_vote(signature?);
+    repeats.released(&request.id, &identity, signature);
+    Ok(signature)
 }
 
 impl Signing<'_> {

@@ -6,6 +6,7 @@ mod commit;
 mod head;
 mod keys;
 pub mod policy;
+mod repeats;
 mod request;
 mod sign;
 mod verdict;

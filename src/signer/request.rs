@@ -20,7 +20,7 @@ pub struct SignRequest {
 }
 
 /// The signature version that a client says it reads (`version=`). It makes a difference for tz4 only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SignatureVersion {
     /// Before tz4.
     V0,

@@ -1,5 +1,6 @@
 use super::binding;
 use super::commit::{Signing, commit_and_sign};
+use super::repeats::{Identity, Repeats};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request};
@@ -22,19 +23,14 @@ pub struct Signer {
     policy: Policy,
     head: HeadRule,
     authorized_keys: AuthorizedKeys,
+    repeats: Repeats,
 }
 
 impl Signer {
     /// A signer with the keys of a vault, a record of what has been signed, what each key may sign, how far from the head of
     /// the chain a level may be, and who may ask.
-    pub const fn new(
-        keys: KeyRing,
-        ledger: Ledger,
-        policy: Policy,
-        head: HeadRule,
-        authorized_keys: AuthorizedKeys,
-    ) -> Self {
-        Self { keys, ledger, policy, head, authorized_keys }
+    pub fn new(keys: KeyRing, ledger: Ledger, policy: Policy, head: HeadRule, authorized_keys: AuthorizedKeys) -> Self {
+        Self { keys, ledger, policy, head, authorized_keys, repeats: Repeats::default() }
     }
 
     /// The way of a request, from the client's bytes to a signature that may be released.
@@ -140,17 +136,19 @@ impl Signer {
             // What is under way ends a little earlier than the request, so that its trouble is in the answer.
             deadline: request.deadline - TIME_TO_ANSWER,
         };
+        let digest = Digest::of(&request.payload);
+        let identity = Identity { key: key.hash, digest, version: request.version };
         let Some(consensus) = payload.consensus() else {
-            return signing.sign_and_verify().await;
+            return self.repeats.share(identity, signing.deadline, async || signing.sign_and_verify().await).await;
         };
         let Consensus { kind, chain, position } = consensus;
         binding::check(self.ledger.store(), &key, request.deadline).await?;
         let jump_limit = self.head.check(&consensus).await?;
         let id = MarkId { chain, key: key.hash, kind };
-        let digest = Digest::of(&request.payload);
         let max_level = checkpoints::max_level(chain, OffsetDateTime::now_utc());
         let asked = Request { id, position, digest, jump_limit, max_level, requester: facts.requester };
-        commit_and_sign(&self.ledger, &asked, signing).await
+        let commit = async || commit_and_sign(&self.ledger, &self.repeats, &asked, identity, signing).await;
+        self.repeats.share(identity, signing.deadline, commit).await
     }
 }
 

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::warn;
 
@@ -22,6 +23,8 @@ pub(super) struct Checker {
     /// The container's own id (`_rid`), from the first check on: one that was made anew has another. It is kept here so that it
     /// outlives connections, and the task that makes them.
     container_id: Mutex<Option<String>>,
+    /// An answer came from another container: the check is due now.
+    pub(super) check_now: Notify,
 }
 
 /// A connection, and what was found out with it.
@@ -60,7 +63,14 @@ impl Checker {
     /// If no HTTP client can be made.
     pub(super) fn new(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
         let client = roots.client(MAX_REQUEST)?;
-        Ok(Self { settings, health: Health::default(), tokens, client, container_id: Mutex::default() })
+        Ok(Self {
+            settings,
+            health: Health::default(),
+            tokens,
+            client,
+            container_id: Mutex::default(),
+            check_now: Notify::new(),
+        })
     }
 
     /// Connects and reads everything that has to be checked. An attempt that is late is kept while another one starts beside

@@ -83,7 +83,8 @@ fn one_request_an_operation(limit: Duration) -> OperationOptions {
     options.end_to_end_latency_policy = Some(limit.into());
     options.availability_strategy = Some(AvailabilityStrategy::Disabled);
     options.hedging_enabled = Some(false);
-    options.content_response_on_write = Some(ContentResponseOnWrite::Disabled);
+    // The item that was written names the container that it is in.
+    options.content_response_on_write = Some(ContentResponseOnWrite::Enabled);
     options
 }
 

@@ -3,6 +3,7 @@ use super::checker::{Checker, Client, Source};
 use super::client;
 use super::health::Access;
 use super::outcome::{self, Outcome};
+use super::rid;
 use super::{CosmosSettings, Unsuitable};
 use crate::azure::{TlsRoots, Tokens, keep_running};
 use azure_data_cosmos::models::ContainerProperties;
@@ -126,6 +127,27 @@ impl Connection {
         self.checker.container_rid()
     }
 
+    /// Whether an item is in the container that was checked. One that is not has the container checked again, so that no more
+    /// requests are made to it.
+    ///
+    /// # Errors
+    /// If the container could not be read, where the item does not name it.
+    pub(super) async fn is_in_checked_container(&self, ready: &Ready, item: Option<&str>) -> Result<bool, Outcome> {
+        let Some(checked) = self.checker.container_rid() else { return Ok(false) };
+        let is_within = match item.and_then(|item| rid::is_within(item, &checked)) {
+            Some(is_within) => is_within,
+            None => {
+                let failed = |error| outcome::of(&error);
+                let properties = ready.container.read(None).await.map_err(failed)?.into_model().map_err(failed)?;
+                properties.system_properties.resource_id == Some(checked)
+            }
+        };
+        if !is_within {
+            self.checker.check_now.notify_one();
+        }
+        Ok(is_within)
+    }
+
     pub(super) fn renew_tokens(&self) {
         self.tokens.renew(SCOPE);
     }
@@ -163,6 +185,7 @@ async fn keep_connected(states: Arc<States>) {
             },
             () = look, if !keeper.is_looking => keeper.look(),
             () = sleep_until(keeper.next_check), if !keeper.is_checking => keeper.check(),
+            () = checker.check_now.notified(), if !keeper.is_checking => keeper.check(),
         }
     }
 }

@@ -6,13 +6,21 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Item {
     id: String,
     pkh: String,
+    /// Set by the service.
+    #[serde(rename = "_rid", default, skip_serializing)]
+    rid: Option<String>,
     #[serde(flatten)]
     mark: Mark,
 }
 
 impl Item {
     pub(super) fn new(id: &MarkId, mark: &Mark) -> Self {
-        Self { id: id.to_string(), pkh: id.key.to_string(), mark: mark.clone() }
+        Self { id: id.to_string(), pkh: id.key.to_string(), rid: None, mark: mark.clone() }
+    }
+
+    /// Its own id, which names the container that it is in.
+    pub(super) fn rid(&self) -> Option<&str> {
+        self.rid.as_deref()
     }
 
     /// The mark, if it is the one that was asked for.

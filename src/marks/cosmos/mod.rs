@@ -9,6 +9,7 @@ mod inspection;
 mod item;
 mod outcome;
 mod reader;
+mod rid;
 mod words;
 
 pub use account::Unsuitable;
@@ -17,6 +18,7 @@ pub use reader::MarkReader;
 
 use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
+use crate::reason::Reason;
 use crate::tries::{Again, GaveUp, persist};
 use async_trait::async_trait;
 use azure_core::http::Url;
@@ -69,6 +71,9 @@ impl CosmosSettings {
 ///
 /// The SDK's own tries are off, as far as they can be: it would send an item again after a broken connection, and our own
 /// write would come back to us as another's. What became of a write is always known here, or known to be unknown.
+///
+/// Every item names the container that it is in, and that has to be the one that was checked: one that was deleted and created
+/// again under the same name has other marks, and the SDK finds it by itself.
 pub struct CosmosMarkStore {
     name: StoreName,
     connection: Connection,
@@ -114,6 +119,43 @@ impl CosmosMarkStore {
     }
 }
 
+/// What a read has returned, and what a write was answered with.
+impl CosmosMarkStore {
+    async fn stored(&self, id: &MarkId, ready: &Ready, response: ItemResponse) -> Result<Stored, Outcome> {
+        let version = version(&response)?;
+        let item: Item = response.into_model().map_err(|error| {
+            let log = format!("the item {id} is not a mark: {}", reason_of(&error));
+            Outcome::refused(Reason::with_log("a stored mark cannot be read", log))
+        })?;
+        if !self.connection.is_in_checked_container(ready, item.rid()).await? {
+            return Err(another_container());
+        }
+        let mark = item.into_mark(id);
+        let mark =
+            mark.map_err(|why| Outcome::refused(Reason::with_log("a stored mark is not the requested one", why)))?;
+        Ok(Stored { mark, version })
+    }
+
+    /// A write that took more than one request, or that is not in the container that was checked, is read back before anything
+    /// is released: the SDK may have found another container inside the call.
+    async fn written(&self, ready: &Ready, response: ItemResponse) -> Result<Version, Outcome> {
+        if response.diagnostics().request_count() > 1 {
+            return Err(Outcome::unknown("the write took more than one request"));
+        }
+        let version = version(&response)?;
+        let item: Option<Item> = response.into_model().ok();
+        match self.connection.is_in_checked_container(ready, item.as_ref().and_then(Item::rid)).await {
+            Ok(true) => Ok(version),
+            Ok(false) => Err(Outcome::unknown(another_container().why)),
+            Err(outcome) => Err(Outcome::unknown(outcome.why)),
+        }
+    }
+}
+
+fn another_container() -> Outcome {
+    Outcome::refused(account::Unsuitable::MadeAnew.to_string())
+}
+
 #[async_trait]
 impl MarkStore for CosmosMarkStore {
     async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
@@ -127,7 +169,7 @@ impl MarkStore for CosmosMarkStore {
                 let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
                 let read = Box::pin(ready.container.read_item(partition.clone(), name, ready.read_options(number)));
                 match self.connection.watch(Access::Read, &ready, read).await {
-                    Ok(response) => Ok(Some(response)),
+                    Ok(response) => self.stored(id, &ready, response).await.map(Some),
                     Err(Outcome { effect: Effect::NotFound, .. }) => Ok(None),
                     Err(outcome) => Err(outcome),
                 }
@@ -139,7 +181,7 @@ impl MarkStore for CosmosMarkStore {
             _ => self.again(outcome),
         };
         match persist(deadline, self.hedge_after, call, again).await {
-            Ok(found) => found.map(|response| stored(id, response)).transpose(),
+            Ok(found) => Ok(found),
             Err(GaveUp::Final(outcome)) => Err(outcome.into_error()),
             Err(GaveUp::Deadline(last)) => Err(StoreError::deadline(last.map(Outcome::into_error).as_ref())),
         }
@@ -175,7 +217,7 @@ impl MarkStore for CosmosMarkStore {
                 }
             });
             let outcome = match self.connection.watch(Access::Write, &ready, write).await {
-                Ok(response) => return version(&response).map_err(|error| Outcome::unknown(error.to_string())),
+                Ok(response) => return self.written(&ready, response).await,
                 Err(outcome) => outcome,
             };
             if outcome.effect != Effect::Unknown {
@@ -218,21 +260,7 @@ impl MarkStore for CosmosMarkStore {
     }
 }
 
-fn version(response: &ItemResponse) -> Result<Version, StoreError> {
-    let etag = response.headers().etag().ok_or_else(|| StoreError::new("an answer without an ETag"))?;
+fn version(response: &ItemResponse) -> Result<Version, Outcome> {
+    let etag = response.headers().etag().ok_or_else(|| Outcome::unknown("an answer without an ETag"))?;
     Ok(Version(etag.to_string()))
-}
-
-fn stored(id: &MarkId, response: ItemResponse) -> Result<Stored, StoreError> {
-    let version = version(&response)?;
-    let item: Item = response.into_model().map_err(|error| {
-        StoreError::with_log(
-            "a stored mark cannot be read",
-            format!("the item {id} is not a mark: {}", reason_of(&error)),
-        )
-    })?;
-    Ok(Stored {
-        mark: item.into_mark(id).map_err(|why| StoreError::with_log("a stored mark is not the requested one", why))?,
-        version,
-    })
 }

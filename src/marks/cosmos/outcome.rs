@@ -84,6 +84,11 @@ impl Outcome {
         Self { effect, why, retry_after: None, is_unauthorized: false, is_answered: true }
     }
 
+    /// Of a read that was answered with something that must not be used.
+    pub(super) fn refused(why: impl Into<Reason>) -> Self {
+        Self { effect: Effect::Refused, ..Self::unknown(why) }
+    }
+
     pub(super) fn into_error(self) -> StoreError {
         StoreError(self.why)
     }

@@ -1,13 +1,13 @@
 //! Marks in Cosmos DB: what they hold, and that they outlive instances.
 
-use crate::cloud::{self, baker, stored};
+use crate::cloud::{self, add, baker, stored};
 use crate::instance::Instance;
 use crate::support::http;
 use crate::support::payloads::{MAINNET, block, payload};
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, Curve, Digest, SecretKey, authentication::request_to_authenticate};
 use serde_json::Value;
-use stand_ins::Operation;
+use stand_ins::{Curve as VaultCurve, NewKey, Operation};
 
 #[test]
 fn a_mark_holds_what_an_auditor_needs_and_nothing_else() {
@@ -108,4 +108,27 @@ fn in_the_steady_state_a_vote_costs_one_write_and_one_signature() {
     assert_eq!(azure.key_vault.requests(Operation::Sign), 20);
     assert_eq!(azure.key_vault.requests(Operation::Unauthorized), 0);
     assert_eq!(azure.key_vault.requests(Operation::Other) + azure.cosmos.requests(Operation::Other), 0);
+}
+
+/// The SDK finds the new container inside the call of a write, and reports success.
+#[test]
+fn nothing_is_released_with_a_mark_in_a_container_that_was_created_again() {
+    let azure = cloud::start();
+    let (used, unused) = (baker(&azure), add(&azure, NewKey::new("unused", VaultCurve::P256), 2));
+    let signer = Instance::start_ready(&azure, &[]);
+    for kind in [Kind::Attestation, Kind::Block] {
+        signer.sign(&used.hash, &payload(kind, 7, 0, 0)).signature();
+    }
+    cloud::wait(azure.cosmos.recreate_container());
+    for key in [&unused, &used] {
+        for kind in [Kind::Attestation, Kind::Block] {
+            for (level, variant) in [(8, 0), (7, 0), (7, 1)] {
+                let answer = signer.sign(&key.hash, &payload(kind, level, 0, variant));
+                assert_ne!(answer.status, 200, "{kind} at level {level}: {answer:?}");
+            }
+        }
+    }
+    assert!(signer.logged("no block or vote is signed").contains("made anew"));
+    let answer = signer.sign(&unused.hash, &payload(Kind::Preattestation, 1, 0, 0));
+    assert!(answer.error().contains("made anew"), "{answer:?}");
 }

@@ -1,0 +1,46 @@
+//! Resource ids: which container an item is in.
+//!
+//! A `_rid` is base64 with `-` in the place of `/`. That of a container has 8 bytes (4 of the database, 4 of the container), that of
+//! an item 16, of which the first 8 are its container's (`ResourceId` in the service's SDKs). A container that is deleted and
+//! created again has another one.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+const CONTAINER_BYTES: usize = 8;
+const ITEM_BYTES: usize = 16;
+
+/// Whether an item is in a container, by their `_rid`; `None` if either is not of this form.
+pub(super) fn is_within(item: &str, container: &str) -> Option<bool> {
+    let container = decode(container).filter(|bytes| bytes.len() == CONTAINER_BYTES)?;
+    let item = decode(item).filter(|bytes| bytes.len() == ITEM_BYTES)?;
+    Some(item.starts_with(&container))
+}
+
+fn decode(rid: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(rid.replace('-', "/")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_names_its_container() {
+        let rid = |bytes: &[u8]| STANDARD.encode(bytes).replace('/', "-");
+        let container = [0xff, 0xff, 0, 1, 0x80, 0, 0, 2];
+        let item = |container: [u8; 8]| rid(&[container, [0xff, 9, 9, 9, 9, 9, 9, 9]].concat());
+        let other = [0xff, 0xff, 0, 1, 0x80, 0, 0, 3];
+        for (name, item, container, expected) in [
+            ("its own", item(container), rid(&container), Some(true)),
+            ("another", item(other), rid(&container), Some(false)),
+            ("of a container", rid(&container), rid(&container), None),
+            ("too short", rid(&[1; 4]), rid(&container), None),
+            ("not base64", "?".to_owned(), rid(&container), None),
+            ("empty", String::new(), rid(&container), None),
+            ("container unknown", item(container), String::new(), None),
+        ] {
+            assert_eq!(is_within(&item, &container), expected, "{name}");
+        }
+    }
+}

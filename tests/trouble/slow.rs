@@ -83,7 +83,7 @@ const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::commands=info")
 
 #[test]
 fn slow_constant_delays_cost_no_signature() {
-    let (keys, rounds) = if is_long() { (20, 4) } else { (3, 1) };
+    let (keys, rounds) = if is_long() { (5, 8) } else { (3, 1) };
     let votes = FOR_VOTES.map(|delays| (Kind::Attestation, delays));
     let blocks = FOR_BLOCKS.map(|delays| (Kind::Block, delays));
     // Most of the time is waiting, so all are measured at once.

@@ -160,7 +160,7 @@ pub enum Bound {
 /// The key is bound to another mark store than the one in use.
 ///
 /// The text is for whoever asks, and names nothing; the fields are for the log.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
 #[error("this key is bound to another mark store: no block or vote is signed with it here")]
 pub struct BoundElsewhere {
     /// The tags of the key.

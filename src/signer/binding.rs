@@ -2,8 +2,12 @@
 
 use super::NotSigned;
 use crate::marks::{Bound, BoundElsewhere, MarkStore, binding};
+use crate::tezos::PublicKeyHash;
 use crate::vault::Key;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
+use tracing::warn;
 
 /// Checks a key's tags against the store in use. Nothing is asked of the store, unless a tag names the container's `_rid`
 /// and the store has not read it yet: then this waits for the connection, so that nothing is written before the check.
@@ -26,4 +30,23 @@ pub(super) async fn check(store: &dyn MarkStore, key: &Key, deadline: Instant) -
 /// Whether nothing that is known now excludes the store in use for this key.
 pub(super) fn may_be_here(store: &dyn MarkStore, key: &Key) -> bool {
     binding::check(&key.bound_to, &store.id()).is_ok()
+}
+
+/// Keys that are bound to another store, each of which the log names once: they may well be those of another signer.
+#[derive(Default)]
+pub(super) struct LoggedElsewhere(Mutex<HashSet<(PublicKeyHash, BoundElsewhere)>>);
+
+impl LoggedElsewhere {
+    /// Logs what is new among these keys.
+    pub(super) fn log(&self, store: &dyn MarkStore, keys: &[Arc<Key>]) {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            if let Err(elsewhere) = binding::check(&key.bound_to, &store.id())
+                && logged.insert((key.hash, elsewhere.clone()))
+            {
+                let reason = elsewhere.log();
+                warn!(key = %key.hash, name = key.name, event = "bound_elsewhere", reason, "no block or vote is signed");
+            }
+        }
+    }
 }

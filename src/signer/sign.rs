@@ -1,4 +1,4 @@
-use super::binding;
+use super::binding::{self, LoggedElsewhere};
 use super::commit::{Signing, commit_and_sign};
 use super::repeats::{Identity, Repeats};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
@@ -24,13 +24,15 @@ pub struct Signer {
     head: HeadRule,
     authorized_keys: AuthorizedKeys,
     repeats: Repeats,
+    logged_elsewhere: LoggedElsewhere,
 }
 
 impl Signer {
     /// A signer with the keys of a vault, a record of what has been signed, what each key may sign, how far from the head of
     /// the chain a level may be, and who may ask.
     pub fn new(keys: KeyRing, ledger: Ledger, policy: Policy, head: HeadRule, authorized_keys: AuthorizedKeys) -> Self {
-        Self { keys, ledger, policy, head, authorized_keys, repeats: Repeats::default() }
+        let (repeats, logged_elsewhere) = Default::default();
+        Self { keys, ledger, policy, head, authorized_keys, repeats, logged_elsewhere }
     }
 
     /// The way of a request, from the client's bytes to a signature that may be released.
@@ -60,12 +62,14 @@ impl Signer {
         Ok(key.public_key.clone())
     }
 
-    /// Asks the vault for all its keys.
+    /// Asks the vault for all its keys. Those that are bound to another mark store are logged.
     ///
     /// # Errors
     /// [`VaultError`] if it does not say, or not all.
     pub async fn refresh_keys(&self) -> Result<(), VaultError> {
-        self.keys.refresh().await
+        let answer = self.keys.refresh().await;
+        self.logged_elsewhere.log(self.ledger.store(), &self.keys.list());
+        answer
     }
 
     /// All keys, in the order of their names.

@@ -81,9 +81,13 @@ fn a_key_that_is_bound_elsewhere_signs_operations_alone_and_touches_neither_vaul
         for kind in Kind::ALL {
             assert_bound_elsewhere(&azure, &signer.sign(&key.hash, &payload(kind, 7, 0, 0)));
         }
-        let line = signer.logged("\"bound_elsewhere\"");
+        let line = signer.logged("\"cause\":\"bound_elsewhere\"");
         assert!(line.contains(&with_rid) || line.contains(&name), "{line}");
         assert!(line.contains(&tag), "{line}");
+        if !tag.contains('#') {
+            // It is known before anything is asked for, unless it takes the container's own id.
+            assert!(signer.logged("\"event\":\"bound_elsewhere\"").contains(&key.hash));
+        }
         assert_eq!(azure.key_vault.requests(Operation::Sign), 0, "{tag}");
         key.verify(&transfer(1, 1), &signer.sign(&key.hash, &transfer(1, 1)).signature());
         assert_eq!(signer.get("/health").status, 503);

@@ -109,4 +109,17 @@ mod tests {
         assert_eq!(Arc::as_ptr(&places.get(&id(0)).unwrap()), first);
         acknowledge(&places, u32::MAX);
     }
+    #[test]
+    fn a_chain_on_which_nothing_was_acknowledged_makes_room_for_another_unless_it_is_in_use() {
+        let places = Places::default();
+        for chain in 1..u32::try_from(MAX_UNKNOWN_CHAINS).unwrap() {
+            acknowledge(&places, chain);
+        }
+        for chain in 1000..1010 {
+            drop(places.get(&id(chain)).unwrap());
+        }
+        let in_use = places.get(&id(2000)).unwrap();
+        assert!(matches!(places.get(&id(3000)), Err(NotRecorded::TooManyChains { .. })));
+        assert!(Arc::ptr_eq(&in_use, &places.get(&id(2000)).unwrap()));
+    }
 }

@@ -82,3 +82,38 @@ impl Seen {
         self.highest == stored.map(Highest::of)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::{Mark, Version};
+    use crate::tezos::Digest;
+    use crate::tezos::payload::Kind;
+
+    fn stored(level: i32) -> Stored {
+        let position = Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() };
+        let attempt = AttemptId::random().unwrap();
+        Stored {
+            mark: Mark { position, digest: Some(Digest::from_bytes([7; 32])), signature: None, attempt, written: None },
+            version: Version(String::new()),
+        }
+    }
+
+    /// Else the loss would be forgotten with it.
+    #[test]
+    fn what_was_acknowledged_is_not_replaced_by_another_write_at_its_position() {
+        let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
+        let id = MarkId { chain: "NetXdQprcVkpaWU".parse().unwrap(), key, kind: Kind::Attestation };
+        let (mut seen, acknowledged, other, higher) = (Seen::default(), stored(5), stored(5), stored(6));
+        assert!(seen.is_highest(None));
+        let before = seen.highest();
+        seen.acknowledged(acknowledged.clone());
+        // The read began before that.
+        assert_eq!(seen.note(&id, before, Some(&other)), Ok(()));
+        assert!(seen.is_highest(Some(&acknowledged)) && !seen.is_highest(Some(&other)) && !seen.is_highest(None));
+        assert!(seen.note(&id, seen.highest(), Some(&other)).is_err());
+
+        assert_eq!(seen.note(&id, seen.highest(), Some(&higher)), Ok(()));
+        assert!(seen.is_highest(Some(&higher)));
+    }
+}

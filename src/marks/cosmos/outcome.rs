@@ -257,6 +257,7 @@ mod tests {
         assert!(answer(status).starts_with("403/5300"), "{}", answer(status));
         let outcome = Outcome::unknown("not JSON");
         assert_eq!((outcome.effect, outcome.is_answered), (Effect::Unknown, true));
+        assert_eq!(Outcome::refused("not JSON").effect, Effect::Refused);
         assert!(outcome.into_error().to_string().ends_with("not JSON"));
     }
 }

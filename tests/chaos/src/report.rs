@@ -203,8 +203,11 @@ impl fmt::Display for Figures {
         for (spell, share) in self.availability.by_spell() {
             row(f, &format!("  {spell}"), format!("{:.2} % of {}", share.percent(), thousands(share.wanted)))?;
         }
-        let failover = self.availability.failover.as_millis();
-        row(f, "failover", format!("what was asked for {failover} ms after the move, or earlier, could fail"))?;
+        let failover = match self.availability.failover.as_millis() {
+            0 => "no request of an honest baker failed".to_owned(),
+            ms => format!("the last request that failed was asked {ms} ms after the move"),
+        };
+        row(f, "failover", failover)?;
         let share = |part: u64| percent(part, fortune.wanted);
         row(f, "a baker in the storm", format!("wanted {} signatures", thousands(fortune.wanted)))?;
         row(f, "  signed at first try", share(fortune.at_first))?;

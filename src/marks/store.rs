@@ -147,3 +147,26 @@ pub enum WriteError {
     #[error("it is not known whether the mark was written: {0}")]
     Unknown(StoreError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_says_more_than_the_answer() {
+        let error = StoreError::with_log("403/5300", "403/5300 from marks.documents.azure.com");
+        assert!(error.to_string().ends_with("403/5300"));
+        assert_eq!(error.log(), "the mark store cannot be used: 403/5300 from marks.documents.azure.com");
+
+        let id: MarkId = "NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block".parse().unwrap();
+        let at = |level: i32| Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() };
+        for (now, expected) in [
+            (Some(at(5)), "at level 5, round 0 is not the one that was acknowledged"),
+            (Some(at(4)), "was at level 5, round 0 and is now at level 4, round 0"),
+            (None, "was at level 5, round 0 and is gone"),
+        ] {
+            let lost = Lost { id, before: at(5), now };
+            assert!(lost.log().starts_with(&format!("the mark {id} {expected}; {lost}")), "{}", lost.log());
+        }
+    }
+}

@@ -115,7 +115,7 @@ var queryRules = [
   {
     name: 'failed'
     title: 'Requests failed'
-    description: 'The signer could not answer requests: a vote or a block was missed, nothing was released. The dimension names the cause. First: read the reasons in the workbook under "Not signed". vault or store: see their health there and the status of Azure; head_unknown: the Tezos node; bound_elsewhere: the key is bound to another mark store; deadline: latency; wrong_signature or internal: stop, and report it.'
+    description: 'The signer could not answer requests: a vote or a block was missed, nothing was released. The dimension names the cause. First: read the reasons in the workbook under "Not signed". vault or store: see their health there and the status of Azure; head_unknown: the Tezos node; bound_elsewhere: the key is bound to another mark store; marks_lost: the mark store has lost marks, so stop all signers and follow the guide for a lost database; deadline: latency; wrong_signature or internal: stop, and report it.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT15M'

@@ -76,10 +76,9 @@ impl Signing<'_> {
             Ok(signature)
         };
         persist(self.deadline, self.vault.late_after(), call, Trouble::again).await.map_err(|gave_up| match gave_up {
-            GaveUp::Final(trouble) => trouble.into(),
-            GaveUp::Deadline(Some(Trouble::Vault(error))) => VaultError::deadline(Some(&error)).into(),
-            GaveUp::Deadline(Some(trouble)) => trouble.into(),
             GaveUp::Deadline(None) => VaultError::deadline(None).into(),
+            GaveUp::Deadline(Some(Trouble::Vault(error))) => VaultError::deadline(Some(&error)).into(),
+            GaveUp::Final(trouble) | GaveUp::Deadline(Some(trouble)) => trouble.into(),
         })
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 /// From the end of all calls to the deadline of the request.
-const TIME_TO_ANSWER: Duration = Duration::from_millis(5);
+const TIME_TO_ANSWER: Duration = Duration::from_millis(20);
 
 /// Signs what may be signed, and says why the rest is not.
 pub struct Signer {

@@ -1,6 +1,7 @@
 //! What goes wrong in Azure, row by row: the answer, how long it takes, what is left behind, and that the signer goes on by
 //! itself afterwards.
 
+mod reasons;
 mod rows;
 mod takeover;
 

@@ -56,10 +56,11 @@ where
     C: Future<Output = Result<T, E>>,
 {
     let mut pauses = Pauses::new();
-    let mut calls = FuturesUnordered::new();
+    // At once: a timer would take up to a millisecond.
+    let mut calls = FuturesUnordered::from_iter([call()]);
+    let mut next_call = Instant::now() + late_after;
     let mut last_error = None;
     let mut was_denied = false;
-    let mut next_call = Instant::now();
     loop {
         let is_full = calls.len() >= MAX_IN_FLIGHT;
         tokio::select! {

@@ -144,7 +144,7 @@ impl Ledger {
             match self.write(id, &mark, stored.as_ref().map(|stored| &stored.version), deadline).await {
                 Ok(_) => return Ok(Raised::From(from)),
                 Err(WriteError::Changed) => {}
-                Err(WriteError::Unknown(error)) => look_again.last = Some(error),
+                Err(WriteError::Unknown(error)) => look_again.note(error),
                 Err(WriteError::NotWritten(error)) => return Err(error),
             }
         }
@@ -229,7 +229,7 @@ impl Ledger {
                     let (mark, expected) = recording.mark();
                     let answer = self.write(id, mark, expected, deadline).await;
                     if let Err(WriteError::Unknown(error)) = &answer {
-                        look_again.last = Some(error.clone());
+                        look_again.note(error.clone());
                     }
                     recording.written(answer, &mut seen)
                 }
@@ -315,6 +315,13 @@ struct LookAgain {
 impl LookAgain {
     const fn until(deadline: Instant) -> Self {
         Self { deadline, pauses: None, last: None }
+    }
+
+    /// A write was unclear. That the deadline has come says less than what was wrong before.
+    fn note(&mut self, error: StoreError) {
+        if error != StoreError::deadline(None) {
+            self.last = Some(error);
+        }
     }
 
     async fn pause(&mut self) -> Result<(), StoreError> {

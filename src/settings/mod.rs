@@ -99,7 +99,9 @@ pub mod defaults {
     /// The container in it.
     pub const COSMOS_CONTAINER: &str = "marks";
     /// Longer than nearly all calls of vault and database take, and short enough for several calls within a request.
-    pub const HEDGE_MS: u64 = 800;
+    pub const VAULT_HEDGE_MS: u64 = 800;
+    /// The same.
+    pub const STORE_HEDGE_MS: u64 = 800;
     /// A new key is found sooner when it is asked for.
     pub const KEYS_REFRESH_SECONDS: u64 = 300;
     /// Twelve minutes of blocks.

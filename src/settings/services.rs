@@ -162,7 +162,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let url: Option<VaultUrl> = self.parsed_with_reason(KEY_VAULT_URL);
         let keys = self.list::<KeyIdentifier>("SIGNING_KEYS");
         let tag = self.parsed_with_reason("SIGNING_KEY_TAG");
-        let hedge_after = self.hedge_after("VAULT_HEDGE_MS");
+        let hedge_after = self.hedge_after("VAULT_HEDGE_MS", defaults::VAULT_HEDGE_MS);
         if let Some(url) = &url {
             for entry in self.text("SIGNING_KEYS").iter().flat_map(|text| text.split(',')) {
                 if let Ok(entry) = Url::parse(entry.trim())
@@ -190,9 +190,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// A call that has not been answered for the default time is on a dead connection, or the service is slow: no setting
     /// makes another call wait longer.
-    fn hedge_after(&mut self, name: &'static str) -> Duration {
-        match self.milliseconds(name, defaults::HEDGE_MS, 0..=10_000).min(Duration::from_millis(defaults::HEDGE_MS)) {
-            Duration::ZERO => Duration::from_millis(defaults::HEDGE_MS),
+    fn hedge_after(&mut self, name: &'static str, default: u64) -> Duration {
+        let longest = Duration::from_millis(default);
+        match self.milliseconds(name, default, 0..=10_000).min(longest) {
+            Duration::ZERO => longest,
             hedge_after => hedge_after,
         }
     }
@@ -215,7 +216,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let container = self.resource_name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
         let allow_weak_consistency = self.parsed("ALLOW_WEAK_CONSISTENCY", "true or false").unwrap_or(false);
         let region = self.text("REGION_NAME");
-        let hedge_after = self.hedge_after("STORE_HEDGE_MS");
+        let hedge_after = self.hedge_after("STORE_HEDGE_MS", defaults::STORE_HEDGE_MS);
         if let Some(endpoint) = endpoint {
             let settings = CosmosSettings {
                 endpoint,

@@ -13,6 +13,7 @@ use azure_data_cosmos::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// No single request takes longer; whoever waits for it has a deadline of its own.
 pub(super) const MAX_REQUEST: Duration = Duration::from_secs(30);
@@ -85,6 +86,18 @@ fn one_request_an_operation(limit: Duration) -> OperationOptions {
     options.hedging_enabled = Some(false);
     // The item that was written names the container that it is in.
     options.content_response_on_write = Some(ContentResponseOnWrite::Enabled);
+    options
+}
+
+/// Options for a call that must end before a deadline: shortly before, so that what the SDK has met is known. It repeats some
+/// answers by itself (449, for one), and would do so for longer.
+pub(super) fn ends_before(deadline: Instant, options: Option<OperationOptions>) -> OperationOptions {
+    const TIME_TO_ANSWER: Duration = Duration::from_millis(60);
+    /// The SDK allows no less.
+    const MIN: Duration = Duration::from_secs(1);
+    let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(TIME_TO_ANSWER);
+    let mut options = options.unwrap_or_default();
+    options.end_to_end_latency_policy = Some(left.clamp(MIN, MAX_REQUEST).into());
     options
 }
 

@@ -48,11 +48,11 @@ pub(super) struct Ready {
 impl Ready {
     /// Options for the read that comes after so many others: each goes to the next region. Under strong consistency, each of
     /// them has every acknowledged write.
-    pub(super) fn read_options(&self, number: usize) -> Option<ItemReadOptions> {
-        let region = self.regions.get(number.checked_rem(self.regions.len())?)?;
+    pub(super) fn read_options(&self, number: usize, deadline: Instant) -> ItemReadOptions {
+        let region = number.checked_rem(self.regions.len()).and_then(|place| self.regions.get(place));
         let is_default = number == 0 || self.regions.len() == 1;
-        let options = (!is_default).then(|| client::only_from(region, &self.regions))?;
-        Some(ItemReadOptions::default().with_operation_options(options))
+        let options = region.filter(|_| !is_default).map(|region| client::only_from(region, &self.regions));
+        ItemReadOptions::default().with_operation_options(client::ends_before(deadline, options))
     }
 }
 
@@ -134,13 +134,12 @@ impl Connection {
     /// If the container could not be read, where the item does not name it.
     pub(super) async fn is_in_checked_container(&self, ready: &Ready, item: Option<&str>) -> Result<bool, Outcome> {
         let Some(checked) = self.checker.container_rid() else { return Ok(false) };
-        let is_within = match item.and_then(|item| rid::is_within(item, &checked)) {
-            Some(is_within) => is_within,
-            None => {
-                let failed = |error| outcome::of(&error);
-                let properties = ready.container.read(None).await.map_err(failed)?.into_model().map_err(failed)?;
-                properties.system_properties.resource_id == Some(checked)
-            }
+        let is_within = if let Some(is_within) = item.and_then(|item| rid::is_within(item, &checked)) {
+            is_within
+        } else {
+            let failed = |error| outcome::of(&error);
+            let properties = ready.container.read(None).await.map_err(failed)?.into_model().map_err(failed)?;
+            properties.system_properties.resource_id == Some(checked)
         };
         if !is_within {
             self.checker.check_now.notify_one();

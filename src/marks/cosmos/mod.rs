@@ -167,7 +167,11 @@ impl MarkStore for CosmosMarkStore {
             let number = number.fetch_add(1, Ordering::Relaxed);
             async move {
                 let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
-                let read = Box::pin(ready.container.read_item(partition.clone(), name, ready.read_options(number)));
+                let read = Box::pin(ready.container.read_item(
+                    partition.clone(),
+                    name,
+                    Some(ready.read_options(number, deadline)),
+                ));
                 match self.connection.watch(Access::Read, &ready, read).await {
                     Ok(response) => self.stored(id, &ready, response).await.map(Some),
                     Err(Outcome { effect: Effect::NotFound, .. }) => Ok(None),
@@ -207,11 +211,12 @@ impl MarkStore for CosmosMarkStore {
             let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
             let write = Box::pin(async {
                 let container = &ready.container;
+                let options = ItemWriteOptions::default().with_operation_options(client::ends_before(deadline, None));
                 match expected {
-                    None => container.create_item(partition.clone(), &name, &item, None).await,
+                    None => container.create_item(partition.clone(), &name, &item, Some(options)).await,
                     Some(Version(etag)) => {
                         let condition = Precondition::if_match(etag.clone());
-                        let options = ItemWriteOptions::default().with_precondition(condition);
+                        let options = options.with_precondition(condition);
                         container.replace_item(partition.clone(), &name, &item, Some(options)).await
                     }
                 }

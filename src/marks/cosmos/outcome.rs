@@ -64,7 +64,7 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
     let retry_after = error.response().and_then(|response| response.headers().retry_after_ms);
     Outcome {
         effect: effect(code, sub_status, sent(error)),
-        why: Reason::with_log(answer(status), error.to_string()),
+        why: Reason::with_log(answer_of(error), error.to_string()),
         retry_after: retry_after.map(Duration::from_millis),
         is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
         is_answered: sub_status < BY_THE_SDK
@@ -91,6 +91,18 @@ impl Outcome {
 
     pub(super) fn into_error(self) -> StoreError {
         StoreError(self.why)
+    }
+}
+
+/// Status and sub-status. Where the SDK gave up by itself, the last answer of the service says more than that.
+fn answer_of(error: &CosmosError) -> String {
+    let status = error.status();
+    let requests = error.diagnostics().map(|diagnostics| diagnostics.requests()).unwrap_or_default();
+    let is_of_service = |status: &CosmosStatus| status.sub_status().is_none_or(|sub| sub.value() < BY_THE_SDK);
+    let last = requests.iter().rev().map(|request| *request.status()).find(is_of_service);
+    match last.filter(|_| !is_of_service(&status)) {
+        Some(last) => format!("{}; its last answer was {}", answer(status), answer(last)),
+        None => answer(status),
     }
 }
 

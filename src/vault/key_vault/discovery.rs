@@ -10,6 +10,7 @@ use azure_security_keyvault_keys::ResourceExt;
 use azure_security_keyvault_keys::models::{Key as VaultKey, KeyClientGetKeyOptions, KeyProperties};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
@@ -17,7 +18,10 @@ use tracing::info;
 /// Questions at one time. A vault allows thousands in ten seconds; this is a matter of connections.
 pub(super) const AT_A_TIME: usize = 8;
 
-/// How long one question is repeated while it fails, or waited for.
+/// How often one question may fail in one search.
+const MAX_FAILURES: u32 = 3;
+
+/// How long one question is waited for.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A vault that wants a longer pause gets the question again with the next search.
@@ -201,8 +205,10 @@ impl KeyVault {
     where
         A: Future<Output = Result<T, VaultError>>,
     {
+        let failures = AtomicU32::new(0);
         let again = |error: &VaultError| match error {
             VaultError::Unavailable { retry_after: Some(pause), .. } if *pause > MAX_PAUSE => Again::No,
+            VaultError::Unavailable { .. } if failures.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILURES => Again::No,
             VaultError::Unavailable { retry_after, .. } => Again::Yes(*retry_after),
             VaultError::Unable(_) | VaultError::Denied(_) | VaultError::Missing(_) => Again::No,
         };

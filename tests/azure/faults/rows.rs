@@ -72,7 +72,8 @@ fn vault() -> Vec<Columns> {
     let mut rows = vec![
         (Vote, refused, Failed(VAULT), ANY, Raised(1)),
         (Block, refused, Failed(VAULT), ANY, Untouched),
-        (SameVote, refused, Failed(VAULT), ANY, Raised(0)),
+        // The signature that was released before.
+        (SameVote, refused, Signed, QUICK, Raised(0)),
         (SameBlock, refused, Signed, QUICK, Raised(0)),
         (Vote, frozen, Signed, TRY..=TRY + 200, Raised(1)),
         (Block, frozen, Signed, TRY..=TRY + 200, Raised(1)),

@@ -11,7 +11,7 @@ pub(crate) struct History {
 /// Kind, level and round.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct Slot {
-    /// What the store first accepted here.
+    /// What the store first accepted here, or last, if it has lost something meanwhile.
     recorded: Option<Digest>,
     /// What first left.
     released: Option<(Digest, Signature)>,
@@ -35,9 +35,13 @@ impl History {
         Self { slots: vec![Hashed::default(); slots], wrongs: Wrongs::default() }
     }
 
-    /// The store has accepted a mark here.
-    pub(crate) fn record(&mut self, slot: usize, digest: Digest, has_risen: bool) {
-        self.slots[slot].update(|slot| slot.recorded.get_or_insert(digest).to_owned());
+    /// The store has accepted a mark here: the first, unless it has lost what it accepted before.
+    pub(crate) fn record(&mut self, slot: usize, digest: Digest, has_risen: bool, has_lost: bool) {
+        self.slots[slot].update(|slot| {
+            if has_lost || slot.recorded.is_none() {
+                slot.recorded = Some(digest);
+            }
+        });
         self.wrongs.mark_fell |= !has_risen;
     }
 

@@ -197,7 +197,7 @@ impl Protocol {
         let Write::Done { version, has_risen } = done else { return None };
         let is_written = |ask: &&Ask| ask.mark == *mark && Some(ask.request.digest) == new.digest;
         if let Some(ask) = self.asks.wanted.iter().find(is_written) {
-            state.history.record(ask.slot, ask.request.digest, has_risen);
+            state.history.record(ask.slot, ask.request.digest, has_risen, state.store.has_lost());
         }
         if self.store_is_conditional() {
             // Versions do not come back, so these can do nothing any more.

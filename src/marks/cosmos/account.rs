@@ -67,7 +67,7 @@ pub fn explained(reasons: &[Unsuitable]) -> String {
 
 impl AccountProperties {
     /// Reads the account's document; no call of the SDK gives it. `endpoint` is the account's global one or one of
-    /// [`Self::endpoints`].
+    /// `endpoints`.
     ///
     /// # Errors
     /// What went wrong, in the service's own words where it gave any: a firewall and a missing role are both 403.

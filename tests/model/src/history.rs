@@ -11,8 +11,8 @@ pub(crate) struct History {
 /// Kind, level and round.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct Slot {
-    /// What the store first accepted here, or last, if it has lost something meanwhile.
-    recorded: Option<Digest>,
+    /// What the store accepted here: one thing, unless it has lost something meanwhile.
+    recorded: Vec<Digest>,
     /// What first left.
     released: Option<(Digest, Signature)>,
 }
@@ -35,11 +35,11 @@ impl History {
         Self { slots: vec![Hashed::default(); slots], wrongs: Wrongs::default() }
     }
 
-    /// The store has accepted a mark here: the first, unless it has lost what it accepted before.
+    /// The store has accepted a mark here. Another one counts only if it has lost what it accepted before.
     pub(crate) fn record(&mut self, slot: usize, digest: Digest, has_risen: bool, has_lost: bool) {
         self.slots[slot].update(|slot| {
-            if has_lost || slot.recorded.is_none() {
-                slot.recorded = Some(digest);
+            if slot.recorded.is_empty() || has_lost && !slot.recorded.contains(&digest) {
+                slot.recorded.push(digest);
             }
         });
         self.wrongs.mark_fell |= !has_risen;
@@ -51,12 +51,12 @@ impl History {
         let (first, first_signature) = slot.update(|slot| *slot.released.get_or_insert((digest, signature)));
         self.wrongs.two_digests |= first != digest;
         self.wrongs.two_signatures |= is_block && first_signature != signature;
-        self.wrongs.not_recorded |= slot.recorded != Some(digest);
+        self.wrongs.not_recorded |= !slot.recorded.contains(&digest);
     }
 
     /// Whether the store has ever accepted just this.
     pub(crate) fn has_recorded(&self, slot: usize, digest: Digest) -> bool {
-        self.slots[slot].recorded == Some(digest)
+        self.slots[slot].recorded.contains(&digest)
     }
 
     pub(crate) fn has_released(&self, slot: usize, digest: Digest) -> bool {

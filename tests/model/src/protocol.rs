@@ -7,16 +7,20 @@ use crate::state::Progress;
 use crate::store::{ORIGINAL, Store, Write};
 use crate::task::{At, Stray, Task};
 use crate::{Action, Broken, Fault, Setup, State};
+use azurehsm_signer::marks::binding::{self, Bound, BoundElsewhere, StoreId, StoreName};
 use azurehsm_signer::marks::{NotRecorded, Recorded, Recording, Seen, Step, StoreError, Version, WriteError};
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Kind;
 use stateright::{Model, Property};
+use std::collections::BTreeSet;
 
 /// The protocol within the bounds of a setup: as it is, or broken in one way.
 pub struct Protocol {
     pub(crate) setup: Setup,
     pub(crate) broken: Option<Broken>,
     pub(crate) asks: Asks,
+    /// For each container there may be, whether the key's tag lets it be used.
+    may_be_used: Vec<bool>,
 }
 
 impl Protocol {
@@ -25,7 +29,8 @@ impl Protocol {
     /// # Errors
     /// If the product's decoder does not know the payloads.
     pub fn new(setup: Setup, broken: Option<Broken>) -> Result<Self, String> {
-        Ok(Self { setup, broken, asks: Asks::of(&setup, broken)? })
+        let may_be_used = (0..=setup.losses.0).map(|container| is_bound_to_original(container).is_ok()).collect();
+        Ok(Self { setup, broken, asks: Asks::of(&setup, broken)?, may_be_used })
     }
 
     /// What happens, in words.
@@ -76,7 +81,7 @@ impl Protocol {
     fn arrive(&self, state: &mut State, request: usize, instance: usize) {
         let Ask { request: asked, mark, .. } = self.ask(request);
         let container = *state.connected[instance].get_or_insert(state.store.container());
-        if !self.is(Broken::KeyNotBound) && container != ORIGINAL {
+        if !self.is(Broken::KeyNotBound) && !self.may_be_used[usize::from(container)] {
             state.progress[request] = Progress::Over;
             return;
         }
@@ -262,6 +267,14 @@ impl Protocol {
             new_before |= is_new;
         }
     }
+}
+
+/// By the product's own comparison of the key's tag with the store in use.
+fn is_bound_to_original(container: u8) -> Result<Bound, BoundElsewhere> {
+    let rid = |container: u8| format!("container {container}");
+    let name = StoreName::new("bakery.documents.azure.com", None, "signer", "marks");
+    let tags = BTreeSet::from([format!("{name}#{}", rid(ORIGINAL))]);
+    binding::check(&tags, &StoreId::Container { name, rid: Some(rid(container)) })
 }
 
 impl Model for Protocol {

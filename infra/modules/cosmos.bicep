@@ -237,19 +237,20 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeleti
 }
 
 // Changes of the account, its keys, its network and its roles. Logging each read and write would cost more than the database.
-resource audit 'Microsoft.Insights/diagnosticSettings@2016-09-01' = {
+#disable-next-line use-recent-api-versions
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: account
   name: 'service'
-  location: location
   properties: {
     workspaceId: workspaceId
+    // To the table CDBControlPlaneRequests.
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'ControlPlaneRequests'
         enabled: true
       }
     ]
-    metrics: []
   }
 }
 

@@ -99,20 +99,21 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeleti
   }
 }
 
-// The only version of this type that is not a preview.
-resource audit 'Microsoft.Insights/diagnosticSettings@2016-09-01' = {
+// A preview, and yet what everybody uses: the only stable version, of 2016, cannot ask for the log to go to a table of its own type.
+#disable-next-line use-recent-api-versions
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault
   name: 'service'
-  location: location
   properties: {
     workspaceId: workspaceId
+    // To the table AZKVAuditLogs, which the alerts read, and not to AzureDiagnostics.
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'AuditEvent'
         enabled: true
       }
     ]
-    metrics: []
   }
 }
 

@@ -68,11 +68,6 @@ class Vault(unittest.TestCase):
         for name in ("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"):
             self.assertIs(properties[name], False)
 
-    def test_who_uses_it_is_logged(self):
-        log = next(d for d in deployed().all(DIAGNOSTICS) if str(d.body["scope"]) == "vaults:kv-token")
-        self.assertEqual(log.properties["logs"], [{"category": "AuditEvent", "enabled": True}])
-        self.assertEqual(log.properties["workspaceId"], deployed().one(WORKSPACE).id)
-
 
 class Marks(unittest.TestCase):
     def test_writes_are_strong_and_go_to_one_region(self):
@@ -121,12 +116,25 @@ class Marks(unittest.TestCase):
     def test_they_can_be_restored(self):
         self.assertEqual(deployed().one(ACCOUNT).properties["backupPolicy"]["type"], "Continuous")
 
-    def test_changes_of_the_account_are_logged(self):
-        log = next(d for d in deployed().all(DIAGNOSTICS) if str(d.body["scope"]) == "databaseAccounts:cosmos-signer-token")
-        self.assertEqual(log.properties["logs"], [{"category": "ControlPlaneRequests", "enabled": True}])
-
 
 class Monitoring(unittest.TestCase):
+    def test_audit_logs_go_to_a_table_of_their_own_type_in_the_workspace(self):
+        logged = {}
+        for setting in deployed().all(DIAGNOSTICS):
+            self.assertEqual(setting.version, "2021-05-01-preview")
+            self.assertEqual(setting.properties["workspaceId"], deployed().one(WORKSPACE).id)
+            self.assertEqual(setting.properties["logAnalyticsDestinationType"], "Dedicated")
+            self.assertTrue(all(log["enabled"] for log in setting.properties["logs"]))
+            logged[str(setting.body["scope"])] = [log["category"] for log in setting.properties["logs"]]
+        self.assertEqual(
+            logged,
+            {"vaults:kv-token": ["AuditEvent"], "databaseAccounts:cosmos-signer-token": ["ControlPlaneRequests"]},
+        )
+
+    def test_no_query_reads_the_table_that_all_services_share(self):
+        for path in (INFRA / "queries").rglob("*.kql"):
+            self.assertNotIn("AzureDiagnostics", path.read_text(), path.name)
+
     def test_no_search_is_saved_in_the_workspace(self):
         # A second deployment of one is refused (409): it would need the etag of the first, which no template knows.
         self.assertEqual(deployed().all(SAVED_SEARCH), [])

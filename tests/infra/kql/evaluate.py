@@ -12,10 +12,8 @@ from datetime import datetime, timedelta, timezone
 
 import duckdb_kql
 
-# What duckdb-kql does not know: prev, take_anyif and column_ifexists.
+# What duckdb-kql does not know: prev and take_anyif.
 NOT_HERE = {
-    "alerts/signed_by_others.kql",
-    "alerts/vault_keys_changed.kql",
     "workbook/instances.kql",
     "workbook/marks_gaps.kql",
 }
@@ -24,6 +22,7 @@ TYPES = {
     "datetime": "TIMESTAMP",
 }  # fmt: skip
 NOW = datetime.now(timezone.utc).replace(tzinfo=None)
+SIGNER, OTHER = "00000000-0000-0000-0000-000000000000", "11111111-1111-1111-1111-111111111111"
 ACTIVE, SILENT = "tz3ActiveActiveActiveActiveActiveActiv", "tz2SilentSilentSilentSilentSilentSilen"
 
 given = json.load(sys.stdin)
@@ -37,6 +36,17 @@ def row(table, minutes_ago=2.0, **values):
     values = {"TimeGenerated": NOW - timedelta(minutes=minutes_ago), "AppRoleInstance": "one"} | values
     names, places = ", ".join(values), ", ".join("?" * len(values))
     database.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values.values()))
+
+
+def audited(operation, caller, address, result="OK"):
+    """A line of the vault's audit log."""
+    identity = json.dumps({"claim": {"oid": caller}}) if caller else None
+    values = {"TimeGenerated": NOW - timedelta(minutes=2), "OperationName": operation, "ResultSignature": result}
+    names = ", ".join([*values, "Identity", "Id", "CallerIpAddress"])
+    database.execute(
+        f"INSERT INTO AZKVAuditLogs ({names}) VALUES (?, ?, ?, ?, ?, ?)",
+        [*values.values(), identity, "https://v.vault.azure.net/keys/active/abc", address],
+    )
 
 
 def line(severity, message, minutes_ago=2.0, **fields):
@@ -72,6 +82,12 @@ line("ERROR", "a background task failed, and begins anew", task="tokens")
 line("ERROR", "no block or vote is signed", reason="session consistency")
 line("WARN", "this key cannot sign any more", key=SILENT, name="silent", version="def")
 line("WARN", "log lines were dropped: their reader was too slow", lines=3)
+audited("KeySign", SIGNER, "192.0.2.1")
+audited("KeySign", OTHER, "192.0.2.2")
+audited("KeySign", OTHER, "192.0.2.3", result="Forbidden")
+audited("KeySign", None, "192.0.2.4")
+audited("KeyGet", OTHER, "192.0.2.5")
+audited("KeyRotate", OTHER, "192.0.2.6")
 row("AppTraces", Message="Host lock lease acquired by instance one.")
 row("AppTraces", Message="Exceeded http worker restart retry count. Shutting down Functions Host")
 row("AppTraces", Message="thread 'main' panicked at src/main.rs:1:1:")
@@ -92,6 +108,8 @@ EXPECTED = {
         "azurehsm-signer exited with code 1",
         "thread 'main' panicked at src/main.rs:1:1:",
     ]),
+    "alerts/signed_by_others.kql": ("CallerIpAddress", ["192.0.2.2"]),
+    "alerts/vault_keys_changed.kql": ("CallerIpAddress", ["192.0.2.6"]),
     "alerts/starts.kql": ("Version", ["1.2.3"]),
     "alerts/background_task.kql": ("Instance", ["one"]),
     "alerts/unsuitable_account.kql": ("Reason", ["session consistency"]),

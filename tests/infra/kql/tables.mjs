@@ -32,9 +32,4 @@ export const TABLES = {
     ResultType: string, SecretProperties: dynamic, Sku: dynamic, SoftDeleteRetentionInDays: int,
     StorageAccountProperties: dynamic, StorageSasDefinitionProperties: dynamic, SubnetId: string, Tlsversion: string,
     TrustedService: string, VaultProperties: dynamic`,
-  // Only the columns that every workspace has: those ending in a type come with the first row that fills them.
-  AzureDiagnostics: `${ALL}, CallerIPAddress: string, Category: string, CorrelationId: string, DurationMs: long,
-    Level: string, OperationName: string, OperationVersion: string, Resource: string, ResourceGroup: string,
-    ResourceId: string, ResourceProvider: string, ResourceType: string, ResultDescription: string, ResultSignature: string,
-    ResultType: string, SubscriptionId: string`,
 };

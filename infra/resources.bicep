@@ -192,6 +192,7 @@ module storage 'modules/storage.bicep' = {
     packageContainerName: packageContainerName
     zoneRedundant: zoneRedundant
     privateNetworking: privateNetworking
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -369,6 +370,7 @@ module alerts 'modules/alerts.bicep' = {
     keyVaultId: vault.outputs.id
     cosmosAccountId: cosmos.outputs.id
     signerPrincipalId: identity.outputs.principalId
+    packagePath: '/${storage.outputs.name}/${packageContainerName}'
     appUrl: appUrl
     // With a list of addresses the test from outside would be turned away, and letting it in would let in every test in Azure.
     isPublic: !privateNetworking && empty(allowedAddresses)

@@ -31,6 +31,9 @@ param cosmosAccountId string
 @description('Principal (object) id of the identity that the signer has. Signatures that the vault makes for any other are an alert. Empty: they are not.')
 param signerPrincipalId string = ''
 
+@description('Where the deployed package is: /<storage account>/<container>.')
+param packagePath string
+
 @description('Address of the function app, https://….')
 param appUrl string
 
@@ -80,6 +83,11 @@ var signerLog = loadTextContent('../queries/signer_log.kql')
 // An alert for each value of a column.
 var byCause = {
   name: 'Cause'
+  operator: 'Include'
+  values: ['*']
+}
+var byCaller = {
+  name: 'Caller'
   operator: 'Include'
   values: ['*']
 }
@@ -321,6 +329,20 @@ var queryRules = [
     dimensions: []
     threshold: 0
     enabled: !empty(signerPrincipalId)
+  }
+  {
+    name: 'package-written'
+    title: 'The program of the app was replaced'
+    description: 'A package was published, or somebody wrote to the container that the app takes its program from. Whoever does that can sign with every key. The dimension is the object id of the caller: the identity of the app if the deployment service wrote it (any plan but Premium), else who uploaded it. First: is it a deployment of yours? If not, disable the keys, then see in the table StorageBlobLogs from which address it came, and deploy the version that you trust.'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT30M'
+    lookback: ''
+    query: replace(loadTextContent('../queries/alerts/package_written.kql'), '{packagePath}', packagePath)
+    measure: ''
+    dimensions: [byCaller]
+    threshold: 0
+    enabled: true
   }
 ]
 
@@ -667,6 +689,14 @@ var appChanges = [for operation in [
   'Microsoft.Web/sites/config/write'
   'Microsoft.Web/sites/host/functionKeys/write'
   'Microsoft.Web/sites/publishxml/action'
+  'Microsoft.Web/sites/publish/action'
+  'Microsoft.Web/sites/extensions/write'
+  'Microsoft.Web/sites/sourcecontrols/write'
+  'Microsoft.Web/sites/basicPublishingCredentialsPolicies/write'
+  'Microsoft.Storage/storageAccounts/write'
+  'Microsoft.Storage/storageAccounts/delete'
+  'Microsoft.Storage/storageAccounts/listKeys/action'
+  'Microsoft.Storage/storageAccounts/regenerateKey/action'
 ]: {
   field: 'operationName'
   equals: operation
@@ -704,7 +734,7 @@ var changeRules = [
   }
   {
     name: 'app'
-    description: 'The function app was changed, stopped, restarted or deleted: its program, its settings or its network may be others than before. First: is it a deployment of yours? If not, see in the activity log who did it, and deploy the version that you trust.'
+    description: 'The function app, or the storage account that its package is in, was changed, stopped, restarted or deleted: its program, its settings or its network may be others than before. Publishing and uploads do not go through Azure Resource Manager: the alert package-written is for them. First: is it a deployment of yours? If not, see in the activity log who did it, and deploy the version that you trust.'
     operations: appChanges
   }
   {

@@ -18,6 +18,9 @@ param zoneRedundant bool
 @description('Whether the account is reached by its private endpoint alone.')
 param privateNetworking bool
 
+@description('Resource identifier of the workspace that logs of changes go to.')
+param workspaceId string
+
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   //checkov:skip=CKV_AZURE_35: Denied by default if networking is private; otherwise see networkAcls below.
   //checkov:skip=CKV_AZURE_206: Holds nothing that a new deployment does not make again.
@@ -66,6 +69,28 @@ resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@202
   name: packageContainerName
   properties: {
     publicAccess: 'None'
+  }
+}
+
+// Whoever replaces the package runs another program with the signer's identity. Blobs can be overwritten without a trace in the
+// activity log, and publishing leaves none there either, so the alert on the package reads this log.
+#disable-next-line use-recent-api-versions
+resource changes 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: blobs
+  name: 'changes'
+  properties: {
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [
+      {
+        category: 'StorageWrite'
+        enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+    ]
   }
 }
 

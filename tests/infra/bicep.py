@@ -319,4 +319,4 @@ FUNCTIONS = {
     "union": merge,
     "uniqueString": lambda *_: "token",
 }
-TAKE_REFERENCES = ("guid", "split", "string", "uniqueString")
+TAKE_REFERENCES = ("empty", "guid", "split", "string", "uniqueString")

@@ -4,12 +4,14 @@ import unittest
 
 from templates import (
     ACCOUNT,
+    BLOBS,
     CHANGE_ALERT,
     CONTAINER,
     DIAGNOSTICS,
     INFRA,
     KEY,
     METRIC_ALERT,
+    PLANS,
     QUERY_ALERT,
     ROOT,
     SAVED_SEARCH,
@@ -128,7 +130,11 @@ class Monitoring(unittest.TestCase):
             logged[str(setting.body["scope"])] = [log["category"] for log in setting.properties["logs"]]
         self.assertEqual(
             logged,
-            {"vaults:kv-token": ["AuditEvent"], "databaseAccounts:cosmos-signer-token": ["ControlPlaneRequests"]},
+            {
+                "vaults:kv-token": ["AuditEvent"],
+                "databaseAccounts:cosmos-signer-token": ["ControlPlaneRequests"],
+                "blobServices:default": ["StorageWrite", "StorageDelete"],
+            },
         )
 
     def test_no_query_reads_the_table_that_all_services_share(self):
@@ -144,6 +150,39 @@ class Monitoring(unittest.TestCase):
         told = {name: int(severity) for names, severity in rows for name in re.findall(r"`([a-z-]+)`", names)}
         alerts = [*deployed().all(QUERY_ALERT), *deployed().all(METRIC_ALERT)]
         self.assertEqual({a.name.removeprefix("tezos-signer-test-"): a.properties["severity"] for a in alerts}, told)
+
+    def test_whoever_replaces_the_package_is_an_alert(self):
+        for plan in PLANS:
+            d = deployed(plan=plan)
+            (alert,) = [a for a in d.all(QUERY_ALERT) if a.name == "tezos-signer-test-package-written"]
+            (condition,) = alert.properties["criteria"]["allOf"]
+            self.assertIn(f"contains '/{d.one(STORAGE).name}/{d.one(BLOBS).name}'", condition["query"])
+            self.assertIs(alert.properties["enabled"], True)
+            self.assertEqual(alert.properties["severity"], 1)
+            self.assertEqual([x["name"] for x in condition["dimensions"]], ["Caller"])
+            self.assertEqual((condition["operator"], condition["threshold"]), ("GreaterThan", 0))
+
+    def test_the_ways_to_other_code_that_the_activity_log_shows_are_told(self):
+        (rule,) = [a for a in deployed().all(CHANGE_ALERT) if a.name == "tezos-signer-test-changed-app"]
+        told = {x["equals"] for x in rule.properties["condition"]["allOf"][-1]["anyOf"]}
+        self.assertLessEqual(
+            {
+                "Microsoft.Web/sites/write",
+                "Microsoft.Web/sites/config/write",
+                "Microsoft.Web/sites/extensions/write",
+                "Microsoft.Web/sites/basicPublishingCredentialsPolicies/write",
+                "Microsoft.Storage/storageAccounts/write",
+                "Microsoft.Storage/storageAccounts/listKeys/action",
+            },
+            told,
+        )
+
+    def test_the_guide_to_costs_counts_the_rules_that_are_on(self):
+        frequencies = [a.properties["evaluationFrequency"] for a in deployed().all(QUERY_ALERT) if a.properties["enabled"]]
+        costs = (ROOT / "docs/costs.md").read_text()
+        for minutes in (5, 15):
+            told = set(re.findall(rf"^\| log alerts, every {minutes} minutes \| (\d+) \|", costs, re.M))
+            self.assertEqual(told, {str(frequencies.count(f"PT{minutes}M"))})
 
     def test_where_an_audit_log_goes_is_a_change_that_is_told(self):
         def told(name):

@@ -49,6 +49,15 @@ def audited(operation, caller, address, result="OK"):
     )
 
 
+def stored(operation, path, caller, address, status="201", category="StorageWrite", authentication="OAuth"):
+    """A line of the blob service's log."""
+    values = {
+        "TimeGenerated": NOW - timedelta(minutes=2), "Category": category, "OperationName": operation, "ObjectKey": path,
+        "StatusCode": status, "RequesterObjectId": caller, "AuthenticationType": authentication, "CallerIpAddress": address,
+    }  # fmt: skip
+    database.execute(f"INSERT INTO StorageBlobLogs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", list(values.values()))
+
+
 def line(severity, message, minutes_ago=2.0, **fields):
     entry = {"timestamp": "2026-01-01T00:00:00Z", "level": severity, "fields": {"message": message} | fields}
     row("AppTraces", minutes_ago, Message=json.dumps(entry, separators=(",", ":")))
@@ -88,6 +97,12 @@ audited("KeySign", OTHER, "192.0.2.3", result="Forbidden")
 audited("KeySign", None, "192.0.2.4")
 audited("KeyGet", OTHER, "192.0.2.5")
 audited("KeyRotate", OTHER, "192.0.2.6")
+stored("PutBlockList", "/store/package/released-package.zip", SIGNER, "192.0.2.10")
+stored("PutBlob", "/store/package/azurehsm-signer.zip", OTHER, "192.0.2.11")
+stored("DeleteContainer", "/store/package", OTHER, "192.0.2.12", status="202", category="StorageDelete")
+stored("PutBlob", "/store/package/azurehsm-signer.zip", "", "192.0.2.13", authentication="AccountKey")
+stored("PutBlob", "/store/package/azurehsm-signer.zip", OTHER, "192.0.2.14", status="403")
+stored("LeaseBlob", "/store/azure-webjobs-hosts/locks/app/host", SIGNER, "192.0.2.15")
 row("AppTraces", Message="Host lock lease acquired by instance one.")
 row("AppTraces", Message="Exceeded http worker restart retry count. Shutting down Functions Host")
 row("AppTraces", Message="thread 'main' panicked at src/main.rs:1:1:")
@@ -109,6 +124,7 @@ EXPECTED = {
         "thread 'main' panicked at src/main.rs:1:1:",
     ]),
     "alerts/signed_by_others.kql": ("CallerIpAddress", ["192.0.2.2"]),
+    "alerts/package_written.kql": ("CallerIpAddress", ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13"]),
     "alerts/vault_keys_changed.kql": ("CallerIpAddress", ["192.0.2.6"]),
     "alerts/starts.kql": ("Version", ["1.2.3"]),
     "alerts/background_task.kql": ("Instance", ["one"]),

@@ -11,6 +11,7 @@ const HEADER = 'signer_log.kql';
 const PARAMETERS = {
   '{noSignatureMinutes}': '30',
   '{signerPrincipalId}': '00000000-0000-0000-0000-000000000000',
+  '{packagePath}': '/store/package',
   '{TimeRange:grain}': '5m',
   '{Key}': "'*'",
   '{Kind}': "'*'",

@@ -281,7 +281,8 @@ fn digest(text: &str) -> Result<Digest, String> {
 
 fn signature(text: &str, id: &MarkId) -> Result<Signature, String> {
     let text: SignatureText = text.parse().map_err(|error| format!("signature: {error}"))?;
-    text.of_curve(id.key.curve()).ok_or_else(|| format!("the signature is not one of a {} key", id.key.curve()))
+    text.of_curve(id.key.curve())
+        .ok_or_else(|| format!("the signature is not one of a {} key", id.key.curve().address_prefix()))
 }
 
 #[cfg(test)]

@@ -257,6 +257,7 @@ async fn policy_decides_what_a_key_signs() {
     let consensus_only = "{}";
     let small_transfers = r#"{"default":{"kinds":[],"operations":["transaction"],"max_amount":10,"max_fee":3}}"#;
     let elsewhere = r#"{"default":{"operations":["any"],"destinations":["KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn"]}}"#;
+    let blocks = r#"{"default":{"kinds":["block"]}}"#;
     let attestations = r#"{"default":{"kinds":["attestation"],"chains":["NetXnHfVqm9iesp"]}}"#;
     let origination =
         [&[0x03][..], &[0x0e; 32], &[109, 0], &[1; 20], &[1, 1, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
@@ -275,6 +276,7 @@ async fn policy_decides_what_a_key_signs() {
         (elsewhere, origination, Some("9 mutez would go to a new contract")),
         (attestations, payload(Kind::Attestation, 1, 0, 0), Some("for chain NetXdQprcVkpaWU")),
         (attestations, payload(Kind::Preattestation, 1, 0, 0), Some("to sign a preattestation")),
+        (blocks, payload(Kind::Attestation, 1, 0, 0), Some("does not allow this key to sign an attestation")),
         (r#"{"default":{"operations":["any"]}}"#, drain.clone(), Some("policy must name it")),
         (r#"{"default":{"operations":["any"],"kinds":[]}}"#, drain.clone(), None),
         (r#"{"default":{"operations":["drain_delegate"]}}"#, drain, None),

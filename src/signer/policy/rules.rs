@@ -54,7 +54,7 @@ pub struct AllowedOperations {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotAllowed {
     /// A block or vote.
-    #[error("policy does not allow this key to sign a {kind}")]
+    #[error("policy does not allow this key to sign {}", .kind.with_article())]
     Kind {
         /// What it is.
         kind: Kind,

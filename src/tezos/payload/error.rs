@@ -90,7 +90,7 @@ pub enum Reason {
         of: &'static str,
     },
     /// A content tag that does not go with the watermark byte.
-    #[error("content tag {tag} is not one of a {kind}: {}", expected_vote_tags(*.kind))]
+    #[error("content tag {tag} is not one of {}: {}", .kind.with_article(), expected_vote_tags(*.kind))]
     TagOfOtherKind {
         /// The tag.
         tag: u8,

@@ -26,6 +26,15 @@ impl Kind {
             Self::Attestation => "attestation",
         }
     }
+
+    /// The kind's name behind its indefinite article, for sentences.
+    pub const fn with_article(self) -> &'static str {
+        match self {
+            Self::Block => "a block",
+            Self::Preattestation => "a preattestation",
+            Self::Attestation => "an attestation",
+        }
+    }
 }
 
 impl fmt::Display for Kind {

@@ -1,6 +1,9 @@
 // What `azd up` deploys, and `az deployment sub create`: a resource group, and all of resources.bicep in it.
 targetScope = 'subscription'
 
+import { keyProblems, nodeProblems, operatorProblems, rangeProblems } from 'checks.bicep'
+import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
+
 @description('Name of the environment, such as mainnet. It is in the tags of all resources, and in what they are called.')
 @minLength(1)
 @maxLength(40)
@@ -19,7 +22,7 @@ param resourceGroupName string = 'rg-${environmentName}'
 
 @description('The signing keys: each a name (letters, digits, -) and a curve, P-256 for a tz3 address or P-256K for tz2. Keys are added, never changed or removed: what is no longer in this list stays in the vault.')
 @minLength(1)
-param keys array = [
+param keys signingKeyType[] = [
   {
     name: 'baker'
     curve: 'P-256'
@@ -63,7 +66,7 @@ param serviceManagedFailover bool = false
 param maxThroughput int = 1000
 
 @description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database. Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
-param allowedAddresses array = []
+param allowedAddresses string[] = []
 
 @description('Whether all services are reached by private endpoints alone: from this virtual network, and from networks that are connected to it. Publishing a package and running commands against the vault and the database then work from there only.')
 param privateNetworking bool = false
@@ -94,19 +97,31 @@ param operatorPrincipalId string = ''
 param protectFromDeletion bool = true
 
 @description('Tezos nodes that tell the head of the chain. No passwords: settings can be read by whoever may see the app.')
-param nodeUrls array = []
+param nodeUrls string[] = []
 
 @description('What each key may sign, in the form of docs/policy.schema.json. Empty: blocks and votes, nothing else.')
-param policy object = {}
+param policy policyType = {}
 
 @description('Public keys, one of which must sign every request (Tezos request authentication). Empty: none is asked for.')
-param authorizedKeys array = []
+param authorizedKeys string[] = []
 
 @description('Any other of the signer\'s settings, by the name that README tells, such as { HEAD_THRESHOLD: \'60\' }.')
-param signerSettings object = {}
+param signerSettings signerSettingsType = {}
+
+@description('The ranges of addresses among the parameters.')
+var ranges = concat(allowedAddresses, [networkPrefix, appSubnetPrefix, endpointSubnetPrefix])
+
+@description('All that is wrong with the parameters and that their types cannot say.')
+var problems = concat(
+  keyProblems(keys),
+  rangeProblems(ranges),
+  operatorProblems(operatorPrincipalId),
+  nodeProblems(nodeUrls)
+)
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: resourceGroupName
+  // Everything is in this group, so nothing is made with wrong parameters.
+  name: empty(problems) ? resourceGroupName : fail(join(problems, '; '))
   location: location
   tags: {
     'azd-env-name': environmentName
@@ -115,7 +130,6 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 
 module resources 'resources.bicep' = {
   scope: group
-  name: 'signer'
   params: {
     environmentName: environmentName
     location: location

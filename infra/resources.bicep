@@ -1,6 +1,9 @@
 // Everything in one resource group:
 //   az deployment group create --resource-group <group> --template-file infra/resources.bicep --parameters environmentName=<name>
 
+import { keyProblems, nodeProblems, operatorProblems, rangeProblems } from 'checks.bicep'
+import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
+
 @description('Name of the environment, such as mainnet. It is in the tags of all resources, and in what they are called.')
 @minLength(1)
 @maxLength(40)
@@ -11,7 +14,7 @@ param location string = resourceGroup().location
 
 @description('The signing keys: each a name (letters, digits, -) and a curve, P-256 for a tz3 address or P-256K for tz2. Keys are added, never changed or removed: what is no longer in this list stays in the vault.')
 @minLength(1)
-param keys array = [
+param keys signingKeyType[] = [
   {
     name: 'baker'
     curve: 'P-256'
@@ -55,7 +58,7 @@ param serviceManagedFailover bool = false
 param maxThroughput int = 1000
 
 @description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database. Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
-param allowedAddresses array = []
+param allowedAddresses string[] = []
 
 @description('Whether all services are reached by private endpoints alone: from this virtual network, and from networks that are connected to it. Publishing a package and running commands against the vault and the database then work from there only.')
 param privateNetworking bool = false
@@ -86,54 +89,98 @@ param operatorPrincipalId string = ''
 param protectFromDeletion bool = true
 
 @description('Tezos nodes that tell the head of the chain. No passwords: settings can be read by whoever may see the app.')
-param nodeUrls array = []
+param nodeUrls string[] = []
 
 @description('What each key may sign, in the form of docs/policy.schema.json. Empty: blocks and votes, nothing else.')
-param policy object = {}
+param policy policyType = {}
 
 @description('Public keys, one of which must sign every request (Tezos request authentication). Empty: none is asked for.')
-param authorizedKeys array = []
+param authorizedKeys string[] = []
 
 @description('Any other of the signer\'s settings, by the name that README tells, such as { HEAD_THRESHOLD: \'60\' }.')
-param signerSettings object = {}
+param signerSettings signerSettingsType = {}
 
-var token = uniqueString(resourceGroup().id, environmentName)
+@description('The ranges of addresses among the parameters.')
+var ranges = concat(allowedAddresses, [networkPrefix, appSubnetPrefix, endpointSubnetPrefix])
+
+@description('All that is wrong with the parameters and that their types cannot say.')
+var problems = concat(
+  keyProblems(keys),
+  rangeProblems(ranges),
+  operatorProblems(operatorPrincipalId),
+  nodeProblems(nodeUrls)
+)
+
+// Every name has it, so nothing is made with wrong parameters.
+@description('What makes names unique.')
+var token = empty(problems) ? uniqueString(resourceGroup().id, environmentName) : fail(join(problems, '; '))
+
+@description('Tags of all resources.')
 var tags = {
   'azd-env-name': environmentName
 }
 
-// Names that others depend on are made here and not by modules: what is deployed only sometimes could not be asked for them.
+// Names that others depend on are made here and not by modules: what is deployed only sometimes could not be asked for them, and a
+// preview of a deployment cannot follow what a module gives into the names of resources.
+@description('Name of the function app.')
 var appName = 'func-signer-${token}'
+
+@description('Address of the function app.')
 var appUrl = 'https://${appName}.azurewebsites.net'
+
+@description('Resource identifier of the function app.')
 var appId = resourceId('Microsoft.Web/sites', appName)
+
+@description('Name of the signer\'s identity.')
+var identityName = 'id-signer-${token}'
+
+@description('Name of the vault.')
 var vaultName = 'kv-${token}'
+
+@description('Name of the storage account.')
+var storageName = 'st${token}'
+
+@description('Name of the Application Insights component.')
+var applicationInsightsName = 'appi-signer-${token}'
+
+@description('Name of the database.')
 var databaseName = 'signer'
+
+@description('Name of the container with the marks.')
 var containerName = 'marks'
+
+@description('Name of the container with the deployed package.')
 var packageContainerName = 'package'
 
-// What the keys are bound to. The endpoint is https://<host>:443/, of which the host is the fourth part.
+// The endpoint is https://<host>:443/, of which the host is the fourth part.
+@description('What the keys are bound to.')
 var markStore = '${split(cosmos.outputs.endpoint, [':', '/'])[3]}/${databaseName}/${containerName}'
 
+@description('Whether the plan is Flex Consumption.')
 var isFlex = plan == 'flex'
+
+@description('Instances that are always there.')
 var instances = zoneRedundant ? max(alwaysReady, 2) : alwaysReady
-var accessRules = [for (address, i) in allowedAddresses: {
-  name: 'allowed-${i}'
-  action: 'Allow'
-  priority: 100 + i
-  ipAddress: address
-}]
+
+@description('Rules on which addresses may call the app.')
+var accessRules = [
+  for (address, i) in allowedAddresses: {
+    name: 'allowed-${i}'
+    action: 'Allow'
+    priority: 100 + i
+    ipAddress: address
+  }
+]
 
 module identity 'modules/identity.bicep' = {
-  name: 'identity'
   params: {
-    name: 'id-signer-${token}'
+    name: identityName
     location: location
     tags: tags
   }
 }
 
 module network 'modules/network.bicep' = {
-  name: 'network'
   params: {
     name: 'vnet-signer-${token}'
     location: location
@@ -146,7 +193,6 @@ module network 'modules/network.bicep' = {
 }
 
 module vault 'modules/vault.bicep' = {
-  name: 'vault'
   params: {
     name: vaultName
     location: location
@@ -162,7 +208,6 @@ module vault 'modules/vault.bicep' = {
 }
 
 module cosmos 'modules/cosmos.bicep' = {
-  name: 'cosmos'
   params: {
     name: 'cosmos-signer-${token}'
     location: location
@@ -177,16 +222,19 @@ module cosmos 'modules/cosmos.bicep' = {
     appSubnetId: network.outputs.appSubnetId
     privateNetworking: privateNetworking
     allowedAddresses: allowedAddresses
-    principalIds: empty(operatorPrincipalId) ? [identity.outputs.principalId] : [identity.outputs.principalId, operatorPrincipalId]
+    identityName: identityName
+    operatorPrincipalId: operatorPrincipalId
     protectFromDeletion: protectFromDeletion
     workspaceId: monitoring.outputs.workspaceId
   }
+  dependsOn: [
+    identity
+  ]
 }
 
 module storage 'modules/storage.bicep' = {
-  name: 'storage'
   params: {
-    name: 'st${token}'
+    name: storageName
     location: location
     tags: tags
     packageContainerName: packageContainerName
@@ -197,35 +245,38 @@ module storage 'modules/storage.bicep' = {
 }
 
 module monitoring 'modules/monitoring.bicep' = {
-  name: 'monitoring'
   params: {
     location: location
     tags: tags
     workspaceName: 'log-signer-${token}'
-    applicationInsightsName: 'appi-signer-${token}'
+    applicationInsightsName: applicationInsightsName
     actionGroupName: 'ag-signer-${token}'
     alertEmail: alertEmail
   }
 }
 
 module roles 'modules/roles.bicep' = {
-  name: 'roles'
   params: {
-    vaultName: vault.outputs.name
+    vaultName: vaultName
     keys: keys
     vaultRole: vaultRole
     vaultRoleName: 'Tezos key signer ${token}'
-    storageName: storage.outputs.name
+    storageName: storageName
     packageContainerName: packageContainerName
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
-    principalId: identity.outputs.principalId
+    applicationInsightsName: applicationInsightsName
+    identityName: identityName
     operatorPrincipalId: operatorPrincipalId
     operatorUploadsPackage: !isFlex
   }
+  dependsOn: [
+    identity
+    monitoring
+    storage
+    vault
+  ]
 }
 
 module settings 'modules/settings.bicep' = {
-  name: 'settings'
   params: {
     keyVaultUrl: vault.outputs.url
     cosmosEndpoint: cosmos.outputs.endpoint
@@ -242,7 +293,6 @@ module settings 'modules/settings.bicep' = {
 }
 
 module flex 'modules/flex.bicep' = if (isFlex) {
-  name: 'flex'
   params: {
     name: appName
     planName: 'plan-signer-${token}'
@@ -271,7 +321,6 @@ module flex 'modules/flex.bicep' = if (isFlex) {
 }
 
 module premium 'modules/premium.bicep' = if (!isFlex) {
-  name: 'premium'
   params: {
     name: appName
     planName: 'plan-signer-premium-${token}'
@@ -299,7 +348,6 @@ module premium 'modules/premium.bicep' = if (!isFlex) {
 }
 
 module vaultEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
-  name: 'vault-endpoint'
   params: {
     name: 'pe-vault-${token}'
     location: location
@@ -313,7 +361,6 @@ module vaultEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
 }
 
 module cosmosEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
-  name: 'cosmos-endpoint'
   params: {
     name: 'pe-cosmos-${token}'
     location: location
@@ -327,7 +374,6 @@ module cosmosEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
 }
 
 module storageEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
-  name: 'storage-endpoint'
   params: {
     name: 'pe-storage-${token}'
     location: location
@@ -341,7 +387,6 @@ module storageEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) 
 }
 
 module appEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
-  name: 'app-endpoint'
   params: {
     name: 'pe-app-${token}'
     location: location
@@ -359,7 +404,6 @@ module appEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
 }
 
 module alerts 'modules/alerts.bicep' = {
-  name: 'alerts'
   params: {
     location: location
     tags: tags
@@ -370,7 +414,7 @@ module alerts 'modules/alerts.bicep' = {
     keyVaultId: vault.outputs.id
     cosmosAccountId: cosmos.outputs.id
     signerPrincipalId: identity.outputs.principalId
-    packagePath: '/${storage.outputs.name}/${packageContainerName}'
+    packagePath: '/${storageName}/${packageContainerName}'
     appUrl: appUrl
     // With a list of addresses the test from outside would be turned away, and letting it in would let in every test in Azure.
     isPublic: !privateNetworking && empty(allowedAddresses)
@@ -378,7 +422,6 @@ module alerts 'modules/alerts.bicep' = {
 }
 
 module workbook 'modules/workbook.bicep' = {
-  name: 'workbook'
   params: {
     location: location
     tags: tags
@@ -417,7 +460,7 @@ output COSMOS_CONTAINER string = containerName
 output SIGNER_CLIENT_ID string = identity.outputs.clientId
 
 @description('Name of the storage account of the Functions host.')
-output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output AZURE_STORAGE_ACCOUNT_NAME string = storageName
 
 @description('Name of the container that holds the deployed package.')
 output PACKAGE_CONTAINER string = packageContainerName

@@ -4,11 +4,13 @@
 // Severities: 0 nothing can be signed, or somebody else may sign; 1 votes or blocks are being missed, or may be soon;
 // 2 look today; 3 good to know.
 
+import { textsType } from '../types.bicep'
+
 @description('Region of the workspace, where the alerts on logs live.')
 param location string = resourceGroup().location
 
 @description('Tags of all alerts.')
-param tags object = {}
+param tags textsType = {}
 
 @description('What the names of the alerts begin with.')
 param namePrefix string
@@ -68,7 +70,7 @@ param manyStarts int = 10
 param databaseLatencyMs int = 50
 
 @description('From where the test from outside asks. Two places must fail before it is an alert.')
-param testLocations array = [
+param testLocations string[] = [
   'emea-nl-ams-azr'
   'emea-gb-db3-azr'
   'us-va-ash-azr'
@@ -78,39 +80,53 @@ param testLocations array = [
 
 // --- the signer's log -------------------------------------------------------------------------------------------------
 
+@description('The query that makes a row of each line of the log.')
 var signerLog = loadTextContent('../queries/signer_log.kql')
 
-// An alert for each value of a column.
+// Columns of which each value has an alert of its own.
+@description('An alert for each cause.')
 var byCause = {
   name: 'Cause'
   operator: 'Include'
   values: ['*']
 }
+
+@description('An alert for each caller.')
 var byCaller = {
   name: 'Caller'
   operator: 'Include'
   values: ['*']
 }
+
+@description('An alert for each key.')
 var byKey = {
   name: 'Key'
   operator: 'Include'
   values: ['*']
 }
+
+@description('An alert for each kind.')
 var byKind = {
   name: 'Kind'
   operator: 'Include'
   values: ['*']
 }
+
+@description('An alert for each operation.')
 var byOperationName = {
   name: 'OperationName'
   operator: 'Include'
   values: ['*']
 }
+
+@description('An alert for each place.')
 var byPlace = {
   name: 'Place'
   operator: 'Include'
   values: ['*']
 }
+
+@description('An alert for each status.')
 var byResultCode = {
   name: 'ResultCode'
   operator: 'Include'
@@ -119,6 +135,7 @@ var byResultCode = {
 
 // Windows are longer than what lies between two evaluations: a line takes some minutes to arrive, and is not to be missed.
 // An alert that is up is not raised again by the same lines.
+@description('The rules on logs.')
 var queryRules = [
   {
     name: 'failed'
@@ -212,7 +229,7 @@ var queryRules = [
     frequency: 'PT5M'
     window: 'PT5M'
     lookback: 'P2D'
-    query: replace(loadTextContent('../queries/alerts/no_signature.kql'), '{noSignatureMinutes}', string(noSignatureMinutes))
+    query: replace(loadTextContent('../queries/alerts/no_signature.kql'), '{minutes}', string(noSignatureMinutes))
     measure: ''
     dimensions: []
     threshold: 0
@@ -346,62 +363,71 @@ var queryRules = [
   }
 ]
 
-var queryProperties = [for rule in queryRules: {
-  displayName: 'Tezos signer: ${rule.title}'
-  description: rule.description
-  severity: rule.severity
-  enabled: enabled && rule.enabled
-  scopes: [workspaceId]
-  evaluationFrequency: rule.frequency
-  windowSize: rule.window
-  overrideQueryTimeRange: empty(rule.lookback) ? null : rule.lookback
-  criteria: {
-    allOf: [
-      {
-        criterionType: 'StaticThresholdCriterion'
-        query: 'let SignerLog = ${signerLog};\n${rule.query}'
-        timeAggregation: empty(rule.measure) ? 'Count' : 'Maximum'
-        metricMeasureColumn: empty(rule.measure) ? null : rule.measure
-        dimensions: rule.dimensions
-        operator: 'GreaterThan'
-        threshold: rule.threshold
-        failingPeriods: {
-          numberOfEvaluationPeriods: 1
-          minFailingPeriodsToAlert: 1
+@description('The rules on logs, as Azure takes them.')
+var queryProperties = [
+  for rule in queryRules: {
+    displayName: 'Tezos signer: ${rule.title}'
+    description: rule.description
+    severity: rule.severity
+    enabled: enabled && rule.enabled
+    scopes: [workspaceId]
+    evaluationFrequency: rule.frequency
+    windowSize: rule.window
+    overrideQueryTimeRange: empty(rule.lookback) ? null : rule.lookback
+    criteria: {
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          query: 'let SignerLog = ${signerLog};\n${rule.query}'
+          timeAggregation: empty(rule.measure) ? 'Count' : 'Maximum'
+          metricMeasureColumn: empty(rule.measure) ? null : rule.measure
+          dimensions: rule.dimensions
+          operator: 'GreaterThan'
+          threshold: rule.threshold
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
+          }
         }
-      }
-    ]
+      ]
+    }
+    autoMitigate: true
+    checkWorkspaceAlertsStorageConfigured: false
+    // A workspace learns of a table with its first row: the vault's may come after the alert.
+    skipQueryValidation: true
+    actions: {
+      actionGroups: [actionGroupId]
+    }
   }
-  autoMitigate: true
-  checkWorkspaceAlertsStorageConfigured: false
-  // A workspace learns of a table with its first row: the vault's may come after the alert.
-  skipQueryValidation: true
-  actions: {
-    actionGroups: [actionGroupId]
-  }
-}]
+]
 
-resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for (rule, index) in queryRules: {
-  name: '${namePrefix}-${rule.name}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: queryProperties[index]
-}]
+resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for (rule, index) in queryRules: {
+    name: '${namePrefix}-${rule.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: queryProperties[index]
+  }
+]
 
 // --- metrics of the vault and the database ----------------------------------------------------------------------------
 
+@description('Requests that were throttled.')
 var throttled = {
   name: 'StatusCode'
   operator: 'Include'
   values: ['429']
 }
+
+@description('Requests that were forbidden.')
 var forbidden = {
   name: 'StatusCode'
   operator: 'Include'
   values: ['403']
 }
 
+@description('The rules on metrics.')
 var metricRules = [
   {
     name: 'vault-throttled'
@@ -525,52 +551,64 @@ var metricRules = [
   }
 ]
 
-var metricProperties = [for rule in metricRules: {
-  description: 'Tezos signer: ${rule.title}. ${rule.description}'
-  severity: rule.severity
-  enabled: enabled
-  scopes: [rule.scope]
-  evaluationFrequency: rule.frequency
-  windowSize: rule.window
-  criteria: {
-    'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
-    allOf: [
+@description('The rules on metrics, as Azure takes them.')
+var metricProperties = [
+  for rule in metricRules: {
+    description: 'Tezos signer: ${rule.title}. ${rule.description}'
+    severity: rule.severity
+    enabled: enabled
+    scopes: [rule.scope]
+    evaluationFrequency: rule.frequency
+    windowSize: rule.window
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: rule.metric
+          metricNamespace: rule.namespace
+          metricName: rule.metric
+          timeAggregation: rule.aggregation
+          operator: rule.operator
+          threshold: rule.threshold
+          dimensions: rule.dimensions
+          // Not every account writes every metric from its first minute on.
+          skipMetricValidation: true
+        }
+      ]
+    }
+    autoMitigate: true
+    actions: [
       {
-        criterionType: 'StaticThresholdCriterion'
-        name: rule.metric
-        metricNamespace: rule.namespace
-        metricName: rule.metric
-        timeAggregation: rule.aggregation
-        operator: rule.operator
-        threshold: rule.threshold
-        dimensions: rule.dimensions
-        // Not every account writes every metric from its first minute on.
-        skipMetricValidation: true
+        actionGroupId: actionGroupId
       }
     ]
   }
-  autoMitigate: true
-  actions: [
-    {
-      actionGroupId: actionGroupId
-    }
-  ]
-}]
+]
 
-resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [for (rule, index) in metricRules: {
-  name: '${namePrefix}-${rule.name}'
-  location: 'global'
-  tags: tags
-  properties: metricProperties[index]
-}]
+resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
+  for (rule, index) in metricRules: {
+    name: '${namePrefix}-${rule.name}'
+    location: 'global'
+    tags: tags
+    properties: metricProperties[index]
+  }
+]
 
 // --- from outside -----------------------------------------------------------------------------------------------------
 
+@description('Name of the test from outside.')
 var testName = '${namePrefix}-health'
+
+@description('Tags of the test from outside.')
 var testTags = union(tags, { 'hidden-link:${applicationInsightsId}': 'Resource' })
-var testPlaces = [for place in testLocations: {
-  Id: place
-}]
+
+@description('Places of the test from outside, as Azure takes them.')
+var testPlaces = [
+  for place in testLocations: {
+    Id: place
+  }
+]
 
 // /health says yes or no and needs no key: yes means that there are keys, that levels can be checked, and that the database
 // answers.
@@ -603,6 +641,7 @@ resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = if (isPublic) {
   }
 }
 
+@description('The rule on the test from outside.')
 var healthProperties = {
   description: 'Tezos signer: it says that it cannot sign, or does not answer, from two places at least. First: open /health of the app. 503: it runs, and lacks keys, the head of the chain or the database, and its log says which. No answer: see whether the app runs and whether its address is allowed in.'
   severity: 1
@@ -636,86 +675,102 @@ resource healthAlert 'Microsoft.Insights/metricAlerts@2026-01-01' = if (isPublic
 
 // --- changes in Azure -------------------------------------------------------------------------------------------------
 
-var roleChanges = [for operation in [
-  'Microsoft.Authorization/roleAssignments/write'
-  'Microsoft.Authorization/roleAssignments/delete'
-  'Microsoft.Authorization/roleDefinitions/write'
-  'Microsoft.Authorization/roleDefinitions/delete'
-  'Microsoft.Authorization/locks/delete'
-  'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write'
-  'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/delete'
-  'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/write'
-  'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/delete'
-  'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action'
-  'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write'
-]: {
-  field: 'operationName'
-  equals: operation
-}]
+@description('Changes of who may do what.')
+var roleChanges = [
+  for operation in [
+    'Microsoft.Authorization/roleAssignments/write'
+    'Microsoft.Authorization/roleAssignments/delete'
+    'Microsoft.Authorization/roleDefinitions/write'
+    'Microsoft.Authorization/roleDefinitions/delete'
+    'Microsoft.Authorization/locks/delete'
+    'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write'
+    'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/delete'
+    'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/write'
+    'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/delete'
+    'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action'
+    'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write'
+  ]: {
+    field: 'operationName'
+    equals: operation
+  }
+]
 
-var vaultChanges = [for operation in [
-  'Microsoft.KeyVault/vaults/write'
-  'Microsoft.KeyVault/vaults/delete'
-  'Microsoft.KeyVault/vaults/keys/write'
-  'Microsoft.KeyVault/vaults/accessPolicies/write'
-  'Microsoft.KeyVault/vaults/deploy/action'
-  'Microsoft.KeyVault/vaults/privateEndpointConnectionsApproval/action'
-  'Microsoft.Insights/diagnosticSettings/write'
-]: {
-  field: 'operationName'
-  equals: operation
-}]
+@description('Changes of the vault.')
+var vaultChanges = [
+  for operation in [
+    'Microsoft.KeyVault/vaults/write'
+    'Microsoft.KeyVault/vaults/delete'
+    'Microsoft.KeyVault/vaults/keys/write'
+    'Microsoft.KeyVault/vaults/accessPolicies/write'
+    'Microsoft.KeyVault/vaults/deploy/action'
+    'Microsoft.KeyVault/vaults/privateEndpointConnectionsApproval/action'
+    'Microsoft.Insights/diagnosticSettings/write'
+  ]: {
+    field: 'operationName'
+    equals: operation
+  }
+]
 
-var databaseChanges = [for operation in [
-  'Microsoft.DocumentDB/databaseAccounts/write'
-  'Microsoft.DocumentDB/databaseAccounts/delete'
-  'Microsoft.DocumentDB/databaseAccounts/failoverPriorityChange/action'
-  'Microsoft.DocumentDB/databaseAccounts/offlineRegion/action'
-  'Microsoft.DocumentDB/databaseAccounts/onlineRegion/action'
-  'Microsoft.DocumentDB/databaseAccounts/regenerateKey/action'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/delete'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/write'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/delete'
-]: {
-  field: 'operationName'
-  equals: operation
-}]
+@description('Changes of the database.')
+var databaseChanges = [
+  for operation in [
+    'Microsoft.DocumentDB/databaseAccounts/write'
+    'Microsoft.DocumentDB/databaseAccounts/delete'
+    'Microsoft.DocumentDB/databaseAccounts/failoverPriorityChange/action'
+    'Microsoft.DocumentDB/databaseAccounts/offlineRegion/action'
+    'Microsoft.DocumentDB/databaseAccounts/onlineRegion/action'
+    'Microsoft.DocumentDB/databaseAccounts/regenerateKey/action'
+    'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/delete'
+    'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/write'
+    'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/delete'
+  ]: {
+    field: 'operationName'
+    equals: operation
+  }
+]
 
-var appChanges = [for operation in [
-  'Microsoft.Web/sites/write'
-  'Microsoft.Web/sites/delete'
-  'Microsoft.Web/sites/stop/action'
-  'Microsoft.Web/sites/restart/action'
-  'Microsoft.Web/sites/config/write'
-  'Microsoft.Web/sites/host/functionKeys/write'
-  'Microsoft.Web/sites/publishxml/action'
-  'Microsoft.Web/sites/publish/action'
-  'Microsoft.Web/sites/extensions/write'
-  'Microsoft.Web/sites/sourcecontrols/write'
-  'Microsoft.Web/sites/basicPublishingCredentialsPolicies/write'
-  'Microsoft.Storage/storageAccounts/write'
-  'Microsoft.Storage/storageAccounts/delete'
-  'Microsoft.Storage/storageAccounts/listKeys/action'
-  'Microsoft.Storage/storageAccounts/regenerateKey/action'
-]: {
-  field: 'operationName'
-  equals: operation
-}]
+@description('Changes of the app, and of where its package is.')
+var appChanges = [
+  for operation in [
+    'Microsoft.Web/sites/write'
+    'Microsoft.Web/sites/delete'
+    'Microsoft.Web/sites/stop/action'
+    'Microsoft.Web/sites/restart/action'
+    'Microsoft.Web/sites/config/write'
+    'Microsoft.Web/sites/host/functionKeys/write'
+    'Microsoft.Web/sites/publishxml/action'
+    'Microsoft.Web/sites/publish/action'
+    'Microsoft.Web/sites/extensions/write'
+    'Microsoft.Web/sites/sourcecontrols/write'
+    'Microsoft.Web/sites/basicPublishingCredentialsPolicies/write'
+    'Microsoft.Storage/storageAccounts/write'
+    'Microsoft.Storage/storageAccounts/delete'
+    'Microsoft.Storage/storageAccounts/listKeys/action'
+    'Microsoft.Storage/storageAccounts/regenerateKey/action'
+  ]: {
+    field: 'operationName'
+    equals: operation
+  }
+]
 
-var monitoringChanges = [for operation in [
-  'Microsoft.Insights/scheduledQueryRules/delete'
-  'Microsoft.Insights/metricAlerts/delete'
-  'Microsoft.Insights/activityLogAlerts/delete'
-  'Microsoft.Insights/actionGroups/write'
-  'Microsoft.Insights/actionGroups/delete'
-  'Microsoft.Insights/diagnosticSettings/delete'
-  'Microsoft.OperationalInsights/workspaces/delete'
-]: {
-  field: 'operationName'
-  equals: operation
-}]
+@description('Changes of logs and alerts.')
+var monitoringChanges = [
+  for operation in [
+    'Microsoft.Insights/scheduledQueryRules/delete'
+    'Microsoft.Insights/metricAlerts/delete'
+    'Microsoft.Insights/activityLogAlerts/delete'
+    'Microsoft.Insights/actionGroups/write'
+    'Microsoft.Insights/actionGroups/delete'
+    'Microsoft.Insights/diagnosticSettings/delete'
+    'Microsoft.OperationalInsights/workspaces/delete'
+  ]: {
+    field: 'operationName'
+    equals: operation
+  }
+]
 
 // Activity log alerts have no severity and never end: each change is one message, once it succeeded.
+@description('The rules on changes.')
 var changeRules = [
   {
     name: 'roles'
@@ -744,41 +799,47 @@ var changeRules = [
   }
 ]
 
-var changeProperties = [for rule in changeRules: {
-  description: 'Tezos signer: ${rule.description}'
-  enabled: tellChanges
-  scopes: [resourceGroup().id]
-  condition: {
-    allOf: [
-      {
-        field: 'category'
-        equals: 'Administrative'
-      }
-      {
-        field: 'status'
-        equals: 'Succeeded'
-      }
-      {
-        anyOf: rule.operations
-      }
-    ]
+@description('The rules on changes, as Azure takes them.')
+var changeProperties = [
+  for rule in changeRules: {
+    description: 'Tezos signer: ${rule.description}'
+    enabled: tellChanges
+    scopes: [resourceGroup().id]
+    condition: {
+      allOf: [
+        {
+          field: 'category'
+          equals: 'Administrative'
+        }
+        {
+          field: 'status'
+          equals: 'Succeeded'
+        }
+        {
+          anyOf: rule.operations
+        }
+      ]
+    }
+    actions: {
+      actionGroups: [
+        {
+          actionGroupId: actionGroupId
+        }
+      ]
+    }
   }
-  actions: {
-    actionGroups: [
-      {
-        actionGroupId: actionGroupId
-      }
-    ]
+]
+
+resource changeAlerts 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [
+  for (rule, index) in changeRules: {
+    name: '${namePrefix}-changed-${rule.name}'
+    location: 'global'
+    tags: tags
+    properties: changeProperties[index]
   }
-}]
+]
 
-resource changeAlerts 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [for (rule, index) in changeRules: {
-  name: '${namePrefix}-changed-${rule.name}'
-  location: 'global'
-  tags: tags
-  properties: changeProperties[index]
-}]
-
+@description('The rule on the health of resources.')
 var resourceHealthProperties = {
   description: 'Tezos signer: Azure says that a resource of the signer is degraded or not available. First: open its page "Resource health", which says since when, why, and what Azure does about it.'
   enabled: enabled

@@ -1,5 +1,7 @@
 // The database of the marks: the highest level and round that each key has signed.
 
+import { textsType } from '../types.bicep'
+
 @description('Name of the account.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 @description('A second region that holds a copy, or nothing.')
 param secondRegion string
@@ -37,10 +39,13 @@ param appSubnetId string
 param privateNetworking bool
 
 @description('Addresses (IPv4, CIDR) from which operators reach the account, if it is not private.')
-param allowedAddresses array
+param allowedAddresses string[]
 
-@description('Object identifiers of those who may write marks: the signer, and the operator if there is one.')
-param principalIds array
+@description('Name of the signer\'s identity.')
+param identityName string
+
+@description('Object identifier of the operator, or nothing.')
+param operatorPrincipalId string
 
 @description('Whether the account is locked against deletion.')
 param protectFromDeletion bool
@@ -48,17 +53,26 @@ param protectFromDeletion bool
 @description('Resource identifier of the workspace that logs go to.')
 param workspaceId string
 
-// Priority 0 is the region of writes. To say another one than it is now is itself a failover.
+// Priority 0 is the region of writes. To name another one than it is now is itself a failover.
+@description('Whether the second region is the one of writes.')
 var writesMoved = writesInSecondRegion && !empty(secondRegion)
+
+@description('The first region.')
 var firstLocation = {
   locationName: location
   failoverPriority: writesMoved ? 1 : 0
   isZoneRedundant: zoneRedundant
 }
+
+@description('The second region, if there is one.')
 var secondLocation = {
   locationName: secondRegion
   failoverPriority: writesInSecondRegion ? 0 : 1
   isZoneRedundant: false
+}
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
 }
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
@@ -90,9 +104,11 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
         id: appSubnetId
       }
     ]
-    ipRules: [for address in allowedAddresses: {
-      ipAddressOrRange: address
-    }]
+    ipRules: [
+      for address in allowedAddresses: {
+        ipAddressOrRange: address
+      }
+    ]
     // Restoring makes a new account, whose marks are older than what has been signed: raise them before it is used.
     backupPolicy: {
       type: 'Continuous'
@@ -199,33 +215,57 @@ resource accountReader 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions
   ]
 }
 
-@batchSize(1)
-resource writers 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = [for principalId in principalIds: {
+resource signerWrites 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = {
   parent: account
-  name: guid(account.id, 'mark writer', principalId)
+  name: guid(account.id, 'mark writer', identity.id)
   properties: {
     roleDefinitionId: markWriter.id
-    principalId: principalId
+    principalId: identity.properties.principalId
     scope: '${account.id}/dbs/${databaseName}/colls/${containerName}'
   }
   dependsOn: [
     accountReader
   ]
-}]
+}
 
-@batchSize(1)
-resource readers 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = [for principalId in principalIds: {
+resource signerReads 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = {
   parent: account
-  name: guid(account.id, 'account reader', principalId)
+  name: guid(account.id, 'account reader', identity.id)
   properties: {
     roleDefinitionId: accountReader.id
-    principalId: principalId
+    principalId: identity.properties.principalId
     scope: account.id
   }
   dependsOn: [
-    writers
+    signerWrites
   ]
-}]
+}
+
+resource operatorWrites 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = if (!empty(operatorPrincipalId)) {
+  parent: account
+  name: guid(account.id, 'mark writer', operatorPrincipalId)
+  properties: {
+    roleDefinitionId: markWriter.id
+    principalId: operatorPrincipalId
+    scope: '${account.id}/dbs/${databaseName}/colls/${containerName}'
+  }
+  dependsOn: [
+    signerReads
+  ]
+}
+
+resource operatorReads 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = if (!empty(operatorPrincipalId)) {
+  parent: account
+  name: guid(account.id, 'account reader', operatorPrincipalId)
+  properties: {
+    roleDefinitionId: accountReader.id
+    principalId: operatorPrincipalId
+    scope: account.id
+  }
+  dependsOn: [
+    operatorWrites
+  ]
+}
 
 resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeletion) {
   scope: account

@@ -1,5 +1,7 @@
 // The function app on the Flex Consumption plan.
 
+import { accessRuleType, textsType } from '../types.bicep'
+
 @description('Name of the app.')
 param name string
 
@@ -10,16 +12,16 @@ param planName string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 @description('Tags of the app alone.')
-param appTags object
+param appTags textsType
 
 @description('Resource identifier of the identity.')
 param identityId string
 
 @description('App settings by name.')
-param settings object
+param settings textsType
 
 @description('Address of the container that holds the deployed package.')
 param packageContainerUrl string
@@ -31,7 +33,7 @@ param subnetId string
 param privateNetworking bool
 
 @description('Rules on which addresses may call the app.')
-param accessRules array
+param accessRules accessRuleType[]
 
 @description('Instances that are always there.')
 param alwaysReady int
@@ -122,11 +124,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       ipSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
       scmIpSecurityRestrictions: accessRules
       scmIpSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
-      // Resource Manager writes a truth value as True or False.
-      appSettings: [for setting in items(settings): {
-        name: setting.key
-        value: contains(['True', 'False'], string(setting.value)) ? toLower(string(setting.value)) : string(setting.value)
-      }]
+      appSettings: [
+        for setting in items(settings): {
+          name: setting.key
+          value: setting.value
+        }
+      ]
     }
   }
 }

@@ -1,5 +1,7 @@
 // Who the signer is. A user-assigned identity outlives the app: its roles stay when the app is made anew or moves to another plan.
 
+import { textsType } from '../types.bicep'
+
 @description('Name of the identity.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: name

@@ -1,10 +1,12 @@
 // Where logs and metrics go: a Log Analytics workspace, Application Insights on top of it, and who is told of alerts.
 
+import { textsType } from '../types.bicep'
+
 @description('Region of the workspace and of Application Insights.')
 param location string = resourceGroup().location
 
 @description('Tags of all resources.')
-param tags object = {}
+param tags textsType = {}
 
 @description('Name of the Log Analytics workspace.')
 param workspaceName string
@@ -61,7 +63,10 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+@description('Who gets the alerts.')
 var emailReceivers = empty(alertEmail) ? [] : [alertReceiver]
+
+@description('The one who gets them, if there is one.')
 var alertReceiver = {
   name: 'operator'
   emailAddress: alertEmail
@@ -87,9 +92,6 @@ output workspaceName string = workspace.name
 
 @description('Resource id of the Application Insights component.')
 output applicationInsightsId string = applicationInsights.id
-
-@description('Name of the Application Insights component.')
-output applicationInsightsName string = applicationInsights.name
 
 @description('Connection string for the app setting APPLICATIONINSIGHTS_CONNECTION_STRING. No secret: local authentication is off.')
 output connectionString string = applicationInsights.properties.ConnectionString

@@ -1,5 +1,7 @@
 // The network that the app's outbound traffic comes from, and that private endpoints are in. Both cost nothing by themselves.
 
+import { textsType } from '../types.bicep'
+
 @description('Name of the virtual network.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 @description('Addresses of the virtual network.')
 param addressPrefix string

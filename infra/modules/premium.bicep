@@ -1,5 +1,7 @@
 // The function app on the Elastic Premium plan: instances that never pause, for several times the price.
 
+import { accessRuleType, textsType } from '../types.bicep'
+
 @description('Name of the app.')
 param name string
 
@@ -10,16 +12,16 @@ param planName string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 @description('Tags of the app alone.')
-param appTags object
+param appTags textsType
 
 @description('Resource identifier of the identity.')
 param identityId string
 
 @description('App settings by name.')
-param settings object
+param settings textsType
 
 @description('Address of the container that holds the deployed package.')
 param packageContainerUrl string
@@ -31,7 +33,7 @@ param subnetId string
 param privateNetworking bool
 
 @description('Rules on which addresses may call the app.')
-param accessRules array
+param accessRules accessRuleType[]
 
 @description('Instances that are always there.')
 param alwaysReady int
@@ -41,6 +43,7 @@ param zoneRedundant bool
 
 // A content share would need a storage key. Without it, Linux runs the package straight from the container, by the identity: a new
 // package is uploaded under this name, and the app restarted.
+@description('App settings that this plan needs.')
 var planSettings = {
   FUNCTIONS_EXTENSION_VERSION: '~4'
   FUNCTIONS_WORKER_RUNTIME: 'custom'
@@ -103,11 +106,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       ipSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
       scmIpSecurityRestrictions: accessRules
       scmIpSecurityRestrictionsDefaultAction: empty(accessRules) ? 'Allow' : 'Deny'
-      // Resource Manager writes a truth value as True or False.
-      appSettings: [for setting in items(union(settings, planSettings)): {
-        name: setting.key
-        value: contains(['True', 'False'], string(setting.value)) ? toLower(string(setting.value)) : string(setting.value)
-      }]
+      appSettings: [
+        for setting in items(union(settings, planSettings)): {
+          name: setting.key
+          value: setting.value
+        }
+      ]
     }
   }
 }

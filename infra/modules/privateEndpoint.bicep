@@ -1,5 +1,7 @@
 // A private address for one service, and the DNS zone that makes its usual name mean that address within the network.
 
+import { textsType } from '../types.bicep'
+
 @description('Name of the private endpoint.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 @description('Resource identifier of the service.')
 param serviceId string

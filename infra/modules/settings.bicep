@@ -1,5 +1,7 @@
 // The app settings: those of the signer, and those of the Functions host. It makes nothing.
 
+import { policyType, signerSettingsType, textsType } from '../types.bicep'
+
 @description('Address of the vault.')
 param keyVaultUrl string
 
@@ -16,16 +18,16 @@ param cosmosContainer string
 param clientId string
 
 @description('Tezos nodes that tell the head of the chain.')
-param nodeUrls array
+param nodeUrls string[]
 
 @description('What each key may sign.')
-param policy object
+param policy policyType
 
 @description('Public keys, one of which must sign every request.')
-param authorizedKeys array
+param authorizedKeys string[]
 
 @description('Any of the signer\'s settings, by name, in place of the value here.')
-param signerSettings object
+param signerSettings signerSettingsType
 
 @description('Address of the blob service of the Functions host.')
 param blobUrl string
@@ -34,6 +36,7 @@ param blobUrl string
 param applicationInsightsConnectionString string
 
 // As the signer has them by itself. They are written out so that they can be seen, and changed, in the portal.
+@description('Settings of the signer with their defaults.')
 var defaults = {
   SIGNING_KEYS: ''
   SIGNING_KEY_TAG: ''
@@ -51,13 +54,15 @@ var defaults = {
   RUST_LOG: 'info'
 }
 
+@description('Settings that are parameters of the template.')
 var parameters = {
   POLICY: empty(policy) ? '' : string(policy)
   NODE_URLS: join(nodeUrls, ',')
   AUTHORIZED_KEYS: join(authorizedKeys, ',')
 }
 
-// What follows from the deployment itself cannot be set otherwise.
+// They cannot be set otherwise.
+@description('Settings that follow from the deployment itself.')
 var deployed = {
   KEY_VAULT_URL: keyVaultUrl
   COSMOS_ENDPOINT: cosmosEndpoint
@@ -70,6 +75,7 @@ var deployed = {
   LOG_FORMAT: 'json'
 }
 
+@description('Settings of the Functions host.')
 var host = {
   AzureWebJobsStorage__blobServiceUri: blobUrl
   AzureWebJobsStorage__credential: 'managedidentity'
@@ -80,4 +86,4 @@ var host = {
 }
 
 @description('All settings by name.')
-output settings object = union(defaults, parameters, signerSettings, deployed, host)
+output settings textsType = union(defaults, parameters, signerSettings, deployed, host)

@@ -1,5 +1,7 @@
 // What the Functions host needs: the deployed package, and the function keys (encrypted). Neither keys of bakers nor marks.
 
+import { textsType } from '../types.bicep'
+
 @description('Name of the account.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 @description('Name of the container that holds the deployed package.')
 param packageContainerName string
@@ -96,9 +98,6 @@ resource changes 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 
 @description('Resource identifier of the account.')
 output id string = account.id
-
-@description('Name of the account.')
-output name string = account.name
 
 @description('Address of the blob service.')
 output blobUrl string = account.properties.primaryEndpoints.blob

@@ -1,5 +1,7 @@
 // The vault, and the signing keys in its hardware security modules.
 
+import { signingKeyType, textsType } from '../types.bicep'
+
 @description('Name of the vault.')
 param name string
 
@@ -7,10 +9,10 @@ param name string
 param location string
 
 @description('Tags of all resources.')
-param tags object
+param tags textsType
 
 @description('The signing keys: a name, and the curve P-256 (a tz3 address) or P-256K (tz2).')
-param keys array
+param keys signingKeyType[]
 
 @description('Where the marks of these keys are: <host of the Cosmos DB account>/<database>/<container>.')
 param markStore string
@@ -22,7 +24,7 @@ param appSubnetId string
 param privateNetworking bool
 
 @description('Addresses (IPv4, CIDR) from which operators reach the vault, if it is not private.')
-param allowedAddresses array
+param allowedAddresses string[]
 
 @description('Whether the vault is locked against deletion.')
 param protectFromDeletion bool
@@ -59,36 +61,41 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
           id: appSubnetId
         }
       ]
-      ipRules: [for address in allowedAddresses: {
-        value: address
-      }]
+      ipRules: [
+        for address in allowedAddresses: {
+          value: address
+        }
+      ]
     }
   }
 }
 
 // With this tag no signer with another mark store signs a block or vote with the key. `azurehsm-signer marks bind` adds the
 // container's own id, which is not known here.
+@description('Tags of the keys.')
 var keyTags = union(tags, {
   'signer-marks': markStore
 })
 
 // Resource Manager makes the first version of a key and never touches it again: what is changed later, such as disabling a key in an
 // emergency, is not undone by the next deployment. For the same reason `enabled` is not said here.
-resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [for key in keys: {
-  //checkov:skip=CKV_AZURE_40: A key that expires stops the baker, and its successor is another Tezos address.
-  parent: vault
-  name: key.name
-  tags: keyTags
-  properties: {
-    kty: 'EC-HSM'
-    curveName: key.curve
-    keyOps: [
-      'sign'
-      'verify'
-    ]
-    // No rotation policy either: a new version is a new public key, and so another Tezos address.
+resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [
+  for key in keys: {
+    //checkov:skip=CKV_AZURE_40: A key that expires stops the baker, and its successor is another Tezos address.
+    parent: vault
+    name: key.name
+    tags: keyTags
+    properties: {
+      kty: 'EC-HSM'
+      curveName: key.curve
+      keyOps: [
+        'sign'
+        'verify'
+      ]
+      // No rotation policy either: a new version is a new public key, and so another Tezos address.
+    }
   }
-}]
+]
 
 resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeletion) {
   scope: vault
@@ -119,9 +126,6 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 
 @description('Resource identifier of the vault.')
 output id string = vault.id
-
-@description('Name of the vault.')
-output name string = vault.name
 
 @description('Address of the vault.')
 output url string = vault.properties.vaultUri

@@ -1,10 +1,12 @@
 // The workbook that an operator keeps open.
 
+import { textsType } from '../types.bicep'
+
 @description('Region of the workbook: that of the workspace.')
 param location string = resourceGroup().location
 
 @description('Tags of the workbook.')
-param tags object = {}
+param tags textsType = {}
 
 @description('Name in the portal.')
 param displayName string = 'Tezos signer'
@@ -19,14 +21,21 @@ param keyVaultId string
 param cosmosAccountId string
 
 // Made from workbook.source.json and the queries by tests/infra/kql/workbook.mjs.
+@description('The workbook, with placeholders.')
 var template = loadTextContent('../workbook/workbook.json')
+
+@description('The same, with the workspace.')
 var withWorkspace = replace(template, '__WORKSPACE_ID__', workspaceId)
+
+@description('The same, with the vault.')
 var withVault = replace(withWorkspace, '__KEY_VAULT_ID__', keyVaultId)
+
+@description('The workbook as it is deployed.')
 var withDatabase = replace(withVault, '__COSMOS_ACCOUNT_ID__', cosmosAccountId)
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   // Workbooks are named by a GUID: the same one at each deployment.
-  name: guid(resourceGroup().id, workspaceId, 'workbook')
+  name: guid(resourceGroup().id, displayName, 'workbook')
   location: location
   tags: tags
   kind: 'shared'

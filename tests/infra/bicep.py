@@ -2,53 +2,36 @@
 
     deploy(Path("infra/resources.bicep"), {"privateNetworking": True}).one("Microsoft.KeyVault/vaults").properties
 
-gives the resources that would be made with these parameters: conditions, loops, variables, modules and their outputs are followed.
+gives the resources that would be made with these parameters: conditions, loops, variables, functions, modules and their outputs are
+followed. A parameter that is not of its type is a Refused, and so is what fail() says.
 What only Azure knows (an address that it assigns, say) is a Reference, which says where it comes from:
 "vaults:kv-token.properties.vaultUri". Two references are equal if they come from the same place.
 """
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
-import tree_sitter
-import tree_sitter_bicep
-
-PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bicep.language()))
+import parameter_types
+from syntax import PARSER, Reference, functions, imports, parse, text, unescape
 
 
-@cache
-def parse(path: Path):
-    root = PARSER.parse(path.read_bytes()).root_node
-    if root.has_error:
+def assigned(path: Path) -> dict:
+    """The values in a file of parameters (.bicepparam)."""
+    using, *rest = re.split(r"^(?=param )", path.read_text(), flags=re.M)
+    # The grammar knows no such files. A value stands there as that of a variable does.
+    root = PARSER.parse("".join(re.sub(r"^param", "var", part) for part in rest).encode()).root_node
+    if root.has_error or not using.startswith("using '"):
         raise SyntaxError(f"{path} does not parse")
-    return root
+    file = File(path, {}, Deployment(), root)
+    return {name: file.name(name) for _, name in file.declared}
 
 
-def text(node) -> str:
-    return node.text.decode()
-
-
-def decorators(node) -> str:
-    """What is written above a declaration."""
-    above = node.prev_named_sibling
-    return text(above) if above is not None and above.type == "decorators" else ""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A value that only a real deployment has."""
-
-    path: str
-
-    def __str__(self):
-        return self.path
-
-    def member(self, name):
-        return Reference(f"{self.path}.{name}")
+class Refused(Exception):
+    """What a deployment says before it makes anything."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +65,7 @@ class Resource:
     @property
     def settings(self) -> dict:
         """The app settings of a site."""
-        return {s["name"]: s["value"] for s in self.properties["siteConfig"]["appSettings"]}
+        return {s["name"]: str(s["value"]) for s in self.properties["siteConfig"]["appSettings"]}
 
 
 def reference(kind, name) -> ResourceReference:
@@ -113,11 +96,11 @@ def deploy(path: Path, parameters: dict | None = None) -> Deployment:
 class File:
     """One template with its parameters. Names are evaluated when they are first used."""
 
-    def __init__(self, path: Path, given: dict, deployment: Deployment):
+    def __init__(self, path: Path, given: dict, deployment: Deployment, root=None):
         self.path, self.given, self.deployment = path.resolve(), given, deployment
         self.declared, self.values = {}, {}
-        for node in parse(self.path).named_children:
-            if node.type.endswith("_declaration") and node.type != "metadata_declaration":
+        for node in (root or parse(self.path)).named_children:
+            if node.type.endswith("_declaration") and node.type not in ("metadata_declaration", "type_declaration"):
                 kind = node.type.removesuffix("_declaration")
                 self.declared[kind == "output", text(next(c for c in node.named_children if c.type == "identifier"))] = node
 
@@ -135,6 +118,9 @@ class File:
 
     def parameter_declaration(self, node, name):
         if name in self.given:
+            wrong = parameter_types.mistakes(self.path, node, self.given[name])
+            if wrong:
+                raise Refused("; ".join(wrong))
             return self.given[name]
         if not any(text(c) == "=" for c in node.children):
             return Reference(f"parameter {name}")
@@ -193,7 +179,7 @@ class File:
         if node.type == "subscript_expression":
             index = self.value(node.child_by_field_name("index"), scope)
             return self.value(node.child_by_field_name("object"), scope, (index, *then))
-        if node.type in ("binary_expression", "ternary_expression", "unary_expression"):
+        if node.type in ("binary_expression", "ternary_expression", "unary_expression", "lambda_expression"):
             return getattr(self, node.type)(node, scope, then)
         value = getattr(self, node.type)(node, scope)
         for name in then:
@@ -201,7 +187,13 @@ class File:
         return value
 
     def string(self, node, scope):
-        parts = [self.value(c.named_children[0], scope) if c.type == "interpolation" else unescape(text(c)) for c in node.named_children]
+        parts, source, read = [], node.text[:-1], 1
+        # By position: the grammar drops blanks between a quote and an interpolation.
+        for child in (c for c in node.named_children if c.type == "interpolation"):
+            start, end = child.start_byte - node.start_byte, child.end_byte - node.start_byte
+            parts += [unescape(source[read:start].decode()), self.value(child.named_children[0], scope)]
+            read = end
+        parts = [p for p in [*parts, unescape(source[read:].decode())] if p != ""]
         return parts[0] if len(parts) == 1 and isinstance(parts[0], Reference) else "".join(str(p) for p in parts)
 
     def number(self, node, _):
@@ -238,6 +230,11 @@ class File:
     def parenthesized_expression(self, node, scope):
         return self.value(node.named_children[0], scope)
 
+    def lambda_expression(self, node, scope, then=()):
+        # The grammar takes `item => item.name` for `(item => item).name`.
+        *names, body = node.named_children
+        return lambda *given: self.value(body, scope | dict(zip(map(text, names), given)), then)
+
     def identifier(self, node, scope):
         return scope[text(node)] if text(node) in scope else self.name(text(node))
 
@@ -261,6 +258,9 @@ class File:
     def call_expression(self, node, scope):
         function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")
         values = [self.value(c, scope) for c in arguments.named_children if c.type != "comment"]
+        declaring = imports(self.path).get(text(function), self.path)
+        if text(function) in functions(declaring):
+            return self.called(declaring, text(function), values)
         if text(function) == "loadTextContent":
             return (self.path.parent / values[0]).read_text()
         known = FUNCTIONS.get(text(function))
@@ -269,13 +269,19 @@ class File:
         return known(*values)
 
 
-def unescape(content: str) -> str:
-    return content.replace("\\'", "'").replace("\\n", "\n").replace("\\$", "$").replace("\\\\", "\\")
+    def called(self, path, name, values):
+        """What a function gives that a file declares."""
+        declared = functions(path)[name]
+        parameters = next(c for c in declared.named_children if c.type == "parameters")
+        names = [text(p.named_children[0]) for p in parameters.named_children]
+        return File(path, {}, self.deployment).value(declared.named_children[-1], dict(zip(names, values)))
 
 
-def merge(*objects):
+def merge(*values):
+    if isinstance(values[0], list):
+        return list(dict.fromkeys(item for value in values for item in value))
     result = {}
-    for each in objects:
+    for each in values:
         result |= each
     return result
 
@@ -290,6 +296,22 @@ def split(value, separators):
     return re.split("|".join(map(re.escape, separators)), value)
 
 
+def concat(*values):
+    return [item for value in values for item in value] if isinstance(values[0], list) else "".join(map(str, values))
+
+
+def fail(message):
+    raise Refused(message)
+
+
+def parse_cidr(value):
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    return {"network": str(network.network_address), "cidr": network.prefixlen}
+
+
 OPERATORS = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -302,21 +324,27 @@ OPERATORS = {
     ">=": lambda a, b: a >= b,
 }
 FUNCTIONS = {
+    "concat": concat,
     "contains": lambda values, value: value in values,
     "empty": lambda value: not value,
+    "fail": fail,
+    "filter": lambda values, matches: [v for v in values if matches(v)],
     "guid": lambda *parts: f"guid({', '.join(str(p) for p in parts)})",
     "items": lambda value: [{"key": k, "value": value[k]} for k in sorted(value)],
     "join": lambda values, separator: separator.join(str(v) for v in values),
     "length": len,
+    "map": lambda values, change: [change(v) for v in values],
     "max": max,
     "min": min,
+    "parseCidr": parse_cidr,
     "replace": lambda value, old, new: value.replace(old, new),
     "resourceId": lambda kind, name: reference(kind, name).member("id"),
     "split": split,
+    "startsWith": lambda value, start: value.startswith(start),
     "string": lambda value: json.dumps(value) if isinstance(value, (dict, list)) else str(value),
     "subscriptionResourceId": lambda kind, name: reference(kind, name).member("id"),
     "toLower": str.lower,
     "union": merge,
     "uniqueString": lambda *_: "token",
 }
-TAKE_REFERENCES = ("empty", "guid", "split", "string", "uniqueString")
+TAKE_REFERENCES = ("empty", "fail", "guid", "split", "string", "uniqueString")

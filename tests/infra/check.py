@@ -7,7 +7,7 @@
 Finds: syntax errors; resource types and API versions that do not exist (types/ has those that the templates use, and versions.json
 lists all versions of these types); unknown, read-only and missing required properties; string values outside an enumeration;
 literals of the wrong type; names used but not declared; modules that do not exist, unknown and missing module parameters, unknown
-outputs; parameters and variables that nothing uses.
+outputs; imports of what another file does not export; parameters, variables, imports, types and functions that nothing uses.
 It does not evaluate expressions: what is computed is taken on trust. The type definitions are data of
 Azure/bicep-types-az (MIT), commit 1f896de2, August 2026.
 """
@@ -82,6 +82,11 @@ def bodies(node):
         for child in node.named_children:
             if child.type in ("object", "if_statement", "for_statement"):
                 yield from bodies(child)
+
+
+def is_exported(node):
+    above = node.prev_named_sibling
+    return above is not None and above.type == "decorators" and "@export()" in text(above)
 
 
 class Checker:
@@ -240,6 +245,12 @@ class Checker:
         kinds = ("parameter_declaration", "variable_declaration", "resource_declaration", "module_declaration",
                  "user_defined_function", "type_declaration", "metadata_declaration", "output_declaration")
         declared, outputs = {}, {}
+        for node in walk(root, "import_functionality"):
+            exported = self.exported(path.parent / (literal(children(node, "string")[0]) or ""))
+            for name in children(node, "identifier"):
+                declared[text(name)] = name
+                if text(name) not in exported:
+                    self.say(path, name, f"{text(name)} is imported, and that file does not export it")
         for node in walk(root, *kinds):
             ids = children(node, "identifier")
             if not ids or node.type in ("metadata_declaration", "output_declaration"):
@@ -258,6 +269,8 @@ class Checker:
         for node in walk(root, "identifier"):
             parent = node.parent
             first = parent.named_children[0] == node
+            if parent.type in ("import_functionality", "parameter") and (first or parent.type != "parameter"):
+                continue
             if parent.type in kinds and first or parent.type == "object_property" and first and len(parent.named_children) > 1:
                 continue
             used.setdefault(text(node), node)
@@ -265,7 +278,7 @@ class Checker:
             if name not in declared and name not in local and name not in BUILTIN:
                 self.say(path, node, f"{name} is not declared")
         for name, node in declared.items():
-            if name not in used and node.type in ("parameter_declaration", "variable_declaration"):
+            if name not in used and node.type != "resource_declaration" and node.type != "module_declaration" and not is_exported(node):
                 self.say(path, node, f"{name} is declared and never used")
         for member in walk(root, "member_expression"):
             chain = text(member).replace("!", "").replace("?", "").split(".")
@@ -275,6 +288,12 @@ class Checker:
                     have = {text(children(o, "identifier")[0]) for o in walk(self.tree(file), "output_declaration")}
                     if chain[2] not in have:
                         self.say(path, member, f"{outputs[chain[0]]} has no output {chain[2]}")
+
+    def exported(self, path):
+        if not path.is_file():
+            return set()
+        kinds = ("user_defined_function", "type_declaration", "variable_declaration")
+        return {text(children(node, "identifier")[0]) for node in children(self.tree(path), *kinds) if is_exported(node)}
 
     def file(self, path):
         root = self.tree(path)

@@ -20,6 +20,8 @@ from templates import (
     deployed,
 )
 
+SOMEONE = "0123abcd-0000-4000-8000-abcdef012345"
+
 # Identifiers of built-in roles, as Azure documents them.
 KEY_VAULT_READER = "21090545-7ca7-4776-b22c-e363652d74d2"
 KEY_VAULT_CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
@@ -127,16 +129,16 @@ class Roles(unittest.TestCase):
             self.assertNotIn("00000000-0000-0000-0000-00000000000", path.read_text(), path)
 
     def test_an_operator_writes_marks_and_cannot_sign(self):
-        d = deployed(operatorPrincipalId="someone")
-        data = {str(r.properties["roleDefinitionId"]) for r in d.all(DATA_ROLE_ASSIGNMENT) if r.properties["principalId"] == "someone"}
+        d = deployed(operatorPrincipalId=SOMEONE)
+        data = {str(r.properties["roleDefinitionId"]) for r in d.all(DATA_ROLE_ASSIGNMENT) if r.properties["principalId"] == SOMEONE}
         self.assertEqual(data, {str(r.id) for r in d.all(DATA_ROLE)})
-        vault = {("someone", f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
-        upload = {("someone", f"roleDefinitions:{STORAGE_BLOB_DATA_CONTRIBUTOR}.id", "containers:package")}
-        self.assertEqual(self.given(operatorPrincipalId="someone") - self.given(), vault)
-        self.assertEqual(self.given(operatorPrincipalId="someone", plan="premium") - self.given(plan="premium"), vault | upload)
+        vault = {(SOMEONE, f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
+        upload = {(SOMEONE, f"roleDefinitions:{STORAGE_BLOB_DATA_CONTRIBUTOR}.id", "containers:package")}
+        self.assertEqual(self.given(operatorPrincipalId=SOMEONE) - self.given(), vault)
+        self.assertEqual(self.given(operatorPrincipalId=SOMEONE, plan="premium") - self.given(plan="premium"), vault | upload)
 
     def test_no_two_role_assignments_have_one_name(self):
-        d = deployed(operatorPrincipalId="someone", vaultRole="builtIn", plan="premium")
+        d = deployed(operatorPrincipalId=SOMEONE, vaultRole="builtIn", plan="premium")
         for kind in (ASSIGNMENT, DATA_ROLE_ASSIGNMENT, DATA_ROLE):
             names = [str(r.name) for r in d.all(kind)]
             self.assertEqual(len(names), len(set(names)), kind)

@@ -6,7 +6,9 @@ import unittest
 import yaml
 
 import bicep
-from bicep import decorators, Deployment, File, parse, Reference, text
+from bicep import Deployment, File, Refused, assigned
+from parameter_types import properties
+from syntax import Reference, decorators, parse, text
 from templates import BLOBS, CONTAINER, INFRA, PLAN, PLANS, PUBLISHING, ROOT, SITE, deployed
 
 # App settings that are for the Functions host and not for the signer.
@@ -187,16 +189,20 @@ class Settings(unittest.TestCase):
         self.assertEqual(json.loads(settings["POLICY"]), {"default": {"kinds": ["block"]}})
 
     def test_any_other_can_be_set_but_not_those_that_follow_from_the_deployment(self):
-        changed = deployed(signerSettings='{"HEAD_THRESHOLD": 60, "AZURE_CLIENT_ID": "x", "LOG_FORMAT": "text"}').one(SITE).settings
+        changed = deployed(signerSettings='{"HEAD_THRESHOLD": "60"}').one(SITE).settings
         self.assertEqual(changed, deployed().one(SITE).settings | {"HEAD_THRESHOLD": "60"})
+        for given in ('{"AZURE_CLIENT_ID": "x"}', '{"LOG_FORMAT": "text"}'):
+            with self.subTest(given), self.assertRaises(Refused):
+                deployed(signerSettings=given)
 
-    def test_truth_values_are_written_as_the_signer_reads_them(self):
+    def test_numbers_and_truth_values_are_texts_as_in_an_environment(self):
         for plan in PLANS:
-            given = '{"ALLOW_LIST_KNOWN_KEYS": true, "ALLOW_WEAK_CONSISTENCY": false, "RUST_LOG": "Trueish"}'
-            settings = deployed(plan=plan, signerSettings=given).one(SITE).settings
+            settings = deployed(plan=plan, signerSettings='{"ALLOW_LIST_KNOWN_KEYS": "true"}').one(SITE).settings
             self.assertEqual(settings["ALLOW_LIST_KNOWN_KEYS"], "true")
-            self.assertEqual(settings["ALLOW_WEAK_CONSISTENCY"], "false")
-            self.assertEqual(settings["RUST_LOG"], "Trueish")
+        # Resource Manager would write a truth value as True, which the signer does not read.
+        for given in ('{"ALLOW_LIST_KNOWN_KEYS": true}', '{"HEAD_THRESHOLD": 60}', '{"ALLOW_WEAK_CONSISTENCY": "yes"}'):
+            with self.subTest(given), self.assertRaises(Refused):
+                deployed(signerSettings=given)
 
 
 class EntryPoints(unittest.TestCase):
@@ -215,7 +221,11 @@ class EntryPoints(unittest.TestCase):
             self.assertEqual(plain(main[name]), expected, name)
 
     def test_the_subscription_entry_hands_every_parameter_on(self):
-        handed = {name: f"given {name}" for name in self.parameters("resources.bicep")}
+        given = assigned(ROOT / "tests/infra/parameters/accepted/everything.bicepparam")
+        handed = {name: value for name, value in given.items() if name != "resourceGroupName"}
+        self.assertEqual(set(handed), set(self.parameters("resources.bicep")))
+        defaults = File(INFRA / "main.bicep", {}, Deployment())
+        self.assertEqual([name for name in given if defaults.name(name) == given[name]], [])
         seen = {}
 
         class Recorder(File):
@@ -227,7 +237,7 @@ class EntryPoints(unittest.TestCase):
 
         original, bicep.File = bicep.File, Recorder
         try:
-            outputs = Recorder(INFRA / "main.bicep", handed, Deployment()).run()
+            outputs = Recorder(INFRA / "main.bicep", given, Deployment()).run()
         finally:
             bicep.File = original
         self.assertEqual(seen, handed)

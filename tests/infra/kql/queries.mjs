@@ -9,7 +9,7 @@ const HEADER = 'signer_log.kql';
 
 /** What stands for a value until the query is used: in alerts the templates fill it in, in the workbook the portal does. */
 const PARAMETERS = {
-  '{noSignatureMinutes}': '30',
+  '{minutes}': '30',
   '{signerPrincipalId}': '00000000-0000-0000-0000-000000000000',
   '{packagePath}': '/store/package',
   '{TimeRange:grain}': '5m',

@@ -1,0 +1,147 @@
+// What the parameters of the templates may be. What a type cannot say is in checks.bicep.
+
+@description('A signing key of the vault.')
+@export()
+@sealed()
+type signingKeyType = {
+  @description('Name of the key in the vault: letters, digits and -.')
+  @minLength(1)
+  @maxLength(127)
+  name: string
+
+  @description('P-256 for a tz3 address, P-256K for tz2.')
+  curve: 'P-256' | 'P-256K'
+}
+
+@description('The settings of the signer that a deployment may choose. All are texts, as environment variables are. NODE_URLS, POLICY and AUTHORIZED_KEYS are parameters of their own; addresses, identities and what the platform gives follow from the deployment.')
+@export()
+@sealed()
+type signerSettingsType = {
+  @description('Names of the keys that may be used, separated by commas. Empty: all keys of the vault.')
+  SIGNING_KEYS: string?
+
+  @description('Tag that a key must have to be used, as name=value. Empty: none is needed.')
+  SIGNING_KEY_TAG: string?
+
+  @description('Seconds between two searches of the vault for keys.')
+  KEYS_REFRESH_SECONDS: string?
+
+  @description('Milliseconds until a second call to the vault starts beside one that does not answer.')
+  VAULT_HEDGE_MS: string?
+
+  @description('Milliseconds until a second call to the database starts beside one that does not answer.')
+  STORE_HEDGE_MS: string?
+
+  @description('Whether an account that is not strongly consistent is accepted. It is unsafe.')
+  ALLOW_WEAK_CONSISTENCY: ('true' | 'false')?
+
+  @description('Levels that a block or vote may be away from the head of the chain.')
+  HEAD_THRESHOLD: string?
+
+  @description('Milliseconds between two questions to a node.')
+  HEAD_REFRESH_MS: string?
+
+  @description('Milliseconds after which a head is too old to be relied on.')
+  HEAD_MAX_AGE_MS: string?
+
+  @description('What is done with a request while no node reports the head.')
+  WHEN_HEAD_UNKNOWN: ('fail' | 'sign')?
+
+  @description('Levels that a key may jump above its highest mark where no node reports the head.')
+  MAX_LEVEL_JUMP: string?
+
+  @description('Whether the list of known keys is served.')
+  ALLOW_LIST_KNOWN_KEYS: ('true' | 'false')?
+
+  @description('Milliseconds within which a request is answered.')
+  REQUEST_DEADLINE_MS: string?
+
+  @description('What is logged, such as info, or warn,azurehsm_signer=debug.')
+  RUST_LOG: string?
+
+  @description('Proxy for addresses that begin with http://.')
+  HTTP_PROXY: string?
+
+  @description('Proxy for addresses that begin with https://.')
+  HTTPS_PROXY: string?
+
+  @description('Proxy for all addresses.')
+  ALL_PROXY: string?
+
+  @description('Hosts that are reached without a proxy, separated by commas.')
+  NO_PROXY: string?
+}
+
+@description('What keys may sign: the rules of docs/policy.schema.json, of which names and kinds of values are checked here.')
+@sealed()
+type policyRulesType = {
+  @description('Consensus kinds.')
+  kinds: ('block' | 'preattestation' | 'attestation')[]?
+
+  @description('Operation kinds, by their Octez names.')
+  operations: string[]?
+
+  @description('Chains of blocks and votes.')
+  chains: string[]?
+
+  @description('Where transactions, ticket transfers and drained delegates may go.')
+  destinations: string[]?
+
+  @description('Mutez that all contents of an operation together may send.')
+  @minValue(0)
+  max_amount: int?
+
+  @description('Mutez of fees that all contents of an operation together may pay.')
+  @minValue(0)
+  max_fee: int?
+
+  @description('Whether payloads that begin with 05 are signed.')
+  packed_data: bool?
+
+  @description('Whether proofs of possession are made for tz4 keys.')
+  proof_of_possession: bool?
+}
+
+@description('Rules by public key hash.')
+type policyKeysType = {
+  @description('The rules of one key.')
+  *: policyRulesType
+}
+
+@description('What each key may sign.')
+@export()
+@sealed()
+type policyType = {
+  @description('Address of the schema, for editors.')
+  '$schema': string?
+
+  @description('Rules for keys that are not under keys, and for what is not said of those that are.')
+  default: policyRulesType?
+
+  @description('Rules of single keys, by public key hash.')
+  keys: policyKeysType?
+}
+
+@description('A rule on which addresses may call the app.')
+@export()
+@sealed()
+type accessRuleType = {
+  @description('Name of the rule.')
+  name: string
+
+  @description('What is done with requests from these addresses.')
+  action: 'Allow'
+
+  @description('Rules are tried in this order.')
+  priority: int
+
+  @description('The addresses, as CIDR.')
+  ipAddress: string
+}
+
+@description('Texts by name: tags, or app settings.')
+@export()
+type textsType = {
+  @description('The text.')
+  *: string
+}

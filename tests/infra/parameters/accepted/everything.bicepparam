@@ -1,0 +1,61 @@
+using '../../../../infra/main.bicep'
+
+param environmentName = 'test'
+param location = 'westeurope'
+param resourceGroupName = 'bakers'
+param keys = [
+  {
+    name: 'consensus'
+    curve: 'P-256K'
+  }
+]
+param plan = 'premium'
+param alwaysReady = 3
+param instanceMemory = 4096
+param zoneRedundant = true
+param secondRegion = 'northeurope'
+param writesInSecondRegion = true
+param serviceManagedFailover = true
+param maxThroughput = 2000
+param allowedAddresses = [
+  '203.0.113.7/32'
+]
+param privateNetworking = true
+param networkPrefix = '10.20.0.0/24'
+param appSubnetPrefix = '10.20.0.0/26'
+param endpointSubnetPrefix = '10.20.0.64/27'
+param alertEmail = 'you@example.com'
+param vaultRole = 'builtIn'
+param operatorPrincipalId = '00000000-0000-4000-8000-00000000000a'
+param protectFromDeletion = false
+param nodeUrls = [
+  'https://node.example.com'
+  'http://10.0.0.4:8732'
+]
+param policy = {
+  default: {
+    kinds: [
+      'attestation'
+    ]
+    operations: [
+      'transaction'
+    ]
+    max_amount: 1000000
+    packed_data: false
+  }
+  keys: {
+    tz3WDFkk9wQiXNb9dCNpxZ7hvQxUvR6GPMXm: {
+      chains: [
+        'NetXdQprcVkpaWU'
+      ]
+    }
+  }
+}
+param authorizedKeys = [
+  'edpkuBknW28nW72KG6RoHtYW7p12T6GKc7nAbwYX5m8Wd9sDVC9yav'
+]
+param signerSettings = {
+  HEAD_THRESHOLD: '60'
+  ALLOW_LIST_KNOWN_KEYS: 'true'
+  WHEN_HEAD_UNKNOWN: 'sign'
+}

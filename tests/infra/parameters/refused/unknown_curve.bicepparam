@@ -1,0 +1,11 @@
+using '../../../../infra/main.bicep'
+
+// Refused: BCP088
+param environmentName = 'test'
+param location = 'westeurope'
+param keys = [
+  {
+    name: 'baker'
+    curve: 'P256'
+  }
+]

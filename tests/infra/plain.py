@@ -1,0 +1,71 @@
+"""Writes the templates below a folder as parsers read them that know no types and no functions of a file's own.
+
+    plain.py infra target/plain
+
+An import is left out, a type becomes the kind of value that it is, and a call of an imported function an empty text. Files that
+declare nothing but types and functions are left out. Lines stay where they are.
+"""
+import sys
+from pathlib import Path
+
+from parameter_types import declared
+from syntax import functions, imports, parse, text
+
+# Functions that these parsers do not know.
+UNKNOWN = {"fail"}
+
+
+def kind(path: Path, node) -> str:
+    """The kind of value of a type: array, object, string, int or bool."""
+    if node.type == "identifier":
+        found = declared(path, text(node))
+        return kind(found.path, found.node)
+    if node.type in ("type", "nullable_type", "parenthesized_type"):
+        return kind(path, node.named_children[0])
+    return {"array_type": "array", "object": "object", "union_type": "string"}.get(node.type) or text(node)
+
+
+def walk(node):
+    yield node
+    for child in node.named_children:
+        yield from walk(child)
+
+
+def replaced(path: Path) -> list[tuple[int, int, str]]:
+    """What is replaced: from, to, and by what."""
+    known = {name for name, source in imports(path).items() if name in functions(source)} | UNKNOWN
+    found = []
+    for node in walk(parse(path)):
+        if found and node.start_byte < found[-1][1]:
+            continue
+        if node.type == "import_functionality":
+            found.append((node.start_byte, node.end_byte, ""))
+        elif node.type == "type":
+            found.append((node.start_byte, node.end_byte, kind(path, node)))
+        elif node.type == "call_expression" and any(
+            n.type == "call_expression" and text(n.child_by_field_name("function")) in known for n in walk(node)
+        ):
+            found.append((node.start_byte, node.end_byte, "''" + "\n" * text(node).count("\n")))
+    return found
+
+
+def plain(path: Path) -> str:
+    source = path.read_bytes()
+    for start, end, text_instead in reversed(replaced(path)):
+        source = source[:start] + text_instead.encode() + source[end:]
+    return source.decode()
+
+
+def main():
+    folder, target = map(Path, sys.argv[1:])
+    for path in folder.rglob("*.bicep"):
+        declarations = {n.type for n in parse(path).named_children} - {"comment", "decorators", "import_functionality"}
+        if declarations <= {"type_declaration", "user_defined_function"}:
+            continue
+        written = target / path.relative_to(folder)
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(plain(path))
+
+
+if __name__ == "__main__":
+    main()

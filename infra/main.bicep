@@ -65,17 +65,26 @@ param serviceManagedFailover bool = false
 @minValue(1000)
 param maxThroughput int = 1000
 
-@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database. Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
+@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database (not in the modes public and isolated). Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
 param allowedAddresses string[] = []
 
-@description('Whether all services are reached by private endpoints alone: from this virtual network, and from networks that are connected to it. Publishing a package and running commands against the vault and the database then work from there only.')
-param privateNetworking bool = false
+@description('How the services are reached. private: vault and database by private endpoints, app and package over the internet, for the addresses in allowedAddresses if there are any. public: all over the internet, guarded by roles and TLS alone. isolated: all by private endpoints, from the virtual network and those connected to it. serviceEndpoints: as private, but with service endpoints on the subnet of the app, which cost nothing and which the documentation of Flex Consumption rules out.')
+@allowed([
+  'private'
+  'public'
+  'isolated'
+  'serviceEndpoints'
+])
+param networking string = 'private'
 
 @description('Addresses of the virtual network. They must not overlap with those of a network that it is to be connected to.')
 param networkPrefix string = '10.91.0.0/24'
 
-@description('Addresses of the app\'s subnet, within networkPrefix; a /26 or larger.')
-param appSubnetPrefix string = '10.91.0.0/26'
+@description('Addresses of the subnet for an app on Flex Consumption, within networkPrefix; a /26 or larger.')
+param flexSubnetPrefix string = '10.91.0.0/26'
+
+@description('Addresses of the subnet for an app on Premium, within networkPrefix; a /26 or larger.')
+param premiumSubnetPrefix string = '10.91.0.128/26'
 
 @description('Addresses of the subnet for private endpoints, within networkPrefix; a /28 or larger.')
 param endpointSubnetPrefix string = '10.91.0.64/27'
@@ -109,7 +118,7 @@ param authorizedKeys string[] = []
 param signerSettings signerSettingsType = {}
 
 @description('The ranges of addresses among the parameters.')
-var ranges = concat(allowedAddresses, [networkPrefix, appSubnetPrefix, endpointSubnetPrefix])
+var ranges = concat(allowedAddresses, [networkPrefix, flexSubnetPrefix, premiumSubnetPrefix, endpointSubnetPrefix])
 
 @description('All that is wrong with the parameters and that their types cannot say.')
 var problems = concat(
@@ -143,9 +152,10 @@ module resources 'resources.bicep' = {
     serviceManagedFailover: serviceManagedFailover
     maxThroughput: maxThroughput
     allowedAddresses: allowedAddresses
-    privateNetworking: privateNetworking
+    networking: networking
     networkPrefix: networkPrefix
-    appSubnetPrefix: appSubnetPrefix
+    flexSubnetPrefix: flexSubnetPrefix
+    premiumSubnetPrefix: premiumSubnetPrefix
     endpointSubnetPrefix: endpointSubnetPrefix
     alertEmail: alertEmail
     vaultRole: vaultRole

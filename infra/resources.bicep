@@ -57,17 +57,26 @@ param serviceManagedFailover bool = false
 @minValue(1000)
 param maxThroughput int = 1000
 
-@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database. Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
+@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database (not in the modes public and isolated). Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
 param allowedAddresses string[] = []
 
-@description('Whether all services are reached by private endpoints alone: from this virtual network, and from networks that are connected to it. Publishing a package and running commands against the vault and the database then work from there only.')
-param privateNetworking bool = false
+@description('How the services are reached. private: vault and database by private endpoints, app and package over the internet, for the addresses in allowedAddresses if there are any. public: all over the internet, guarded by roles and TLS alone. isolated: all by private endpoints, from the virtual network and those connected to it. serviceEndpoints: as private, but with service endpoints on the subnet of the app, which cost nothing and which the documentation of Flex Consumption rules out.')
+@allowed([
+  'private'
+  'public'
+  'isolated'
+  'serviceEndpoints'
+])
+param networking string = 'private'
 
 @description('Addresses of the virtual network. They must not overlap with those of a network that it is to be connected to.')
 param networkPrefix string = '10.91.0.0/24'
 
-@description('Addresses of the app\'s subnet, within networkPrefix; a /26 or larger.')
-param appSubnetPrefix string = '10.91.0.0/26'
+@description('Addresses of the subnet for an app on Flex Consumption, within networkPrefix; a /26 or larger.')
+param flexSubnetPrefix string = '10.91.0.0/26'
+
+@description('Addresses of the subnet for an app on Premium, within networkPrefix; a /26 or larger.')
+param premiumSubnetPrefix string = '10.91.0.128/26'
 
 @description('Addresses of the subnet for private endpoints, within networkPrefix; a /28 or larger.')
 param endpointSubnetPrefix string = '10.91.0.64/27'
@@ -101,7 +110,7 @@ param authorizedKeys string[] = []
 param signerSettings signerSettingsType = {}
 
 @description('The ranges of addresses among the parameters.')
-var ranges = concat(allowedAddresses, [networkPrefix, appSubnetPrefix, endpointSubnetPrefix])
+var ranges = concat(allowedAddresses, [networkPrefix, flexSubnetPrefix, premiumSubnetPrefix, endpointSubnetPrefix])
 
 @description('All that is wrong with the parameters and that their types cannot say.')
 var problems = concat(
@@ -159,6 +168,18 @@ var markStore = '${split(cosmos.outputs.endpoint, [':', '/'])[3]}/${databaseName
 @description('Whether the plan is Flex Consumption.')
 var isFlex = plan == 'flex'
 
+@description('Whether vault and database have private endpoints.')
+var hasPrivateEndpoints = networking == 'private' || networking == 'isolated'
+
+@description('Whether app and storage account have them too, and nothing is reached over the internet.')
+var isIsolated = networking == 'isolated'
+
+@description('The subnet that the app calls from.')
+var appSubnetId = isFlex ? network.outputs.flexSubnetId : network.outputs.premiumSubnetId
+
+@description('The subnet that the app is connected to, if it needs one.')
+var connectedSubnetId = networking == 'public' ? null : appSubnetId
+
 @description('Instances that are always there.')
 var instances = zoneRedundant ? max(alwaysReady, 2) : alwaysReady
 
@@ -186,9 +207,10 @@ module network 'modules/network.bicep' = {
     location: location
     tags: tags
     addressPrefix: networkPrefix
-    appSubnetPrefix: appSubnetPrefix
+    flexSubnetPrefix: flexSubnetPrefix
+    premiumSubnetPrefix: premiumSubnetPrefix
     endpointSubnetPrefix: endpointSubnetPrefix
-    delegation: isFlex ? 'Microsoft.App/environments' : 'Microsoft.Web/serverFarms'
+    hasServiceEndpoints: networking == 'serviceEndpoints'
   }
 }
 
@@ -199,8 +221,8 @@ module vault 'modules/vault.bicep' = {
     tags: tags
     keys: keys
     markStore: markStore
-    appSubnetId: network.outputs.appSubnetId
-    privateNetworking: privateNetworking
+    appSubnetId: appSubnetId
+    networking: networking
     allowedAddresses: allowedAddresses
     protectFromDeletion: protectFromDeletion
     workspaceId: monitoring.outputs.workspaceId
@@ -219,8 +241,8 @@ module cosmos 'modules/cosmos.bicep' = {
     maxThroughput: maxThroughput
     databaseName: databaseName
     containerName: containerName
-    appSubnetId: network.outputs.appSubnetId
-    privateNetworking: privateNetworking
+    appSubnetId: appSubnetId
+    networking: networking
     allowedAddresses: allowedAddresses
     identityName: identityName
     operatorPrincipalId: operatorPrincipalId
@@ -239,7 +261,7 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     packageContainerName: packageContainerName
     zoneRedundant: zoneRedundant
-    privateNetworking: privateNetworking
+    isIsolated: isIsolated
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -304,8 +326,8 @@ module flex 'modules/flex.bicep' = if (isFlex) {
     identityId: identity.outputs.id
     settings: settings.outputs.settings
     packageContainerUrl: storage.outputs.packageContainerUrl
-    subnetId: network.outputs.appSubnetId
-    privateNetworking: privateNetworking
+    subnetId: connectedSubnetId
+    isIsolated: isIsolated
     accessRules: accessRules
     alwaysReady: instances
     instanceMemory: instanceMemory
@@ -332,8 +354,8 @@ module premium 'modules/premium.bicep' = if (!isFlex) {
     identityId: identity.outputs.id
     settings: settings.outputs.settings
     packageContainerUrl: storage.outputs.packageContainerUrl
-    subnetId: network.outputs.appSubnetId
-    privateNetworking: privateNetworking
+    subnetId: connectedSubnetId
+    isIsolated: isIsolated
     accessRules: accessRules
     alwaysReady: instances
     zoneRedundant: zoneRedundant
@@ -347,7 +369,7 @@ module premium 'modules/premium.bicep' = if (!isFlex) {
   ]
 }
 
-module vaultEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+module vaultEndpoint 'modules/privateEndpoint.bicep' = if (hasPrivateEndpoints) {
   params: {
     name: 'pe-vault-${token}'
     location: location
@@ -360,7 +382,7 @@ module vaultEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
   }
 }
 
-module cosmosEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+module cosmosEndpoint 'modules/privateEndpoint.bicep' = if (hasPrivateEndpoints) {
   params: {
     name: 'pe-cosmos-${token}'
     location: location
@@ -373,7 +395,7 @@ module cosmosEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
   }
 }
 
-module storageEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+module storageEndpoint 'modules/privateEndpoint.bicep' = if (isIsolated) {
   params: {
     name: 'pe-storage-${token}'
     location: location
@@ -386,7 +408,7 @@ module storageEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) 
   }
 }
 
-module appEndpoint 'modules/privateEndpoint.bicep' = if (privateNetworking) {
+module appEndpoint 'modules/privateEndpoint.bicep' = if (isIsolated) {
   params: {
     name: 'pe-app-${token}'
     location: location
@@ -417,7 +439,7 @@ module alerts 'modules/alerts.bicep' = {
     packagePath: '/${storageName}/${packageContainerName}'
     appUrl: appUrl
     // With a list of addresses the test from outside would be turned away, and letting it in would let in every test in Azure.
-    isPublic: !privateNetworking && empty(allowedAddresses)
+    isPublic: !isIsolated && empty(allowedAddresses)
   }
 }
 

@@ -35,10 +35,10 @@ param containerName string
 @description('Resource identifier of the subnet that the signer calls from.')
 param appSubnetId string
 
-@description('Whether the account is reached by its private endpoint alone.')
-param privateNetworking bool
+@description('How it is reached: private, public, isolated or serviceEndpoints, as main.bicep explains them.')
+param networking string
 
-@description('Addresses (IPv4, CIDR) from which operators reach the account, if it is not private.')
+@description('Addresses (IPv4, CIDR) from which operators reach the account.')
 param allowedAddresses string[]
 
 @description('Name of the signer\'s identity.')
@@ -71,12 +71,29 @@ var secondLocation = {
   isZoneRedundant: false
 }
 
+@description('Whether addresses on the internet get in: all, or those in the list.')
+var isReachable = networking == 'public' || networking == 'serviceEndpoints' || operatorsGetIn
+
+@description('Whether the list of addresses lets in operators.')
+var operatorsGetIn = networking == 'private' && !empty(allowedAddresses)
+
+@description('Addresses that get in.')
+var addresses = networking == 'public' ? [] : allowedAddresses
+
+@description('The rule that lets in the subnet of the app.')
+var appRule = {
+  id: appSubnetId
+}
+
+@description('Subnets that get in by their service endpoint.')
+var subnetRules = networking == 'serviceEndpoints' ? [appRule] : []
+
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
 }
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
-  //checkov:skip=CKV_AZURE_101: Only the app's subnet and the operator's addresses get through; privateNetworking shuts those out too.
+  //checkov:skip=CKV_AZURE_101: Closed by default; otherwise the operator's addresses get through, or what the operator chose by networking.
   name: name
   location: location
   tags: tags
@@ -96,16 +113,12 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
     disableLocalAuth: true
     disableKeyBasedMetadataWriteAccess: true
     minimalTlsVersion: 'Tls12'
-    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: isReachable ? 'Enabled' : 'Disabled'
     networkAclBypass: 'None'
-    isVirtualNetworkFilterEnabled: true
-    virtualNetworkRules: [
-      {
-        id: appSubnetId
-      }
-    ]
+    isVirtualNetworkFilterEnabled: networking == 'serviceEndpoints'
+    virtualNetworkRules: subnetRules
     ipRules: [
-      for address in allowedAddresses: {
+      for address in addresses: {
         ipAddressOrRange: address
       }
     ]

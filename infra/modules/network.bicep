@@ -14,14 +14,33 @@ param tags textsType
 @description('Addresses of the virtual network.')
 param addressPrefix string
 
-@description('Addresses of the app\'s subnet, of which every instance takes some.')
-param appSubnetPrefix string
+@description('Addresses of the subnet for an app on Flex Consumption, of which every instance takes some.')
+param flexSubnetPrefix string
+
+@description('Addresses of the subnet for an app on Premium, of which every instance takes some.')
+param premiumSubnetPrefix string
 
 @description('Addresses of the subnet for private endpoints.')
 param endpointSubnetPrefix string
 
-@description('Which service the app\'s subnet is for: Microsoft.App/environments for Flex Consumption, Microsoft.Web/serverFarms for Premium.')
-param delegation string
+@description('Whether the subnets of the app have service endpoints for the vault and the database.')
+param hasServiceEndpoints bool
+
+// These let the vault and the database recognise the subnet of the app and refuse all others, without private endpoints. The
+// documentation of Flex Consumption says that its subnet cannot have them; one report says that they work
+// (learn.microsoft.com/answers/questions/5783889).
+@description('Service endpoints for the vault and the database.')
+var endpointsOfServices = [
+  {
+    service: 'Microsoft.KeyVault'
+  }
+  {
+    service: 'Microsoft.AzureCosmosDB'
+  }
+]
+
+@description('Service endpoints of the subnets of the app.')
+var serviceEndpoints = hasServiceEndpoints ? endpointsOfServices : []
 
 // Nothing listens in either subnet but private endpoints, so nothing needs to come in from outside of the network: the rules that
 // every security group has by default say just that.
@@ -42,11 +61,12 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
       ]
     }
     // Subnets are part of the network here: as resources of their own they would be removed whenever the network is deployed again.
+    // One stays delegated to the service of a plan for a while after its app is gone, so each plan has a subnet.
     subnets: [
       {
-        name: 'app'
+        name: 'flex'
         properties: {
-          addressPrefix: appSubnetPrefix
+          addressPrefix: flexSubnetPrefix
           // Tezos nodes and telemetry are on the internet.
           defaultOutboundAccess: true
           networkSecurityGroup: {
@@ -54,22 +74,32 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
           }
           delegations: [
             {
-              name: 'app'
+              name: 'flex'
               properties: {
-                serviceName: delegation
+                serviceName: 'Microsoft.App/environments'
               }
             }
           ]
-          // These let the vault and the database recognise this subnet and refuse all others, without private endpoints.
-          // Flex Consumption takes them too, whatever its documentation says of subnets (learn.microsoft.com/answers/questions/5783889).
-          serviceEndpoints: [
+          serviceEndpoints: serviceEndpoints
+        }
+      }
+      {
+        name: 'premium'
+        properties: {
+          addressPrefix: premiumSubnetPrefix
+          defaultOutboundAccess: true
+          networkSecurityGroup: {
+            id: securityGroup.id
+          }
+          delegations: [
             {
-              service: 'Microsoft.KeyVault'
-            }
-            {
-              service: 'Microsoft.AzureCosmosDB'
+              name: 'premium'
+              properties: {
+                serviceName: 'Microsoft.Web/serverFarms'
+              }
             }
           ]
+          serviceEndpoints: serviceEndpoints
         }
       }
       {
@@ -87,9 +117,14 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
   }
 }
 
-resource appSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-09-01' existing = {
+resource flexSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-09-01' existing = {
   parent: network
-  name: 'app'
+  name: 'flex'
+}
+
+resource premiumSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-09-01' existing = {
+  parent: network
+  name: 'premium'
 }
 
 resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-09-01' existing = {
@@ -100,8 +135,11 @@ resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-09-01' e
 @description('Resource identifier of the virtual network.')
 output id string = network.id
 
-@description('Resource identifier of the app\'s subnet.')
-output appSubnetId string = appSubnet.id
+@description('Resource identifier of the subnet for an app on Flex Consumption.')
+output flexSubnetId string = flexSubnet.id
+
+@description('Resource identifier of the subnet for an app on Premium.')
+output premiumSubnetId string = premiumSubnet.id
 
 @description('Resource identifier of the subnet for private endpoints.')
 output endpointSubnetId string = endpointSubnet.id

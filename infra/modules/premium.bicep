@@ -26,11 +26,11 @@ param settings textsType
 @description('Address of the container that holds the deployed package.')
 param packageContainerUrl string
 
-@description('Resource identifier of the subnet that outbound traffic comes from.')
-param subnetId string
+@description('Resource identifier of the subnet that outbound traffic comes from, or nothing.')
+param subnetId string?
 
 @description('Whether the app is reached by its private endpoint alone.')
-param privateNetworking bool
+param isIsolated bool
 
 @description('Rules on which addresses may call the app.')
 param accessRules accessRuleType[]
@@ -72,7 +72,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; a request needs the function key, and may need a signature of its own.
   //checkov:skip=CKV_AZURE_212: One instance is the default and the operator's choice by a parameter, since each costs the same again.
-  //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; the parameter privateNetworking takes it away.
+  //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; networking "isolated" takes it away.
   //checkov:skip=CKV_AZURE_213: The signer is not well when the vault or the database is not, and another instance would not be either.
   name: name
   location: location
@@ -89,12 +89,14 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     reserved: true
     httpsOnly: true
     clientAffinityEnabled: false
-    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: isIsolated ? 'Disabled' : 'Enabled'
     virtualNetworkSubnetId: subnetId
     outboundVnetRouting: {
       allTraffic: true
     }
     siteConfig: {
+      // A host without a language: the program brings all that it needs.
+      linuxFxVersion: 'CUSTOM'
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
       ftpsState: 'Disabled'

@@ -18,13 +18,13 @@ param packageContainerName string
 param zoneRedundant bool
 
 @description('Whether the account is reached by its private endpoint alone.')
-param privateNetworking bool
+param isIsolated bool
 
 @description('Resource identifier of the workspace that logs of changes go to.')
 param workspaceId string
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
-  //checkov:skip=CKV_AZURE_35: Denied by default if networking is private; otherwise see networkAcls below.
+  //checkov:skip=CKV_AZURE_35: Denied by default if networking is isolated; otherwise see networkAcls below.
   //checkov:skip=CKV_AZURE_206: Holds nothing that a new deployment does not make again.
   name: name
   location: location
@@ -40,13 +40,13 @@ resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
     defaultToOAuthAuthentication: true
     isLocalUserEnabled: false
     minimumTlsVersion: 'TLS1_2'
-    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: isIsolated ? 'Disabled' : 'Enabled'
     supportsHttpsTrafficOnly: true
     networkAcls: {
       bypass: 'AzureServices'
       // Without a private endpoint, the deployment service of Flex Consumption is not among the networks that could be named
       // here, and a package could not be deployed. There are no shared keys: every call needs a role.
-      defaultAction: privateNetworking ? 'Deny' : 'Allow'
+      defaultAction: isIsolated ? 'Deny' : 'Allow'
     }
   }
 }

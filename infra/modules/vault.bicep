@@ -20,10 +20,10 @@ param markStore string
 @description('Resource identifier of the subnet that the signer calls from.')
 param appSubnetId string
 
-@description('Whether the vault is reached by its private endpoint alone.')
-param privateNetworking bool
+@description('How it is reached: private, public, isolated or serviceEndpoints, as main.bicep explains them.')
+param networking string
 
-@description('Addresses (IPv4, CIDR) from which operators reach the vault, if it is not private.')
+@description('Addresses (IPv4, CIDR) from which operators reach the vault.')
 param allowedAddresses string[]
 
 @description('Whether the vault is locked against deletion.')
@@ -32,7 +32,25 @@ param protectFromDeletion bool
 @description('Resource identifier of the workspace that audit logs go to.')
 param workspaceId string
 
+@description('Whether addresses on the internet get in: all, or those in the list.')
+var isReachable = networking == 'public' || networking == 'serviceEndpoints' || operatorsGetIn
+
+@description('Whether the list of addresses lets in operators.')
+var operatorsGetIn = networking == 'private' && !empty(allowedAddresses)
+
+@description('Addresses that get in.')
+var addresses = networking == 'public' ? [] : allowedAddresses
+
+@description('The rule that lets in the subnet of the app.')
+var appRule = {
+  id: appSubnetId
+}
+
+@description('Subnets that get in by their service endpoint.')
+var subnetRules = networking == 'serviceEndpoints' ? [appRule] : []
+
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
+  //checkov:skip=CKV_AZURE_109: Denied by default in every mode but public, where the operator chose roles and TLS alone.
   name: name
   location: location
   tags: tags
@@ -51,18 +69,15 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
     enablePurgeProtection: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
-    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: isReachable ? 'Enabled' : 'Disabled'
     networkAcls: {
-      // Azure's own services still need a role for each call; without them, Resource Manager could not make the keys below.
-      bypass: 'AzureServices'
-      defaultAction: 'Deny'
-      virtualNetworkRules: [
-        {
-          id: appSubnetId
-        }
-      ]
+      // Not even Azure's own services: Resource Manager makes the keys below on the vault's management side, where these rules do
+      // not apply.
+      bypass: 'None'
+      defaultAction: networking == 'public' ? 'Allow' : 'Deny'
+      virtualNetworkRules: subnetRules
       ipRules: [
-        for address in allowedAddresses: {
+        for address in addresses: {
           value: address
         }
       ]

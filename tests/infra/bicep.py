@@ -1,6 +1,6 @@
 """Evaluates Bicep templates as a deployment would, as far as that is possible without Azure.
 
-    deploy(Path("infra/resources.bicep"), {"privateNetworking": True}).one("Microsoft.KeyVault/vaults").properties
+    deploy(Path("infra/resources.bicep"), {"networking": "isolated"}).one("Microsoft.KeyVault/vaults").properties
 
 gives the resources that would be made with these parameters: conditions, loops, variables, functions, modules and their outputs are
 followed. A parameter that is not of its type is a Refused, and so is what fail() says.

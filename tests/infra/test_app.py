@@ -110,6 +110,7 @@ class App(unittest.TestCase):
             "storageAccounts:sttoken.properties.primaryEndpoints.blobpackage/azurehsm-signer.zip",
         )
         self.assertNotIn("functionAppConfig", d.one(SITE).properties)
+        self.assertEqual(d.one(SITE).properties["siteConfig"]["linuxFxVersion"], "CUSTOM")
 
     def test_neither_needs_a_storage_key(self):
         for plan in PLANS:

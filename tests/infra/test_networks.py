@@ -1,4 +1,5 @@
 """What is reached from where."""
+import ipaddress
 import json
 import unittest
 
@@ -23,54 +24,88 @@ from templates import (
 class Networks(unittest.TestCase):
     services = {"vault": VAULT, "Sql": ACCOUNT, "blob": STORAGE, "sites": SITE}
 
-    def test_private_means_that_nothing_is_public(self):
+    open_to_all = {
+        # which of vault, database, storage and app can be reached from the internet at all
+        "private": (False, False, True, True),
+        "public": (True, True, True, True),
+        "isolated": (False, False, False, False),
+        "serviceEndpoints": (True, True, True, True),
+    }
+
+    def test_private_is_the_default(self):
+        self.assertEqual(deployed().resources, deployed(networking="private").resources)
+
+    def test_each_mode_closes_what_it_should(self):
         for plan in PLANS:
-            for allowed in ("[]", '["203.0.113.7/32"]'):
-                d = deployed(plan=plan, privateNetworking=True, allowedAddresses=allowed)
-                for kind in self.services.values():
-                    self.assertEqual(d.one(kind).properties["publicNetworkAccess"], "Disabled", kind)
-                self.assertEqual(d.one(STORAGE).properties["networkAcls"]["defaultAction"], "Deny")
-                self.assertEqual(d.one(VAULT).properties["networkAcls"]["defaultAction"], "Deny")
-                self.assertEqual(d.all(WEB_TEST), [])
+            for mode, expected in self.open_to_all.items():
+                d = deployed(plan=plan, networking=mode)
+                access = [d.one(kind).properties["publicNetworkAccess"] for kind in self.services.values()]
+                self.assertEqual(access, ["Enabled" if is_open else "Disabled" for is_open in expected], mode)
+                self.assertEqual(d.one(STORAGE).properties["networkAcls"]["defaultAction"], "Allow" if expected[2] else "Deny")
+                self.assertEqual(bool(d.all(WEB_TEST)), expected[3])
 
-    def test_private_means_an_endpoint_and_a_dns_zone_for_each_service(self):
+    def test_private_endpoints_have_a_dns_zone_each(self):
+        zones = {
+            "vault": "privatelink.vaultcore.azure.net",
+            "Sql": "privatelink.documents.azure.com",
+            "blob": "privatelink.blob.environment().suffixes.storage",
+            "sites": "privatelink.azurewebsites.net",
+        }
         for plan in PLANS:
-            d = deployed(plan=plan, privateNetworking=True)
-            connected = {}
-            for endpoint in d.all(ENDPOINT):
-                (connection,) = endpoint.properties["privateLinkServiceConnections"]
-                (group,) = connection["properties"]["groupIds"]
-                connected[group] = connection["properties"]["privateLinkServiceId"]
-                self.assertEqual(str(endpoint.properties["subnet"]["id"]), "subnets:endpoints.id")
-            self.assertEqual(connected, {group: d.one(kind).id for group, kind in self.services.items()})
-            zones = {
-                "privatelink.vaultcore.azure.net",
-                "privatelink.documents.azure.com",
-                "privatelink.blob.environment().suffixes.storage",
-                "privatelink.azurewebsites.net",
-            }
-            self.assertEqual({z.name for z in d.all(ZONE)}, zones)
-            self.assertEqual({str(x.body["parent"]) for x in d.all(ZONE_LINK)}, {f"privateDnsZones:{z}" for z in zones})
-            self.assertEqual({x.properties["virtualNetwork"]["id"] for x in d.all(ZONE_LINK)}, {d.one(NETWORK).id})
-            records = {str(x.properties["privateDnsZoneConfigs"][0]["properties"]["privateDnsZoneId"]) for x in d.all(ZONE_GROUP)}
-            self.assertEqual(records, {f"privateDnsZones:{z}.id" for z in zones})
+            for mode, groups in (
+                ("private", {"vault", "Sql"}),
+                ("public", set()),
+                ("isolated", set(self.services)),
+                ("serviceEndpoints", set()),
+            ):
+                d = deployed(plan=plan, networking=mode)
+                connected = {}
+                for endpoint in d.all(ENDPOINT):
+                    (connection,) = endpoint.properties["privateLinkServiceConnections"]
+                    (group,) = connection["properties"]["groupIds"]
+                    connected[group] = connection["properties"]["privateLinkServiceId"]
+                    self.assertEqual(str(endpoint.properties["subnet"]["id"]), "subnets:endpoints.id")
+                self.assertEqual(connected, {group: d.one(self.services[group]).id for group in groups}, mode)
+                named = {zones[group] for group in groups}
+                self.assertEqual({z.name for z in d.all(ZONE)}, named)
+                self.assertEqual({str(x.body["parent"]) for x in d.all(ZONE_LINK)}, {f"privateDnsZones:{z}" for z in named})
+                self.assertLessEqual({x.properties["virtualNetwork"]["id"] for x in d.all(ZONE_LINK)}, {d.one(NETWORK).id})
+                records = {str(x.properties["privateDnsZoneConfigs"][0]["properties"]["privateDnsZoneId"]) for x in d.all(ZONE_GROUP)}
+                self.assertEqual(records, {f"privateDnsZones:{z}.id" for z in named})
 
-    def test_otherwise_there_are_no_private_endpoints(self):
-        for kind in (ENDPOINT, ZONE, ZONE_LINK, ZONE_GROUP):
-            self.assertEqual(deployed().all(kind), [])
+    def rules(self, **parameters):
+        """Of vault and database: whether others than those in the rules are turned away, the subnets and the addresses in the rules."""
+        d = deployed(**parameters)
+        vault, account = d.one(VAULT).properties["networkAcls"], d.one(ACCOUNT).properties
+        self.assertEqual((vault["bypass"], account["networkAclBypass"]), ("None", "None"))
+        subnets = [str(r["id"]) for r in vault["virtualNetworkRules"]]
+        addresses = [r["value"] for r in vault["ipRules"]]
+        self.assertEqual([str(r["id"]) for r in account["virtualNetworkRules"]], subnets)
+        self.assertEqual([r["ipAddressOrRange"] for r in account["ipRules"]], addresses)
+        closed = account["publicNetworkAccess"] == "Disabled" or account["isVirtualNetworkFilterEnabled"] or bool(account["ipRules"])
+        self.assertEqual(closed, d.one(VAULT).properties["publicNetworkAccess"] == "Disabled" or vault["defaultAction"] == "Deny")
+        return closed, subnets, addresses
 
-    def test_otherwise_vault_and_database_let_in_the_app_and_the_addresses_and_no_one_else(self):
-        for allowed in ([], ["203.0.113.7/32", "198.51.100.0/24"]):
-            d = deployed(allowedAddresses=json.dumps(allowed))
-            rules = d.one(VAULT).properties["networkAcls"]
-            self.assertEqual(rules["defaultAction"], "Deny")
-            self.assertEqual([str(r["id"]) for r in rules["virtualNetworkRules"]], ["subnets:app.id"])
-            self.assertEqual([r["value"] for r in rules["ipRules"]], allowed)
-            account = d.one(ACCOUNT).properties
-            self.assertIs(account["isVirtualNetworkFilterEnabled"], True)
-            self.assertEqual(account["networkAclBypass"], "None")
-            self.assertEqual([str(r["id"]) for r in account["virtualNetworkRules"]], ["subnets:app.id"])
-            self.assertEqual([r["ipAddressOrRange"] for r in account["ipRules"]], allowed)
+    def test_vault_and_database_let_in_the_app_and_the_addresses_and_no_one_else(self):
+        some = ["203.0.113.7/32", "198.51.100.0/24"]
+        for allowed in ([], some):
+            given = json.dumps(allowed)
+            self.assertEqual(self.rules(allowedAddresses=given), (True, [], allowed))
+            self.assertEqual(self.rules(networking="isolated", allowedAddresses=given), (True, [], allowed))
+            for plan in PLANS:
+                self.assertEqual(
+                    self.rules(plan=plan, networking="serviceEndpoints", allowedAddresses=given), (True, [f"subnets:{plan}.id"], allowed)
+                )
+            # Roles and TLS alone: the addresses are those that may call the signer.
+            self.assertEqual(self.rules(networking="public", allowedAddresses=given), (False, [], []))
+
+    def test_operators_reach_private_vault_and_database_from_the_addresses(self):
+        def access(**parameters):
+            d = deployed(allowedAddresses='["203.0.113.7/32"]', **parameters)
+            return [d.one(kind).properties["publicNetworkAccess"] for kind in (VAULT, ACCOUNT)]
+
+        self.assertEqual(access(), ["Enabled", "Enabled"])
+        self.assertEqual(access(networking="isolated"), ["Disabled", "Disabled"])
 
     def test_with_addresses_the_app_and_its_deployment_let_in_these_and_no_one_else(self):
         for plan in PLANS:
@@ -90,16 +125,35 @@ class Networks(unittest.TestCase):
             (trigger,) = [b for b in json.loads((ROOT / function / "function.json").read_text())["bindings"] if "authLevel" in b]
             self.assertEqual(trigger["authLevel"], "function")
 
-    def test_the_app_calls_from_its_subnet_which_is_for_its_plan(self):
-        for plan, service in (("flex", "Microsoft.App/environments"), ("premium", "Microsoft.Web/serverFarms")):
-            d = deployed(plan=plan)
-            self.assertEqual(str(d.one(SITE).properties["virtualNetworkSubnetId"]), "subnets:app.id")
-            subnets = {s["name"]: s["properties"] for s in d.one(NETWORK).properties["subnets"]}
-            self.assertEqual([x["properties"]["serviceName"] for x in subnets["app"]["delegations"]], [service])
+    def subnets(self, **parameters):
+        return {s["name"]: s["properties"] for s in deployed(**parameters).one(NETWORK).properties["subnets"]}
+
+    def test_the_app_calls_from_the_subnet_of_its_plan(self):
+        for plan in PLANS:
+            for mode in ("private", "isolated", "serviceEndpoints"):
+                self.assertEqual(
+                    str(deployed(plan=plan, networking=mode).one(SITE).properties["virtualNetworkSubnetId"]), f"subnets:{plan}.id"
+                )
+            self.assertIsNone(deployed(plan=plan, networking="public").one(SITE).properties["virtualNetworkSubnetId"])
+
+    def test_each_plan_has_a_subnet_whichever_is_chosen(self):
+        for plan in PLANS:
+            subnets = self.subnets(plan=plan)
             self.assertEqual(
-                {e["service"] for e in subnets["app"]["serviceEndpoints"]}, {"Microsoft.KeyVault", "Microsoft.AzureCosmosDB"}
+                {n: [x["properties"]["serviceName"] for x in s.get("delegations", [])] for n, s in subnets.items()},
+                {"flex": ["Microsoft.App/environments"], "premium": ["Microsoft.Web/serverFarms"], "endpoints": []},
             )
-            self.assertNotIn("delegations", subnets["endpoints"])
+
+    def test_the_prefixes_of_subnets_are_in_the_network_and_apart(self):
+        (network,) = deployed().one(NETWORK).properties["addressSpace"]["addressPrefixes"]
+        prefixes = [ipaddress.ip_network(s["addressPrefix"]) for s in self.subnets().values()]
+        self.assertTrue(all(p.subnet_of(ipaddress.ip_network(network)) for p in prefixes))
+        self.assertFalse(any(a.overlaps(b) for a in prefixes for b in prefixes if a != b))
+
+    def test_service_endpoints_are_there_only_if_they_are_chosen(self):
+        for mode in self.open_to_all:
+            found = {e["service"] for s in self.subnets(networking=mode).values() for e in s.get("serviceEndpoints", [])}
+            self.assertEqual(found, {"Microsoft.KeyVault", "Microsoft.AzureCosmosDB"} if mode == "serviceEndpoints" else set())
 
     def test_no_blob_is_public(self):
         self.assertIs(deployed().one(STORAGE).properties["allowBlobPublicAccess"], False)

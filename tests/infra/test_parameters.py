@@ -27,14 +27,14 @@ WRONG = {
     "operatorPrincipalId": ["00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-00000000000g", "you@example.com"],
     "nodeUrls": ["node.example.com", "https://me@node.example.com", "https://a,https://b"],
     "keys": ["a b", "a.b", "ä", ""],
-    "appSubnetPrefix": ["10.91.0.0", "nonsense"],
+    "flexSubnetPrefix": ["10.91.0.0", "nonsense"],
 }
 RIGHT = {
     "allowedAddresses": ["203.0.113.7/32", "198.51.100.0/24", "203.0.113.7/24"],
     "operatorPrincipalId": ["", "0123abcd-0000-4000-8000-ABCDEF012345"],
     "nodeUrls": ["https://node.example.com/path", "http://10.0.0.4:8732"],
     "keys": ["Baker-2", "0", "a" * 127],
-    "appSubnetPrefix": ["10.91.0.0/26"],
+    "flexSubnetPrefix": ["10.91.0.0/26"],
 }
 
 # Settings that signerSettings does not take, and why.

@@ -4,3 +4,4 @@ param environmentName = 'test'
 param location = 'westeurope'
 param vaultRole = 'builtIn'
 param protectFromDeletion = false
+param networking = 'serviceEndpoints'

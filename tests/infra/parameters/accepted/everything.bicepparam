@@ -20,9 +20,10 @@ param maxThroughput = 2000
 param allowedAddresses = [
   '203.0.113.7/32'
 ]
-param privateNetworking = true
+param networking = 'isolated'
 param networkPrefix = '10.20.0.0/24'
-param appSubnetPrefix = '10.20.0.0/26'
+param flexSubnetPrefix = '10.20.0.0/26'
+param premiumSubnetPrefix = '10.20.0.128/26'
 param endpointSubnetPrefix = '10.20.0.64/27'
 param alertEmail = 'you@example.com'
 param vaultRole = 'builtIn'

@@ -4,3 +4,4 @@ param environmentName = 'test'
 param location = 'westeurope'
 param secondRegion = 'northeurope'
 param zoneRedundant = true
+param networking = 'public'

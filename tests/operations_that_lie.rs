@@ -6,7 +6,8 @@
 #[path = "samples/operations.rs"]
 mod samples;
 
-use azurehsm_signer::tezos::payload::{DecodeError, Reason};
+use azurehsm_signer::tezos::Curve;
+use azurehsm_signer::tezos::payload::{DecodeError, NotUnderstood, Payload, Reason};
 use samples::{Bytes, CONTENTS_AT, Field, Sample, groups_of_seven, meanings, payload, payload_of_bytes, samples};
 
 /// One sample's payload with everything from an offset of the content on replaced.
@@ -284,4 +285,97 @@ fn raw_data_of_a_reveal_proof_is_as_long_as_it_says() {
     for length in [0_u16, 255, 257, 4096, u16::MAX] {
         assert!(meanings(&overwritten(&proof, at, &length.to_be_bytes())).is_err(), "{length}");
     }
+}
+
+/// A manager operation with this tag and these fields of its own.
+fn manager(tag: u8, fields: &[u8]) -> Vec<u8> {
+    let other = sample("no deposits limit").content.bytes;
+    [&[tag], &other[1..other.len() - 1], fields].concat()
+}
+
+/// What the refusal of these contents says beside the error.
+fn hint(contents: &[u8]) -> Option<String> {
+    let payload = payload_of_bytes(contents);
+    NotUnderstood::new(meanings(&payload).unwrap_err(), &payload).outdated.map(|outdated| outdated.to_string())
+}
+
+const ED25519_KEY: [u8; 33] = [0x00; 33];
+
+fn old_reveal() -> Vec<u8> {
+    manager(107, &ED25519_KEY)
+}
+
+fn old_publish() -> Vec<u8> {
+    manager(230, &[[0, 0, 5, 51].as_slice(), &[31], &[0xd7; 48 + 96]].concat())
+}
+
+fn old_originate() -> Vec<u8> {
+    manager(200, &[[1].as_slice(), &[0, 0, 0, 2, 0xaa, 0xbb], &[0, 0, 0, 1, 0xcc], &[0, 0, 0, 2, 0x03, 0x69]].concat())
+}
+
+/// As clients make them that have not followed the protocol, for example Taquito before 23 and tzgo 1.25.
+#[test]
+fn the_refusal_of_an_older_form_names_it() {
+    const NO_PROOF: &str = "without the byte for a proof of possession";
+    const LEVEL: &str = "older form of dal_publish_commitment, with a level";
+    const PROOF: &str = "older form of smart_rollup_originate, with an origination proof";
+    let transfer = || sample("transfer of nothing").content.bytes;
+    let reveal = || sample("reveal, Ed25519 key, no proof").content.bytes;
+    let publish = || sample("DAL data").content.bytes;
+    let originate = || sample("rollup on machine 1 with no whitelist").content.bytes;
+    for (contents, expected) in [
+        (vec![old_reveal()], NO_PROOF),
+        (vec![manager(107, &[0x01; 34])], NO_PROOF),
+        (vec![manager(107, &[0x03; 49])], "older form of reveal"),
+        (vec![manager(114, &ED25519_KEY)], "older form of update_consensus_key"),
+        (vec![old_publish()], LEVEL),
+        (vec![old_originate()], PROOF),
+        (vec![manager(204, &[])], "unfinished form of smart_rollup_refute"),
+        (vec![old_reveal(), transfer()], "older form of reveal"),
+        (vec![transfer(), old_reveal(), transfer()], "older form of reveal"),
+        (vec![reveal(), manager(114, &ED25519_KEY)], "older form of update_consensus_key"),
+        (vec![old_reveal(), manager(114, &ED25519_KEY)], "older form of reveal"),
+        (vec![old_publish(), old_publish()], LEVEL),
+        (vec![old_reveal(), publish()], "older form of reveal"),
+        (vec![originate(), old_publish()], LEVEL),
+        (vec![old_originate(), publish()], PROOF),
+        (vec![old_originate(), old_publish()], PROOF),
+        (vec![reveal(), manager(204, &[])], "unfinished form of smart_rollup_refute"),
+    ] {
+        let hint = hint(&contents.concat()).unwrap_or_else(|| panic!("no hint for {expected}"));
+        assert!(hint.contains(expected), "{expected}: {hint}");
+    }
+    assert!(hint(&old_reveal()).unwrap().ends_with("out of date"));
+}
+
+#[test]
+fn what_is_no_older_form_is_not_called_one() {
+    let transfer = || sample("transfer of nothing").content.bytes;
+    let ballot = || sample("yay").content.bytes;
+    for (title, contents) in [
+        ("an older form, and one byte more", [old_reveal(), vec![0x01]].concat()),
+        ("an older form, cut short", old_reveal()[..old_reveal().len() - 1].to_vec()),
+        ("a commitment, cut short", old_publish()[..old_publish().len() - 1].to_vec()),
+        ("a rollup, and one byte more", [old_originate(), vec![0x01]].concat()),
+        ("a key of an unknown curve", manager(107, &[0x05; 33])),
+        ("a companion key, of which there is no older form", manager(115, &[0x03; 49])),
+        ("an older form before what is spoilt", [old_reveal(), transfer()[..20].to_vec()].concat()),
+        ("an older form before what stands alone", [old_reveal(), ballot()].concat()),
+        ("what stands alone before an older form", [ballot(), old_reveal()].concat()),
+        ("an unfinished operation before another", [manager(204, &[]), transfer()].concat()),
+        ("more than an operation may have", old_reveal().repeat(1000)),
+        ("nothing", Vec::new()),
+    ] {
+        assert_eq!(hint(&contents), None, "{title}");
+    }
+    // A payload that is cut short where its last content lacks a byte, or all its fields, is just what an old client makes.
+    let has_older_form = ["reveal, ", "update_consensus_key, ", "refutation: "];
+    for sample in samples().iter().filter(|sample| !has_older_form.iter().any(|name| sample.name.starts_with(name))) {
+        for length in 0..sample.content.bytes.len() {
+            assert_eq!(hint(&sample.content.bytes[..length]), None, "{}, {length} bytes", sample.name);
+        }
+    }
+    let vote = [[0x13].as_slice(), &old_reveal()].concat();
+    let error = Payload::decode(&vote, Curve::P256).unwrap_err();
+    assert_eq!(NotUnderstood::new(error, &vote).outdated, None);
 }

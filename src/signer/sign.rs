@@ -4,7 +4,7 @@ use super::repeats::{Identity, Repeats};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request};
-use crate::tezos::payload::{Consensus, Payload};
+use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
 use crate::tezos::{Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::vault::{Key, VaultError};
 use std::sync::Arc;
@@ -128,7 +128,8 @@ impl Signer {
         facts.requester = self.authorized_keys.check(request).await?;
         let key = self.keys.find(&request.key, request.deadline).await?;
         let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
-        let payload = Payload::decode(&request.payload, key.curve())?;
+        let payload = Payload::decode(&request.payload, key.curve())
+            .map_err(|error| NotUnderstood::new(error, &request.payload))?;
         facts.learn(&payload);
         self.policy.rules_of(&key.hash).allow(&payload)?;
 

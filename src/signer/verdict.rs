@@ -2,7 +2,7 @@ use super::Unauthenticated;
 use super::policy::NotAllowed;
 use crate::chain::{HeadUnknown, NotNear};
 use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError};
-use crate::tezos::payload::DecodeError;
+use crate::tezos::payload::NotUnderstood;
 use crate::tezos::{PublicKeyHash, WrongSignature};
 use crate::vault::VaultError;
 use std::time::Duration;
@@ -83,7 +83,7 @@ pub enum Refusal {
     },
     /// The payload is not understood.
     #[error("the payload is not signed: {0}")]
-    Payload(DecodeError),
+    Payload(NotUnderstood),
     /// The client reads no signatures of such keys.
     #[error("version=0 has no signatures of tz4 keys: versions 1, 2 and 3 have")]
     VersionWithoutBls,
@@ -168,7 +168,7 @@ macro_rules! becomes {
 
 becomes! {
     Unauthenticated => Refusal::Unauthenticated;
-    DecodeError => Refusal::Payload;
+    NotUnderstood => Refusal::Payload;
     NotAllowed => Refusal::Policy;
     NotNear => Refusal::Head;
     NotSafe => Refusal::Mark;

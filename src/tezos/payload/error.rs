@@ -1,6 +1,33 @@
 use super::super::Curve;
+use super::operations::OutdatedForm;
 use super::{Kind, NonNegative};
+use std::fmt;
 use thiserror::Error;
+
+/// Why a payload is refused, and what is probably wrong with the client that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotUnderstood {
+    /// What the decoder made of it.
+    pub error: DecodeError,
+    /// What it is if the client is an old one.
+    pub outdated: Option<OutdatedForm>,
+}
+
+impl NotUnderstood {
+    /// Looks for a probable cause of an error in this payload.
+    pub fn new(error: DecodeError, payload: &[u8]) -> Self {
+        Self { error, outdated: OutdatedForm::find(payload) }
+    }
+}
+
+impl std::error::Error for NotUnderstood {}
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)?;
+        self.outdated.map_or(Ok(()), |outdated| write!(formatter, "; this is {outdated}"))
+    }
+}
 
 /// Why a payload is not signed: it is not one, or not one that is understood.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

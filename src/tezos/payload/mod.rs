@@ -12,7 +12,7 @@ mod reader;
 mod vote;
 
 pub use block::Block;
-pub use error::{DecodeError, Reason};
+pub use error::{DecodeError, NotUnderstood, Reason};
 pub use kind::Kind;
 pub use operations::Operations;
 pub use position::{NonNegative, Position};

@@ -3,6 +3,7 @@ use super::{DecodeError, NonNegative, Position, Reason};
 /// Reads a payload field by field, and knows at which byte it is.
 ///
 /// Integers are big-endian. Every method takes the name of the field, for the error.
+#[derive(Clone)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
     offset: usize,

@@ -29,14 +29,20 @@ pub(super) const fn kind_of_tag(tag: u8) -> Option<OperationKind> {
     })
 }
 
-/// After the tag: source 21, fee N, counter N, gas limit N, storage limit N, and what the kind has of its own.
-pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Content, DecodeError> {
-    let mut content = Content::new(kind);
+/// What every kind has after its tag: source 21, fee N, counter N, gas limit N, storage limit N.
+pub(super) fn header(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), DecodeError> {
     content.source = Some(Account::decode(reader, "the source")?);
     content.fee = Some(reader.mutez("the fee")?);
     reader.natural("the counter", LONGEST_MUTEZ)?;
     reader.natural("the gas limit", LONGEST_MUTEZ)?;
     reader.natural("the storage limit", LONGEST_MUTEZ)?;
+    Ok(())
+}
+
+/// After the tag: the header, and the fields of the kind.
+pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Content, DecodeError> {
+    let mut content = Content::new(kind);
+    header(reader, &mut content)?;
     match kind {
         OperationKind::Reveal | OperationKind::UpdateConsensusKey | OperationKind::UpdateCompanionKey => {
             public_key_with_proof(reader)?;
@@ -128,12 +134,17 @@ fn smart_rollup_or_dal(reader: &mut Reader<'_>, kind: OperationKind) -> Result<(
     Ok(())
 }
 
-fn smart_rollup_originate(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+pub(super) fn rollup_machine(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     let offset = reader.offset();
     let tag = reader.u8("the rollup's machine")?;
     if tag > 2 {
         return Err(DecodeError { offset, reason: Reason::UnknownTag { tag, of: "a rollup's machine" } });
     }
+    Ok(())
+}
+
+fn smart_rollup_originate(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    rollup_machine(reader)?;
     reader.bytes("the kernel")?;
     reader.bytes("the type of parameters")?;
     if reader.presence("the presence of a whitelist")? {
@@ -233,9 +244,8 @@ fn contract(reader: &mut Reader<'_>, field: &'static str) -> Result<(), DecodeEr
     }
 }
 
-/// A key with the tag of its curve, and for tz4 keys a proof of possession, if present.
-fn public_key_with_proof(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-    const PROOF: usize = 96;
+/// A key with the tag of its curve.
+pub(super) fn public_key(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     let offset = reader.offset();
     let tag = reader.u8("the public key")?;
     let length = match tag {
@@ -246,6 +256,13 @@ fn public_key_with_proof(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         _ => return Err(DecodeError { offset, reason: Reason::UnknownTag { tag, of: "a public key" } }),
     };
     reader.take(length, "the public key")?;
+    Ok(())
+}
+
+/// A key, and for tz4 keys a proof of possession, if present.
+fn public_key_with_proof(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    const PROOF: usize = 96;
+    public_key(reader)?;
     if reader.presence("the presence of a proof of possession")? {
         let offset = reader.offset();
         let proof = reader.sized("the proof of possession", PROOF)?;

@@ -7,11 +7,13 @@
 mod address;
 mod kind;
 mod manager;
+mod outdated;
 mod refutation;
 mod standalone;
 
 pub use address::{Account, Address};
 pub use kind::{Entrypoint, OperationKind};
+pub use outdated::OutdatedForm;
 
 use super::{DecodeError, MAX_OPERATION_LENGTH, Reader, Reason};
 use crate::tezos::BlockHash;

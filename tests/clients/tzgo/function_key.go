@@ -1,0 +1,15 @@
+// Package clients is a user of tzgo, with a signer behind Azure Functions.
+package clients
+
+import "net/http"
+
+// withHeaders adds headers to each request: tzgo's remote signer has no option for them.
+type withHeaders map[string]string
+
+func (headers withHeaders) RoundTrip(request *http.Request) (*http.Response, error) {
+	request = request.Clone(request.Context())
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	return http.DefaultTransport.RoundTrip(request)
+}

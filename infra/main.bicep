@@ -52,7 +52,7 @@ param instanceMemory int = 2048
 @description('Whether the app, the database and the storage account are spread over availability zones, in a region that has them. Cannot be changed later.')
 param zoneRedundant bool = false
 
-@description('A second region for the marks, or nothing. Each write then waits for both regions. Regions near each other keep that short.')
+@description('A second region for the marks, or nothing. Each write then waits for both regions, so choose a near one; Azure refuses one that is more than 8,000 km away.')
 param secondRegion string = ''
 
 @description('Whether the second region is the one of writes now: set it after a failover to it, or the next deployment moves writes back.')

@@ -1,0 +1,41 @@
+"""What the guides say that must not get lost: the order of an emergency, and how a database is restored."""
+import re
+import unittest
+
+from templates import INFRA, ROOT
+
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+
+def section(heading: str) -> str:
+    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", OPERATIONS, re.M | re.S)[1]
+
+
+def commands(text: str) -> list[str]:
+    """The commands of a section, each on one line."""
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.M | re.S)
+    return [line.strip() for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines()]
+
+
+class Guides(unittest.TestCase):
+    def test_in_an_emergency_the_keys_are_disabled_before_the_app_is_stopped(self):
+        first, second, *_ = commands(section("Emergency stop"))
+        self.assertRegex(first, r"^az keyvault key set-attributes .*--enabled false")
+        self.assertRegex(second, r"^az functionapp stop ")
+
+    def test_and_so_they_are_when_the_database_is_lost(self):
+        text = section("The database is lost or restored")
+        self.assertLess(text.index("[disable the keys](#emergency-stop)"), text.index("az functionapp stop"))
+
+    def test_a_database_is_restored_closed_and_without_keys(self):
+        (restore,) = [c for c in commands(section("The database is lost or restored")) if c.startswith("az cosmosdb restore ")]
+        self.assertIn("--public-network-access Disabled", restore)
+        self.assertIn("--disable-local-auth true", restore)
+
+    def test_whoever_chooses_a_second_region_reads_how_far_it_may_be(self):
+        row = re.search(r"^\| `secondRegion` .*$", (ROOT / "docs/deploy.md").read_text(), re.M)[0]
+        descriptions = [
+            re.search(r"@description\('(.*)'\)\nparam secondRegion", (INFRA / name).read_text())[1] for name in ("main.bicep", "resources.bicep")
+        ]
+        for text in (row, *descriptions, section("A region fails")):
+            self.assertIn("8,000 km", text)

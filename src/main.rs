@@ -3,7 +3,8 @@
 mod commands;
 
 use clap::Parser;
-use commands::Command;
+use commands::{Command, ReaderGone};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A Tezos remote signer: keys in a vault, and never two signatures where one is allowed.
@@ -19,9 +20,14 @@ struct CommandLine {
 fn main() -> ExitCode {
     match commands::run(CommandLine::parse().command.unwrap_or_default()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ReaderGone>() => ExitCode::from(READER_GONE),
         Err(error) => {
-            eprintln!("azurehsm-signer: {error}");
+            // Nobody may read this either.
+            drop(writeln!(std::io::stderr(), "azurehsm-signer: {error}"));
             ExitCode::FAILURE
         }
     }
 }
+
+/// What a shell reports for a program that SIGPIPE has ended, as it ends `cat` or `ls` here.
+const READER_GONE: u8 = 128 + 13;

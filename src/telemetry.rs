@@ -2,8 +2,9 @@
 //!
 //! No key, token, `authentication` signature or query string is ever logged.
 
-use crate::settings::LogFormat;
+use crate::settings::{LogFormat, LogSettings};
 use std::io::IsTerminal;
+use tracing::warn;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -23,18 +24,14 @@ impl Logging {
     }
 }
 
-/// What is logged if `RUST_LOG` says nothing: the SDK tells of each client that it makes.
-const DEFAULT_FILTER: &str =
-    "info,azure_core=warn,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn";
-
-/// Starts logging. `filter` is `RUST_LOG`.
+/// Starts logging, and warns of entries in `RUST_LOG` that have no effect.
 ///
 /// # Errors
-/// If the filter cannot be read, or logging has been started before.
-pub fn start(format: LogFormat, filter: Option<&str>) -> Result<Logging, Box<dyn std::error::Error + Send + Sync>> {
-    let filter = EnvFilter::builder().parse(filter.unwrap_or(DEFAULT_FILTER))?;
+/// If logging has been started before.
+pub fn start(settings: &LogSettings) -> Result<Logging, Box<dyn std::error::Error + Send + Sync>> {
+    let filter = EnvFilter::builder().parse(settings.filter.to_string())?;
     let is_terminal = std::io::stdout().is_terminal();
-    let as_json = match format {
+    let as_json = match settings.format {
         LogFormat::Auto => !is_terminal,
         LogFormat::Text => false,
         LogFormat::Json => true,
@@ -48,6 +45,9 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<Logging, Box<dyn
         subscriber.json().try_init()?;
     } else {
         subscriber.with_ansi(is_terminal).try_init()?;
+    }
+    for unknown in settings.filter.unknown_targets() {
+        warn!(setting = "RUST_LOG", reason = %unknown, "a part of the log's filter has no effect");
     }
     Ok(Logging { dropped, _guard: guard })
 }

@@ -53,6 +53,8 @@ async fn bind(
     let client = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
     let keys = keys(&client, wanted).await?;
 
+    // A reader who goes away stops no binding.
+    let mut printed = Ok(());
     let (mut failed, mut is_moved) = (Vec::new(), false);
     for key in &keys {
         let version = key.version.clone().unwrap_or_default();
@@ -60,16 +62,16 @@ async fn bind(
         match client.bind(&id, &binding).await {
             Ok(before) => {
                 is_moved |= binding::check(&before, &store).is_err();
-                print_line(&line_of(&id, key, &before, &binding))?;
+                printed = printed.and(print_line(&line_of(&id, key, &before, &binding)));
             }
             Err(error) => failed.push(format!("{id}  {}  not bound: {}", key.hash, explained(&error, &vault.url))),
         }
     }
     if is_moved {
-        print_line(PROCEDURE)?;
+        printed = printed.and(print_line(PROCEDURE));
     }
     if failed.is_empty() {
-        return Ok(());
+        return printed;
     }
     Err(format!("{} of {} keys are bound\n{}", keys.len() - failed.len(), keys.len(), failed.join("\n")).into())
 }

@@ -7,15 +7,16 @@ mod marks;
 mod serve;
 mod services;
 
-use azurehsm_signer::settings::{self, SettingsError};
+use azurehsm_signer::settings::{self, LogSettings, SettingsError};
 use azurehsm_signer::telemetry;
 use azurehsm_signer::vault::local::KeyFile;
 use clap::Subcommand;
 use std::env::VarError;
 use std::error::Error;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use thiserror::Error;
 
 /// Whatever stops a command, for people to read.
 pub(crate) type Stopped = Box<dyn Error + Send + Sync>;
@@ -51,8 +52,8 @@ pub(crate) fn run(command: Command) -> Result<(), Stopped> {
     require_unicode()?;
     match command {
         Command::Serve => {
-            let logging = telemetry::start(settings::log_format(variable)?, variable("RUST_LOG").as_deref())
-                .map_err(|error| format!("RUST_LOG: {error}; expected a level such as info or debug"))?;
+            let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
+            let logging = telemetry::start(&settings)?;
             runtime()?.block_on(serve::run(&logging))
         }
         Command::Keys(command) => keys::run(command),
@@ -94,9 +95,18 @@ fn require_unicode() -> Result<(), Stopped> {
     }
 }
 
-/// Prints to standard output, where a reader may have gone away.
+/// Whoever read standard output has gone away, such as `head`: that ends a command, and is not worth a word.
+#[derive(Debug, Error)]
+#[error("nobody reads standard output any more")]
+pub(crate) struct ReaderGone;
+
+/// Prints to standard output.
 fn print_line(text: &str) -> Result<(), Stopped> {
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| format!("standard output: {error}").into())
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{text}").and_then(|()| output.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => format!("standard output: {error}").into(),
+    })
 }
 
 /// Makes the data folder if it does not exist.

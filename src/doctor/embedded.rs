@@ -15,8 +15,8 @@ pub(super) async fn check_vault(area: &mut Area, settings: &LocalSettings, sign:
     let settings = settings.clone();
     let opened = tokio::task::spawn_blocking(move || open(&settings)).await;
     let vault = match opened {
-        Ok(Ok(Some((vault, path, is_plain)))) => {
-            area.add(Finding::ok(CHECK, "it can be read").about(path.display()));
+        Ok(Ok(Some((vault, file, is_plain)))) => {
+            area.add(of_permissions(CHECK, &file));
             let protection = if is_plain { "without a passphrase" } else { "with a passphrase" };
             area.add(Finding::warning(
                 "vault.protection",
@@ -53,7 +53,20 @@ pub(super) async fn check_vault(area: &mut Area, settings: &LocalSettings, sign:
     }
 }
 
-type Opened = (LocalVault, std::path::PathBuf, bool);
+fn of_permissions(check: &'static str, file: &KeyFile) -> Finding {
+    let path = file.path();
+    match file.permissions_of_others() {
+        None => Finding::ok(check, "it can be read"),
+        Some(mode) => Finding::warning(
+            check,
+            format!("it can be read, and is open to other users of this machine (mode {mode:o})"),
+            format!("`chmod 600 {}`; if others may have read it, its keys are not secret any more", path.display()),
+        ),
+    }
+    .about(path.display())
+}
+
+type Opened = (LocalVault, KeyFile, bool);
 
 fn open(settings: &LocalSettings) -> Result<Option<Opened>, KeyFileError> {
     // A plain file is opened as one even if there is a passphrase, with which it would be encrypted.
@@ -67,8 +80,7 @@ fn open(settings: &LocalSettings) -> Result<Option<Opened>, KeyFileError> {
     if !file.exists() {
         return Ok(None);
     }
-    let path = file.path();
-    Ok(Some((LocalVault::open(file)?, path, is_plain)))
+    Ok(Some((LocalVault::open(file.clone())?, file, is_plain)))
 }
 
 /// Looks into the mark store, but makes none.

@@ -1,6 +1,7 @@
 use super::Finding;
 use crate::settings::{
-    MarkStoreSettings, NAMES, Services, Settings, SettingsError, Typo, VaultSettings, probable_typos,
+    LogSettings, MarkStoreSettings, NAMES, Services, SettingError, Settings, SettingsError, Typo, VaultSettings,
+    probable_typos,
 };
 
 /// What could be read of the settings.
@@ -31,28 +32,23 @@ const OURS: [&str; 12] = [
 pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> (Vec<Finding>, Known) {
     let mut findings = Vec::new();
     // Typos are found below, beside other unknown names: they keep the start from happening, but nothing from being checked.
-    let settings = match Settings::read(&variable, &[]) {
-        Ok(settings) => {
-            findings.push(Finding::ok("settings", "all can be read"));
-            Some(settings)
-        }
-        Err(SettingsError(errors)) => {
-            findings.extend(errors.into_iter().map(|error| {
-                Finding::failed(
-                    "settings",
-                    error.why,
-                    format!("set {} right, or remove it: README lists all", error.name),
-                )
-                .about(error.name)
-            }));
-            None
-        }
-    };
+    let (settings, of_log) = (Settings::read(&variable, &[]), LogSettings::read(&variable));
+    if settings.is_ok() && of_log.is_ok() {
+        findings.push(Finding::ok("settings", "all can be read"));
+    }
+    for SettingsError(errors) in settings.as_ref().err().into_iter().chain(of_log.as_ref().err()) {
+        findings.extend(errors.iter().map(wrong));
+    }
+    let settings = settings.ok();
     let services = match &settings {
         Some(settings) => Some(settings.services.clone()),
         None => Services::read(&variable, &[]).ok(),
     };
     findings.extend(services.as_ref().map(mode));
+    findings.extend(of_log.iter().flat_map(|of_log| of_log.filter.unknown_targets()).map(|unknown| {
+        let advice = "a target is a crate, or a path in one, such as azurehsm_signer or azure_core::http";
+        Finding::warning("settings.log", unknown.to_string(), advice).about("RUST_LOG")
+    }));
     let typos = probable_typos(&variable, names);
     findings.extend(
         unknown(names).filter(|(name, _)| !typos.iter().any(|typo| typo.name == **name)).map(|(_, finding)| finding),
@@ -60,6 +56,10 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
     findings.extend(typos.iter().map(probable_typo));
     findings.extend(of_the_sdk(names));
     (findings, Known { settings, services })
+}
+
+fn wrong(SettingError { name, why }: &SettingError) -> Finding {
+    Finding::failed("settings", why, format!("set {name} right, or remove it: README lists all")).about(name)
 }
 
 fn mode(services: &Services) -> Finding {

@@ -1,11 +1,16 @@
 //! Environment variables to settings. Everything that is wrong is named at once, each with what would be right.
 
 mod for_marks;
+mod log_filter;
+mod logging;
+mod path;
 mod reader;
 mod services;
 mod typos;
 
 pub use for_marks::MarksSettings;
+pub use log_filter::{InvalidLogFilter, LogFilter, UnknownTarget};
+pub use logging::{LogFormat, LogSettings};
 pub use services::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
 pub use typos::{Typo, probable_typos};
 
@@ -15,7 +20,6 @@ use reader::Reader;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -39,31 +43,6 @@ pub struct Settings {
     pub authorized_keys: Vec<AuthorizedKey>,
     /// `ALLOW_LIST_KNOWN_KEYS`.
     pub list_known_keys: bool,
-}
-
-/// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
-    #[default]
-    Auto,
-    /// For people.
-    Text,
-    /// One object a line.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(()),
-        }
-    }
 }
 
 /// Every setting that is wrong. Values of secret settings are not in it.
@@ -203,16 +182,6 @@ impl Settings {
     }
 }
 
-/// `LOG_FORMAT`, which is needed before the others.
-///
-/// # Errors
-/// [`SettingsError`] if it is none.
-pub fn log_format(variable: impl Fn(&str) -> Option<String>) -> Result<LogFormat, SettingsError> {
-    let mut reader = Reader::new(variable);
-    let format = reader.parsed("LOG_FORMAT", "auto, text or json").unwrap_or_default();
-    reader.finish(format)
-}
-
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn listen(&mut self) -> SocketAddr {
         match self.parsed::<u16>("FUNCTIONS_CUSTOMHANDLER_PORT", "a port, 0 to 65535") {
@@ -222,7 +191,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn policy(&mut self) -> Policy {
-        let (name, text) = match (self.text("POLICY"), self.text("POLICY_FILE")) {
+        let (name, text) = match (self.text("POLICY"), self.path("POLICY_FILE")) {
             (Some(_), Some(_)) => {
                 self.wrong("POLICY", "is set, and POLICY_FILE too: set one of the two");
                 return Policy::default();

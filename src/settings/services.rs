@@ -111,7 +111,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             local: self.local(),
             identity: IdentitySettings {
                 has_endpoint: self.text("IDENTITY_ENDPOINT").is_some() && self.text("IDENTITY_HEADER").is_some(),
-                has_federated_token: self.text("AZURE_FEDERATED_TOKEN_FILE").is_some(),
+                has_federated_token: self.path("AZURE_FEDERATED_TOKEN_FILE").is_some(),
                 client_id: self.text("AZURE_CLIENT_ID"),
             },
             instance: self.instance(),
@@ -208,7 +208,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                     && url.username().is_empty()
             });
             if url.is_none() {
-                self.wrong(COSMOS_ENDPOINT, EXPECTED);
+                let why = if text.contains("://") { "" } else { "has no https:// in front: " };
+                self.wrong(COSMOS_ENDPOINT, format!("{why}{EXPECTED}"));
             }
             url
         });
@@ -281,9 +282,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn local(&mut self) -> LocalSettings {
         const VALUE: &str = "LOCAL_VAULT_PASSPHRASE";
         const FILE: &str = "LOCAL_VAULT_PASSPHRASE_FILE";
-        let data_dir = self.text(LOCAL_DATA_DIR).unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();
+        let data_dir = self.path(LOCAL_DATA_DIR).unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();
         let inline = (self.variable)(VALUE).filter(|value| !value.is_empty());
-        let text = match (inline, self.text(FILE)) {
+        let text = match (inline, self.path(FILE)) {
             (Some(_), Some(_)) => {
                 self.wrong(VALUE, format!("is set, and {FILE} too: set one of the two"));
                 None

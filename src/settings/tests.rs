@@ -22,7 +22,7 @@ fn every_setting_that_is_read_stands_in_the_readme() {
         asked.borrow_mut().push(name.to_owned());
         None
     };
-    assert!(Settings::read(ask, &[]).is_ok() && log_format(ask).is_ok());
+    assert!(Settings::read(ask, &[]).is_ok() && LogSettings::read(ask).is_ok());
     for name in asked.into_inner() {
         assert!(NAMES.contains(&name.as_str()), "{name}");
     }
@@ -94,12 +94,32 @@ fn what_looks_set_is_never_taken_as_not_set() {
 }
 
 #[test]
+fn every_path_is_the_whole_path() {
+    let names = ["LOCAL_DATA_DIR", "LOCAL_VAULT_PASSPHRASE_FILE", "POLICY_FILE", "AZURE_FEDERATED_TOKEN_FILE"];
+    let is_of_path = |name: &str| name.ends_with("_FILE") || name.ends_with("_DIR");
+    assert!(NAMES.into_iter().filter(|name| is_of_path(name)).all(|name| names.contains(&name)));
+    for name in names {
+        for (value, why) in [
+            (" \t", "is nothing but blanks: expected a path"),
+            ("~/x", "only a shell replaces ~: expected the whole path"),
+            ("$HOME/x", "$HOME is not replaced here"),
+        ] {
+            let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value}"));
+            let [error] = error.0.as_slice() else { panic!("{error}") };
+            assert!(error.name == name && error.why.contains(why), "{name}={value}: {error}");
+        }
+    }
+}
+
+#[test]
 fn secrets_in_the_wrong_place_are_not_repeated() {
     for (name, value, secret) in [
         ("AUTHORIZED_KEYS", "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD9", "p2sk2"),
         ("AUTHORIZED_KEYS", "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD8", "p2sk2"),
         ("NODE_URLS", "http://user:secretpassword@node:99999", "secretpassword"),
         ("NODE_URLS", "ftp://user:secretpassword@node", "secretpassword"),
+        ("NODE_URLS", "user:secretpassword@node", "secretpassword"),
+        ("NODE_URLS", "node/secretpassword", "secretpassword"),
     ] {
         let error = read(&[(name, value)]).err().unwrap().to_string();
         assert!(error.starts_with(&format!("{name}: entry 1: ")) && !error.contains(secret), "{error}");
@@ -135,6 +155,29 @@ fn settings_of_azure_say_what_is_expected() {
     for (variables, name, why) in [
         (vec![("KEY_VAULT_URL", "http://bakery.vault.azure.net/")], "KEY_VAULT_URL", "expected https://<name>"),
         (vec![("COSMOS_ENDPOINT", "bakery")], "COSMOS_ENDPOINT", "expected https://<account>"),
+        (
+            vec![("COSMOS_ENDPOINT", "bakery.documents.azure.com:443")],
+            "COSMOS_ENDPOINT",
+            "has no https:// in front: expected https://<account>",
+        ),
+        (
+            vec![("KEY_VAULT_URL", "bakery.vault.azure.net"), database],
+            "KEY_VAULT_URL",
+            "has no https:// in front: expected https://<name>.vault.azure.net/",
+        ),
+        (
+            vec![("NODE_URLS", "127.0.0.1:8732")],
+            "NODE_URLS",
+            "entry 1: has no scheme: write http://127.0.0.1:8732, or https",
+        ),
+        (
+            vec![("NODE_URLS", "http://a,localhost:8732")],
+            "NODE_URLS",
+            "entry 2: has no scheme: write http://localhost:8732",
+        ),
+        (vec![("NODE_URLS", "node.example.com")], "NODE_URLS", "entry 1: has no scheme: write http://node.example.com"),
+        (vec![("NODE_URLS", "[::1]:8732")], "NODE_URLS", "entry 1: has no scheme: write http://[::1]:8732"),
+        (vec![("NODE_URLS", "user:secret@node")], "NODE_URLS", "entry 1: has no scheme: expected http://host:port"),
         (vec![("SIGNING_KEYS", "baker/01")], "KEY_VAULT_URL", "expected, since SIGNING_KEYS is set"),
         (vec![("COSMOS_CONTAINER", "marks")], "COSMOS_ENDPOINT", "expected, since COSMOS_CONTAINER is set"),
         (vec![vault, database, ("SIGNING_KEYS", "baker")], "SIGNING_KEYS", "entry 1: expected <name>/<version>"),

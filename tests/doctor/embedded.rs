@@ -63,6 +63,32 @@ fn a_running_signer_is_no_trouble() {
 }
 
 #[test]
+fn a_key_file_that_others_may_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    assert!(command(folder.path(), &["keys", "generate", "baker"]).status().unwrap().success());
+    let keys = folder.path().join("keys.json");
+    examine(folder.path(), &[], &[]).assert_finds("vault.file", "ok", &["can be read"]);
+    std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o640)).unwrap();
+    examine(folder.path(), &[], &[]).assert_finds("vault.file", "warning", &["mode 640", "chmod 600"]);
+}
+
+#[test]
+fn settings_of_the_log_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, value, expected) in [
+        ("RUST_LOG", "Information", ("settings", "failed", "write info")),
+        ("LOG_FORMAT", "JSON", ("settings", "failed", "expected auto, text or json")),
+        ("RUST_LOG", "azurehsm-signer=info", ("settings.log", "warning", "write azurehsm_signer")),
+        ("RUST_LOG", " INFO\n", ("settings", "ok", "all can be read")),
+    ] {
+        let examined = examine(folder.path(), &[(name, value)], &[]);
+        let (check, outcome, text) = expected;
+        examined.assert_finds(check, outcome, &[text]);
+    }
+}
+
+#[test]
 fn files_that_cannot_be_used_are_told() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("keys.json"), "nonsense").unwrap();

@@ -12,6 +12,7 @@
 mod support;
 
 mod checking_and_recording;
+mod closed_output;
 mod command_line;
 mod head_of_the_chain;
 mod http_answers;
@@ -19,6 +20,7 @@ mod killing;
 mod levels;
 mod lost_store;
 mod many_connections;
+mod settings_at_start;
 mod store_and_raising;
 mod unknown_keys;
 mod unreadable_marks;

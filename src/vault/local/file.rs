@@ -90,6 +90,14 @@ impl KeyFile {
         self.folder.join(if self.passphrase.is_some() { ENCRYPTED } else { PLAIN })
     }
 
+    /// The permissions of the file, if others than its owner have any.
+    pub fn permissions_of_others(&self) -> Option<u32> {
+        const ALL: u32 = 0o777;
+        const OTHERS: u32 = 0o077;
+        let mode = fs::metadata(self.path()).ok()?.mode() & ALL;
+        (mode & OTHERS != 0).then_some(mode)
+    }
+
     /// Whether there is one.
     pub fn exists(&self) -> bool {
         self.path().exists()

@@ -5,11 +5,13 @@ mod file;
 pub use file::{KeyFile, KeyFileError, KeyName};
 
 use super::{FoundKeys, Key, Vault, VaultError};
+use crate::reason::Reason;
 use crate::tezos::{BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, SecretKeyError, Signature};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tracing::warn;
 
 /// Keys of all four curves from a [`KeyFile`], held in memory. Not for stake on mainnet: whoever can read the process or
 /// the file has the keys.
@@ -97,6 +99,15 @@ impl Held {
 
     fn read(file: &KeyFile) -> Result<Self, KeyFileError> {
         let stamp = file.stamp()?;
+        if let Some(mode) = file.permissions_of_others() {
+            let path = file.path();
+            warn!(
+                path = %path.display(),
+                mode = format!("{mode:o}"),
+                command = format!("chmod 600 {}", path.display()),
+                "the key file is open to other users of this machine"
+            );
+        }
         let keys = file
             .read()?
             .into_iter()
@@ -108,7 +119,9 @@ impl Held {
 
 /// BLS and password hashing take longer than other requests should wait.
 async fn on_a_thread_for_work<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VaultError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| VaultError::unavailable(error.to_string()))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| VaultError::unavailable(Reason::with_log("a part of the program failed", error.to_string())))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]

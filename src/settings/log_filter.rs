@@ -1,0 +1,332 @@
+//! `RUST_LOG`: which events are logged.
+
+use super::typos::distance;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Directive;
+
+/// Which events are logged: a level, exceptions for some targets, or both, as `tracing_subscriber::EnvFilter` reads them.
+///
+/// What is not named keeps its default. So a level alone does not bring the SDK's noise with it, and an entry for one target
+/// does not silence the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter {
+    directives: Vec<String>,
+    unknown_targets: Vec<UnknownTarget>,
+}
+
+/// What is logged of everything that is not named.
+const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
+
+/// The SDK logs each client that it makes, and each request. Not more of it than this, unless a target asks for it.
+const MAX_NOISE: LevelFilter = LevelFilter::WARN;
+const NOISY: [&str; 4] = ["azure_core", "azure_identity", "azure_data_cosmos", "azure_data_cosmos_driver"];
+
+/// What warns of unknown targets.
+const WARNS: &str = "azurehsm_signer::telemetry=warn";
+
+/// The lock file of this build, which names all its crates.
+const LOCK_FILE: &str = include_str!("../../Cargo.lock");
+
+/// An entry that has no effect: no crate of the build has such a name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{target}' is no crate of this build, so this entry has no effect{}", or_rather(.suggestion.as_deref()))]
+pub struct UnknownTarget {
+    /// The target, or its first part.
+    pub target: String,
+    /// What was probably meant.
+    pub suggestion: Option<String>,
+}
+
+/// Why a text is no filter.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidLogFilter {
+    /// A level that there is not.
+    #[error(
+        "'{level}' is not a level: expected off, error, warn, info, debug or trace{}",
+        or_rather(.suggestion.as_deref())
+    )]
+    UnknownLevel {
+        /// What stands in its place.
+        level: String,
+        /// What was probably meant.
+        suggestion: Option<String>,
+    },
+    /// No level after the equals sign.
+    #[error("'{entry}' has no level: expected {entry}info, for instance")]
+    NoLevel {
+        /// The entry.
+        entry: String,
+    },
+    /// Something else.
+    #[error(
+        "'{entry}' is not an entry: expected a level, or target=level, separated by commas, as in info,azure_core=debug"
+    )]
+    Unreadable {
+        /// The entry.
+        entry: String,
+    },
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self::new(DEFAULT_LEVEL, &[])
+    }
+}
+
+impl LogFilter {
+    /// `level` for what is not named; of the targets that are, the later ones win.
+    fn new(level: LevelFilter, named: &[Named]) -> Self {
+        let unknown_targets: Vec<_> = named.iter().filter_map(|Named { target, .. }| unknown(target)).collect();
+        let mut directives = vec![level.to_string()];
+        if level > MAX_NOISE {
+            let is_named =
+                |noisy: &str| named.iter().any(|Named { target, .. }| !target.is_empty() && noisy.starts_with(target));
+            directives
+                .extend(NOISY.iter().filter(|noisy| !is_named(noisy)).map(|noisy| format!("{noisy}={MAX_NOISE}")));
+        }
+        if !unknown_targets.is_empty() {
+            directives.push(WARNS.to_owned());
+        }
+        directives.extend(named.iter().map(|Named { directive, .. }| directive.clone()));
+        Self { directives, unknown_targets }
+    }
+
+    /// Entries that have no effect.
+    pub fn unknown_targets(&self) -> &[UnknownTarget] {
+        &self.unknown_targets
+    }
+}
+
+/// As `tracing_subscriber::EnvFilter` reads it.
+impl fmt::Display for LogFilter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.directives.join(","))
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = InvalidLogFilter;
+
+    /// A text without entries is the default.
+    fn from_str(text: &str) -> Result<Self, InvalidLogFilter> {
+        let (mut level, mut named) = (DEFAULT_LEVEL, Vec::new());
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            match Entry::read(entry)? {
+                Entry::Level(of_all) => level = of_all,
+                Entry::Named(entry) => named.push(entry),
+            }
+        }
+        Ok(Self::new(level, &named))
+    }
+}
+
+/// One of the entries between commas.
+enum Entry {
+    /// Of everything that no target names.
+    Level(LevelFilter),
+    Named(Named),
+}
+
+/// Of some events only.
+struct Named {
+    /// What their targets begin with; empty for an entry about a span alone.
+    target: String,
+    /// The whole entry.
+    directive: String,
+}
+
+impl Entry {
+    fn read(entry: &str) -> Result<Self, InvalidLogFilter> {
+        // A span may hold equals signs of its own: `target[span{field=value}]=level`.
+        let behind_span = entry.rfind(']').map_or(0, |end| end + 1);
+        let (head, level) = match entry.get(behind_span..).and_then(|rest| rest.split_once('=')) {
+            Some((rest, level)) => {
+                (entry.get(..behind_span + rest.len()).unwrap_or_default().trim(), Some(level.trim()))
+            }
+            None => (entry, None),
+        };
+        let target = head.split('[').next().unwrap_or_default();
+        let is_path = target.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':' | '-' | '.'));
+        let is_word = target == head;
+        let directive = match level {
+            Some("") => return Err(InvalidLogFilter::NoLevel { entry: format!("{head}=") }),
+            Some(level) => format!("{head}={}", read_level(level)?),
+            None => match read_level(head) {
+                Ok(level) => return Ok(Self::Level(level)),
+                // Without a level, all that this target logs.
+                Err(_) if !is_word || head.contains("::") || unknown(head).is_none() => head.to_owned(),
+                Err(error) => return Err(error),
+            },
+        };
+        if !is_path || directive.parse::<Directive>().is_err() {
+            return Err(InvalidLogFilter::Unreadable { entry: entry.to_owned() });
+        }
+        Ok(Self::Named(Named { target: target.to_owned(), directive }))
+    }
+}
+
+fn read_level(text: &str) -> Result<LevelFilter, InvalidLogFilter> {
+    text.parse().map_err(|_| InvalidLogFilter::UnknownLevel { level: text.to_owned(), suggestion: meant_level(text) })
+}
+
+/// The level that a misspelt one is nearest to, or that other programs call so, the Functions host among them.
+fn meant_level(text: &str) -> Option<String> {
+    const LEVELS: [(&str, &str); 12] = [
+        ("off", "off"),
+        ("error", "error"),
+        ("warn", "warn"),
+        ("info", "info"),
+        ("debug", "debug"),
+        ("trace", "trace"),
+        ("none", "off"),
+        ("critical", "error"),
+        ("fatal", "error"),
+        ("warning", "warn"),
+        ("information", "info"),
+        ("verbose", "debug"),
+    ];
+    let text = text.trim_matches(|character: char| !character.is_alphanumeric()).to_lowercase();
+    if let Some(crate_name) = crate_like(&text) {
+        return Some(crate_name);
+    }
+    nearest(&text, LEVELS.iter().map(|(name, _)| *name))
+        .and_then(|nearest| LEVELS.iter().find(|(name, _)| *name == nearest))
+        .map(|(_, level)| (*level).to_owned())
+}
+
+/// The target, if no event can have it: targets are paths in crates, and a filter's target is what they begin with.
+fn unknown(target: &str) -> Option<UnknownTarget> {
+    let mut parts = target.splitn(2, "::");
+    let (first, has_more) = (parts.next().unwrap_or_default(), parts.next().is_some());
+    let is_known = |name: String| if has_more { name == first } else { name.starts_with(first) };
+    if crates().any(is_known) {
+        return None;
+    }
+    let suggestion = crate_like(first).or_else(|| {
+        let names: Vec<_> = crates().collect();
+        nearest(first, names.iter().map(String::as_str)).map(str::to_owned)
+    });
+    Some(UnknownTarget { target: first.to_owned(), suggestion })
+}
+
+/// The crate of a package whose name is written with hyphens.
+fn crate_like(text: &str) -> Option<String> {
+    crates().find(|name| text.contains('-') && *name == text.replace('-', "_"))
+}
+
+/// All crates of the build, as targets call them.
+fn crates() -> impl Iterator<Item = String> {
+    let name = |line: &str| Some(line.strip_prefix("name = \"")?.strip_suffix('"')?.replace('-', "_"));
+    LOCK_FILE.lines().filter_map(name)
+}
+
+/// The name within two edits, and less than half of the letters.
+fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const MAX_DISTANCE: usize = 2;
+    let near = names.map(|name| (distance(text, name), name));
+    let near = near.filter(|(distance, name)| *distance <= MAX_DISTANCE && distance * 2 < name.len());
+    near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+}
+
+fn or_rather(suggestion: Option<&str>) -> String {
+    suggestion.map(|suggestion| format!("; write {suggestion}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOISE: &str = "azure_core=warn,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn";
+
+    #[test]
+    fn what_is_not_named_keeps_its_default() {
+        let with_noise = |level: &str| format!("{level},{NOISE}");
+        for (text, expected) in [
+            ("", with_noise("info")),
+            (" \n", with_noise("info")),
+            (",", with_noise("info")),
+            ("info", with_noise("info")),
+            ("info\n", with_noise("info")),
+            ("INFO ", with_noise("info")),
+            ("Debug", with_noise("debug")),
+            ("trace,", with_noise("trace")),
+            ("warn", "warn".to_owned()),
+            ("error", "error".to_owned()),
+            ("Off", "off".to_owned()),
+            ("debug,info", with_noise("info")),
+            ("info, hyper = WARN", format!("info,{NOISE},hyper=warn")),
+            ("hyper=warn,info", format!("info,{NOISE},hyper=warn")),
+            ("azurehsm_signer=debug", format!("info,{NOISE},azurehsm_signer=debug")),
+            ("azurehsm_signer", format!("info,{NOISE},azurehsm_signer")),
+            ("azurehsm_signer::commands", format!("info,{NOISE},azurehsm_signer::commands")),
+            ("error,azurehsm_signer::commands=info", "error,azurehsm_signer::commands=info".to_owned()),
+            (
+                "azure_core=debug",
+                "info,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn,azure_core=debug"
+                    .to_owned(),
+            ),
+            // The SDK's events have targets that begin so.
+            ("info,azure=debug", "info,azure=debug".to_owned()),
+            ("azure_data_cosmos=off", "info,azure_core=warn,azure_identity=warn,azure_data_cosmos=off".to_owned()),
+            ("[request]=debug", format!("info,{NOISE},[request]=debug")),
+            ("hyper[request{id=1}]=Debug", format!("info,{NOISE},hyper[request{{id=1}}]=debug")),
+            ("hyper[request]", format!("info,{NOISE},hyper[request]")),
+        ] {
+            let filter: LogFilter = text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"));
+            assert_eq!(filter.to_string(), expected, "{text:?}");
+            assert!(filter.unknown_targets().is_empty(), "{text:?}: {filter:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_neither_a_level_nor_a_crate_is_refused() {
+        for (text, expected) in [
+            ("inof", "'inof' is not a level: expected off, error, warn, info, debug or trace; write info"),
+            (
+                "Information",
+                "'Information' is not a level: expected off, error, warn, info, debug or trace; write info",
+            ),
+            ("Warning", "; write warn"),
+            ("Verbose", "; write debug"),
+            ("Critical", "; write error"),
+            ("None", "; write off"),
+            ("\"info\"", "'\"info\"' is not a level: expected off, error, warn, info, debug or trace; write info"),
+            ("warn,tracee", "'tracee' is not a level"),
+            ("6", "'6' is not a level: expected off, error, warn, info, debug or trace"),
+            ("true", "'true' is not a level"),
+            ("info debug", "'info debug' is not a level"),
+            ("info;hyper=warn", "'info;hyper=warn' is not an entry: expected a level, or target=level"),
+            ("azurehsm-signer", "; write azurehsm_signer"),
+            ("azurehsm_signer=inof", "'inof' is not a level"),
+            ("azurehsm_signer=Information", "; write info"),
+            ("azurehsm_signer=", "'azurehsm_signer=' has no level: expected azurehsm_signer=info, for instance"),
+            ("*=debug", "'*=debug' is not an entry"),
+            ("[request=debug", "'[request=debug' is not an entry"),
+        ] {
+            let error = text.parse::<LogFilter>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_no_crate_of_the_build_is_named_and_silences_nothing() {
+        for (text, target, suggestion) in [
+            ("azurehsm-signer=info", "azurehsm-signer", Some("azurehsm_signer")),
+            ("off,azurehsm-signer=info", "azurehsm-signer", Some("azurehsm_signer")),
+            ("azurehsm_singer=info", "azurehsm_singer", Some("azurehsm_signer")),
+            ("azurehsm-signer::commands=info", "azurehsm-signer", Some("azurehsm_signer")),
+            ("signer::commands", "signer", None),
+            ("azure::core=debug", "azure", None),
+            ("Host.Results=debug", "Host.Results", None),
+        ] {
+            let filter: LogFilter = text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"));
+            let expected = UnknownTarget { target: target.to_owned(), suggestion: suggestion.map(str::to_owned) };
+            assert_eq!(filter.unknown_targets(), [expected], "{text:?}");
+            assert!(filter.to_string().contains(WARNS), "{text:?}: {filter}");
+            assert_eq!(filter.to_string().starts_with("info,azure_core=warn"), !text.starts_with("off"), "{text:?}");
+        }
+    }
+}

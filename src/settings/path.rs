@@ -1,0 +1,87 @@
+use super::reader::Reader;
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    /// A path. What only a shell would have understood is an error: the file system takes it for a name.
+    pub(super) fn path(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name)?;
+        match not_a_path(&text) {
+            None => Some(text),
+            Some(why) => {
+                self.wrong(name, why);
+                None
+            }
+        }
+    }
+}
+
+/// What is wrong with a text that is not a path, or not the one that was meant.
+fn not_a_path(text: &str) -> Option<String> {
+    let is_quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    if text.is_empty() {
+        Some("is nothing but blanks: expected a path, or no such setting".to_owned())
+    } else if is_quoted('"') || is_quoted('\'') {
+        Some(format!("{text}: the quotes are taken for a part of the path: leave them out"))
+    } else if text.contains("://") {
+        Some(format!("'{text}': expected a path, not a URL"))
+    } else if text.starts_with('~') {
+        Some(format!("'{text}': only a shell replaces ~: expected the whole path, such as /home/<user>/…"))
+    } else {
+        let variable = variable_in(text)?;
+        Some(format!("'{text}': {variable} is not replaced here: expected the whole path, with its value"))
+    }
+}
+
+/// The first variable in a text, as shells write them: `$NAME`, `${NAME}`, `$(…)`, or `%NAME%`.
+fn variable_in(text: &str) -> Option<&str> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for (start, sign) in text.char_indices().filter(|(_, c)| matches!(c, '$' | '%')) {
+        let (whole, rest) = (text.get(start..)?, text.get(start + 1..)?);
+        let close = match (sign, rest.chars().next()) {
+            ('$', Some('{')) => rest.find('}').map(|end| end + 1),
+            ('$', Some('(')) => rest.find(')').map(|end| end + 1),
+            ('$', _) => rest.find(|c| !is_of_name(c)).or(Some(rest.len())).filter(|end| *end > 0),
+            _ => rest.find('%').filter(|end| *end > 0 && rest.chars().take(*end).all(is_of_name)).map(|end| end + 1),
+        };
+        if let Some(close) = close {
+            return whole.get(..=close).or(Some(whole));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_have_replaced_is_no_path() {
+        for (text, expected) in [
+            ("/var/lib/signer", None),
+            ("data", None),
+            ("./my data", None),
+            ("C:\\data", None),
+            ("/data/a~b", None),
+            ("/data/100%", None),
+            ("/data/50% and 60%", None),
+            ("/data/US$", None),
+            ("/data/US$ 5", None),
+            ("", Some("is nothing but blanks")),
+            ("~", Some("'~': only a shell replaces ~")),
+            ("~/x", Some("'~/x': only a shell replaces ~: expected the whole path, such as /home/<user>/…")),
+            ("~baker/x", Some("only a shell replaces ~")),
+            ("$HOME/x", Some("'$HOME/x': $HOME is not replaced here")),
+            ("$HOME", Some("'$HOME': $HOME is not replaced here")),
+            ("${HOME}/x", Some("'${HOME}/x': ${HOME} is not replaced here")),
+            ("/srv/$USER/data", Some("$USER is not replaced here")),
+            ("$(pwd)/data", Some("$(pwd) is not replaced here")),
+            ("%HOME%/x", Some("'%HOME%/x': %HOME% is not replaced here")),
+            ("\"/data\"", Some("\"/data\": the quotes are taken for a part of the path")),
+            ("'/data'", Some("the quotes are taken for a part of the path")),
+            ("file:///data", Some("expected a path, not a URL")),
+        ] {
+            let why = not_a_path(text);
+            assert_eq!(why.is_some(), expected.is_some(), "{text:?}: {why:?}");
+            assert!(why.is_none_or(|why| why.contains(expected.unwrap_or_default())), "{text:?}");
+        }
+    }
+}

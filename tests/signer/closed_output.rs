@@ -1,0 +1,44 @@
+//! Output that nobody reads: `keys list | head -0`.
+
+use crate::support::process::{command, run};
+use std::io::pipe;
+use std::process::Stdio;
+
+#[test]
+fn a_command_whose_reader_has_gone_ends_without_a_word() {
+    /// What a shell reports for a program that SIGPIPE has ended.
+    const BROKEN_PIPE: i32 = 141;
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(folder.path(), &["keys", "generate", "baker"], "").status.success());
+    let raise = ["marks", "raise", "NetXdQprcVkpaWU", "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t", "5"];
+    for (arguments, status) in [
+        (&["keys", "list"][..], BROKEN_PIPE),
+        (&["keys", "generate", "other"], BROKEN_PIPE),
+        (&raise, BROKEN_PIPE),
+        (&["marks", "list"], BROKEN_PIPE),
+        (&["marks", "export"], BROKEN_PIPE),
+        (&["doctor"], BROKEN_PIPE),
+        (&["doctor", "--json"], BROKEN_PIPE),
+        (&["version"], BROKEN_PIPE),
+        (&["--help"], 0),
+    ] {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let ended = command(folder.path(), &[]).args(arguments).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{arguments:?}");
+        assert_eq!(ended.status.code(), Some(status), "{arguments:?}");
+    }
+    let done = |arguments: &[&str]| String::from_utf8(run(folder.path(), arguments, "").stdout).unwrap();
+    assert_eq!(done(&["keys", "list"]).matches("octez-client").count(), 2);
+    assert_eq!(done(&["marks", "list"]).matches("level 5").count(), 3);
+}
+
+#[test]
+fn an_error_that_nobody_reads_is_an_error_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let settings = [("SIGNER_LISTEN", "nowhere")];
+    let ended = command(folder.path(), &settings).stdout(Stdio::null()).stderr(writer).status().unwrap();
+    assert_eq!(ended.code(), Some(1));
+}

@@ -109,7 +109,7 @@ async fn sign(
     // A task of its own: what was begun is finished, recorded and logged, also when the client goes away.
     let signer = Arc::clone(&server.signer);
     let verdict = tokio::spawn(async move { signer.sign(&request).await }).await;
-    let signature = verdict.map_err(|error| NotSigned::from(Failure::Internal(error.to_string())))??;
+    let signature = verdict.map_err(|error| NotSigned::from(Failure::task_failed(&error)))??;
     Ok(Json(json!({"signature": signature.to_string()})).into_response())
 }
 
@@ -194,12 +194,22 @@ async fn health(State(server): State<Server>) -> Response {
     (status, Json(json!({"healthy": is_ready}))).into_response()
 }
 
-async fn unknown_route() -> NotOk {
-    NotOk::new(
-        StatusCode::NOT_FOUND,
-        "unknown route: there are /keys, /keys/{public key hash}, /authorized_keys, /known_keys, \
-         /bls_prove_possession/{public key hash} and /health",
-    )
+async fn unknown_route(uri: Uri) -> NotOk {
+    NotOk::new(StatusCode::NOT_FOUND, unknown_path(uri.path()))
+}
+
+/// A path that ends with a key is one of a client whose base address lacks `/keys`, or has a prefix that no proxy took off.
+fn unknown_path(path: &str) -> String {
+    let last = path.rsplit('/').find(|segment| !segment.is_empty()).and_then(|text| text.parse::<PublicKeyHash>().ok());
+    match last {
+        Some(key) => format!(
+            "unknown route: GET /keys/{key} gives its public key, and POST /keys/{key} signs with it; octez-client adds \
+             /keys by itself"
+        ),
+        None => "unknown route: there are /keys, /keys/{public key hash}, /authorized_keys, /known_keys, \
+                 /bls_prove_possession/{public key hash} and /health"
+            .to_owned(),
+    }
 }
 
 /// Browsers add `Origin` to what a page posts, to whichever address; no Tezos client does. Without this, any page could
@@ -220,7 +230,12 @@ fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHa
 }
 
 fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, NotOk> {
-    query.map(|Query(query)| query).map_err(|error| bad_request(error.body_text()))
+    query.map(|Query(query)| query).map_err(|rejection| {
+        let text = rejection.body_text();
+        // What is wrong stands behind the framework's own words.
+        let why = text.split_once(": ").map_or(text.as_str(), |(_, why)| why);
+        bad_request(format!("the query cannot be read: {why}"))
+    })
 }
 
 fn bad_request(message: impl Into<String>) -> NotOk {

@@ -49,6 +49,11 @@ fn answers_without_a_body() {
         assert_eq!(answer.status, status, "{path}");
         assert!(answer.error().contains(expected), "{path}: {}", answer.error());
     }
+    for path in [format!("/{key}"), format!("/bakery/keys/{key}?version=3")] {
+        let answer = http::post(signer.address, &path, b"\"03\"").unwrap();
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.error().contains(&format!("POST /keys/{key} signs with it")), "{path}: {}", answer.error());
+    }
     let wrong_method =
         http::send(signer.address, b"PUT /keys HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n").unwrap();
     assert_eq!(wrong_method.status, 405);

@@ -150,6 +150,38 @@ fn what_is_wrong_with_a_secret_key_is_named_and_the_key_is_not() {
     }
 }
 
+#[test]
+fn keys_in_other_forms_are_named_with_the_way_to_this_one() {
+    let hex = "0123456789abcdef".repeat(4);
+    let pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIABCDEFGHIJKLMNOPQRSTUVWXYZ\n-----END EC PRIVATE KEY-----";
+    let encrypted = format!("encrypted:{}", base58check::encode(Prefix::P256EncryptedSecretKey, &[0x42; 56]));
+    for (text, expected, way_out) in [
+        (encrypted.as_str(), "this is an encrypted P-256 secret key (p2esk)", "Key.from_encoded_key(getpass("),
+        (
+            &hex,
+            "this is hexadecimal, expected a secret key as Tezos writes them",
+            "from_secret_exponent(bytes.fromhex(",
+        ),
+        (&format!("0x{}", hex.to_uppercase()), "this is hexadecimal", "curve=b'p2'"),
+        (pem, "this is PEM", "az keyvault key import"),
+        (
+            r#"{"kty":"EC","d":"ABCDEFGHIJ"}"#,
+            "this is JSON, expected a secret key as Tezos writes them",
+            "nothing else",
+        ),
+        ("http://127.0.0.1:6732/tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t", "this says where a key is (http:…)", "not here"),
+        ("ledger://some-words/bip25519/0h/0h", "this says where a key is (ledger:…)", "not here"),
+    ] {
+        let error = SecretKey::from_text(text).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(expected) && message.contains(way_out), "{message}");
+        assert_tells_nothing_of(
+            text.trim_start_matches("encrypted:").trim_start_matches("-----BEGIN EC PRIVATE KEY-----"),
+            &error,
+        );
+    }
+}
+
 /// As they stand in the files of octez-client.
 #[test]
 fn an_encrypted_secret_key_is_named_with_its_scheme_too() {

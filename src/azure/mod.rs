@@ -9,5 +9,5 @@ mod tokens;
 pub(crate) use background::keep_running;
 pub use connections::{Connections, NoCertificates, TlsRoots};
 pub use identity::{Identity, IdentitySettings};
-pub(crate) use reasons::reason_of;
-pub use tokens::{TokenState, Tokens};
+pub(crate) use reasons::{plain_reason, plain_words, reason_of};
+pub use tokens::{NoToken, TokenState, Tokens};

@@ -36,8 +36,36 @@ struct Scope {
 pub struct TokenState {
     /// The last token, which may have expired, and where it came from.
     pub token: Option<(Identity, AccessToken)>,
-    /// Why the last question was not answered, if it was not.
-    pub trouble: Option<String>,
+    /// Why the last question gave no token that is good, if so.
+    pub trouble: Option<NoToken>,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoToken {
+    /// None was given.
+    #[error("{0}")]
+    Trouble(String),
+    /// One was given, and is worth nothing by this machine's clock.
+    #[error(
+        "a token that was issued just now expired {} s ago by this machine's clock, so the clock is probably ahead: set it \
+         (timedatectl set-ntp true, or chronyc makestep; a container has its host's clock)",
+        expired.whole_seconds()
+    )]
+    ClockAhead {
+        /// How long ago.
+        expired: time::Duration,
+    },
+    /// The last one has expired meanwhile: the machine slept, or its clock was set.
+    #[error("the token has expired, and another one is requested")]
+    BeingRenewed,
+}
+
+impl From<NoToken> for Error {
+    fn from(why: NoToken) -> Self {
+        let text = why.to_string();
+        Self::with_error(ErrorKind::Credential, why, text)
+    }
 }
 
 /// Between two questions about one scope, whatever happens.
@@ -70,7 +98,7 @@ impl Tokens {
     pub async fn state(&self, scope: &str) -> TokenState {
         let mut state = self.scope(scope).state.subscribe();
         let known = state.wait_for(Option::is_some).await.ok().and_then(|state| state.clone());
-        known.unwrap_or_else(|| TokenState { token: None, trouble: Some("nobody asks for tokens any more".to_owned()) })
+        known.unwrap_or_else(|| TokenState { token: None, trouble: Some(NoToken::BeingRenewed) })
     }
 
     fn scope(&self, name: &str) -> Arc<Scope> {
@@ -97,11 +125,10 @@ impl TokenCredential for Tokens {
         match (state.token, state.trouble) {
             (Some((_, token)), _) if token.expires_on > OffsetDateTime::now_utc() => Ok(token),
             (Some(_), None) => {
-                // The machine slept, or its clock was set: the task has not noticed yet.
                 self.renew(name);
-                Err(Error::with_message(ErrorKind::Credential, "the token has expired, another one is asked for"))
+                Err(NoToken::BeingRenewed.into())
             }
-            (_, trouble) => Err(Error::with_message(ErrorKind::Credential, trouble.unwrap_or_default())),
+            (_, trouble) => Err(trouble.unwrap_or(NoToken::BeingRenewed).into()),
         }
     }
 }
@@ -117,23 +144,32 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
     loop {
         let known = scope.state.borrow().clone();
         let was_well = known.as_ref().is_some_and(|known| known.trouble.is_none());
-        let wait = match settings.token(&client, &scope.name).await {
+        let answer = settings.token(&client, &scope.name).await;
+        let (token, trouble, life) = match answer {
             Ok((identity, token)) => {
-                if !was_well {
-                    info!(scope = scope.name, %identity, "there is a token");
-                }
-                let half_life = (token.expires_on - OffsetDateTime::now_utc()) / 2;
-                scope.state.send_replace(Some(TokenState { token: Some((identity, token)), trouble: None }));
-                pause = SHORTEST;
-                Duration::try_from(half_life).unwrap_or_default()
+                let life = token.expires_on - OffsetDateTime::now_utc();
+                let trouble = (!life.is_positive()).then(|| NoToken::ClockAhead { expired: life.abs() });
+                (Some((identity, token)), trouble, life)
             }
             Err(error) => {
-                let trouble = reason_of(&error);
-                if was_well || known.is_none() {
-                    warn!(scope = scope.name, reason = trouble, "no new token");
+                let token = known.as_ref().and_then(|known| known.token.clone());
+                (token, Some(NoToken::Trouble(reason_of(&error))), time::Duration::ZERO)
+            }
+        };
+        let identity = token.as_ref().map(|(identity, _)| *identity);
+        scope.state.send_replace(Some(TokenState { token, trouble: trouble.clone() }));
+        let wait = match trouble {
+            None => {
+                if let Some(identity) = identity.filter(|_| !was_well) {
+                    info!(scope = scope.name, %identity, "there is a token");
                 }
-                let token = known.and_then(|known| known.token);
-                scope.state.send_replace(Some(TokenState { token, trouble: Some(trouble) }));
+                pause = SHORTEST;
+                Duration::try_from(life / 2).unwrap_or_default()
+            }
+            Some(trouble) => {
+                if was_well || known.is_none() {
+                    warn!(scope = scope.name, reason = %trouble, "no new token");
+                }
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 pause
             }

@@ -64,11 +64,21 @@ impl FromStr for NodeUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
+        const EXPECTED: &str = "expected http://host:port or https://host";
+        if !text.contains("://") {
+            // More than a host may hold a password or a token.
+            let is_host = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(c));
+            return Err(if is_host {
+                format!("has no scheme: write http://{text}, or https://{text}")
+            } else {
+                format!("has no scheme: {EXPECTED}")
+            });
+        }
+        let url = reqwest::Url::parse(text).map_err(|error| format!("{EXPECTED}: {error}"))?;
         if matches!(url.scheme(), "http" | "https") && url.has_host() {
             Ok(Self { url, proxy: None })
         } else {
-            Err("expected http://host:port or https://host".to_owned())
+            Err(EXPECTED.to_owned())
         }
     }
 }

@@ -32,11 +32,15 @@ fn token(settings: &IdentitySettings, scope: &str, state: TokenState) -> Finding
             let minutes = (token.expires_on - OffsetDateTime::now_utc()).whole_minutes();
             Finding::ok("identity.token", format!("obtained, valid for {minutes} min"))
         }
-        Some(_) => {
-            let advice = "set this machine's clock: what it gets is fresh";
-            Finding::failed("identity.token", "what was obtained has expired by this machine's clock", advice)
+        Some((_, token)) => {
+            let expired = (OffsetDateTime::now_utc() - token.expires_on).whole_seconds();
+            let text = format!("what was obtained expired {expired} s ago by this machine's clock");
+            Finding::failed("identity.token", text, "set this machine's clock: what it gets is fresh")
         }
-        None => Finding::failed("identity.token", state.trouble.unwrap_or_default(), advice(settings)),
+        None => {
+            let why = state.trouble.map(|trouble| trouble.to_string()).unwrap_or_default();
+            Finding::failed("identity.token", why, advice(settings))
+        }
     }
     .about(audience)
 }

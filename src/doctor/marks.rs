@@ -47,7 +47,7 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
     let account = match inspection.account().await {
         Ok(account) => account,
         Err(why) => {
-            area.add(Finding::failed("marks.account", &why, refused(settings, &why)));
+            area.add(Finding::failed("marks.account", why.log(), refused(settings, why.log())));
             return area.add(Finding::skipped("marks.container", "the account does not say what it is"));
         }
     };

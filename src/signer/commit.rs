@@ -141,7 +141,7 @@ pub(super) async fn verify(
     let (key, payload, signature) = (key.clone(), payload.to_vec(), *signature);
     tokio::task::spawn_blocking(move || key.verify(&payload, scheme, &signature))
         .await
-        .map_err(|error| Failure::Internal(error.to_string()))
+        .map_err(|error| Failure::task_failed(&error))
 }
 
 impl From<NotRecorded> for NotSigned {

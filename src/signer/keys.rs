@@ -142,7 +142,7 @@ impl KeyRing {
                 let shared = Arc::clone(&self.shared);
                 let search = tokio::spawn(async move { shared.search(running).await });
                 if let Err(error) = search.await {
-                    return Err(Failure::Internal(error.to_string()).into());
+                    return Err(Failure::task_failed(&error).into());
                 }
                 continue;
             }

@@ -2,11 +2,13 @@ use super::Unauthenticated;
 use super::policy::NotAllowed;
 use crate::chain::{HeadUnknown, NotNear};
 use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError};
+use crate::reason::Reason;
 use crate::tezos::payload::NotUnderstood;
 use crate::tezos::{PublicKeyHash, WrongSignature};
 use crate::vault::VaultError;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::task::JoinError;
 
 /// Why nothing is released.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -35,6 +37,7 @@ impl NotSigned {
             Self::Failed(Failure::Store(error)) => error.log(),
             Self::Failed(Failure::Lost(lost)) => lost.log(),
             Self::Failed(Failure::Vault(error)) => error.log(),
+            Self::Failed(Failure::Internal(why)) => format!("internal error: {}", why.log()),
             other => other.to_string(),
         }
     }
@@ -153,7 +156,14 @@ pub enum Failure {
     Deadline,
     /// A fault of this program.
     #[error("internal error: {0}")]
-    Internal(String),
+    Internal(Reason),
+}
+
+impl Failure {
+    /// A task of the request panicked.
+    pub fn task_failed(error: &JoinError) -> Self {
+        Self::Internal(Reason::with_log("a part of the program failed, and standard error has more", error.to_string()))
+    }
 }
 
 macro_rules! becomes {

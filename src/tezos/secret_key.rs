@@ -50,6 +50,9 @@ impl SecretKey {
     /// # Errors
     /// [`SecretKeyError`], which never holds the text.
     pub fn from_text(text: &str) -> Result<Self, SecretKeyError> {
+        if let Some(error) = other_form(text) {
+            return Err(error);
+        }
         let text = text.strip_prefix("unencrypted:").or_else(|| text.strip_prefix("encrypted:")).unwrap_or(text);
         let (prefix, bytes) = base58check::decode_any(text)?;
         match prefix {
@@ -177,10 +180,29 @@ pub enum SecretKeyError {
         found: &'static str,
     },
     /// A secret key encrypted with a password.
-    #[error("this is {found}: only unencrypted ones can be imported")]
+    #[error("this is {found}, and only unencrypted ones can be imported. {DECRYPT}")]
     Encrypted {
         /// What it is.
         found: &'static str,
+    },
+    /// Digits, and not in Base58Check.
+    #[error("this is hexadecimal, expected {EXPECTED}. {TO_BASE58}")]
+    Hexadecimal,
+    /// As OpenSSL writes keys.
+    #[error(
+        "this is PEM, expected {EXPECTED}. A key for Azure is imported there: az keyvault key import --vault-name <vault> -n \
+         <name> --pem-file <file> --ops sign verify. For a local file, `openssl pkey -in <file> -text -noout` gives its \
+         number in hexadecimal. {TO_BASE58}"
+    )]
+    Pem,
+    /// A JSON Web Key, for instance.
+    #[error("this is JSON, expected {EXPECTED} and nothing else")]
+    Json,
+    /// Where a key is, as octez-client writes it for keys that it does not have.
+    #[error("this says where a key is ({scheme}:…), and the key is there and not here: expected {EXPECTED}")]
+    Location {
+        /// What it begins with.
+        scheme: &'static str,
     },
     /// Zero, or not below the order of the group.
     #[error("the number is outside the range of {curve} secret keys")]
@@ -200,6 +222,34 @@ pub enum SecretKeyError {
     /// The operating system gave no random numbers.
     #[error("the operating system gives no random numbers")]
     NoRandomness,
+}
+
+const EXPECTED: &str = "a secret key as Tezos writes them (edsk, spsk, p2sk or BLsk)";
+
+const DECRYPT: &str = "To decrypt it: pip install pytezos 'fastecdsa<4', and python3 -c \"from getpass import getpass; from \
+                       pytezos import Key; print(Key.from_encoded_key(getpass('key: '), getpass('password: \
+                       ')).secret_key())\", whose output `keys import` takes from a pipe";
+
+const TO_BASE58: &str = "To write a number so: pip install pytezos 'fastecdsa<4', and in Python \
+                         pytezos.Key.from_secret_exponent(bytes.fromhex('<digits>'), curve=b'p2').secret_key(), where the \
+                         curve is b'ed', b'sp' or b'p2'";
+
+/// What a text is, if it is a secret key in another form than Tezos's, or none.
+fn other_form(text: &str) -> Option<SecretKeyError> {
+    const SCHEMES: [&str; 8] = ["http", "https", "ledger", "remote", "tcp", "unix", "aws", "pvss_encrypted"];
+    /// As many digits as 31 bytes have: no Base58Check text of a key is that long and all digits.
+    const MIN_DIGITS: usize = 62;
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    if text.starts_with("-----BEGIN") {
+        Some(SecretKeyError::Pem)
+    } else if text.starts_with('{') {
+        Some(SecretKeyError::Json)
+    } else if digits.len() >= MIN_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Some(SecretKeyError::Hexadecimal)
+    } else {
+        let scheme = text.split_once(':').map(|(scheme, _)| scheme)?;
+        SCHEMES.into_iter().find(|known| *known == scheme).map(|scheme| SecretKeyError::Location { scheme })
+    }
 }
 
 /// A mistyped character of a secret key is not repeated in an error, which may be logged.

@@ -1,6 +1,7 @@
 //! What an account and its container have to be, so that an acknowledged mark is never lost and never overwritten.
 
-use crate::azure::{Tokens, reason_of};
+use crate::azure::{Tokens, plain_reason};
+use crate::reason::Reason;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Url;
 use azure_core::time::{OffsetDateTime, to_rfc7231};
@@ -70,10 +71,10 @@ impl AccountProperties {
     /// `endpoints`.
     ///
     /// # Errors
-    /// What went wrong, in the service's own words where it gave any: a firewall and a missing role are both 403.
-    pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, String> {
-        let failed =
-            |why: &(dyn std::error::Error + 'static)| format!("the account could not be read: {}", reason_of(why));
+    /// What went wrong; in the log in the service's own words where it gave any: a firewall and a missing role are both 403.
+    pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, Reason> {
+        const FAILED: &str = "the account could not be read: ";
+        let failed = |why: &(dyn std::error::Error + 'static)| plain_reason(why).after(FAILED);
         let token = tokens.get_token(&[SCOPE], None).await.map_err(|error| failed(&error))?;
         let authorization = format!("type%3Daad%26ver%3D1.0%26sig%3D{}", token.token.secret());
         let answer = client
@@ -90,7 +91,7 @@ impl AccountProperties {
         }
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
         if !status.is_success() {
-            return Err(format!("the account could not be read: {status}{}", words_of(&body)));
+            return Err(Reason::with_log(status.to_string(), format!("{status}{}", words_of(&body))).after(FAILED));
         }
         serde_json::from_slice(&body).map_err(|error| failed(&error))
     }

@@ -1,8 +1,9 @@
 use super::account::{self, AccountProperties};
 use super::client::{self, MAX_REQUEST};
 use super::health::Health;
-use super::{CosmosSettings, Unsuitable};
-use crate::azure::{TlsRoots, Tokens, reason_of};
+use super::{CosmosSettings, Unsuitable, outcome};
+use crate::azure::{TlsRoots, Tokens};
+use crate::reason::Reason;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError, RoutingStrategy};
@@ -85,12 +86,12 @@ impl Checker {
         &self,
         known: Option<&AccountProperties>,
         mut fresh: Option<Source>,
-        trouble: impl Fn(&str),
-    ) -> Result<Client, String> {
+        trouble: impl Fn(&Reason),
+    ) -> Result<Client, Reason> {
         let end = Instant::now() + MAX_CONNECT;
         let mut attempts = FuturesUnordered::new();
         let (mut number, mut next, mut pause) = (0, Instant::now(), MIN_PAUSE);
-        let mut last = format!("no connection within {} s", MAX_CONNECT.as_secs());
+        let mut last: Reason = format!("no connection within {} s", MAX_CONNECT.as_secs()).into();
         while Instant::now() < end {
             if Instant::now() >= next {
                 next = Instant::now() + PATIENCE;
@@ -108,7 +109,7 @@ impl Checker {
                     pause = (pause * 2).min(MAX_PAUSE);
                 }
                 Ok(None) => sleep_until(next.min(end)).await,
-                Err(_) => trouble(&format!("no answer within {} s", PATIENCE.as_secs())),
+                Err(_) => trouble(&format!("no answer within {} s", PATIENCE.as_secs()).into()),
             }
         }
         Err(last)
@@ -120,7 +121,7 @@ impl Checker {
         number: usize,
         known: Option<&AccountProperties>,
         fresh: Option<Source>,
-    ) -> Result<Client, String> {
+    ) -> Result<Client, Reason> {
         let (container, account, regions) = if number == 0 && known.is_none() {
             let nearest = client::nearest(&self.settings);
             let both = async { tokio::try_join!(self.container(&self.settings.endpoint, nearest), self.account(None)) };
@@ -143,9 +144,9 @@ impl Checker {
         Ok(Client { container: Arc::new(container), account, properties, regions })
     }
 
-    async fn container(&self, endpoint: &Url, routing: RoutingStrategy) -> Result<ContainerClient, String> {
+    async fn container(&self, endpoint: &Url, routing: RoutingStrategy) -> Result<ContainerClient, Reason> {
         let connected = client::connect(&self.settings, &self.tokens, endpoint, routing, MAX_REQUEST).await;
-        connected.map_err(|error| format!("no connection: {}", reason_of(&error)))
+        connected.map_err(|error| outcome::reason(&error).after("no connection: "))
     }
 
     /// A connection as the mark store makes it first, for whoever has no deadline: no call takes longer than a request.
@@ -161,8 +162,8 @@ impl Checker {
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub(super) async fn properties(&self, container: &ContainerClient) -> Result<ContainerProperties, String> {
-        let failed = |error: CosmosError| format!("the container could not be read: {}", reason_of(&error));
+    pub(super) async fn properties(&self, container: &ContainerClient) -> Result<ContainerProperties, Reason> {
+        let failed = |error: CosmosError| outcome::reason(&error).after("the container could not be read: ");
         container.read(None).await.map_err(failed)?.into_model().map_err(failed)
     }
 
@@ -174,7 +175,7 @@ impl Checker {
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub(super) async fn account(&self, known: Option<&AccountProperties>) -> Result<Source, String> {
+    pub(super) async fn account(&self, known: Option<&AccountProperties>) -> Result<Source, Reason> {
         let read = |endpoint: Url| {
             Box::pin(async move {
                 let account = AccountProperties::read(&self.client, &endpoint, &self.tokens).await?;
@@ -188,7 +189,7 @@ impl Checker {
             (Ok(Some(Ok(answer))), _) => return Ok(answer),
             (Ok(Some(Err(why))), true) => return Err(why),
             (Ok(Some(Err(why))), false) => why,
-            _ => format!("the account could not be read: no answer within {} s", PATIENCE.as_secs()),
+            _ => format!("the account could not be read: no answer within {} s", PATIENCE.as_secs()).into(),
         };
         questions.extend(regional.into_iter().map(read));
         let (mut old, mut why) = (None, why);
@@ -209,10 +210,10 @@ impl Checker {
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub(super) async fn look(&self, client: &Client) -> Result<(AccountProperties, ContainerProperties), String> {
+    pub(super) async fn look(&self, client: &Client) -> Result<(AccountProperties, ContainerProperties), Reason> {
         let account = async { self.account(None).await.map(|source| source.account) };
         let both = async { tokio::try_join!(account, self.properties(&client.container)) };
-        let late = || Err(format!("no answer within {} s", MAX_CONNECT.as_secs()));
+        let late = || Err(format!("no answer within {} s", MAX_CONNECT.as_secs()).into());
         timeout(MAX_CONNECT, both).await.unwrap_or_else(|_| late())
     }
 

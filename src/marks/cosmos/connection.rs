@@ -6,6 +6,7 @@ use super::outcome::{self, Outcome};
 use super::rid;
 use super::{CosmosSettings, Unsuitable};
 use crate::azure::{TlsRoots, Tokens, keep_running};
+use crate::reason::Reason;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::options::ItemReadOptions;
 use azure_data_cosmos::{ContainerClient, CosmosError};
@@ -30,7 +31,7 @@ pub(super) enum State {
     /// Nothing is known yet.
     Connecting,
     /// There has been no connection yet.
-    Failed(String),
+    Failed(Reason),
     /// The account and the container may keep marks. It stays so while the connection is made anew.
     Ready(Arc<Ready>),
     /// They must not.
@@ -155,11 +156,11 @@ impl Connection {
 /// What a task beside the loop came to.
 enum Done {
     /// A new connection.
-    Connected(Result<Client, String>),
+    Connected(Result<Client, Reason>),
     /// A look at the account, while requests fail.
-    Looked(Result<Source, String>),
+    Looked(Result<Source, Reason>),
     /// The regular check.
-    Checked(Result<(AccountProperties, ContainerProperties), String>),
+    Checked(Result<(AccountProperties, ContainerProperties), Reason>),
 }
 
 /// Connects, and then keeps the connection in order: checks account and container now and then, and makes a new connection
@@ -201,7 +202,7 @@ struct Keeper {
     next_look: Instant,
     next_check: Instant,
     rebuild_interval: Duration,
-    last_trouble: Option<String>,
+    last_trouble: Option<Reason>,
 }
 
 impl Keeper {
@@ -331,9 +332,9 @@ impl Keeper {
         }
     }
 
-    fn has_trouble(&mut self, why: String) {
+    fn has_trouble(&mut self, why: Reason) {
         if self.last_trouble.as_ref() != Some(&why) {
-            warn!(reason = why, "the Cosmos DB account could not be checked");
+            warn!(reason = why.log(), "the Cosmos DB account could not be checked");
             self.last_trouble = Some(why);
         }
     }
@@ -362,9 +363,9 @@ struct States {
 
 impl States {
     /// There is no connection yet. What was found before stands, should the task have begun again.
-    fn failed(&self, why: &str) {
+    fn failed(&self, why: &Reason) {
         if !matches!(*self.state.borrow(), State::Ready(_) | State::Unsuitable(_)) {
-            self.publish(State::Failed(why.to_owned()));
+            self.publish(State::Failed(why.clone()));
         }
     }
 
@@ -389,7 +390,7 @@ impl States {
                 error!(reason = account::explained(reasons), "no block or vote is signed");
             }
             (State::Failed(old), State::Failed(new)) if old == new => {}
-            (_, State::Failed(why)) => warn!(reason = why, "the mark store cannot be used yet"),
+            (_, State::Failed(why)) => warn!(reason = why.log(), "the mark store cannot be used yet"),
         }
         self.state.send_replace(new);
     }

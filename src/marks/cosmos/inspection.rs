@@ -2,6 +2,7 @@ use super::CosmosSettings;
 use super::account::AccountProperties;
 use super::checker::Checker;
 use crate::azure::{TlsRoots, Tokens};
+use crate::reason::Reason;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError};
 use std::sync::Arc;
@@ -28,9 +29,9 @@ impl Inspection {
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub async fn account(&self) -> Result<AccountProperties, String> {
+    pub async fn account(&self) -> Result<AccountProperties, Reason> {
         let account = timeout(MAX_ANSWER, self.0.account(None)).await;
-        let late = || Err(format!("the account could not be read: no answer within {} s", MAX_ANSWER.as_secs()));
+        let late = || Err(format!("the account could not be read: no answer within {} s", MAX_ANSWER.as_secs()).into());
         account.unwrap_or_else(|_| late()).map(|source| source.account)
     }
 

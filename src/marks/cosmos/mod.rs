@@ -10,7 +10,6 @@ mod item;
 mod outcome;
 mod reader;
 mod rid;
-mod words;
 
 pub use account::Unsuitable;
 pub use inspection::Inspection;
@@ -98,10 +97,7 @@ impl CosmosMarkStore {
         match self.connection.state(before).await {
             State::Ready(ready) => Ok(ready),
             State::Connecting => Err(StoreError::deadline(Some(&StoreError::new("it is not connected yet")))),
-            State::Failed(why) => {
-                let why = StoreError::with_log(words::for_answers(&why), why);
-                Err(StoreError::deadline(Some(&why)))
-            }
+            State::Failed(why) => Err(StoreError::deadline(Some(&StoreError(why)))),
             State::Unsuitable(reasons) => Err(StoreError::new(account::explained(&reasons))),
         }
     }

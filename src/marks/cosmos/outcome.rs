@@ -1,3 +1,4 @@
+use crate::azure::{plain_words, reason_of};
 use crate::marks::StoreError;
 use crate::reason::Reason;
 use azure_core::http::StatusCode;
@@ -42,6 +43,11 @@ const REGION_TAKES_NO_WRITES: u16 = 3;
 const ACCOUNT_MOVES: u16 = 1008;
 const OWNER_NOT_FOUND: u16 = 1003;
 const BY_THE_SDK: u16 = 20_000;
+const CLIENT_TIMEOUT: u16 = 20_008;
+const CONNECTION_FAILED: u16 = 20_010;
+const IO_FAILED: u16 = 20_011;
+const NAME_NOT_FOUND: u16 = 20_012;
+const BODY_FAILED: u16 = 20_014;
 const HTTP2_FAILED: u16 = 20_015;
 const NO_TOKEN: [u16; 2] = [20_401, 20_402];
 
@@ -94,16 +100,36 @@ impl Outcome {
     }
 }
 
-/// Status and sub-status. Where the SDK gave up by itself, the last answer of the service says more than that.
+/// The same for what is no read or write of a mark.
+pub(super) fn reason(error: &CosmosError) -> Reason {
+    Reason::with_log(answer_of(error), reason_of(error))
+}
+
+/// Status and sub-status of the service. Where the SDK gave up by itself, what it met, and the last answer of the service,
+/// which says more than that.
 fn answer_of(error: &CosmosError) -> String {
     let status = error.status();
     let requests = error.diagnostics().map(|diagnostics| diagnostics.requests()).unwrap_or_default();
     let is_of_service = |status: &CosmosStatus| status.sub_status().is_none_or(|sub| sub.value() < BY_THE_SDK);
     let last = requests.iter().rev().map(|request| *request.status()).find(is_of_service);
     match last.filter(|_| !is_of_service(&status)) {
-        Some(last) => format!("{}; its last answer was {}", answer(status), answer(last)),
-        None => answer(status),
+        Some(last) => format!("{}; its last answer was {}", without_answer(error), answer(last)),
+        None if is_of_service(&status) => answer(status),
+        None => without_answer(error).to_owned(),
     }
+}
+
+/// What the SDK met instead of an answer.
+fn without_answer(error: &CosmosError) -> &'static str {
+    let sub_status = error.status().sub_status().map_or(0, |sub_status| sub_status.value());
+    plain_words(error).unwrap_or(match sub_status {
+        CLIENT_TIMEOUT => "it did not answer in time",
+        CONNECTION_FAILED => "no connection to it",
+        NAME_NOT_FOUND => "its name was not found",
+        IO_FAILED | BODY_FAILED | HTTP2_FAILED => "the connection to it broke",
+        sub_status if NO_TOKEN.contains(&sub_status) => "no token for it",
+        _ => "no usable answer",
+    })
 }
 
 /// Status and sub-status, such as `503/20003 (ServiceUnavailable)`.

@@ -30,7 +30,7 @@ impl MarkReader {
     pub async fn connect(inspection: &Inspection, deadline: Instant) -> Result<Self, StoreError> {
         let connect = || async {
             let found = inspection.container().await;
-            found.map_err(|error| StoreError::new(format!("no connection: {}", reason_of(&error))))
+            found.map_err(|error| StoreError(outcome::reason(&error).after("no connection: ")))
         };
         let (container, properties) = until(deadline, connect).await?;
         let partition = partition_of(&properties)?;

@@ -1,4 +1,4 @@
-use crate::azure::reason_of;
+use crate::azure::{plain_words, reason_of};
 use crate::reason::Reason;
 use crate::vault::VaultError;
 use azure_core::error::{Error, ErrorKind};
@@ -49,7 +49,7 @@ fn reason(error: &Error) -> Reason {
         ErrorKind::Credential => "no token for it",
         _ => "it answered something unexpected",
     };
-    Reason::with_log(answer, log)
+    Reason::with_log(plain_words(error).unwrap_or(answer), log)
 }
 
 /// The service did not take the token.

@@ -39,6 +39,12 @@ impl FromStr for VaultUrl {
     fn from_str(text: &str) -> Result<Self, InvalidIdentifier> {
         const EXPECTED: InvalidIdentifier =
             InvalidIdentifier("expected https://<name>.vault.azure.net/ or https://<name>.managedhsm.azure.net/");
+        const NO_SCHEME: InvalidIdentifier = InvalidIdentifier(
+            "has no https:// in front: expected https://<name>.vault.azure.net/ or https://<name>.managedhsm.azure.net/",
+        );
+        if !text.contains("://") {
+            return Err(NO_SCHEME);
+        }
         let url = Url::parse(text).map_err(|_| EXPECTED)?;
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let is_anonymous = url.username().is_empty() && url.password().is_none();

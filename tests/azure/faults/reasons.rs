@@ -2,14 +2,47 @@
 
 use crate::cloud::{self, always, baker};
 use crate::instance::Instance;
+use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, payload};
 use azurehsm_signer::tezos::payload::Kind;
-use stand_ins::Operation::{ReplaceItem, Sign};
+use stand_ins::Operation::{Any, ReplaceItem, Sign, Token};
 use stand_ins::{Azure, Effect};
 use std::thread;
+use std::time::Duration;
 
 fn sub(status: u16, sub_status: u32) -> Effect {
     Effect::Status { status, sub_status: Some(sub_status), retry_after: None }
+}
+
+/// Addresses and items, which are nobody's business, and words of libraries, which say nothing to whoever reads an answer.
+const HIDDEN: [&str; 21] = [
+    "localhost",
+    "127.0.0.1",
+    "https://",
+    MAINNET,
+    "signer/marks",
+    "/docs/",
+    "?api-version",
+    "reqwest",
+    "hyper",
+    "error sending request",
+    "client error",
+    "tcp connect",
+    "os error",
+    "failed to execute",
+    "serialize",
+    "rustls",
+    "azure_",
+    "Transport",
+    "Error {",
+    "Some(",
+    "panicked",
+];
+
+pub(super) fn assert_plain(message: &str) {
+    for hidden in HIDDEN {
+        assert!(!message.contains(hidden), "{hidden} is in {message}");
+    }
 }
 
 #[test]
@@ -43,11 +76,60 @@ fn trouble_until_the_deadline_is_named_in_answer_and_log() {
                 assert_eq!(answer.status, 500, "{name}: {message}");
                 assert!(message.contains(in_answer), "{name}: {message}");
                 assert!(message.contains("within the request's deadline"), "{name}: {message}");
-                for hidden in ["localhost", "127.0.0.1", "https://", MAINNET, "signer/marks", "/docs/"] {
-                    assert!(!message.contains(hidden), "{name}: {hidden} is in {message}");
-                }
+                assert_plain(&message);
                 let line = signer.logged("\"verdict\":\"failed\"");
                 assert!(line.contains(&format!("\"cause\":\"{cause}\"")), "{name}: {line}");
+            });
+        }
+    });
+}
+
+#[test]
+fn trouble_from_the_start_is_named_in_plain_words() {
+    type Trouble = fn(&Azure);
+    let rows: [(&str, Trouble, &str); 11] = [
+        ("store refuses", |azure| azure.cosmos.refuse_connections(true), "no connection to it"),
+        (
+            "store hangs up",
+            |azure| always(azure.cosmos.faults(), Any, Effect::CloseBeforeAnswer),
+            "the connection to it broke",
+        ),
+        ("store hangs", |azure| always(azure.cosmos.faults(), Any, Effect::Hang), "no answer within"),
+        ("store 403", |azure| always(azure.cosmos.faults(), Any, Effect::status(403)), "403"),
+        ("store 503", |azure| always(azure.cosmos.faults(), Any, Effect::status(503)), "503"),
+        ("vault refuses", |azure| azure.key_vault.refuse_connections(true), "no connection to it"),
+        (
+            "vault hangs up",
+            |azure| always(azure.key_vault.faults(), Any, Effect::CloseBeforeAnswer),
+            "the connection to it broke",
+        ),
+        ("vault 500", |azure| always(azure.key_vault.faults(), Any, Effect::status(500)), "500"),
+        ("no identity", |azure| azure.identity.refuse_connections(true), "no token for it"),
+        ("identity 400", |azure| always(azure.identity.faults(), Token, Effect::status(400)), "no token for it"),
+        (
+            "clock ahead",
+            |azure| azure.identity.set_token_life(Duration::ZERO),
+            "machine's clock, which is probably ahead",
+        ),
+    ];
+    thread::scope(|scope| {
+        for (name, trouble, in_answer) in rows {
+            scope.spawn(move || {
+                let azure = cloud::start();
+                let key = baker(&azure);
+                trouble(&azure);
+                let signer = Instance::start(&azure, &[]);
+                let message = eventually(name, || {
+                    let answer = signer.sign(&key.hash, &payload(Kind::Attestation, 11, 0, 0));
+                    assert_eq!(answer.status, 500, "{name}: {answer:?}");
+                    assert_plain(&answer.error());
+                    Some(answer.error()).filter(|message| message.contains(in_answer))
+                });
+                assert!(message.contains("vault") || message.contains("mark store"), "{name}: {message}");
+                if name == "clock ahead" {
+                    let line = signer.logged("no new token");
+                    assert!(line.contains("by this machine's clock") && line.contains("timedatectl"), "{line}");
+                }
             });
         }
     });

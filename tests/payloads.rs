@@ -473,6 +473,9 @@ fn protocol_data_is_not_interpreted() {
         assert_eq!(of_length(length).map(drop), expected, "{length}");
     }
 
+    let documented = include_str!("../docs/architecture.md");
+    assert!(documented.contains(&format!("46 to {LIMIT} bytes of protocol data")), "the documents say so");
+
     let with_nonce = Header { protocol_data: protocol_data(Some([0x9e; 32])), ..Header::new(1331, Some(0), 2) };
     assert_eq!(with_nonce.bytes().len(), 234);
     assert!(decode_block(&with_nonce.bytes()).is_ok());

@@ -98,7 +98,7 @@ impl Tokens {
     pub async fn state(&self, scope: &str) -> TokenState {
         let mut state = self.scope(scope).state.subscribe();
         let known = state.wait_for(Option::is_some).await.ok().and_then(|state| state.clone());
-        known.unwrap_or_else(|| TokenState { token: None, trouble: Some(NoToken::BeingRenewed) })
+        known.unwrap_or(TokenState { token: None, trouble: Some(NoToken::BeingRenewed) })
     }
 
     fn scope(&self, name: &str) -> Arc<Scope> {

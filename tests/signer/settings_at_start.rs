@@ -15,7 +15,7 @@ fn complaint(data: &Path, settings: &[(&str, &str)]) -> String {
 #[test]
 fn a_key_file_that_others_may_read_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(command(folder.path(), &[]).args(["keys", "generate", "baker"]).status().unwrap().success());
+    assert!(command(folder.path(), &[]).args(["keys", "generate", "baker"]).output().unwrap().status.success());
     let keys = folder.path().join("keys.json");
     std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o604)).unwrap();
     let log = Signer::start(folder.path(), &[]).log_until("\"listening\"");

@@ -172,7 +172,7 @@ module resources 'resources.bicep' = {
 output SIGNER_URL string = resources.outputs.SIGNER_URL
 
 @description('Resource group of all of it.')
-output AZURE_RESOURCE_GROUP string = resources.outputs.AZURE_RESOURCE_GROUP
+output AZURE_RESOURCE_GROUP string = group.name
 
 @description('Name of the function app.')
 output AZURE_FUNCTION_NAME string = resources.outputs.AZURE_FUNCTION_NAME

@@ -242,7 +242,7 @@ class EntryPoints(unittest.TestCase):
         finally:
             bicep.File = original
         self.assertEqual(seen, handed)
-        self.assertEqual(outputs, {name: Reference(name) for name in outputs})
+        self.assertEqual(outputs, {name: Reference(name) for name in outputs} | {"AZURE_RESOURCE_GROUP": given["resourceGroupName"]})
         self.assertEqual(set(outputs), set(deployed().outputs))
 
     def test_every_parameter_and_output_is_described(self):

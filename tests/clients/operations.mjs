@@ -1,5 +1,5 @@
-// At least one sample of every operation that Taquito's forger knows. The forger is of a later line than RemoteSigner:
-// this one forges companion keys and proofs of possession, and still runs on Node 20.
+// At least one sample of every operation that the forgers of Taquito and octez.js know. The forger of Taquito is the newest;
+// RemoteSigner, of which there is none newer, comes with that of its own version.
 
 import { LocalForger } from '@taquito/local-forging';
 import { kindMapping } from '@taquito/local-forging/dist/lib/constants.js';
@@ -7,13 +7,12 @@ import { kindMapping } from '@taquito/local-forging/dist/lib/constants.js';
 import { SecretKey, base58 } from './verification.mjs';
 import { TZ4_ACCOUNT } from './octez_vectors.mjs';
 
-const forger = new LocalForger();
-
 /** The forger's own table of kinds: a kind that a newer Taquito adds shows up here. */
 export const FORGER_KINDS = Object.values(kindMapping);
 
-const BRANCH = base58('0134', Buffer.alloc(32, 1));
+export const BLOCK = base58('0134', Buffer.alloc(32, 1));
 const PROTOCOLS = [base58('02aa', Buffer.alloc(32, 2)), base58('02aa', Buffer.alloc(32, 3))];
+export const [PROTOCOL] = PROTOCOLS;
 const ROLLUP = base58('067c75', Buffer.alloc(20, 4));
 const COMMITMENT = base58('11a5868a', Buffer.alloc(32, 5));
 const SLOT_HEADER = base58('0274b4', Buffer.alloc(48, 6));
@@ -33,7 +32,12 @@ const SCRIPT = {
   storage: UNIT,
 };
 
-export const forge = (...contents) => forger.forge({ branch: BRANCH, contents });
+export const forgeWith =
+  (forger) =>
+  (...contents) =>
+    forger.forge({ branch: BLOCK, contents });
+
+export const forge = forgeWith(new LocalForger());
 
 /** A manager operation of this key; `more` also replaces the fields that every manager operation has. */
 export const manager = (key, kind, more) => ({

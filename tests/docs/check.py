@@ -22,7 +22,7 @@ OTHERS_NAMES = {
     "TEZOS_SIGNER_HTTP_HEADERS",  # octez
     "SSL_CERT_FILE",  # TLS libraries
     "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID",  # azd
-    "FUNCTION_KEY",  # the examples for Taquito and tzgo
+    "FUNCTION_KEY",  # the examples for other clients than octez
 }  # fmt: skip
 # Paths that come into being when something runs, or that the reader makes.
 MADE_LATER = ("target/", "data/", "local.settings.json")

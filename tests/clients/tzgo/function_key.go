@@ -3,9 +3,9 @@ package clients
 
 import "net/http"
 
-// withHeaders adds headers to each request: tzgo's remote signer has no option for them.
 type withHeaders map[string]string
 
+// RoundTrip adds the headers: tzgo's remote signer has no option for them.
 func (headers withHeaders) RoundTrip(request *http.Request) (*http.Response, error) {
 	request = request.Clone(request.Context())
 	for name, value := range headers {

@@ -19,7 +19,7 @@ use azurehsm_signer::marks::Ledger;
 use azurehsm_signer::server::{ServerSettings, router};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Policy, Signer, WhenHeadUnknown};
 use azurehsm_signer::tezos::payload::Kind;
-use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, SecretKey, Signature};
+use azurehsm_signer::tezos::{BlsPublicKey, BlsScheme, Curve, SecretKey, Signature};
 use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ impl Vault for MadeBefore {
         Ok(self.signatures[usize::try_from(level).unwrap()])
     }
 
-    async fn prove_possession(&self, _: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
+    async fn prove_possession(&self, _: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         Err(VaultError::unable("not measured".to_owned()))
     }
 }

@@ -8,8 +8,8 @@ mod keys;
 use azurehsm_signer::tezos::authentication::request_to_authenticate;
 use azurehsm_signer::tezos::base58check::{self, Base58CheckError, Prefix};
 use azurehsm_signer::tezos::{
-    BlsScheme, ChainId, Curve, Digest, InvalidPublicKey, InvalidSignature, PublicKey, PublicKeyHash, SecretKey,
-    SecretKeyError, Signature, SignatureText,
+    BlsPublicKey, BlsScheme, ChainId, Curve, Digest, InvalidPublicKey, InvalidSignature, PublicKey, PublicKeyHash,
+    SecretKey, SecretKeyError, Signature, SignatureText,
 };
 use keys::{KEYS, P256_ORDER, SECP256K1_ORDER, TZ4_SECRET, difference, generate};
 
@@ -168,13 +168,16 @@ fn proofs_of_possession_of_octez() {
 #[test]
 fn possession_is_proven_for_another_key_too() {
     let (key, other, third) = (generate(Curve::Bls), generate(Curve::Bls), generate(Curve::Bls));
-    let proof = key.prove_possession(Some(other.public_key())).unwrap();
-    let verifies = |key: &SecretKey, about| key.public_key().verify_possession(about, &proof).is_ok();
-    assert!(verifies(&key, Some(other.public_key())));
+    let about = |key: &SecretKey| BlsPublicKey::try_from(key.public_key()).unwrap();
+    let proof = key.prove_possession(Some(&about(&other))).unwrap();
+    let verifies = |key: &SecretKey, about: Option<BlsPublicKey>| {
+        key.public_key().verify_possession(about.as_ref(), &proof).is_ok()
+    };
+    assert!(verifies(&key, Some(about(&other))));
     assert!(!verifies(&key, None));
-    assert!(!verifies(&key, Some(third.public_key())));
+    assert!(!verifies(&key, Some(about(&third))));
     assert!(!verifies(&other, None));
-    assert!(!verifies(&other, Some(key.public_key())));
+    assert!(!verifies(&other, Some(about(&key))));
 }
 
 #[test]
@@ -195,11 +198,11 @@ fn only_tz4_keys_prove_possession() {
     for curve in [Curve::Ed25519, Curve::Secp256k1, Curve::P256] {
         let key = generate(curve);
         assert_eq!(key.prove_possession(None), Err(SecretKeyError::NotBls));
-        assert_eq!(key.prove_possession(Some(bls.public_key())), Err(SecretKeyError::NotBls));
-        assert_eq!(bls.prove_possession(Some(key.public_key())), Err(SecretKeyError::NotBls));
+        let about = BlsPublicKey::try_from(bls.public_key()).unwrap();
+        assert_eq!(key.prove_possession(Some(&about)), Err(SecretKeyError::NotBls));
+        assert!(BlsPublicKey::try_from(key.public_key()).is_err(), "no proof is about such a key");
         let proof = bls.prove_possession(None).unwrap();
         assert!(key.public_key().verify_possession(None, &proof).is_err());
-        assert!(bls.public_key().verify_possession(Some(key.public_key()), &proof).is_err());
     }
 }
 

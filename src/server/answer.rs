@@ -1,7 +1,9 @@
 use super::complaints::warn_of_clients;
+use super::invalid::InvalidRequest;
 use crate::signer::{NotSigned, Refusal};
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::warn;
@@ -13,10 +15,10 @@ pub(super) struct NotOk {
     message: String,
 }
 
-impl NotOk {
-    /// An answer to something that never was a request to the signer, which would have logged it.
-    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        let message = message.into();
+/// It is logged here, since it never came before the signer.
+impl From<InvalidRequest> for NotOk {
+    fn from(invalid: InvalidRequest) -> Self {
+        let (status, message) = (invalid.status(), invalid.to_string());
         warn_of_clients(|unsaid| warn!(status = status.as_u16(), reason = message, unsaid, "not understood"));
         Self { status, message }
     }
@@ -32,7 +34,12 @@ struct OctezError<'a> {
 impl IntoResponse for NotOk {
     fn into_response(self) -> Response {
         let error = OctezError { kind: "temporary", id: "failure", msg: &self.message };
-        (self.status, Json([error])).into_response()
+        let mut response = (self.status, Json([error])).into_response();
+        if self.status == StatusCode::REQUEST_TIMEOUT {
+            // What is still to come of the body is not the next request.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 }
 
@@ -44,6 +51,7 @@ impl From<NotSigned> for NotOk {
             NotSigned::Refused(refusal) => match refusal {
                 Refusal::UnknownKey { .. } => StatusCode::NOT_FOUND,
                 Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+                Refusal::PossessionOf(_) => StatusCode::BAD_REQUEST,
                 Refusal::Payload(_)
                 | Refusal::VersionWithoutBls
                 | Refusal::Policy(_)

@@ -1,10 +1,14 @@
 use super::MAX_BODY_BYTES;
-use super::answer::NotOk;
+use super::invalid::InvalidRequest;
+use crate::signer::{Failure, NotSigned};
 use axum::body::Body;
-use axum::http::StatusCode;
 use http_body_util::BodyExt;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tracing::error;
 
 /// What is read of a body that is too long before the answer is given: a client that is still sending might lose the
 /// answer otherwise.
@@ -26,10 +30,27 @@ impl Default for LargeBodies {
     }
 }
 
+/// Why there is no payload.
+#[derive(Debug)]
+pub(super) enum NotRead {
+    /// The client did not send all of it by the deadline.
+    Late,
+    /// The client sent something else.
+    Invalid(InvalidRequest),
+    /// The signer did not come to read it.
+    Failed(NotSigned),
+}
+
+impl From<InvalidRequest> for NotRead {
+    fn from(invalid: InvalidRequest) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
 /// Reads the payload from a request's body: a JSON string of hexadecimal digits, with or without white space around it.
-pub(super) async fn payload(body: Body, large: &LargeBodies) -> Result<Vec<u8>, NotOk> {
-    let bytes = read(body, large).await?;
-    let bad = |why: String| NotOk::new(StatusCode::BAD_REQUEST, format!("the body is not a payload: {why}"));
+pub(super) async fn payload(body: Body, large: &LargeBodies, deadline: Instant) -> Result<Vec<u8>, NotRead> {
+    let bytes = read(body, large, deadline).await?;
+    let bad = |why: String| NotRead::Invalid(InvalidRequest::NotAPayload(why));
     let text: String = serde_json::from_slice(&bytes)
         .map_err(|error| bad(format!("expected a JSON string of hexadecimal digits, such as \"03…\" ({error})")))?;
     hex::decode(&text).map_err(|error| bad(not_hexadecimal(&text).unwrap_or_else(|| error.to_string())))
@@ -50,18 +71,30 @@ fn not_hexadecimal(text: &str) -> Option<String> {
     Some(format!("{character:?} at position {index} is not a hexadecimal digit{way_out}"))
 }
 
-async fn read(mut body: Body, large: &LargeBodies) -> Result<Vec<u8>, NotOk> {
+async fn read(mut body: Body, large: &LargeBodies, deadline: Instant) -> Result<Vec<u8>, NotRead> {
     let mut bytes = Vec::new();
     let mut turn = None;
+    let mut has_waited = false;
     let mut length = 0_usize;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            NotOk::new(StatusCode::BAD_REQUEST, format!("the body did not arrive in full: {error}"))
-        })?;
+    loop {
+        let frame = match timeout_at(deadline, body.frame()).await {
+            Ok(Some(frame)) => frame.map_err(|error| InvalidRequest::BodyIncomplete(what_is_wrong(&error)))?,
+            Ok(None) => break,
+            // That it is too long is certain already.
+            Err(_) if length > MAX_BODY_BYTES => break,
+            // It may have been there while others were read.
+            Err(_) if has_waited => return Err(no_turn()),
+            Err(_) => return Err(NotRead::Late),
+        };
         let Some(data) = frame.data_ref() else { continue };
         length = length.saturating_add(data.len());
         if length > SMALL && turn.is_none() {
-            turn = large.0.acquire().await.ok();
+            turn = large.0.try_acquire().ok();
+            if turn.is_none() {
+                has_waited = true;
+                let permit = timeout_at(deadline, large.0.acquire()).await.ok().and_then(Result::ok);
+                turn = Some(permit.ok_or_else(no_turn)?);
+            }
         }
         if length <= MAX_BODY_BYTES {
             bytes.extend_from_slice(data);
@@ -73,10 +106,32 @@ async fn read(mut body: Body, large: &LargeBodies) -> Result<Vec<u8>, NotOk> {
         }
     }
     if length > MAX_BODY_BYTES {
-        let message = format!("the body is longer than {MAX_BODY_BYTES} bytes");
-        return Err(NotOk::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+        return Err(InvalidRequest::BodyTooLong.into());
     }
     Ok(bytes)
+}
+
+fn no_turn() -> NotRead {
+    let failure = Failure::TooManyLargeBodies { limit: LARGE_AT_ONCE };
+    let failed = NotSigned::from(failure);
+    let (verdict, cause, reason) = (failed.verdict(), failed.cause(), failed.log());
+    error!(verdict, cause, reason, "failed");
+    NotRead::Failed(failed)
+}
+
+/// What is wrong with a body that does not end as HTTP wants it.
+fn what_is_wrong(error: &axum::Error) -> &'static str {
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        match error.downcast_ref().map(io::Error::kind) {
+            Some(io::ErrorKind::UnexpectedEof) => return "the connection ended before the body did",
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+                return "a chunk is not well-formed (transfer-encoding: chunked)";
+            }
+            _ => source = error.source(),
+        }
+    }
+    "the connection broke"
 }
 
 #[cfg(test)]

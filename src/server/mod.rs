@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod complaints;
 mod connections;
+mod invalid;
 mod routes;
 
 pub use connections::{ConnectionLimits, serve};

@@ -1,8 +1,9 @@
 use super::answer::NotOk;
-use super::body::{self, LargeBodies};
+use super::body::{self, LargeBodies, NotRead};
 use super::connections::Arrival;
+use super::invalid::InvalidRequest;
 use crate::signer::{Failure, NotSigned, SignRequest, Signer};
-use crate::tezos::{PublicKey, PublicKeyHash};
+use crate::tezos::PublicKeyHash;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -13,6 +14,7 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -45,9 +47,7 @@ pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
         .route("/known_keys", get(known_keys))
         .route("/bls_prove_possession/{pkh}", get(prove_possession))
         .fallback(unknown_route)
-        .method_not_allowed_fallback(async || {
-            NotOk::new(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
-        })
+        .method_not_allowed_fallback(async || NotOk::from(InvalidRequest::Method))
         .with_state(Server { signer, settings, large_bodies: LargeBodies::default() })
 }
 
@@ -86,19 +86,19 @@ async fn sign(
     refuse_web_pages(&headers)?;
     let key = hash_in_path(path)?;
     let query = understood(query)?;
-    let version = query.version.as_deref().map(str::parse).transpose().map_err(bad_request)?.unwrap_or_default();
-    let payload =
-        tokio::time::timeout_at(deadline, body::payload(body, &server.large_bodies)).await.map_err(|_| {
-            let ms = server.settings.deadline.as_millis();
-            NotOk::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the body did not arrive within {ms} ms"))
-        })??;
+    let version = query.version.as_deref().map(str::parse).transpose().map_err(InvalidRequest::from)?;
+    let payload = body::payload(body, &server.large_bodies, deadline).await.map_err(|error| match error {
+        NotRead::Late => InvalidRequest::BodyLate(server.settings.deadline).into(),
+        NotRead::Invalid(invalid) => NotOk::from(invalid),
+        NotRead::Failed(failed) => failed.into(),
+    })?;
     if let Some(Extension(arrival)) = arrival {
         arrival.is_complete();
     }
     let request = SignRequest {
         key,
         payload,
-        version,
+        version: version.unwrap_or_default(),
         authentication: query.authentication,
         deadline,
         invocation: headers
@@ -159,8 +159,7 @@ async fn authorized_keys(State(server): State<Server>) -> Response {
 
 async fn known_keys(State(server): State<Server>) -> Result<Response, NotOk> {
     if !server.settings.list_known_keys {
-        let message = "listing known keys is not allowed: ALLOW_LIST_KNOWN_KEYS=true allows it";
-        return Err(NotOk::new(StatusCode::FORBIDDEN, message));
+        return Err(InvalidRequest::KnownKeys.into());
     }
     let hashes: Vec<_> = server.signer.keys().iter().map(|key| key.hash.to_string()).collect();
     Ok(Json(json!({"known_keys": hashes})).into_response())
@@ -178,11 +177,8 @@ async fn prove_possession(
 ) -> Result<Response, NotOk> {
     let deadline = Instant::now() + server.settings.deadline;
     let hash = hash_in_path(path)?;
-    let about: Option<PublicKey> = understood(query)?
-        .bls_pk
-        .map(|text| text.parse())
-        .transpose()
-        .map_err(|error| bad_request(format!("bls_pk: {error}")))?;
+    let about = understood(query)?.bls_pk.map(|text| text.parse()).transpose();
+    let about = about.map_err(InvalidRequest::NotAPublicKey)?;
     let proof = server.signer.prove_possession(&hash, about.as_ref(), deadline).await?;
     Ok(Json(json!({"bls_prove_possession": proof.to_string()})).into_response())
 }
@@ -194,50 +190,27 @@ async fn health(State(server): State<Server>) -> Response {
     (status, Json(json!({"healthy": is_ready}))).into_response()
 }
 
-async fn unknown_route(uri: Uri) -> NotOk {
-    NotOk::new(StatusCode::NOT_FOUND, unknown_path(uri.path()))
-}
-
 /// A path that ends with a key is one of a client whose base address lacks `/keys`, or has a prefix that no proxy took off.
-fn unknown_path(path: &str) -> String {
-    let last = path.rsplit('/').find(|segment| !segment.is_empty()).and_then(|text| text.parse::<PublicKeyHash>().ok());
-    match last {
-        Some(key) => format!(
-            "unknown route: GET /keys/{key} gives its public key, and POST /keys/{key} signs with it; octez-client adds \
-             /keys by itself"
-        ),
-        None => "unknown route: there are /keys, /keys/{public key hash}, /authorized_keys, /known_keys, \
-                 /bls_prove_possession/{public key hash} and /health"
-            .to_owned(),
-    }
+async fn unknown_route(uri: Uri) -> NotOk {
+    let last = uri.path().rsplit('/').find(|segment| !segment.is_empty());
+    let key: Option<PublicKeyHash> = last.and_then(|text| text.parse().ok());
+    key.map_or(InvalidRequest::Route, InvalidRequest::RouteOfKey).into()
 }
 
 /// Browsers add `Origin` to what a page posts, to whichever address; no Tezos client does. Without this, any page could
 /// have the signer on its visitor's machine raise marks.
-fn refuse_web_pages(headers: &HeaderMap) -> Result<(), NotOk> {
-    if headers.contains_key(ORIGIN) {
-        return Err(NotOk::new(StatusCode::FORBIDDEN, "requests of web pages (with an Origin header) are not signed"));
-    }
-    Ok(())
+fn refuse_web_pages(headers: &HeaderMap) -> Result<(), InvalidRequest> {
+    if headers.contains_key(ORIGIN) { Err(InvalidRequest::WebPage) } else { Ok(()) }
 }
 
-fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHash, NotOk> {
-    let Path(text) = path.map_err(|error| NotOk::new(StatusCode::NOT_FOUND, error.body_text()))?;
-    text.parse().map_err(|error| {
-        let shown: String = text.chars().take(64).collect();
-        NotOk::new(StatusCode::NOT_FOUND, format!("{shown:?} is not a public key hash: {error}"))
+fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHash, InvalidRequest> {
+    let Path(text) = path.map_err(|error| InvalidRequest::Path(error.body_text()))?;
+    text.parse().map_err(|why| InvalidRequest::NotAHash { shown: text.chars().take(64).collect(), why })
+}
+
+fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, InvalidRequest> {
+    query.map(|Query(query)| query).map_err(|error| {
+        // The reason alone, without the library's introduction.
+        InvalidRequest::Query(error.source().map_or_else(|| error.body_text(), ToString::to_string))
     })
-}
-
-fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, NotOk> {
-    query.map(|Query(query)| query).map_err(|rejection| {
-        let text = rejection.body_text();
-        // What is wrong stands behind the framework's own words.
-        let why = text.split_once(": ").map_or(text.as_str(), |(_, why)| why);
-        bad_request(format!("the query cannot be read: {why}"))
-    })
-}
-
-fn bad_request(message: impl Into<String>) -> NotOk {
-    NotOk::new(StatusCode::BAD_REQUEST, message)
 }

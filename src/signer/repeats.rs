@@ -3,21 +3,21 @@
 //! Anyone who may have a vote signed may repeat it as often as the network allows. That must cost neither vault calls, of which a
 //! vault allows so many in ten seconds, nor time of the requests that are new.
 
-use super::{NotSigned, SignatureVersion};
+use super::NotSigned;
 use crate::marks::MarkId;
-use crate::tezos::{Digest, PublicKeyHash, Signature};
+use crate::tezos::{BlsScheme, Digest, PublicKeyHash, Signature};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
-/// What makes two requests the same: key, bytes, and the version of signatures that the client reads.
+/// What makes two requests the same: key, bytes, and the scheme of the signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     pub(super) key: PublicKeyHash,
     pub(super) digest: Digest,
-    pub(super) version: SignatureVersion,
+    pub(super) scheme: BlsScheme,
 }
 
 type Answer = Result<Signature, NotSigned>;
@@ -136,7 +136,7 @@ mod tests {
 
     fn identity(fill: u8) -> Identity {
         let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
-        Identity { key, digest: Digest::from_bytes([fill; 32]), version: SignatureVersion::default() }
+        Identity { key, digest: Digest::from_bytes([fill; 32]), scheme: BlsScheme::default() }
     }
 
     fn after(milliseconds: u64) -> Instant {

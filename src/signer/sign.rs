@@ -1,11 +1,12 @@
 use super::binding::{self, LoggedElsewhere};
 use super::commit::{Signing, commit_and_sign};
+use super::newer_versions::NewerVersions;
 use super::repeats::{Identity, Repeats};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request};
 use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
-use crate::tezos::{Curve, Digest, PublicKey, PublicKeyHash, Signature};
+use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::vault::{Key, VaultError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +26,15 @@ pub struct Signer {
     authorized_keys: AuthorizedKeys,
     repeats: Repeats,
     logged_elsewhere: LoggedElsewhere,
+    newer_versions: NewerVersions,
 }
 
 impl Signer {
     /// A signer with the keys of a vault, a record of what has been signed, what each key may sign, how far from the head of
     /// the chain a level may be, and who may ask.
     pub fn new(keys: KeyRing, ledger: Ledger, policy: Policy, head: HeadRule, authorized_keys: AuthorizedKeys) -> Self {
-        let (repeats, logged_elsewhere) = Default::default();
-        Self { keys, ledger, policy, head, authorized_keys, repeats, logged_elsewhere }
+        let (repeats, logged_elsewhere, newer_versions) = Default::default();
+        Self { keys, ledger, policy, head, authorized_keys, repeats, logged_elsewhere, newer_versions }
     }
 
     /// The way of a request, from the client's bytes to a signature that may be released.
@@ -99,8 +101,9 @@ impl Signer {
             if key.curve() != Curve::Bls {
                 return Err(Refusal::NoPossession { key: key.hash }.into());
             }
-            let proof = self.keys.vault().prove_possession(&key, about).await?;
-            key.public_key.verify_possession(about, &proof)?;
+            let about = about.map(BlsPublicKey::try_from).transpose().map_err(Refusal::PossessionOf)?;
+            let proof = self.keys.vault().prove_possession(&key, about.as_ref()).await?;
+            key.public_key.verify_possession(about.as_ref(), &proof)?;
             Ok(proof)
         };
         let verdict: Result<Signature, NotSigned> =
@@ -126,6 +129,7 @@ impl Signer {
 
     async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {
         facts.requester = self.authorized_keys.check(request).await?;
+        self.newer_versions.log(request.version);
         let key = self.keys.find(&request.key, request.deadline).await?;
         let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
         let payload = Payload::decode(&request.payload, key.curve())
@@ -142,7 +146,7 @@ impl Signer {
             deadline: request.deadline - TIME_TO_ANSWER,
         };
         let digest = Digest::of(&request.payload);
-        let identity = Identity { key: key.hash, digest, version: request.version };
+        let identity = Identity { key: key.hash, digest, scheme };
         let Some(consensus) = payload.consensus() else {
             return self.repeats.share(identity, signing.deadline, async || signing.sign_and_verify().await).await;
         };

@@ -4,7 +4,7 @@ use crate::chain::{HeadUnknown, NotNear};
 use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError};
 use crate::reason::Reason;
 use crate::tezos::payload::NotUnderstood;
-use crate::tezos::{PublicKeyHash, WrongSignature};
+use crate::tezos::{NotBls, PublicKeyHash, WrongSignature};
 use crate::vault::VaultError;
 use std::time::Duration;
 use thiserror::Error;
@@ -54,7 +54,7 @@ impl NotSigned {
                 Refusal::Head(_) => "head",
                 Refusal::Mark(not_safe) => not_safe.cause(),
                 Refusal::StoredSignatureInvalid => "stored_signature_invalid",
-                Refusal::NoPossession { .. } => "no_possession",
+                Refusal::NoPossession { .. } | Refusal::PossessionOf(_) => "no_possession",
             },
             Self::Failed(failure) => match failure {
                 Failure::BoundElsewhere(_) => "bound_elsewhere",
@@ -65,6 +65,7 @@ impl NotSigned {
                 Failure::KeySearchPending { .. } => "key_search",
                 Failure::Head(_) => "head_unknown",
                 Failure::WrongSignature(_) => "wrong_signature",
+                Failure::TooManyLargeBodies { .. } => "large_bodies",
                 Failure::Deadline => "deadline",
                 Failure::Internal(_) => "internal",
             },
@@ -108,6 +109,9 @@ pub enum Refusal {
         /// The key.
         key: PublicKeyHash,
     },
+    /// A proof of possession was asked for about a key that has none.
+    #[error("bls_pk: {0}: only tz4 keys have proofs of possession")]
+    PossessionOf(NotBls),
 }
 
 /// Why a request failed.
@@ -151,6 +155,12 @@ pub enum Failure {
     /// The vault returned a signature that is none.
     #[error("the vault returned a wrong signature: {0}")]
     WrongSignature(WrongSignature),
+    /// The bodies of other requests were still arriving.
+    #[error("{limit} large request bodies are being received already, and none of them ended in time: try again")]
+    TooManyLargeBodies {
+        /// How many are received at one time.
+        limit: usize,
+    },
     /// The deadline came first.
     #[error("the vault or the mark store did not answer within the request's deadline (REQUEST_DEADLINE_MS)")]
     Deadline,

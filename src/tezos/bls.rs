@@ -8,9 +8,9 @@ const AUG_DST: &[u8] = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_AUG_";
 const POSSESSION_DST: &[u8] = b"BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 
 /// Which BLS signature scheme a client expects. It says so with `version=`; for other curves there is only one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BlsScheme {
-    /// Proof-of-possession scheme: `version=2`, `version=3`, and clients that name no version.
+    /// Proof-of-possession scheme: `version=2` and above, and clients that name no version.
     #[default]
     ProofOfPossession,
     /// Message-augmentation scheme, `version=1`: the public key is signed in front of the message.

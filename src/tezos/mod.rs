@@ -15,6 +15,6 @@ pub use bls::BlsScheme;
 pub use curve::Curve;
 pub use digest::Digest;
 pub use identifiers::{BlockHash, ChainId};
-pub use public_key::{InvalidPublicKey, PublicKey, PublicKeyHash, WrongSignature};
+pub use public_key::{BlsPublicKey, InvalidPublicKey, NotBls, PublicKey, PublicKeyHash, WrongSignature};
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use signature::{InvalidSignature, Signature, SignatureText};

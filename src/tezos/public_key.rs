@@ -107,14 +107,46 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`WrongSignature`] if it proves nothing, or this is not a tz4 key.
-    pub fn verify_possession(&self, about: Option<&Self>, proof: &Signature) -> Result<(), WrongSignature> {
-        let about = about.unwrap_or(self);
-        let right = match (&self.verifier, proof, about.bytes.as_slice().try_into()) {
-            (Verifier::Bls(key), Signature::Bls(proof), Ok(about)) => bls::verify_possession(key, about, proof),
+    pub fn verify_possession(&self, about: Option<&BlsPublicKey>, proof: &Signature) -> Result<(), WrongSignature> {
+        let right = match (&self.verifier, proof) {
+            (Verifier::Bls(key), Signature::Bls(proof)) => {
+                let own = key.compress();
+                bls::verify_possession(key, about.map_or(&own, BlsPublicKey::as_bytes), proof)
+            }
             _ => false,
         };
         if right { Ok(()) } else { Err(WrongSignature { key: self.hash() }) }
     }
+}
+
+/// A tz4 public key: what a proof of possession can be about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlsPublicKey([u8; 48]);
+
+impl BlsPublicKey {
+    /// The compressed point of G1.
+    pub const fn as_bytes(&self) -> &[u8; 48] {
+        &self.0
+    }
+}
+
+impl TryFrom<&PublicKey> for BlsPublicKey {
+    type Error = NotBls;
+
+    fn try_from(key: &PublicKey) -> Result<Self, Self::Error> {
+        match &key.verifier {
+            Verifier::Bls(key) => Ok(Self(key.compress())),
+            _ => Err(NotBls { found: key.curve().public_key_prefix().name() }),
+        }
+    }
+}
+
+/// A public key of another curve, where a tz4 key is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("this is {found}, expected the public key of a tz4 key (BLpk)")]
+pub struct NotBls {
+    /// What it is.
+    pub found: &'static str,
 }
 
 impl PartialEq for PublicKey {

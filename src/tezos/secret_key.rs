@@ -1,5 +1,5 @@
 use super::base58check::{self, Base58CheckError, Prefix};
-use super::{BlsScheme, Curve, Digest, PublicKey, Signature, bls};
+use super::{BlsPublicKey, BlsScheme, Curve, Digest, PublicKey, Signature, bls};
 use ed25519_dalek::Signer;
 use k256::ecdsa::signature::hazmat::PrehashSigner;
 use std::fmt;
@@ -117,13 +117,12 @@ impl SecretKey {
     /// A proof of possession, about this key or about the tz4 key `about`.
     ///
     /// # Errors
-    /// [`SecretKeyError::NotBls`] if either is not a tz4 key.
-    pub fn prove_possession(&self, about: Option<&PublicKey>) -> Result<Signature, SecretKeyError> {
-        let about = about.unwrap_or(&self.public_key);
-        match (&self.signer, about.as_bytes().try_into()) {
-            (KeyPair::Bls(key), Ok(about)) => Ok(Signature::Bls(bls::prove_possession(key, about))),
-            _ => Err(SecretKeyError::NotBls),
-        }
+    /// [`SecretKeyError::NotBls`] if this is not a tz4 key.
+    pub fn prove_possession(&self, about: Option<&BlsPublicKey>) -> Result<Signature, SecretKeyError> {
+        let KeyPair::Bls(key) = &self.signer else { return Err(SecretKeyError::NotBls) };
+        let own = key.sk_to_pk().compress();
+        let about = about.map_or(&own, BlsPublicKey::as_bytes);
+        Ok(Signature::Bls(bls::prove_possession(key, about)))
     }
 
     /// From 32 bytes: a seed for Ed25519, a scalar for the others, big-endian for ECDSA and little-endian for BLS.
@@ -213,7 +212,7 @@ pub enum SecretKeyError {
     /// The public half does not belong to the secret half.
     #[error("its public half does not belong to its secret half")]
     Mismatch,
-    /// A proof of possession was asked of, or about, a key that is not tz4.
+    /// A proof of possession by a key that is not tz4.
     #[error("only tz4 keys prove possession")]
     NotBls,
     /// The signature algorithm gave up.

@@ -9,7 +9,7 @@ pub use key_vault::KeyVault;
 pub use local::LocalVault;
 
 use crate::reason::Reason;
-use crate::tezos::{BlsScheme, PublicKey, Signature};
+use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use crate::tries::{Again, LATE_AFTER};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub trait Vault: Send + Sync {
     }
 
     /// Makes a proof of possession with a tz4 key, about itself or about another tz4 public key.
-    async fn prove_possession(&self, key: &Key, about: Option<&PublicKey>) -> Result<Signature, VaultError>;
+    async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError>;
 }
 
 /// What a vault says of its keys.

@@ -117,7 +117,7 @@ describe('a signer with default settings', () => {
 
     test(`${ADDRESS[curve]}: the version of the request changes nothing`, async () => {
       const key = baker[curve];
-      for (const version of [0, 1, 2, 3, null]) {
+      for (const version of [0, 1, 2, 3, 4, null]) {
         const payload = consensus('attestation', curve, { level: freshLevel() });
         assertSigned(await sign(signer, key, payload, { version }), key, payload);
       }
@@ -134,6 +134,7 @@ describe('a signer with default settings', () => {
     [1, 'aug'],
     [2, 'pop'],
     [3, 'pop'],
+    [4, 'pop'],
     [null, 'pop'],
   ];
   for (const [version, scheme] of schemes) {
@@ -145,7 +146,7 @@ describe('a signer with default settings', () => {
     }
   }
 
-  for (const version of ['0', '4', 'three']) {
+  for (const version of ['0', '-1', 'three']) {
     test(`tz4: version=${version} is refused`, async () => {
       const answer = await sign(signer, baker.bls, consensus('attestation', 'bls', { level: freshLevel() }), {
         version,

@@ -20,6 +20,7 @@ mod killing;
 mod levels;
 mod lost_store;
 mod many_connections;
+mod requests_at_fault;
 mod settings_at_start;
 mod store_and_raising;
 mod unknown_keys;

@@ -6,7 +6,7 @@ use crate::support::process::Signer;
 use async_trait::async_trait;
 use azurehsm_signer::signer::{Failure, KeyRing, NotSigned, Refusal};
 use azurehsm_signer::tezos::payload::Kind;
-use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, Signature};
+use azurehsm_signer::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, Signature};
 use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -56,7 +56,7 @@ impl Vault for Listed {
         Err(VaultError::unavailable("it only lists"))
     }
 
-    async fn prove_possession(&self, _: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
+    async fn prove_possession(&self, _: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         Err(VaultError::unavailable("it only lists"))
     }
 }

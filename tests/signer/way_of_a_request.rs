@@ -242,6 +242,7 @@ async fn a_tz4_vote_is_signed_in_the_scheme_of_the_version() {
         (SignatureVersion::V1, BlsScheme::Augmented),
         (SignatureVersion::V2, BlsScheme::ProofOfPossession),
         (SignatureVersion::V3, BlsScheme::ProofOfPossession),
+        (SignatureVersion::Newer(4), BlsScheme::ProofOfPossession),
     ] {
         let request = SignRequest { version, ..setup.request(vote.clone()) };
         let signature = setup.signer.sign(&request).await.unwrap();

@@ -1,7 +1,7 @@
 //! A vault in memory that signs at random, as an HSM does, and can misbehave.
 
 use async_trait::async_trait;
-use azurehsm_signer::tezos::{BlsScheme, Curve, PublicKey, SecretKey, Signature};
+use azurehsm_signer::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKey, SecretKey, Signature};
 use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use std::collections::VecDeque;
@@ -92,7 +92,7 @@ impl Vault for MemoryVault {
         })
     }
 
-    async fn prove_possession(&self, _: &Key, about: Option<&PublicKey>) -> Result<Signature, VaultError> {
+    async fn prove_possession(&self, _: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         Ok(self.secret.prove_possession(about).unwrap())
     }
 }

@@ -408,7 +408,7 @@ fn possession() -> Vec<StepsCase> {
         let about = about.map(|name| named(name).1.public_key);
         vec![Step::Prove(Prove { key: key.to_owned(), about, verdict, status })]
     };
-    let (yes, no) = ((Verdict::Signed, 200), (Verdict::Refused, 403));
+    let (yes, no, invalid) = ((Verdict::Signed, 200), (Verdict::Refused, 403), (Verdict::Refused, 400));
     vec![
         case(
             "prover/possession",
@@ -431,9 +431,10 @@ fn possession() -> Vec<StepsCase> {
             prove("payer-p256", None, no),
         ),
         case(
-            "baker/possession-about-p256",
-            "The key that a proof is about must be a tz4 key: anything else is no proof. Here policy refuses it already.",
-            prove("baker-bls", Some("client-p256"), no),
+            "prover/possession-about-p256",
+            "The key that a proof is about must be a tz4 key: anything else is no proof. The client has to put that right: an \
+             answer of 500 says that the signer's services are at fault.",
+            prove("prover-bls", Some("client-p256"), invalid),
         ),
     ]
 }

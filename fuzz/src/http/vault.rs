@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use azurehsm_signer::signer::Policy;
 use azurehsm_signer::tezos::authentication::request_to_authenticate;
-use azurehsm_signer::tezos::{BlsScheme, Curve, Digest, PublicKey, Signature};
+use azurehsm_signer::tezos::{BlsPublicKey, BlsScheme, Curve, Digest, PublicKey, Signature};
 use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +91,7 @@ impl Vault for MemoryVault {
         }
     }
 
-    async fn prove_possession(&self, _: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
+    async fn prove_possession(&self, _: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         Err(VaultError::unable("it takes a millisecond to verify".to_owned()))
     }
 }

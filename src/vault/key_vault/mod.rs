@@ -15,7 +15,7 @@ pub use usable::{Unusable, check_attributes, public_key};
 
 use super::{FoundKeys, Key, Vault, VaultError};
 use crate::azure::{Connections, TlsRoots, Tokens};
-use crate::tezos::{BlsScheme, PublicKey, Signature};
+use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use crate::tries::LATE_AFTER;
 use async_trait::async_trait;
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
@@ -100,7 +100,7 @@ impl Vault for KeyVault {
         self.sign_payload(key, payload).await
     }
 
-    async fn prove_possession(&self, key: &Key, _: Option<&PublicKey>) -> Result<Signature, VaultError> {
+    async fn prove_possession(&self, key: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         Err(VaultError::unable(format!("{} is no tz4 key: Key Vault and Managed HSM have none", key.hash)))
     }
 }

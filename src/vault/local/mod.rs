@@ -6,7 +6,7 @@ pub use file::{KeyFile, KeyFileError, KeyName};
 
 use super::{FoundKeys, Key, Vault, VaultError};
 use crate::reason::Reason;
-use crate::tezos::{BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, SecretKeyError, Signature};
+use crate::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, SecretKeyError, Signature};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -80,7 +80,7 @@ impl Vault for LocalVault {
         secret.sign(payload, scheme).map_err(unable)
     }
 
-    async fn prove_possession(&self, key: &Key, about: Option<&PublicKey>) -> Result<Signature, VaultError> {
+    async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         let secret = self.secret(key)?;
         let about = about.cloned();
         on_a_thread_for_work(move || secret.prove_possession(about.as_ref())).await?.map_err(unable)

@@ -33,7 +33,8 @@ pub(crate) struct Figures {
 }
 
 /// How reasons are summed up: what they begin with or hold.
-const CAUSES: [(&str, &str); 9] = [
+const CAUSES: [(&str, &str); 10] = [
+    ("the body did not arrive within", "the signer stood still before the body was read"),
     ("is known yet", "no keys known yet"),
     ("deadline", "deadline came"),
     ("wrong signature", "vault: a wrong signature"),

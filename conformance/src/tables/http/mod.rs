@@ -195,15 +195,29 @@ fn queries() -> Vec<HttpCase> {
             vec![with(&format!("version={version}"), signs(usual()))],
         ));
     }
+    for curve in [Curve::P256, Curve::Bls] {
+        for version in ["4", "99"] {
+            let key = format!("baker-{}", curve.name());
+            let payload = Vote::new(Kind::Attestation, curve, 10, 0).bytes();
+            let body = Body::Text { text: "\"{payload}\"\n".to_owned(), payload: Some(payload.into()) };
+            let path = format!("/keys/{{{key}}}?version={version}");
+            cases.push(case(
+                &format!("query/version-{version}-{}", curve.name()),
+                "Octez raises the version with protocols that bring new kinds of signatures, and those of the kinds there are stay \
+                 as they were: a signer that refuses the new number loses every slot from the upgrade of the baker on.",
+                vec![HttpRequest { path, ..post(body, 200, Answer::Signature(key)) }],
+            ));
+        }
+    }
     for (name, query) in [
-        ("version-9", "version=9"),
         ("version-word", "version=latest"),
         ("version-empty", "version="),
         ("version-negative", "version=-1"),
         ("version-leading-zero", "version=01"),
+        ("version-twice", "version=3&version=3"),
     ] {
-        let why = "The version is exactly 0, 1, 2 or 3 (signature.ml, version_arg): another one is of a client that reads \
-                   signatures nobody knows here.";
+        let why = "The version is one number without sign or leading zeros (signature.ml, version_arg): anything else is of a \
+                   client that wants something nobody knows here.";
         cases.push(case(&format!("query/{name}"), why, vec![with(query, post(usual(), 400, Answer::Errors))]));
     }
     for (name, query, why) in [

@@ -82,6 +82,10 @@ pub(crate) fn failed() -> Answer {
     Answer::NotSigned { status: 500, reason: "the vault is away".into() }
 }
 
+fn late() -> Answer {
+    Answer::NotSigned { status: 408, reason: "the body did not arrive".into() }
+}
+
 /// At level 10, key 0 votes and key 1 bakes; all is repeated, contested, and what fails says so.
 fn clean() -> Book {
     let mut book = Book::new();
@@ -104,6 +108,7 @@ fn clean() -> Book {
     let (from, to) = (book.at(4_000), book.at(9_000));
     book.history.paused.push(Span { place: 0, from, to });
     book.asked(0, &bytes(Kind::Attestation, 12, 1), (3_900, 9_500), failed());
+    book.asked(0, &bytes(Kind::Attestation, 12, 1), (3_990, 9_100), late());
     book
 }
 
@@ -251,6 +256,9 @@ const WRONGS: &[Wrong] = &[
     ("a fault is an unknown key", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::NotSigned { status: 404, reason: "no key".into() };
         book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+    }),
+    ("a body is late before the deadline", Invariant::FailClosedAndSayWhy, |book| {
+        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 1_050), late());
     }),
     ("failed without a reason", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::NotSigned { status: 500, reason: " ".into() };

@@ -8,7 +8,7 @@ mod operations;
 mod votes_and_blocks;
 
 use azurehsm_signer::tezos::Curve;
-use azurehsm_signer::tezos::payload::{Kind, NonNegative, Payload, Position};
+use azurehsm_signer::tezos::payload::{Kind, NonNegative, NotUnderstood, Payload, Position};
 use operations::{
     CONTENTS_AT, Field, Sample, manager_samples, meanings, payload, payload_of_bytes, samples, standalone_samples,
 };
@@ -129,6 +129,8 @@ fn check(payload: &[u8]) -> Result<(), TestCaseError> {
                 prop_assert!(error.offset <= payload.len(), "{} of {} bytes", error, payload.len());
                 let place = format!("byte {}: ", error.offset);
                 prop_assert!(error.to_string().starts_with(&place), "{}", error);
+                let refusal = NotUnderstood::new(error, payload);
+                prop_assert!(refusal.outdated.is_none() || payload[0] == 0x03, "{}", refusal);
             }
             Ok(Payload::Block(block)) => {
                 prop_assert_eq!(payload[0], 0x11);

@@ -49,15 +49,17 @@ async function passes(client, environment) {
  * Runs the tests of a client, and verifies every signature that it got without that client's own code.
  *
  * @param {keyof typeof COMMAND_LINES} client
- * @param {{ keys: import('./verification.mjs').PublicKey[], firstLevel: number }} options the keys that `signer` holds,
- *   and a level above all that they have signed at
+ * @param {{ keys: import('./verification.mjs').PublicKey[], firstLevel: number, strict?: { url: string } }} options the
+ *   keys that `signer` holds, a level above all that they have signed at, and another signer with the same keys that
+ *   wants requests to be signed
  */
-export async function assertWorks(client, signer, { keys, firstLevel }) {
+export async function assertWorks(client, signer, { keys, firstLevel, strict }) {
   const results = await mkdtemp(join(tmpdir(), `azurehsm-signer-${client}-`));
   const signatures = join(results, 'signatures');
   try {
     await passes(client, {
       SIGNER_URL: signer.url,
+      STRICT_SIGNER_URL: strict?.url ?? '',
       SIGNER_HEADERS: JSON.stringify(signer.headers),
       SIGNER_KEYS: JSON.stringify(keys.map(({ hash, text }) => ({ hash, public_key: text }))),
       FIRST_LEVEL: String(firstLevel),

@@ -21,6 +21,7 @@ describe('clients in other languages', () => {
   let keys;
   let signer;
   let standIns;
+  let strict;
   before(async () => {
     if (behindHost) {
       standIns = await startStandIns();
@@ -31,14 +32,17 @@ describe('clients in other languages', () => {
     } else {
       keys = CURVES.map((curve) => SecretKey.random(curve));
       signer = await startSigner({ keys, settings });
+      const AUTHORIZED_KEYS = SecretKey.random('ed25519').text;
+      strict = await startSigner({ keys, settings: { ...settings, AUTHORIZED_KEYS } });
     }
   });
   after(async () => {
     await signer?.stop();
+    await strict?.stop();
     await standIns?.stop();
   });
 
   for (const client of CLIENTS) {
-    test(client, () => assertWorks(client, signer, { keys, firstLevel: freshLevels() }));
+    test(client, () => assertWorks(client, signer, { keys, firstLevel: freshLevels(), strict }));
   }
 });

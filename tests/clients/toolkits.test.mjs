@@ -18,7 +18,7 @@ import { ANONYMOUS, CONSENSUS_CONTENTS, SAMPLES, forgeWith, manager, transfer } 
 import { CONSENSUS_KINDS, consensus, payloadHashOf } from './payloads.mjs';
 import { RemoteSigner } from './remote_signer.mjs';
 import { startSigner } from './signer_process.mjs';
-import { OPERATION, remote, splitPayload } from './taquito_calls.mjs';
+import { OPERATION, assertFailure, remote, splitPayload } from './taquito_calls.mjs';
 import { firstTransfer } from './toolkits.mjs';
 import { SecretKey } from './verification.mjs';
 
@@ -117,6 +117,23 @@ describe('octez.js', () => {
   });
 });
 
+describe('a signer that wants requests to be signed', () => {
+  let strict;
+  before(async () => {
+    strict = await startSigner({ keys, settings: { AUTHORIZED_KEYS: SecretKey.random('ed25519').text } });
+  });
+  after(() => strict?.stop());
+
+  for (const key of keys) {
+    test(`${ADDRESS[key.curve]}: neither Taquito nor the class of docs/octez.md does that`, async () => {
+      const reason = /^401: .*missing authentication signature/;
+      await assert.rejects(new RemoteSigner(strict.url, key.hash).sign('00', OPERATION), { message: reason });
+      const body = await assertFailure(remote(strict, key).sign('00', OPERATION), 'HttpResponseError', 401);
+      assert.match(body, /missing authentication signature/);
+    });
+  }
+});
+
 describe("Taquito's remote signer, and the toolkit that it brings along", () => {
   const forge = forgeWith(new LocalForger21());
   const [tz1, , tz3, tz4] = keys;
@@ -134,7 +151,11 @@ describe("Taquito's remote signer, and the toolkit that it brings along", () => 
     assert.equal(contents[0].kind, 'reveal');
   });
 
-  // It knows no tz4 keys.
+  test('its toolkit cannot write a tz4 key', async () => {
+    const update = manager(tz3, 'update_consensus_key', { pk: tz4.text });
+    await assert.rejects(async () => forge(update), { name: 'InvalidPublicKeyError' });
+  });
+
   const known = SAMPLES.filter(({ kind, contents }) => {
     return Object.values(kindMapping21).includes(kind) && !JSON.stringify(contents(tz3)).includes('BLpk');
   });

@@ -13,6 +13,7 @@ from pytezos.crypto.key import Key
 from remote_key import RemoteKey
 
 URL = os.environ['SIGNER_URL']
+STRICT_URL = os.environ['STRICT_SIGNER_URL']
 HEADERS = json.loads(os.environ['SIGNER_HEADERS'])
 FIRST_LEVEL = int(os.environ['FIRST_LEVEL'])
 MAX_FEE = int(os.environ['MAX_FEE'])

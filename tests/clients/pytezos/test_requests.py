@@ -3,7 +3,7 @@
 import unittest
 
 from remote_key import RemoteKey
-from signer import HEADERS, KEYS, URL, VERIFIED_BY_PYTEZOS, SignerTest, base58, for_each_key
+from signer import HEADERS, KEYS, STRICT_URL, URL, VERIFIED_BY_PYTEZOS, SignerTest, base58, for_each_key
 
 
 class Requests(SignerTest):
@@ -41,6 +41,12 @@ class Requests(SignerTest):
         signature = self.assert_signs(key, payload)
         with self.assertRaises(error):
             key.verify(signature, payload)
+
+    @unittest.skipUnless(STRICT_URL, 'there is no signer that wants signed requests')
+    def test_requests_that_have_to_be_signed(self):
+        for key in KEYS:
+            strict = RemoteKey(STRICT_URL, key.public_key_hash())
+            self.assert_refused(401, 'missing authentication signature', strict.sign, b'\x03')
 
     @unittest.skipUnless(HEADERS, 'this signer wants no function key')
     def test_without_the_function_key(self):

@@ -4,6 +4,7 @@ package clients
 
 import (
 	"context"
+	"crypto/ed25519"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,6 +71,35 @@ func TestAPathPrefixIsDropped(t *testing.T) {
 	signer := connected(t, url, parsed[map[string]string](t, "SIGNER_HEADERS"))
 	forEachKey(t, func(t *testing.T, key key) {
 		if _, err := signer.GetKey(context.Background(), key.address()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// WithAuthKey keeps the key and does not use it.
+func TestRequestsThatHaveToBeSigned(t *testing.T) {
+	url := fromEnvironment(t, "STRICT_SIGNER_URL")
+	if url == "" {
+		t.Skip("there is no such signer")
+	}
+	authentication := tezos.PrivateKey{Type: tezos.KeyTypeEd25519, Data: ed25519.NewKeyFromSeed(hexOf(32, 23))}
+	signer := connected(t, url, nil).WithAuthKey(authentication)
+	forEachKey(t, func(t *testing.T, key key) {
+		noop := operation(&codec.FailingNoop{Arbitrary: "hello"})
+		_, err := signer.SignOperation(context.Background(), key.address(), noop)
+		assertRefused(t, err, http.StatusUnauthorized, "missing authentication signature")
+	})
+}
+
+// So this suite verifies those of tz4 keys elsewhere.
+func TestTzgoTakesAnySignatureOfATz4Key(t *testing.T) {
+	forEachKey(t, func(t *testing.T, key key) {
+		wrong := tezos.NewSignature(tezos.SignatureTypeBls12_381, hexOf(96, 24))
+		if !key.isBls() {
+			wrong = tezos.NewSignature(tezos.SignatureTypeGeneric, hexOf(64, 24))
+		}
+		digest := tezos.Digest([]byte{3})
+		if err := tezos.MustParseKey(key.Public).Verify(digest[:], wrong); (err == nil) != key.isBls() {
 			t.Error(err)
 		}
 	})

@@ -1,5 +1,6 @@
 //! What an account and its container have to be, so that an acknowledged mark is never lost and never overwritten.
 
+use super::words;
 use crate::azure::{Tokens, plain_reason};
 use crate::reason::Reason;
 use azure_core::credentials::TokenCredential;
@@ -71,7 +72,7 @@ impl AccountProperties {
     /// `endpoints`.
     ///
     /// # Errors
-    /// What went wrong; in the log in the service's own words where it gave any: a firewall and a missing role are both 403.
+    /// What went wrong, in the service's own words where it gave any: a firewall and a missing role are both 403.
     pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, Reason> {
         const FAILED: &str = "the account could not be read: ";
         let failed = |why: &(dyn std::error::Error + 'static)| plain_reason(why).after(FAILED);
@@ -91,7 +92,8 @@ impl AccountProperties {
         }
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
         if !status.is_success() {
-            return Err(Reason::with_log(status.to_string(), format!("{status}{}", words_of(&body))).after(FAILED));
+            let said = format!("{status}{}", words_of(&body));
+            return Err(Reason::with_log(words::for_answers(&said), said).after(FAILED));
         }
         serde_json::from_slice(&body).map_err(|error| failed(&error))
     }

@@ -10,6 +10,7 @@ mod item;
 mod outcome;
 mod reader;
 mod rid;
+mod words;
 
 pub use account::Unsuitable;
 pub use inspection::Inspection;

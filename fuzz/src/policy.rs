@@ -71,9 +71,9 @@ const fn is_ballot(kind: OperationKind) -> bool {
 struct Said<'a>(&'a [&'a Object]);
 
 impl Said<'_> {
-    /// A key's own rule, or the default's. `null` says nothing.
+    /// A key's own rule, or the default's. `null` is no limit.
     fn of(&self, rule: &str) -> Option<&Value> {
-        self.0.iter().filter_map(|rules| rules.get(rule)).find(|value| !value.is_null())
+        self.0.iter().find_map(|rules| rules.get(rule)).filter(|value| !value.is_null())
     }
 
     fn is_true(&self, rule: &str) -> bool {
@@ -95,11 +95,10 @@ impl Said<'_> {
                     && (self.of("chains").is_none() || self.names("chains", chain))
             }
             Sample::PackedData => self.is_true("packed_data"),
-            Sample::Operation(Operation { name, destination, amount, fee, needs_its_name, stays }) => {
-                let signs_consensus = self.of("kinds").is_none_or(|kinds| kinds != &Value::Array(Vec::new()));
+            Sample::Operation(Operation { name, destination, amount, cost, fee, needs_its_name, takes_all, stays }) => {
                 let is_named = self.names("operations", name)
                     || (name.starts_with("ballot:") && self.names("operations", "ballot"));
-                let is_any = self.names("operations", "any") && !(*needs_its_name && signs_consensus);
+                let is_any = self.names("operations", "any") && !*needs_its_name;
                 let may_go_there = *stays
                     || self.of("destinations").is_none()
                     || match destination {
@@ -108,7 +107,8 @@ impl Said<'_> {
                     };
                 (is_named || is_any)
                     && may_go_there
-                    && self.allows_amount("max_amount", *amount)
+                    && self.allows_amount("max_amount", amount + cost)
+                    && !(*takes_all && self.of("max_amount").is_some())
                     && self.allows_amount("max_fee", *fee)
             }
         }
@@ -128,15 +128,27 @@ struct Operation {
     name: &'static str,
     destination: Option<String>,
     amount: u64,
+    /// What it burns or bonds beside the amount.
+    cost: u64,
     fee: u64,
-    /// `any` does not cover it for keys that sign consensus.
+    /// `any` does not cover it.
     needs_its_name: bool,
+    /// No limit holds its amount.
+    takes_all: bool,
     /// Its tez go to their owner.
     stays: bool,
 }
 
-const NOTHING: Operation =
-    Operation { name: "", destination: None, amount: 0, fee: 0, needs_its_name: false, stays: false };
+const NOTHING: Operation = Operation {
+    name: "",
+    destination: None,
+    amount: 0,
+    cost: 0,
+    fee: 0,
+    needs_its_name: false,
+    takes_all: false,
+    stays: false,
+};
 
 const MAINNET: (&str, [u8; 4]) = ("NetXdQprcVkpaWU", [0x7a, 0x06, 0xa7, 0x70]);
 const GHOSTNET: (&str, [u8; 4]) = ("NetXnHfVqm9iesp", [0xaf, 0x18, 0x64, 0xd9]);
@@ -161,6 +173,22 @@ static SAMPLES: LazyLock<Vec<(Payload, Sample)>> = LazyLock::new(|| {
     samples.extend([
         operation(&[&manager(110), &[0]], Operation { name: "delegation", fee: 5, ..NOTHING }),
         operation(
+            &[&manager(110), &[0xff, 1], &OTHER],
+            Operation { name: "delegation", destination: tz2.clone(), fee: 5, ..NOTHING },
+        ),
+        operation(
+            &[&manager(113), &[2, 1], &OTHER, &[0]],
+            Operation { name: "increase_paid_storage", destination: kt1.clone(), cost: 500, fee: 5, ..NOTHING },
+        ),
+        operation(
+            &[&[111], &SOURCE, &[5, 0, 0, 3], &[0; 4]],
+            Operation { name: "register_global_constant", cost: 750, fee: 5, ..NOTHING },
+        ),
+        operation(
+            &[&manager(114), &[0; 34]],
+            Operation { name: "update_consensus_key", fee: 5, needs_its_name: true, ..NOTHING },
+        ),
+        operation(
             &[&manager(108), &[7, 0, 1], &OTHER, &[0]],
             Operation { name: "transaction", destination: tz2.clone(), amount: 7, fee: 5, ..NOTHING },
         ),
@@ -177,7 +205,7 @@ static SAMPLES: LazyLock<Vec<(Payload, Sample)>> = LazyLock::new(|| {
         operation(&[&[17, 0, 0, 0, 0]], Operation { name: "failing_noop", ..NOTHING }),
         operation(
             &[&[9], &SOURCE, &SOURCE, &[1], &OTHER],
-            Operation { name: "drain_delegate", destination: tz2, needs_its_name: true, ..NOTHING },
+            Operation { name: "drain_delegate", destination: tz2, needs_its_name: true, takes_all: true, ..NOTHING },
         ),
     ]);
     let decode = |(payload, sample): (Vec<u8>, Sample)| {

@@ -30,7 +30,8 @@ describe('keys that may sign every operation', () => {
   const keys = CURVES.map(keyOf);
   let signer;
   before(async () => {
-    const everything = { kinds: [], operations: ['any', 'drain_delegate'] };
+    const operations = ['any', 'update_consensus_key', 'update_companion_key', 'drain_delegate'];
+    const everything = { kinds: [], operations };
     signer = await startSigner({ keys, settings: { POLICY: policies(...keys.map((key) => [key, everything])) } });
   });
   after(() => signer?.stop());

@@ -279,7 +279,7 @@ async fn policy_decides_what_a_key_signs() {
         (attestations, payload(Kind::Preattestation, 1, 0, 0), Some("to sign a preattestation")),
         (blocks, payload(Kind::Attestation, 1, 0, 0), Some("does not allow this key to sign an attestation")),
         (r#"{"default":{"operations":["any"]}}"#, drain.clone(), Some("policy must name it")),
-        (r#"{"default":{"operations":["any"],"kinds":[]}}"#, drain.clone(), None),
+        (r#"{"default":{"operations":["any"],"kinds":[]}}"#, drain.clone(), Some("policy must name it")),
         (r#"{"default":{"operations":["drain_delegate"]}}"#, drain, None),
         (r#"{"default":{"packed_data":true}}"#, packed, None),
     ];

@@ -96,13 +96,18 @@ pub struct Manager {
 
 /// A manager operation: tag, source, fee, counter, gas limit, storage limit, and what the kind has of its own.
 pub fn manager(tag: u8, by: Manager, rest: &[u8]) -> Vec<u8> {
+    manager_with_storage(tag, by, 0, rest)
+}
+
+/// The same, with a storage limit.
+pub fn manager_with_storage(tag: u8, by: Manager, storage_limit: u128, rest: &[u8]) -> Vec<u8> {
     [
         vec![tag],
         by.source.bytes(),
         natural(by.fee.into()),
         natural(71_000_000),
         natural(1_040_000),
-        natural(0),
+        natural(storage_limit),
         rest.to_vec(),
     ]
     .concat()

@@ -4,10 +4,15 @@ use crate::crypto::{Curve, SecretKey};
 use crate::payload::operations::{KT1, TZ3};
 
 /// Role, whether the signer holds its keys, what they may sign, and their curves.
-const ROLES: [(&str, bool, &str, &[Curve]); 12] = [
+const ROLES: [(&str, bool, &str, &[Curve]); 13] = [
     ("baker", true, "blocks, preattestations and attestations of every chain, and nothing else", &Curve::ALL),
     ("other", true, "the same: another baker", &Curve::ALL),
-    ("payer", true, "every operation and packed data, no block and no vote", &Curve::ALL),
+    (
+        "payer",
+        true,
+        "every operation, also those that hand over or empty the account, and packed data; no block and no vote",
+        &Curve::ALL,
+    ),
     (
         "staker",
         true,
@@ -24,8 +29,15 @@ const ROLES: [(&str, bool, &str, &[Curve]); 12] = [
     (
         "open",
         true,
-        "blocks, votes and every operation: but drain_delegate, which has to be allowed by its name",
+        "blocks, votes and every operation but update_consensus_key, update_companion_key and drain_delegate, which have to be \
+         allowed by their names",
         &[Curve::Secp256k1],
+    ),
+    (
+        "spender",
+        true,
+        "every operation but those three, for {TZ3} and {KT1} only: sending, burning and bonding at most 1000000 mutez in all",
+        &[Curve::P256],
     ),
     ("drainer", true, "what a baker may, and drain_delegate by its name", &[Curve::P256]),
     ("attester", true, "attestations only, as a companion key", &[Curve::Bls]),

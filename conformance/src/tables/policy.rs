@@ -5,13 +5,14 @@ use crate::case::{Prove, Sign, Step, StepsCase, Verdict};
 use crate::crypto::Curve;
 use crate::payload::consensus::{Block, Kind, Vote};
 use crate::payload::operations::{
-    Account, Address, Call, KT1, Manager, TZ1, TZ2, TZ3, TZ5, drain, manager, message, payload, transaction, transfer,
+    Account, Address, Call, KT1, Manager, TZ1, TZ2, TZ3, TZ5, drain, manager, manager_with_storage, message, payload,
+    transaction, transfer,
 };
 use crate::payload::{natural, optional, sized};
 use std::collections::HashSet;
 
 pub(super) fn cases() -> Vec<StepsCase> {
-    [bakers(), staking(), limits(), draining(), kinds(), chains(), packed_data(), possession()].concat()
+    [bakers(), staking(), limits(), spending(), draining(), kinds(), chains(), packed_data(), possession()].concat()
 }
 
 fn case(name: &str, why: &str, steps: Vec<Step>) -> StepsCase {
@@ -290,6 +291,93 @@ fn limits() -> Vec<StepsCase> {
     cases
 }
 
+/// Every operation for TZ3 and KT1, at most 1000000 mutez.
+fn spending() -> Vec<StepsCase> {
+    const KEY: &str = "spender-p256";
+    let (friend, stranger) = (TZ3, TZ1);
+    let by = Manager { source: TZ2, fee: 300 };
+    let delegation = |delegate: Option<Account>| one(manager(110, by, &optional(delegate.map(Account::bytes))));
+    let origination = |delegate: Option<Account>| {
+        let rest = [natural(0), optional(delegate.map(Account::bytes)), sized(&[0xd7; 8]), sized(&[0xd7; 4])];
+        one(manager(109, by, &rest.concat()))
+    };
+    let burning = |bytes| manager_with_storage(108, by, bytes, &transaction(0, KT1, None));
+    // Sign and six bits, and seven bits: 4000 and 4001 bytes.
+    let storage = |size: [u8; 2]| one(manager(113, by, &[size.to_vec(), KT1.bytes()].concat()));
+    let rollup = [0x77; 20];
+    let on_rollup = |tag, rest: &[u8]| one(manager(tag, by, &[&rollup, rest].concat()));
+    let yes = [
+        ("storage-at-the-limit", "4000 bytes at 250 mutez are the limit.", one(burning(4_000))),
+        ("paid-storage-at-the-limit", "4000 bytes at 250 mutez are the limit.", storage([0xa0, 0x3e])),
+        ("delegation-to-the-list", "A delegate that is listed.", delegation(Some(friend))),
+        ("delegation-withdrawn", "Nobody gains by a delegation that is withdrawn.", delegation(None)),
+        ("own-bond", "A bond that returns to the source.", on_rollup(207, &TZ2.bytes())),
+        ("cement", "A commitment that is cemented moves no tez of the source.", on_rollup(202, &[])),
+    ];
+    let no = [
+        (
+            "storage-above",
+            "Each byte of storage burns 250 mutez of the source (cost_per_byte): with a limit for amounts alone, whoever may ask \
+             burns what the account has.",
+            one(burning(4_001)),
+        ),
+        ("storage-above-in-all", "What a batch burns is the sum.", payload(&[burning(2_000), burning(2_001)])),
+        (
+            "amount-and-storage-above",
+            "What is sent and what is burnt are paid by the same account: the sum counts.",
+            one(manager_with_storage(108, by, 1, &transaction(999_751, KT1, None))),
+        ),
+        (
+            "storage-that-overflows",
+            "A storage limit whose price does not fit 64 bits: a product that wraps around is below every limit.",
+            one(burning(u128::from(u64::MAX / 250 + 1))),
+        ),
+        (
+            "paid-storage-above",
+            "increase_paid_storage burns by its own field, whatever the storage limit says (apply.ml).",
+            storage([0xa1, 0x3e]),
+        ),
+        (
+            "bond",
+            "A first commitment bonds 10000 tez (smart_rollup_stake_amount), which a wrong one loses.",
+            on_rollup(203, &[0; 76]),
+        ),
+        (
+            "delegation-to-a-stranger",
+            "A delegate votes and bakes with what is delegated: it is an address like any other that gains.",
+            delegation(Some(stranger)),
+        ),
+        (
+            "origination-for-a-stranger",
+            "A new contract has a delegate too: it is listed or refused.",
+            origination(Some(stranger)),
+        ),
+        (
+            "outbox-message",
+            "An outbox message moves tickets to wherever it says, which cannot be seen in the operation.",
+            on_rollup(206, &[vec![0; 32], sized(&[0xd7; 8])].concat()),
+        ),
+        (
+            "consensus-key",
+            "A new consensus key can drain the delegate: it goes around every limit, and needs its name.",
+            one(manager(114, by, &[vec![2], vec![0xd7; 33], vec![0]].concat())),
+        ),
+        (
+            "drain",
+            "To drain is to take everything: it goes around every limit, and needs its name.",
+            one(drain(TZ3, TZ2, friend)),
+        ),
+    ];
+    let mut cases = Vec::new();
+    for (name, why, payload) in yes {
+        cases.push(case(&format!("spender/{name}"), &sentence(why), vec![allowed(KEY, payload)]));
+    }
+    for (name, why, payload) in no {
+        cases.push(case(&format!("spender/{name}"), &sentence(why), vec![forbidden(KEY, payload)]));
+    }
+    cases
+}
+
 fn draining() -> Vec<StepsCase> {
     let drained = || one(drain(TZ3, TZ1, TZ5));
     let by = Manager { source: TZ2, fee: 300 };
@@ -302,13 +390,19 @@ fn draining() -> Vec<StepsCase> {
         ),
         case(
             "open/transfer",
-            "Every operation but drain_delegate means every other one, transfers too.",
+            "Every operation means transfers too: a key that may sign them all is not kept from paying.",
             vec![allowed("open-secp256k1", one(transfer(by, 1, KT1)))],
         ),
         case(
-            "open/consensus-key",
-            "Every operation means this one too: who does not want it names the ones that are wanted.",
-            vec![allowed("open-secp256k1", one(manager(114, by, &[vec![2], vec![0xd7; 33], vec![0]].concat())))],
+            "open/update-consensus-key",
+            "Whoever gets the new consensus key can drain the delegate with it (operation_repr.ml): every operation does not mean this \
+             one.",
+            vec![forbidden("open-secp256k1", one(manager(114, by, &[vec![2], vec![0xd7; 33], vec![0]].concat())))],
+        ),
+        case(
+            "open/update-companion-key",
+            "A companion key signs attestations with DAL content for the delegate: it is handed over by name, or not at all.",
+            vec![forbidden("open-secp256k1", one(manager(115, by, &[vec![3], vec![0xd7; 48], vec![0]].concat())))],
         ),
         case(
             "open/attestation",
@@ -327,7 +421,7 @@ fn draining() -> Vec<StepsCase> {
         ),
         case(
             "payer/drain",
-            "A key that does not bake is nobody's consensus key: every operation includes this one.",
+            "The policy of this key names it: then it is signed, whatever else the key signs.",
             vec![allowed("payer-secp256k1", drained())],
         ),
     ]

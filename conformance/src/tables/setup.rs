@@ -26,7 +26,8 @@ fn hash(name: &str) -> String {
 fn policy() -> Value {
     let mut keys = serde_json::Map::new();
     for curve in Curve::ALL {
-        let rules = json!({"kinds": [], "operations": ["any"], "packed_data": true});
+        let operations = ["any", "update_consensus_key", "update_companion_key", "drain_delegate"];
+        let rules = json!({"kinds": [], "operations": operations, "packed_data": true});
         keys.insert(hash(&format!("payer-{}", curve.name())), rules);
     }
     for (name, rules) in [
@@ -51,6 +52,15 @@ fn policy() -> Value {
             }),
         ),
         ("open-secp256k1", json!({"operations": ["any"]})),
+        (
+            "spender-p256",
+            json!({
+                "kinds": [],
+                "operations": ["any"],
+                "destinations": [TZ3.text(), KT1.text()],
+                "max_amount": 1_000_000,
+            }),
+        ),
         ("drainer-p256", json!({"operations": ["drain_delegate"]})),
         ("attester-bls", json!({"kinds": ["attestation"]})),
         ("bound-p256", json!({"chains": ["NetXdQprcVkpaWU"]})),
@@ -102,7 +112,7 @@ fn signatory() -> String {
         .to_owned();
     for key in held() {
         let (consensus, generic): (&[&str], &[&str]) = match key.role.as_str() {
-            "payer" => (&[], &GENERIC),
+            "payer" | "spender" => (&[], &GENERIC),
             "staker" => {
                 (&CONSENSUS, &["reveal", "ballot", "stake", "unstake", "finalize_unstake", "set_delegate_parameters"])
             }

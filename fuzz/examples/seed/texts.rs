@@ -166,6 +166,12 @@ pub(crate) fn policy() -> Seeds {
         ("any of one kind", r#"{"default": {"kinds": ["attestation"], "operations": ["any"]}}"#),
         ("null", r#"{"default": {"kinds": null, "packed_data": null}}"#),
         (
+            "no limits",
+            &format!(
+                r#"{{"default": {{"operations": ["any", "update_consensus_key"], "max_amount": 600, "destinations": []}}, "keys": {{"{KEY}": {{"chains": null, "destinations": null, "max_amount": null, "max_fee": null, "require_authentication": true}}}}}}"#
+            ),
+        ),
+        (
             "wrong names",
             r#"{"default": {"kinds": ["blocks"], "operations": ["transfer"]}, "keys": {"tz1nope": {"chains": ["mainnet"], "destinations": ["sr1"]}}}"#,
         ),

@@ -1,3 +1,4 @@
+use super::said::Said;
 use super::{AllowedOperations, Policy, Rules};
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::Kind;
@@ -15,7 +16,7 @@ use thiserror::Error;
 #[error("{}", .0.join("\n"))]
 pub struct PolicyError(pub Vec<String>);
 
-/// Every operation kind but `drain_delegate`, if the key may sign consensus.
+/// Every operation kind but those that hand over or empty the account.
 const ANY: &str = "any";
 /// The three ballots.
 const BALLOT: &str = "ballot";
@@ -70,40 +71,45 @@ struct File {
 /// What a file says of a key. What it does not say is as in the default, and what that does not say as in
 /// [`Rules::default`].
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 struct RulesInFile {
-    kinds: Option<Vec<String>>,
-    operations: Option<Vec<String>>,
-    chains: Option<Vec<String>>,
-    destinations: Option<Vec<String>>,
-    max_amount: Option<u64>,
-    max_fee: Option<u64>,
-    packed_data: Option<bool>,
-    proof_of_possession: Option<bool>,
+    kinds: Said<Vec<String>>,
+    operations: Said<Vec<String>>,
+    chains: Said<Vec<String>>,
+    destinations: Said<Vec<String>>,
+    max_amount: Said<u64>,
+    max_fee: Said<u64>,
+    packed_data: Said<bool>,
+    proof_of_possession: Said<bool>,
+    require_authentication: Said<bool>,
 }
 
 impl RulesInFile {
     fn over(self, base: &Rules, at: &str, errors: &mut Vec<String>) -> Rules {
+        const NO_LIST: &str = "expected a list, such as [] for none; without the field, the default applies";
+        const NO_BOOL: &str = "expected true or false; without the field, the default applies";
         let mut rules = base.clone();
-        if let Some(names) = self.kinds {
+        if let Some(names) = self.kinds.value(|| format!("{at}.kinds"), NO_LIST, errors) {
             let known = Kind::ALL.map(Kind::name).join(", ");
-            rules.kinds =
-                parse_all(&names, &format!("{at}.kinds"), &format!("known are {known}"), errors).into_iter().collect();
+            let describe = |name: &str, _| format!("{at}.kinds: '{name}' is not a kind; known are {known}");
+            rules.kinds = parse_each(&names, errors, describe).into_iter().collect();
         }
-        if let Some(names) = self.operations {
+        if let Some(names) = self.operations.value(|| format!("{at}.operations"), NO_LIST, errors) {
             rules.operations = operations(&names, &format!("{at}.operations"), errors);
         }
-        if let Some(names) = self.chains {
-            rules.chains = Some(parse_all(&names, &format!("{at}.chains"), "expected chain ids (Net…)", errors));
-        }
-        if let Some(names) = self.destinations {
-            let expected = "expected addresses (tz1… to tz5…, KT1…)";
-            rules.destinations = Some(parse_all(&names, &format!("{at}.destinations"), expected, errors));
-        }
-        rules.max_amount = self.max_amount.or(rules.max_amount);
-        rules.max_fee = self.max_fee.or(rules.max_fee);
-        rules.packed_data = self.packed_data.unwrap_or(rules.packed_data);
-        rules.proof_of_possession = self.proof_of_possession.unwrap_or(rules.proof_of_possession);
+        let chains = |names: Vec<String>| parse(&names, &format!("{at}.chains"), "expected chain ids (Net…)", errors);
+        rules.chains = self.chains.map(chains).over(rules.chains);
+        let addresses = "expected addresses (tz1… to tz5…, KT1…)";
+        let destinations = |names: Vec<String>| parse(&names, &format!("{at}.destinations"), addresses, errors);
+        rules.destinations = self.destinations.map(destinations).over(rules.destinations);
+        rules.max_amount = self.max_amount.over(rules.max_amount);
+        rules.max_fee = self.max_fee.over(rules.max_fee);
+        let mut flag = |said: Said<bool>, name: &str| said.value(|| format!("{at}.{name}"), NO_BOOL, errors);
+        rules.packed_data = flag(self.packed_data, "packed_data").unwrap_or(rules.packed_data);
+        let proof_of_possession = flag(self.proof_of_possession, "proof_of_possession");
+        rules.proof_of_possession = proof_of_possession.unwrap_or(rules.proof_of_possession);
+        let require_authentication = flag(self.require_authentication, "require_authentication");
+        rules.require_authentication = require_authentication.or(rules.require_authentication);
         rules
     }
 }
@@ -130,17 +136,26 @@ fn known_operations() -> Vec<&'static str> {
     names
 }
 
-fn parse_all<T: FromStr<Err: fmt::Display>>(
+/// Texts whose errors name neither them nor what is expected.
+fn parse<T: FromStr<Err: fmt::Display>>(
     names: &[String],
     at: &str,
     expected: &str,
     errors: &mut Vec<String>,
 ) -> Vec<T> {
+    parse_each(names, errors, |name, error| format!("{at}: '{name}': {error}; {expected}"))
+}
+
+fn parse_each<T: FromStr>(
+    names: &[String],
+    errors: &mut Vec<String>,
+    describe: impl Fn(&str, T::Err) -> String,
+) -> Vec<T> {
     let mut values = Vec::with_capacity(names.len());
     for name in names {
         match name.parse() {
             Ok(value) => values.push(value),
-            Err(error) => errors.push(format!("{at}: '{name}': {error}; {expected}")),
+            Err(error) => errors.push(describe(name, error)),
         }
     }
     values
@@ -199,6 +214,39 @@ mod tests {
         assert_eq!(of_others.operations.named.len(), 4);
     }
 
+    /// `null` lifts a limit of the default; where there is no limit to lift, it is a mistake.
+    #[test]
+    fn null_is_no_limit_and_an_error_elsewhere() {
+        let limits = json!({"chains": ["NetXdQprcVkpaWU"], "destinations": [KEY], "max_amount": 5, "max_fee": 5});
+        let lifted = json!({"chains": null, "destinations": null, "max_amount": null, "max_fee": null});
+        for (file, is_limited) in [
+            (json!({"default": limits, "keys": {KEY: {}}}), true),
+            (json!({"default": limits, "keys": {KEY: lifted}}), false),
+            (json!({"default": lifted, "keys": {KEY: limits}}), true),
+            (json!({"default": lifted, "keys": {KEY: {}}}), false),
+        ] {
+            let policy: Policy = file.to_string().parse().unwrap();
+            let Rules { chains, destinations, max_amount, max_fee, .. } = policy.rules_of(&KEY.parse().unwrap());
+            let there = [chains.is_some(), destinations.is_some(), max_amount.is_some(), max_fee.is_some()];
+            assert_eq!(there, [is_limited; 4], "{file}");
+        }
+        for (name, expected) in [
+            ("kinds", "a list, such as [] for none"),
+            ("operations", "a list, such as [] for none"),
+            ("packed_data", "true or false"),
+            ("proof_of_possession", "true or false"),
+            ("require_authentication", "true or false"),
+        ] {
+            for (file, at) in [
+                (json!({"default": {name: null}}), format!("default.{name}")),
+                (json!({"keys": {KEY: {name: null}}}), format!("keys.{KEY}.{name}")),
+            ] {
+                let error = file.to_string().parse::<Policy>().unwrap_err().to_string();
+                assert!(error.starts_with(&at) && error.contains(expected), "{file}: {error}");
+            }
+        }
+    }
+
     #[test]
     fn nothing_said_is_consensus_only() {
         assert_eq!("{}".parse::<Policy>().unwrap(), Policy::default());
@@ -228,6 +276,9 @@ mod tests {
             "keys: 'tz1nope' is not a public key hash",
         ] {
             assert!(error.contains(expected), "{expected} is not in:\n{error}");
+        }
+        for once in ["'blocks'", "block, preattestation", "'transfer'"] {
+            assert_eq!(error.matches(once).count(), 1, "{once} in:\n{error}");
         }
     }
 
@@ -265,9 +316,9 @@ mod tests {
             "default": {
                 "kinds": ["block"], "operations": ["transaction", "ballot:yay"], "chains": ["NetXdQprcVkpaWU"],
                 "destinations": ["KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn"], "max_amount": 1, "max_fee": 1,
-                "packed_data": true, "proof_of_possession": true,
+                "packed_data": true, "proof_of_possession": true, "require_authentication": true,
             },
-            "keys": {KEY: {"operations": ["any"]}},
+            "keys": {KEY: {"operations": ["any"], "chains": null, "destinations": null, "max_amount": null, "max_fee": null}},
         });
         assert!(validator.is_valid(&good));
         good.to_string().parse::<Policy>().unwrap();
@@ -280,6 +331,8 @@ mod tests {
             json!({"default": {"destinations": ["sr1"]}}),
             json!({"default": {"max_amount": -1}}),
             json!({"default": {"packed_data": "yes"}}),
+            json!({"default": {"require_authentication": null}}),
+            json!({"default": {"kinds": null}}),
             json!({"keys": {"tz1nope": {}}}),
         ] {
             assert!(!validator.is_valid(&bad), "{bad}");

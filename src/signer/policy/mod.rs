@@ -1,8 +1,13 @@
 //! Policy: what each key may sign. Pure.
 
+mod costs;
+mod effects;
 mod file;
 mod rules;
+mod said;
 
+pub use costs::{COST_PER_BYTE, ROLLUP_BOND, Spending};
+pub use effects::{Cost, Effects, Place, effects};
 pub use file::PolicyError;
 pub use rules::{AllowedOperations, NotAllowed, Rules};
 
@@ -27,5 +32,16 @@ impl Policy {
     /// The keys that have rules of their own.
     pub fn named_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
         self.keys.keys()
+    }
+
+    /// Which rules want requests to sign authenticated, by their place in the file: `default`, or `keys.` and the key. `by_default` is
+    /// what applies where the file says nothing.
+    pub fn requiring_authentication(&self, by_default: bool) -> Vec<String> {
+        let keys = self.keys.iter().map(|(key, rules)| (format!("keys.{key}"), rules));
+        let all = std::iter::once(("default".to_owned(), &self.default)).chain(keys);
+        let requiring = all.filter(|(_, rules)| rules.requires_authentication(by_default));
+        let mut places: Vec<_> = requiring.map(|(place, _)| place).collect();
+        places.sort();
+        places
     }
 }

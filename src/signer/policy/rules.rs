@@ -1,3 +1,5 @@
+use super::costs::Spending;
+use super::effects::{Cost, Place, effects};
 use crate::tezos::ChainId;
 use crate::tezos::payload::operations::{Address, Content, OperationKind};
 use crate::tezos::payload::{Kind, Operations, Payload};
@@ -13,9 +15,9 @@ pub struct Rules {
     pub operations: AllowedOperations,
     /// The chains of blocks and votes; `None` is any. Operations do not say their chain.
     pub chains: Option<Vec<ChainId>>,
-    /// Where tez and tickets may go; `None` is anywhere.
+    /// Where tez, tickets and delegations may go; `None` is anywhere.
     pub destinations: Option<Vec<Address>>,
-    /// How many mutez all contents of an operation together may send; `None` is any number.
+    /// How many mutez all contents of an operation together may send, burn for storage and bond; `None` is any number.
     pub max_amount: Option<u64>,
     /// How many mutez of fees all contents of an operation together may pay; `None` is any number.
     pub max_fee: Option<u64>,
@@ -23,6 +25,8 @@ pub struct Rules {
     pub packed_data: bool,
     /// Proofs of possession, of tz4 keys.
     pub proof_of_possession: bool,
+    /// Whether a request to sign must be authenticated; `None` is as it is for all keys.
+    pub require_authentication: Option<bool>,
 }
 
 impl Default for Rules {
@@ -37,6 +41,7 @@ impl Default for Rules {
             max_fee: None,
             packed_data: false,
             proof_of_possession: false,
+            require_authentication: None,
         }
     }
 }
@@ -46,7 +51,7 @@ impl Default for Rules {
 pub struct AllowedOperations {
     /// Those that are named.
     pub named: BTreeSet<OperationKind>,
-    /// Every other one too; but for `drain_delegate`, if the key may sign consensus.
+    /// Every other one too, but for those that hand over or empty the account (see [`Effects`](super::Effects)).
     pub any: bool,
 }
 
@@ -73,20 +78,23 @@ pub enum NotAllowed {
         /// Which content of the batch, from 0.
         index: usize,
     },
-    /// A drained delegate, by a key that may sign consensus.
-    #[error(
-        "drain_delegate empties the delegate's account: policy must name it, since this key may sign consensus \
-         (content {index})"
-    )]
-    DrainDelegate {
+    /// An operation that `any` does not include.
+    #[error("`any` does not include {kind}, which {effect}: policy must name it (content {index})")]
+    NeedsName {
+        /// What it is.
+        kind: OperationKind,
+        /// What it does to the account.
+        effect: &'static str,
         /// Which content of the batch, from 0.
         index: usize,
     },
-    /// A destination that is not listed.
-    #[error("policy does not allow {destination} as a destination (content {index})")]
+    /// An address that is not listed.
+    #[error("policy does not allow {address} as {role} (content {index})")]
     Destination {
-        /// Where it would go.
-        destination: Address,
+        /// Whom it would be for.
+        address: Address,
+        /// What it would be.
+        role: &'static str,
         /// Which content of the batch, from 0.
         index: usize,
     },
@@ -98,16 +106,42 @@ pub enum NotAllowed {
         /// Which content of the batch, from 0.
         index: usize,
     },
+    /// Something for somebody who is not known here.
+    #[error(
+        "policy restricts destinations, and {kind} does not show its own: {who}. A key that is to sign it needs \
+         \"destinations\": null (content {index})"
+    )]
+    UnseenDestination {
+        /// What it is.
+        kind: OperationKind,
+        /// Who gets what.
+        who: &'static str,
+        /// Which content of the batch, from 0.
+        index: usize,
+    },
+    /// An operation that takes whatever there is, where there is a limit.
+    #[error(
+        "{kind} takes all that the account holds, and policy allows {limit} mutez. A key that is to sign it needs its name and \
+         \"max_amount\": null (content {index})"
+    )]
+    Everything {
+        /// What it is.
+        kind: OperationKind,
+        /// In mutez.
+        limit: u64,
+        /// Which content of the batch, from 0.
+        index: usize,
+    },
     /// Too large an amount.
-    #[error("the amount is {amount} mutez in all, policy allows {limit}")]
+    #[error("the amount is {} mutez in all, policy allows {limit} (max_amount): {spending}", spending.total())]
     Amount {
-        /// Of all contents together, in mutez.
-        amount: u64,
+        /// Of all contents together.
+        spending: Spending,
         /// In mutez.
         limit: u64,
     },
     /// Too large a fee.
-    #[error("the fee is {fee} mutez in all, policy allows {limit}")]
+    #[error("the fee is {fee} mutez in all, policy allows {limit} (max_fee)")]
     Fee {
         /// Of all contents together, in mutez.
         fee: u64,
@@ -145,6 +179,11 @@ impl Rules {
         if self.proof_of_possession { Ok(()) } else { Err(NotAllowed::ProofOfPossession) }
     }
 
+    /// Whether a request to sign must be authenticated; `by_default` if the rules do not say.
+    pub fn requires_authentication(&self, by_default: bool) -> bool {
+        self.require_authentication.unwrap_or(by_default)
+    }
+
     fn allow_consensus(&self, kind: Kind, chain: ChainId) -> Result<(), NotAllowed> {
         if !self.kinds.contains(&kind) {
             return Err(NotAllowed::Kind { kind });
@@ -158,49 +197,62 @@ impl Rules {
     fn allow_operations(&self, operations: &Operations) -> Result<(), NotAllowed> {
         for (index, content) in operations.contents.iter().enumerate() {
             self.allow_kind(content.kind, index)?;
-            self.allow_destination(content, index)?;
+            self.allow_places(content, index)?;
+            self.allow_everything(content.kind, index)?;
         }
-        let total =
-            |of: fn(&Content) -> Option<u64>| operations.contents.iter().filter_map(of).fold(0, u64::saturating_add);
-        let (amount, fee) = (total(|content| content.amount), total(|content| content.fee));
+        let spending = Spending::of(&operations.contents);
+        let fee = operations.contents.iter().filter_map(|content| content.fee).fold(0, u64::saturating_add);
         match (self.max_amount, self.max_fee) {
-            (Some(limit), _) if amount > limit => Err(NotAllowed::Amount { amount, limit }),
+            (Some(limit), _) if spending.total() > limit => Err(NotAllowed::Amount { spending, limit }),
             (_, Some(limit)) if fee > limit => Err(NotAllowed::Fee { fee, limit }),
             _ => Ok(()),
         }
     }
 
     fn allow_kind(&self, kind: OperationKind, index: usize) -> Result<(), NotAllowed> {
-        if self.operations.named.contains(&kind) {
-            return Ok(());
+        match effects(kind).needs_name {
+            _ if self.operations.named.contains(&kind) => Ok(()),
+            _ if !self.operations.any => Err(NotAllowed::Operation { kind, index }),
+            Some(effect) => Err(NotAllowed::NeedsName { kind, effect, index }),
+            None => Ok(()),
         }
-        if kind == OperationKind::DrainDelegate && !self.kinds.is_empty() {
-            return Err(NotAllowed::DrainDelegate { index });
-        }
-        if self.operations.any { Ok(()) } else { Err(NotAllowed::Operation { kind, index }) }
     }
 
-    fn allow_destination(&self, content: &Content, index: usize) -> Result<(), NotAllowed> {
-        let Some(allowed) = &self.destinations else { return Ok(()) };
-        let Some(destination) = content.destination else {
-            // The tez of an origination go to a contract that can send them on.
-            return match content.amount {
-                None | Some(0) => Ok(()),
-                Some(amount) => Err(NotAllowed::NewContract { amount, index }),
-            };
+    fn allow_places(&self, content: &Content, index: usize) -> Result<(), NotAllowed> {
+        let Some(listed) = &self.destinations else { return Ok(()) };
+        let own = content.source.map(Address::Account);
+        // An address that should be there and is not is not on the list either.
+        let require = |address: Option<Address>, may_be_own: bool, role| match address {
+            Some(address) if listed.contains(&address) || (may_be_own && own == Some(address)) => Ok(()),
+            Some(address) => Err(NotAllowed::Destination { address, role, index }),
+            None => Err(NotAllowed::UnseenDestination { kind: content.kind, who: "it names none", index }),
         };
-        // Staking leaves the tez with their owner: the protocol lets it go to the source alone.
-        let stays = matches!(
-            content.kind,
-            OperationKind::Stake
-                | OperationKind::Unstake
-                | OperationKind::FinalizeUnstake
-                | OperationKind::SetDelegateParameters
-        ) && content.source.map(Address::Account) == Some(destination);
-        if stays || allowed.contains(&destination) {
-            Ok(())
-        } else {
-            Err(NotAllowed::Destination { destination, index })
+        for place in effects(content.kind).places {
+            match place {
+                Place::Destination => require(content.destination, false, "a destination")?,
+                Place::OwnAccount => require(content.destination, true, "a destination")?,
+                Place::Delegate if content.beneficiary.is_none() => {}
+                Place::Delegate => require(content.beneficiary, false, "a delegate")?,
+                Place::Contract => require(content.beneficiary, false, "a contract whose storage is paid")?,
+                Place::Staker => require(content.beneficiary, true, "a staker whose bond is returned")?,
+                Place::NewContract => match content.amount {
+                    None | Some(0) => {}
+                    Some(amount) => return Err(NotAllowed::NewContract { amount, index }),
+                },
+                Place::Unseen { who } => {
+                    return Err(NotAllowed::UnseenDestination { kind: content.kind, who, index });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn allow_everything(&self, kind: OperationKind, index: usize) -> Result<(), NotAllowed> {
+        match self.max_amount {
+            Some(limit) if effects(kind).costs.contains(&Cost::Everything) => {
+                Err(NotAllowed::Everything { kind, limit, index })
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -225,7 +277,7 @@ mod tests {
     fn operation(kind: OperationKind, destination: Option<&str>, amount: Option<u64>) -> Payload {
         let Address::Account(source) = SOURCE.parse().unwrap() else { unreachable!("tz1 is an account") };
         let destination = destination.map(|text| text.parse().unwrap());
-        let content = Content { kind, source: Some(source), fee: Some(1), amount, destination, entrypoint: None };
+        let content = Content { source: Some(source), fee: Some(1), amount, destination, ..Content::new(kind) };
         Payload::Operations(Operations { branch: BlockHash::from_bytes([7; 32]), contents: vec![content] })
     }
 

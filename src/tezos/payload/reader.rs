@@ -133,7 +133,15 @@ impl<'a> Reader<'a> {
     }
 
     /// A signed number: like a natural one, but the first byte has a sign bit and six bits of value
-    /// (`data-encoding`, `binary_writer.ml`, `z`). Only its end matters to anything here.
+    /// (`data-encoding`, `binary_writer.ml`, `z`). Its value without the sign, or [`u64::MAX`] if that does not fit 64 bits.
+    pub(super) fn magnitude(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        let bytes = self.variable_length(field, LONGEST_NUMBER)?;
+        let Some((first, rest)) = bytes.split_first() else { return Ok(0) };
+        let high = value_of_groups(rest).and_then(|value| value.checked_mul(0x40));
+        Ok(high.map_or(u64::MAX, |high| high | u64::from(first & 0x3f)))
+    }
+
+    /// A signed number of which only the end matters.
     pub(super) fn skip_integer(&mut self, field: &'static str) -> Result<(), DecodeError> {
         self.variable_length(field, LONGEST_NUMBER).map(drop)
     }
@@ -207,6 +215,23 @@ mod tests {
         ] {
             let result = Reader::new(&bytes).natural("n", 10).map_err(|error| error.reason);
             assert_eq!(result, expected, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn signed_numbers_without_their_sign() {
+        for (bytes, expected) in [
+            (vec![0x00], 0),
+            (vec![0x3f], 63),
+            (vec![0x41], 1),
+            (vec![0x80, 0x01], 64),
+            (vec![0xc0, 0x40], 4096),
+            (vec![0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], u64::MAX >> 1),
+            (vec![0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x03], u64::MAX),
+            (vec![0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x04], u64::MAX),
+            ([vec![0x80; 40], vec![0x01]].concat(), u64::MAX),
+        ] {
+            assert_eq!(Reader::new(&bytes).magnitude("n").unwrap(), expected, "{bytes:02x?}");
         }
     }
 

@@ -35,7 +35,8 @@ pub(super) fn header(reader: &mut Reader<'_>, content: &mut Content) -> Result<(
     content.fee = Some(reader.mutez("the fee")?);
     reader.natural("the counter", LONGEST_MUTEZ)?;
     reader.natural("the gas limit", LONGEST_MUTEZ)?;
-    reader.natural("the storage limit", LONGEST_MUTEZ)?;
+    let storage_limit = reader.natural("the storage limit", LONGEST_MUTEZ)?;
+    content.storage_limit = Some(storage_limit.unwrap_or(u64::MAX));
     Ok(())
 }
 
@@ -50,16 +51,12 @@ pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Con
         OperationKind::Transaction => transaction(reader, &mut content)?,
         OperationKind::Origination => {
             content.amount = Some(reader.mutez("the balance")?);
-            if reader.presence("the presence of a delegate")? {
-                Account::decode(reader, "the delegate")?;
-            }
+            content.beneficiary = delegate(reader)?;
             reader.bytes("the code")?;
             reader.bytes("the storage")?;
         }
         OperationKind::Delegation => {
-            if reader.presence("the presence of a delegate")? {
-                Account::decode(reader, "the delegate")?;
-            }
+            content.beneficiary = delegate(reader)?;
         }
         OperationKind::RegisterGlobalConstant => {
             reader.bytes("the constant")?;
@@ -70,8 +67,8 @@ pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Con
             }
         }
         OperationKind::IncreasePaidStorage => {
-            reader.skip_integer("the amount of storage")?;
-            contract(reader, "the contract")?;
+            content.paid_storage = Some(reader.magnitude("the amount of storage")?);
+            content.beneficiary = Some(contract(reader, "the contract")?);
         }
         OperationKind::TransferTicket => {
             reader.bytes("the ticket's contents")?;
@@ -82,12 +79,18 @@ pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Con
             let name = reader.sized("the entrypoint", LONGEST_ENTRYPOINT)?;
             content.entrypoint = Some(entrypoint_name(name)?);
         }
-        _ => smart_rollup_or_dal(reader, kind)?,
+        _ => smart_rollup_or_dal(reader, &mut content)?,
     }
     Ok(content)
 }
 
-fn smart_rollup_or_dal(reader: &mut Reader<'_>, kind: OperationKind) -> Result<(), DecodeError> {
+fn delegate(reader: &mut Reader<'_>) -> Result<Option<Address>, DecodeError> {
+    let is_present = reader.presence("the presence of a delegate")?;
+    is_present.then(|| Account::decode(reader, "the delegate").map(Address::Account)).transpose()
+}
+
+fn smart_rollup_or_dal(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), DecodeError> {
+    let kind = content.kind;
     if kind == OperationKind::DalPublishCommitment {
         reader.u8("the slot index")?;
         reader.take(48, "the commitment")?;
@@ -126,7 +129,7 @@ fn smart_rollup_or_dal(reader: &mut Reader<'_>, kind: OperationKind) -> Result<(
             reader.bytes("the proof")?;
         }
         OperationKind::SmartRollupRecoverBond => {
-            Account::decode(reader, "the staker")?;
+            content.beneficiary = Some(Account::decode(reader, "the staker")?.into());
         }
         // Cementing names the rollup and nothing else.
         _ => {}
@@ -233,10 +236,10 @@ fn entrypoint_name(mut name: Reader<'_>) -> Result<Entrypoint, DecodeError> {
 }
 
 /// A contract where no account is possible.
-fn contract(reader: &mut Reader<'_>, field: &'static str) -> Result<(), DecodeError> {
+fn contract(reader: &mut Reader<'_>, field: &'static str) -> Result<Address, DecodeError> {
     let offset = reader.offset();
     match Address::decode(reader, field)? {
-        Address::Contract(_) => Ok(()),
+        contract @ Address::Contract(_) => Ok(contract),
         Address::Account(_) => {
             let reason = Reason::Unexpected { field, found: 0, expected: "1 (a contract)" };
             Err(DecodeError { offset, reason })

@@ -42,11 +42,29 @@ pub struct Content {
     pub destination: Option<Address>,
     /// What is called, of a transaction or a ticket transfer.
     pub entrypoint: Option<Entrypoint>,
+    /// Who gains by it without being sent anything: the delegate of a delegation or an origination, the contract whose storage
+    /// is paid, the staker whose bond is returned.
+    pub beneficiary: Option<Address>,
+    /// The bytes of new storage that the source pays for at most; [`u64::MAX`] if more than fit.
+    pub storage_limit: Option<u64>,
+    /// The bytes of storage that `increase_paid_storage` pays for, without their sign; [`u64::MAX`] if more than fit.
+    pub paid_storage: Option<u64>,
 }
 
 impl Content {
-    const fn new(kind: OperationKind) -> Self {
-        Self { kind, source: None, fee: None, amount: None, destination: None, entrypoint: None }
+    /// A content of this kind, and nothing else known of it.
+    pub(crate) const fn new(kind: OperationKind) -> Self {
+        Self {
+            kind,
+            source: None,
+            fee: None,
+            amount: None,
+            destination: None,
+            entrypoint: None,
+            beneficiary: None,
+            storage_limit: None,
+            paid_storage: None,
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     }
     if settings.authorized_keys.is_empty() {
         info!("no AUTHORIZED_KEYS: whoever reaches this address may ask for signatures");
+    } else if settings.policy.requiring_authentication(true).is_empty() {
+        warn!("AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys");
     }
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
     let signer = Arc::new(Signer::new(

@@ -40,6 +40,7 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
         findings.extend(errors.iter().map(wrong));
     }
     let settings = settings.ok();
+    findings.extend(settings.as_ref().and_then(authentication));
     let services = match &settings {
         Some(settings) => Some(settings.services.clone()),
         None => Services::read(&variable, &[]).ok(),
@@ -60,6 +61,36 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
 
 fn wrong(SettingError { name, why }: &SettingError) -> Finding {
     Finding::failed("settings", why, format!("set {name} right, or remove it: README lists all")).about(name)
+}
+
+/// Who may ask for signatures, where keys are authorized at all.
+fn authentication(settings: &Settings) -> Option<Finding> {
+    let authorized = settings.authorized_keys.len();
+    if authorized == 0 {
+        return None;
+    }
+    let policy = &settings.policy;
+    let required = policy.requiring_authentication(true);
+    let finding = if required.is_empty() {
+        let text = "AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys";
+        Finding::warning(
+            "settings.authentication",
+            text,
+            "remove AUTHORIZED_KEYS, or \"require_authentication\" from the policy",
+        )
+    } else if required.len() > policy.named_keys().count() {
+        Finding::ok(
+            "settings.authentication",
+            format!("every request to sign must be signed by one of {authorized} authorized keys"),
+        )
+    } else {
+        let text = format!(
+            "requests to sign must be signed by one of {authorized} authorized keys, where the policy requires it: {}",
+            required.join(", ")
+        );
+        Finding::ok("settings.authentication", text)
+    };
+    Some(finding.about("AUTHORIZED_KEYS"))
 }
 
 fn mode(services: &Services) -> Finding {

@@ -150,10 +150,8 @@ async fn keys(State(server): State<Server>) -> Response {
 }
 
 async fn authorized_keys(State(server): State<Server>) -> Response {
-    if server.signer.authorized_keys().is_empty() {
-        return Json(json!({})).into_response();
-    }
-    let hashes: Vec<_> = server.signer.authorized_keys().hashes().map(|hash| hash.to_string()).collect();
+    let Some(keys) = server.signer.authorized_keys() else { return Json(json!({})).into_response() };
+    let hashes: Vec<_> = keys.hashes().map(|hash| hash.to_string()).collect();
     Json(json!({"authorized_keys": hashes})).into_response()
 }
 

@@ -178,6 +178,7 @@ impl Settings {
             list_known_keys: reader.parsed("ALLOW_LIST_KNOWN_KEYS", "true or false").unwrap_or(false),
         };
         reader.require_database(&settings.services);
+        reader.require_authorized_keys(&settings);
         reader.finish(settings)
     }
 }
@@ -212,6 +213,22 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
             Policy::default()
         })
+    }
+
+    /// A key that requires authentication by nobody could never sign.
+    fn require_authorized_keys(&mut self, settings: &Settings) {
+        if !settings.authorized_keys.is_empty() || self.text("AUTHORIZED_KEYS").is_some() {
+            return;
+        }
+        let places = settings.policy.requiring_authentication(false);
+        if !places.is_empty() {
+            let places = places.join(", ");
+            let why = format!(
+                "expected, since the policy says \"require_authentication\": true ({places}): without authorized keys nothing could \
+                 be signed there"
+            );
+            self.wrong("AUTHORIZED_KEYS", why);
+        }
     }
 
     fn nodes(&mut self) -> Option<WatchSettings> {

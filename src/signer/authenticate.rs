@@ -1,11 +1,11 @@
 use super::commit::verify;
-use super::{NotSigned, SignRequest};
+use super::{NotSigned, Refusal, SignRequest};
 use crate::tezos::authentication::request_to_authenticate;
 use crate::tezos::{BlsScheme, InvalidSignature, PublicKey, PublicKeyHash, SignatureText};
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Keys whose owners may ask for signatures. None: everybody who reaches the signer may.
+/// Keys whose owners may ask for signatures of the keys that require it.
 #[derive(Debug, Clone, Default)]
 pub struct AuthorizedKeys(Vec<AuthorizedKey>);
 
@@ -14,7 +14,7 @@ pub struct AuthorizedKeys(Vec<AuthorizedKey>);
 pub struct AuthorizedKey {
     /// The public key.
     pub public_key: PublicKey,
-    /// Its hash, which `GET /authorized_keys` tells.
+    /// Its hash, which `GET /authorized_keys` lists.
     pub hash: PublicKeyHash,
 }
 
@@ -33,7 +33,8 @@ impl FromStr for AuthorizedKey {
 pub enum Unauthenticated {
     /// No `authentication`.
     #[error(
-        "missing authentication signature: sign the request with an authorized key and add authentication=<signature>"
+        "missing authentication signature: sign the request with an authorized key and add authentication=<signature>, as octez does; \
+         for a client that cannot, set \"require_authentication\": false for this key in the policy"
     )]
     Missing,
     /// An `authentication` that is no signature.
@@ -45,12 +46,12 @@ pub enum Unauthenticated {
 }
 
 impl AuthorizedKeys {
-    /// These keys and no others; everybody, if there are none.
+    /// These keys and no others.
     pub const fn new(keys: Vec<AuthorizedKey>) -> Self {
         Self(keys)
     }
 
-    /// Whether everybody may ask.
+    /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -60,14 +61,20 @@ impl AuthorizedKeys {
         self.0.iter().map(|key| key.hash)
     }
 
-    /// Which authorized key signed the request; `None` if everybody may ask.
+    /// Which authorized key signed the request. Where that is not required, an authentication that is missing or wrong is that of
+    /// nobody known, and octez, which signs all its requests once keys are authorized, is known.
     ///
     /// # Errors
-    /// Refused as [`Unauthenticated`] if none did.
-    pub async fn check(&self, request: &SignRequest) -> Result<Option<PublicKeyHash>, NotSigned> {
-        if self.is_empty() {
-            return Ok(None);
+    /// Refused as [`Unauthenticated`] if it is required and none did.
+    pub async fn check(&self, request: &SignRequest, is_required: bool) -> Result<Option<PublicKeyHash>, NotSigned> {
+        match self.find_requester(request).await {
+            Ok(requester) => Ok(Some(requester)),
+            Err(NotSigned::Refused(Refusal::Unauthenticated(_))) if !is_required => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    async fn find_requester(&self, request: &SignRequest) -> Result<PublicKeyHash, NotSigned> {
         let text = request.authentication.as_deref().ok_or(Unauthenticated::Missing)?;
         let signature: SignatureText = text.parse().map_err(Unauthenticated::Unreadable)?;
         let signed = request_to_authenticate(&request.key, &request.payload);
@@ -77,7 +84,7 @@ impl AuthorizedKeys {
             if let Some(signature) = signature.of_curve(curve)
                 && verify(&key.public_key, &signed, scheme, &signature).await?.is_ok()
             {
-                return Ok(Some(key.hash));
+                return Ok(key.hash);
             }
         }
         Err(Unauthenticated::Wrong.into())

@@ -1,4 +1,4 @@
-//! The way of a request: authenticate, find the key, decode, policy, binding, head, commit and sign, verify, release.
+//! The way of a request: find the key, authenticate, decode, policy, binding, head, commit and sign, verify, release.
 
 mod authenticate;
 mod binding;

@@ -79,9 +79,12 @@ impl Signer {
         self.keys.list()
     }
 
-    /// Who may ask for signatures.
-    pub const fn authorized_keys(&self) -> &AuthorizedKeys {
-        &self.authorized_keys
+    /// Whose signature a request may need: all authorized keys, if any key requires authentication. Which keys these are is not said,
+    /// so that octez signs every request.
+    pub fn authorized_keys(&self) -> Option<&AuthorizedKeys> {
+        let by_default = !self.authorized_keys.is_empty();
+        let is_required = !self.policy.requiring_authentication(by_default).is_empty();
+        is_required.then_some(&self.authorized_keys)
     }
 
     /// A proof of possession by a tz4 key, about itself or about another tz4 public key, if policy allows it.
@@ -128,14 +131,16 @@ impl Signer {
     }
 
     async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {
-        facts.requester = self.authorized_keys.check(request).await?;
-        self.newer_versions.log(request.version);
         let key = self.keys.find(&request.key, request.deadline).await?;
+        let rules = self.policy.rules_of(&key.hash);
+        let is_required = rules.requires_authentication(!self.authorized_keys.is_empty());
+        facts.requester = self.authorized_keys.check(request, is_required).await?;
+        self.newer_versions.log(request.version);
         let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
         let payload = Payload::decode(&request.payload, key.curve())
             .map_err(|error| NotUnderstood::new(error, &request.payload))?;
         facts.learn(&payload);
-        self.policy.rules_of(&key.hash).allow(&payload)?;
+        rules.allow(&payload)?;
 
         let signing = Signing {
             vault: self.keys.vault(),

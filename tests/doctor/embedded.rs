@@ -49,6 +49,28 @@ fn keys_are_told_and_tried_and_a_plain_file_stays_plain() {
 }
 
 #[test]
+fn who_must_sign_requests_is_told() {
+    const KEY: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
+    const AUTHORIZED: &str = "p2pk66Y3178eHvgWFA4CDsgGPhbkWtwrYCVUKJnsAi41eGP7MbHKv24";
+    let key = |require: bool| format!(r#""keys": {{"{KEY}": {{"require_authentication": {require}}}}}"#);
+    let lax = r#""default": {"require_authentication": false}"#;
+    for (policy, outcome, words) in [
+        ("{}".to_owned(), "ok", vec!["every request to sign", "one of 1 authorized keys"]),
+        (format!("{{{}}}", key(false)), "ok", vec!["where the policy requires it: default"]),
+        (format!("{{{lax}, {}}}", key(true)), "ok", vec!["where the policy requires it: keys.", KEY]),
+        (format!("{{{lax}}}"), "warning", vec!["AUTHORIZED_KEYS has no effect"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = [("AUTHORIZED_KEYS", AUTHORIZED), ("POLICY", policy.as_str())];
+        examine(folder.path(), &settings, &[]).assert_finds("settings.authentication", outcome, &words);
+        if outcome == "ok" && policy.contains("true") {
+            let nobody = examine(folder.path(), &[("POLICY", policy.as_str())], &[]);
+            nobody.assert_finds("settings", "failed", &["AUTHORIZED_KEYS", "could be signed"]);
+        }
+    }
+}
+
+#[test]
 fn a_running_signer_is_no_trouble() {
     let folder = tempfile::tempdir().unwrap();
     let mut signer = command(folder.path(), &[]).env("SIGNER_LISTEN", "127.0.0.1:0").spawn().unwrap();

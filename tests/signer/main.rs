@@ -8,9 +8,13 @@
     reason = "a test that fails panics"
 )]
 
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../samples/operations.rs"]
+mod samples;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod authentication;
 mod checking_and_recording;
 mod closed_output;
 mod command_line;
@@ -18,6 +22,7 @@ mod head_of_the_chain;
 mod http_answers;
 mod killing;
 mod levels;
+mod limits;
 mod lost_store;
 mod many_connections;
 mod requests_at_fault;

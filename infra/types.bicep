@@ -81,13 +81,13 @@ type policyRulesType = {
   @description('Operation kinds, by their Octez names.')
   operations: string[]?
 
-  @description('Chains of blocks and votes.')
+  @description('Chains of blocks and votes. null lifts the limit of the default, here and in the next three.')
   chains: string[]?
 
-  @description('Where transactions, ticket transfers and drained delegates may go.')
+  @description('Addresses that may gain by an operation.')
   destinations: string[]?
 
-  @description('Mutez that all contents of an operation together may send.')
+  @description('Mutez that all contents of an operation together may send, stake, burn for storage and bond.')
   @minValue(0)
   max_amount: int?
 
@@ -100,6 +100,9 @@ type policyRulesType = {
 
   @description('Whether proofs of possession are made for tz4 keys.')
   proof_of_possession: bool?
+
+  @description('Whether one of authorizedKeys must sign each request to sign. Without it: if authorizedKeys are given.')
+  require_authentication: bool?
 }
 
 @description('Rules by public key hash.')

@@ -156,8 +156,8 @@ describe('policies', () => {
       reason: /delegation/,
     },
     {
-      title: 'an amount over the maximum',
-      policy: { operations: ['transaction'], max_amount: 1_000_000 },
+      title: 'an amount over the maximum, beside the storage of a new account',
+      policy: { operations: ['transaction'], max_amount: 1_064_250 },
       refused: operations(send({ amount: '1000001' })),
       signed: operations(send({ amount: '1000000' })),
       reason: /amount/,

@@ -5,6 +5,7 @@
 pub mod azure;
 pub mod chain;
 pub mod doctor;
+pub mod links;
 pub mod marks;
 mod names;
 mod pauses;

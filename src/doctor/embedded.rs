@@ -88,21 +88,18 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     const CHECK: &str = "marks.file";
     area.store = Some(StoreId::Embedded);
     let path = services.local.data_dir.join("marks.redb");
-    let finding = if path.exists() || path.with_extension("lock").exists() {
-        let opened = {
-            let path = path.clone();
-            tokio::task::spawn_blocking(move || LocalMarkStore::open(&path)).await
-        };
-        match opened {
-            Ok(Ok(store)) => of_store(area, &store, &path).await,
-            Ok(Err(OpenError::InUse { .. })) => {
-                Finding::ok(CHECK, "in use by another process, as it is while a signer runs")
-            }
-            Ok(Err(error)) => Finding::failed(CHECK, error.to_string(), advice(&path)),
-            Err(error) => Finding::failed(CHECK, error.to_string(), "this is a defect: please report it"),
+    let opened = {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || LocalMarkStore::open_to_read(&path)).await
+    };
+    let finding = match opened {
+        Ok(Ok(Some(store))) => of_store(area, &store, &path).await,
+        Ok(Ok(None)) => Finding::ok(CHECK, "there is none yet: the first start of a signer makes it"),
+        Ok(Err(OpenError::InUse { .. })) => {
+            Finding::ok(CHECK, "in use by another process, as it is while a signer runs")
         }
-    } else {
-        Finding::ok(CHECK, "there is none yet: the first start of a signer makes it")
+        Ok(Err(error)) => Finding::failed(CHECK, error.to_string(), advice(&error)),
+        Err(error) => Finding::failed(CHECK, error.to_string(), "this is a defect: please report it"),
     };
     area.add(finding.about(path.display()));
     if matches!(services.vault, VaultSettings::KeyVault(_)) {
@@ -116,16 +113,16 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
 
 async fn of_store(area: &mut Area, store: &LocalMarkStore, path: &Path) -> Finding {
     const CHECK: &str = "marks.file";
-    let (listing, is_made_anew) = match tokio::try_join!(store.list(), store.is_made_anew()) {
+    let (listing, is_recreated) = match tokio::try_join!(store.list(), store.is_recreated()) {
         Ok(read) => read,
         Err(error) => return Finding::failed(CHECK, error.to_string(), "restore the file"),
     };
     area.known.marks.extend(listing.marks.iter().map(|(id, mark)| (*id, mark.position)));
-    if is_made_anew {
+    if is_recreated {
         area.add(
             Finding::warning(
-                "marks.made_anew",
-                "it was made in the place of a lost one: nothing is signed for which it holds no mark",
+                "marks.recreated",
+                "it was created in the place of a lost one: nothing is signed for which it holds no mark",
                 "raise the marks of each key above what it has signed (`azurehsm-signer marks raise CHAIN KEY LEVEL`, or \
                  `marks import`); a key that has never signed on a chain: `marks raise CHAIN KEY --new-key`",
             )
@@ -145,6 +142,11 @@ async fn of_store(area: &mut Area, store: &LocalMarkStore, path: &Path) -> Findi
     }
 }
 
-fn advice(path: &Path) -> String {
-    format!("do what it says; the folder of {} must be this user's, and not full", path.display())
+fn advice(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Damaged { .. } => "move it aside, then raise the marks, as it says",
+        OpenError::Lost { .. } => "restore it, or raise the marks: docs/operations.md, The embedded store is lost",
+        OpenError::Link(_) => "mount what the link points to before the signer starts",
+        _ => "do what it says; the folder must be this user's",
+    }
 }

@@ -124,9 +124,9 @@ pub enum NotSafe {
         /// The highest level that is possible.
         max: NonNegative,
     },
-    /// The store was lost and made anew, and does not know what this key has signed.
+    /// The store was lost and recreated, and does not know what this key has signed.
     #[error(
-        "the mark store was lost and made anew, and holds no {} mark of {} on {}: raise it above all that was signed \
+        "the mark store was lost and recreated, and holds no {} mark of {} on {}: raise it above all that was signed \
          (`azurehsm-signer marks raise`), or declare the key new on this chain if it has never signed there (`marks raise \
          --new-key`)",
         id.kind, id.key, id.chain

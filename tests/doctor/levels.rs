@@ -76,11 +76,11 @@ fn an_embedded_store_that_was_lost_or_damaged_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let raise = |kind: &str| command(folder.path(), &["marks", "raise", MAINNET, KEY, "7", "--kind", kind]);
     assert_eq!(raise("block").2, 0);
-    assert!(!examine(folder.path()).checks("warning").contains(&"marks.made_anew".to_owned()));
+    assert!(!examine(folder.path()).checks("warning").contains(&"marks.recreated".to_owned()));
     let path = folder.path().join("marks.redb");
     std::fs::remove_file(&path).unwrap();
     assert_eq!(raise("block").2, 0);
-    examine(folder.path()).assert_finds("marks.made_anew", "warning", &["marks.redb", "a lost one"]);
+    examine(folder.path()).assert_finds("marks.recreated", "warning", &["marks.redb", "a lost one"]);
 
     let marks: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
     let database = Database::open(&path).unwrap();

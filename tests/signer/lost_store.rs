@@ -41,7 +41,7 @@ fn lost() -> (tempfile::TempDir, [String; 3]) {
 }
 
 #[test]
-fn in_a_store_that_was_made_anew_each_mark_is_refused_until_it_is_raised() {
+fn in_a_store_that_was_recreated_each_mark_is_refused_until_it_is_raised() {
     let (folder, [first, second, third]) = lost();
     let data = folder.path();
     succeeds(data, &["marks", "raise", MAINNET, &first, "500"]);
@@ -55,10 +55,10 @@ fn in_a_store_that_was_made_anew_each_mark_is_refused_until_it_is_raised() {
         }
         assert_eq!(status(&signer, &second, Kind::Block, 501), 409, "another kind was raised, not this one");
         let answer = http::sign(signer.address, &third, &payload(Kind::Attestation, 501, 0, 0)).unwrap();
-        for words in ["was lost and made anew", "marks raise", "--new-key", &third] {
+        for words in ["was lost and recreated", "marks raise", "--new-key", &third] {
             assert!(answer.error().contains(words), "{}", answer.error());
         }
-        assert!(signer.wait_for_log("was lost and made anew").contains("\"mark_lost\""));
+        assert!(signer.wait_for_log("was lost and recreated").contains("\"mark_lost\""));
     }
     let signer = Signer::start(data, &[]);
     for kind in Kind::ALL {
@@ -71,7 +71,7 @@ fn in_a_store_that_was_made_anew_each_mark_is_refused_until_it_is_raised() {
 }
 
 #[test]
-fn a_key_can_be_declared_new_on_a_chain_in_a_store_that_was_made_anew() {
+fn a_key_can_be_declared_new_on_a_chain_in_a_store_that_was_recreated() {
     let (folder, [first, second, third]) = lost();
     let data = folder.path();
     assert!(succeeds(data, &["marks", "raise", MAINNET, &first, "--new-key"]).contains("is new on"));

@@ -18,6 +18,7 @@ mod authentication;
 mod checking_and_recording;
 mod closed_output;
 mod command_line;
+mod disk_trouble;
 mod head_of_the_chain;
 mod http_answers;
 mod killing;

@@ -1,5 +1,6 @@
 //! What the tests share: payloads to be signed, stand-ins for vault, mark store and node, and the program as a process.
 
+pub(crate) mod disk;
 pub(crate) mod eventually;
 pub(crate) mod http;
 pub(crate) mod marks;

@@ -49,6 +49,14 @@ impl Signer {
         Self::start_as(limited)
     }
 
+    /// Starts one as `nohup` does.
+    pub(crate) fn start_ignoring_hangup(data: &Path) -> Self {
+        let mut ignoring = Command::new("sh");
+        let script = format!("trap '' HUP && exec '{}'", env!("CARGO_BIN_EXE_azurehsm-signer"));
+        ignoring.args(["-c", &script]).env("LOCAL_DATA_DIR", data);
+        Self::start_as(ignoring)
+    }
+
     fn start_as(mut command: Command) -> Self {
         let mut child = command
             .env("SIGNER_LISTEN", "127.0.0.1:0")
@@ -103,8 +111,18 @@ impl Signer {
     }
 
     pub(crate) fn signal_termination(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// What the system says of it in this file below `/proc`.
+    pub(crate) fn system_says(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
     }
 
     /// The next line of its log that holds `text`.

@@ -33,7 +33,7 @@ pub(crate) enum Command {
         /// Only this kind (block, preattestation or attestation); all three otherwise
         #[arg(long)]
         kind: Option<Kind>,
-        /// Instead of a level: the key has never signed on this chain. For an embedded store that was lost and made anew
+        /// Instead of a level: the key has never signed on this chain. For an embedded store that was lost and recreated
         #[arg(long, conflicts_with_all = ["level", "round", "kind", "force"])]
         new_key: bool,
         /// Also to a level that cannot be right, and in the place of something that is not a mark

@@ -22,7 +22,7 @@ pub(super) fn file_of(settings: &MarksSettings) -> PathBuf {
 }
 
 impl Place {
-    /// Opens it to look. Looking makes no store: `None` if there never was an embedded one.
+    /// Opens it to look, which changes nothing on a disk: `None` if there never was an embedded one.
     ///
     /// # Errors
     /// In particular if the embedded store was lost.
@@ -30,11 +30,7 @@ impl Place {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await.map(Some);
         }
-        let path = file_of(settings);
-        if path.exists() || LocalMarkStore::is_lost(&path) {
-            return Ok(Some(Self::File(Arc::new(LocalMarkStore::open(&path)?))));
-        }
-        Ok(None)
+        Ok(LocalMarkStore::open_to_read(&file_of(settings))?.map(|store| Self::File(Arc::new(store))))
     }
 
     /// Opens it to raise marks; makes an embedded store, if there is none.

@@ -62,7 +62,7 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bo
     print_line(&lines.join("\n"))
 }
 
-/// Declares a key new on a chain, in an embedded store that was made anew.
+/// Declares a key new on a chain, in an embedded store that was recreated.
 pub(super) async fn declare_new(settings: &MarksSettings, chain: ChainId, key: PublicKeyHash) -> Result<(), Stopped> {
     if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
         return print_line("nothing to do: in Cosmos DB, a key without marks on a chain counts as new there");
@@ -82,7 +82,7 @@ pub(super) async fn declare_new(settings: &MarksSettings, chain: ChainId, key: P
             .into());
         }
     }
-    if !store.is_made_anew().await? {
+    if !store.is_recreated().await? {
         return print_line(&format!(
             "nothing to do: {} was never lost, so a key without marks on a chain counts as new there",
             path.display()

@@ -1,97 +1,87 @@
+use super::contents::Contents;
 use super::owner::Write;
-use super::{Listing, OpenError, Purpose};
+use super::{Listing, Purpose};
 use crate::marks::{Found, Mark, MarkId, StoreError, Stored, Unreadable, Version, WriteError, is_raised_by};
+use crate::tezos::payload::Position;
 use crate::tezos::{ChainId, Digest, PublicKeyHash};
-use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
-};
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Mark id to mark, as JSON.
-const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
+pub(super) const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
 
 /// What is known of the store itself. Stores of earlier versions have no such table.
-const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
+pub(super) const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 
-/// In [`META`], since when: the store was made in the place of one that was lost.
-const MADE_ANEW: &str = "made_anew";
+/// In [`META`], since when: the store was created in the place of one that was lost.
+const RECREATED: &str = "made_anew";
 
-/// `<chain>:<public key hash>` to since when: keys that an operator has declared new on a chain, in a store that was made
-/// anew.
-const NEW_KEYS: TableDefinition<'_, &str, &str> = TableDefinition::new("new_keys");
+/// `<chain>:<public key hash>` to since when: keys that an operator has declared new on a chain, in a store that was
+/// recreated.
+pub(super) const NEW_KEYS: TableDefinition<'_, &str, &str> = TableDefinition::new("new_keys");
 
 /// Marks of tens of keys take a few kilobytes.
 const CACHE_BYTES: usize = 1 << 20;
 
-/// The file, and which one of that name it is.
+/// The store's database.
 pub(super) struct OpenFile {
     pub(super) database: Database,
-    pub(super) inode: u64,
-    /// Whether it was made in the place of a lost one. That never changes.
-    pub(super) is_made_anew: bool,
+    /// Whether it was created in the place of a lost one. That never changes.
+    pub(super) is_recreated: bool,
 }
 
 impl OpenFile {
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let database = builder().open(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
-            error => OpenError::Unusable { path: path.to_owned(), source: Box::new(error.into()) },
-        })?;
-        let metadata = fs::metadata(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-        let is_made_anew = is_made_anew(&database)
-            .map_err(|error| OpenError::Unusable { path: path.to_owned(), source: Box::new(error) })?;
-        Ok(Self { database, inode: metadata.ino(), is_made_anew })
+    pub(super) fn new(database: Database) -> Result<Self, redb::Error> {
+        let is_recreated = is_recreated(&database)?;
+        Ok(Self { database, is_recreated })
     }
 }
 
-/// Makes the file under another name first: a process killed half-way leaves no file that would be taken for a store, and
-/// no store that does not know that it was made anew.
-pub(super) fn create(path: &Path, is_made_anew: bool) -> Result<(), OpenError> {
-    let io_error = |source| OpenError::Io { path: path.to_owned(), source };
-    let unusable = |source: redb::Error| OpenError::Unusable { path: path.to_owned(), source: Box::new(source) };
-    let unfinished = path.with_extension("new");
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(error)),
-        _ => {}
+impl Contents {
+    /// Those of a new store.
+    pub(super) fn empty(is_recreated: bool) -> Self {
+        let since = is_recreated.then(|| (RECREATED.to_owned(), now()));
+        Self { marks: BTreeMap::new(), meta: since.into_iter().collect(), new_keys: BTreeMap::new() }
     }
-    let for_the_owner = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished);
-    drop(for_the_owner.map_err(io_error)?);
-    let database = builder().create(&unfinished).map_err(|error| unusable(error.into()))?;
-    let transaction = database.begin_write().map_err(|error| unusable(error.into()))?;
-    fill(&transaction, is_made_anew).map_err(unusable)?;
-    transaction.commit().map_err(|error| unusable(error.into()))?;
-    drop(database);
-    fs::rename(&unfinished, path).map_err(io_error)?;
-    if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error)?;
+}
+
+pub(super) fn fill(transaction: &WriteTransaction, contents: &Contents) -> Result<(), redb::Error> {
+    let mut marks = transaction.open_table(MARKS)?;
+    for (id, mark) in &contents.marks {
+        marks.insert(id.as_str(), mark.as_slice())?;
+    }
+    for (name, items) in [(META, &contents.meta), (NEW_KEYS, &contents.new_keys)] {
+        let mut table = transaction.open_table(name)?;
+        for (key, value) in items {
+            table.insert(key.as_str(), value.as_str())?;
+        }
     }
     Ok(())
 }
 
-pub(super) fn read(database: &Database, id: &str) -> Result<Option<Stored>, redb::Error> {
-    let table = database.begin_read()?.open_table(MARKS)?;
-    table.get(id)?.map(|value| parse(value.value())).transpose()
+/// The position of a mark, if this is one.
+pub(super) fn position_of(value: &[u8]) -> Option<Position> {
+    parse(value).ok().map(|stored| stored.mark.position)
 }
 
-fn fill(transaction: &WriteTransaction, is_made_anew: bool) -> Result<(), redb::Error> {
-    transaction.open_table(MARKS)?;
-    transaction.open_table(NEW_KEYS)?;
-    let mut meta = transaction.open_table(META)?;
-    if is_made_anew {
-        meta.insert(MADE_ANEW, now().as_str())?;
-    }
-    Ok(())
+/// A mark. What stands there and is none is no trouble of the file, and no mark either.
+pub(super) fn read(database: &Database, id: &str) -> Result<Result<Option<Stored>, StoreError>, redb::Error> {
+    Ok(match look(database, id)? {
+        None => Ok(None),
+        Some(Found::Mark(stored)) => Ok(Some(stored)),
+        Some(Found::Unreadable(unreadable)) => Err(not_a_mark(id, &unreadable)),
+    })
 }
 
-fn is_made_anew(database: &Database) -> Result<bool, redb::Error> {
+fn not_a_mark(id: &str, unreadable: &Unreadable) -> StoreError {
+    StoreError::new(format!("{id}: what is stored is not a mark: {}", unreadable.why))
+}
+
+fn is_recreated(database: &Database) -> Result<bool, redb::Error> {
     match database.begin_read()?.open_table(META) {
-        Ok(table) => Ok(table.get(MADE_ANEW)?.is_some()),
+        Ok(table) => Ok(table.get(RECREATED)?.is_some()),
         Err(TableError::TableDoesNotExist(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -107,11 +97,19 @@ pub(super) fn is_declared_new(database: &Database, id: &str) -> Result<bool, red
 }
 
 /// Declares a key new on a chain.
-pub(super) fn declare_new(database: &Database, chain: ChainId, key: PublicKeyHash) -> Result<(), Trouble> {
+pub(super) fn declare_new(database: &Database, chain: ChainId, key: PublicKeyHash) -> Result<(), redb::Error> {
+    let transaction = begin(database)?;
+    transaction.open_table(NEW_KEYS)?.insert(format!("{chain}:{key}").as_str(), now().as_str())?;
+    Ok(transaction.commit()?)
+}
+
+/// A transaction that is on the disk once it is committed. It takes two flushes, so that a commit that was acknowledged and
+/// is damaged later is not taken for one that was never finished, which would bring lower marks back.
+pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
-    transaction.open_table(NEW_KEYS)?.insert(format!("{chain}:{key}").as_str(), now().as_str())?;
-    transaction.commit().map_err(|error| in_doubt(&error))
+    transaction.set_two_phase_commit(true);
+    Ok(transaction)
 }
 
 fn now() -> String {
@@ -162,9 +160,8 @@ pub(super) fn apply(
     file: &OpenFile,
     writes: &[Write],
     purpose: Purpose,
-) -> Result<Vec<Result<Version, WriteError>>, Trouble> {
-    let mut transaction = file.database.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
+) -> Result<Vec<Result<Version, WriteError>>, redb::Error> {
+    let transaction = begin(&file.database)?;
     let mut outcomes = Vec::with_capacity(writes.len());
     {
         let mut table = transaction.open_table(MARKS)?;
@@ -172,7 +169,7 @@ pub(super) fn apply(
             let stored = table.get(write.id.as_str())?.map(|value| found(&write.id, value.value()));
             let may_be_lost = stored.is_none()
                 && purpose == Purpose::Sign
-                && file.is_made_anew
+                && file.is_recreated
                 && !is_declared_new(&file.database, &write.id)?;
             outcomes.push(match acceptable(write, stored.as_ref(), may_be_lost, purpose) {
                 Ok(value) => {
@@ -183,12 +180,8 @@ pub(super) fn apply(
             });
         }
     }
-    transaction.commit().map_err(|error| in_doubt(&error))?;
+    transaction.commit()?;
     Ok(outcomes)
-}
-
-fn in_doubt(error: &redb::CommitError) -> Trouble {
-    Trouble::InDoubt(format!("a write may not be on the disk ({error}); look at the disk, and start the signer again"))
 }
 
 /// The bytes of a mark that may be written: the stored one is just the one expected, and lower. What is no mark gives way
@@ -206,6 +199,9 @@ fn acceptable(
         Some(Found::Unreadable(unreadable)) if purpose == Purpose::Raise => Some(&unreadable.version),
         Some(Found::Unreadable(unreadable)) => return Err(not_written(&unreadable.why)),
     };
+    if purpose == Purpose::Read {
+        return Err(not_written("the store was opened only to be read"));
+    }
     if version != write.expected.as_ref() {
         return Err(WriteError::Changed);
     }
@@ -234,20 +230,8 @@ fn parse(value: &[u8]) -> Result<Stored, redb::Error> {
     Ok(Stored { mark, version })
 }
 
-fn builder() -> redb::Builder {
+pub(super) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
-}
-
-/// An error, and whether it leaves in doubt what is on the disk.
-pub(super) enum Trouble {
-    Clear(redb::Error),
-    InDoubt(String),
-}
-
-impl<E: Into<redb::Error>> From<E> for Trouble {
-    fn from(error: E) -> Self {
-        Self::Clear(error.into())
-    }
 }

@@ -1,19 +1,33 @@
 //! The embedded mark store: one file on a local disk, one process at a time.
 
+mod contents;
+mod disk;
+#[cfg(test)]
+mod failing_disk;
 mod file;
+mod open_error;
 mod owner;
+mod renewal;
+
+pub use open_error::OpenError;
 
 use super::{Found, Mark, MarkId, MarkStore, StoreError, Stored, Unreadable, Version, WriteError};
+use crate::links::resolve;
 use crate::tezos::{ChainId, PublicKeyHash};
 use async_trait::async_trait;
-use file::{OpenFile, Trouble};
-use owner::{Owner, Work, Write};
-use std::fs::{self, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use contents::Contents;
+use disk::{Disk, SystemDisk};
+use file::OpenFile;
+use open_error::ASIDE;
+use owner::{Owner, State, Work, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use thiserror::Error;
+use std::time::Instant as StdInstant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -25,58 +39,111 @@ const QUEUE: usize = 1024;
 /// One process at a time has the file: it holds the lock on `marks.lock` beside it, which is never replaced or deleted, for
 /// as long as it lives. One thread owns the file. It takes all requests that wait and commits their writes together, so that
 /// many keys that sign at the same instant share one flush of the disk.
+///
+/// Whenever the store is opened, and after every error, all marks are copied to a new file that is flushed and takes the
+/// place of the old one. Nothing is answered before that.
 pub struct LocalMarkStore {
     requests: mpsc::Sender<Work>,
+    is_ready: Arc<AtomicBool>,
 }
 
 impl LocalMarkStore {
-    /// Opens the store at `path`, or makes it if there never was one.
+    /// Opens the store at `path`, or creates it if there never was one. While the disk does not take a copy of the marks, it
+    /// answers nothing, and tries again.
     ///
     /// # Errors
     /// [`OpenError`]; in particular if another process has it open, or if there was one and it is gone.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::open_or_make(path, Purpose::Sign)
+        Self::open_or_create(path, Purpose::Sign, Box::new(SystemDisk))
     }
 
-    /// Opens the store at `path`, or makes it, also in the place of one that is lost. For an operator who brings its marks.
+    /// Opens the store at `path`, or creates it, also in the place of one that is lost. For an operator who brings its marks.
     ///
-    /// That a store was made in the place of a lost one is recorded in it for good: a mark that is absent there may have been
-    /// lost, so nothing is signed for it until it is raised, or the key is [declared new](Self::declare_new) on that chain.
+    /// That a store was created in the place of a lost one is recorded in it for good: a mark that is absent there may have
+    /// been lost, so nothing is signed for it until it is raised, or the key is [declared new](Self::declare_new) on that
+    /// chain.
     ///
     /// # Errors
     /// [`OpenError`]; in particular if another process has it open.
     pub fn open_to_raise(path: &Path) -> Result<Self, OpenError> {
-        Self::open_or_make(path, Purpose::Raise)
+        Self::open_or_create(path, Purpose::Raise, Box::new(SystemDisk))
     }
 
-    fn open_or_make(path: &Path, purpose: Purpose) -> Result<Self, OpenError> {
-        let io_error = |source| OpenError::Io { path: path.to_owned(), source };
-        let lock = OpenOptions::new().append(true).create(true).mode(0o600).open(lock_of(path));
-        let mut lock = lock.map_err(io_error)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::InUse { path: path.to_owned() },
-            TryLockError::Error(source) => io_error(source),
-        })?;
-        let was_there = lock.metadata().map_err(io_error)?.len() > 0;
-        if !path.try_exists().map_err(io_error)? {
-            if was_there && purpose == Purpose::Sign {
-                return Err(OpenError::Lost { path: path.to_owned(), lock: lock_of(path) });
+    /// Opens a copy of the store at `path` in memory. Nothing on the disk changes, so it may be read-only; `None` if there
+    /// never was a store.
+    ///
+    /// # Errors
+    /// [`OpenError`]; in particular if another process has it open, or if there was one and it is gone.
+    pub fn open_to_read(path: &Path) -> Result<Option<Self>, OpenError> {
+        let lock_path = lock_of(path);
+        let lock = if resolve(&lock_path)?.is_some() {
+            let lock = File::open(&lock_path).map_err(OpenError::io(&lock_path))?;
+            locked(&lock_path, path, lock.try_lock_shared())?;
+            Some(lock)
+        } else {
+            None
+        };
+        let Some(real) = resolve(path)? else {
+            let length = lock.map_or(Ok(0), |lock| lock.metadata().map(|metadata| metadata.len()));
+            return match trace_of(path, length.map_err(OpenError::io(&lock_path))?) {
+                Some(trace) => Err(OpenError::Lost { path: path.to_owned(), trace }),
+                None => Ok(None),
+            };
+        };
+        let file = renewal::read(&real)?;
+        // From here on, a signer may start.
+        drop(lock);
+        Self::start(real, State::Open(file), None, None, Purpose::Read, Box::new(SystemDisk)).map(Some)
+    }
+
+    fn open_or_create(path: &Path, purpose: Purpose, disk: Box<dyn Disk>) -> Result<Self, OpenError> {
+        let lock_path = lock_of(path);
+        resolve(&lock_path)?;
+        let lock = OpenOptions::new().append(true).create(true).mode(0o600).open(&lock_path);
+        let mut lock = lock.map_err(OpenError::io(&lock_path))?;
+        locked(&lock_path, path, lock.try_lock())?;
+        let length = lock.metadata().map_err(OpenError::io(&lock_path))?.len();
+        let trace = trace_of(path, length);
+        let (path, state, handle) = if let Some(real) = resolve(path)? {
+            let mut handle = renewal::find(&real)?;
+            // A file that is damaged now, and moved aside next, was there.
+            remember(&mut lock, &lock_path, length)?;
+            let state = match renewal::renew(&real, &mut handle, disk.as_ref()) {
+                Ok(file) => State::Open(file),
+                Err(error @ OpenError::NotCopied { .. }) => {
+                    State::Failed { why: StoreError::new(error.to_string()), next_attempt: StdInstant::now() }
+                }
+                Err(error) => return Err(error),
+            };
+            (real, state, handle)
+        } else {
+            if let Some(trace) = trace.as_ref().filter(|_| purpose == Purpose::Sign) {
+                return Err(OpenError::Lost { path: path.to_owned(), trace: trace.clone() });
             }
-            file::create(path, was_there)?;
-        }
-        if !was_there {
-            lock.write_all(WAS_MADE.as_bytes()).and_then(|()| lock.sync_all()).map_err(io_error)?;
-        }
-        let file = OpenFile::open(path)?;
-        let (requests, queue) = mpsc::channel(QUEUE);
-        let owner = Owner::new(path.to_owned(), file, lock, purpose);
-        thread::Builder::new().name("marks".to_owned()).spawn(move || owner.serve(queue)).map_err(io_error)?;
-        Ok(Self { requests })
+            let (file, handle) = renewal::create(path, &Contents::empty(trace.is_some()), disk.as_ref())?;
+            remember(&mut lock, &lock_path, length)?;
+            (path.to_owned(), State::Open(file), handle)
+        };
+        Self::start(path, state, Some(handle), Some(lock), purpose, disk)
     }
 
-    /// Whether there was a store at `path` which is gone now.
-    pub fn is_lost(path: &Path) -> bool {
-        !path.exists() && fs::metadata(lock_of(path)).is_ok_and(|metadata| metadata.len() > 0)
+    fn start(
+        path: PathBuf,
+        state: State,
+        handle: Option<File>,
+        lock: Option<File>,
+        purpose: Purpose,
+        disk: Box<dyn Disk>,
+    ) -> Result<Self, OpenError> {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let file = path.clone();
+        let owner = Owner::new(path, state, handle, lock, purpose, disk);
+        let is_ready = Arc::clone(&owner.is_ready);
+        thread::Builder::new()
+            .name("marks".to_owned())
+            .spawn(move || owner.serve(queue))
+            .map_err(OpenError::io(&file))?;
+        Ok(Self { requests, is_ready })
     }
 
     /// Every mark, in the order of chain, key and kind, and whatever stands there that is not a mark.
@@ -84,7 +151,7 @@ impl LocalMarkStore {
     /// # Errors
     /// [`StoreError`] if the file cannot be read.
     pub async fn list(&self) -> Result<Listing, StoreError> {
-        self.with_file(|file| Ok(file::list(&file.database)?)).await
+        self.with_file(|file| file::list(&file.database)).await
     }
 
     /// Whatever is there under the name of a mark.
@@ -93,15 +160,15 @@ impl LocalMarkStore {
     /// [`StoreError`] if the file cannot be read.
     pub async fn look(&self, id: &MarkId) -> Result<Option<Found>, StoreError> {
         let id = id.to_string();
-        self.with_file(move |file| Ok(file::look(&file.database, &id)?)).await
+        self.with_file(move |file| file::look(&file.database, &id)).await
     }
 
-    /// Whether the store was made in the place of a lost one: marks that are absent may have been lost.
+    /// Whether the store was created in the place of a lost one: marks that are absent may have been lost.
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read.
-    pub async fn is_made_anew(&self) -> Result<bool, StoreError> {
-        self.with_file(|file| Ok(file.is_made_anew)).await
+    pub async fn is_recreated(&self) -> Result<bool, StoreError> {
+        self.with_file(|file| Ok(file.is_recreated)).await
     }
 
     /// Records that a key has never signed on a chain, so that its absent marks there were not lost. Durable once `Ok` is
@@ -116,11 +183,11 @@ impl LocalMarkStore {
     /// Has the thread do something with the file.
     async fn with_file<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&OpenFile) -> Result<T, Trouble> + Send + 'static,
+        work: impl FnOnce(&OpenFile) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.ask(|reply| {
             // A caller that has gone away needs no answer.
-            Work::Other(Box::new(move |owner| drop(reply.send(owner.with(work)))))
+            Work::Other(Box::new(move |owner| drop(reply.send(owner.with(work).map_err(StoreError::from)))))
         })
         .await?
     }
@@ -151,9 +218,13 @@ impl MarkStore for LocalMarkStore {
         self.ask(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
     }
 
+    fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Relaxed)
+    }
+
     async fn may_have_lost(&self, id: &MarkId) -> Result<bool, StoreError> {
         let id = id.to_string();
-        self.with_file(move |file| Ok(file.is_made_anew && !file::is_declared_new(&file.database, &id)?)).await
+        self.with_file(move |file| Ok(file.is_recreated && !file::is_declared_new(&file.database, &id)?)).await
     }
 }
 
@@ -166,106 +237,52 @@ pub struct Listing {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Why the store cannot be opened.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// Another process uses it.
-    #[error("{} is in use by another process: one signer at a time can use an embedded mark store", path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It was there, and is not any more.
-    #[error(
-        "{} is gone, but {} says that it was made: restore it, or raise the marks of each key above what it has signed \
-         (azurehsm-signer marks raise, or import) before it signs again",
-        path.display(),
-        lock.display()
-    )]
-    Lost {
-        /// The file.
-        path: PathBuf,
-        /// The file that tells.
-        lock: PathBuf,
-    },
-    /// The file system refused.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Its reason.
-        source: io::Error,
-    },
-    /// The file is not a mark store, or is damaged.
-    #[error(
-        "{} cannot be used as a mark store: {source}; without its marks, raise those of each key above what it has signed \
-         (azurehsm-signer marks raise) before it signs again",
-        path.display()
-    )]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// What redb says.
-        source: Box<redb::Error>,
-    },
-}
-
 /// What a store is opened for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// To sign, or to look. Neither makes a store in the place of a lost one, nor a mark that may have been lost.
+    /// To sign. That creates no store in the place of a lost one, nor a mark that may have been lost.
     Sign,
     /// For an operator who brings marks.
     Raise,
+    /// To look.
+    Read,
 }
 
-/// What `marks.lock` holds once there is a store. Written after it was made, so that a process that is killed between the
+/// What `marks.lock` holds once there is a store. Written after it was created, so that a process that is killed between the
 /// two does not leave a false trace.
-const WAS_MADE: &str = "The mark store beside this file was made. Keep both.\n";
+const WAS_CREATED: &str = "The mark store beside this file was made. Keep both.\n";
 
 fn lock_of(path: &Path) -> PathBuf {
     path.with_extension("lock")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use redb::{Database, TableDefinition};
+/// Of the file that is going to be the store.
+const UNFINISHED: &str = "new";
 
-    fn id() -> MarkId {
-        "NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block".parse().unwrap()
+fn remember(lock: &mut File, lock_path: &Path, length: u64) -> Result<(), OpenError> {
+    if length > 0 {
+        return Ok(());
     }
-
-    /// What a process that is killed at each step leaves behind: the file under its other name, of whatever contents.
-    #[tokio::test]
-    async fn a_store_is_known_to_be_made_anew_whenever_its_maker_was_killed() {
-        for left_behind in [None, Some(&b""[..]), Some(b"half of a file")] {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("marks.redb");
-            fs::write(lock_of(&path), WAS_MADE).unwrap();
-            if let Some(contents) = left_behind {
-                fs::write(path.with_extension("new"), contents).unwrap();
-            }
-            assert!(LocalMarkStore::is_lost(&path));
-            assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::Lost { .. })));
-            let store = LocalMarkStore::open_to_raise(&path).unwrap();
-            assert!(store.is_made_anew().await.unwrap() && store.may_have_lost(&id()).await.unwrap());
-            assert!(!LocalMarkStore::is_lost(&path));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_store_of_an_earlier_version_was_not_lost() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("marks.redb");
-        let database = Database::create(&path).unwrap();
-        let transaction = database.begin_write().unwrap();
-        transaction.open_table(TableDefinition::<&str, &[u8]>::new("marks")).unwrap();
-        transaction.commit().unwrap();
-        drop(database);
-        fs::write(lock_of(&path), WAS_MADE).unwrap();
-        let store = LocalMarkStore::open_to_raise(&path).unwrap();
-        assert!(!store.is_made_anew().await.unwrap() && !store.may_have_lost(&id()).await.unwrap());
-        store.declare_new(id().chain, id().key).await.unwrap();
-    }
+    lock.write_all(WAS_CREATED.as_bytes()).and_then(|()| lock.sync_all()).map_err(OpenError::io(lock_path))
 }
+
+fn locked(lock_path: &Path, path: &Path, result: Result<(), TryLockError>) -> Result<(), OpenError> {
+    result.map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse { path: path.to_owned() },
+        TryLockError::Error(source) => OpenError::Io { path: lock_path.to_owned(), source },
+    })
+}
+
+/// What shows that there was a store at `path`: its lock, or a store that was moved aside.
+fn trace_of(path: &Path, length_of_lock: u64) -> Option<PathBuf> {
+    if length_of_lock > 0 {
+        return Some(lock_of(path));
+    }
+    let prefix = [path.file_name()?.as_encoded_bytes(), ASIDE.as_bytes()].concat();
+    let mut folder = fs::read_dir(path.parent()?).ok()?.filter_map(Result::ok);
+    let aside = folder.find(|entry| entry.file_name().as_encoded_bytes().starts_with(&prefix))?;
+    Some(aside.path())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,26 @@
-use super::Purpose;
-use super::file::{OpenFile, Trouble, apply, read};
+use super::disk::Disk;
+use super::file::{OpenFile, apply, read};
+use super::{Purpose, renewal};
 use crate::marks::{Mark, StoreError, Stored, Version, WriteError};
-use std::fmt;
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
 
 /// Writes that share one flush of the disk, at most.
-const MOST_AT_ONCE: usize = 1024;
+const MAX_WRITES_AT_ONCE: usize = 1024;
+
+/// Between two attempts to copy the marks while the disk does not take them.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Between two looks at the queue meanwhile.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What the thread is asked, and where the answer goes.
 pub(super) enum Work {
@@ -31,38 +43,72 @@ pub(super) struct Write {
     pub(super) expected: Option<Version>,
 }
 
-/// What the thread has: the file, and the lock, for good.
+/// What the thread has: the file, and the locks.
 pub(super) struct Owner {
     path: PathBuf,
-    file: State,
+    state: State,
+    /// The file at `path`, as long as it is ours; `None` if the database is a copy in memory.
+    handle: Option<File>,
+    disk: Box<dyn Disk>,
     purpose: Purpose,
-    _lock: File,
+    /// Whether marks are read and written.
+    pub(super) is_ready: Arc<AtomicBool>,
+    /// Held for as long as the process lives.
+    _lock: Option<File>,
 }
 
-enum State {
+pub(super) enum State {
     Open(OpenFile),
-    /// After an error that left nothing in doubt. redb wants the file to be opened again then.
-    Closed,
-    /// After an error of a flush, or when the file was taken away: what is read may be in the memory of the system alone,
-    /// and opening the file again would not tell. Only a start of the process leads out.
-    Untrusted(StoreError),
+    /// After an error: what is read may be in the memory of the system alone, and another flush would not tell. The marks are
+    /// copied to a new file before anything is answered again.
+    Failed {
+        why: StoreError,
+        next_attempt: Instant,
+    },
+    /// The file was moved or deleted. Only a start of the process leads out.
+    Gone(StoreError),
+}
+
+/// Why something was not done with the file.
+pub(super) enum NotDone {
+    /// It was not begun.
+    Before(StoreError),
+    /// It may have been done.
+    Within(StoreError),
+}
+
+impl From<NotDone> for StoreError {
+    fn from((NotDone::Before(error) | NotDone::Within(error)): NotDone) -> Self {
+        error
+    }
 }
 
 impl Owner {
-    pub(super) const fn new(path: PathBuf, file: OpenFile, lock: File, purpose: Purpose) -> Self {
-        Self { path, file: State::Open(file), purpose, _lock: lock }
+    pub(super) fn new(
+        path: PathBuf,
+        state: State,
+        handle: Option<File>,
+        lock: Option<File>,
+        purpose: Purpose,
+        disk: Box<dyn Disk>,
+    ) -> Self {
+        let is_ready = Arc::new(AtomicBool::new(matches!(state, State::Open(_))));
+        if let State::Failed { why, .. } = &state {
+            log_failure(&path, why);
+        }
+        Self { path, state, handle, disk, purpose, is_ready, _lock: lock }
     }
 
     /// Does the work that waits, until nobody can ask any more.
     pub(super) fn serve(mut self, mut queue: mpsc::Receiver<Work>) {
         let mut waiting = Vec::new();
-        while queue.blocking_recv_many(&mut waiting, MOST_AT_ONCE) > 0 {
+        while self.wait_for_work(&mut queue, &mut waiting) {
             let mut writes = Vec::new();
             for work in waiting.drain(..) {
                 // A caller that has gone away needs no answer.
                 match work {
                     Work::Write { write, reply } => writes.push((*write, reply)),
-                    Work::Read { id, reply } => drop(reply.send(self.with(|file| Ok(read(&file.database, &id)?)))),
+                    Work::Read { id, reply } => drop(reply.send(self.read(&id))),
                     Work::Other(work) => work(&mut self),
                 }
             }
@@ -72,94 +118,110 @@ impl Owner {
         }
     }
 
+    /// Waits for work; meanwhile, makes good what has failed. Returns whether there is any.
+    fn wait_for_work(&mut self, queue: &mut mpsc::Receiver<Work>, waiting: &mut Vec<Work>) -> bool {
+        while matches!(self.state, State::Failed { .. }) {
+            match queue.try_recv() {
+                Ok(work) => {
+                    waiting.push(work);
+                    return true;
+                }
+                Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => thread::sleep(POLL_INTERVAL),
+            }
+            self.recover();
+        }
+        queue.blocking_recv_many(waiting, MAX_WRITES_AT_ONCE) > 0
+    }
+
+    fn read(&mut self, id: &str) -> Result<Option<Stored>, StoreError> {
+        self.with(|file| read(&file.database, id))?
+    }
+
     /// Does something with the file.
-    pub(super) fn with<T>(&mut self, work: impl FnOnce(&OpenFile) -> Result<T, Trouble>) -> Result<T, StoreError> {
-        let explained = |why: &dyn fmt::Display| StoreError::new(format!("{}: {why}", self.path.display()));
-        let file = match std::mem::replace(&mut self.file, State::Closed) {
-            State::Open(file) => file,
-            State::Closed => OpenFile::open(&self.path).map_err(|error| StoreError::new(error.to_string()))?,
-            State::Untrusted(error) => {
-                self.file = State::Untrusted(error.clone());
-                return Err(error);
+    pub(super) fn with<T>(&mut self, work: impl FnOnce(&OpenFile) -> Result<T, redb::Error>) -> Result<T, NotDone> {
+        self.recover();
+        if let Some(handle) = &self.handle
+            && !matches!(self.state, State::Gone(_))
+            && !renewal::is_at(&self.path, handle)
+        {
+            let why = "the file was moved or deleted; restore it, and start the signer again";
+            let error = StoreError::new(format!("{}: {why}", self.path.display()));
+            self.enter(State::Gone(error));
+        }
+        let failed = match &self.state {
+            State::Gone(error) | State::Failed { why: error, .. } => return Err(NotDone::Before(error.clone())),
+            // A fault of the database is one of the disk, for all that is known.
+            State::Open(file) => {
+                match catch_unwind(AssertUnwindSafe(|| work(file))).unwrap_or_else(|_| Err(panicked())) {
+                    Ok(done) => return Ok(done),
+                    Err(error) => error,
+                }
             }
         };
-        let done = if fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() == file.inode) {
-            work(&file)
-        } else {
-            Err(Trouble::InDoubt("the file was moved or deleted; restore it, and start the signer again".to_owned()))
-        };
-        match done {
-            Ok(done) => {
-                self.file = State::Open(file);
-                Ok(done)
-            }
-            Err(Trouble::Clear(error)) => Err(explained(&error)),
-            Err(Trouble::InDoubt(why)) => {
-                let error = explained(&why);
-                self.file = State::Untrusted(error.clone());
-                Err(error)
+        let why = StoreError::new(format!(
+            "{}: {failed}. What the disk holds is not certain, so nothing is answered before all marks have been copied to a new \
+             file, which is tried again until it succeeds",
+            self.path.display()
+        ));
+        self.enter(State::Failed { why: why.clone(), next_attempt: Instant::now() });
+        Err(NotDone::Within(why))
+    }
+
+    /// Copies all marks to a new file, if that is due.
+    fn recover(&mut self) {
+        let (State::Failed { next_attempt, .. }, Some(handle)) = (&self.state, &mut self.handle) else { return };
+        if Instant::now() < *next_attempt || !renewal::is_at(&self.path, handle) {
+            return;
+        }
+        match renewal::renew(&self.path, handle, self.disk.as_ref()) {
+            Ok(file) => self.enter(State::Open(file)),
+            Err(error) => {
+                let why = StoreError::new(error.to_string());
+                self.enter(State::Failed { why, next_attempt: Instant::now() + RETRY_INTERVAL });
             }
         }
+    }
+
+    /// Logs what is new.
+    pub(super) fn enter(&mut self, state: State) {
+        let why_before = match &self.state {
+            State::Open(_) => None,
+            State::Failed { why, .. } | State::Gone(why) => Some(why.log()),
+        };
+        match &state {
+            State::Open(_) => {
+                let path = self.path.display();
+                info!(%path, event = "store_recovered", "all marks were copied to a new file: the mark store is used again");
+            }
+            State::Failed { why, .. } | State::Gone(why) if why_before.as_ref() != Some(&why.log()) => {
+                log_failure(&self.path, why);
+            }
+            State::Failed { .. } | State::Gone(_) => {}
+        }
+        self.is_ready.store(matches!(state, State::Open(_)), Ordering::Relaxed);
+        self.state = state;
     }
 
     /// Applies the writes in their order and commits them together; nobody is told before the disk has them.
     fn write_all(&mut self, writes: Vec<(Write, oneshot::Sender<Result<Version, WriteError>>)>) {
         let (writes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         let purpose = self.purpose;
-        match self.with(|file| apply(file, &writes, purpose)) {
-            Ok(outcomes) => {
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    drop(reply.send(outcome));
-                }
-            }
-            Err(error) => {
-                for reply in replies {
-                    drop(reply.send(Err(WriteError::Unknown(error.clone()))));
-                }
-            }
+        let outcomes = match self.with(|file| apply(file, &writes, purpose)) {
+            Ok(outcomes) => outcomes,
+            Err(NotDone::Before(error)) => vec![Err(WriteError::NotWritten(error)); replies.len()],
+            Err(NotDone::Within(error)) => vec![Err(WriteError::Unknown(error)); replies.len()],
+        };
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            drop(reply.send(outcome));
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::file::{create, list};
-    use super::*;
-    use std::io;
-    use std::path::Path;
+fn log_failure(path: &Path, why: &StoreError) {
+    error!(path = %path.display(), reason = why.log(), event = "store_failed", "no block or vote is signed");
+}
 
-    fn owner(folder: &Path) -> Owner {
-        let path = folder.join("marks.redb");
-        create(&path, false).unwrap();
-        let lock = File::create(folder.join("marks.lock")).unwrap();
-        let file = OpenFile::open(&path).unwrap();
-        Owner::new(path, file, lock, Purpose::Sign)
-    }
-
-    #[test]
-    fn after_an_error_before_a_flush_the_file_is_opened_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut owner = owner(folder.path());
-        let full = || redb::Error::Io(io::Error::from(io::ErrorKind::StorageFull));
-        assert!(owner.with(|_| Err::<(), _>(full().into())).is_err());
-        assert!(owner.with(|file| Ok(list(&file.database)?)).unwrap().marks.is_empty());
-    }
-
-    #[test]
-    fn after_an_error_of_a_flush_nothing_is_believed_any_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut owner = owner(folder.path());
-        assert!(owner.with(|_| Err::<(), _>(Trouble::InDoubt("flush".to_owned()))).is_err());
-        assert!(owner.with(|file| Ok(list(&file.database)?)).is_err());
-    }
-
-    #[test]
-    fn a_file_that_was_taken_away_takes_no_more_marks() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut owner = owner(folder.path());
-        fs::rename(&owner.path, folder.path().join("elsewhere")).unwrap();
-        assert!(owner.with(|file| Ok(list(&file.database)?)).unwrap_err().to_string().contains("moved or deleted"));
-        create(&owner.path, false).unwrap();
-        assert!(owner.with(|file| Ok(list(&file.database)?)).is_err(), "another file is not the one that was opened");
-    }
+fn panicked() -> redb::Error {
+    redb::Error::Corrupted("the database panicked".to_owned())
 }

@@ -1,3 +1,4 @@
+use crate::links::{LinkError, resolve};
 use crate::tezos::SecretKey;
 use age::secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,15 @@ impl KeyFile {
         if self.find()? == Found::ToBeEncrypted {
             let plain = Self { folder: self.folder.clone(), passphrase: None };
             self.write(&plain.read()?)?;
-            fs::remove_file(plain.path()).map_err(|source| KeyFileError::Io { path: plain.path(), source })?;
+            // Behind a symbolic link, the keys themselves come first.
+            for path in resolve(&plain.path())?.into_iter().chain([plain.path()]) {
+                match fs::remove_file(&path) {
+                    Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                        return Err(KeyFileError::Io { path, source });
+                    }
+                    _ => {}
+                }
+            }
         }
         Ok(())
     }
@@ -58,7 +67,7 @@ impl KeyFile {
     /// Which files there are, and whether they go with the passphrase.
     fn find(&self) -> Result<Found, KeyFileError> {
         let (plain, encrypted) = (self.folder.join(PLAIN), self.folder.join(ENCRYPTED));
-        match (plain.exists(), encrypted.exists(), &self.passphrase) {
+        match (resolve(&plain)?.is_some(), resolve(&encrypted)?.is_some(), &self.passphrase) {
             (true, true, _) => Err(KeyFileError::Both { plain, encrypted }),
             (false, true, None) => Err(KeyFileError::PassphraseMissing { path: encrypted }),
             (true, false, Some(_)) => Ok(Found::ToBeEncrypted),
@@ -69,6 +78,7 @@ impl KeyFile {
     /// Keeps other processes from writing until it is dropped.
     fn lock(&self) -> Result<File, KeyFileError> {
         let path = self.folder.join(LOCK);
+        resolve(&path)?;
         let lock = owner_only().create(true).truncate(false).open(&path);
         lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|source| KeyFileError::Io { path, source })
     }
@@ -76,8 +86,9 @@ impl KeyFile {
     /// Makes the data folder, for the owner only, if it does not exist.
     ///
     /// # Errors
-    /// [`KeyFileError::Io`].
+    /// [`KeyFileError::Io`]; [`KeyFileError::Link`] if it is a symbolic link that leads nowhere.
     pub fn make_folder(folder: &Path) -> Result<(), KeyFileError> {
+        resolve(folder)?;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -196,13 +207,19 @@ impl KeyFile {
                 Zeroizing::new(armored.into_bytes())
             }
         };
-        let unfinished = path.with_extension("new");
+        // A symbolic link stays one.
+        let real = resolve(&path)?.unwrap_or_else(|| path.clone());
+        let unfinished = real.with_extension("new");
         let written = (|| {
-            let mut file = owner_only().create(true).truncate(true).open(&unfinished)?;
+            match fs::remove_file(&unfinished) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = owner_only().create_new(true).open(&unfinished)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            File::open(&self.folder)?.sync_all()
+            fs::rename(&unfinished, &real)?;
+            File::open(real.parent().unwrap_or(&self.folder))?.sync_all()
         })();
         written.map_err(|source| KeyFileError::Io { path: path.clone(), source })
     }
@@ -265,6 +282,9 @@ pub enum KeyFileError {
         /// Its reason.
         source: io::Error,
     },
+    /// A name is a symbolic link that leads nowhere.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// It was there, and is not any more.
     #[error("{} is gone", path.display())]
     Gone {

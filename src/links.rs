@@ -1,0 +1,92 @@
+//! Symbolic links: a name that leads nowhere is not a file that has never existed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a name does not lead to a file.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// It, or a folder that it is in, is a symbolic link to something that does not exist: a volume that is not mounted, say.
+    #[error(
+        "{} is a symbolic link to {}, which does not exist: mount or restore what it points to, or remove the link",
+        link.display(),
+        target.display()
+    )]
+    Dangling {
+        /// The link.
+        link: PathBuf,
+        /// What it points to.
+        target: PathBuf,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The name.
+        path: PathBuf,
+        /// Its reason.
+        source: io::Error,
+    },
+}
+
+/// The file or folder that a name leads to, without symbolic links; `None` if nothing has that name.
+///
+/// # Errors
+/// [`LinkError::Dangling`] if the name, or a folder in it, is a symbolic link to something that does not exist.
+pub fn resolve(path: &Path) -> Result<Option<PathBuf>, LinkError> {
+    let error = match fs::canonicalize(path) {
+        Ok(real) => return Ok(Some(real)),
+        Err(error) => error,
+    };
+    if error.kind() != io::ErrorKind::NotFound {
+        return Err(LinkError::Io { path: path.to_owned(), source: error });
+    }
+    for name in path.ancestors() {
+        if let Ok(target) = fs::read_link(name)
+            && !name.exists()
+        {
+            return Err(LinkError::Dangling { link: name.to_owned(), target });
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_taken_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        symlink("file", at("link")).unwrap();
+        symlink("link", at("link-to-link")).unwrap();
+        symlink("nothing", at("dangling")).unwrap();
+        symlink("dangling", at("dangling-twice")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        for (name, expected) in [
+            ("file", Some("file")),
+            ("link", Some("file")),
+            ("link-to-link", Some("file")),
+            ("nothing", None),
+            ("nowhere/nothing", None),
+            ("folder/nothing", None),
+        ] {
+            let real = fs::canonicalize(folder.path()).unwrap();
+            assert_eq!(resolve(&at(name)).unwrap(), expected.map(|name| real.join(name)), "{name}");
+        }
+        for (name, link) in [
+            ("dangling", "dangling is a symbolic link to nothing,"),
+            ("dangling-twice", "dangling-twice is a symbolic link to dangling,"),
+            ("dangling/within", "dangling is a symbolic link to nothing,"),
+        ] {
+            let error = resolve(&at(name)).unwrap_err();
+            assert!(matches!(error, LinkError::Dangling { .. }) && error.to_string().contains(link), "{error}");
+        }
+        assert!(matches!(resolve(&at("loop")), Err(LinkError::Io { .. })));
+    }
+}

@@ -1,0 +1,119 @@
+//! All that a store holds, read from the bytes of its file and verified, without a write to it.
+
+use super::OpenError;
+use super::file::{MARKS, META, NEW_KEYS, builder, position_of};
+use redb::backends::InMemoryBackend;
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError,
+    TableHandle,
+};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// All that a store holds, as it stands there.
+pub(super) struct Contents {
+    pub(super) marks: BTreeMap<String, Vec<u8>>,
+    pub(super) meta: BTreeMap<String, String>,
+    pub(super) new_keys: BTreeMap<String, String>,
+}
+
+/// Of the file format of redb: the byte with the flags, and the flag that says which of the last two commits is the last.
+const FLAGS: usize = 9;
+const SECOND_IS_LAST: u8 = 1;
+
+impl Contents {
+    /// Reads and verifies the bytes of a file. They are the same after a crash in the middle of a commit, so what is not
+    /// complete is left out.
+    ///
+    /// No checksum covers the flag that says which of the last two commits is the last, so both are read, if they can be:
+    /// of each mark, the higher one counts.
+    ///
+    /// # Errors
+    /// [`OpenError::Damaged`] or [`OpenError::Newer`]. `path` is only for these.
+    pub(super) fn of(bytes: &[u8], path: &Path) -> Result<Self, OpenError> {
+        let mut contents = Self::of_commit(bytes, path)?;
+        let mut other = bytes.to_vec();
+        if let Some(flags) = other.get_mut(FLAGS) {
+            *flags ^= SECOND_IS_LAST;
+        }
+        if let Ok(other) = Self::of_commit(&other, path) {
+            contents.take_higher(other);
+        }
+        Ok(contents)
+    }
+
+    fn of_commit(bytes: &[u8], path: &Path) -> Result<Self, OpenError> {
+        // redb must not bring the process down, whatever the bytes are.
+        let read = catch_unwind(AssertUnwindSafe(|| Self::read(&in_memory(bytes)?)));
+        match read {
+            Ok(Ok(contents)) => Ok(contents),
+            Ok(Err(Unread::Table(table))) => Err(OpenError::Newer { path: path.to_owned(), table }),
+            Ok(Err(Unread::Redb(error))) => Err(OpenError::damaged(path, error.to_string())),
+            Err(_) => Err(OpenError::damaged(path, "its contents make no sense")),
+        }
+    }
+
+    fn read(database: &Database) -> Result<Self, Unread> {
+        let transaction = database.begin_read()?;
+        let known = [MARKS.name(), META.name(), NEW_KEYS.name()];
+        if let Some(table) = transaction.list_tables()?.find(|table| !known.contains(&table.name())) {
+            return Err(Unread::Table(table.name().to_owned()));
+        }
+        if let Some(table) = transaction.list_multimap_tables()?.next() {
+            return Err(Unread::Table(redb::MultimapTableHandle::name(&table).to_owned()));
+        }
+        let marks = transaction.open_table(MARKS)?;
+        let marks = marks.iter()?.map(|item| item.map(|(id, mark)| (id.value().to_owned(), mark.value().to_vec())));
+        let marks = marks.collect::<Result<_, _>>()?;
+        Ok(Self { marks, meta: texts(&transaction, META)?, new_keys: texts(&transaction, NEW_KEYS)? })
+    }
+
+    fn take_higher(&mut self, other: Self) {
+        for (id, mark) in other.marks {
+            let is_lower = |here: &Vec<u8>| matches!((position_of(here), position_of(&mark)), (Some(here), Some(there)) if here < there);
+            if self.marks.get(&id).is_none_or(is_lower) {
+                self.marks.insert(id, mark);
+            }
+        }
+    }
+}
+
+/// The database in these bytes, verified; what redb writes to it is forgotten with it.
+pub(super) fn in_memory(bytes: &[u8]) -> Result<Database, redb::Error> {
+    if bytes.is_empty() {
+        return Err(redb::Error::Corrupted("it is empty".to_owned()));
+    }
+    let memory = InMemoryBackend::new();
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    memory
+        .set_len(length)
+        .and_then(|()| memory.write(0, bytes))
+        .map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+    Ok(builder().set_check_integrity_on_open(true).create_with_backend(memory)?)
+}
+
+/// The tables of text. Stores of earlier versions do not have all of them.
+fn texts(
+    transaction: &ReadTransaction,
+    table: TableDefinition<'_, &str, &str>,
+) -> Result<BTreeMap<String, String>, redb::Error> {
+    let table = match transaction.open_table(table) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+        table => table?,
+    };
+    let items = table.iter()?.map(|item| item.map(|(key, value)| (key.value().to_owned(), value.value().to_owned())));
+    Ok(items.collect::<Result<_, _>>()?)
+}
+
+enum Unread {
+    Redb(redb::Error),
+    /// A table of another version.
+    Table(String),
+}
+
+impl<E: Into<redb::Error>> From<E> for Unread {
+    fn from(error: E) -> Self {
+        Self::Redb(error.into())
+    }
+}

@@ -1,0 +1,159 @@
+//! How a store comes to be: as a new file with all its marks, complete and on the disk before it has its name.
+
+use super::contents::{Contents, in_memory};
+use super::disk::Disk;
+use super::file::{OpenFile, begin, builder, fill};
+use super::{OpenError, UNFINISHED};
+use redb::Database;
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::Path;
+
+/// Opens the file at `path` as one that is read only. Nothing on the disk changes.
+pub(super) fn read(path: &Path) -> Result<OpenFile, OpenError> {
+    let mut file = open(path, OpenOptions::new().read(true))?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => return Err(OpenError::Io { path: path.to_owned(), source }),
+        Ok(()) => {}
+    }
+    let bytes = bytes_of(&mut file, path)?;
+    Contents::of(&bytes, path)?;
+    let database = in_memory(&bytes).map_err(|error| OpenError::damaged(path, error.to_string()))?;
+    OpenFile::new(database).map_err(|error| OpenError::damaged(path, error.to_string()))
+}
+
+/// Opens the file at `path`, to be [renewed](renew).
+pub(super) fn find(path: &Path) -> Result<File, OpenError> {
+    open(path, OpenOptions::new().read(true).write(true))
+}
+
+fn open(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
+    // Before it is opened, since that would wait for the other end of a pipe.
+    let metadata = fs::metadata(path).map_err(OpenError::io(path))?;
+    if metadata.is_dir() {
+        return Err(OpenError::damaged(path, "it is a folder"));
+    }
+    if !metadata.is_file() {
+        return Err(OpenError::damaged(path, "it is not a regular file"));
+    }
+    options.open(path).map_err(OpenError::io(path))
+}
+
+/// Copies all marks of the file at `path`, of which `handle` is one, to a new file, and puts that in its place; `handle` is one
+/// of the new file then. When this returns, the marks are on the disk, whatever was read before from the memory of the system
+/// alone: after a flush that failed, the system may have taken what it could not write for written.
+///
+/// At every instant, the file at `path` is complete and locked by this process, and no other one can write to it: the old
+/// file is locked before it is read, and the new one before it has the name. After an error, either of them is there; both
+/// have all marks.
+///
+/// # Errors
+/// [`OpenError::NotCopied`] if the disk did not take the copy: then it can be tried again, with this `handle`.
+pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<OpenFile, OpenError> {
+    match handle.try_lock() {
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => return Err(OpenError::Io { path: path.to_owned(), source }),
+        Ok(()) => {}
+    }
+    // Another process may have renewed it before it was locked.
+    if !is_at(path, handle) {
+        return Err(OpenError::InUse { path: path.to_owned() });
+    }
+    let contents = Contents::of(&bytes_of(handle, path)?, path)?;
+    write(path, &contents, Some(handle), disk).map(|(file, _)| file).map_err(OpenError::not_copied(path))
+}
+
+/// Makes a store that holds nothing but this.
+///
+/// # Errors
+/// [`OpenError::NotCopied`] if the disk did not take it.
+pub(super) fn create(path: &Path, contents: &Contents, disk: &dyn Disk) -> Result<(OpenFile, File), OpenError> {
+    let (file, handle) = write(path, contents, None, disk).map_err(OpenError::not_copied(path))?;
+    let handle = handle.map_or_else(|| find(path), Ok)?;
+    Ok((file, handle))
+}
+
+/// Whether the file at `path` is this one.
+pub(super) fn is_at(path: &Path, file: &File) -> bool {
+    match (fs::metadata(path), file.metadata()) {
+        (Ok(there), Ok(here)) => (there.dev(), there.ino()) == (here.dev(), here.ino()),
+        _ => false,
+    }
+}
+
+fn bytes_of(file: &mut File, path: &Path) -> Result<Vec<u8>, OpenError> {
+    let mut bytes = Vec::new();
+    let read = io::Seek::rewind(file).and_then(|()| file.read_to_end(&mut bytes));
+    read.map_err(OpenError::io(path))?;
+    Ok(bytes)
+}
+
+/// The new file, and a handle of it unless that is in `handle`.
+fn write(
+    path: &Path,
+    contents: &Contents,
+    handle: Option<&mut File>,
+    disk: &dyn Disk,
+) -> Result<(OpenFile, Option<File>), redb::Error> {
+    let unfinished = path.with_extension(UNFINISHED);
+    // What a process has left behind that was killed half-way.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let written = write_as(&unfinished, contents, handle.as_deref(), disk).and_then(|(database, new)| {
+        disk.rename(&unfinished, path)?;
+        let new = match handle {
+            Some(handle) => {
+                *handle = new;
+                None
+            }
+            None => Some(new),
+        };
+        disk.flush_names(folder_of(path))?;
+        Ok((OpenFile::new(database)?, new))
+    });
+    if written.is_err() {
+        // It takes room that may be lacking. If it has its name already, there is nothing to remove.
+        drop(fs::remove_file(&unfinished));
+    }
+    written
+}
+
+fn write_as(
+    path: &Path,
+    contents: &Contents,
+    old: Option<&File>,
+    disk: &dyn Disk,
+) -> Result<(Database, File), redb::Error> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    if let Some(old) = old {
+        keep_owner(&file, old)?;
+    }
+    // Another handle: with a shared one, redb would unlock this too.
+    let handle = OpenOptions::new().read(true).write(true).open(path)?;
+    let database = disk.database(&builder(), file)?;
+    let transaction = begin(&database)?;
+    fill(&transaction, contents)?;
+    transaction.commit()?;
+    Ok((database, handle))
+}
+
+/// A command may run as another user than the signer, who has to be able to open the new file too.
+fn keep_owner(file: &File, old: &File) -> io::Result<()> {
+    let (new, old) = (file.metadata()?, old.metadata()?);
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) && fchown(file, Some(old.uid()), Some(old.gid())).is_err() {
+        // Only the system's administrator may give a file away.
+        drop(fchown(file, None, Some(old.gid())));
+    }
+    file.set_permissions(Permissions::from_mode(old.mode() & 0o777))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,272 @@
+//! The embedded store on disks that fail, and in files that are damaged.
+
+use super::failing_disk::FailingDisk;
+use super::*;
+use crate::marks::AttemptId;
+use crate::tezos::Digest;
+use crate::tezos::payload::Position;
+use redb::{Database, TableDefinition};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn id() -> MarkId {
+    "NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block".parse().unwrap()
+}
+
+fn mark(level: i32) -> Mark {
+    let position = Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() };
+    let digest = Some(Digest::of(&level.to_be_bytes()));
+    Mark { position, digest, signature: None, attempt: AttemptId::random().unwrap(), written: None }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
+
+async fn level(store: &LocalMarkStore) -> Result<Option<i32>, StoreError> {
+    let stored = store.read(&id(), soon()).await?;
+    Ok(stored.map(|stored| i32::try_from(stored.mark.position.level.get()).unwrap()))
+}
+
+async fn raise(store: &LocalMarkStore, to: i32) -> Result<Version, WriteError> {
+    let stored = store.read(&id(), soon()).await.map_err(WriteError::NotWritten)?;
+    store.write(&id(), &mark(to), stored.map(|stored| stored.version).as_ref(), soon()).await
+}
+
+/// A folder with a store that has acknowledged a mark at each of these levels.
+async fn folder_with(levels: impl IntoIterator<Item = i32>) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("marks.redb");
+    let store = LocalMarkStore::open(&path).unwrap();
+    for level in levels {
+        raise(&store, level).await.unwrap();
+    }
+    drop(store);
+    wait_until_closed(&path);
+    (folder, path)
+}
+
+/// Waits until the thread of the store that was there has let go of the file.
+fn wait_until_closed(path: &Path) {
+    while matches!(LocalMarkStore::open_to_read(path), Err(OpenError::InUse { .. })) {
+        thread::yield_now();
+    }
+}
+
+fn open(path: &Path, disk: impl Disk + 'static) -> LocalMarkStore {
+    wait_until_closed(path);
+    LocalMarkStore::open_or_create(path, Purpose::Sign, Box::new(disk)).unwrap()
+}
+
+#[tokio::test]
+async fn whenever_the_copying_ends_the_store_holds_all_marks() {
+    for power_fails in [false, true] {
+        let mut step = 0;
+        loop {
+            let (folder, path) = folder_with([4, 5]).await;
+            // What an earlier attempt has left behind.
+            fs::write(path.with_extension(UNFINISHED), "half of a file").unwrap();
+            let disk = FailingDisk::holding(&path);
+            disk.die_at(step);
+            let store = open(&path, disk.clone());
+            let was_dead = disk.is_dead();
+            if was_dead {
+                assert!(!store.is_ready());
+                level(&store).await.unwrap_err();
+            } else {
+                disk.die_at(usize::MAX);
+                assert_eq!(level(&store).await.unwrap(), Some(5));
+                raise(&store, 6).await.unwrap();
+            }
+            drop(store);
+            wait_until_closed(&path);
+            if power_fails {
+                disk.lose_power(folder.path());
+            }
+            let store = open(&path, SystemDisk);
+            let expected = if was_dead { 5 } else { 6 };
+            assert_eq!(level(&store).await.unwrap(), Some(expected), "at step {step}, power fails: {power_fails}");
+            assert!(!store.is_recreated().await.unwrap());
+            assert!(!path.with_extension(UNFINISHED).exists());
+            if !was_dead {
+                break;
+            }
+            step += 1;
+        }
+        assert!(step > 5, "the copying has {step} steps");
+    }
+}
+
+/// The flush of a mark fails, at each of the flushes that there are, and so may those after it.
+#[tokio::test]
+async fn what_is_answered_after_a_failed_flush_is_on_the_disk() {
+    for (until_failure, after_failure) in [(0, 0), (1, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)] {
+        let (folder, path) = folder_with([4, 5]).await;
+        let disk = FailingDisk::holding(&path);
+        let store = open(&path, disk.clone());
+        disk.fail_flushes_after(Some(until_failure));
+        assert!(matches!(raise(&store, 6).await, Err(WriteError::Unknown(_))), "{until_failure}");
+        assert!(!store.is_ready());
+        level(&store).await.unwrap_err();
+        assert!(matches!(store.write(&id(), &mark(7), None, soon()).await, Err(WriteError::NotWritten(_))));
+        // The disk works for a while, fails once more, and works again.
+        disk.fail_flushes_after(Some(after_failure));
+        while !disk.has_failed() && !store.is_ready() {
+            tokio::task::yield_now().await;
+        }
+        disk.fail_flushes_after(None);
+        let answer = loop {
+            match level(&store).await {
+                Ok(answer) => break answer,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert!(store.is_ready());
+        assert!(matches!(answer, Some(5 | 6)), "{answer:?}");
+        drop(store);
+        wait_until_closed(&path);
+        disk.lose_power(folder.path());
+        assert_eq!(level(&open(&path, SystemDisk)).await.unwrap(), answer, "{until_failure}, {after_failure}");
+    }
+}
+
+/// Also if somebody has removed the lock, and whatever is under way.
+#[tokio::test]
+async fn no_other_process_opens_the_store_while_it_is_copied() {
+    let (_folder, path) = folder_with([5]).await;
+    let disk = FailingDisk::holding(&path);
+    let tries = Arc::new(AtomicBool::new(false));
+    disk.before_each_step({
+        let (path, tries) = (path.clone(), Arc::clone(&tries));
+        Box::new(move |step| {
+            fs::remove_file(lock_of(&path)).unwrap();
+            for opened in [
+                LocalMarkStore::open(&path).map(drop),
+                LocalMarkStore::open_to_raise(&path).map(drop),
+                LocalMarkStore::open_to_read(&path).map(drop),
+            ] {
+                assert!(matches!(opened, Err(OpenError::InUse { .. })), "at step {step}: {opened:?}");
+            }
+            tries.store(true, Ordering::Relaxed);
+        })
+    });
+    let store = open(&path, disk);
+    raise(&store, 6).await.unwrap();
+    assert!(tries.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn a_file_that_was_taken_away_takes_no_more_marks() {
+    let (folder, path) = folder_with([5]).await;
+    let store = open(&path, SystemDisk);
+    fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+    assert!(level(&store).await.unwrap_err().to_string().contains("moved or deleted"));
+    fs::copy(folder.path().join("elsewhere"), &path).unwrap();
+    level(&store).await.expect_err("another file is not the one that was opened");
+}
+
+#[tokio::test]
+async fn who_may_read_the_file_stays_as_it_was() {
+    let (_folder, path) = folder_with([5]).await;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    drop(open(&path, SystemDisk));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+/// One bit of the file is another one: then the file is damaged, or nothing is lost.
+#[tokio::test]
+async fn no_flipped_bit_lowers_a_mark() {
+    let (_folder, path) = folder_with(1..=5).await;
+    let clean = fs::read(&path).unwrap();
+    // What a process leaves behind that is killed: the last commit is one of marks.
+    let store = open(&path, SystemDisk);
+    raise(&store, 6).await.unwrap();
+    let killed = fs::read(&path).unwrap();
+    drop(store);
+    for (bytes, highest) in [(clean, 5), (killed, 6)] {
+        let level_in = |bytes: &[u8]| {
+            let contents = Contents::of(bytes, &path)?;
+            Ok::<_, OpenError>(contents.marks.get(&id().to_string()).and_then(|mark| file::position_of(mark)))
+        };
+        assert_eq!(level_in(&bytes).unwrap(), Some(mark(highest).position));
+        let pages = bytes.chunks(64).enumerate().filter(|(_, chunk)| chunk.iter().any(|byte| *byte != 0));
+        let (mut damaged, mut fine) = (0, 0);
+        for at in pages
+            .flat_map(|(chunk, bytes)| (chunk * 64..chunk * 64 + bytes.len()).filter(|at| *at < 320 || at % 7 == 0))
+        {
+            for bit in if at < 320 { 0..8 } else { at % 8..at % 8 + 1 } {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                match level_in(&flipped) {
+                    Ok(level) => {
+                        fine += 1;
+                        assert_eq!(level, Some(mark(highest).position), "bit {bit} of byte {at}");
+                    }
+                    Err(error) => {
+                        damaged += 1;
+                        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+                    }
+                }
+            }
+        }
+        assert!(damaged > 0 && fine > 0, "{damaged} {fine}");
+    }
+}
+
+/// What a process that is killed at each step leaves behind: the file under its other name, of whatever contents.
+#[tokio::test]
+async fn a_store_is_known_to_be_recreated_whenever_its_creation_was_interrupted() {
+    for left_behind in [None, Some(&b""[..]), Some(b"half of a file")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marks.redb");
+        fs::write(lock_of(&path), WAS_CREATED).unwrap();
+        if let Some(contents) = left_behind {
+            fs::write(path.with_extension(UNFINISHED), contents).unwrap();
+        }
+        assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::Lost { .. })));
+        assert!(matches!(LocalMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
+        let store = LocalMarkStore::open_to_raise(&path).unwrap();
+        assert!(store.is_recreated().await.unwrap() && store.may_have_lost(&id()).await.unwrap());
+        drop(store);
+        let store = open(&path, SystemDisk);
+        assert!(store.is_recreated().await.unwrap(), "a copy of it knows that too");
+    }
+}
+
+/// Somebody has copied a damaged store without its lock, and moved it aside as the message says.
+#[tokio::test]
+async fn a_store_that_was_moved_aside_was_there() {
+    let (folder, path) = folder_with([5]).await;
+    fs::remove_file(lock_of(&path)).unwrap();
+    fs::rename(&path, folder.path().join("marks.redb.damaged-2")).unwrap();
+    assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::Lost { .. })));
+    assert!(matches!(LocalMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
+    assert!(LocalMarkStore::open_to_raise(&path).unwrap().is_recreated().await.unwrap());
+}
+
+fn with_table(path: &Path, name: &str) {
+    let database = Database::create(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(TableDefinition::<&str, &[u8]>::new(name)).unwrap();
+    transaction.commit().unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_an_earlier_version_was_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("marks.redb");
+    with_table(&path, "marks");
+    fs::write(lock_of(&path), WAS_CREATED).unwrap();
+    let store = LocalMarkStore::open_to_raise(&path).unwrap();
+    assert!(!store.is_recreated().await.unwrap() && !store.may_have_lost(&id()).await.unwrap());
+    store.declare_new(id().chain, id().key).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_of_a_later_version_is_not_dropped() {
+    let (_folder, path) = folder_with([5]).await;
+    with_table(&path, "stops");
+    let error = LocalMarkStore::open(&path).err().unwrap();
+    assert!(matches!(&error, OpenError::Newer { table, .. } if table == "stops"), "{error}");
+}

@@ -3,6 +3,7 @@
 //! Dependencies point one way: server → signer → {tezos, vault, marks, chain}.
 
 pub mod azure;
+pub mod background;
 pub mod chain;
 pub mod doctor;
 pub mod links;

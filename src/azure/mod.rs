@@ -1,12 +1,10 @@
 //! What the vault and the mark store in Azure have in common: who the process is, its tokens, and its connections.
 
-mod background;
 mod connections;
 mod identity;
 mod reasons;
 mod tokens;
 
-pub(crate) use background::keep_running;
 pub use connections::{Connections, NoCertificates, TlsRoots};
 pub use identity::{Identity, IdentitySettings};
 pub(crate) use reasons::{plain_reason, plain_words, reason_of};

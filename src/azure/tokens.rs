@@ -1,10 +1,12 @@
 use super::identity::LONGEST_ANSWER;
-use super::{Identity, IdentitySettings, TlsRoots, keep_running, reason_of};
+use super::{Identity, IdentitySettings, TlsRoots, reason_of};
+use crate::background::keep_running;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::{Error, ErrorKind};
 use azure_core::time::OffsetDateTime;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +24,7 @@ pub struct Tokens {
     settings: IdentitySettings,
     client: reqwest::Client,
     scopes: Mutex<HashMap<String, Arc<Scope>>>,
-    tasks: Mutex<JoinSet<()>>,
+    tasks: Mutex<JoinSet<Infallible>>,
 }
 
 struct Scope {

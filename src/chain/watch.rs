@@ -1,7 +1,9 @@
 use super::head::{self, HeadCheck, Seen};
 use super::node::{Node, NodeError, NodeUrl};
+use crate::background::keep_running;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -29,7 +31,7 @@ pub struct HeadWatch {
     settings: WatchSettings,
     seen: Arc<Mutex<Vec<Option<Seen>>>>,
     asked_once: Arc<Semaphore>,
-    _tasks: JoinSet<()>,
+    _tasks: JoinSet<Infallible>,
 }
 
 impl HeadWatch {
@@ -46,7 +48,8 @@ impl HeadWatch {
             if let Some(proxy) = url.proxy() {
                 info!(event = "node_proxy", node = %url, proxy = %proxy, "this node is asked through a proxy");
             }
-            tasks.spawn(watch(node, index, Arc::clone(&seen), Arc::clone(&asked_once), settings.refresh));
+            let place = Place { index, seen: Arc::clone(&seen), asked_once: Arc::clone(&asked_once) };
+            tasks.spawn(watch(node, place, settings.refresh));
         }
         Ok(Self { settings, seen, asked_once, _tasks: tasks })
     }
@@ -76,45 +79,107 @@ impl HeadWatch {
     }
 }
 
-async fn watch(
-    node: Node,
+/// Where the answers of one node are kept.
+struct Place {
     index: usize,
     seen: Arc<Mutex<Vec<Option<Seen>>>>,
     asked_once: Arc<Semaphore>,
-    refresh: Duration,
-) {
-    let mut was_answering = None;
+}
+
+/// Asks a node, for ever.
+async fn watch(node: impl Asked, place: Place, refresh: Duration) -> Infallible {
+    // It outlives a run, so that each node counts as asked once only.
+    let was_answering = Answering::default();
+    keep_running("head of the chain", || follow(&node, &place, &was_answering, refresh)).await
+}
+
+async fn follow(node: &impl Asked, place: &Place, was_answering: &Answering, refresh: Duration) {
     let mut ticks = tokio::time::interval(refresh);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let answer = ask(&node).await;
+        let answer = node.ask().await;
         let is_answering = answer.is_ok();
+        let before = was_answering.replace(is_answering);
         match answer {
             Ok(head) => {
-                if was_answering != Some(true) {
+                if before != Some(true) {
                     info!(node = %node.url(), chain = %head.chain, level = head.level.get(), "following the head");
                 }
-                if let Some(place) = seen.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-                    *place = Some(head);
+                if let Some(seen) = place.seen.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place.index) {
+                    *seen = Some(head);
                 }
             }
             Err(error) => {
-                if was_answering != Some(false) {
+                if before != Some(false) {
                     let proxy = node.url().proxy().map(tracing::field::display);
                     warn!(node = %node.url(), proxy, reason = %error, "the node does not tell its head");
                 }
             }
         }
-        if was_answering.is_none() {
-            asked_once.add_permits(1);
+        if before.is_none() {
+            place.asked_once.add_permits(1);
         }
-        was_answering = Some(is_answering);
     }
 }
 
-/// The chain is asked for each time: a node may be set up for another one between two questions.
-async fn ask(node: &Node) -> Result<Seen, NodeError> {
-    let chain = node.chain().await?;
-    node.head(chain).await
+/// Whether the node has answered the last time; nothing, before the first.
+#[derive(Default)]
+struct Answering(Mutex<Option<bool>>);
+
+impl Answering {
+    fn replace(&self, now: bool) -> Option<bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(now)
+    }
+}
+
+/// What is asked for the head.
+trait Asked: Send + Sync {
+    fn url(&self) -> &NodeUrl;
+
+    fn ask(&self) -> impl Future<Output = Result<Seen, NodeError>> + Send;
+}
+
+impl Asked for Node {
+    fn url(&self) -> &NodeUrl {
+        self.url()
+    }
+
+    /// The chain is asked for each time: a node may be set up for another one between two questions.
+    async fn ask(&self) -> Result<Seen, NodeError> {
+        let chain = self.chain().await?;
+        self.head(chain).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Panics when it is asked first.
+    struct Faulty(NodeUrl, AtomicUsize);
+
+    impl Asked for Faulty {
+        fn url(&self) -> &NodeUrl {
+            &self.0
+        }
+
+        async fn ask(&self) -> Result<Seen, NodeError> {
+            assert!(self.1.fetch_add(1, Ordering::Relaxed) > 0, "a fault");
+            let chain = "NetXdQprcVkpaWU".parse().unwrap();
+            Ok(Seen { chain, level: 7.try_into().unwrap(), at: Instant::now() })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_asked_again_after_a_fault_of_the_program() {
+        let (seen, asked_once) = (Arc::new(Mutex::new(vec![None])), Arc::new(Semaphore::new(0)));
+        let place = Place { index: 0, seen: Arc::clone(&seen), asked_once: Arc::clone(&asked_once) };
+        let node = Faulty("https://node.example".parse().unwrap(), AtomicUsize::new(0));
+        let watching = tokio::spawn(watch(node, place, Duration::from_secs(1)));
+        drop(asked_once.acquire().await.unwrap());
+        assert_eq!(seen.lock().unwrap()[0].as_ref().unwrap().level.get(), 7);
+        assert!(!watching.is_finished());
+    }
 }

@@ -50,6 +50,9 @@ pub(crate) enum MarksCommand {
 
 pub(crate) fn run(command: Command) -> Result<(), Stopped> {
     require_unicode()?;
+    // A core file would hold secret keys and tokens. It cannot be allowed again after this.
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
+        .map_err(|error| format!("core files cannot be turned off: {error}"))?;
     match command {
         Command::Serve => {
             let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;

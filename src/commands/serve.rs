@@ -1,5 +1,6 @@
 use super::services::{Azure, open_marks, open_vault};
 use super::{Stopped, base_address, variable, variable_names, wrong_settings};
+use azurehsm_signer::background::keep_running;
 use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::marks::Ledger;
@@ -11,9 +12,10 @@ use azurehsm_signer::tezos::PublicKeyHash;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 /// Connections that are open at one time, if the system allows as many files.
@@ -82,8 +84,8 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     }
     tokio::select! {
         () = server::serve(listener, router, limits, shutdown_requested()) => Ok(()),
-        never = keep_keys(&signer, &named_keys, settings.keys_refresh, is_local) => match never {},
-        never = tell_of_dropped_lines(logging) => match never {},
+        never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
+        never = keep_running("dropped lines", || tell_of_dropped_lines(logging)) => match never {},
     }
 }
 
@@ -158,7 +160,7 @@ fn most_connections() -> usize {
     usize::try_from(files.min(wanted).saturating_sub(OTHER_FILES).max(16)).unwrap_or(16)
 }
 
-/// SIGTERM or Ctrl-C. A second one does not wait for anything.
+/// SIGTERM, SIGHUP or Ctrl-C. A second one does not wait for anything.
 async fn shutdown_requested() {
     signal_to_stop().await;
     tokio::spawn(async {
@@ -168,14 +170,32 @@ async fn shutdown_requested() {
 }
 
 async fn signal_to_stop() {
-    let interrupted = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
+    let hung_up = async {
+        if !ignores_hangup() {
+            return received(SignalKind::hangup()).await;
         }
-        Err(_) => drop(interrupted.await),
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = received(SignalKind::interrupt()) => {}
+        () = received(SignalKind::terminate()) => {}
+        () = hung_up => {}
     }
+}
+
+async fn received(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether the process was started so that it outlives its terminal, with `nohup` say.
+fn ignores_hangup() -> bool {
+    static AT_START: LazyLock<bool> = LazyLock::new(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    });
+    *AT_START
 }

@@ -1,5 +1,6 @@
 use super::{Stopped, make_data_dir};
 use azurehsm_signer::azure::{TlsRoots, Tokens};
+use azurehsm_signer::background::keep_running;
 use azurehsm_signer::marks::{CosmosMarkStore, LocalMarkStore, MarkStore};
 use azurehsm_signer::settings::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::{Curve, SecretKey};
@@ -35,7 +36,7 @@ pub(super) fn open_marks(services: &Services, azure: Option<&Azure>) -> Result<A
     }
     make_data_dir(&services.local.data_dir)?;
     let marks = services.local.data_dir.join("marks.redb");
-    if !marks.exists() {
+    if !marks.exists() && !marks.is_symlink() {
         info!(
             path = %marks.display(),
             "no marks yet: a key that has signed elsewhere needs its marks first (azurehsm-signer marks import or raise)"
@@ -61,7 +62,10 @@ pub(super) fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<A
     let vault = Arc::new(KeyVault::new(settings.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?);
     tokio::spawn({
         let vault = Arc::clone(&vault);
-        async move { vault.keep_warm().await }
+        keep_running("warm connection to the vault", move || {
+            let vault = Arc::clone(&vault);
+            async move { vault.keep_warm().await }
+        })
     });
     Ok(vault)
 }

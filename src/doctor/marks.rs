@@ -130,7 +130,7 @@ fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuit
                                        from its template"
                     .to_owned()
             }
-            Unsuitable::Consistency(_) | Unsuitable::SeveralWriteRegions(_) | Unsuitable::MadeAnew => continue,
+            Unsuitable::Consistency(_) | Unsuitable::SeveralWriteRegions(_) | Unsuitable::Recreated => continue,
         };
         is_well = false;
         area.add(Finding::failed("marks.container", why.to_string(), advice).about(&subject));

@@ -199,6 +199,38 @@ pub fn check(tags: &BTreeSet<String>, store: &StoreId) -> Result<Bound, BoundEls
     Ok(bound)
 }
 
+/// The container in use is not the one of the start: it was deleted and created again under its name, and what was signed
+/// before is not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Recreated {
+    /// A tag of the key names the container that is gone.
+    #[error(
+        "the container of the marks was deleted and created again: raise this key's marks above all that was signed \
+         (azurehsm-signer marks raise), then bind the key to the new container (azurehsm-signer marks bind)"
+    )]
+    BindAgain,
+    /// No tag of the key says which container is meant.
+    #[error(
+        "the container of the marks was deleted and created again: raise this key's marks above all that was signed \
+         (azurehsm-signer marks raise), then restart the signer, since the key is not bound to one container by its _rid"
+    )]
+    Restart,
+}
+
+/// Compares the tags of a key with a container that was created again while the process ran. Only a tag that names its
+/// `_rid`, and so was set since, shows that an operator has dealt with that.
+///
+/// # Errors
+/// [`Recreated`], which says what the operator has to do.
+pub fn check_recreated(tags: &BTreeSet<String>, store: &StoreId) -> Result<(), Recreated> {
+    let names_rid = tags.iter().any(|tag| tag.parse().is_ok_and(|binding: Binding| binding.has_rid()));
+    match check(tags, store) {
+        Ok(Bound::Here) if names_rid => Ok(()),
+        _ if names_rid => Err(Recreated::BindAgain),
+        _ => Err(Recreated::Restart),
+    }
+}
+
 /// How far a tag names the store; `None`, if it names another one or none.
 fn compare(tag: &str, store: &StoreId) -> Option<Bound> {
     let (Ok(binding), StoreId::Container { name, rid }) = (tag.parse::<Binding>(), store) else { return None };
@@ -304,6 +336,19 @@ mod tests {
             assert_eq!(check(&names, &store(rid)).map_err(drop), expected, "{names:?}");
         }
         assert_eq!(check(&tags(&[]), &StoreId::Embedded), Ok(Bound::Nowhere));
+
+        let old = format!("{HERE}#BBB=");
+        for (tags, rid, expected) in [
+            (tags(&[]), Some("AAA="), Err(Recreated::Restart)),
+            (tags(&[HERE]), Some("AAA="), Err(Recreated::Restart)),
+            (tags(&[&old]), Some("AAA="), Err(Recreated::BindAgain)),
+            (tags(&[&old, &with_rid]), Some("AAA="), Err(Recreated::BindAgain)),
+            (tags(&[&with_rid]), None, Err(Recreated::BindAgain)),
+            (tags(&[&with_rid]), Some("AAA="), Ok(())),
+            (tags(&[HERE, &with_rid]), Some("AAA="), Ok(())),
+        ] {
+            assert_eq!(check_recreated(&tags, &store(rid)), expected, "{tags:?} {rid:?}");
+        }
     }
 
     #[test]

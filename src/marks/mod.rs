@@ -14,7 +14,7 @@ mod seen;
 mod store;
 mod unreadable;
 
-pub use binding::{Binding, Bound, BoundElsewhere, StoreId, StoreName};
+pub use binding::{Binding, Bound, BoundElsewhere, Recreated, StoreId, StoreName};
 pub use cosmos::{CosmosMarkStore, CosmosSettings};
 pub use ledger::{Ledger, Raised};
 pub use local::{Listing, LocalMarkStore, OpenError};

@@ -39,6 +39,12 @@ pub trait MarkStore: Send + Sync {
         StoreId::Embedded
     }
 
+    /// Whether the container was deleted and created again since the process first saw it, so that [`Self::id`] names another
+    /// one than it did. It stays so until the process ends.
+    fn is_recreated(&self) -> bool {
+        false
+    }
+
     /// Waits until [`Self::id`] is complete, if the store has to connect first, but not beyond the deadline.
     ///
     /// # Errors

@@ -162,7 +162,9 @@ impl Signer {
         let max_level = checkpoints::max_level(chain, OffsetDateTime::now_utc());
         let asked = Request { id, position, digest, jump_limit, max_level, requester: facts.requester };
         let commit = async || commit_and_sign(&self.ledger, &self.repeats, &asked, identity, signing).await;
-        self.repeats.share(identity, signing.deadline, commit).await
+        let signature = self.repeats.share(identity, signing.deadline, commit).await?;
+        binding::check_again(self.ledger.store(), &key)?;
+        Ok(signature)
     }
 }
 

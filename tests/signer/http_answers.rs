@@ -288,13 +288,33 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting() {
 
 #[test]
 fn a_signal_does_not_wait_for_half_a_head() {
-    let (_folder, signer, _) = start(&[]);
-    let mut stream = http::connect(signer.address).unwrap();
-    stream.write_all(b"GET /ke").unwrap();
-    http::get(signer.address, "/").unwrap();
-    let start = Instant::now();
+    for name in ["TERM", "INT", "HUP"] {
+        let (_folder, signer, _) = start(&[]);
+        let mut stream = http::connect(signer.address).unwrap();
+        stream.write_all(b"GET /ke").unwrap();
+        http::get(signer.address, "/").unwrap();
+        let start = Instant::now();
+        signer.signal(name);
+        assert_eq!(signer.exit_status().code(), Some(0), "{name}");
+        assert!(start.elapsed().as_secs() < 3, "{name}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_does_not_end_what_was_started_to_outlive_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start_ignoring_hangup(folder.path());
+    signer.signal("HUP");
+    assert_eq!(http::get(signer.address, "/keys").unwrap().status, 200);
     assert_eq!(signer.terminate().code(), Some(0));
-    assert!(start.elapsed().as_secs() < 3);
+}
+
+#[test]
+fn there_are_no_core_files_and_they_cannot_be_allowed_again() {
+    let (_folder, signer, _) = start(&[]);
+    let limits = signer.system_says("limits");
+    let of_core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(of_core.split_whitespace().collect::<Vec<_>>(), ["0", "0", "bytes"]);
 }
 
 #[test]

@@ -202,11 +202,11 @@ async fn a_late_answer_to_what_became_of_a_write_says_what_was_wrong_with_the_wr
     }
 }
 
-/// A store that was made anew in the place of a lost one.
-struct MadeAnew(MemoryMarks);
+/// A store that was created in the place of a lost one.
+struct Recreated(MemoryMarks);
 
 #[async_trait]
-impl MarkStore for MadeAnew {
+impl MarkStore for Recreated {
     async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
         self.0.read(id, deadline).await
     }
@@ -228,7 +228,7 @@ impl MarkStore for MadeAnew {
 
 #[tokio::test]
 async fn a_mark_that_may_be_lost_is_not_taken_for_none_before_it_is_raised() {
-    let ledger = Ledger::new(Arc::new(MadeAnew(MemoryMarks::default())), "test");
+    let ledger = Ledger::new(Arc::new(Recreated(MemoryMarks::default())), "test");
     let lost = NotRecorded::NotSafe(NotSafe::MarkLost { id: id() });
     assert_eq!(ledger.record_vote(&request(7), deadline()).await, Err(lost));
     assert_eq!(ledger.raise(&id(), at(7), None, None, deadline()).await, Ok(Raised::From(None)));

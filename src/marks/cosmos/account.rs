@@ -38,6 +38,10 @@ struct Location {
     database_account_endpoint: Option<String>,
 }
 
+/// What is said of a container that is not the one that was checked.
+pub(super) const RECREATED: &str = "the container of the marks was deleted and created again: raise the marks above all that \
+                                    was signed, then bind the keys again, and restart the signer if a key is not bound";
+
 /// Why marks must not be kept there.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unsuitable {
@@ -53,9 +57,9 @@ pub enum Unsuitable {
     /// Keys would share partitions by their first 100 bytes.
     #[error("the container's partition key is of version 1, not 2")]
     PartitionKeyVersion,
-    /// Its marks are not those of before.
-    #[error("the container was deleted and made anew: its marks are gone. Raise them above all that was signed")]
-    MadeAnew,
+    /// Its marks are not those of before, and it cannot be told which container it is now.
+    #[error("{RECREATED}")]
+    Recreated,
     /// Marks would be forgotten.
     #[error("the container has a time to live: marks would expire")]
     TimeToLive,

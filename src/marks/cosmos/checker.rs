@@ -1,4 +1,4 @@
-use super::account::{self, AccountProperties};
+use super::account::{self, AccountProperties, RECREATED};
 use super::client::{self, MAX_REQUEST};
 use super::health::Health;
 use super::{CosmosSettings, Unsuitable, outcome};
@@ -9,11 +9,11 @@ use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError, RoutingStrategy};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use tracing::warn;
+use tracing::{error, warn};
 
 /// Connects to the container, and checks it and its account.
 pub(super) struct Checker {
@@ -21,11 +21,18 @@ pub(super) struct Checker {
     pub(super) health: Health,
     tokens: Arc<Tokens>,
     client: reqwest::Client,
-    /// The container's own id (`_rid`), from the first check on: one that was made anew has another. It is kept here so that it
-    /// outlives connections, and the task that makes them.
-    container_id: Mutex<Option<String>>,
-    /// An answer came from another container: the check is due now.
+    /// The container, from the first check on. It is kept here so that it outlives connections, and the task that makes them.
+    container: Mutex<Option<Seen>>,
+    /// The container may be another one: the check is due now.
     pub(super) check_now: Notify,
+}
+
+/// Which container the checks have found.
+struct Seen {
+    /// Its own id (`_rid`), as it was read last: one that is deleted and created again has another.
+    rid: String,
+    /// Whether it was another one at first.
+    is_recreated: bool,
 }
 
 /// A connection, and what was found out with it.
@@ -69,7 +76,7 @@ impl Checker {
             health: Health::default(),
             tokens,
             client,
-            container_id: Mutex::default(),
+            container: Mutex::default(),
             check_now: Notify::new(),
         })
     }
@@ -217,21 +224,41 @@ impl Checker {
         timeout(MAX_CONNECT, both).await.unwrap_or_else(|_| late())
     }
 
-    /// The container's own id as it was first read. It does not change as long as the process lives: a container that is created
-    /// anew has another, and is not suitable.
+    /// The container's own id as it was last read.
     pub(super) fn container_rid(&self) -> Option<String> {
-        let first = self.container_id.lock().unwrap_or_else(PoisonError::into_inner);
-        first.clone().filter(|rid| !rid.is_empty())
+        self.seen().as_ref().map(|seen| seen.rid.clone()).filter(|rid| !rid.is_empty())
+    }
+
+    /// Whether that is another one than at first. It stays so as long as the process lives: of what was signed before, the
+    /// container has no marks.
+    pub(super) fn is_recreated(&self) -> bool {
+        self.seen().as_ref().is_some_and(|seen| seen.is_recreated)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.container.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that is wrong with the account and the container; nothing, if marks may be kept there.
     pub(super) fn judge(&self, account: &AccountProperties, properties: &ContainerProperties) -> Vec<Unsuitable> {
         let mut unsuitable = account::check(account, properties, self.settings.allow_weak_consistency);
         let now = properties.system_properties.resource_id.clone().unwrap_or_default();
-        let mut first = self.container_id.lock().unwrap_or_else(PoisonError::into_inner);
-        if *first.get_or_insert_with(|| now.clone()) != now {
-            unsuitable.push(Unsuitable::MadeAnew);
+        let mut container = self.seen();
+        let seen = container.get_or_insert_with(|| Seen { rid: now.clone(), is_recreated: false });
+        if seen.rid != now && now.is_empty() {
+            unsuitable.push(Unsuitable::Recreated);
+        } else if seen.rid != now {
+            let before = std::mem::replace(&mut seen.rid, now);
+            seen.is_recreated = true;
+            error!(
+                event = "container_recreated",
+                before,
+                now = seen.rid,
+                reason = RECREATED,
+                "no block or vote is signed"
+            );
         }
+        drop(container);
         if unsuitable.is_empty() && account.consistency() != "Strong" {
             warn!(
                 consistency = account.consistency(),

@@ -5,11 +5,13 @@ use super::health::Access;
 use super::outcome::{self, Outcome};
 use super::rid;
 use super::{CosmosSettings, Unsuitable};
-use crate::azure::{TlsRoots, Tokens, keep_running};
+use crate::azure::{TlsRoots, Tokens};
+use crate::background::keep_running;
 use crate::reason::Reason;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::options::ItemReadOptions;
 use azure_data_cosmos::{ContainerClient, CosmosError};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -17,12 +19,12 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
-/// A connection to the container, made, checked and made anew in the background; it ends with this.
+/// A connection to the container, made, checked and replaced in the background; it ends with this.
 pub(super) struct Connection {
     state: watch::Receiver<State>,
     checker: Arc<Checker>,
     tokens: Arc<Tokens>,
-    _task: JoinSet<()>,
+    _task: JoinSet<Infallible>,
 }
 
 /// What is known of the store.
@@ -32,7 +34,7 @@ pub(super) enum State {
     Connecting,
     /// There has been no connection yet.
     Failed(Reason),
-    /// The account and the container may keep marks. It stays so while the connection is made anew.
+    /// The account and the container may keep marks. It stays so while the connection is replaced.
     Ready(Arc<Ready>),
     /// They must not.
     Unsuitable(Vec<Unsuitable>),
@@ -66,7 +68,7 @@ const CHECK_INTERVAL_IF_UNSUITABLE: Duration = Duration::from_secs(5);
 /// Between two looks at the account while requests fail.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After requests have failed for so long, the connection is made anew; and again after longer and longer times. If they are
+/// After requests have failed for so long, a new connection is made; and again after longer and longer times. If they are
 /// late and do not fail, that is so much later: a slow store may well answer them.
 const MIN_REBUILD_INTERVAL: Duration = Duration::from_secs(2);
 const MAX_REBUILD_INTERVAL: Duration = Duration::from_secs(16);
@@ -128,24 +130,41 @@ impl Connection {
         self.checker.container_rid()
     }
 
-    /// Whether an item is in the container that was checked. One that is not has the container checked again, so that no more
-    /// requests are made to it.
+    /// Whether that has changed since.
+    pub(super) fn is_recreated(&self) -> bool {
+        self.checker.is_recreated()
+    }
+
+    /// Whether an item is in the container that was `checked` when the request began, and still is. One that is not has the
+    /// container checked again.
     ///
     /// # Errors
     /// If the container could not be read, where the item does not name it.
-    pub(super) async fn is_in_checked_container(&self, ready: &Ready, item: Option<&str>) -> Result<bool, Outcome> {
-        let Some(checked) = self.checker.container_rid() else { return Ok(false) };
-        let is_within = if let Some(is_within) = item.and_then(|item| rid::is_within(item, &checked)) {
+    pub(super) async fn is_in_checked_container(
+        &self,
+        ready: &Ready,
+        checked: Option<&str>,
+        item: Option<&str>,
+    ) -> Result<bool, Outcome> {
+        let Some(checked) = checked.filter(|checked| self.checker.container_rid().as_deref() == Some(checked)) else {
+            return Ok(false);
+        };
+        let is_within = if let Some(is_within) = item.and_then(|item| rid::is_within(item, checked)) {
             is_within
         } else {
             let failed = |error| outcome::of(&error);
             let properties = ready.container.read(None).await.map_err(failed)?.into_model().map_err(failed)?;
-            properties.system_properties.resource_id == Some(checked)
+            properties.system_properties.resource_id.as_deref() == Some(checked)
         };
         if !is_within {
-            self.checker.check_now.notify_one();
+            self.check_container();
         }
         Ok(is_within)
+    }
+
+    /// Has the container checked again.
+    pub(super) fn check_container(&self) {
+        self.checker.check_now.notify_one();
     }
 
     pub(super) fn renew_tokens(&self) {
@@ -246,7 +265,7 @@ impl Keeper {
         if let Some(connecting) = self.connecting.take() {
             connecting.abort();
         }
-        warn!(reason, event = "store_reconnects", "the connection to Cosmos DB is made anew");
+        warn!(reason, event = "store_reconnects", "a new connection to Cosmos DB is made");
         let (checker, known) = (Arc::clone(&self.states.checker), self.account.clone());
         let connect = async move { Done::Connected(checker.connect(Some(&known), fresh, |_| {}).await) };
         self.connecting = Some(self.tasks.spawn(connect));

@@ -118,13 +118,19 @@ impl CosmosMarkStore {
 
 /// What a read has returned, and what a write was answered with.
 impl CosmosMarkStore {
-    async fn stored(&self, id: &MarkId, ready: &Ready, response: ItemResponse) -> Result<Stored, Outcome> {
+    async fn stored(
+        &self,
+        id: &MarkId,
+        ready: &Ready,
+        checked: Option<&str>,
+        response: ItemResponse,
+    ) -> Result<Stored, Outcome> {
         let version = version(&response)?;
         let item: Item = response.into_model().map_err(|error| {
             let log = format!("the item {id} is not a mark: {}", reason_of(&error));
             Outcome::refused(Reason::with_log("a stored mark cannot be read", log))
         })?;
-        if !self.connection.is_in_checked_container(ready, item.rid()).await? {
+        if !self.connection.is_in_checked_container(ready, checked, item.rid()).await? {
             return Err(another_container());
         }
         let mark = item.into_mark(id);
@@ -135,13 +141,13 @@ impl CosmosMarkStore {
 
     /// A write that took more than one request, or that is not in the container that was checked, is read back before anything
     /// is released: the SDK may have found another container inside the call.
-    async fn written(&self, ready: &Ready, response: ItemResponse) -> Result<Version, Outcome> {
+    async fn written(&self, ready: &Ready, checked: Option<&str>, response: ItemResponse) -> Result<Version, Outcome> {
         if response.diagnostics().request_count() > 1 {
             return Err(Outcome::unknown("the write took more than one request"));
         }
         let version = version(&response)?;
         let item: Option<Item> = response.into_model().ok();
-        match self.connection.is_in_checked_container(ready, item.as_ref().and_then(Item::rid)).await {
+        match self.connection.is_in_checked_container(ready, checked, item.as_ref().and_then(Item::rid)).await {
             Ok(true) => Ok(version),
             Ok(false) => Err(Outcome::unknown(another_container().why)),
             Err(outcome) => Err(Outcome::unknown(outcome.why)),
@@ -150,13 +156,14 @@ impl CosmosMarkStore {
 }
 
 fn another_container() -> Outcome {
-    Outcome::refused(account::Unsuitable::MadeAnew.to_string())
+    Outcome::refused(account::RECREATED)
 }
 
 #[async_trait]
 impl MarkStore for CosmosMarkStore {
     async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
         self.ready(deadline).await?;
+        let checked = &self.connection.container_rid();
         let (partition, name) = (&id.key.to_string(), &id.to_string());
         let number = AtomicUsize::new(0);
         let call = || {
@@ -170,8 +177,11 @@ impl MarkStore for CosmosMarkStore {
                     Some(ready.read_options(number, deadline)),
                 ));
                 match self.connection.watch(Access::Read, &ready, read).await {
-                    Ok(response) => self.stored(id, &ready, response).await.map(Some),
-                    Err(Outcome { effect: Effect::NotFound, .. }) => Ok(None),
+                    Ok(response) => self.stored(id, &ready, checked.as_deref(), response).await.map(Some),
+                    Err(Outcome { effect: Effect::NotFound, .. }) if self.connection.container_rid() == *checked => {
+                        Ok(None)
+                    }
+                    Err(Outcome { effect: Effect::NotFound, .. }) => Err(another_container()),
                     Err(outcome) => Err(outcome),
                 }
             }
@@ -196,6 +206,7 @@ impl MarkStore for CosmosMarkStore {
         deadline: Instant,
     ) -> Result<Version, WriteError> {
         self.ready(deadline).await.map_err(WriteError::NotWritten)?;
+        let checked = self.connection.container_rid();
         let (partition, name) = (id.key.to_string(), id.to_string());
         let item = Item::new(id, mark);
         // Many keys sign at one instant, and the vault takes longer than this: its calls of other requests go first.
@@ -206,6 +217,9 @@ impl MarkStore for CosmosMarkStore {
             unclear.fetch_add(1, Ordering::Relaxed);
             // The connection that is in use by now.
             let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
+            if self.connection.container_rid() != checked {
+                return Err(another_container());
+            }
             let write = Box::pin(async {
                 let container = &ready.container;
                 let options = ItemWriteOptions::default().with_operation_options(client::ends_before(deadline, None));
@@ -219,9 +233,13 @@ impl MarkStore for CosmosMarkStore {
                 }
             });
             let outcome = match self.connection.watch(Access::Write, &ready, write).await {
-                Ok(response) => return self.written(&ready, response).await,
+                Ok(response) => return self.written(&ready, checked.as_deref(), response).await,
                 Err(outcome) => outcome,
             };
+            if outcome.effect == Effect::NotFound && expected.is_some() {
+                // Marks are never deleted, so it may be another container.
+                self.connection.check_container();
+            }
             if outcome.effect != Effect::Unknown {
                 unclear.fetch_sub(1, Ordering::Relaxed);
             }
@@ -251,6 +269,10 @@ impl MarkStore for CosmosMarkStore {
 
     fn id(&self) -> StoreId {
         StoreId::Container { name: self.name.clone(), rid: self.connection.container_rid() }
+    }
+
+    fn is_recreated(&self) -> bool {
+        self.connection.is_recreated()
     }
 
     async fn connected(&self, deadline: Instant) -> Result<(), StoreError> {

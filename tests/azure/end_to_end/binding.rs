@@ -109,7 +109,7 @@ fn a_key_that_is_bound_to_nothing_signs() {
 }
 
 #[test]
-fn a_container_that_was_made_anew_signs_again_when_marks_are_raised_and_the_key_is_bound() {
+fn a_container_that_was_created_again_signs_again_when_marks_are_raised_and_the_key_is_bound() {
     let azure = cloud::start();
     let key = baker(&azure);
     azure.key_vault.allow_update(true);
@@ -140,6 +140,49 @@ fn a_container_that_was_made_anew_signs_again_when_marks_are_raised_and_the_key_
     let signer = Instance::start_ready(&azure, &[]);
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
     key.verify(&vote(8), &signer.sign(&key.hash, &vote(8)).signature());
+}
+
+/// Only a tag that names the new container shows that somebody has dealt with that.
+#[test]
+fn under_a_running_signer_a_container_that_was_created_again_takes_the_marks_of_keys_that_are_bound_to_it() {
+    let azure = cloud::start();
+    let (bound, by_name) = (baker(&azure), add(&azure, NewKey::new("by-name", Curve::P256), 2));
+    let unbound = add(&azure, NewKey::new("unbound", Curve::P256), 3);
+    bind(&azure, &bound, &here_with_rid(&azure));
+    bind(&azure, &by_name, &here(&azure));
+    let signer = Instance::start_ready(&azure, &[EVERY_SECOND]);
+    let keys = [&bound, &by_name, &unbound];
+    for key in keys {
+        signer.eventually_signs(&key.hash, &vote(7));
+    }
+    wait(azure.cosmos.recreate_container());
+    let says = |key: &KnownKey, words: &str| {
+        eventually(words, || signer.sign(&key.hash, &vote(8)).error().contains(words).then_some(()));
+    };
+    says(&bound, "then bind the key to the new container");
+    says(&by_name, "then restart the signer");
+    says(&unbound, "then restart the signer");
+    assert!(signer.logged("\"container_recreated\"").contains("created again"));
+    assert_eq!(signer.get("/health").status, 503);
+
+    // Its marks are still missing.
+    bind(&azure, &bound, &here_with_rid(&azure));
+    says(&bound, "has lost what it acknowledged");
+    for key in keys {
+        let output = run(&azure, &["marks", "raise", MAINNET, &key.hash, "7"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    bound.verify(&vote(8), &signer.eventually_signs(&bound.hash, &vote(8)));
+    assert_eq!(signer.sign(&bound.hash, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
+    for key in [&by_name, &unbound] {
+        assert!(signer.sign(&key.hash, &vote(8)).error().contains("then restart the signer"));
+    }
+    drop(signer);
+    let signer = Instance::start_ready(&azure, &[]);
+    for key in [&by_name, &unbound] {
+        assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
+        key.verify(&vote(8), &signer.eventually_signs(&key.hash, &vote(8)));
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn nothing_is_released_with_a_mark_in_a_container_that_was_created_again() {
             }
         }
     }
-    assert!(signer.logged("no block or vote is signed").contains("made anew"));
+    assert!(signer.logged("\"container_recreated\"").contains("created again"));
     let answer = signer.sign(&unused.hash, &payload(Kind::Preattestation, 1, 0, 0));
-    assert!(answer.error().contains("made anew"), "{answer:?}");
+    assert!(answer.error().contains("created again") && answer.error().contains("restart"), "{answer:?}");
 }

@@ -1,4 +1,4 @@
-//! The container of the marks is deleted and made anew, under the same name and empty.
+//! The container of the marks is deleted and created again, under the same name and empty.
 //!
 //! Signers that knew the former one must not sign anything, whatever they are asked. Then an operator does what the manual says:
 //! stops them, raises the marks above whatever was signed, and starts them again.

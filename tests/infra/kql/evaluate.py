@@ -87,7 +87,7 @@ asked("refused", 5, "r2", "409", key=ACTIVE, kind="attestation", level=1, cause=
 asked("refused", 5, "r3", "409", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
 asked("failed", 4, "f1", "500", key=ACTIVE, kind="block", level=131, cause="vault", reason="throttled", ms=1500.0)
 answered(3, "h1", "502", 7.0)
-line("ERROR", "a background task failed, and begins anew", task="tokens")
+line("ERROR", "a background task failed and is started again", task="tokens", how="panicked")
 line("ERROR", "no block or vote is signed", reason="session consistency")
 line("WARN", "this key cannot sign any more", key=SILENT, name="silent", version="def")
 line("WARN", "log lines were dropped: their reader was too slow", lines=3)

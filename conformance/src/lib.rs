@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod files;
 pub mod hexadecimal;
 pub mod payload;
+pub mod profile;
 pub mod report;
 pub mod run;
 pub mod tables;

@@ -1,7 +1,8 @@
 //! Asks a Tezos remote signer the cases of the suite, and says where it differs.
 
 use clap::{Parser, Subcommand};
-use conformance::report::{Counts, row, summary};
+use conformance::profile::Profile;
+use conformance::report::{Report, row};
 use conformance::run::{Client, Options, Pattern, Restart, Strictness, elsewhere, run};
 use conformance::{files, tables};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,9 @@ struct Arguments {
     /// Only cases whose id begins so, or matches: sequence/block, '*/repeat'
     #[arg(long, value_name = "PATTERN")]
     only: Vec<Pattern>,
+    /// Leave out what a kind of signer has by design no notion of: octez, signatory, azurehsm-signer. Without it all is asked
+    #[arg(long, value_name = "SIGNER")]
+    profile: Option<Profile>,
     /// Let a difference in status or in the form of an error fail, and not only one of verdict
     #[arg(long)]
     strict: bool,
@@ -116,6 +120,7 @@ fn ask(arguments: &Arguments) -> Result<ExitCode, String> {
         elsewhere: arguments.keys_at.iter().map(|text| elsewhere(text, &arguments.header)).collect::<Result<_, _>>()?,
         restart: arguments.restart_command.clone().map(Restart::Command),
         only: arguments.only.clone(),
+        profile: arguments.profile,
     };
     let suite = files::read(&arguments.cases).map_err(|error| error.to_string())?;
     options.first.connect().map_err(|error| format!("{url}: {error}"))?;
@@ -129,13 +134,13 @@ fn ask(arguments: &Arguments) -> Result<ExitCode, String> {
         return Err("no case has such an id".to_owned());
     }
     let strictness = if arguments.strict { Strictness::Strict } else { Strictness::Lenient };
-    let counts = Counts::of(&reports, strictness);
+    let report = Report::new(url, arguments.profile, strictness, reports);
     if let Some(path) = &arguments.json {
-        let report = serde_json::json!({"signer": url, "strict": arguments.strict, "counts": counts, "cases": reports});
-        std::fs::write(path, format!("{report:#}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        std::fs::write(path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    print!("{}", summary(&reports, strictness));
-    Ok(if counts.differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print!("{}", report.summary());
+    Ok(if report.counts.differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn header(text: &str) -> Result<(String, String), String> {

@@ -1,4 +1,4 @@
-use super::Verdict;
+use super::{Consequence, Feature, Verdict};
 use crate::crypto::Curve;
 use crate::hexadecimal::Hex;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,11 @@ pub struct DecodeCase {
     pub id: String,
     /// Why the case exists.
     pub why: String,
+    /// What a difference costs at most.
+    pub consequence: Consequence,
+    /// What a signer must have for the case to say something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<Feature>,
     /// The payload.
     pub payload: Hex,
     /// BLAKE2b-256 of the payload: what tz1, tz2 and tz3 keys sign.

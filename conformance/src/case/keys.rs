@@ -1,3 +1,4 @@
+use super::Consequence;
 use crate::crypto::Curve;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,8 @@ pub enum KeyCase {
         id: String,
         /// Why the case exists.
         why: String,
+        /// What a difference costs at most.
+        consequence: Consequence,
         /// The key's name under `keys`, if it is one of them: a signer is asked for its public key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
@@ -94,6 +97,8 @@ pub enum KeyCase {
         id: String,
         /// Why the case exists.
         why: String,
+        /// What a difference costs at most.
+        consequence: Consequence,
         /// What it should be.
         malformed: KeyText,
         /// The text.
@@ -113,6 +118,13 @@ impl KeyCase {
     pub fn why(&self) -> &str {
         match self {
             Self::Derivation { why, .. } | Self::Malformed { why, .. } => why,
+        }
+    }
+
+    /// What a difference costs at most.
+    pub const fn consequence(&self) -> Consequence {
+        match self {
+            Self::Derivation { consequence, .. } | Self::Malformed { consequence, .. } => *consequence,
         }
     }
 }

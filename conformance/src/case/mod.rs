@@ -1,12 +1,16 @@
 //! The cases as the JSON files hold them; the schemas under `schema/` say the same to other languages.
 
+mod consequence;
 mod decode;
+mod feature;
 mod http;
 mod keys;
 mod signatures;
 mod steps;
 
+pub use consequence::Consequence;
 pub use decode::{Content, DecodeCase, Decoded, Expected, Malformed};
+pub use feature::Feature;
 pub use http::{Answer, Body, Connection, Expectation, Framing, HttpCase, HttpRequest};
 pub use keys::{Key, KeyCase, KeyFile, KeyText, Role};
 pub use signatures::{SignatureCase, WhyInvalid};

@@ -1,4 +1,4 @@
-use super::Sign;
+use super::{Consequence, Sign};
 use crate::crypto::{Curve, Scheme};
 use crate::hexadecimal::Hex;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,8 @@ pub struct SignatureCase {
     pub id: String,
     /// Why the case exists.
     pub why: String,
+    /// What a difference costs at most.
+    pub consequence: Consequence,
     /// The curve of the key.
     pub curve: Curve,
     /// The key that should have signed.

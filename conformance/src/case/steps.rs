@@ -1,3 +1,4 @@
+use super::{Consequence, Feature};
 use crate::hexadecimal::Hex;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,11 @@ pub struct StepsCase {
     pub id: String,
     /// Why the case exists.
     pub why: String,
+    /// What a difference costs at most.
+    pub consequence: Consequence,
+    /// What a signer must have for the case to say something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<Feature>,
     /// What the case needs beside one signer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,

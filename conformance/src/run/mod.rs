@@ -14,5 +14,5 @@ mod web;
 pub use client::{Client, ClientError, Response};
 pub use compare::{expect_public_key, expect_signature, octez_errors};
 pub use options::{Options, Pattern, Restart, Strictness, Target, elsewhere};
-pub use outcome::{CaseReport, Outcome};
+pub use outcome::{CaseReport, Difference, Outcome};
 pub use suite::run;

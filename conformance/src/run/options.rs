@@ -1,4 +1,5 @@
 use super::client::{Client, ClientError};
+use crate::profile::Profile;
 use std::fmt;
 use std::process::Command;
 use std::str::FromStr;
@@ -29,6 +30,8 @@ pub struct Options {
     pub restart: Option<Restart>,
     /// Which cases are run; all, if there is none.
     pub only: Vec<Pattern>,
+    /// What kind of signer it is: cases about what it has no notion of are left out. None are, if nothing is given.
+    pub profile: Option<Profile>,
 }
 
 /// Which signer a request goes to.
@@ -47,7 +50,15 @@ pub enum Target<'a> {
 impl Options {
     /// Of one signer, and nothing else.
     pub const fn of(first: Client) -> Self {
-        Self { first, second: None, authenticated: None, elsewhere: Vec::new(), restart: None, only: Vec::new() }
+        Self {
+            first,
+            second: None,
+            authenticated: None,
+            elsewhere: Vec::new(),
+            restart: None,
+            only: Vec::new(),
+            profile: None,
+        }
     }
 
     /// The client for a target; `None` if there is no such signer.

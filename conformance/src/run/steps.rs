@@ -39,7 +39,9 @@ pub(super) fn case(run: &Run<'_>, case: &StepsCase) -> Outcome {
 fn in_step(outcome: Outcome, number: usize, of: usize) -> Outcome {
     let named = |text: String| if of > 1 { format!("step {number}: {text}") } else { text };
     match outcome {
-        Outcome::Differs { expected, came } => Outcome::Differs { expected: named(expected), came },
+        Outcome::Differs { expected, came, difference } => {
+            Outcome::Differs { expected: named(expected), came, difference }
+        }
         Outcome::Status { expected, came } => Outcome::Status { expected: named(expected), came },
         outcome => outcome,
     }
@@ -81,7 +83,7 @@ fn same_signature(request: &Sign, before: &[Option<String>], signature: Option<&
     match step.checked_sub(1).and_then(|index| before.get(index)).and_then(Option::as_deref) {
         Some(first) if first == signature => Outcome::Passed,
         Some(first) => {
-            Outcome::differs(format!("the signature of step {step}, {first}"), format!("another one, {signature}"))
+            Outcome::released(format!("the signature of step {step}, {first}"), format!("another one, {signature}"))
         }
         None => Outcome::differs(format!("the signature of step {step}"), "there was none"),
     }
@@ -195,7 +197,7 @@ fn released(asked: &[Asked<'_>], expected: Released) -> Outcome {
     let all = |asked: &Asked<'_>| asked.signatures.iter().all(Option::is_some);
     let different: HashSet<_> = asked.iter().flat_map(|asked| asked.signatures.iter().flatten()).collect();
     if matches!(expected, Released::AllTheSame | Released::OneSignature) && different.len() > 1 {
-        return Outcome::differs(
+        return Outcome::released(
             "one signature, for every copy",
             format!("{} different ones; {came}", different.len()),
         );
@@ -214,10 +216,13 @@ fn released(asked: &[Asked<'_>], expected: Released) -> Outcome {
                 .map(|asked| &asked.payload.0)
                 .collect();
             let winners_have_all = asked.iter().filter(|asked| signed.contains(&asked.payload.0)).all(all);
-            if signed.len() == 1 && winners_have_all {
+            let expected = "one payload signed, for every copy of it, and the other refused";
+            if signed.len() > 1 {
+                Outcome::released(expected, came)
+            } else if signed.len() == 1 && winners_have_all {
                 Outcome::Passed
             } else {
-                Outcome::differs("one payload signed, for every copy of it, and the other refused", came)
+                Outcome::differs(expected, came)
             }
         }
     }

@@ -1,9 +1,10 @@
 use super::options::{Options, Target};
 use super::outcome::{CaseReport, Outcome};
 use super::{single, steps, web};
-use crate::case::{Key, Need};
+use crate::case::{Consequence, Feature, Key, Need};
 use crate::crypto::{PublicKey, digest};
 use crate::hexadecimal::Hex;
+use crate::profile::Lack;
 use crate::tables::Suite;
 use std::collections::HashMap;
 
@@ -74,34 +75,58 @@ pub fn run(suite: &Suite, options: &Options, mut tell: impl FnMut(&CaseReport)) 
     let run = Run { options, keys: keys.collect::<Result<_, String>>()?, seed };
 
     let mut reports = Vec::new();
-    let mut report = |group: &'static str, id: &str, why: &str, ask: &dyn Fn() -> Option<Outcome>| {
+    let mut report = |group: &'static str, about: About<'_>, ask: &dyn Fn() -> Option<Outcome>| {
+        let About { id, why, consequence, features } = about;
         if !options.only.is_empty() && !options.only.iter().any(|pattern| pattern.matches(id)) {
             return;
         }
-        if let Some(outcome) = ask() {
-            let report = CaseReport { group, id: id.to_owned(), why: why.to_owned(), outcome };
+        let outcome = match options.profile.and_then(|profile| profile.lack_of(features)) {
+            Some(Lack { feature, reason }) => Some(Outcome::LeftOut { feature, reason: reason.to_owned() }),
+            None => ask(),
+        };
+        if let Some(outcome) = outcome {
+            let report = CaseReport { group, id: id.to_owned(), why: why.to_owned(), consequence, outcome };
             tell(&report);
             reports.push(report);
         }
     };
     for case in &suite.keys.cases {
-        report("keys", case.id(), case.why(), &|| single::key(&run, case));
+        let about = About::new(case.id(), case.why(), case.consequence(), &[]);
+        report("keys", about, &|| single::key(&run, case));
     }
     for case in &suite.decode.cases {
-        report("decode", &case.id, &case.why, &|| Some(single::decode(&run, case)));
+        let about = About::new(&case.id, &case.why, case.consequence, &case.features);
+        report("decode", about, &|| Some(single::decode(&run, case)));
     }
     for (group, cases) in [("sequences", &suite.sequences.cases), ("policy", &suite.policy.cases)] {
         for case in cases {
-            report(group, &case.id, &case.why, &|| Some(steps::case(&run, case)));
+            let about = About::new(&case.id, &case.why, case.consequence, &case.features);
+            report(group, about, &|| Some(steps::case(&run, case)));
         }
     }
     for case in &suite.signatures.cases {
-        report("signatures", &case.id, &case.why, &|| single::signature(&run, case));
+        let about = About::new(&case.id, &case.why, case.consequence, &[]);
+        report("signatures", about, &|| single::signature(&run, case));
     }
     for case in &suite.http.cases {
-        report("http", &case.id, &case.why, &|| Some(web::case(&run, case)));
+        let about = About::new(&case.id, &case.why, case.consequence, &case.features);
+        report("http", about, &|| Some(web::case(&run, case)));
     }
     Ok(reports)
+}
+
+/// What cases of all files have.
+struct About<'a> {
+    id: &'a str,
+    why: &'a str,
+    consequence: Consequence,
+    features: &'a [Feature],
+}
+
+impl<'a> About<'a> {
+    const fn new(id: &'a str, why: &'a str, consequence: Consequence, features: &'a [Feature]) -> Self {
+        Self { id, why, consequence, features }
+    }
 }
 
 fn known(key: &Key) -> Result<KnownKey, String> {

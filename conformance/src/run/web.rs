@@ -98,6 +98,9 @@ impl<'a> Ready<'a> {
         };
         match self.compared(run, &answer) {
             Ok(Outcome::Status { came, .. }) => Outcome::status(expected(), came),
+            Ok(Outcome::Differs { came, difference, .. }) => {
+                Outcome::Differs { expected: expected(), came, difference }
+            }
             Ok(outcome) => outcome,
             Err(came) => Outcome::differs(expected(), came),
         }
@@ -148,12 +151,8 @@ impl<'a> Ready<'a> {
                     Err(shown(answer))
                 }
             }
-            Answer::Errors => match expect_refusal(answer, status) {
-                Outcome::Differs { came, .. } => Err(came),
-                outcome => Ok(outcome),
-            },
+            Answer::Errors => Ok(expect_refusal(answer, status)),
             Answer::NoSuccess => match expect_refusal(answer, status) {
-                Outcome::Differs { came, .. } => Err(came),
                 // Where octez-signer answers without a body, nobody needs one; where there is JSON, it is one that octez reads.
                 Outcome::Status { .. }
                     if answer.status == status && (answer.body.is_empty() || octez_errors(answer).is_ok()) =>

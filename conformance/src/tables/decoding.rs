@@ -1,5 +1,6 @@
+use super::consequences;
 use crate::base58::CHAIN;
-use crate::case::{DecodeCase, Decoded, Expected, Malformed, Verdict};
+use crate::case::{DecodeCase, Decoded, Expected, Feature, Malformed, Verdict};
 use crate::crypto::{Curve, digest};
 use crate::payload::MAINNET;
 use crate::payload::consensus::Kind;
@@ -24,9 +25,16 @@ fn case(
     (verdict, status): (Verdict, u16),
 ) -> DecodeCase {
     let curve = key.split_once('-').and_then(|(_, name)| Curve::ALL.into_iter().find(|curve| curve.name() == name));
+    let features = match (&expected, payload.first()) {
+        (Expected::Malformed(_), Some(0x03)) => vec![Feature::OperationsRead],
+        (Expected::Decoded(_), Some(0x05)) => vec![Feature::PackedData],
+        _ => Vec::new(),
+    };
     DecodeCase {
         id: format!("decode/{id}"),
         why: why.to_owned(),
+        consequence: consequences::of_payload(&payload, &expected),
+        features,
         digest: digest(&payload).to_vec().into(),
         curve: curve.expect("a curve"),
         expected,

@@ -1,5 +1,6 @@
+use super::consequences;
 use crate::base58::{CONTRACT, ENCRYPTED_ED25519_SECRET, ML_DSA_44_HASH, Prefix};
-use crate::case::{Key, KeyCase, KeyFile, KeyText, Role};
+use crate::case::{Consequence, Key, KeyCase, KeyFile, KeyText, Role};
 use crate::crypto::{Curve, SecretKey};
 use crate::payload::operations::{KT1, TZ3};
 
@@ -197,6 +198,7 @@ fn cases() -> Vec<KeyCase> {
         cases.push(KeyCase::Derivation {
             id: format!("keys/derive/{}", key.name),
             why: why.to_owned(),
+            consequence: Consequence::LostSlot,
             key: is_held.then(|| key.name.clone()),
             curve: key.curve,
             secret_key: key.secret_key,
@@ -218,6 +220,7 @@ fn cases() -> Vec<KeyCase> {
         cases.push(KeyCase::Derivation {
             id: format!("keys/vector/{name}"),
             why: why.to_owned(),
+            consequence: Consequence::LostSlot,
             key: None,
             curve,
             secret_key: secret_key.to_owned(),
@@ -242,6 +245,7 @@ fn malformed() -> Vec<KeyCase> {
         cases.push(KeyCase::Malformed {
             id: format!("keys/malformed/{name}"),
             why: why.to_owned(),
+            consequence: consequences::of_text(what),
             malformed: what,
             text,
         });

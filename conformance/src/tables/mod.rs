@@ -16,6 +16,7 @@
 #![allow(clippy::single_match_else, reason = "of three kinds, one is another")]
 
 mod blocks;
+mod consequences;
 mod decoding;
 mod http;
 mod keys;

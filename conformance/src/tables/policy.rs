@@ -1,7 +1,7 @@
-use super::named;
 use super::operations::samples;
 use super::sequences::signed;
-use crate::case::{Prove, Sign, Step, StepsCase, Verdict};
+use super::{consequences, named};
+use crate::case::{Consequence, Feature, Prove, Sign, Step, StepsCase, Verdict};
 use crate::crypto::Curve;
 use crate::payload::consensus::{Block, Kind, Vote};
 use crate::payload::operations::{
@@ -16,7 +16,14 @@ pub(super) fn cases() -> Vec<StepsCase> {
 }
 
 fn case(name: &str, why: &str, steps: Vec<Step>) -> StepsCase {
-    StepsCase { id: format!("policy/{name}"), why: why.to_owned(), needs: Vec::new(), steps }
+    StepsCase {
+        id: format!("policy/{name}"),
+        why: why.to_owned(),
+        consequence: consequences::of_steps(&steps),
+        features: consequences::features_of_steps(&steps),
+        needs: Vec::new(),
+        steps,
+    }
 }
 
 /// A request that no mark is kept for, or on a chain of its own.
@@ -96,6 +103,7 @@ fn staking() -> Vec<StepsCase> {
             "Staking is what a baker's key is for beside baking: a policy can allow it without allowing transfers.";
         cases.push(case(&format!("staker/{name}"), why, vec![allowed(KEY, call(300, me, tag))]));
     }
+    let by_fee = ["fee-above", "fees-above-in-all"];
     for (name, why, payload) in [
         (
             "transfer",
@@ -142,7 +150,9 @@ fn staking() -> Vec<StepsCase> {
         ("message", "What is not named is not allowed: a message can be a login elsewhere.", one(message(b"I agree"))),
         ("drain", "What is not named is not allowed, drain_delegate least of all.", one(drain(TZ3, TZ1, TZ5))),
     ] {
-        cases.push(case(&format!("staker/{name}"), &sentence(why), vec![forbidden(KEY, payload)]));
+        let case = case(&format!("staker/{name}"), &sentence(why), vec![forbidden(KEY, payload)]);
+        let needs = [Feature::OperationKinds, Feature::AmountLimits];
+        cases.push(if by_fee.contains(&name) { case.for_those_with(&needs) } else { case });
     }
     for (name, why, payload) in [
         ("reveal", "An account's first operation reveals its key: without it nothing can be staked.", one(reveal(300))),
@@ -281,12 +291,15 @@ fn limits() -> Vec<StepsCase> {
             one(manager(110, by(300), &optional(None))),
         ),
     ];
+    // Refused for its kind, which needs no limit.
+    let by_kind = ["delegation"];
     let mut cases = Vec::new();
     for (name, why, payload) in yes {
         cases.push(case(&format!("limited/{name}"), &sentence(why), vec![allowed(KEY, payload)]));
     }
     for (name, why, payload) in no {
-        cases.push(case(&format!("limited/{name}"), &sentence(why), vec![forbidden(KEY, payload)]));
+        let case = case(&format!("limited/{name}"), &sentence(why), vec![forbidden(KEY, payload)]);
+        cases.push(if by_kind.contains(&name) { case.for_those_with(&[Feature::OperationKinds]) } else { case });
     }
     cases
 }
@@ -529,6 +542,7 @@ fn possession() -> Vec<StepsCase> {
             "The key that a proof is about must be a tz4 key: anything else is no proof. The client has to put that right: an \
              answer of 500 says that the signer's services are at fault.",
             prove("prover-bls", Some("client-p256"), invalid),
-        ),
+        )
+        .that_costs(Consequence::Cosmetic),
     ]
 }

@@ -1,4 +1,5 @@
-use crate::case::{Empty, Instance, Need, Released, Sign, Step, StepsCase, Together, Verdict};
+use super::consequences;
+use crate::case::{Consequence, Empty, Feature, Instance, Need, Released, Sign, Step, StepsCase, Together, Verdict};
 use crate::crypto::Curve;
 use crate::payload::consensus::{Block, Kind, Vote, fitness, protocol_data};
 
@@ -28,6 +29,11 @@ pub(super) fn cases() -> Vec<StepsCase> {
 struct Slot {
     kind: Kind,
     curve: Curve,
+}
+
+fn sequence(id: String, why: &str, needs: &[Need], steps: Vec<Step>) -> StepsCase {
+    let (consequence, features) = (consequences::of_steps(&steps), Vec::new());
+    StepsCase { id, why: why.to_owned(), consequence, features, needs: needs.to_vec(), steps }
 }
 
 /// A request that is signed.
@@ -87,7 +93,7 @@ impl Slot {
 
     fn case_that_needs(self, needs: &[Need], name: &str, why: &str, steps: Vec<Step>) -> StepsCase {
         let id = format!("sequence/{}/{}/{name}", self.kind.name(), self.curve.name());
-        StepsCase { id, why: why.to_owned(), needs: needs.to_vec(), steps }
+        sequence(id, why, needs, steps)
     }
 
     fn rule(self) -> Vec<StepsCase> {
@@ -381,7 +387,9 @@ impl Slot {
                 "A level a million above the mark is months away: signed by mistake, it silences the key until then. A signer \
                  without a limit (octez-signer has none) differs here.",
                 vec![self.signed(10, 0, 1), self.refused(1_000_010, 0, 1), self.signed(11, 0, 1)],
-            ),
+            )
+            .that_costs(Consequence::LostSlot)
+            .for_those_with(&[Feature::LevelLimits]),
         ]
     }
 }
@@ -389,11 +397,9 @@ impl Slot {
 fn kinds_side_by_side(curve: Curve) -> Vec<StepsCase> {
     let of = |kind| Slot { kind, curve };
     let (block, before, vote) = (of(Kind::Block), of(Kind::Preattestation), of(Kind::Attestation));
-    let case = |name: &str, why: &str, steps: Vec<Sign>| StepsCase {
-        id: format!("sequence/kinds/{}/{name}", curve.name()),
-        why: why.to_owned(),
-        needs: Vec::new(),
-        steps: steps.into_iter().map(Step::Sign).collect(),
+    let case = |name: &str, why: &str, steps: Vec<Sign>| {
+        let id = format!("sequence/kinds/{}/{name}", curve.name());
+        sequence(id, why, &[], steps.into_iter().map(Step::Sign).collect())
     };
     let payer = format!("payer-{}", curve.name());
     let operation = crate::payload::operations::payload(&[crate::payload::operations::message(b"twice")]);
@@ -452,11 +458,9 @@ fn dal(curve: Curve) -> Vec<StepsCase> {
     let plain = |round| vote(round).bytes();
     let with = |round, bits| vote(round).with_dal(bits).bytes();
     let (yes, no) = (|payload| signed(&key, 'a', payload), |payload| refused(&key, 'a', payload));
-    let case = |name: &str, why: &str, steps: Vec<Sign>| StepsCase {
-        id: format!("sequence/attestation/{}/{name}", curve.name()),
-        why: why.to_owned(),
-        needs: Vec::new(),
-        steps: steps.into_iter().map(Step::Sign).collect(),
+    let case = |name: &str, why: &str, steps: Vec<Sign>| {
+        let id = format!("sequence/attestation/{}/{name}", curve.name());
+        sequence(id, why, &[], steps.into_iter().map(Step::Sign).collect())
     };
     vec![
         case(
@@ -498,7 +502,8 @@ fn versions() -> Vec<StepsCase> {
             "version-zero",
             "Version 0 has no tz4 (signature_v0.ml): what would be answered the client cannot read. No mark is raised either.",
             vec![Sign { status: 403, ..version(vote.refused(10, 0, 1), "0") }, version(vote.signed(10, 0, 2), "2")],
-        ),
+        )
+        .that_costs(Consequence::LostSlot),
         block.case(
             "version-conflict",
             "A signature in the other scheme is another signature of the same header, and the block's hash covers it: only the \

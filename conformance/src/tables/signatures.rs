@@ -1,4 +1,4 @@
-use super::named;
+use super::{consequences, named};
 use crate::base58::GENERIC_SIGNATURE;
 use crate::case::{Instance, Sign, SignatureCase, Verdict, WhyInvalid};
 use crate::crypto::{Curve, Scheme, SecretKey};
@@ -61,6 +61,7 @@ fn case(id: String, why: &str, key: &SecretKey, payload: Vec<u8>, signature: Str
     SignatureCase {
         id: format!("signature/{id}"),
         why: why.to_owned(),
+        consequence: consequences::of_signature(None),
         curve: key.curve(),
         public_key: public_key.text(),
         payload: payload.into(),
@@ -73,7 +74,7 @@ fn case(id: String, why: &str, key: &SecretKey, payload: Vec<u8>, signature: Str
 }
 
 fn invalid(case: SignatureCase, note: WhyInvalid) -> SignatureCase {
-    SignatureCase { valid: false, note: Some(note), ..case }
+    SignatureCase { valid: false, note: Some(note), consequence: consequences::of_signature(Some(note)), ..case }
 }
 
 /// Vectors of Octez (`operation-batch-reveal-transaction` and others of its encoding samples; `tz4_account`).
@@ -91,6 +92,7 @@ fn octez() -> Vec<SignatureCase> {
     let ed25519 = |payload: Vec<u8>, id: &str, why: &str| SignatureCase {
         id: format!("signature/octez/{id}"),
         why: why.to_owned(),
+        consequence: consequences::of_signature(None),
         curve: Curve::Ed25519,
         public_key: Curve::Ed25519.public_key().encode(&decode(BATCH_KEY)),
         payload: payload.into(),

@@ -13,7 +13,10 @@ mod stub;
 use conformance::case::{Released, Step, Verdict};
 use conformance::run::{Client, Options, Outcome, Pattern, run};
 use conformance::tables::{Suite, suite};
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
 use stub::{Fault, Stub};
 
 /// The ids of all cases that are run and differ, with a signer of this fault.
@@ -178,4 +181,60 @@ fn who_checks_and_then_writes_loses_the_race() {
     let is_one_payload =
         |step: &Step| matches!(step, Step::Together(together) if together.released == Released::OnePayload);
     assert!(suite.sequences.cases.iter().any(|case| case.steps.iter().any(is_one_payload)));
+}
+
+/// Runs the program against a signer of this fault: its last line, and what it wrote as JSON.
+fn report(fault: Fault, arguments: &[&str]) -> (String, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let url = format!("http://{}", Stub::start(fault).address);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    let output = command.args(["--url", &url, "--json"]).arg(&json).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let last = text.lines().last().unwrap_or_else(|| panic!("{output:?}")).to_owned();
+    (last, serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap())
+}
+
+#[test]
+fn what_json_writes_is_as_its_schema_says() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/report.schema.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let only =
+        ["--only", "*/p256/*", "--only", "policy/limited/amount", "--only", "http/answer", "--only", "keys/derive"];
+    for (fault, more) in [
+        (Fault::None, &["--profile", "signatory"][..]),
+        (Fault::SignsEverything, &["--profile", "octez"]),
+        (Fault::RefusesEverything, &["--strict"]),
+    ] {
+        let (last, report) = report(fault, &[&only, more].concat());
+        if let Some(error) = validator.iter_errors(&report).next() {
+            panic!("{fault:?}: {}: {error}", error.instance_path());
+        }
+        let (counts, classes) = (&report["counts"], report["consequences"].as_object().unwrap());
+        for field in ["cases", "passed", "differ", "status", "left_out", "not_run"] {
+            let sum: u64 = classes.values().map(|class| class[field].as_u64().unwrap()).sum();
+            assert_eq!(Some(sum), counts[field].as_u64(), "{field}");
+        }
+        let (cases, left_out) = (report["cases"].as_array().unwrap(), counts["left_out"].as_u64().unwrap());
+        assert_eq!(counts["cases"].as_u64().unwrap(), cases.len() as u64);
+        assert_eq!(report["left_out"].as_array().unwrap().is_empty(), left_out == 0);
+        assert_eq!(last.contains("left out by the profile"), left_out > 0, "{last}");
+        let slashing = classes["slashing"]["differ"].as_u64().unwrap();
+        assert_eq!(slashing > 0, fault == Fault::SignsEverything, "{fault:?}: {last}");
+        for spoil in ["version", "counts", "cases"] {
+            let mut spoilt = report.clone();
+            spoilt.as_object_mut().unwrap().remove(spoil);
+            assert!(!validator.is_valid(&spoilt), "{spoil}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_that_nobody_knows_ends_the_run() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    let output = command.args(["--url", "http://127.0.0.1:1", "--profile", "kiln"]).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("there are azurehsm-signer, octez, signatory"), "{text}");
+    assert_eq!(output.status.code(), Some(2));
 }

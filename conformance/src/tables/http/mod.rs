@@ -1,5 +1,7 @@
-use super::named;
-use crate::case::{Answer, Body, Connection, Expectation, Framing, HttpCase, HttpRequest, Instance, Need};
+use super::{consequences, named};
+use crate::case::{
+    Answer, Body, Connection, Consequence, Expectation, Feature, Framing, HttpCase, HttpRequest, Instance, Need,
+};
 use crate::crypto::{Curve, Scheme};
 use crate::payload::consensus::{Kind, Vote};
 use crate::payload::operations::{message, payload};
@@ -63,7 +65,15 @@ fn usual() -> Body {
 
 fn case(name: &str, why: &str, requests: Vec<HttpRequest>) -> HttpCase {
     let id = format!("http/{name}");
-    HttpCase { id, why: why.to_owned(), needs: Vec::new(), connection: Connection::New, requests }
+    HttpCase {
+        id,
+        why: why.to_owned(),
+        consequence: consequences::of_requests(&requests),
+        features: Vec::new(),
+        needs: Vec::new(),
+        connection: Connection::New,
+        requests,
+    }
 }
 
 fn answers() -> Vec<HttpCase> {
@@ -114,16 +124,21 @@ fn keys() -> Vec<HttpCase> {
             vec![get(&unknown(curve), 404, Answer::NoSuccess)],
         ));
     }
-    cases.push(case(
-        "key/unknown-signs",
-        "A request to sign with a key that is not there must not be answered by another one, as a default key.",
-        vec![HttpRequest { path: unknown(Curve::P256), ..post(usual(), 404, Answer::Errors) }],
-    ));
-    cases.push(case(
-        "key/authorized-client-is-no-key",
-        "Keys of clients who may ask are public keys only: the signer signs with none of them.",
-        vec![HttpRequest { path: "/keys/{client-p256}".to_owned(), ..post(usual(), 404, Answer::Errors) }],
-    ));
+    for (name, why, path) in [
+        (
+            "unknown-signs",
+            "A request to sign with a key that is not there must not be answered by another one, as a default key.",
+            unknown(Curve::P256),
+        ),
+        (
+            "authorized-client-is-no-key",
+            "Keys of clients who may ask are public keys only: the signer signs with none of them.",
+            "/keys/{client-p256}".to_owned(),
+        ),
+    ] {
+        let requests = vec![HttpRequest { path, ..post(usual(), 404, Answer::Errors) }];
+        cases.push(HttpCase { consequence: Consequence::Slashing, ..case(&format!("key/{name}"), why, requests) });
+    }
     let bytes = Curve::P256.hash().decode(&named(BAKER).1.hash).expect("a hash");
     cases.push(case(
         "key/same-hash-of-another-curve",
@@ -201,12 +216,13 @@ fn queries() -> Vec<HttpCase> {
             let payload = Vote::new(Kind::Attestation, curve, 10, 0).bytes();
             let body = Body::Text { text: "\"{payload}\"\n".to_owned(), payload: Some(payload.into()) };
             let path = format!("/keys/{{{key}}}?version={version}");
-            cases.push(case(
+            let newer = case(
                 &format!("query/version-{version}-{}", curve.name()),
                 "Octez raises the version with protocols that bring new kinds of signatures, and those of the kinds there are stay \
                  as they were: a signer that refuses the new number loses every slot from the upgrade of the baker on.",
                 vec![HttpRequest { path, ..post(body, 200, Answer::Signature(key)) }],
-            ));
+            );
+            cases.push(HttpCase { features: vec![Feature::NewerVersions], ..newer });
         }
     }
     for (name, query) in [

@@ -1,0 +1,66 @@
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a signer may by design have no notion of. A case names those without which it says nothing about a signer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// Operations are read, and must be well-formed to the last byte.
+    OperationsRead,
+    /// The policy of one key tells kinds of operations apart.
+    OperationKinds,
+    /// The policy of one key tells blocks, preattestations and attestations apart.
+    ConsensusKinds,
+    /// The policy of one key limits amounts and fees.
+    AmountLimits,
+    /// The policy of one key lists destinations.
+    Destinations,
+    /// The policy of one key names its chains.
+    Chains,
+    /// Packed data (watermark byte 05) can be allowed.
+    PackedData,
+    /// A level far above the mark is refused.
+    LevelLimits,
+    /// Proofs of possession, allowed for one key and not for another.
+    ProofOfPossession,
+    /// Versions of signatures that are newer than the signer.
+    NewerVersions,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::OperationsRead,
+        Self::OperationKinds,
+        Self::ConsensusKinds,
+        Self::AmountLimits,
+        Self::Destinations,
+        Self::Chains,
+        Self::PackedData,
+        Self::LevelLimits,
+        Self::ProofOfPossession,
+        Self::NewerVersions,
+    ];
+
+    /// The word for it in the files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OperationsRead => "operations_read",
+            Self::OperationKinds => "operation_kinds",
+            Self::ConsensusKinds => "consensus_kinds",
+            Self::AmountLimits => "amount_limits",
+            Self::Destinations => "destinations",
+            Self::Chains => "chains",
+            Self::PackedData => "packed_data",
+            Self::LevelLimits => "level_limits",
+            Self::ProofOfPossession => "proof_of_possession",
+            Self::NewerVersions => "newer_versions",
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

@@ -228,6 +228,30 @@ resource accountReader 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions
   ]
 }
 
+// An export of all marks is a query. The signer needs none, so this is the operator's alone.
+resource markLister 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2026-03-15' = {
+  parent: account
+  name: guid(account.id, 'mark lister')
+  properties: {
+    roleName: 'Mark lister'
+    type: 'CustomRole'
+    assignableScopes: [
+      account.id
+    ]
+    permissions: [
+      {
+        dataActions: [
+          'Microsoft.DocumentDB/databaseAccounts/readMetadata'
+          'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/executeQuery'
+        ]
+      }
+    ]
+  }
+  dependsOn: [
+    accountReader
+  ]
+}
+
 resource signerWrites 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = {
   parent: account
   name: guid(account.id, 'mark writer', identity.id)
@@ -237,7 +261,7 @@ resource signerWrites 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@
     scope: '${account.id}/dbs/${databaseName}/colls/${containerName}'
   }
   dependsOn: [
-    accountReader
+    markLister
   ]
 }
 
@@ -277,6 +301,19 @@ resource operatorReads 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments
   }
   dependsOn: [
     operatorWrites
+  ]
+}
+
+resource operatorLists 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = if (!empty(operatorPrincipalId)) {
+  parent: account
+  name: guid(account.id, 'mark lister', operatorPrincipalId)
+  properties: {
+    roleDefinitionId: markLister.id
+    principalId: operatorPrincipalId
+    scope: '${account.id}/dbs/${databaseName}/colls/${containerName}'
+  }
+  dependsOn: [
+    operatorReads
   ]
 }
 

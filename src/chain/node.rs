@@ -1,6 +1,7 @@
 use super::head::Seen;
 use super::proxy::{Proxies, Proxy, UnusableProxy};
 use crate::names::Names;
+use crate::text;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use arc_swap::ArcSwap;
@@ -198,7 +199,7 @@ impl Node {
                 return Err(NodeError::Unreadable { path, expected });
             }
         }
-        serde_json::from_slice(&body).map_err(|_| NodeError::Unreadable { path, expected })
+        serde_json::from_slice(text::without_mark(&body)).map_err(|_| NodeError::Unreadable { path, expected })
     }
 }
 

@@ -1,6 +1,7 @@
 use super::services::{Azure, open_vault};
 use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
+use azurehsm_signer::text;
 use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
 use azurehsm_signer::vault::local::{KeyFile, KeyName};
 use clap::{Subcommand, ValueEnum};
@@ -83,11 +84,10 @@ pub(super) fn run(command: Command) -> Result<(), Stopped> {
         Command::Import { name } => {
             // More than any key takes, so that a wrong file is not read to its end.
             const LONGEST: u64 = 4096;
-            let mut text = Zeroizing::new(String::new());
-            std::io::stdin()
-                .take(LONGEST)
-                .read_to_string(&mut text)
-                .map_err(|error| format!("standard input: {error}; expected a secret key"))?;
+            let mut bytes = Zeroizing::new(Vec::new());
+            let unreadable = |error: &dyn Display| format!("standard input: {error}; expected a secret key");
+            std::io::stdin().take(LONGEST).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+            let text = text::decode(&bytes).map_err(|error| unreadable(&error))?;
             if text.trim().is_empty() {
                 return Err("nothing on standard input; expected a secret key (edsk…, spsk…, p2sk… or BLsk…)".into());
             }

@@ -1,6 +1,7 @@
 use super::Finding;
 use super::advice::{is_of_network, marks_role, marks_role_too_wide, network};
 use crate::marks::CosmosSettings;
+use crate::marks::cosmos::PROBE;
 use azure_core::http::StatusCode;
 use azure_data_cosmos::models::ItemResponse;
 use azure_data_cosmos::options::{ItemWriteOptions, Precondition};
@@ -16,9 +17,6 @@ pub(super) struct Probe {
 
 /// The partition key of all that this command writes.
 const PARTITION: &str = "doctor";
-
-/// The one item that it writes.
-const ID: &str = "doctor:probe";
 
 /// There never is such an item, so whoever may delete it deletes nothing.
 const NEVER: &str = "doctor:never";
@@ -37,25 +35,25 @@ impl Probe {
     pub(super) fn new(container: ContainerClient, instance: &str) -> Self {
         let purpose =
             "azurehsm-signer doctor tries its role on this item. It is no mark, and is never read by a signer";
-        Self { container, item: ProbeItem { id: ID, pkh: PARTITION, purpose, instance: instance.to_owned() } }
+        Self { container, item: ProbeItem { id: PROBE, pkh: PARTITION, purpose, instance: instance.to_owned() } }
     }
 
     pub(super) async fn read(&self) -> Answer {
-        self.container.read_item(PARTITION, ID, None).await
+        self.container.read_item(PARTITION, PROBE, None).await
     }
 
     async fn create(&self) -> Answer {
-        self.container.create_item(PARTITION, ID, &self.item, None).await
+        self.container.create_item(PARTITION, PROBE, &self.item, None).await
     }
 
     /// Replaces the version `etag`.
     pub(super) async fn replace(&self, etag: &str) -> Answer {
         let options = ItemWriteOptions::default().with_precondition(Precondition::if_match(etag.to_owned()));
-        self.container.replace_item(PARTITION, ID, &self.item, Some(options)).await
+        self.container.replace_item(PARTITION, PROBE, &self.item, Some(options)).await
     }
 
     async fn upsert(&self) -> Answer {
-        self.container.upsert_item(PARTITION, ID, &self.item, None).await
+        self.container.upsert_item(PARTITION, PROBE, &self.item, None).await
     }
 
     async fn delete_nothing(&self) -> Answer {

@@ -1,9 +1,11 @@
 use super::MAX_BODY_BYTES;
 use super::invalid::InvalidRequest;
 use crate::signer::{Failure, NotSigned};
+use crate::text;
 use axum::body::Body;
 use http_body_util::BodyExt;
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -51,8 +53,10 @@ impl From<InvalidRequest> for NotRead {
 pub(super) async fn payload(body: Body, large: &LargeBodies, deadline: Instant) -> Result<Vec<u8>, NotRead> {
     let bytes = read(body, large, deadline).await?;
     let bad = |why: String| NotRead::Invalid(InvalidRequest::NotAPayload(why));
-    let text: String = serde_json::from_slice(&bytes)
-        .map_err(|error| bad(format!("expected a JSON string of hexadecimal digits, such as \"03…\" ({error})")))?;
+    let not_text =
+        |why: &dyn fmt::Display| bad(format!("expected a JSON string of hexadecimal digits, such as \"03…\" ({why})"));
+    let text = text::decode(&bytes).map_err(|error| not_text(&error))?;
+    let text: String = serde_json::from_str(text).map_err(|error| not_text(&error))?;
     hex::decode(&text).map_err(|error| bad(not_hexadecimal(&text).unwrap_or_else(|| error.to_string())))
 }
 

@@ -16,10 +16,12 @@ pub use typos::{Typo, probable_typos};
 
 use crate::chain::{NodeUrl, Proxies, WatchSettings};
 use crate::signer::{AuthorizedKey, Policy, WhenHeadUnknown};
+use crate::text;
 use reader::Reader;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -183,6 +185,16 @@ impl Settings {
     }
 }
 
+/// `POLICY` or `POLICY_FILE`, by itself.
+///
+/// # Errors
+/// [`SettingsError`] if it cannot be read.
+pub fn policy(variable: impl Fn(&str) -> Option<String>) -> Result<Policy, SettingsError> {
+    let mut reader = Reader::new(variable);
+    let policy = reader.policy();
+    reader.finish(policy)
+}
+
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn listen(&mut self) -> SocketAddr {
         match self.parsed::<u16>("FUNCTIONS_CUSTOMHANDLER_PORT", "a port, 0 to 65535") {
@@ -198,7 +210,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 return Policy::default();
             }
             (Some(text), None) => ("POLICY", text),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
+            (None, Some(path)) => match text::read(Path::new(&path)) {
                 Ok(text) => ("POLICY_FILE", text),
                 Err(error) => {
                     self.wrong("POLICY_FILE", format!("{path}: {error}; expected a JSON file"));

@@ -106,7 +106,11 @@ class Roles(unittest.TestCase):
         actions = {r.properties["roleName"]: [p["dataActions"] for p in r.properties["permissions"]] for r in deployed().all(DATA_ROLE)}
         self.assertEqual(
             actions,
-            {"Mark writer": [[metadata, items + "create", items + "read", items + "replace"]], "Account reader": [[metadata]]},
+            {
+                "Mark writer": [[metadata, items + "create", items + "read", items + "replace"]],
+                "Account reader": [[metadata]],
+                "Mark lister": [[metadata, items.replace("items/", "executeQuery")]],
+            },
         )
         for role in deployed().all(DATA_ROLE):
             self.assertEqual(role.properties["type"], "CustomRole")
@@ -128,7 +132,7 @@ class Roles(unittest.TestCase):
         for path in INFRA.rglob("*.bicep"):
             self.assertNotIn("00000000-0000-0000-0000-00000000000", path.read_text(), path)
 
-    def test_an_operator_writes_marks_and_cannot_sign(self):
+    def test_an_operator_writes_and_lists_marks_and_cannot_sign(self):
         d = deployed(operatorPrincipalId=SOMEONE)
         data = {str(r.properties["roleDefinitionId"]) for r in d.all(DATA_ROLE_ASSIGNMENT) if r.properties["principalId"] == SOMEONE}
         self.assertEqual(data, {str(r.id) for r in d.all(DATA_ROLE)})

@@ -1,10 +1,9 @@
 //! The command line, as a newcomer and as an operator who moves here types it.
 
 use crate::support::eventually::eventually;
-use crate::support::payloads::{MAINNET, block, payload};
+use crate::support::payloads::{MAINNET, payload};
 use crate::support::process::{Signer, command, run};
 use crate::support::{http, process};
-use azurehsm_signer::tezos::Digest;
 use azurehsm_signer::tezos::payload::Kind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -134,68 +133,6 @@ fn a_plain_key_file_is_encrypted_when_there_is_a_passphrase() {
 }
 
 #[test]
-fn marks_of_octez_signer_are_imported_and_hold() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    printed(&run(&data, &["keys", "import", "baker"], SECRET_KEY));
-    let signed = block(100, 2, 7);
-    let secret = azurehsm_signer::tezos::SecretKey::from_text(SECRET_KEY).unwrap();
-    let signature = secret.sign(&signed, azurehsm_signer::tezos::BlsScheme::default()).unwrap().to_string();
-    let vote = payload(Kind::Attestation, 100, 0, 7);
-    for (name, payload) in [("block", &signed), ("attestation", &vote)] {
-        let mark = serde_json::json!({
-            MAINNET: {KEY: {"level": 100, "round": if name == "block" { 2 } else { 0 },
-                "hash": Digest::of(payload).to_string(), "signature": signature}}
-        });
-        std::fs::write(folder.path().join(format!("{name}_high_watermarks")), mark.to_string()).unwrap();
-    }
-    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let files = [file("block_high_watermarks"), file("attestation_high_watermarks")];
-    let arguments = ["marks", "import", &files[0], &files[1]];
-    assert!(printed(&run(&data, &arguments, "")).contains("block: set to level 100, round 2"));
-    assert!(printed(&run(&data, &arguments, "")).contains("block: kept at level 100, round 2"));
-
-    let signer = Signer::start(&data, &[]);
-    assert_eq!(http::sign(signer.address, KEY, &signed).unwrap().signature(), signature);
-    for (payload, status) in [
-        (block(100, 2, 8), 409),
-        (block(100, 1, 7), 409),
-        (vote.clone(), 200),
-        (payload(Kind::Attestation, 100, 0, 8), 409),
-        (payload(Kind::Attestation, 99, 0, 7), 409),
-        (payload(Kind::Preattestation, 1, 0, 7), 200),
-        (block(101, 0, 7), 200),
-    ] {
-        assert_eq!(http::sign(signer.address, KEY, &payload).unwrap().status, status);
-    }
-}
-
-#[test]
-fn marks_of_signatory_are_imported() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let path = folder.path().join(format!("{MAINNET}.json"));
-    let vote = payload(Kind::Attestation, 100, 1, 7);
-    let hash = [&[0x01, 0x6a, 0xf2][..], Digest::of(&vote).as_bytes()].concat();
-    let hash = bs58::encode(hash).with_check().into_string();
-    let marks = serde_json::json!({KEY: {
-        "block": {"level": 100, "round": 0, "order": 0, "hash": null},
-        "preendorsement": {"level": 101, "round": 0, "order": 1},
-        "endorsement": {"level": 100, "round": 1, "order": 2, "hash": hash},
-    }});
-    std::fs::write(&path, marks.to_string()).unwrap();
-    printed(&run(&data, &["marks", "import", path.to_str().unwrap()], ""));
-    let list = printed(&run(&data, &["marks", "list"], ""));
-    for expected in [
-        format!("{MAINNET}  {KEY}  block  level 100, round 0  raised by hand"),
-        format!("{MAINNET}  {KEY}  preattestation  level 101, round 0  raised by hand"),
-        format!("{MAINNET}  {KEY}  attestation  level 100, round 1  {}", Digest::of(&vote)),
-    ] {
-        assert!(list.contains(&expected), "{expected} is not in:\n{list}");
-    }
-}
-
-#[test]
 fn a_level_that_is_raised_to_is_closed_with_all_its_rounds_unless_a_round_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let key = Signer::start(folder.path(), &[]).only_key();
@@ -216,51 +153,6 @@ fn a_level_that_is_raised_to_is_closed_with_all_its_rounds_unless_a_round_is_nam
         let answer = http::sign(signer.address, &key, &payload(kind, level, round, 0)).unwrap();
         assert_eq!(answer.status, status, "{kind} at level {level}, round {round}: {answer:?}");
     }
-}
-
-#[test]
-fn an_export_is_imported_elsewhere_and_never_lowers_a_mark() {
-    let folder = tempfile::tempdir().unwrap();
-    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
-    let raise = |data: &Path, level: &str, kind: &str| {
-        printed(&run(data, &["marks", "raise", MAINNET, KEY, level, "--round", "1", "--kind", kind], ""))
-    };
-    raise(&here, "100", "block");
-    raise(&here, "200", "attestation");
-    raise(&there, "150", "block");
-    raise(&there, "150", "attestation");
-    assert!(raise(&there, "149", "block").contains("kept at level 150, round 1"));
-    let export = folder.path().join("marks.json");
-    std::fs::write(&export, printed(&run(&here, &["marks", "export"], ""))).unwrap();
-    printed(&run(&there, &["marks", "import", export.to_str().unwrap()], ""));
-    let list = printed(&run(&there, &["marks", "list"], ""));
-    assert!(list.contains("block  level 150, round 1") && list.contains("attestation  level 200, round 1"), "{list}");
-}
-
-#[test]
-fn files_that_are_no_marks_change_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let path = folder.path().join("file.json");
-    let good = serde_json::json!({"level": 1, "round": 0});
-    for (contents, expected) in [
-        ("nonsense".to_owned(), "not JSON"),
-        ("[]".to_owned(), "not a file of marks"),
-        ("{}".to_owned(), "no marks in it"),
-        (serde_json::json!({MAINNET: {KEY: good}}).to_string(), "say it with --kind"),
-        (serde_json::json!({KEY: {"block": good}}).to_string(), "say it with --chain"),
-        (serde_json::json!({MAINNET: {"tz1": {"block": good}}}).to_string(), "tz1"),
-        (serde_json::json!({MAINNET: {KEY: {"blocks": good}}}).to_string(), "'blocks' is not a kind"),
-        (serde_json::json!({MAINNET: {KEY: {"block": {"level": -1}}}}).to_string(), "level is -1"),
-        (serde_json::json!({MAINNET: {KEY: {"block": {"level": 1, "hash": "xx"}}}}).to_string(), "the hash is neither"),
-        (r#"{"format": "azurehsm-signer marks", "version": 2, "marks": []}"#.to_owned(), "format version 2"),
-        (r#"{"format": "something else"}"#.to_owned(), "not a file of marks"),
-    ] {
-        std::fs::write(&path, &contents).unwrap();
-        let complaint = complaint(&run(&data, &["marks", "import", path.to_str().unwrap()], ""));
-        assert!(complaint.contains(expected), "{contents}: {complaint}");
-    }
-    assert!(!data.exists());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `marks`: list, raise, export, import.
 
+mod cover;
 mod place;
 mod raise;
 mod show;
@@ -59,16 +60,21 @@ pub(crate) enum Command {
     },
 }
 
-/// Which marks are looked for in Cosmos DB, where they are read one by one: the role needs no query. The embedded store
-/// lists all that it has.
+/// Which marks are wanted: all, if nothing is given.
 #[derive(clap::Args, Default)]
 pub(crate) struct Which {
-    /// Of this chain (Cosmos DB only; mainnet, if none is given)
+    /// Only of this chain; may be given several times
     #[arg(long)]
     chain: Vec<ChainId>,
-    /// Of this key (Cosmos DB only; all of the vault, if none is given)
+    /// Only of this key; may be given several times
     #[arg(long)]
     key: Vec<PublicKeyHash>,
+}
+
+impl Which {
+    fn includes(&self, id: &MarkId) -> bool {
+        (self.chain.is_empty() || self.chain.contains(&id.chain)) && (self.key.is_empty() || self.key.contains(&id.key))
+    }
 }
 
 pub(super) async fn run(command: Command) -> Result<(), Stopped> {

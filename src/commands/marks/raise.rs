@@ -5,10 +5,10 @@ use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
 use azurehsm_signer::marks::import::{self, Hints, Imported};
 use azurehsm_signer::marks::{Evidence, Found, Ledger, MarkId, Raised, Unreadable};
 use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings, defaults};
+use azurehsm_signer::text;
 use azurehsm_signer::tezos::payload::{Kind, Position};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -100,7 +100,7 @@ pub(super) fn read_files(
 ) -> Result<Vec<Imported>, Stopped> {
     let mut marks = Vec::new();
     for path in files {
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = text::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let hints = Hints { kind, chain }.or_from_name(path);
         let of_file = import::parse(&text, hints).map_err(|error| format!("{}: {error}", path.display()))?;
         if of_file.is_empty() {
@@ -108,7 +108,7 @@ pub(super) fn read_files(
         }
         marks.extend(of_file);
     }
-    Ok(marks)
+    Ok(import::highest(marks))
 }
 
 /// What is there now, of all kinds of each key on each chain that is to be raised.

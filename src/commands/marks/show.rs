@@ -1,23 +1,24 @@
-use super::super::services::open_vault;
 use super::super::{Stopped, print_line};
+use super::cover::{Cover, name_of};
 use super::place::{Place, file_of};
 use super::{Which, tell};
+use azurehsm_signer::marks::cosmos::MarkReader;
 use azurehsm_signer::marks::{Found, Listing, Mark, MarkId, import};
 use azurehsm_signer::settings::MarksSettings;
-use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::tezos::payload::Kind;
-use azurehsm_signer::vault::{FoundKeys, VaultError};
+use futures::{StreamExt, stream};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
-
-const MAINNET: &str = "NetXdQprcVkpaWU";
 
 /// What was found.
 struct Shown {
     listing: Listing,
     /// What could not be asked, each with its reason.
     unread: Vec<String>,
+    /// Whether there can be no other marks among those that are wanted.
+    is_all: bool,
 }
 
 /// Prints the marks that can be read, and names what cannot on standard error.
@@ -32,7 +33,7 @@ pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), 
     if shown.unread.is_empty() { Ok(()) } else { Err(shown.incomplete("list").into()) }
 }
 
-/// Prints the marks that can be read as JSON, and ends with an error if that is not all there is.
+/// Prints the marks that can be read as JSON, and ends with an error if that is not all there is, or is not known to be.
 pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<(), Stopped> {
     let Some(place) = Place::open(settings).await? else {
         return print_line(&import::export(&[])?);
@@ -40,8 +41,13 @@ pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<()
     let shown = read(settings, &place, which).await?;
     print_line(&import::export(&shown.listing.marks)?)?;
     shown.tell_what_is_missing();
-    let is_complete = shown.unread.is_empty() && shown.listing.unreadable.is_empty();
-    if is_complete { Ok(()) } else { Err(shown.incomplete("export").into()) }
+    if !shown.unread.is_empty() || !shown.listing.unreadable.is_empty() {
+        Err(shown.incomplete("export").into())
+    } else if !shown.is_all {
+        Err("the export is not known to be complete, as said above".into())
+    } else {
+        Ok(())
+    }
 }
 
 impl Shown {
@@ -65,50 +71,80 @@ impl Shown {
 
 async fn read(settings: &MarksSettings, place: &Place, which: &Which) -> Result<Shown, Stopped> {
     let (reader, azure, patience) = match place {
-        Place::File(store) => return Ok(Shown { listing: store.list().await?, unread: Vec::new() }),
+        Place::File(store) => {
+            let mut listing = store.list().await?;
+            listing.marks.retain(|(id, _)| which.includes(id));
+            return Ok(Shown { listing, unread: Vec::new(), is_all: true });
+        }
         Place::Container { reader, azure, patience } => (reader, azure, *patience),
     };
-    let chains = if which.chain.is_empty() { vec![MAINNET.parse()?] } else { which.chain.clone() };
-    let mut shown = Shown { listing: Listing::default(), unread: Vec::new() };
-    let keys: Vec<PublicKeyHash> = if which.key.is_empty() {
-        let vault = open_vault(&settings.services, Some(azure))?;
-        let found = keys_of(async || vault.keys().await, patience).await?;
-        shown.unread.extend(found.unread.map(|error| format!("not all keys of the vault are known: {error}")));
-        found.usable.iter().map(|key| key.hash).collect()
-    } else {
-        which.key.clone()
-    };
-    for chain in chains {
-        for key in &keys {
-            for kind in Kind::ALL {
-                let id = MarkId { chain, key: *key, kind };
-                match reader.look(&id, Instant::now() + patience).await {
-                    Ok(None) => {}
-                    Ok(Some(Found::Mark(stored))) => shown.listing.marks.push((id, stored.mark)),
-                    Ok(Some(Found::Unreadable(item))) => shown.listing.unreadable.push(item),
-                    Err(error) => shown.unread.push(format!("{id} could not be read: {}", error.log())),
-                }
+    match reader.list(Instant::now() + patience).await {
+        Ok(Some(mut listing)) => {
+            listing.marks.retain(|(id, _)| which.includes(id));
+            tell(&all_of(&listing));
+            Ok(Shown { listing, unread: Vec::new(), is_all: true })
+        }
+        answer => {
+            let mut cover = Cover::find(settings, azure, which).await?;
+            match answer {
+                Ok(_) => tell(&one_by_one(&cover, which)),
+                Err(error) => cover.unread.push(format!("the container could not be listed: {}", error.log())),
             }
+            Ok(look_at_all(reader, cover, which, patience).await)
         }
     }
-    Ok(shown)
 }
 
-/// The keys of the vault, which is asked again until it answers, as long as a request would wait.
-async fn keys_of(
-    ask: impl AsyncFn() -> Result<FoundKeys, VaultError>,
-    patience: Duration,
-) -> Result<FoundKeys, VaultError> {
-    const PAUSE: Duration = Duration::from_millis(200);
-    let deadline = Instant::now() + patience;
-    loop {
-        match ask().await {
-            Ok(found) => return Ok(found),
-            Err(error @ VaultError::Unable(_)) => return Err(error),
-            Err(error) if Instant::now() + PAUSE >= deadline => return Err(error),
-            Err(_) => tokio::time::sleep(PAUSE).await,
+/// Looks for each mark by its name.
+async fn look_at_all(reader: &MarkReader, cover: Cover, which: &Which, patience: Duration) -> Shown {
+    const AT_A_TIME: usize = 8;
+    let is_all = !which.key.is_empty() && !which.chain.is_empty();
+    let mut shown = Shown { listing: Listing::default(), unread: cover.unread, is_all };
+    let (keys, chains) = (&cover.keys, &cover.chains);
+    let ids = chains.iter().flat_map(|chain| {
+        keys.iter().flat_map(|(key, _)| Kind::ALL.map(|kind| MarkId { chain: *chain, key: *key, kind }))
+    });
+    let mut answers = stream::iter(ids)
+        .map(|id| async move { (id, reader.look(&id, Instant::now() + patience).await) })
+        .buffered(AT_A_TIME);
+    while let Some((id, answer)) = answers.next().await {
+        match answer {
+            Ok(None) => {}
+            Ok(Some(Found::Mark(stored))) => shown.listing.marks.push((id, stored.mark)),
+            Ok(Some(Found::Unreadable(item))) => shown.listing.unreadable.push(item),
+            Err(error) => shown.unread.push(format!("{id} could not be read: {}", error.log())),
         }
     }
+    shown
+}
+
+/// What a listing has.
+fn all_of(listing: &Listing) -> String {
+    let keys: BTreeSet<_> = listing.marks.iter().map(|(id, _)| id.key.to_string()).collect();
+    let chains: BTreeSet<_> = listing.marks.iter().map(|(id, _)| name_of(id.chain)).collect();
+    if keys.is_empty() {
+        return "the whole container was read: there are no such marks".to_owned();
+    }
+    format!("the whole container was read: there are marks {}", of_keys_on_chains(keys, chains))
+}
+
+/// Where marks were looked for by their names, and what lets all be listed.
+fn one_by_one(cover: &Cover, which: &Which) -> String {
+    let keys = cover.keys.iter().map(|(key, name)| format!("{key} ({name})"));
+    let of_keys = of_keys_on_chains(keys, cover.chains.iter().map(|chain| name_of(*chain)));
+    let mut text = format!("this identity may not query the container, so marks were looked for one by one: {of_keys}");
+    if which.key.is_empty() || which.chain.is_empty() {
+        text += "\nif there are marks of other keys (deleted ones, say) or on other chains, they are not among these. Name all \
+                 keys and chains with --key and --chain, or let this identity list them with the role \"Cosmos DB Built-in Data \
+                 Reader\":\naz cosmosdb sql role assignment create --resource-group <group> --account-name <account> \
+                 --role-definition-id 00000000-0000-0000-0000-000000000001 --principal-id <object id> --scope /";
+    }
+    text
+}
+
+fn of_keys_on_chains(keys: impl IntoIterator<Item = String>, chains: impl IntoIterator<Item = String>) -> String {
+    let (keys, chains): (Vec<_>, Vec<_>) = (keys.into_iter().collect(), chains.into_iter().collect());
+    format!("of the keys {}; on the chains {}", keys.join(", "), chains.join(", "))
 }
 
 fn line_of(id: &MarkId, mark: &Mark) -> String {

@@ -15,6 +15,7 @@ mod words;
 pub use account::Unsuitable;
 pub use inspection::Inspection;
 pub use reader::MarkReader;
+pub(crate) use reader::PROBE;
 
 use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};

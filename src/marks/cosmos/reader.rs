@@ -1,11 +1,16 @@
+use super::client;
 use super::inspection::Inspection;
 use super::item::Item;
 use super::outcome::{self, Effect};
 use crate::azure::reason_of;
-use crate::marks::{Found, MarkId, StoreError, Stored, Unreadable, Version};
+use crate::marks::{Found, Listing, MarkId, StoreError, Stored, Unreadable, Version};
 use crate::tries::{Again, GaveUp, LATE_AFTER, persist};
-use azure_data_cosmos::ContainerClient;
+use azure_core::http::StatusCode;
 use azure_data_cosmos::models::{ContainerProperties, ItemResponse};
+use azure_data_cosmos::options::QueryOptions;
+use azure_data_cosmos::{ContainerClient, FeedScope};
+use futures::TryStreamExt;
+use serde_json::Value;
 use tokio::time::Instant;
 
 /// Reads marks from whatever container there is, for an operator: also one that the signer refuses to keep marks in, and also
@@ -35,6 +40,27 @@ impl MarkReader {
         let (container, properties) = until(deadline, connect).await?;
         let partition = partition_of(&properties)?;
         Ok(Self { container, partition })
+    }
+
+    /// All that is in the container, in the order of its names; `None` if this identity may not query it, as the role of a
+    /// signer does not let it. Tries until `deadline`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is no answer, or another refusal.
+    pub async fn list(&self, deadline: Instant) -> Result<Option<Listing>, StoreError> {
+        let query = || async {
+            let items = async {
+                let options = QueryOptions::default().with_operation_options(client::ends_before(deadline, None));
+                let items = self.container.query_items("SELECT * FROM c", FeedScope::full_container(), Some(options));
+                items.await?.try_collect::<Vec<Value>>().await
+            };
+            match items.await {
+                Ok(items) => Ok(Some(items)),
+                Err(error) if error.status().status_code() == StatusCode::Forbidden => Ok(None),
+                Err(error) => Err(outcome::of(&error).into_error()),
+            }
+        };
+        Ok(until(deadline, query).await?.map(listing))
     }
 
     /// Whatever is there under the name of a mark. Tries until `deadline`.
@@ -70,6 +96,31 @@ fn partition_of(properties: &ContainerProperties) -> Result<Partition, StoreErro
             paths.join(", ")
         ))),
     }
+}
+
+/// The item that `doctor` writes to see what its role permits.
+pub(crate) const PROBE: &str = "doctor:probe";
+
+fn listing(mut items: Vec<Value>) -> Listing {
+    fn text<'a>(item: &'a Value, field: &str) -> &'a str {
+        item.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+    items.sort_by(|left, right| text(left, "id").cmp(text(right, "id")));
+    let mut listing = Listing::default();
+    for item in items.into_iter().filter(|item| text(item, "id") != PROBE) {
+        let name = text(&item, "id").to_owned();
+        let version = Version(text(&item, "_etag").to_owned());
+        let contents = item.to_string();
+        let mark = name.parse::<MarkId>().and_then(|id| {
+            let item: Item = serde_json::from_value(item).map_err(|error| error.to_string())?;
+            Ok((id, item.into_mark(&id)?))
+        });
+        match mark {
+            Ok(mark) => listing.marks.push(mark),
+            Err(why) => listing.unreadable.push(Unreadable { name, why, contents, version }),
+        }
+    }
+    listing
 }
 
 fn found(id: &MarkId, response: ItemResponse) -> Result<Found, StoreError> {

@@ -1,10 +1,11 @@
 use super::said::Said;
 use super::{AllowedOperations, Policy, Rules};
+use crate::json::{self, JsonError};
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::Kind;
 use crate::tezos::payload::operations::OperationKind;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,9 +26,9 @@ impl FromStr for Policy {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        let not_read = |error: serde_json::Error| PolicyError(vec![error.to_string()]);
-        require_objects(&serde_json::from_str(text).map_err(not_read)?)?;
-        let file: File = serde_json::from_str(text).map_err(not_read)?;
+        let not_read = |error: JsonError| PolicyError(vec![error.to_string()]);
+        require_objects(&json::from_text(text).map_err(not_read)?)?;
+        let file: File = json::from_text(text).map_err(not_read)?;
         let mut errors = Vec::new();
         let default = file.default.unwrap_or_default().over(&Rules::default(), "default", &mut errors);
         let mut policy = Self { default, ..Self::default() };
@@ -161,7 +162,7 @@ fn parse_each<T: FromStr>(
     values
 }
 
-/// The keys in their order. A key that stands twice is an error: one of the two would be lost.
+/// The keys in their order.
 #[derive(Default)]
 struct Keys(Vec<(String, RulesInFile)>);
 
@@ -178,9 +179,6 @@ impl<'de> Deserialize<'de> for Keys {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Keys, M::Error> {
                 let mut keys: Vec<(String, RulesInFile)> = Vec::new();
                 while let Some((name, rules)) = map.next_entry::<String, _>()? {
-                    if keys.iter().any(|(other, _)| *other == name) {
-                        return Err(M::Error::custom(format!("'{name}' stands twice in keys")));
-                    }
                     keys.push((name, rules));
                 }
                 Ok(Keys(keys))
@@ -289,7 +287,9 @@ mod tests {
             (r#"{"default": {"kind": []}}"#, "unknown field `kind`, expected one of `kinds`"),
             (r#"{"default": {"max_fee": -1}}"#, "invalid value"),
             (r#"{"default": {"max_fee": "1 tez"}}"#, "invalid type"),
-            (r#"{"keys": {"a": {}, "a": {}}}"#, "'a' stands twice"),
+            (r#"{"keys": {"a": {}, "a": {}}}"#, "keys: 'a' is there twice"),
+            (r#"{"default": {"kinds": [], "kinds": ["block"]}}"#, "default: 'kinds' is there twice"),
+            (r#"{"default": {}, "default": {}}"#, "'default' is there twice"),
             ("", "EOF"),
             ("[]", "policy: expected a JSON object"),
             ("[null, {}]", "policy: expected a JSON object"),

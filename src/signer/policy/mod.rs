@@ -11,7 +11,7 @@ pub use effects::{Cost, Effects, Place, effects};
 pub use file::PolicyError;
 pub use rules::{AllowedOperations, NotAllowed, Rules};
 
-use crate::tezos::PublicKeyHash;
+use crate::tezos::{ChainId, PublicKeyHash};
 use std::collections::HashMap;
 
 /// What each key may sign. Read from JSON with [`str::parse`]; `docs/policy.schema.json` is its schema.
@@ -27,6 +27,12 @@ impl Policy {
     /// The rules for a key: its own, or the default ones.
     pub fn rules_of(&self, key: &PublicKeyHash) -> &Rules {
         self.keys.get(key).unwrap_or(&self.default)
+    }
+
+    /// The chains that it names, for whichever key.
+    pub fn named_chains(&self) -> impl Iterator<Item = ChainId> {
+        let rules = std::iter::once(&self.default).chain(self.keys.values());
+        rules.filter_map(|rules| rules.chains.as_ref()).flatten().copied()
     }
 
     /// The keys that have rules of their own.

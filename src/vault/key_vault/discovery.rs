@@ -158,6 +158,11 @@ impl KeyVault {
         Ok((candidates, trouble))
     }
 
+    /// `SIGNING_KEYS`.
+    pub(super) async fn listed(&self) -> Vec<KeyIdentifier> {
+        self.discovery.lock().await.listed.clone()
+    }
+
     pub(super) async fn list_names(&self) -> Result<HashSet<String>, VaultError> {
         let keys = async { self.client.list_key_properties(None)?.try_collect::<Vec<_>>().await };
         let keys = keys.await.map_err(|error| self.explained(&error))?;

@@ -11,6 +11,7 @@ mod usable;
 pub use binding::bound_to;
 pub use discovery::key_of;
 pub use identifiers::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
+pub use inspection::AllPublicKeys;
 pub use usable::{Unusable, check_attributes, public_key};
 
 use super::{FoundKeys, Key, Vault, VaultError};

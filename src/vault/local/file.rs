@@ -1,4 +1,6 @@
+use crate::json::{self, JsonError, Repeated};
 use crate::links::{LinkError, resolve};
+use crate::text;
 use crate::tezos::SecretKey;
 use age::secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -130,15 +132,14 @@ impl KeyFile {
             Some(passphrase) => {
                 let mut identity = age::scrypt::Identity::new(passphrase.clone());
                 identity.set_max_work_factor(MOST_WORK_FACTOR);
-                let text = age::decrypt(&identity, &bytes)
+                let text = age::decrypt(&identity, text::without_mark(&bytes))
                     .map_err(|error| KeyFileError::Decrypt { path: path.clone(), why: error.to_string() })?;
                 Zeroizing::new(text)
             }
         };
         let invalid = |why: String| KeyFileError::Invalid { path: path.clone(), why };
-        // serde_json quotes values in some errors, and the values are secret keys.
-        let contents: Contents = serde_json::from_slice(&text)
-            .map_err(|error| invalid(format!("not valid at line {}, column {}", error.line(), error.column())))?;
+        let text = text::decode(&text).map_err(|error| invalid(error.to_string()))?;
+        let contents: Contents = json::from_text(text).map_err(|error| invalid(without_values(&error)))?;
         if contents.version != FORMAT_VERSION {
             return Err(invalid(format!("version {}, this program reads {FORMAT_VERSION}", contents.version)));
         }
@@ -338,6 +339,20 @@ pub enum KeyFileError {
         name: KeyName,
     },
 }
+
+/// What is wrong with the text, without a part of it: `serde_json` quotes values, and a name may be a secret in the wrong place.
+fn without_values(error: &JsonError) -> String {
+    match error {
+        JsonError::Repeated(Repeated { name, line, column, .. }) => {
+            let name = FIELDS.iter().find(|field| *field == name).unwrap_or(&"a name");
+            format!("{name} is there twice (again in line {line}, column {column}): keep the right one")
+        }
+        JsonError::Invalid(error) => format!("not valid at line {}, column {}", error.line(), error.column()),
+    }
+}
+
+/// All names in the file.
+const FIELDS: [&str; 4] = ["version", "keys", "name", "secret_key"];
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

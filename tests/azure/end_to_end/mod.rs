@@ -6,6 +6,7 @@ mod binding;
 mod commands;
 mod keys;
 mod marks;
+mod marks_export;
 mod outages;
 
 /// Operations carry no level, so they are signed without a mark.

@@ -104,6 +104,11 @@ async fn the_role_allows_nothing_else() {
     assert_eq!(azure.cosmos.requests(Operation::Other), 11);
     assert_eq!(azure.cosmos.items().await.len(), 1);
 
+    let query = || post("x-ms-documentdb-isquery").body(r#"{"query": "SELECT * FROM c"}"#);
+    assert_eq!(status(query()).await, 403);
+    azure.cosmos.allow_query(true);
+    assert_eq!(status(query()).await, 200);
+
     azure.cosmos.allow_delete(true);
     assert_eq!(status(items.request("DELETE", &mark)).await, 204);
 }

@@ -25,6 +25,7 @@ pub(crate) struct Account {
     pub(super) tokens: Arc<Tokens>,
     pub(super) properties: Mutex<Properties>,
     pub(super) may_delete: AtomicBool,
+    pub(super) may_query: AtomicBool,
     pub(super) history: History,
     pub(super) regions: Regions,
 }
@@ -51,8 +52,9 @@ impl Account {
             return Err(errors::unauthorized());
         }
         let needed = Needed::of(&head);
-        let may_delete = needed.is_delete_of_item() && self.may_delete.load(Ordering::Relaxed);
-        if needed.operation == Operation::Other && !may_delete {
+        let is_granted = (needed.is_delete_of_item() && self.may_delete.load(Ordering::Relaxed))
+            || (needed.is_query() && self.may_query.load(Ordering::Relaxed));
+        if needed.operation == Operation::Other && !is_granted {
             let resource = format!("dbs/{DATABASE}/colls/{CONTAINER}");
             return Err(errors::forbidden(&needed.action(), &resource));
         }

@@ -102,6 +102,7 @@ impl Cosmos {
                 has_multiple_write_locations: options.multiple_write_locations,
             }),
             may_delete: AtomicBool::new(false),
+            may_query: AtomicBool::new(false),
             history: History::new(options.keeps_history),
             regions: Regions::new(endpoints),
         });
@@ -154,6 +155,11 @@ impl Cosmos {
     /// Whether items may be deleted, which is more than a signer's role should allow.
     pub fn allow_delete(&self, allow: bool) {
         self.account.may_delete.store(allow, Ordering::Relaxed);
+    }
+
+    /// Whether items may be queried, as an operator may who lists marks.
+    pub fn allow_query(&self, allow: bool) {
+        self.account.may_query.store(allow, Ordering::Relaxed);
     }
 
     /// Deletes the container with all its items and makes another under the same name, as it was asked for at the start. It

@@ -70,6 +70,10 @@ impl Needed {
         format!("{ACCOUNTS}{}", self.action)
     }
 
+    pub(super) fn is_query(&self) -> bool {
+        self.action == "sqlDatabases/containers/executeQuery"
+    }
+
     pub(super) fn is_delete_of_item(&self) -> bool {
         self.action == "sqlDatabases/containers/items/delete"
     }

@@ -1,0 +1,165 @@
+//! JSON that people write or move: strictly, since whoever reads a name that is there twice takes one value and drops the other.
+
+use serde::Deserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+use thiserror::Error;
+
+/// Why a text is not read.
+#[derive(Debug, Error)]
+pub enum JsonError {
+    /// A name is twice in one object.
+    #[error(transparent)]
+    Repeated(Repeated),
+    /// Not JSON, or not what is expected.
+    #[error(transparent)]
+    Invalid(#[from] serde_json::Error),
+}
+
+/// A name that is twice in one object.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{at}'{name}' is there twice (again in line {line}, column {column}): keep the right one")]
+pub struct Repeated {
+    /// The names of the objects around it, with a colon; nothing if there is none.
+    pub at: String,
+    /// The name.
+    pub name: String,
+    /// Where it is the second time, from 1.
+    pub line: usize,
+    /// Where it ends there, from 1.
+    pub column: usize,
+}
+
+/// Reads a text with or without a byte order mark.
+///
+/// # Errors
+/// [`JsonError`]; in particular if a name is twice in one object, at any depth.
+pub(crate) fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let found = RefCell::new(None);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    if let Err(error) = (Names { at: &Place::Top, found: &found }).deserialize(&mut reader)
+        && let Some((at, name)) = found.into_inner()
+    {
+        return Err(JsonError::Repeated(Repeated { at, name, line: error.line(), column: error.column() }));
+    }
+    Ok(serde_json::from_str(text)?)
+}
+
+/// Where a value is.
+enum Place<'a> {
+    Top,
+    Member(&'a Place<'a>, &'a str),
+    Element(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top => Ok(()),
+            Self::Member(Place::Top, name) => formatter.write_str(name),
+            Self::Member(outer, name) => write!(formatter, "{outer}.{name}"),
+            Self::Element(outer, index) => write!(formatter, "{outer}[{index}]"),
+        }
+    }
+}
+
+/// Looks at the names alone. Values may be secret, and are not copied.
+struct Names<'a> {
+    at: &'a Place<'a>,
+    /// The first name that is there twice, and its place.
+    found: &'a RefCell<Option<(String, String)>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if names.contains(&name) {
+                let at = self.at.to_string();
+                *self.found.borrow_mut() = Some((if at.is_empty() { at } else { format!("{at}: ") }, name));
+                return Err(M::Error::custom("a name is there twice"));
+            }
+            map.next_value_seed(Names { at: &Place::Member(self.at, &name), found: self.found })?;
+            names.insert(name);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<(), S::Error> {
+        let mut index = 0_usize;
+        while elements.next_element_seed(Names { at: &Place::Element(self.at, index), found: self.found })?.is_some() {
+            index = index.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn a_name_that_is_twice_in_one_object_is_named_with_its_place() {
+        for (text, expected) in [
+            (r#"{"a": 1, "b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]}"#, None),
+            ("\u{feff}{\"a\": 1}", None),
+            (r#"{"a": 1, "a": 1}"#, Some("'a' is there twice (again in line 1, column 12): keep the right one")),
+            ("{\"a\": {\"b\": 1,\n \"b\": 2}}", Some("a: 'b' is there twice (again in line 2, column 4)")),
+            (r#"{"a": {"b": [0, {"c": null, "c": 2}]}}"#, Some("a.b[1]: 'c' is there twice")),
+            (r#"[{"a": true, "\u0061": "x"}]"#, Some("[0]: 'a' is there twice")),
+            (r#"{"a": {"b": 1, "b": 1}, "#, Some("a: 'b' is there twice")),
+            (r#"{"a": 1.5e300, "b": -1"#, Some("EOF while parsing")),
+            ("", Some("EOF while parsing")),
+            ("{} {}", Some("trailing characters")),
+        ] {
+            let found = from_text::<Value>(text).map_err(|error| error.to_string());
+            match (expected, found) {
+                (None, found) => assert!(found.is_ok(), "{text}: {found:?}"),
+                (Some(expected), Err(error)) => assert!(error.contains(expected), "{text}: {error}"),
+                (Some(_), Ok(value)) => panic!("{text} was read as {value}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! octez-signer, `src/bin_signer/handler.ml`: `<kind>_high_watermarks`, chain → key → `{level, round, hash, signature}`.
+//!
+//! The hash is the hexadecimal BLAKE2b-256 of the payload. A record without a round is one of before Tenderbake, for which
+//! octez-signer signs nothing else at its level.
+
+use super::record::Record;
+use super::{ImportError, Imported};
+use crate::marks::MarkId;
+use crate::tezos::payload::Kind;
+use crate::tezos::{ChainId, PublicKeyHash};
+use serde_json::Value;
+
+pub(super) fn of_kind(
+    chain: ChainId,
+    key: PublicKeyHash,
+    kind: Option<Kind>,
+    value: &Value,
+    at: &str,
+) -> Result<Imported, ImportError> {
+    let kind = kind.ok_or_else(|| ImportError::KindMissing { at: at.to_owned() })?;
+    Record::read(value, at)?.into_imported(MarkId { chain, key, kind }, at)
+}

@@ -1,0 +1,89 @@
+//! This program's own export: all fields of a mark that another store of this program needs.
+
+use super::record::Record;
+use super::{ImportError, Imported, as_object};
+use crate::marks::{Mark, MarkId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const FORMAT: &str = "azurehsm-signer marks";
+pub(super) const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Export {
+    format: String,
+    version: u32,
+    marks: Vec<ExportedMark>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedMark {
+    chain: String,
+    key: String,
+    kind: String,
+    level: u32,
+    round: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+}
+
+/// Writes marks as this program's own export.
+///
+/// # Errors
+/// None that is known; an error is not taken for an empty export.
+pub fn export(marks: &[(MarkId, Mark)]) -> Result<String, serde_json::Error> {
+    let export = Export {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        marks: marks
+            .iter()
+            .map(|(id, mark)| ExportedMark {
+                chain: id.chain.to_string(),
+                key: id.key.to_string(),
+                kind: id.kind.to_string(),
+                level: mark.position.level.get(),
+                round: mark.position.round.get(),
+                digest: mark.digest.map(|digest| digest.to_string()),
+                signature: mark.signature.map(|signature| signature.to_string()),
+            })
+            .collect(),
+    };
+    serde_json::to_string_pretty(&export)
+}
+
+pub(super) fn parse(value: Value) -> Result<Vec<Imported>, ImportError> {
+    if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
+        return Err(ImportError::UnknownFormat);
+    }
+    if let Some(found) = value.get("version").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok())
+        && found != VERSION
+    {
+        return Err(ImportError::UnknownVersion { found });
+    }
+    for (index, mark) in value.get("marks").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        as_object(mark, &format!("marks[{index}]"))?;
+    }
+    let export: Export = serde_json::from_value(value).map_err(|error| ImportError::invalid("marks", error))?;
+    let marks = export.marks.into_iter().enumerate();
+    marks.map(|(index, mark)| imported(mark, &format!("marks[{index}]"))).collect()
+}
+
+fn imported(mark: ExportedMark, at: &str) -> Result<Imported, ImportError> {
+    let invalid = |field: &str, why: String| ImportError::invalid(at, format!("{field}: {why}"));
+    let id = MarkId {
+        chain: mark.chain.parse().map_err(|error| invalid("chain", format!("{error}")))?,
+        key: mark.key.parse().map_err(|error| invalid("key", format!("{error}")))?,
+        kind: mark.kind.parse().map_err(|error| invalid("kind", format!("{error}")))?,
+    };
+    let record = Record {
+        level: i64::from(mark.level),
+        round: Some(i64::from(mark.round)),
+        hash: mark.digest,
+        signature: mark.signature,
+    };
+    record.into_imported(id, at)
+}

@@ -228,6 +228,27 @@ pub(crate) fn marks_import() -> Seeds {
             ),
         ),
         (
+            "signatory of a dal baker",
+            &format!(
+                "\u{3}NetXdQprcVkpaWU.json\n{{\"{KEY}\": {{\"attestation\": {{\"level\": 5, \"round\": 1}}, \"attestation_with_dal\": {{\"level\": 6, \"round\": 0}}}}}}"
+            ),
+        ),
+        (
+            "signatory v1",
+            &format!(
+                "\u{3}NetXdQprcVkpaWU.json\n{{\"{KEY}\": {{\"level\": 5, \"round\": 1, \"order\": 2, \"hash\": null}}}}"
+            ),
+        ),
+        ("signatory v0", &format!("\u{3}NetXdQprcVkpaWU.json\n{{\"endorsement\": {{\"{KEY}\": {{\"level\": 5}}}}}}")),
+        (
+            "byte order mark",
+            &format!("\u{0}m\n\u{feff}{{\"NetXdQprcVkpaWU\": {{\"{KEY}\": {{\"level\": 5, \"round\": 0}}}}}}"),
+        ),
+        (
+            "level twice",
+            &format!("\u{0}m\n{{\"NetXdQprcVkpaWU\": {{\"{KEY}\": {{\"level\": 5, \"level\": 4, \"round\": 0}}}}}}"),
+        ),
+        (
             "signatory of a chain that is said",
             &format!("\u{7}marks.json\n{{\"{KEY}\": {{\"preendorsement\": {{\"level\": 5, \"round\": 1}}}}}}"),
         ),

@@ -23,6 +23,7 @@ pub fn check(input: &[u8]) {
             return;
         }
     };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let file: Value = serde_json::from_str(text).expect("what is accepted is JSON");
     let file = file.as_object().expect("and an object");
     let none = Object::new();

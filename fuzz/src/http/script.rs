@@ -164,7 +164,10 @@ impl Ask {
     pub(super) fn payload(&self) -> Option<Vec<u8>> {
         match &self.made {
             Some(made) => Some(made.clone()),
-            None => hex::decode(serde_json::from_slice::<String>(&self.body).ok()?).ok(),
+            None => {
+                let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+                hex::decode(serde_json::from_slice::<String>(body).ok()?).ok()
+            }
         }
     }
 

@@ -162,8 +162,8 @@ impl From<JsonError> for ImportError {
 }
 
 impl ImportError {
-    fn invalid(at: &str, why: impl ToString) -> Self {
-        Self::Invalid { at: at.to_owned(), why: why.to_string() }
+    fn invalid(at: &str, why: impl Into<String>) -> Self {
+        Self::Invalid { at: at.to_owned(), why: why.into() }
     }
 }
 

@@ -67,7 +67,8 @@ pub(super) fn parse(value: Value) -> Result<Vec<Imported>, ImportError> {
     for (index, mark) in value.get("marks").and_then(Value::as_array).into_iter().flatten().enumerate() {
         as_object(mark, &format!("marks[{index}]"))?;
     }
-    let export: Export = serde_json::from_value(value).map_err(|error| ImportError::invalid("marks", error))?;
+    let export: Export =
+        serde_json::from_value(value).map_err(|error| ImportError::invalid("marks", error.to_string()))?;
     let marks = export.marks.into_iter().enumerate();
     marks.map(|(index, mark)| imported(mark, &format!("marks[{index}]"))).collect()
 }

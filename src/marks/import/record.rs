@@ -21,7 +21,7 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn read(value: &Value, at: &str) -> Result<Self, ImportError> {
         as_object(value, at)?;
-        Self::deserialize(value).map_err(|error| ImportError::invalid(at, error))
+        Self::deserialize(value).map_err(|error| ImportError::invalid(at, error.to_string()))
     }
 
     pub(super) fn into_imported(self, id: MarkId, at: &str) -> Result<Imported, ImportError> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tezos::payload::NonNegative;
+use Kind::{Attestation, Block, Preattestation};
 
 const CHAIN: &str = "NetXdQprcVkpaWU";
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
@@ -17,10 +18,12 @@ fn read(name: &str, text: &str) -> Result<Vec<Imported>, ImportError> {
     parse(text, Hints::default().or_from_name(Path::new(name)))
 }
 
+/// What it is, the file's name, its text, and the marks in it.
+type Row<'a> = (&'a str, &'a str, String, &'a [Expected]);
+
 #[test]
-fn files_of_other_signers_are_read_as_they_are_meant() {
-    use Kind::{Attestation, Block, Preattestation};
-    let table: &[(&str, &str, String, &[Expected])] = &[
+fn files_of_octez_signer_are_read_as_they_are_meant() {
+    assert_are_read(&[
         (
             "octez-signer",
             "attestation_high_watermarks",
@@ -39,6 +42,12 @@ fn files_of_other_signers_are_read_as_they_are_meant() {
             format!(r#"{{ "{CHAIN}": {{ "{KEY}": {{ "level": 100, "hash": "{DIGEST}" }} }} }}"#),
             &[(Block, 100, None, false)],
         ),
+    ]);
+}
+
+#[test]
+fn files_of_signatory_are_read_as_they_are_meant() {
+    assert_are_read(&[
         (
             "Signatory, of a DAL baker",
             "NetXdQprcVkpaWU.json",
@@ -109,7 +118,10 @@ fn files_of_other_signers_are_read_as_they_are_meant() {
             ),
             &[(Block, 100, None, false), (Attestation, 100, None, false), (Preattestation, 99, Some(2), true)],
         ),
-    ];
+    ]);
+}
+
+fn assert_are_read(table: &[Row]) {
     for (what, name, text, expected) in table {
         let marks = read(name, text).unwrap_or_else(|error| panic!("{what}: {error}"));
         let found: Vec<Expected> = marks

@@ -4,9 +4,9 @@
 //!
 //! | | layout | |
 //! | --- | --- | --- |
-//! | own export | `{"format": "azurehsm-signer marks", "version": 1, "marks": [mark, …]}` | [`own`] |
-//! | octez-signer | chain → key → record; the file's name says the kind | [`octez`] |
-//! | Signatory | key → kind → record, and two older ones; the file's name says the chain | [`signatory`] |
+//! | own export | `{"format": "azurehsm-signer marks", "version": 1, "marks": [mark, …]}` | `own.rs` |
+//! | octez-signer | chain → key → record; the file's name says the kind | `octez.rs` |
+//! | Signatory | key → kind → record, and two older ones; the file's name says the chain | `signatory.rs` |
 
 mod combined;
 mod octez;

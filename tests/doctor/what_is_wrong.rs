@@ -163,7 +163,8 @@ const CASES: &[Case] = &[
     Case {
         name: "a rotation policy",
         change: |deployment| {
-            let policy = RotationPolicy { expires_after: Some("P2Y"), rotates_after: Some("P90D") };
+            let policy =
+                RotationPolicy { expires_after: Some("P2Y"), rotates_after: Some("P90D"), ..RotationPolicy::default() };
             deployment.azure.key_vault.rotation_policy(Some(policy));
         },
         found: (
@@ -180,7 +181,8 @@ const CASES: &[Case] = &[
     Case {
         name: "a policy by which new versions expire",
         change: |deployment| {
-            let policy = RotationPolicy { expires_after: Some("P90D"), rotates_after: None };
+            let policy =
+                RotationPolicy { expires_after: Some("P90D"), rotates_after: None, ..RotationPolicy::default() };
             deployment.azure.key_vault.rotation_policy(Some(policy));
         },
         found: ("vault.rotation", "warning", &["new versions expire P90D after"]),

@@ -47,7 +47,7 @@ POST   /freeze/SERVICE         all open connections go silent for ever
 POST   /refuse/SERVICE         {\"refuse\":true} closes the port, {\"refuse\":false} opens it again
 POST   /key-vault/keys         add a key or a version: {\"name\":\"baker\",\"curve\":\"P-256\"}; curve P-256K too, and if
                                wanted hsm, enabled, expires, not_before, key_ops, tags, private_key, short_coordinates,
-                               high_s
+                               high_s, managed, off_curve
 DELETE /key-vault/keys/NAME    delete a key
 POST   /key-vault/allow-update {\"allow\":true} lets keys be updated, as an operator may; {\"allow\":false} forbids it again
 POST   /identity/revoke        no token that was issued is valid any more

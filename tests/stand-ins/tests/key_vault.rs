@@ -257,7 +257,11 @@ async fn the_role_allows_to_read_keys_and_to_sign_alone() {
 
     let policy = || vault.get("keys/baker/rotationpolicy");
     assert_eq!(status_and_code(policy()).await, forbidden);
-    azure.key_vault.rotation_policy(Some(RotationPolicy { expires_after: Some("P90D"), rotates_after: None }));
+    azure.key_vault.rotation_policy(Some(RotationPolicy {
+        expires_after: Some("P90D"),
+        rotates_after: None,
+        ..RotationPolicy::default()
+    }));
     assert_eq!(json(policy().send().await.unwrap()).await["attributes"]["expiryTime"], "P90D");
 }
 

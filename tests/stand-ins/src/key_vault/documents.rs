@@ -29,7 +29,8 @@ pub(super) fn key(vault: &str, version: &Version, is_managed_hsm: bool) -> Value
             insert("e", "AQAB".into());
         }
     }
-    json!({ "key": jwk, "attributes": attributes(version, is_managed_hsm), "tags": version.properties.tags })
+    let attributes = attributes(version, is_managed_hsm);
+    with_managed(version, json!({ "key": jwk, "attributes": attributes, "tags": version.properties.tags }))
 }
 
 /// An entry of a list. The list of all keys does not tell the version.
@@ -38,7 +39,18 @@ pub(super) fn entry(vault: &str, version: &Version, is_managed_hsm: bool, with_v
     if with_version {
         kid = format!("{kid}/{}", version.id.version);
     }
-    json!({ "kid": kid, "attributes": attributes(version, is_managed_hsm), "tags": version.properties.tags })
+    let attributes = attributes(version, is_managed_hsm);
+    with_managed(version, json!({ "kid": kid, "attributes": attributes, "tags": version.properties.tags }))
+}
+
+/// The service says this of the keys of certificates alone.
+fn with_managed(version: &Version, mut document: Value) -> Value {
+    if version.properties.managed
+        && let Some(document) = document.as_object_mut()
+    {
+        document.insert("managed".to_owned(), true.into());
+    }
+    document
 }
 
 fn attributes(version: &Version, is_managed_hsm: bool) -> Value {

@@ -3,6 +3,7 @@
 use super::keys::{Refusal, Version};
 use crate::answers::{Answer, json, with_header};
 use crate::faults::Failure;
+use crate::random;
 use hyper::header::RETRY_AFTER;
 use serde_json::json;
 
@@ -83,6 +84,8 @@ pub(super) fn failure(failure: Failure) -> Answer {
         503 => ("ServiceUnavailable", "The service is temporarily unavailable. Please try again later."),
         _ => ("InternalServerError", "An internal server error has occurred."),
     };
+    // Services in trouble tell the time and the number of the request; no two answers are alike.
+    let message = format!("{message} Request id: {}", random::identifier());
     let answer = error(failure.status, code, None, message).into_answer();
     match failure.retry_after {
         Some(after) => with_header(answer, RETRY_AFTER, after.as_secs_f64().ceil().to_string()),

@@ -42,6 +42,12 @@ pub struct NewKey {
     /// Whether all its signatures have an s in the high half.
     #[serde(default)]
     pub high_s: bool,
+    /// Whether it is the key of a certificate.
+    #[serde(default)]
+    pub managed: bool,
+    /// Whether its public key is a point beside the curve, with a y of the same parity.
+    #[serde(default)]
+    pub off_curve: bool,
 }
 
 /// The kinds of keys. The stand-in signs with P-256 and P-256K alone.
@@ -99,6 +105,8 @@ impl NewKey {
             private_key: None,
             short_coordinates: false,
             high_s: false,
+            managed: false,
+            off_curve: false,
         }
     }
 }
@@ -138,7 +146,10 @@ impl Version {
         if !(1..=127).contains(&name.len()) || !name.chars().all(is_valid) {
             return Err(InvalidKey::Name);
         }
-        let (private_key, public_key) = PrivateKey::of(&properties)?;
+        let (private_key, mut public_key) = PrivateKey::of(&properties)?;
+        if properties.off_curve {
+            public_key.leave_curve();
+        }
         properties.private_key = None;
         let id = KeyVersion { name: name.clone(), version: random::identifier() };
         Ok(Self { id, private_key, public_key, properties, created: now() })

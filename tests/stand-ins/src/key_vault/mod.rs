@@ -112,6 +112,11 @@ impl KeyVault {
         self.change(name, version, |key| key.expires = expires)
     }
 
+    /// Lets a version begin at this time, in seconds since 1970, or always; false if there is no such version.
+    pub fn set_not_before(&self, name: &str, version: &str, not_before: Option<u64>) -> bool {
+        self.change(name, version, |key| key.not_before = not_before)
+    }
+
     /// Gives a version these tags and no others; false if there is no such version.
     pub fn set_tags(&self, name: &str, version: &str, tags: BTreeMap<String, String>) -> bool {
         self.change(name, version, |key| key.tags = tags)
@@ -136,6 +141,11 @@ impl KeyVault {
     /// Whether lists are refused with 403, as for an identity that may only get keys and sign.
     pub fn deny_list(&self, deny: bool) {
         self.vault.settings.denies_lists.store(deny, Ordering::Relaxed);
+    }
+
+    /// Whether disabled keys may not be read, as emulators have it; the service lets them be read.
+    pub fn hide_disabled(&self, hide: bool) {
+        self.vault.settings.hides_disabled.store(hide, Ordering::Relaxed);
     }
 
     /// Whether keys may be updated, as by an operator; a signer's role does not include that.
@@ -163,6 +173,8 @@ pub struct RotationPolicy<'a> {
     pub expires_after: Option<&'a str>,
     /// How long after they were made keys are rotated.
     pub rotates_after: Option<&'a str>,
+    /// How the action is spelt; `Rotate` if nothing is said.
+    pub spelling: Option<&'a str>,
 }
 
 impl RotationPolicy<'_> {
@@ -170,7 +182,8 @@ impl RotationPolicy<'_> {
         let notify = json!({ "trigger": { "timeBeforeExpiry": "P30D" }, "action": { "type": "Notify" } });
         let rotate = self
             .rotates_after
-            .map(|after| json!({ "trigger": { "timeAfterCreate": after }, "action": { "type": "Rotate" } }));
+            .map(|after| (after, self.spelling.unwrap_or("Rotate")))
+            .map(|(after, rotate)| json!({ "trigger": { "timeAfterCreate": after }, "action": { "type": rotate } }));
         let actions: Vec<_> = rotate.into_iter().chain([notify]).collect();
         json!({ "lifetimeActions": actions, "attributes": { "expiryTime": self.expires_after } })
     }

@@ -149,6 +149,15 @@ impl PublicKey {
         Self::Point { x: x.to_vec(), y: y.to_vec() }
     }
 
+    /// Moves a point off its curve.
+    pub(super) fn leave_curve(&mut self) {
+        if let Self::Point { y, .. } = self
+            && let Some(first) = y.first_mut()
+        {
+            *first ^= 1;
+        }
+    }
+
     fn meaningless_point(length: usize) -> Self {
         Self::Point { x: meaningless(length), y: meaningless(length) }
     }

@@ -2,7 +2,7 @@
 
 use super::documents;
 use super::errors::{self, ServiceError};
-use super::keys::{Curve, Keys, Version};
+use super::keys::{Curve, Keys, Refusal, Version};
 use super::routes::{Route, UPDATE, parameters};
 use super::{VaultKind, private_key::BadSignature};
 use crate::answers::{Answer, json, with_header};
@@ -33,6 +33,7 @@ pub(crate) struct Vault {
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) denies_lists: AtomicBool,
+    pub(super) hides_disabled: AtomicBool,
     pub(super) allows_updates: AtomicBool,
     pub(super) high_s: AtomicBool,
     /// `None`: another role is needed to read it.
@@ -120,6 +121,9 @@ impl Vault {
             }
             Route::Key { name, version } => {
                 let key = self.key(&name, &version)?;
+                if !key.properties.enabled && self.settings.hides_disabled.load(Ordering::Relaxed) {
+                    return Err(errors::refused(&key, "get", Refusal::Disabled));
+                }
                 Ok(json(200, &documents::key(&self.url, &key, self.is_managed_hsm())))
             }
             Route::Sign { name, version } => self.sign(&self.key(&name, &version)?, &body, task.bad_signature),

@@ -37,7 +37,7 @@ struct MadeBefore {
 #[async_trait]
 impl Vault for MadeBefore {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
-        Ok(FoundKeys { usable: vec![self.key.clone()], unread: None })
+        Ok(FoundKeys { usable: vec![self.key.clone()], unread: None, ..FoundKeys::default() })
     }
 
     async fn sign(&self, _: &Key, payload: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {

@@ -8,7 +8,7 @@ use azurehsm_signer::settings::{MarkStoreSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::vault::key_vault::{KeyIdentifier, KeyVaultSettings, VaultUrl};
 use azurehsm_signer::vault::{Key, KeyVault, Vault, VaultError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -105,6 +105,9 @@ async fn keys(vault: &KeyVault, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, St
         return Err(format!("no key was bound, since no key that can sign has the address {missing}").into());
     }
     let mut keys = found.usable;
+    // A signer obeys the tags of all names of a private key, also of those that cannot sign now.
+    let is_usable: HashSet<_> = keys.iter().map(|key| key.hash).collect();
+    keys.extend(found.unusable.into_iter().map(|unusable| unusable.key).filter(|key| is_usable.contains(&key.hash)));
     keys.retain(|key| wanted.is_empty() || wanted.contains(&key.hash));
     keys.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
     if keys.is_empty() {
@@ -125,8 +128,10 @@ fn line_of(id: &KeyIdentifier, key: &Key, before: &BTreeSet<String>, binding: &s
 
 fn explained(error: &VaultError, vault: &VaultUrl) -> String {
     match error {
-        VaultError::Denied(_) | VaultError::Unable(_) => format!("{}. {}", error.log(), role(vault)),
-        VaultError::Unavailable { .. } | VaultError::Missing(_) => error.log(),
+        VaultError::Denied(_) => format!("{}. {}", error.log(), role(vault)),
+        VaultError::Unavailable { .. } | VaultError::Unable(_) | VaultError::Untrusted(_) | VaultError::Missing(_) => {
+            error.log()
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -107,6 +107,7 @@ async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, ar
     const WHILE_UNKNOWN: Duration = Duration::from_secs(2);
     let mut is_first = true;
     loop {
+        let start = Instant::now();
         let answer = if is_first && are_known { Ok(()) } else { signer.refresh_keys().await };
         if answer.is_ok() && is_first {
             is_first = false;
@@ -118,7 +119,9 @@ async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, ar
                 warn!("there are no keys in the vault: nothing can be signed");
             }
         }
-        tokio::time::sleep(if answer.is_ok() { every } else { every.min(WHILE_UNKNOWN) }).await;
+        // A vault that takes long to search is not searched all the time, whatever is wrong with one of its keys.
+        let pause = if answer.is_ok() { every } else { every.min(WHILE_UNKNOWN.max(start.elapsed())) };
+        tokio::time::sleep(pause).await;
     }
 }
 

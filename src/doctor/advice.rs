@@ -1,5 +1,6 @@
 //! What to do about refusals, in commands.
 
+use crate::vault::VaultError;
 use azure_core::http::Url;
 
 /// The first label of a service's host: the name of the vault or account.
@@ -15,6 +16,97 @@ pub(super) fn is_of_network(why: &str) -> bool {
     ["firewall", "forbiddenbyconnection", "client address is not authorized", "public network access"]
         .iter()
         .any(|sign| why.contains(sign))
+}
+
+/// What a refusal of the vault is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It may work later.
+    Passing,
+    /// The network's rules.
+    Network,
+    /// The identity has no role for it.
+    Role,
+    /// The vault has access policies instead of roles, and none for it.
+    AccessPolicy,
+    /// The key is disabled, or outside its time.
+    StateOfKey,
+    /// Signing is not among the key's operations.
+    Operation,
+    /// The vault is in conflict about the key (409).
+    Conflict,
+    /// There is no such thing (404).
+    Missing,
+    /// The request itself (400, say).
+    Request,
+    /// What answers is another service.
+    OtherService,
+}
+
+impl Cause {
+    pub(super) fn of(error: &VaultError) -> Self {
+        let why = error.reason().log();
+        match error {
+            VaultError::Unavailable { .. } => Self::Passing,
+            VaultError::Missing(_) => Self::Missing,
+            VaultError::Unable(_) => Self::Request,
+            VaultError::Untrusted(_) => Self::OtherService,
+            VaultError::Denied(_) if is_of_network(why) => Self::Network,
+            VaultError::Denied(_) if why.starts_with("409") => Self::Conflict,
+            VaultError::Denied(_) => {
+                let has = |codes: &[&str]| codes.iter().any(|code| why.contains(code));
+                if has(&["KeyDisabled", "KeyExpired", "KeyNotYetValid"]) {
+                    Self::StateOfKey
+                } else if has(&["KeyOperationForbidden"]) {
+                    Self::Operation
+                } else if has(&["ForbiddenByPolicy"]) {
+                    Self::AccessPolicy
+                } else {
+                    Self::Role
+                }
+            }
+        }
+    }
+}
+
+/// What to do after the vault has refused something, by what the refusal is about.
+pub(super) fn after_refusal(error: &VaultError, vault: &Url) -> String {
+    let option = vault_option(vault);
+    match Cause::of(error) {
+        Cause::Passing => {
+            "try again; if it refuses the token, the identity and the vault must be of the same tenant".to_owned()
+        }
+        Cause::Network => network("vault"),
+        Cause::Role => vault_role(vault),
+        Cause::AccessPolicy => format!(
+            "the vault has access policies instead of roles: `az keyvault set-policy -n {} --object-id <principal id> \
+             --key-permissions get list sign`",
+            name_of(vault)
+        ),
+        Cause::StateOfKey => format!(
+            "see its state and its dates: `az keyvault key show {option} -n <name>`; change them with `az keyvault key \
+             set-attributes`"
+        ),
+        Cause::Operation => {
+            format!("let it sign: `az keyvault key set-attributes {option} -n <name> --ops sign verify`")
+        }
+        Cause::Conflict => "the vault is at work on this key, such as recovering it: try again".to_owned(),
+        Cause::Missing => {
+            "there is no such thing at KEY_VAULT_URL: is it the address of the vault itself, and is the key there?"
+                .to_owned()
+        }
+        Cause::Request => {
+            "the vault did not take the request as such: is KEY_VAULT_URL the address of the vault itself, and \
+                           not of a proxy or of an older service?"
+                .to_owned()
+        }
+        Cause::OtherService => {
+            "is KEY_VAULT_URL right? What answers there wants tokens for another service. A Key Vault is \
+                                <name>.vault.azure.net, a Managed HSM <name>.managedhsm.azure.net; other clouds have \
+                                names of their own"
+                .to_owned()
+        }
+    }
 }
 
 /// When there is no answer at all.
@@ -58,7 +150,7 @@ pub(super) fn vault_option(vault: &Url) -> String {
     format!("{} {}", if is_managed_hsm(vault) { "--hsm-name" } else { "--vault-name" }, name_of(vault))
 }
 
-fn is_managed_hsm(vault: &Url) -> bool {
+pub(super) fn is_managed_hsm(vault: &Url) -> bool {
     vault.host_str().unwrap_or_default().split('.').nth(1) == Some("managedhsm")
 }
 
@@ -104,6 +196,31 @@ mod tests {
             ("Caller is not authorized to perform action on resource. DecisionReason: 'DeniedWithNoValidRBAC'", false),
         ] {
             assert_eq!(is_of_network(why), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn advice_follows_the_cause() {
+        let vault: Url = "https://bakery.vault.azure.net/".parse().unwrap();
+        let denied = |why: &str| VaultError::Denied(why.into());
+        for (error, cause, words) in [
+            (denied("403 Forbidden (Forbidden, ForbiddenByRbac)"), Cause::Role, "az role assignment create"),
+            (denied("403 Forbidden"), Cause::Role, "az role assignment create"),
+            (denied("403 Forbidden (Forbidden, ForbiddenByPolicy)"), Cause::AccessPolicy, "set-policy -n bakery"),
+            (denied("403 Forbidden (Forbidden, ForbiddenByFirewall)"), Cause::Network, "Networking page"),
+            (denied("403 Forbidden (Forbidden, KeyDisabled)"), Cause::StateOfKey, "set-attributes"),
+            (denied("403 Forbidden (Forbidden, KeyExpired)"), Cause::StateOfKey, "set-attributes"),
+            (denied("403 Forbidden (Forbidden, KeyOperationForbidden)"), Cause::Operation, "--ops sign verify"),
+            (denied("409 Conflict (Conflict, ObjectIsBeingRecovered)"), Cause::Conflict, "try again"),
+            (VaultError::unable("400 Bad Request (BadParameter)"), Cause::Request, "did not take the request"),
+            (VaultError::Missing("404 Not Found".into()), Cause::Missing, "no such thing"),
+            (VaultError::Untrusted("challenge resource".into()), Cause::OtherService, "another service"),
+            (VaultError::unavailable("503"), Cause::Passing, "try again"),
+        ] {
+            let advice = after_refusal(&error, &vault);
+            assert_eq!(Cause::of(&error), cause, "{error}");
+            assert!(advice.contains(words), "{error}: {advice}");
+            assert_eq!(advice.contains("role assignment"), cause == Cause::Role, "{error}: {advice}");
         }
     }
 

@@ -16,6 +16,7 @@ mod identity;
 mod latency;
 mod levels;
 mod marks;
+mod names;
 mod nodes;
 mod report;
 mod role;

@@ -1,11 +1,14 @@
 //! Keys in Key Vault or Managed HSM.
 
-use super::advice::{is_of_network, network, no_answer, vault_option, vault_role};
+use super::advice::{Cause, after_refusal, no_answer, vault_option};
 use super::area::{Area, each};
+use super::names;
 use super::rotation;
 use super::sign::{PAYLOAD, test_signature};
 use super::{Azure, Finding, clock, latency};
-use crate::vault::key_vault::{KeyIdentifier, KeyVaultSettings, Unusable, bound_to, check_attributes, key_of};
+use crate::vault::key_vault::{
+    Assessment, KeyIdentifier, KeyVaultSettings, Unusable, assess, bound_to, check_attributes, check_selection,
+};
 use crate::vault::{Key, KeyVault, Vault, VaultError};
 use azure_core::http::Url;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
@@ -43,11 +46,17 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     };
     let Some(versions) = versions(area, settings, &vault).await else { return };
 
-    let read = each(&versions, async |id: &KeyIdentifier| vault.read_key(id).await).await;
-    let mut keys = Vec::new();
-    for (id, read) in versions.iter().zip(read) {
-        keys.extend(key(area, settings, id, read));
+    let read = each(&versions, async |version: &Version| vault.read_key(&version.id).await).await;
+    let (mut keys, mut idle) = (Vec::new(), Vec::new());
+    for (version, read) in versions.iter().zip(read) {
+        match key(area, settings, version, read) {
+            Some(Found::Usable(key)) => keys.push(key),
+            Some(Found::Idle(key)) => idle.push(key),
+            None => {}
+        }
     }
+    area.findings.extend(names::check(&keys, &idle));
+    names::join_tags(&mut keys, &idle);
     area.known.keys.extend(keys.iter().map(|key| key.hash));
     let Some(first) = keys.first() else {
         return area.add(Finding::failed(
@@ -60,68 +69,97 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
         ));
     };
     area.keys.clone_from(&keys);
-    area.findings.extend(rotation::check(&vault, url, &names(&keys)).await);
+    area.findings.extend(rotation::check(&vault, url, &names_of(&keys)).await);
     area.findings.extend(signatures(&vault, url, &keys, sign).await);
     measure(area, &vault, first, sign).await;
 }
 
-/// The versions to be looked at, of all keys that may be used as far as the list tells; the others are told here.
-async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault) -> Option<Vec<KeyIdentifier>> {
+/// A version that is to be looked at.
+struct Version {
+    id: KeyIdentifier,
+    /// Why it cannot sign now, as far as a list tells.
+    idle: Option<Unusable>,
+}
+
+/// A version that is a Tezos key.
+enum Found {
+    Usable(Key),
+    Idle(Key),
+}
+
+/// The versions to be looked at: all that are of concern, as far as the list tells. The others are told here.
+async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault) -> Option<Vec<Version>> {
     if !settings.keys.is_empty() {
         let text = format!("not needed: SIGNING_KEYS names {} versions", settings.keys.len());
         area.add(Finding::ok("vault.list", text));
-        return Some(settings.keys.clone());
+        return Some(settings.keys.iter().map(|id| Version { id: id.clone(), idle: None }).collect());
     }
     match vault.versions().await {
-        Ok(versions) => {
-            area.add(Finding::ok("vault.list", format!("{} versions of keys", versions.len())));
+        Ok(listed) => {
+            area.add(Finding::ok("vault.list", format!("{} versions of keys", listed.len())));
             let now = OffsetDateTime::now_utc();
-            let mut candidates = Vec::new();
-            for (id, attributes) in versions {
-                match check_attributes(attributes.as_ref(), now) {
-                    Ok(()) => candidates.push(id),
-                    Err(why) => area.add(unusable(settings, &id, &why)),
+            let mut versions = Vec::new();
+            for version in listed {
+                match check_selection(version.managed, version.tags.as_ref(), settings.tag.as_ref()) {
+                    Ok(()) => {
+                        let idle = check_attributes(version.attributes.as_ref(), now).err();
+                        versions.push(Version { id: version.id, idle });
+                    }
+                    Err(why) => area.add(unusable(settings, &version.id, None, &why)),
                 }
             }
-            Some(candidates)
+            Some(versions)
         }
         Err(error) => {
-            let advice =
-                format!("{}. Or set SIGNING_KEYS, for an identity that may not list", refused(settings, &error));
+            let mut advice = after_refusal(&error, settings.url.as_url());
+            if matches!(Cause::of(&error), Cause::Role | Cause::AccessPolicy) {
+                advice += ". Or set SIGNING_KEYS, for an identity that may not list";
+            }
             area.add(Finding::failed("vault.list", reason(&error), advice));
             None
         }
     }
 }
 
-/// Tells of a version; gives it, if it can sign.
+/// Tells of a version; gives it, if it is a Tezos key.
 fn key(
     area: &mut Area,
     settings: &KeyVaultSettings,
-    id: &KeyIdentifier,
+    Version { id, idle }: &Version,
     read: Result<VaultKey, VaultError>,
-) -> Option<Key> {
-    let read = match read {
-        Ok(read) => read,
-        Err(error) => {
+) -> Option<Found> {
+    let read = match (read, idle) {
+        (Ok(read), _) => read,
+        (Err(_), Some(why)) => {
+            area.add(unusable(settings, id, None, why));
+            return None;
+        }
+        (Err(error), None) => {
             let advice = if matches!(error, VaultError::Missing(_)) {
                 let option = vault_option(settings.url.as_url());
                 format!("name a version that there is: `az keyvault key list-versions {option} -n {}`", id.name)
             } else {
-                refused(settings, &error)
+                after_refusal(&error, settings.url.as_url())
             };
             area.add(Finding::failed("vault.key", reason(&error), advice).about(id));
             return None;
         }
     };
-    let public_key = match key_of(&read, settings.tag.as_ref()) {
-        Ok(public_key) => public_key,
-        Err(why) => {
-            area.add(unusable(settings, id, &why));
+    let as_key = |public_key| {
+        Key::new(id.name.clone(), public_key).with_version(id.version.clone()).with_bound_to(bound_to(&read))
+    };
+    let key = match assess(&read, settings.tag.as_ref(), OffsetDateTime::now_utc()) {
+        Assessment::Usable(public_key) => as_key(public_key),
+        Assessment::Idle(public_key, why) => {
+            let key = as_key(public_key);
+            area.add(unusable(settings, id, Some(&key), &why));
+            return Some(Found::Idle(key));
+        }
+        Assessment::Other(why) => {
+            area.add(unusable(settings, id, None, &why));
             return None;
         }
     };
-    let key = Key::new(id.name.clone(), public_key).with_version(id.version.clone()).with_bound_to(bound_to(&read));
     let jwk = read.key.as_ref();
     let curve = jwk.and_then(|jwk| jwk.crv.as_ref()).map(ToString::to_string).unwrap_or_default();
     let is_in_hsm = matches!(jwk.and_then(|jwk| jwk.kty.as_ref()), Some(KeyType::EcHsm));
@@ -149,17 +187,27 @@ fn key(
         let text = format!("the key stops signing at {}", to_rfc3339(&end));
         area.add(Finding::warning("vault.expiry", text, later(settings.url.as_url(), id)).about(id));
     }
-    Some(key)
+    Some(Found::Usable(key))
 }
 
-/// A version that does not sign here. That is as it may be, unless it was named, or has run out.
-fn unusable(settings: &KeyVaultSettings, id: &KeyIdentifier, why: &Unusable) -> Finding {
+/// A version that does not sign here. That is as it may be, unless it was named, is a Tezos key that has run out, or is damaged.
+fn unusable(settings: &KeyVaultSettings, id: &KeyIdentifier, key: Option<&Key>, why: &Unusable) -> Finding {
     let url = settings.url.as_url();
-    let text = format!("does not sign here: {why}");
+    let address = key.map(|key| format!("{}  ", key.hash)).unwrap_or_default();
+    let text = format!("{address}does not sign here: {why}");
     let is_wanted = settings.keys.contains(id);
     match why {
         Unusable::Expired(_) => Finding::failed("vault.expiry", text, later(url, id)),
         Unusable::Disabled if is_wanted => Finding::failed("vault.key", text, set(url, id, "--enabled true")),
+        Unusable::MayNotSign if is_wanted => Finding::failed("vault.key", text, set(url, id, "--ops sign verify")),
+        Unusable::PublicKey(_) | Unusable::CoordinateLength { .. } | Unusable::Incomplete(_) => {
+            let advice = "this must not happen: ask the vault's support; a signature could not be verified with it";
+            if is_wanted {
+                Finding::failed("vault.key", text, advice)
+            } else {
+                Finding::warning("vault.key", text, advice)
+            }
+        }
         _ if is_wanted => Finding::failed("vault.key", text, "remove it from SIGNING_KEYS, or name another"),
         _ => Finding::skipped("vault.key", text),
     }
@@ -177,7 +225,7 @@ fn set(url: &Url, id: &KeyIdentifier, what: &str) -> String {
     format!("`az keyvault key set-attributes {} -n {} --version {} {what}`", vault_option(url), id.name, id.version)
 }
 
-fn names(keys: &[Key]) -> BTreeSet<&str> {
+fn names_of(keys: &[Key]) -> BTreeSet<&str> {
     keys.iter().map(|key| key.name.as_str()).collect()
 }
 
@@ -189,11 +237,10 @@ async fn signatures(vault: &KeyVault, url: &Url, keys: &[Key], sign: bool) -> Ve
         )];
     }
     each(keys, async |key: &Key| {
-        let advice = |error: &VaultError| match error {
-            VaultError::Unable(why) | VaultError::Denied(why) if is_of_network(why.log()) => network("vault"),
-            VaultError::Unable(_) | VaultError::Denied(_) => vault_role(url),
-            VaultError::Missing(_) => "it was deleted meanwhile".to_owned(),
-            VaultError::Unavailable { .. } => "try again; see the vault's metrics in the portal".to_owned(),
+        let advice = |error: &VaultError| match Cause::of(error) {
+            Cause::Missing => "it was deleted meanwhile".to_owned(),
+            Cause::Passing => "try again; see the vault's metrics in the portal".to_owned(),
+            _ => after_refusal(error, url),
         };
         test_signature(vault, key, advice).await
     })
@@ -216,14 +263,4 @@ async fn measure(area: &mut Area, vault: &KeyVault, key: &Key, sign: bool) {
 /// The vault's own words.
 pub(super) fn reason(error: &VaultError) -> String {
     error.reason().log().to_owned()
-}
-
-fn refused(settings: &KeyVaultSettings, error: &VaultError) -> String {
-    match error {
-        VaultError::Unable(why) | VaultError::Denied(why) if is_of_network(why.log()) => network("vault"),
-        VaultError::Unable(_) | VaultError::Denied(_) | VaultError::Missing(_) => vault_role(settings.url.as_url()),
-        VaultError::Unavailable { .. } => {
-            "try again; if it refuses the token, the identity and the vault must be of the same tenant".to_owned()
-        }
-    }
 }

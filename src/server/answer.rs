@@ -49,7 +49,8 @@ impl From<NotSigned> for NotOk {
         let status = match &not_signed {
             NotSigned::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             NotSigned::Refused(refusal) => match refusal {
-                Refusal::UnknownKey { .. } => StatusCode::NOT_FOUND,
+                // There is no key here that can sign for this address; another signer may have one, whatever the reason.
+                Refusal::UnknownKey { .. } | Refusal::UnusableKey { .. } => StatusCode::NOT_FOUND,
                 Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
                 Refusal::PossessionOf(_) => StatusCode::BAD_REQUEST,
                 Refusal::Payload(_)

@@ -1,19 +1,18 @@
+use super::held_keys::HeldKeys;
 use super::{Failure, NotSigned, Refusal};
 use crate::tezos::PublicKeyHash;
-use crate::vault::{FoundKeys, Key, Vault, VaultError};
+use crate::vault::{FoundSoFar, Key, SearchProgress, Vault, VaultError};
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 /// The keys of a vault, found by their hash, in memory.
 ///
 /// An unknown key makes the vault be searched again: one search at a time, and none within the minimum interval after another,
-/// so that guesses do not become load on the vault. A key is definitely unknown only after a search that began after the request
+/// so that guesses do not become load on the vault. A search that takes long publishes what it finds on the way. A key is definitely unknown only after a search that began after the request
 /// arrived: the key may have been created while an earlier one was running. Until there is such a search, the answer is *failed*.
 pub struct KeyRing {
     shared: Arc<Shared>,
@@ -30,9 +29,14 @@ const MIN_INTERVAL_AFTER_TROUBLE: Duration = Duration::from_millis(500);
 /// Left of a request's deadline when it stops waiting, so that the answer can say why.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(10);
 
+/// A search that takes longer is worth a warning.
+const LONG_SEARCH: Duration = Duration::from_secs(10);
+
 struct Shared {
     vault: Arc<dyn Vault>,
-    keys: ArcSwap<HashMap<PublicKeyHash, Arc<Key>>>,
+    keys: ArcSwap<HeldKeys>,
+    /// A search has published keys before its end.
+    published: Notify,
     min_interval: Duration,
     /// Held while a search is running.
     searching: Arc<AsyncMutex<()>>,
@@ -43,6 +47,10 @@ struct Shared {
 #[derive(Debug, Clone, Default)]
 struct Progress {
     begun: u64,
+    /// When the search began that is running, and how far it has come, if the vault says so.
+    running: Option<(Instant, Option<SearchProgress>)>,
+    /// Whether the log says that a search takes long.
+    warned_of_long_search: bool,
     last: Option<Search>,
     /// Whether any search has ever ended with a list of keys.
     has_listed: bool,
@@ -64,6 +72,7 @@ impl KeyRing {
         let shared = Shared {
             vault,
             keys: ArcSwap::default(),
+            published: Notify::new(),
             min_interval,
             searching: Arc::default(),
             progress: Mutex::default(),
@@ -90,8 +99,8 @@ impl KeyRing {
     /// 32 wait at a time, and any number while no search has ever succeeded, since nothing else can be done then either.
     ///
     /// # Errors
-    /// Refused, if the vault has no such key: a search that began after the request arrived did not find it. Failed, if there
-    /// was no such search, or the vault did not list all its keys.
+    /// Refused, if the vault has no such key, or has it and it cannot sign: a search that began after the request arrived did not
+    /// find one that can. Failed, if there was no such search, or the vault did not list all its keys.
     pub async fn find(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<Arc<Key>, NotSigned> {
         if let Some(key) = self.held(hash) {
             return Ok(key);
@@ -110,18 +119,33 @@ impl KeyRing {
 
     /// All keys, in the order of their names.
     pub fn list(&self) -> Vec<Arc<Key>> {
-        let mut keys: Vec<_> = self.shared.keys.load().values().map(Arc::clone).collect();
-        keys.sort_by(|left, right| {
-            left.name.cmp(&right.name).then_with(|| left.public_key.as_bytes().cmp(right.public_key.as_bytes()))
-        });
-        keys
+        self.shared.keys.load().list()
+    }
+
+    /// Begins a search in the background, if one may begin now: the vault did not let a key sign that is held here, so it may
+    /// have been disabled.
+    pub fn look_again(&self) {
+        let shared = Arc::clone(&self.shared);
+        if shared.time_to_next_search(&shared.progress()).is_zero()
+            && let Ok(running) = Arc::clone(&shared.searching).try_lock_owned()
+        {
+            tokio::spawn(async move { shared.search(running).await });
+        }
     }
 
     /// Waits for a search after that of number `begun`, or makes one.
     async fn search_for(&self, hash: &PublicKeyHash, begun: u64, until: Instant) -> Result<Arc<Key>, NotSigned> {
         loop {
-            // While another search is running, this waits for its end.
-            let running = Arc::clone(&self.shared.searching).lock_owned().await;
+            let mut published = std::pin::pin!(self.shared.published.notified());
+            published.as_mut().enable();
+            if let Some(key) = self.held(hash) {
+                return Ok(key);
+            }
+            // While another search is running, this waits for its end, or for what it finds before.
+            let running = tokio::select! {
+                running = Arc::clone(&self.shared.searching).lock_owned() => running,
+                () = published => continue,
+            };
             if let Some(key) = self.held(hash) {
                 return Ok(key);
             }
@@ -129,7 +153,7 @@ impl KeyRing {
             let mut wait = self.shared.time_to_next_search(&progress);
             if let Some(last) = progress.last.as_ref().filter(|last| last.number > begun) {
                 match &last.trouble {
-                    None => return Err(Refusal::UnknownKey { key: *hash }.into()),
+                    None => return Err(self.refusal(hash).into()),
                     // Nothing has worked yet, and this may pass.
                     Some(VaultError::Unavailable { .. }) if !progress.has_listed => {
                         wait = MIN_INTERVAL_AFTER_TROUBLE.saturating_sub(last.ended.elapsed());
@@ -140,9 +164,20 @@ impl KeyRing {
             if wait.is_zero() {
                 // A task of its own: the search goes on for others when this request has reached its deadline.
                 let shared = Arc::clone(&self.shared);
-                let search = tokio::spawn(async move { shared.search(running).await });
-                if let Err(error) = search.await {
-                    return Err(Failure::task_failed(&error).into());
+                let mut search = tokio::spawn(async move { shared.search(running).await });
+                loop {
+                    let mut published = std::pin::pin!(self.shared.published.notified());
+                    published.as_mut().enable();
+                    if let Some(key) = self.held(hash) {
+                        return Ok(key);
+                    }
+                    tokio::select! {
+                        ended = &mut search => match ended {
+                            Ok(_) => break,
+                            Err(error) => return Err(Failure::task_failed(&error).into()),
+                        },
+                        () = published => {}
+                    }
                 }
                 continue;
             }
@@ -158,16 +193,26 @@ impl KeyRing {
         self.shared.keys.load().get(hash).map(Arc::clone)
     }
 
+    fn refusal(&self, hash: &PublicKeyHash) -> Refusal {
+        match self.shared.keys.load().why_unusable(hash) {
+            Some(why) => Refusal::UnusableKey { key: *hash, why: why.to_owned() },
+            None => Refusal::UnknownKey { key: *hash },
+        }
+    }
+
     /// Why a key is neither found nor known to be missing.
     fn not_found_yet(&self, hash: &PublicKeyHash) -> NotSigned {
         let progress = self.shared.progress();
         if let Some(error) = progress.last.as_ref().and_then(|last| last.trouble.clone()) {
             return error.into();
         }
-        let is_searching = progress.last.as_ref().map_or(0, |last| last.number) < progress.begun;
-        let next_search_in =
-            if is_searching { self.shared.min_interval } else { self.shared.time_to_next_search(&progress) };
-        Failure::KeySearchPending { key: *hash, next_search_in }.into()
+        let next_search_in = match progress.running {
+            Some(_) => self.shared.min_interval,
+            None => self.shared.time_to_next_search(&progress),
+        };
+        let running = progress.running.and_then(|(began, progress)| Some((began.elapsed(), progress?)));
+        let why_unusable = self.shared.keys.load().why_unusable(hash).map(str::to_owned);
+        Failure::KeySearchPending { key: *hash, why_unusable, running, next_search_in }.into()
     }
 }
 
@@ -187,95 +232,62 @@ impl Shared {
     }
 
     async fn search(&self, _running: OwnedMutexGuard<()>) -> Result<(), VaultError> {
+        let began = Instant::now();
         let number = {
             let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.begun += 1;
+            progress.running = Some((began, None));
             progress.begun
         };
-        let answer = self.vault.keys().await;
+        let ends = RunningSearch(&self.progress);
+        let answer = self.vault.search(&|found| self.publish(found, began)).await;
+        drop(ends);
         let has_listed = answer.is_ok();
         let trouble = match answer {
-            Ok(found) => self.take_over(found),
+            Ok(found) => {
+                let trouble = found.unread.clone();
+                let held = self.keys.load();
+                self.keys.store(Arc::new(held.replaced_by(found)));
+                trouble
+            }
             Err(error) => Some(error),
         };
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let known = progress.last.as_ref().and_then(|last| last.trouble.as_ref());
-        if let Some(error) = trouble.as_ref().filter(|error| Some(*error) != known) {
-            warn!(reason = %error, "the vault does not say which keys it has");
+        if let Some(error) = &trouble
+            && known.is_none_or(|known| !known.is_same_event(error))
+        {
+            warn!(reason = error.log(), "the vault does not say which keys it has");
         }
+        progress.warned_of_long_search &= began.elapsed() >= LONG_SEARCH;
         progress.has_listed |= has_listed;
         progress.last = Some(Search { number, ended: Instant::now(), trouble: trouble.clone() });
         trouble.map_or(Ok(()), Err)
     }
 
-    /// Replaces the keys by those that were found. Returns why some could not be read, if so.
-    fn take_over(&self, found: FoundKeys) -> Option<VaultError> {
-        let before = self.keys.load();
-        let keys = by_hash(found.usable);
-        for key in keys.values().filter(|key| !before.contains_key(&key.hash)) {
-            info!(
-                key = %key.hash,
-                public_key = %key.public_key,
-                curve = %key.curve(),
-                name = key.name,
-                version = key.version,
-                "this key can sign"
-            );
-        }
-        for key in before.values().filter(|key| !keys.contains_key(&key.hash)) {
-            warn!(key = %key.hash, name = key.name, version = key.version, "this key cannot sign any more");
-        }
-        for (key, was) in keys.values().filter_map(|key| Some((key, before.get(&key.hash)?))) {
-            if key.bound_to != was.bound_to {
-                let (now, before) = (&key.bound_to, &was.bound_to);
-                info!(key = %key.hash, name = key.name, bound_to = ?now, ?before, "the key's binding has changed");
+    /// What a search has found before its end.
+    fn publish(&self, found: FoundSoFar, began: Instant) {
+        {
+            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.running = Some((began, Some(found.progress)));
+            if began.elapsed() >= LONG_SEARCH && !progress.warned_of_long_search {
+                progress.warned_of_long_search = true;
+                warn!(seconds = began.elapsed().as_secs(), progress = %found.progress, "the vault is searched for a long time");
             }
         }
-        self.keys.store(Arc::new(keys));
-        found.unread
+        if !found.usable.is_empty() {
+            let held = self.keys.load();
+            self.keys.store(Arc::new(held.joined_by(found.usable)));
+            self.published.notify_waiters();
+        }
     }
 }
 
-/// Keys by their address. A vault may have one private key under several names: that is one key, bound to each store that
-/// any of its names is bound to, so that neither name is a way past the other's tag. Of the names, the first is used.
-fn by_hash(mut keys: Vec<Key>) -> HashMap<PublicKeyHash, Arc<Key>> {
-    keys.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
-    let mut by_hash: HashMap<PublicKeyHash, Key> = HashMap::new();
-    for key in keys {
-        match by_hash.entry(key.hash) {
-            Entry::Occupied(mut first) => first.get_mut().bound_to.extend(key.bound_to),
-            Entry::Vacant(place) => drop(place.insert(key)),
-        }
-    }
-    by_hash.into_iter().map(|(hash, key)| (hash, Arc::new(key))).collect()
-}
+/// While a search is running. Dropped at its end, also if it is cancelled.
+struct RunningSearch<'a>(&'a Mutex<Progress>);
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tezos::{Curve, SecretKey};
-
-    #[test]
-    fn one_key_under_two_names_is_bound_to_what_either_is_bound_to() {
-        let public_key = SecretKey::generate(Curve::P256).unwrap().public_key().clone();
-        let named = |name: &str, tags: &[&str]| {
-            let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-            Key::new(name.to_owned(), public_key.clone()).with_bound_to(tags)
-        };
-        for (first, second, expected) in [
-            (&[][..], &[][..], vec![]),
-            (&["a/b/c"], &["a/b/c"], vec!["a/b/c"]),
-            (&["a/b/c"], &["d/e/f"], vec!["a/b/c", "d/e/f"]),
-            (&[], &["d/e/f"], vec!["d/e/f"]),
-            (&["a/b/c"], &[], vec!["a/b/c"]),
-        ] {
-            let (first, second) = (named("one", first), named("two", second));
-            for keys in [vec![first.clone(), second.clone()], vec![second, first]] {
-                let ring = by_hash(keys);
-                let [key] = ring.values().collect::<Vec<_>>()[..] else { panic!("{ring:?}") };
-                let bound_to: Vec<_> = key.bound_to.iter().map(String::as_str).collect();
-                assert_eq!((key.name.as_str(), bound_to), ("one", expected.clone()));
-            }
-        }
+impl Drop for RunningSearch<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).running = None;
     }
 }

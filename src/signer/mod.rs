@@ -4,6 +4,7 @@ mod authenticate;
 mod binding;
 mod commit;
 mod head;
+mod held_keys;
 mod keys;
 mod newer_versions;
 pub mod policy;

@@ -50,6 +50,9 @@ impl Signer {
             Ok(verdict) => verdict,
             Err(_) => Err(Failure::Deadline.into()),
         };
+        if let Err(NotSigned::Failed(Failure::Vault(VaultError::Denied(_) | VaultError::Missing(_)))) = &verdict {
+            self.keys.look_again();
+        }
         facts.log(request, start.elapsed(), &verdict);
         verdict
     }

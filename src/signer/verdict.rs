@@ -5,7 +5,7 @@ use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError};
 use crate::reason::Reason;
 use crate::tezos::payload::NotUnderstood;
 use crate::tezos::{NotBls, PublicKeyHash, WrongSignature};
-use crate::vault::VaultError;
+use crate::vault::{SearchProgress, VaultError};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::task::JoinError;
@@ -48,6 +48,7 @@ impl NotSigned {
             Self::Refused(refusal) => match refusal {
                 Refusal::Unauthenticated(_) => "unauthenticated",
                 Refusal::UnknownKey { .. } => "unknown_key",
+                Refusal::UnusableKey { .. } => "unusable_key",
                 Refusal::Payload(_) => "payload",
                 Refusal::VersionWithoutBls => "version",
                 Refusal::Policy(_) => "policy",
@@ -84,6 +85,14 @@ pub enum Refusal {
     UnknownKey {
         /// What was asked for.
         key: PublicKeyHash,
+    },
+    /// The vault has the key, and it cannot sign: it is disabled, say.
+    #[error("the key {key} is in the vault and cannot sign: {why}")]
+    UnusableKey {
+        /// What was asked for.
+        key: PublicKeyHash,
+        /// In words, with dates.
+        why: String,
     },
     /// The payload is not understood.
     #[error("the payload is not signed: {0}")]
@@ -139,13 +148,14 @@ pub enum Failure {
     #[error(transparent)]
     Vault(VaultError),
     /// The key is unknown, and the vault has not been searched for it since the request arrived.
-    #[error(
-        "no key {key} is known yet, and the vault was searched a moment ago: its next search can start in {:.1} s",
-        next_search_in.as_secs_f64()
-    )]
+    #[error("{}", search_pending(key, why_unusable.as_deref(), running.as_ref(), *next_search_in))]
     KeySearchPending {
         /// What was asked for.
         key: PublicKeyHash,
+        /// Why the key could not sign when the vault was searched last, if it was found then.
+        why_unusable: Option<String>,
+        /// For how long the vault is being searched, and how far that has come, if the vault says so.
+        running: Option<(Duration, SearchProgress)>,
         /// When the vault can be searched again.
         next_search_in: Duration,
     },
@@ -173,6 +183,27 @@ impl Failure {
     /// A task of the request panicked.
     pub fn task_failed(error: &JoinError) -> Self {
         Self::Internal(Reason::with_log("a part of the program failed, and standard error has more", error.to_string()))
+    }
+}
+
+fn search_pending(
+    key: &PublicKeyHash,
+    why_unusable: Option<&str>,
+    running: Option<&(Duration, SearchProgress)>,
+    next_search_in: Duration,
+) -> String {
+    let known = match why_unusable {
+        Some(why) => format!("the key {key} could not sign when the vault was searched last ({why})"),
+        None => format!("no key {key} is known yet"),
+    };
+    match running {
+        Some((since, progress)) => {
+            format!("{known}, and the vault is being searched, for {:.1} s so far: {progress}", since.as_secs_f64())
+        }
+        None => format!(
+            "{known}, and the vault was searched a moment ago: its next search can start in {:.1} s",
+            next_search_in.as_secs_f64()
+        ),
     }
 }
 

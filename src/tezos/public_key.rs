@@ -55,6 +55,32 @@ impl PublicKey {
         Ok(Self { bytes: bytes.to_vec(), verifier })
     }
 
+    /// The key with the affine coordinates `x` and `y`, big-endian, for the curves whose keys other software describes so:
+    /// secp256k1 and P-256.
+    ///
+    /// # Errors
+    /// [`InvalidPublicKey::NotOnCurve`] if there is no such point: the curve's equation does not hold, or a coordinate is not
+    /// below the field's prime. The point at infinity has no coordinates. [`InvalidPublicKey::NotAPoint`] for other curves.
+    pub fn from_coordinates(curve: Curve, x: &[u8; 32], y: &[u8; 32]) -> Result<Self, InvalidPublicKey> {
+        let not_on_curve = || InvalidPublicKey::NotOnCurve { curve };
+        // SEC 1, section 2.3.4: of the uncompressed form, both coordinates are checked.
+        let mut uncompressed = vec![4];
+        uncompressed.extend(x);
+        uncompressed.extend(y);
+        let compressed = match curve {
+            Curve::Secp256k1 => {
+                let key = secp256k1::PublicKey::from_slice(&uncompressed).map_err(|_| not_on_curve())?;
+                key.serialize().to_vec()
+            }
+            Curve::P256 => {
+                let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&uncompressed).map_err(|_| not_on_curve())?;
+                key.to_sec1_point(true).as_bytes().to_vec()
+            }
+            Curve::Ed25519 | Curve::Bls => return Err(InvalidPublicKey::NotAPoint { curve }),
+        };
+        Self::from_bytes(curve, &compressed)
+    }
+
     /// Its curve.
     pub const fn curve(&self) -> Curve {
         match self.verifier {
@@ -197,6 +223,12 @@ pub enum InvalidPublicKey {
     /// The bytes are no usable point of the curve.
     #[error("the bytes are not a valid {curve} public key")]
     NotAPoint {
+        /// The curve.
+        curve: Curve,
+    },
+    /// The coordinates are not those of a point of the curve.
+    #[error("the point (x, y) is not on the curve {curve}")]
+    NotOnCurve {
         /// The curve.
         curve: Curve,
     },

@@ -12,6 +12,7 @@ use crate::reason::Reason;
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use crate::tries::{Again, LATE_AFTER};
 use async_trait::async_trait;
+use std::fmt;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -23,6 +24,14 @@ pub trait Vault: Send + Sync {
     /// # Errors
     /// [`VaultError`] if the vault does not say; one unusable key is no error, but left out and logged.
     async fn keys(&self) -> Result<FoundKeys, VaultError>;
+
+    /// The same. If it takes long, `so_far` learns now and then what has been found that may be used already.
+    ///
+    /// # Errors
+    /// As [`Vault::keys`].
+    async fn search(&self, _so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Result<FoundKeys, VaultError> {
+        self.keys().await
+    }
 
     /// Signs a whole payload: its BLAKE2b-256 digest for tz1, tz2 and tz3, the payload itself for tz4. One try: whoever
     /// asks knows how much time there is for another.
@@ -42,8 +51,50 @@ pub trait Vault: Send + Sync {
 pub struct FoundKeys {
     /// Those that can sign.
     pub usable: Vec<Key>,
+    /// Those that cannot sign now, for a reason that can change.
+    pub unusable: Vec<UnusableKey>,
     /// Why some could not be read now, if so: a key that is not among the usable ones may be one of them.
     pub unread: Option<VaultError>,
+}
+
+/// A key of which the vault tells the public key, and that cannot sign.
+#[derive(Debug, Clone)]
+pub struct UnusableKey {
+    /// The key.
+    pub key: Key,
+    /// Why, such as "it expired at 2026-01-01T00:00:00Z".
+    pub why: String,
+}
+
+/// What a search has found before its end.
+#[derive(Debug, Clone, Default)]
+pub struct FoundSoFar {
+    /// Keys that were not among those of the last time, and that may be used: what is still unread cannot change that.
+    pub usable: Vec<Key>,
+    /// How far it has come.
+    pub progress: SearchProgress,
+}
+
+/// How far a search of a vault has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SearchProgress {
+    /// How many keys are listed so far.
+    pub keys: usize,
+    /// How many versions of them are listed so far.
+    pub versions: usize,
+    /// How many of these have been read.
+    pub read: usize,
+}
+
+impl fmt::Display for SearchProgress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { keys, versions, read } = self;
+        write!(
+            formatter,
+            "{read} of {versions} versions of {keys} keys have been read so far. Name the versions that sign in \
+             SIGNING_KEYS, and nothing has to be searched"
+        )
+    }
 }
 
 /// The vault did not do what it was asked. Nothing is known to be wrong with the request: *failed*, not *refused*.
@@ -60,6 +111,9 @@ pub enum VaultError {
     /// It will not work when tried again.
     #[error("the vault cannot do this: {0}")]
     Unable(Reason),
+    /// What answers is not the service that it should be, such as one that wants tokens for another service.
+    #[error("the vault cannot do this: {0}")]
+    Untrusted(Reason),
     /// The identity may not do this (403), or the vault is in conflict about it (409): final, unless a role or a key was
     /// created just now.
     #[error("the vault cannot do this: {0}")]
@@ -92,7 +146,11 @@ impl VaultError {
     /// What the vault said.
     pub const fn reason(&self) -> &Reason {
         match self {
-            Self::Unavailable { why, .. } | Self::Unable(why) | Self::Denied(why) | Self::Missing(why) => why,
+            Self::Unavailable { why, .. }
+            | Self::Unable(why)
+            | Self::Untrusted(why)
+            | Self::Denied(why)
+            | Self::Missing(why) => why,
         }
     }
 
@@ -103,11 +161,18 @@ impl VaultError {
         format!("{}{}", text.strip_suffix(answer.as_str()).unwrap_or_default(), self.reason().log())
     }
 
+    /// Whether the two differ by no more than what the service says beside its status and code, such as the time and the
+    /// number of a request.
+    pub fn is_same_event(&self, other: &Self) -> bool {
+        let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
+        is_same_kind && self.reason().to_string() == other.reason().to_string()
+    }
+
     pub(crate) const fn again(&self) -> Again {
         match self {
             Self::Unavailable { retry_after, .. } => Again::Yes(*retry_after),
             Self::Denied(_) | Self::Missing(_) => Again::Once,
-            Self::Unable(_) => Again::No,
+            Self::Unable(_) | Self::Untrusted(_) => Again::No,
         }
     }
 }

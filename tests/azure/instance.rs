@@ -60,6 +60,14 @@ impl Instance {
         })
     }
 
+    /// The signature, as soon as the key can sign again.
+    pub(crate) fn eventually_signs_again(&self, key: &str, payload: &[u8]) -> String {
+        eventually("it is signed", || {
+            let answer = self.sign(key, payload);
+            (answer.status == 200).then(|| answer.signature())
+        })
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         http::get(self.address, path).unwrap()
     }

@@ -12,6 +12,7 @@ mod all_well;
 mod binding;
 mod deployment;
 mod embedded;
+mod keys;
 mod levels;
 mod node;
 mod slow_and_dead;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use azurehsm_signer::signer::{Failure, KeyRing, NotSigned, Refusal};
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, Signature};
-use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
+use azurehsm_signer::vault::{FoundKeys, FoundSoFar, Key, SearchProgress, UnusableKey, Vault, VaultError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +20,9 @@ const INTERVAL: Duration = Duration::from_secs(3);
 #[derive(Default)]
 struct Listed {
     keys: Mutex<Vec<Key>>,
+    /// What a search finds at once, however long it takes.
+    early: Mutex<Vec<Key>>,
+    unusable: Mutex<Vec<UnusableKey>>,
     takes: Mutex<Duration>,
     trouble: Mutex<Vec<VaultError>>,
     searches: AtomicUsize,
@@ -44,12 +47,21 @@ impl Vault for Listed {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
         self.searches.fetch_add(1, Ordering::Relaxed);
         let usable = self.keys.lock().unwrap().clone();
+        let unusable = self.unusable.lock().unwrap().clone();
         let takes = *self.takes.lock().unwrap();
         sleep(takes).await;
         match self.trouble.lock().unwrap().pop() {
             Some(error) => Err(error),
-            None => Ok(FoundKeys { usable, unread: None }),
+            None => Ok(FoundKeys { usable, unusable, unread: None }),
         }
+    }
+
+    async fn search(&self, so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Result<FoundKeys, VaultError> {
+        let early = self.early.lock().unwrap().clone();
+        if !early.is_empty() {
+            so_far(FoundSoFar { usable: early, progress: SearchProgress { keys: 9, versions: 20, read: 1 } });
+        }
+        self.keys().await
     }
 
     async fn sign(&self, _: &Key, _: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {
@@ -256,6 +268,43 @@ async fn a_search_goes_on_when_the_request_that_began_it_has_ended() {
     assert!(pending(&setup.find(4.0).await).is_some());
     setup.find(4.0).await.unwrap();
     assert_eq!(setup.vault.searches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_long_search_has_found_is_used_before_its_end_and_the_rest_is_pending() {
+    let setup = Setup::cold();
+    let early = Key::new("early".to_owned(), SecretKey::generate(Curve::P256).unwrap().public_key().clone());
+    setup.vault.early.lock().unwrap().push(early.clone());
+    setup.vault.add(&early);
+    setup.vault.add(&setup.new);
+    setup.vault.takes(Duration::from_mins(1));
+    let start = Instant::now();
+    let found = setup.ring.find(&early.hash, start + Duration::from_secs(4)).await;
+    assert_eq!((found.unwrap().hash, start.elapsed()), (early.hash, Duration::ZERO));
+    let error = setup.find(4.0).await.unwrap_err();
+    assert_eq!((error.verdict(), error.cause()), ("failed", "key_search"));
+    let text = error.to_string();
+    assert!(text.contains("is being searched, for 4.0 s so far: 1 of 20 versions of 9 keys"), "{text}");
+    assert!(text.contains("SIGNING_KEYS"), "{text}");
+    assert_eq!(setup.find(60.0).await.unwrap().hash, setup.new.hash);
+    assert_eq!(setup.vault.searches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_sign_is_refused_with_its_state_after_a_search_that_began_after_the_request() {
+    let setup = Setup::searched().await;
+    let unusable = UnusableKey { key: setup.new.clone(), why: "it is disabled".to_owned() };
+    setup.vault.unusable.lock().unwrap().push(unusable);
+    let expected = format!("the key {} is in the vault and cannot sign: it is disabled", setup.new.hash);
+    let refused = setup.find(4.0).await.unwrap_err();
+    assert_eq!((refused.cause(), refused.to_string()), ("unusable_key", expected));
+    // It may have been enabled since.
+    let pending = setup.find(1.0).await.unwrap_err();
+    assert_eq!(pending.cause(), "key_search");
+    assert!(pending.to_string().contains("(it is disabled)"), "{pending}");
+    setup.vault.unusable.lock().unwrap().clear();
+    setup.vault.add(&setup.new);
+    assert_eq!(setup.find(4.0).await.unwrap().hash, setup.new.hash);
 }
 
 #[test]

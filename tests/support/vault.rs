@@ -68,8 +68,10 @@ impl Vault for MemoryVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
         let unavailable = VaultError::unavailable("injected");
         match *self.listing.lock().unwrap() {
-            Listing::All => Ok(FoundKeys { usable: vec![self.key.clone()], unread: None }),
-            Listing::SomeUnread => Ok(FoundKeys { usable: Vec::new(), unread: Some(unavailable) }),
+            Listing::All => Ok(FoundKeys { usable: vec![self.key.clone()], unread: None, ..FoundKeys::default() }),
+            Listing::SomeUnread => {
+                Ok(FoundKeys { usable: Vec::new(), unread: Some(unavailable), ..FoundKeys::default() })
+            }
             Listing::Unavailable => Err(unavailable),
             Listing::None => Ok(FoundKeys::default()),
         }

@@ -73,7 +73,7 @@ fn sign_p256(pair: &EcdsaKeyPair, payload: &[u8]) -> [u8; 64] {
 #[async_trait]
 impl Vault for MemoryVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
-        Ok(FoundKeys { usable: keys().cloned().collect(), unread: None })
+        Ok(FoundKeys { usable: keys().cloned().collect(), unread: None, ..FoundKeys::default() })
     }
 
     async fn sign(&self, key: &Key, payload: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {

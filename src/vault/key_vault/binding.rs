@@ -7,11 +7,16 @@ use azure_core::Error;
 use azure_security_keyvault_keys::models::{
     Key as VaultKey, KeyClientUpdateKeyPropertiesOptions, UpdateKeyPropertiesParameters,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// The values of the tag `signer-marks`: one, unless it is there in several spellings.
 pub fn bound_to(read: &VaultKey) -> BTreeSet<String> {
-    let tags = read.tags.iter().flatten();
+    tags_that_bind(read.tags.as_ref())
+}
+
+/// The same of tags from a list.
+pub(super) fn tags_that_bind(tags: Option<&HashMap<String, String>>) -> BTreeSet<String> {
+    let tags = tags.into_iter().flatten();
     tags.filter(|(name, _)| is_binding(name)).map(|(_, value)| value.clone()).collect()
 }
 

@@ -1,31 +1,19 @@
-use super::binding::bound_to;
-use super::usable::{Unusable, check_attributes, public_key};
+//! Which keys there are: one search of the vault.
+
+use super::binding::{bound_to, tags_that_bind};
+use super::left_out::LeftOut;
+use super::pass::{Listed, Pass, Question};
+use super::questions::{AT_A_TIME, MAX_PAUSE, NextPage, Page, identifier};
+use super::usable::{Assessment, Unusable, assess, check_attributes, check_selection};
 use super::{KeyIdentifier, KeyTag, KeyVault};
-use crate::tezos::PublicKey;
-use crate::tries::{Again, GaveUp, persist};
-use crate::vault::{FoundKeys, Key, VaultError};
-use azure_core::Error;
+use crate::tezos::{PublicKey, PublicKeyHash};
+use crate::vault::{FoundKeys, FoundSoFar, Key, UnusableKey, VaultError};
 use azure_core::time::OffsetDateTime;
-use azure_security_keyvault_keys::ResourceExt;
-use azure_security_keyvault_keys::models::{Key as VaultKey, KeyClientGetKeyOptions, KeyProperties};
-use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use tokio::time::Instant;
-use tracing::info;
-
-/// Questions at one time. A vault allows thousands in ten seconds; this is a matter of connections.
-pub(super) const AT_A_TIME: usize = 8;
-
-/// How often one question may fail in one search.
-const MAX_FAILURES: u32 = 3;
-
-/// How long one question is waited for.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(6);
-
-/// A vault that wants a longer pause gets the question again with the next search.
-const MAX_PAUSE: Duration = Duration::from_secs(2);
+use azure_security_keyvault_keys::models::{Key as VaultKey, KeyProperties};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use tokio::time::sleep_until;
 
 /// What is looked for, and what was found before.
 pub(super) struct Discovery {
@@ -34,128 +22,255 @@ pub(super) struct Discovery {
     /// A version's public key never changes, so one that was read once serves when it cannot be read again; so does its tag,
     /// or it would look as if it were bound to no store.
     known: HashMap<KeyIdentifier, Known>,
-    /// What the log has said already.
-    told: HashSet<(KeyIdentifier, String)>,
+    /// Versions that could not sign when they were read. They are read again when a list says that they can.
+    idle: HashMap<KeyIdentifier, Assessment>,
+    left_out: LeftOut,
 }
 
-/// What was last read of a version.
+/// What was last read of a version that can sign.
 #[derive(Clone)]
 struct Known {
     public_key: PublicKey,
     bound_to: BTreeSet<String>,
 }
 
+/// What one search has found so far.
+#[derive(Default)]
+struct Results {
+    found: HashMap<KeyIdentifier, Known>,
+    /// Those of `found` that are not published yet.
+    unpublished: BTreeMap<KeyIdentifier, Known>,
+    idle: HashMap<KeyIdentifier, Assessment>,
+    unusable: BTreeMap<KeyIdentifier, UnusableKey>,
+    /// All tags that bind a key, under whichever name.
+    bindings: HashMap<PublicKeyHash, BTreeSet<String>>,
+    seen: HashSet<KeyIdentifier>,
+    /// Why some versions may be missing.
+    unread: Option<VaultError>,
+    /// Why one version may not be read, which is no trouble unless none may.
+    forbidden: Option<VaultError>,
+}
+
 impl Discovery {
     pub(super) fn new(listed: Vec<KeyIdentifier>, tag: Option<KeyTag>) -> Self {
-        Self { listed, tag, known: HashMap::new(), told: HashSet::new() }
+        Self { listed, tag, known: HashMap::new(), idle: HashMap::new(), left_out: LeftOut::default() }
     }
 
     pub(super) fn any_known(&self) -> Option<KeyIdentifier> {
         self.known.keys().next().cloned()
     }
 
-    fn skip(&mut self, key: &KeyIdentifier, why: &Unusable) {
-        let why = why.to_string();
-        if self.told.insert((key.clone(), why.clone())) {
-            info!(name = key.name, version = key.version, reason = why, "this key does not sign here");
+    /// A question was answered.
+    ///
+    /// # Errors
+    /// If the list of keys cannot be read.
+    fn take(
+        &mut self,
+        pass: &mut Pass,
+        results: &mut Results,
+        question: &Question,
+        answer: Result<Answer, VaultError>,
+    ) -> Result<(), VaultError> {
+        if let Err(VaultError::Unavailable { retry_after: Some(pause), .. }) = &answer
+            && *pause > MAX_PAUSE
+            && pass.postpone(question, *pause)
+        {
+            return Ok(());
         }
+        match (question, answer) {
+            (Question::Keys(_), Ok(Answer::Page(Page { entries, next }))) => {
+                pass.keys_listed(entries.iter().filter_map(identifier).map(|(name, _)| name), next);
+            }
+            (Question::Keys(_), Err(error)) => return Err(error),
+            (Question::Versions(name, _), Ok(Answer::Page(Page { entries, next }))) => {
+                for entry in &entries {
+                    self.listed(pass, results, entry);
+                }
+                pass.versions_listed(name, next);
+            }
+            // They are looked for among the versions that are known already.
+            (Question::Versions(name, _), Err(error)) => {
+                let known: Vec<_> = self.known.iter().filter(|(key, _)| key.name == *name).collect();
+                for (key, known) in known {
+                    pass.add(key.clone(), Listed { bound_to: known.bound_to.clone(), idle: None });
+                }
+                pass.versions_listed(name, NextPage::None);
+                results.unread = Some(error);
+            }
+            (Question::Version(key), Ok(Answer::Version(read))) => {
+                let listed = pass.done(key);
+                self.read(results, key, listed, Ok(*read));
+            }
+            (Question::Version(key), Err(error)) => {
+                let listed = pass.done(key);
+                self.read(results, key, listed, Err(error));
+            }
+            (_, Ok(_)) => {}
+        }
+        Ok(())
+    }
+
+    /// An entry of a key's list of versions: whether the version is to be read.
+    fn listed(&mut self, pass: &mut Pass, results: &mut Results, entry: &KeyProperties) {
+        let Some((name, Some(version))) = identifier(entry) else { return };
+        let key = KeyIdentifier { name, version };
+        results.seen.insert(key.clone());
+        if let Err(why) = check_selection(entry.managed, entry.tags.as_ref(), self.tag.as_ref()) {
+            return self.left_out.add(&key, &why);
+        }
+        let bound_to = tags_that_bind(entry.tags.as_ref());
+        let Err(why) = check_attributes(entry.attributes.as_ref(), OffsetDateTime::now_utc()) else {
+            return pass.add(key, Listed { bound_to, idle: None });
+        };
+        // Its public key is as it was.
+        match (self.known.get(&key), self.idle.get(&key)) {
+            (Some(Known { public_key, .. }), _) | (None, Some(Assessment::Idle(public_key, _))) => {
+                let public_key = public_key.clone();
+                self.set_aside(results, &key, public_key, bound_to, why);
+            }
+            (None, Some(other)) => {
+                let other = other.clone();
+                self.assessed(results, &key, bound_to, other);
+            }
+            (None, None) => pass.add(key, Listed { bound_to, idle: Some(why) }),
+        }
+    }
+
+    /// A version was read, or could not be.
+    fn read(
+        &mut self,
+        results: &mut Results,
+        key: &KeyIdentifier,
+        listed: Listed,
+        answer: Result<VaultKey, VaultError>,
+    ) {
+        results.seen.insert(key.clone());
+        let error = match answer {
+            Ok(read) => {
+                let assessment = assess(&read, self.tag.as_ref(), OffsetDateTime::now_utc());
+                return self.assessed(results, key, bound_to(&read), assessment);
+            }
+            Err(error) => error,
+        };
+        if let Some(why) = listed.idle {
+            return self.left_out.add(key, &why);
+        }
+        match (error, self.known.get(key).cloned()) {
+            (VaultError::Missing(why), _) => self.left_out.add(key, &Unusable::Unreadable(why)),
+            (_, Some(known)) => results.can_sign(key, known),
+            // One key that may not be read is left out; if none may, it is the identity or the network.
+            (error @ (VaultError::Unable(_) | VaultError::Untrusted(_) | VaultError::Denied(_)), None) => {
+                self.left_out.add(key, &Unusable::Unreadable(error.reason().clone()));
+                results.forbidden = Some(error);
+            }
+            (error @ VaultError::Unavailable { .. }, None) => results.unread = Some(error),
+        }
+    }
+
+    fn assessed(
+        &mut self,
+        results: &mut Results,
+        key: &KeyIdentifier,
+        bound_to: BTreeSet<String>,
+        assessment: Assessment,
+    ) {
+        match assessment {
+            Assessment::Usable(public_key) => {
+                self.left_out.remove(key);
+                results.can_sign(key, Known { public_key, bound_to });
+            }
+            Assessment::Idle(public_key, why) => self.set_aside(results, key, public_key, bound_to, why),
+            Assessment::Other(why) => {
+                self.left_out.add(key, &why);
+                results.idle.insert(key.clone(), Assessment::Other(why));
+            }
+        }
+    }
+
+    /// A Tezos key that cannot sign now.
+    fn set_aside(
+        &mut self,
+        results: &mut Results,
+        key: &KeyIdentifier,
+        public_key: PublicKey,
+        bound_to: BTreeSet<String>,
+        why: Unusable,
+    ) {
+        self.left_out.add(key, &why);
+        results.bindings.entry(public_key.hash()).or_default().extend(bound_to.iter().cloned());
+        let unusable = UnusableKey { key: as_key(key, &public_key, bound_to), why: why.to_string() };
+        results.unusable.insert(key.clone(), unusable);
+        results.idle.insert(key.clone(), Assessment::Idle(public_key, why));
     }
 }
 
-/// A version that may be usable, as far as the list tells.
-type Candidate = Result<KeyIdentifier, (KeyIdentifier, Unusable)>;
+impl Results {
+    fn can_sign(&mut self, key: &KeyIdentifier, known: Known) {
+        self.bindings.entry(known.public_key.hash()).or_default().extend(known.bound_to.iter().cloned());
+        self.found.insert(key.clone(), known.clone());
+        self.unpublished.insert(key.clone(), known);
+    }
+
+    /// What may be published already, and how far the search has come.
+    fn so_far(&mut self, pass: &Pass) -> FoundSoFar {
+        let publishable = pass.publishable(&mut self.unpublished);
+        let usable = publishable.iter().map(|(id, known)| {
+            let bound_to = self.bindings.get(&known.public_key.hash()).cloned().unwrap_or_default();
+            as_key(id, &known.public_key, bound_to)
+        });
+        FoundSoFar { usable: usable.collect(), progress: pass.progress() }
+    }
+}
+
+fn as_key(id: &KeyIdentifier, public_key: &PublicKey, bound_to: BTreeSet<String>) -> Key {
+    Key::new(id.name.clone(), public_key.clone()).with_version(id.version.clone()).with_bound_to(bound_to)
+}
+
+/// What the vault answered.
+enum Answer {
+    Page(Page),
+    Version(Box<VaultKey>),
+}
 
 impl KeyVault {
     /// Finds all versions of all keys that can sign, or those that are named by `SIGNING_KEYS`. One that cannot be used is
-    /// left out, with its reason in the log, and harms no other.
-    pub(super) async fn discover(&self) -> Result<FoundKeys, VaultError> {
+    /// left out, with its reason in the log, and harms no other. However long it takes, `so_far` learns what may be used
+    /// already.
+    pub(super) async fn discover(&self, so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Result<FoundKeys, VaultError> {
         let mut discovery = self.discovery.lock().await;
-        let mut unread = None;
-        let candidates: Vec<Candidate> = if discovery.listed.is_empty() {
-            let (candidates, trouble) = self.candidates(&discovery).await?;
-            unread = trouble;
-            candidates
-        } else {
-            discovery.listed.iter().cloned().map(Ok).collect()
+        let mut results = Results::default();
+        let mut pass = match &discovery.listed[..] {
+            [] => Pass::of_everything(),
+            named => Pass::of_named(named.iter().cloned()),
         };
-
-        let mut to_read = Vec::new();
-        for candidate in candidates {
-            match candidate {
-                Ok(key) => to_read.push(key),
-                Err((key, why)) => discovery.skip(&key, &why),
+        let mut asked = FuturesUnordered::new();
+        loop {
+            while asked.len() < AT_A_TIME
+                && let Some(question) = pass.next()
+            {
+                asked.push(self.answer(question));
+            }
+            let pause = pass.pause();
+            tokio::select! {
+                Some((question, answer)) = asked.next() => {
+                    discovery.take(&mut pass, &mut results, &question, answer)?;
+                    so_far(results.so_far(&pass));
+                }
+                () = sleep_until(pause.unwrap_or_else(tokio::time::Instant::now)), if pause.is_some() => {}
+                else => break,
             }
         }
-        let answers: Vec<_> = stream::iter(to_read)
-            .map(|key| async move {
-                let answer = self.several_tries(|| self.read_key(&key)).await;
-                (key, answer)
-            })
-            .buffer_unordered(AT_A_TIME)
-            .collect()
-            .await;
-
-        let mut found = HashMap::new();
-        let mut forbidden = None;
-        for (key, answer) in answers {
-            match answer {
-                Ok(read) => match key_of(&read, discovery.tag.as_ref()) {
-                    Ok(public_key) => {
-                        let bound_to = bound_to(&read);
-                        drop(found.insert(key, Known { public_key, bound_to }));
-                    }
-                    Err(why) => discovery.skip(&key, &why),
-                },
-                Err(VaultError::Missing(why)) => discovery.skip(&key, &Unusable::Unreadable(why.log().to_owned())),
-                Err(error) => match (discovery.known.get(&key), error) {
-                    (Some(known), _) => drop(found.insert(key, known.clone())),
-                    // One key that may not be read is left out; if none may, it is the identity or the network.
-                    (None, error @ (VaultError::Unable(_) | VaultError::Denied(_))) => {
-                        discovery.skip(&key, &Unusable::Unreadable(error.reason().log().to_owned()));
-                        forbidden = Some(error);
-                    }
-                    (None, error) => unread = Some(error),
-                },
-            }
-        }
-        let usable = found
-            .iter()
-            .map(|(id, Known { public_key, bound_to })| {
-                let key = Key::new(id.name.clone(), public_key.clone()).with_version(id.version.clone());
-                key.with_bound_to(bound_to.clone())
-            })
-            .collect();
+        let Results { found, idle, unusable, seen, mut unread, forbidden, .. } = results;
         if found.is_empty() {
             unread = unread.or(forbidden);
         }
-        discovery.known = found;
-        Ok(FoundKeys { usable, unread })
-    }
-
-    /// All versions of all keys, and why the versions of some could not be listed now, if so. Those are looked for among
-    /// the versions that are known already.
-    async fn candidates(&self, discovery: &Discovery) -> Result<(Vec<Candidate>, Option<VaultError>), VaultError> {
-        let names = self.several_tries(|| self.list_names()).await?;
-        let lists: Vec<_> = stream::iter(names)
-            .map(|name| async move {
-                let versions = self.several_tries(|| self.list_versions(&name)).await;
-                (name, versions)
-            })
-            .buffer_unordered(AT_A_TIME)
-            .collect()
-            .await;
-
-        let (mut candidates, mut trouble) = (Vec::new(), None);
-        for (name, versions) in lists {
-            match versions {
-                Ok(versions) => candidates.extend(versions.iter().filter_map(candidate)),
-                Err(error) => {
-                    candidates.extend(discovery.known.keys().filter(|key| key.name == name).cloned().map(Ok));
-                    trouble = Some(error);
-                }
-            }
+        if unread.is_none() {
+            discovery.left_out.retain(&seen);
         }
-        Ok((candidates, trouble))
+        let usable = found.iter().map(|(id, known)| as_key(id, &known.public_key, known.bound_to.clone())).collect();
+        discovery.known = found;
+        discovery.idle = idle;
+        Ok(FoundKeys { usable, unusable: unusable.into_values().collect(), unread })
     }
 
     /// `SIGNING_KEYS`.
@@ -163,66 +278,16 @@ impl KeyVault {
         self.discovery.lock().await.listed.clone()
     }
 
-    pub(super) async fn list_names(&self) -> Result<HashSet<String>, VaultError> {
-        let keys = async { self.client.list_key_properties(None)?.try_collect::<Vec<_>>().await };
-        let keys = keys.await.map_err(|error| self.explained(&error))?;
-        Ok(keys.iter().filter_map(|key| key.resource_id().ok().map(|id| id.name)).collect())
-    }
-
-    pub(super) async fn list_versions(&self, name: &str) -> Result<Vec<KeyProperties>, VaultError> {
-        let versions = async { self.client.list_key_properties_versions(name, None)?.try_collect().await };
-        versions.await.map_err(|error| self.explained(&error))
-    }
-
-    pub(crate) async fn read_key(&self, key: &KeyIdentifier) -> Result<VaultKey, VaultError> {
-        let options = KeyClientGetKeyOptions { key_version: Some(key.version.clone()), ..Default::default() };
-        let read: Result<_, Error> = async { self.client.get_key(&key.name, Some(options)).await?.into_model() }.await;
-        read.map_err(|error| self.explained(&error))
-    }
-}
-
-fn candidate(properties: &KeyProperties) -> Option<Candidate> {
-    let id = properties.resource_id().ok()?;
-    let key = KeyIdentifier { name: id.name, version: id.version? };
-    Some(match check_attributes(properties.attributes.as_ref(), OffsetDateTime::now_utc()) {
-        Ok(()) => Ok(key),
-        Err(why) => Err((key, why)),
-    })
-}
-
-/// The Tezos public key of a version that can sign now.
-///
-/// # Errors
-/// [`Unusable`].
-pub fn key_of(read: &VaultKey, tag: Option<&KeyTag>) -> Result<PublicKey, Unusable> {
-    check_attributes(read.attributes.as_ref(), OffsetDateTime::now_utc())?;
-    if let Some(tag) = tag
-        && !tag.is_among(read.tags.as_ref())
-    {
-        return Err(Unusable::WithoutTag(tag.to_string()));
-    }
-    public_key(read.key.as_ref().ok_or(Unusable::Incomplete("public key"))?)
-}
-
-impl KeyVault {
-    /// Repeats a question while it may be answered the next time.
-    pub(super) async fn several_tries<T, A>(&self, ask: impl Fn() -> A) -> Result<T, VaultError>
-    where
-        A: Future<Output = Result<T, VaultError>>,
-    {
-        let failures = AtomicU32::new(0);
-        let again = |error: &VaultError| match error {
-            VaultError::Unavailable { retry_after: Some(pause), .. } if *pause > MAX_PAUSE => Again::No,
-            VaultError::Unavailable { .. } if failures.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILURES => Again::No,
-            VaultError::Unavailable { retry_after, .. } => Again::Yes(*retry_after),
-            VaultError::Unable(_) | VaultError::Denied(_) | VaultError::Missing(_) => Again::No,
-        };
-        let deadline = Instant::now() + QUESTION_TIMEOUT;
-        persist(deadline, self.hedge_after, ask, again).await.map_err(|gave_up| match gave_up {
-            GaveUp::Final(error) | GaveUp::Deadline(Some(error)) => error,
-            GaveUp::Deadline(None) => {
-                VaultError::unavailable(format!("it did not answer within {} s", QUESTION_TIMEOUT.as_secs()))
+    async fn answer(&self, question: Question) -> (Question, Result<Answer, VaultError>) {
+        let answer = match &question {
+            Question::Keys(page) => self.several_tries(|| self.list_keys(page.clone())).await.map(Answer::Page),
+            Question::Versions(name, page) => {
+                self.several_tries(|| self.list_versions(name, page.clone())).await.map(Answer::Page)
             }
-        })
+            Question::Version(key) => {
+                self.several_tries(|| self.read_key(key)).await.map(|read| Answer::Version(Box::new(read)))
+            }
+        };
+        (question, answer)
     }
 }

@@ -4,6 +4,7 @@ use crate::vault::VaultError;
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::StatusCode;
 use azure_core::http::headers::RETRY_AFTER;
+use serde::Deserialize;
 use std::time::Duration;
 
 /// What an answer of the SDK means: whether it may work when tried again.
@@ -12,7 +13,7 @@ pub(super) fn vault_error(error: &Error) -> VaultError {
     let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() else {
         return match error.kind() {
             // The SDK's word for what it does not expect, such as a challenge for another service.
-            ErrorKind::Other => VaultError::Unable(why),
+            ErrorKind::Other => VaultError::Untrusted(why),
             _ => VaultError::unavailable(why),
         };
     };
@@ -39,10 +40,17 @@ pub(super) fn vault_error(error: &Error) -> VaultError {
 fn reason(error: &Error) -> Reason {
     let log = reason_of(error);
     let answer = match error.kind() {
-        ErrorKind::HttpResponse { status, error_code, .. } => {
+        ErrorKind::HttpResponse { status, error_code, raw_response } => {
             let text = format!("{} {}", u16::from(*status), status.canonical_reason());
-            let code = error_code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-            return Reason::with_log(format!("{text}{code}"), format!("{text}: {log}"));
+            let inner = raw_response.as_ref().and_then(|answer| inner_code(answer.body()));
+            let codes: Vec<_> = error_code.iter().chain(&inner).map(String::as_str).collect();
+            let codes = if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) };
+            let text = format!("{text}{codes}");
+            let answer = match inner.as_deref().and_then(state_of_key) {
+                Some(state) => format!("{state}: {text}"),
+                None => text.clone(),
+            };
+            return Reason::with_log(answer, format!("{text}: {log}"));
         }
         ErrorKind::Connection => "no connection to it",
         ErrorKind::Io => "the connection to it broke, or it did not answer",
@@ -50,6 +58,36 @@ fn reason(error: &Error) -> Reason {
         _ => "it answered something unexpected",
     };
     Reason::with_log(plain_words(error).unwrap_or(answer), log)
+}
+
+/// The service's own code within its code, such as `ForbiddenByRbac`.
+fn inner_code(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Outer,
+    }
+    #[derive(Deserialize)]
+    struct Outer {
+        #[serde(alias = "innerError")]
+        innererror: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        code: String,
+    }
+    let code = serde_json::from_slice::<Body>(body).ok()?.error.innererror.code;
+    let is_code = (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_code.then_some(code)
+}
+
+/// What the service's code says of the key, in words.
+fn state_of_key(code: &str) -> Option<&'static str> {
+    match code {
+        "KeyDisabled" => Some("the key is disabled"),
+        "KeyExpired" => Some("the key has expired"),
+        "KeyNotYetValid" => Some("the key is not valid yet"),
+        _ => None,
+    }
 }
 
 /// The service did not take the token.

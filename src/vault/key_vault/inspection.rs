@@ -1,32 +1,128 @@
-use super::discovery::AT_A_TIME;
+//! What an operator wants to know of a vault, beside what signing needs.
+
+use super::questions::{AT_A_TIME, NextPage, Page, identifier};
 use super::{KeyIdentifier, KeyVault, public_key};
 use crate::tezos::PublicKey;
 use crate::vault::VaultError;
-use azure_security_keyvault_keys::ResourceExt;
-use azure_security_keyvault_keys::models::{JsonWebKey, KeyAttributes, KeyRotationPolicy};
+use azure_core::error::{Error, ErrorKind};
+use azure_security_keyvault_keys::models::{KeyAttributes, KeyProperties};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::BTreeSet;
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashMap};
 
-/// What an operator wants to know of a vault, beside what signing needs. Each question is asked once.
+/// A version as a list tells of it.
+#[derive(Debug)]
+pub struct ListedVersion {
+    /// Its name.
+    pub id: KeyIdentifier,
+    /// Whether it is enabled, and its time.
+    pub attributes: Option<KeyAttributes>,
+    /// Whether it is the key of a certificate.
+    pub managed: Option<bool>,
+    /// Its tags.
+    pub tags: Option<HashMap<String, String>>,
+}
+
+/// When a key is rotated and its new versions expire. Read here, since the SDK knows just one spelling of each action, where
+/// the service's own documents say that letters of either case are the same.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotationPolicy {
+    lifetime_actions: Option<Vec<LifetimeAction>>,
+    attributes: Option<PolicyAttributes>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct LifetimeAction {
+    action: Option<Action>,
+    trigger: Option<Trigger>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Action {
+    r#type: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Trigger {
+    time_after_create: Option<String>,
+    time_before_expiry: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyAttributes {
+    expiry_time: Option<String>,
+}
+
+impl LifetimeAction {
+    fn rotates(&self) -> bool {
+        let action = self.action.as_ref().and_then(|action| action.r#type.as_deref());
+        action.is_some_and(|action| action.eq_ignore_ascii_case("rotate"))
+    }
+}
+
+impl RotationPolicy {
+    /// When the vault rotates the key, in words, if it does.
+    pub fn rotates(&self) -> Option<String> {
+        let rotate = self.lifetime_actions.iter().flatten().find(|action| action.rotates())?;
+        let trigger = rotate.trigger.as_ref();
+        let after = trigger.and_then(|trigger| trigger.time_after_create.as_ref());
+        let before = trigger.and_then(|trigger| trigger.time_before_expiry.as_ref());
+        Some(match (after, before) {
+            (Some(after), _) => format!("{after} after it was made"),
+            (None, Some(before)) => format!("{before} before it expires"),
+            (None, None) => "at some time".to_owned(),
+        })
+    }
+
+    /// How long after they are made new versions expire, as an ISO 8601 duration.
+    pub fn expires_after(&self) -> Option<&str> {
+        self.attributes.as_ref()?.expiry_time.as_deref()
+    }
+}
+
 impl KeyVault {
     /// All versions of all keys with what the list says of them, in the order of their names. None is left out,
-    /// whatever is wrong with it.
-    pub(crate) async fn versions(&self) -> Result<Vec<(KeyIdentifier, Option<KeyAttributes>)>, VaultError> {
-        let names = self.list_names().await?;
+    /// whatever is wrong with it. Each question is asked once.
+    pub(crate) async fn versions(&self) -> Result<Vec<ListedVersion>, VaultError> {
+        self.list(false).await
+    }
+
+    /// The same. If it `repeats`, each question is asked again while it may be answered the next time.
+    async fn list(&self, repeats: bool) -> Result<Vec<ListedVersion>, VaultError> {
+        let list_keys = async |page: NextPage| {
+            if repeats { self.several_tries(|| self.list_keys(page.clone())).await } else { self.list_keys(page).await }
+        };
+        let list_versions = async |name: &str, page: NextPage| {
+            if repeats {
+                self.several_tries(|| self.list_versions(name, page.clone())).await
+            } else {
+                self.list_versions(name, page).await
+            }
+        };
+        let keys = pages(list_keys).await?;
+        let mut names: Vec<_> = keys.iter().filter_map(identifier).map(|(name, _)| name).collect();
+        names.sort();
+        names.dedup();
+        let list_versions = &list_versions;
         let lists: Vec<_> = stream::iter(names)
-            .map(|name| async move { self.list_versions(&name).await })
+            .map(|name| async move { pages(async |page| list_versions(&name, page).await).await })
             .buffer_unordered(AT_A_TIME)
             .try_collect()
             .await?;
         let mut versions: Vec<_> = lists
             .into_iter()
             .flatten()
-            .filter_map(|properties| {
-                let id = properties.resource_id().ok()?;
-                Some((KeyIdentifier { name: id.name, version: id.version? }, properties.attributes))
+            .filter_map(|entry| {
+                let (name, version) = identifier(&entry)?;
+                let id = KeyIdentifier { name, version: version? };
+                let KeyProperties { attributes, managed, tags, .. } = entry;
+                Some(ListedVersion { id, attributes, managed, tags })
             })
             .collect();
-        versions.sort_by(|(left, _), (right, _)| left.cmp(right));
+        versions.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(versions)
     }
 
@@ -35,8 +131,8 @@ impl KeyVault {
     pub async fn all_public_keys(&self) -> AllPublicKeys {
         let mut all = AllPublicKeys::default();
         let mut versions: BTreeSet<_> = self.listed().await.into_iter().collect();
-        match self.several_tries(|| self.versions()).await {
-            Ok(listed) => versions.extend(listed.into_iter().map(|(version, _)| version)),
+        match self.list(true).await {
+            Ok(listed) => versions.extend(listed.into_iter().map(|version| version.id)),
             Err(error) => all.unlisted = Some(error),
         }
         let mut answers = stream::iter(versions)
@@ -46,7 +142,7 @@ impl KeyVault {
             })
             .buffered(AT_A_TIME);
         while let Some((version, key)) = answers.next().await {
-            match key.map(|key| key.key.as_ref().and_then(public_key_of)) {
+            match key.map(|key| key.key.as_ref().and_then(|jwk| public_key(jwk).ok())) {
                 Ok(key) => all.keys.extend(key.map(|key| (version, key))),
                 Err(error) => all.unread.push((version, error)),
             }
@@ -55,8 +151,12 @@ impl KeyVault {
     }
 
     /// When a key is rotated and its new versions expire.
-    pub(crate) async fn rotation_policy(&self, name: &str) -> Result<KeyRotationPolicy, VaultError> {
-        let policy = async { self.client.get_key_rotation_policy(name, None).await?.into_model() };
+    pub(crate) async fn rotation_policy(&self, name: &str) -> Result<RotationPolicy, VaultError> {
+        let policy = async {
+            let answer = self.client.get_key_rotation_policy(name, None).await?;
+            serde_json::from_slice(answer.body())
+                .map_err(|error| Error::with_error(ErrorKind::DataConversion, error, "not a rotation policy"))
+        };
         policy.await.map_err(|error| self.explained(&error))
     }
 }
@@ -72,8 +172,50 @@ pub struct AllPublicKeys {
     pub unlisted: Option<VaultError>,
 }
 
-/// Whatever operations it is permitted now.
-fn public_key_of(key: &JsonWebKey) -> Option<PublicKey> {
-    let key = JsonWebKey { key_ops: Some(vec!["sign".to_owned()]), ..key.clone() };
-    public_key(&key).ok()
+/// All entries of a list.
+async fn pages(ask: impl AsyncFn(NextPage) -> Result<Page, VaultError>) -> Result<Vec<KeyProperties>, VaultError> {
+    let mut entries = Vec::new();
+    let mut next = None;
+    loop {
+        let page = ask(next).await?;
+        entries.extend(page.entries);
+        next = page.next;
+        if next.is_none() {
+            return Ok(entries);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_known_however_its_letters_are_written() {
+        for (json, rotates, expires_after) in [
+            (
+                r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P9D"},"action":{"type":"Rotate"}}]}"#,
+                Some("P9D after it was made"),
+                None,
+            ),
+            (
+                r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P9D"},"action":{"type":"rotate"}}]}"#,
+                Some("P9D after it was made"),
+                None,
+            ),
+            (
+                r#"{"lifetimeActions":[{"trigger":{"timeBeforeExpiry":"P9D"},"action":{"type":"ROTATE"}}]}"#,
+                Some("P9D before it expires"),
+                None,
+            ),
+            (r#"{"lifetimeActions":[{"trigger":null,"action":{"type":"Rotate"}}]}"#, Some("at some time"), None),
+            (r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P9D"},"action":{"type":"notify"}}]}"#, None, None),
+            (r#"{"lifetimeActions":null,"attributes":{"expiryTime":"P90D"}}"#, None, Some("P90D")),
+            (r#"{"id":"a","attributes":{"expiryTime":null,"created":1}}"#, None, None),
+            ("{}", None, None),
+        ] {
+            let policy: RotationPolicy = serde_json::from_str(json).unwrap();
+            assert_eq!((policy.rotates().as_deref(), policy.expires_after()), (rotates, expires_after), "{json}");
+        }
+    }
 }

@@ -5,16 +5,19 @@ mod discovery;
 mod errors;
 mod identifiers;
 mod inspection;
+mod left_out;
+mod pass;
+mod questions;
 mod signing;
 mod usable;
 
 pub use binding::bound_to;
-pub use discovery::key_of;
 pub use identifiers::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
-pub use inspection::AllPublicKeys;
-pub use usable::{Unusable, check_attributes, public_key};
+pub use inspection::{AllPublicKeys, ListedVersion, RotationPolicy};
+pub(crate) use usable::check_selection;
+pub use usable::{Assessment, Unusable, assess, check_attributes, public_key};
 
-use super::{FoundKeys, Key, Vault, VaultError};
+use super::{FoundKeys, FoundSoFar, Key, Vault, VaultError};
 use crate::azure::{Connections, TlsRoots, Tokens};
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use crate::tries::LATE_AFTER;
@@ -74,7 +77,8 @@ impl KeyVault {
         const TIMEOUT: Duration = Duration::from_secs(5);
         loop {
             tokio::time::sleep(INTERVAL).await;
-            let known = self.discovery.lock().await.any_known();
+            // While the vault is searched, there are calls enough.
+            let known = self.discovery.try_lock().ok().and_then(|discovery| discovery.any_known());
             if let Some(known) = known {
                 // What went wrong shows in the next signature, if it still does then.
                 drop(tokio::time::timeout(TIMEOUT, self.read_key(&known)).await);
@@ -86,11 +90,11 @@ impl KeyVault {
 #[async_trait]
 impl Vault for KeyVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
-        const TIMEOUT: Duration = Duration::from_secs(20);
-        tokio::time::timeout(TIMEOUT, self.discover()).await.unwrap_or_else(|_| {
-            let seconds = TIMEOUT.as_secs();
-            Err(VaultError::unavailable(format!("it did not list all its keys within {seconds} s")))
-        })
+        self.discover(&|_| {}).await
+    }
+
+    async fn search(&self, so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Result<FoundKeys, VaultError> {
+        self.discover(so_far).await
     }
 
     fn late_after(&self) -> Duration {

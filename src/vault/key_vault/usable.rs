@@ -1,6 +1,9 @@
+use super::KeyTag;
+use crate::reason::Reason;
 use crate::tezos::{Curve, InvalidPublicKey, PublicKey};
 use azure_core::time::{OffsetDateTime, to_rfc3339};
-use azure_security_keyvault_keys::models::{CurveName, JsonWebKey, KeyAttributes, KeyType};
+use azure_security_keyvault_keys::models::{CurveName, JsonWebKey, Key as VaultKey, KeyAttributes, KeyType};
+use std::collections::HashMap;
 use thiserror::Error;
 
 /// Why a version of a key does not sign here.
@@ -15,9 +18,12 @@ pub enum Unusable {
     /// Its time has not come.
     #[error("it is not valid before {0}")]
     NotYetValid(String),
-    /// It has not the tag that is asked for.
+    /// It does not have the tag that selects keys (`SIGNING_KEY_TAG`).
     #[error("it has no tag {0}")]
     WithoutTag(String),
+    /// A certificate's key: the vault replaces it when it renews the certificate.
+    #[error("it is the key of a certificate: the vault replaces it whenever it renews the certificate")]
+    OfCertificate,
     /// No elliptic curve key.
     #[error("it is of type {0}, not EC or EC-HSM")]
     Type(String),
@@ -30,12 +36,78 @@ pub enum Unusable {
     /// The vault left something out.
     #[error("the vault does not say its {0}")]
     Incomplete(&'static str),
-    /// The coordinates are no point.
-    #[error("its public key is none: {0}")]
+    /// A coordinate that is no number below 2^256.
+    #[error("its {coordinate} has {length} bytes, not 32")]
+    CoordinateLength {
+        /// Which one.
+        coordinate: &'static str,
+        /// In bytes.
+        length: usize,
+    },
+    /// The coordinates are not those of a point of the curve.
+    #[error("its public key is not valid: {0}")]
     PublicKey(InvalidPublicKey),
     /// The vault does not let this identity read it.
-    #[error("it may not be read: {0}")]
-    Unreadable(String),
+    #[error("it may not be read: {}", .0.log())]
+    Unreadable(Reason),
+}
+
+impl Unusable {
+    /// Whether the two differ by no more than a date or by what the service says beside its code, such as the time and the
+    /// number of a request.
+    pub(super) fn is_same_event(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Expired(_), Self::Expired(_)) | (Self::NotYetValid(_), Self::NotYetValid(_)) => true,
+            // As a client reads it, a reason is the status and the code.
+            (Self::Unreadable(one), Self::Unreadable(other)) => one.to_string() == other.to_string(),
+            (one, other) => one == other,
+        }
+    }
+}
+
+/// What a version that was read is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assessment {
+    /// It can sign now.
+    Usable(PublicKey),
+    /// It is a Tezos key that cannot sign now, for a reason that can change.
+    Idle(PublicKey, Unusable),
+    /// It is of no concern: not a Tezos key, or not one of those that are to be used.
+    Other(Unusable),
+}
+
+/// Assesses a version that was read.
+pub fn assess(read: &VaultKey, tag: Option<&KeyTag>, now: OffsetDateTime) -> Assessment {
+    if let Err(why) = check_selection(read.managed, read.tags.as_ref(), tag) {
+        return Assessment::Other(why);
+    }
+    let Some(jwk) = read.key.as_ref() else { return Assessment::Other(Unusable::Incomplete("public key")) };
+    let public_key = match public_key(jwk) {
+        Ok(public_key) => public_key,
+        Err(why) => return Assessment::Other(why),
+    };
+    match check_attributes(read.attributes.as_ref(), now).and_then(|()| check_operations(jwk)) {
+        Ok(()) => Assessment::Usable(public_key),
+        Err(why) => Assessment::Idle(public_key, why),
+    }
+}
+
+/// Whether a version is one of those that are to be used, as far as a list tells too.
+///
+/// # Errors
+/// [`Unusable`].
+pub(crate) fn check_selection(
+    managed: Option<bool>,
+    tags: Option<&HashMap<String, String>>,
+    tag: Option<&KeyTag>,
+) -> Result<(), Unusable> {
+    if managed == Some(true) {
+        return Err(Unusable::OfCertificate);
+    }
+    match tag {
+        Some(tag) if !tag.is_among(tags) => Err(Unusable::WithoutTag(tag.to_string())),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a version may be used at a time.
@@ -56,10 +128,15 @@ pub fn check_attributes(attributes: Option<&KeyAttributes>, now: OffsetDateTime)
     Ok(())
 }
 
-/// The Tezos public key of a key that may sign, from its JSON Web Key (RFC 7518, section 6.2).
+fn check_operations(key: &JsonWebKey) -> Result<(), Unusable> {
+    let may_sign = key.key_ops.iter().flatten().any(|operation| operation == "sign");
+    if may_sign { Ok(()) } else { Err(Unusable::MayNotSign) }
+}
+
+/// The Tezos public key in a JSON Web Key (RFC 7518, section 6.2).
 ///
 /// # Errors
-/// [`Unusable`].
+/// [`Unusable`], if it is none.
 pub fn public_key(key: &JsonWebKey) -> Result<PublicKey, Unusable> {
     match &key.kty {
         Some(KeyType::Ec | KeyType::EcHsm) => {}
@@ -72,24 +149,18 @@ pub fn public_key(key: &JsonWebKey) -> Result<PublicKey, Unusable> {
         Some(other) => return Err(Unusable::Curve(other.to_string())),
         None => return Err(Unusable::Incomplete("curve")),
     };
-    if !key.key_ops.iter().flatten().any(|operation| operation == "sign") {
-        return Err(Unusable::MayNotSign);
-    }
     let x = coordinate(key.x.as_deref(), "x coordinate")?;
     let y = coordinate(key.y.as_deref(), "y coordinate")?;
-    let [.., last_of_y] = y;
-    // SEC 1, section 2.3.3: the compressed form says whether y is odd.
-    let mut compressed = vec![2 + (last_of_y & 1)];
-    compressed.extend(x);
-    PublicKey::from_bytes(curve, &compressed).map_err(Unusable::PublicKey)
+    PublicKey::from_coordinates(curve, &x, &y).map_err(Unusable::PublicKey)
 }
 
 /// A coordinate is a number of 32 bytes. Not every vault writes its leading zeros.
 fn coordinate(bytes: Option<&[u8]>, name: &'static str) -> Result<[u8; 32], Unusable> {
-    let bytes = bytes.ok_or(Unusable::Incomplete(name))?;
+    let bytes = bytes.filter(|bytes| !bytes.is_empty()).ok_or(Unusable::Incomplete(name))?;
     let mut padded = [0; 32];
     let digits = padded.len().checked_sub(bytes.len()).and_then(|start| padded.get_mut(start..));
-    digits.ok_or(Unusable::Incomplete(name))?.copy_from_slice(bytes);
+    let wrong_length = Unusable::CoordinateLength { coordinate: name, length: bytes.len() };
+    digits.ok_or(wrong_length)?.copy_from_slice(bytes);
     Ok(padded)
 }
 
@@ -152,8 +223,42 @@ mod tests {
 
     #[test]
     fn keys_that_cannot_sign_for_tezos_say_why() {
+        const NOT_ON_P256: &str = "its public key is not valid: the point (x, y) is not on the curve p256";
+        const NOT_ON_K256: &str = "its public key is not valid: the point (x, y) is not on the curve secp256k1";
+
         let (_, jwk) = key_with_short_x();
+        let other_y = {
+            let mut y = jwk.y.clone().unwrap();
+            // The same parity, so that the compressed form is that of a point.
+            y[0] ^= 1;
+            y
+        };
+        let k256 = |x: &[u8], y: &[u8]| JsonWebKey {
+            crv: Some(CurveName::P256K),
+            x: Some(x.to_vec()),
+            y: Some(y.to_vec()),
+            ..jwk.clone()
+        };
+        // The field's prime of secp256k1 (SEC 2, section 2.4.1), and its generator.
+        let prime = hex::decode("fffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f").unwrap();
+        let x = hex::decode("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798").unwrap();
+        let y = hex::decode("483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8").unwrap();
+        assert!(public_key(&k256(&x, &y)).is_ok());
         for (key, expected) in [
+            (JsonWebKey { y: Some(other_y), ..jwk.clone() }, NOT_ON_P256),
+            (JsonWebKey { x: jwk.y.clone(), y: jwk.x.clone(), ..jwk.clone() }, NOT_ON_P256),
+            (JsonWebKey { x: Some(vec![0]), y: Some(vec![0]), ..jwk.clone() }, NOT_ON_P256),
+            (JsonWebKey { x: Some(vec![0xff; 32]), ..jwk.clone() }, NOT_ON_P256),
+            (JsonWebKey { crv: Some(CurveName::P256K), ..jwk.clone() }, NOT_ON_K256),
+            (k256(&[0], &[0]), NOT_ON_K256),
+            (k256(&y, &x), NOT_ON_K256),
+            (k256(&x, &prime), NOT_ON_K256),
+            (k256(&prime, &y), NOT_ON_K256),
+            (JsonWebKey { crv: Some(CurveName::P256), ..k256(&x, &y) }, NOT_ON_P256),
+            (
+                JsonWebKey { kty: Some(KeyType::UnknownValue("OKP".to_owned())), ..jwk.clone() },
+                "it is of type OKP, not EC or EC-HSM",
+            ),
             (JsonWebKey { kty: Some(KeyType::Rsa), ..jwk.clone() }, "it is of type RSA, not EC or EC-HSM"),
             (JsonWebKey { kty: None, ..jwk.clone() }, "the vault does not say its type"),
             (
@@ -161,17 +266,69 @@ mod tests {
                 "it is on curve P-384, not P-256 (tz3) or P-256K (tz2)",
             ),
             (JsonWebKey { crv: None, ..jwk.clone() }, "the vault does not say its curve"),
-            (
-                JsonWebKey { key_ops: Some(vec!["verify".to_owned()]), ..jwk.clone() },
-                "'sign' is not among its permitted operations",
-            ),
-            (JsonWebKey { key_ops: None, ..jwk.clone() }, "'sign' is not among its permitted operations"),
             (JsonWebKey { x: None, ..jwk.clone() }, "the vault does not say its x coordinate"),
-            (JsonWebKey { y: Some(vec![1; 33]), ..jwk.clone() }, "the vault does not say its y coordinate"),
+            (JsonWebKey { y: None, ..jwk.clone() }, "the vault does not say its y coordinate"),
+            (JsonWebKey { y: Some(Vec::new()), ..jwk.clone() }, "the vault does not say its y coordinate"),
+            (JsonWebKey { y: Some(vec![1; 33]), ..jwk.clone() }, "its y coordinate has 33 bytes, not 32"),
         ] {
             assert_eq!(public_key(&key).unwrap_err().to_string(), expected);
         }
-        let no_point = JsonWebKey { x: Some(vec![0xff; 32]), ..jwk };
-        assert!(matches!(public_key(&no_point), Err(Unusable::PublicKey(_))));
+    }
+
+    #[test]
+    fn a_tezos_key_that_cannot_sign_now_is_known_by_its_public_key() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+        let (_, jwk) = key_with_short_x();
+        let key = public_key(&jwk).unwrap();
+        let of = |jwk: &JsonWebKey| {
+            let mut read = VaultKey::default();
+            read.key = Some(jwk.clone());
+            read
+        };
+        let disabled = |jwk: &JsonWebKey| {
+            let mut read = of(jwk);
+            read.attributes = Some(KeyAttributes { enabled: Some(false), ..KeyAttributes::default() });
+            read
+        };
+        let may = |operations: &[&str]| {
+            let key_ops = operations.iter().map(|operation| (*operation).to_owned()).collect();
+            of(&JsonWebKey { key_ops: Some(key_ops), ..jwk.clone() })
+        };
+        let mut of_certificate = of(&jwk);
+        of_certificate.managed = Some(true);
+        let rsa = JsonWebKey { kty: Some(KeyType::Rsa), ..jwk.clone() };
+        let tag: KeyTag = "tezos".parse().unwrap();
+        for (read, tag, expected) in [
+            (of(&jwk), None, Assessment::Usable(key.clone())),
+            (may(&["verify"]), None, Assessment::Idle(key.clone(), Unusable::MayNotSign)),
+            (
+                of(&JsonWebKey { key_ops: None, ..jwk.clone() }),
+                None,
+                Assessment::Idle(key.clone(), Unusable::MayNotSign),
+            ),
+            (disabled(&jwk), None, Assessment::Idle(key, Unusable::Disabled)),
+            (disabled(&jwk), Some(&tag), Assessment::Other(Unusable::WithoutTag("tezos".to_owned()))),
+            (disabled(&rsa), None, Assessment::Other(Unusable::Type("RSA".to_owned()))),
+            (of_certificate, None, Assessment::Other(Unusable::OfCertificate)),
+            (VaultKey::default(), None, Assessment::Other(Unusable::Incomplete("public key"))),
+        ] {
+            assert_eq!(assess(&read, tag, now), expected);
+        }
+    }
+
+    #[test]
+    fn reasons_that_differ_by_a_date_or_the_number_of_a_request_are_one_event() {
+        let unreadable = |status: &str, request: &str| Unusable::Unreadable(Reason::with_log(status, request));
+        for (one, other, is_same) in [
+            (Unusable::Expired("2024".to_owned()), Unusable::Expired("2025".to_owned()), true),
+            (Unusable::NotYetValid("2034".to_owned()), Unusable::NotYetValid("2035".to_owned()), true),
+            (Unusable::Expired("2024".to_owned()), Unusable::NotYetValid("2035".to_owned()), false),
+            (Unusable::Disabled, Unusable::Expired("2024".to_owned()), false),
+            (unreadable("403", "request 1"), unreadable("403", "request 2"), true),
+            (unreadable("403", "request 1"), unreadable("400", "request 1"), false),
+            (Unusable::Type("RSA".to_owned()), Unusable::Type("oct".to_owned()), false),
+        ] {
+            assert_eq!(one.is_same_event(&other), is_same, "{one:?} {other:?}");
+        }
     }
 }

@@ -66,7 +66,7 @@ impl Vault for LocalVault {
         let mut usable: Vec<_> =
             held.keys.values().map(|held| Key::new(held.name.to_string(), held.secret.public_key().clone())).collect();
         usable.sort_by(|left, right| left.name.cmp(&right.name));
-        Ok(FoundKeys { usable, unread: None })
+        Ok(FoundKeys { usable, unread: None, ..FoundKeys::default() })
     }
 
     async fn sign(&self, key: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {

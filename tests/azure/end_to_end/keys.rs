@@ -35,7 +35,7 @@ fn usable_keys(azure: &Azure) -> Vec<KnownKey> {
 }
 
 /// Keys that cannot, with what the log must say of each.
-fn unusable_keys(azure: &Azure) -> [(String, &'static str); 6] {
+fn unusable_keys(azure: &Azure) -> [(String, &'static str); 9] {
     let key = |name: &str, curve| NewKey::new(name, curve);
     [
         (NewKey { enabled: false, ..key("off", Curve::P256) }, "it is disabled"),
@@ -44,6 +44,9 @@ fn unusable_keys(azure: &Azure) -> [(String, &'static str); 6] {
         (key("p-384", Curve::P384), "it is on curve P-384, not P-256 (tz3) or P-256K (tz2)"),
         (key("rsa", Curve::Rsa), "it is of type RSA, not EC or EC-HSM"),
         (NewKey { key_ops: vec!["verify".to_owned()], ..key("checker", Curve::P256) }, "'sign' is not among"),
+        (NewKey { managed: true, ..key("website", Curve::P256) }, "it is the key of a certificate"),
+        (NewKey { off_curve: true, ..key("damaged-tz3", Curve::P256) }, "(x, y) is not on the curve p256"),
+        (NewKey { off_curve: true, ..key("damaged-tz2", Curve::P256K) }, "(x, y) is not on the curve secp256k1"),
     ]
     .map(|(key, reason)| (azure.key_vault.add_key(key).version, reason))
 }
@@ -69,7 +72,7 @@ fn every_usable_key_is_found_and_signs_and_the_others_say_once_why_not() {
         let lines: Vec<_> = log.iter().filter(|line| line.contains(&version)).collect();
         assert!(lines.len() == 1 && lines[0].contains(reason), "{reason}: {lines:?}");
     }
-    assert!(searched >= 4, "11 keys are 4 pages of 3");
+    assert!(searched >= 5, "14 keys are 5 pages of 3");
     assert_eq!(azure.key_vault.requests(Operation::Other) + azure.cosmos.requests(Operation::Other), 0);
     assert_eq!(azure.key_vault.requests(Operation::Unauthorized), 1, "the one challenge");
 }

@@ -8,6 +8,7 @@ mod keys;
 mod marks;
 mod marks_export;
 mod outages;
+mod unusable_keys;
 
 /// Operations carry no level, so they are signed without a mark.
 const ANY_OPERATION: (&str, &str) = ("POLICY", r#"{"default": {"operations": ["any"]}}"#);

@@ -1,0 +1,187 @@
+use crate::tezos::PublicKeyHash;
+use crate::vault::{FoundKeys, Key};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tracing::{info, warn};
+
+/// The keys of a vault by their address.
+///
+/// A vault may have one private key under several names: that is one key, bound to each store that any of its names is bound to,
+/// so that none is a way past the other's tag. It signs under the first of the names that can sign.
+#[derive(Debug, Default)]
+pub(super) struct HeldKeys {
+    usable: HashMap<PublicKeyHash, Arc<Key>>,
+    /// Why the others cannot sign.
+    unusable: HashMap<PublicKeyHash, String>,
+    /// The names of the keys that have more than one.
+    names: HashMap<PublicKeyHash, BTreeSet<String>>,
+}
+
+impl HeldKeys {
+    pub(super) fn get(&self, hash: &PublicKeyHash) -> Option<&Arc<Key>> {
+        self.usable.get(hash)
+    }
+
+    /// Why a key that the vault has cannot sign.
+    pub(super) fn why_unusable(&self, hash: &PublicKeyHash) -> Option<&str> {
+        self.unusable.get(hash).map(String::as_str)
+    }
+
+    /// Those that can sign, in the order of their names.
+    pub(super) fn list(&self) -> Vec<Arc<Key>> {
+        let mut keys: Vec<_> = self.usable.values().map(Arc::clone).collect();
+        keys.sort_by(|left, right| {
+            left.name.cmp(&right.name).then_with(|| left.public_key.as_bytes().cmp(right.public_key.as_bytes()))
+        });
+        keys
+    }
+
+    /// What is held after a search. What has changed is logged: each new key with all that an operator needs to use it.
+    pub(super) fn replaced_by(&self, found: FoundKeys) -> Self {
+        let held = Self::new(found);
+        held.log_changes(self);
+        for key in self.usable.values().filter(|key| !held.usable.contains_key(&key.hash)) {
+            let reason = held.why_unusable(&key.hash);
+            warn!(key = %key.hash, name = key.name, version = key.version, reason, "this key cannot sign any more");
+        }
+        held
+    }
+
+    /// What is held when a search has found more keys, before its end.
+    pub(super) fn joined_by(&self, more: Vec<Key>) -> Self {
+        let mut held = Self { usable: self.usable.clone(), unusable: self.unusable.clone(), names: self.names.clone() };
+        for mut key in more {
+            held.unusable.remove(&key.hash);
+            if let Some(there) = held.usable.get(&key.hash) {
+                key.bound_to.extend(there.bound_to.iter().cloned());
+                // Which name signs is decided when all are known.
+                key = Key { name: there.name.clone(), version: there.version.clone(), ..key };
+            }
+            held.usable.insert(key.hash, Arc::new(key));
+        }
+        held.log_changes(self);
+        held
+    }
+
+    fn new(FoundKeys { mut usable, unusable, .. }: FoundKeys) -> Self {
+        let mut names: HashMap<_, BTreeSet<_>> = HashMap::new();
+        for key in usable.iter().chain(unusable.iter().map(|unusable| &unusable.key)) {
+            names.entry(key.hash).or_default().insert(name_of(key));
+        }
+        names.retain(|_, names| names.len() > 1);
+        usable.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
+        let mut held: HashMap<PublicKeyHash, Key> = HashMap::new();
+        for key in usable {
+            match held.entry(key.hash) {
+                Entry::Occupied(mut first) => first.get_mut().bound_to.extend(key.bound_to),
+                Entry::Vacant(place) => drop(place.insert(key)),
+            }
+        }
+        let mut reasons: HashMap<PublicKeyHash, String> = HashMap::new();
+        for unusable in unusable {
+            match held.get_mut(&unusable.key.hash) {
+                Some(key) => key.bound_to.extend(unusable.key.bound_to),
+                None => drop(reasons.insert(unusable.key.hash, unusable.why)),
+            }
+        }
+        let usable = held.into_iter().map(|(hash, key)| (hash, Arc::new(key))).collect();
+        Self { usable, unusable: reasons, names }
+    }
+
+    fn log_changes(&self, before: &Self) {
+        for (hash, key) in &self.usable {
+            let Some(was) = before.usable.get(hash) else {
+                info!(
+                    key = %hash,
+                    public_key = %key.public_key,
+                    curve = %key.curve(),
+                    name = key.name,
+                    version = key.version,
+                    "this key can sign"
+                );
+                self.log_names(hash, key);
+                continue;
+            };
+            if key.bound_to != was.bound_to {
+                let (now, before) = (&key.bound_to, &was.bound_to);
+                info!(key = %hash, name = key.name, bound_to = ?now, ?before, "the key's binding has changed");
+            }
+            if name_of(key) != name_of(was) || self.names.get(hash) != before.names.get(hash) {
+                self.log_names(hash, key);
+            }
+        }
+    }
+
+    fn log_names(&self, hash: &PublicKeyHash, key: &Key) {
+        if let Some(names) = self.names.get(hash) {
+            let names = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            warn!(
+                key = %hash,
+                name = key.name,
+                version = key.version,
+                names,
+                "one private key is in the vault under several names: it signs under the first that can sign"
+            );
+        }
+    }
+}
+
+fn name_of(key: &Key) -> String {
+    match &key.version {
+        Some(version) => format!("{}/{version}", key.name),
+        None => key.name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tezos::{Curve, PublicKey, SecretKey};
+    use crate::vault::UnusableKey;
+
+    fn public_key() -> PublicKey {
+        SecretKey::generate(Curve::P256).unwrap().public_key().clone()
+    }
+
+    fn named(public_key: &PublicKey, name: &str, tags: &[&str]) -> Key {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        Key::new(name.to_owned(), public_key.clone()).with_bound_to(tags)
+    }
+
+    fn only(held: &HeldKeys) -> (&str, Vec<&str>) {
+        let [key] = held.usable.values().collect::<Vec<_>>()[..] else { panic!("{held:?}") };
+        (key.name.as_str(), key.bound_to.iter().map(String::as_str).collect())
+    }
+
+    #[test]
+    fn one_key_under_two_names_is_bound_to_what_either_is_bound_to() {
+        let public_key = public_key();
+        for (first, second, expected) in [
+            (&[][..], &[][..], vec![]),
+            (&["a/b/c"], &["a/b/c"], vec!["a/b/c"]),
+            (&["a/b/c"], &["d/e/f"], vec!["a/b/c", "d/e/f"]),
+            (&[], &["d/e/f"], vec!["d/e/f"]),
+            (&["a/b/c"], &[], vec!["a/b/c"]),
+        ] {
+            let (first, second) = (named(&public_key, "one", first), named(&public_key, "two", second));
+            for usable in [vec![first.clone(), second.clone()], vec![second.clone(), first.clone()]] {
+                let held = HeldKeys::new(FoundKeys { usable, ..FoundKeys::default() });
+                assert_eq!(only(&held), ("one", expected.clone()));
+            }
+            // The first cannot sign, and its tag counts all the same.
+            let unusable = vec![UnusableKey { key: first, why: "it is disabled".to_owned() }];
+            let held = HeldKeys::new(FoundKeys { usable: vec![second], unusable, unread: None });
+            assert_eq!(only(&held), ("two", expected));
+            assert_eq!(held.why_unusable(&public_key.hash()), None);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_found_before_the_end_of_a_search_replaces_none_and_its_tags_count() {
+        let public_key = public_key();
+        let held = HeldKeys::default().joined_by(vec![named(&public_key, "two", &["a/b/c"])]);
+        let held = held.joined_by(vec![named(&public_key, "one", &["d/e/f"])]);
+        assert_eq!(only(&held), ("two", vec!["a/b/c", "d/e/f"]));
+    }
+}

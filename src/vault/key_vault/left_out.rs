@@ -1,0 +1,29 @@
+use super::{KeyIdentifier, Unusable};
+use std::collections::{HashMap, HashSet};
+use tracing::info;
+
+/// The versions that do not sign here, each with the reason that the log has.
+#[derive(Default)]
+pub(super) struct LeftOut(HashMap<KeyIdentifier, Unusable>);
+
+impl LeftOut {
+    /// Logs that a version does not sign here, unless the log says so already, for this reason.
+    pub(super) fn add(&mut self, key: &KeyIdentifier, why: &Unusable) {
+        let logged = self.0.insert(key.clone(), why.clone());
+        if logged.is_none_or(|logged| !logged.is_same_event(why)) {
+            info!(name = key.name, version = key.version, reason = %why, "this key does not sign here");
+        }
+    }
+
+    /// Logs that a version that was left out signs again.
+    pub(super) fn remove(&mut self, key: &KeyIdentifier) {
+        if let Some(was) = self.0.remove(key) {
+            info!(name = key.name, version = key.version, was = %was, "this key is no longer left out");
+        }
+    }
+
+    /// Forgets the versions that the vault does not have any more.
+    pub(super) fn retain(&mut self, seen: &HashSet<KeyIdentifier>) {
+        self.0.retain(|key, _| seen.contains(key));
+    }
+}

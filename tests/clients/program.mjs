@@ -48,6 +48,20 @@ export class Program {
     return false;
   }
 
+  /** Waits until it ends. */
+  async exitCode() {
+    if (!this.ended) await once(this.#child, 'close');
+    return this.#child.exitCode;
+  }
+
+  /** Kills it. */
+  async crash() {
+    if (this.ended) return;
+    const closed = once(this.#child, 'close');
+    this.#child.kill('SIGKILL');
+    await closed;
+  }
+
   async end() {
     if (this.ended) return;
     const closed = once(this.#child, 'close');

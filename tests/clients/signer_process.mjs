@@ -77,6 +77,11 @@ class SignerProcess {
     return this.#program.reaches(condition, withinMs);
   }
 
+  async crash() {
+    await this.#program.crash();
+    await this.#release();
+  }
+
   async stop() {
     await this.#program.end();
     await this.#release();
@@ -155,6 +160,18 @@ export async function startSigner({ keys, settings = {} }) {
     await removeData();
     throw error;
   }
+}
+
+/** The program by itself with these settings. It listens, but what it needs may be away. */
+export function startProgram(settings) {
+  return start(byItself(settings));
+}
+
+/** A command of the program with these settings: its exit code, and what it wrote. */
+export async function runProgram(commandLine, settings) {
+  const program = new Program(signerBinary(), commandLine, settings);
+  const code = await program.exitCode();
+  return { code, output: program.output };
 }
 
 /** The packaged signer as it runs in Azure: keys and marks are in services, and the host asks for this key. */

@@ -33,4 +33,4 @@ extern crate self as azurehsm_signer;
 mod mutants;
 #[cfg(test)]
 #[cfg(feature = "mutants")]
-use mutants::support;
+use mutants::{samples, support};

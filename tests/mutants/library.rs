@@ -20,12 +20,18 @@ mod payloads;
 
 #[path = "../signer/checking_and_recording.rs"]
 mod checking_and_recording;
+#[path = "../signer/limits.rs"]
+mod limits;
 #[path = "../signer/store_and_raising.rs"]
 mod store_and_raising;
 #[path = "../signer/way_of_a_request.rs"]
 mod way_of_a_request;
 
-/// What the last three share with the other tests of the signer.
+/// What the limits are tried on.
+#[path = "../samples/operations.rs"]
+pub(crate) mod samples;
+
+/// What the last four share with the other tests of the signer.
 #[path = "../support"]
 pub(crate) mod support {
     pub(crate) mod marks;

@@ -4,12 +4,14 @@ use super::store::FaultyMarks;
 use super::vault;
 use crate::payload::{Reading, reading};
 use axum::http::Method;
+use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::marks::MarkId;
 use azurehsm_signer::tezos::authentication::request_to_authenticate;
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, ChainId, Curve, Digest, Signature, SignatureText};
 use azurehsm_signer::vault::Key;
 use std::collections::HashMap;
+use std::time::UNIX_EPOCH;
 
 /// How many levels above its mark a request may be.
 pub(super) const JUMP_LIMIT: u32 = 100_000;
@@ -97,13 +99,25 @@ impl Released {
             return;
         }
         let asked = (reading.level, reading.round);
+        let is_plausible = max_level(reading.chain).is_none_or(|max| i64::from(reading.level) <= max);
+        let of_any_kind =
+            self.highest.iter().filter(|((name, _, chain), _)| *name == key.name && *chain == reading.chain);
+        let limit = of_any_kind.map(|(_, (level, _))| level.saturating_add(JUMP_LIMIT)).max();
+        let may_advance = is_plausible && limit.is_none_or(|limit| reading.level <= limit);
         let is_signed = match self.highest.get(&(key.name.as_str(), reading.kind, reading.chain)) {
-            None => true,
+            None => may_advance,
             Some(highest) if asked == *highest => self.at[&(key.name.as_str(), reading)].0 == payload,
-            Some(highest) => asked > *highest && reading.level <= highest.0.saturating_add(JUMP_LIMIT),
+            Some(highest) => asked > *highest && may_advance,
         };
         assert_eq!(answer.status, if is_signed { 200 } else { 409 }, "{ask:?}");
     }
+}
+
+/// The highest level that a known chain can have reached by now: one a second since its checkpoint.
+fn max_level(chain: [u8; 4]) -> Option<i64> {
+    let checkpoint = CHECKPOINTS.iter().find(|checkpoint| checkpoint.chain == ChainId::from_bytes(chain))?;
+    let now = UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs();
+    Some(i64::from(checkpoint.level) + i64::try_from(now).expect("seconds") - checkpoint.seconds)
 }
 
 /// The mark is just where the request was, since nothing came after it.

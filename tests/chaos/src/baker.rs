@@ -27,7 +27,11 @@ const MANNERS: [(u32, Manner); 3] = [(4, Manner::Octez), (3, Manner::Host), (3, 
 const PATIENCE: Duration = Duration::from_millis(600);
 
 /// A mark's chain is left after so many turns: the next one begins without a mark.
-const TURNS_OF_A_CHAIN: u64 = 40;
+const TURNS_OF_A_CHAIN: u64 = 130;
+
+/// A lane stays on the last of so many chains. A signer takes votes of one key on 64 unknown chains, however long it runs, and up to
+/// nine lanes share a key: that leaves one for the end of a season.
+pub(crate) const MAX_CHAINS_OF_A_LANE: u64 = 7;
 
 /// What is left of a lane: the mark that it last used.
 pub(crate) struct Heir {
@@ -63,12 +67,13 @@ impl Lane {
         let mut chain = [0; 4];
         while !self.ends.load(Ordering::Relaxed) {
             let mut dice = self.seed.dice(Stream::Lane(self.number), turn);
-            position = if turn.is_multiple_of(TURNS_OF_A_CHAIN) {
+            let number = (turn / TURNS_OF_A_CHAIN).min(MAX_CHAINS_OF_A_LANE - 1);
+            position = if turn == number * TURNS_OF_A_CHAIN {
                 Position { level: dice.number(1..5_000_000), round: dice.number(0..3) }
             } else {
                 next(&mut dice, position)
             };
-            chain = chain_of(self.number, turn / TURNS_OF_A_CHAIN);
+            chain = chain_of(self.number, number);
             self.take_turn(&mut dice, chain, position).await;
             turn += 1;
         }

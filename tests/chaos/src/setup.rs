@@ -185,3 +185,23 @@ pub(crate) struct Legacy {
     pub(crate) of_patient: Vec<Heir>,
     pub(crate) fortune: Fortune,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baker::MAX_CHAINS_OF_A_LANE;
+
+    /// Above that a signer refuses by design, which says nothing about chaos.
+    const MAX_UNKNOWN_CHAINS: u64 = 64;
+
+    #[test]
+    fn no_key_signs_on_more_chains_than_a_signer_takes() {
+        for setup in [STORM, SPELLS] {
+            let lanes = u64::try_from(Kind::ALL.len() * setup.chains).unwrap();
+            assert!(
+                lanes * MAX_CHAINS_OF_A_LANE < MAX_UNKNOWN_CHAINS,
+                "{setup:?} leaves none for a new chain at the end"
+            );
+        }
+    }
+}

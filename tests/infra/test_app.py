@@ -9,7 +9,7 @@ import bicep
 from bicep import Deployment, File, Refused, assigned
 from parameter_types import properties
 from syntax import Reference, decorators, parse, text
-from templates import BLOBS, CONTAINER, INFRA, PLAN, PLANS, PUBLISHING, ROOT, SITE, deployed
+from templates import BLOBS, CONTAINER, INFRA, NOT_IN_AZURE, PLAN, PLANS, PUBLISHING, ROOT, SITE, deployed
 
 # App settings that are for the Functions host and not for the signer.
 HOST_SETTINGS = {
@@ -29,21 +29,7 @@ PREMIUM_SETTINGS = {
 
 # Settings of the signer that no template gives, and why.
 NOT_GIVEN = {
-    "SIGNER_LISTEN": "the host gives a port",
-    "FUNCTIONS_CUSTOMHANDLER_PORT": "the host gives it",
-    "AZURE_TENANT_ID": "workload identity, which is for Kubernetes",
-    "AZURE_FEDERATED_TOKEN_FILE": "workload identity, which is for Kubernetes",
-    "IDENTITY_ENDPOINT": "the platform gives it",
-    "IDENTITY_HEADER": "the platform gives it",
-    "REGION_NAME": "the platform gives it",
-    "WEBSITE_INSTANCE_ID": "the platform gives it",
-    "WEBSITE_POD_NAME": "the platform gives it",
-    "WEBSITE_SITE_NAME": "the platform gives it",
-    "AZURE_FUNCTIONS_ENVIRONMENT": "the platform gives it",
-    "LOCAL_DATA_DIR": "the embedded vault and store, which Azure Functions refuses",
-    "MARKS": "the embedded store, which Azure Functions refuses",
-    "LOCAL_VAULT_PASSPHRASE": "the embedded vault, which Azure Functions refuses",
-    "LOCAL_VAULT_PASSPHRASE_FILE": "the embedded vault, which Azure Functions refuses",
+    **NOT_IN_AZURE,
     "POLICY_FILE": "POLICY is given",
     "HTTP_PROXY": "signerSettings can give it",
     "HTTPS_PROXY": "signerSettings can give it",

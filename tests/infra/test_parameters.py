@@ -5,7 +5,7 @@ import unittest
 
 from bicep import Refused, assigned, deploy
 from parameter_types import properties
-from templates import INFRA, ROOT, SITE
+from templates import INFRA, NOT_IN_AZURE, ROOT, SITE
 
 SETS = ROOT / "tests/infra/parameters"
 
@@ -39,8 +39,7 @@ RIGHT = {
 
 # Settings that signerSettings does not take, and why.
 NOT_CHOSEN = {
-    "SIGNER_LISTEN": "the host gives a port",
-    "FUNCTIONS_CUSTOMHANDLER_PORT": "the host gives it",
+    **NOT_IN_AZURE,
     "KEY_VAULT_URL": "follows from the deployment",
     "COSMOS_ENDPOINT": "follows from the deployment",
     "COSMOS_DATABASE": "follows from the deployment",
@@ -52,19 +51,6 @@ NOT_CHOSEN = {
     "POLICY_FILE": "the parameter policy",
     "NODE_URLS": "the parameter nodeUrls",
     "AUTHORIZED_KEYS": "the parameter authorizedKeys",
-    "AZURE_TENANT_ID": "workload identity, which is for Kubernetes",
-    "AZURE_FEDERATED_TOKEN_FILE": "workload identity, which is for Kubernetes",
-    "IDENTITY_ENDPOINT": "the platform gives it",
-    "IDENTITY_HEADER": "the platform gives it",
-    "REGION_NAME": "the platform gives it",
-    "WEBSITE_INSTANCE_ID": "the platform gives it",
-    "WEBSITE_POD_NAME": "the platform gives it",
-    "WEBSITE_SITE_NAME": "the platform gives it",
-    "AZURE_FUNCTIONS_ENVIRONMENT": "the platform gives it",
-    "LOCAL_DATA_DIR": "the embedded vault and store, which Azure Functions refuses",
-    "MARKS": "the embedded store, which Azure Functions refuses",
-    "LOCAL_VAULT_PASSPHRASE": "the embedded vault, which Azure Functions refuses",
-    "LOCAL_VAULT_PASSPHRASE_FILE": "the embedded vault, which Azure Functions refuses",
     "http_proxy": "HTTP_PROXY is the same",
     "https_proxy": "HTTPS_PROXY is the same",
     "all_proxy": "ALL_PROXY is the same",

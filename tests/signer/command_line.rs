@@ -2,26 +2,15 @@
 
 use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, payload};
-use crate::support::process::{Signer, command, run};
+use crate::support::process::{Signer, command, complaint, printed, run};
 use crate::support::{http, process};
 use azurehsm_signer::tezos::payload::Kind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Output;
 
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 const PUBLIC_KEY: &str = "p2pk66Y3178eHvgWFA4CDsgGPhbkWtwrYCVUKJnsAi41eGP7MbHKv24";
 const SECRET_KEY: &str = "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD9";
-
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn complaint(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777

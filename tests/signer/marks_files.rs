@@ -2,25 +2,14 @@
 
 use crate::support::http;
 use crate::support::payloads::{MAINNET, block, payload};
-use crate::support::process::{Signer, run};
+use crate::support::process::{Signer, complaint, printed, run};
 use azurehsm_signer::tezos::Digest;
 use azurehsm_signer::tezos::payload::Kind;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Output;
 
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 const SECRET_KEY: &str = "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD9";
-
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn complaint(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 #[test]
 fn marks_of_octez_signer_are_imported_and_hold() {

@@ -35,6 +35,18 @@ pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// What a command printed that succeeded.
+pub(crate) fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a command complained about that failed with status 1.
+pub(crate) fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
 impl Signer {
     /// Starts one on a free port, and waits until it listens.
     pub(crate) fn start(data: &Path, settings: &[(&str, &str)]) -> Self {

@@ -129,7 +129,7 @@ var tags = {
   'azd-env-name': environmentName
 }
 
-// Names that others depend on are made here and not by modules: what is deployed only sometimes could not be asked for them, and a
+// Names that others depend on are made here and not by modules: what is deployed only sometimes cannot provide them, and a
 // preview of a deployment cannot follow what a module gives into the names of resources.
 @description('Name of the function app.')
 var appName = 'func-signer-${token}'

@@ -31,10 +31,10 @@ pub const PROFILES: [Profile; 3] = [
     Profile {
         name: "octez",
         lacks: &[
-            lacks(Feature::OperationsRead, "operations are told by their magic byte (03) and not read"),
-            lacks(Feature::OperationKinds, "operations are told by their magic byte (03) and not read"),
-            lacks(Feature::AmountLimits, "operations are told by their magic byte (03) and not read"),
-            lacks(Feature::Destinations, "operations are told by their magic byte (03) and not read"),
+            lacks(Feature::OperationsRead, "operations are recognised by their magic byte (03) and not parsed"),
+            lacks(Feature::OperationKinds, "operations are recognised by their magic byte (03) and not parsed"),
+            lacks(Feature::AmountLimits, "operations are recognised by their magic byte (03) and not parsed"),
+            lacks(Feature::Destinations, "operations are recognised by their magic byte (03) and not parsed"),
             lacks(Feature::ConsensusKinds, "--magic-bytes holds for all keys of a process"),
             lacks(Feature::Chains, "no key is bound to a chain; each chain has its own high watermarks"),
             lacks(Feature::LevelLimits, "any higher level is signed"),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs before the resources are made: registers the resource providers that they need. A new subscription lacks some, and a deployment
-# then fails with an internal error that does not say so (Microsoft.App above all). Registering needs a right on the subscription;
+# then fails with an internal error that does not name the cause (Microsoft.App above all). Registering needs a right on the subscription;
 # where somebody has registered them already, none.
 set -eu
 

@@ -133,7 +133,7 @@ impl Answering {
     }
 }
 
-/// What is asked for the head.
+/// The requests for the head.
 trait Asked: Send + Sync {
     fn url(&self) -> &NodeUrl;
 
@@ -145,7 +145,7 @@ impl Asked for Node {
         self.url()
     }
 
-    /// The chain is asked for each time: a node may be set up for another one between two questions.
+    /// The chain is requested each time: a node may be set up for another one between two questions.
     async fn ask(&self) -> Result<Seen, NodeError> {
         let chain = self.chain().await?;
         self.head(chain).await

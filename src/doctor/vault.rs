@@ -77,7 +77,7 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
 /// A version that is to be looked at.
 struct Version {
     id: KeyIdentifier,
-    /// Why it cannot sign now, as far as a list tells.
+    /// Why it cannot sign now, as far as a list shows.
     idle: Option<Unusable>,
 }
 
@@ -87,7 +87,7 @@ enum Found {
     Idle(Key),
 }
 
-/// The versions to be looked at: all that are of concern, as far as the list tells. The others are told here.
+/// The versions to check: all that matter, as far as the list shows. The others are reported here.
 async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault) -> Option<Vec<Version>> {
     if !settings.keys.is_empty() {
         let text = format!("not needed: SIGNING_KEYS names {} versions", settings.keys.len());
@@ -121,7 +121,7 @@ async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault
     }
 }
 
-/// Tells of a version; gives it, if it is a Tezos key.
+/// Reports on a version, and returns it if it is a Tezos key.
 fn key(
     area: &mut Area,
     settings: &KeyVaultSettings,

@@ -64,7 +64,7 @@ pub enum NotSafe {
     BelowMark {
         /// Of the request.
         kind: Kind,
-        /// What was asked for.
+        /// What was requested.
         requested: Position,
         /// Where the mark is.
         mark: Position,
@@ -104,7 +104,7 @@ pub enum NotSafe {
     JumpTooFar {
         /// Of the request.
         kind: Kind,
-        /// What was asked for.
+        /// What was requested.
         requested: Position,
         /// The key's highest mark on the chain, of whichever kind.
         mark: Position,
@@ -119,7 +119,7 @@ pub enum NotSafe {
     LevelImpossible {
         /// Of the request.
         kind: Kind,
-        /// What was asked for.
+        /// What was requested.
         requested: Position,
         /// The highest level that is possible.
         max: NonNegative,

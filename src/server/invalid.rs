@@ -56,7 +56,7 @@ pub(super) enum InvalidRequest {
     /// The client sent too much.
     #[error("the body is longer than {MAX_BODY_BYTES} bytes")]
     BodyTooLong,
-    /// The client ended the body too early, or sent chunks that are none.
+    /// The client ended the body too early, or sent malformed chunks.
     #[error("the body did not arrive in full: {0}")]
     BodyIncomplete(&'static str),
     /// The body is no payload.

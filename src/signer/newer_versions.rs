@@ -6,7 +6,7 @@ use tracing::warn;
 /// How many versions are remembered and logged: any number may be sent, and none costs more than a few bytes.
 const MAX_LOGGED: usize = 16;
 
-/// Versions of signatures that clients have asked for and that this release does not know, each of which the log names once.
+/// Signature versions that clients requested and this release does not know. Each is logged once.
 #[derive(Default)]
 pub(super) struct NewerVersions(Mutex<BTreeSet<u64>>);
 

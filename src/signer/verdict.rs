@@ -83,13 +83,13 @@ pub enum Refusal {
     /// There is no such key.
     #[error("no key {key} in the vault")]
     UnknownKey {
-        /// What was asked for.
+        /// What was requested.
         key: PublicKeyHash,
     },
     /// The vault has the key, and it cannot sign: it is disabled, say.
     #[error("the key {key} is in the vault and cannot sign: {why}")]
     UnusableKey {
-        /// What was asked for.
+        /// What was requested.
         key: PublicKeyHash,
         /// In words, with dates.
         why: String,
@@ -118,7 +118,7 @@ pub enum Refusal {
         /// The key.
         key: PublicKeyHash,
     },
-    /// A proof of possession was asked for about a key that has none.
+    /// A proof of possession was requested for a key that cannot have one.
     #[error("bls_pk: {0}: only tz4 keys have proofs of possession")]
     PossessionOf(NotBls),
 }
@@ -150,7 +150,7 @@ pub enum Failure {
     /// The key is unknown, and the vault has not been searched for it since the request arrived.
     #[error("{}", search_pending(key, why_unusable.as_deref(), running.as_ref(), *next_search_in))]
     KeySearchPending {
-        /// What was asked for.
+        /// What was requested.
         key: PublicKeyHash,
         /// Why the key could not sign when the vault was searched last, if it was found then.
         why_unusable: Option<String>,

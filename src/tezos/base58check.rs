@@ -100,7 +100,7 @@ pub enum Base58CheckError {
     /// The checksum is right, but the text has another prefix.
     #[error("this is {found}, expected {expected}")]
     WrongPrefix {
-        /// What was asked for.
+        /// What was requested.
         expected: &'static str,
         /// What was found.
         found: &'static str,

@@ -57,7 +57,7 @@ pub struct FoundKeys {
     pub unread: Option<VaultError>,
 }
 
-/// A key of which the vault tells the public key, and that cannot sign.
+/// A key whose public key the vault returns, and that cannot sign.
 #[derive(Debug, Clone)]
 pub struct UnusableKey {
     /// The key.

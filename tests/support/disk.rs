@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A folder on a disk that fails as it is told.
+/// A folder on a disk that fails on demand.
 pub(crate) struct Disk {
     folder: TempDir,
     library: PathBuf,

@@ -7,9 +7,9 @@ use std::fmt;
 pub enum Feature {
     /// Operations are read, and must be well-formed to the last byte.
     OperationsRead,
-    /// The policy of one key tells kinds of operations apart.
+    /// A key's policy distinguishes kinds of operations.
     OperationKinds,
-    /// The policy of one key tells blocks, preattestations and attestations apart.
+    /// A key's policy distinguishes blocks, preattestations and attestations.
     ConsensusKinds,
     /// The policy of one key limits amounts and fees.
     AmountLimits,

@@ -50,7 +50,7 @@ pub(super) const fn of_signature(note: Option<WhyInvalid>) -> Consequence {
     }
 }
 
-/// Of a text that should be a key and is none. A wrong public key would let a stranger ask; a wrong secret key is a wrong address.
+/// Of a text that should be a key and is not. A wrong public key would let a stranger ask; a wrong secret key is a wrong address.
 pub(super) const fn of_text(what: KeyText) -> Consequence {
     match what {
         KeyText::PublicKey => Consequence::Slashing,
@@ -100,7 +100,7 @@ fn features_of_sign(sign: &Sign) -> Vec<Feature> {
 }
 
 impl StepsCase {
-    /// The same case, where the rules of its steps do not tell what a difference costs.
+    /// The same case, where its steps do not determine what a difference costs.
     pub(super) fn that_costs(self, consequence: Consequence) -> Self {
         Self { consequence, ..self }
     }

@@ -57,7 +57,7 @@ pub enum Unsuitable {
     /// Keys would share partitions by their first 100 bytes.
     #[error("the container's partition key is of version 1, not 2")]
     PartitionKeyVersion,
-    /// Its marks are not those of before, and it cannot be told which container it is now.
+    /// Its marks are not the earlier ones, and it is not known which container it is now.
     #[error("{RECREATED}")]
     Recreated,
     /// Marks would be forgotten.

@@ -93,7 +93,7 @@ pub fn parse(text: &str, hints: Hints) -> Result<Vec<Imported>, ImportError> {
     Ok(marks)
 }
 
-/// The marks of one key, which only the records below it tell apart.
+/// The marks of one key; only the records below it distinguish them.
 fn of_key(hints: Hints, key: &str, value: &Value) -> Result<Vec<Imported>, ImportError> {
     let at = hints.chain.map_or_else(|| key.to_owned(), |chain| format!("{chain}/{key}"));
     let chain = hints.chain.ok_or_else(|| ImportError::ChainMissing { at: at.clone() })?;

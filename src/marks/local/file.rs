@@ -66,7 +66,7 @@ pub(super) fn position_of(value: &[u8]) -> Option<Position> {
     parse(value).ok().map(|stored| stored.mark.position)
 }
 
-/// A mark. What stands there and is none is no trouble of the file, and no mark either.
+/// A mark. A value that is not a mark is not an error of the file.
 pub(super) fn read(database: &Database, id: &str) -> Result<Result<Option<Stored>, StoreError>, redb::Error> {
     Ok(match look(database, id)? {
         None => Ok(None),

@@ -59,7 +59,7 @@ pub(super) struct Owner {
 
 pub(super) enum State {
     Open(OpenFile),
-    /// After an error: what is read may be in the memory of the system alone, and another flush would not tell. The marks are
+    /// After an error: what is read may be in the memory of the system alone, and another flush would not show it. The marks are
     /// copied to a new file before anything is answered again.
     Failed {
         why: StoreError,

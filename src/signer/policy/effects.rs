@@ -171,13 +171,13 @@ mod tests {
     #[test]
     fn the_table_in_the_docs_says_what_is_done() {
         let document = include_str!("../../../docs/policy.md");
-        let told: Vec<_> = document
+        let documented: Vec<_> = document
             .lines()
             .skip_while(|line| !line.starts_with("| operation |"))
             .skip(2)
             .take_while(|line| line.starts_with('|'))
             .collect();
         let done: Vec<_> = OperationKind::ALL.iter().map(|kind| row(*kind)).collect();
-        assert_eq!(told, done, "docs/policy.md should have these rows:\n{}", done.join("\n"));
+        assert_eq!(documented, done, "docs/policy.md should have these rows:\n{}", done.join("\n"));
     }
 }

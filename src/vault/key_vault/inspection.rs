@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 
-/// A version as a list tells of it.
+/// A version as a list shows it.
 #[derive(Debug)]
 pub struct ListedVersion {
     /// Its name.

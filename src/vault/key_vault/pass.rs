@@ -26,7 +26,7 @@ enum Rank {
     Idle,
 }
 
-/// What a list tells of a version.
+/// What a list shows of a version.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Listed {
     pub(super) bound_to: BTreeSet<String>,
@@ -42,10 +42,10 @@ pub(super) struct Listed {
 pub(super) struct Pass {
     began: Instant,
     lists: VecDeque<Question>,
-    /// Lists, or pages of them, that were asked for and are not answered.
+    /// Lists, or pages of them, that were requested and not received yet.
     lists_left: usize,
     to_read: BTreeSet<(Rank, KeyIdentifier)>,
-    /// Not read yet, whether asked for or not.
+    /// Not read yet, whether requested or not.
     unread: BTreeSet<(Rank, KeyIdentifier)>,
     listed: HashMap<KeyIdentifier, Listed>,
     names: HashSet<String>,
@@ -165,7 +165,7 @@ impl Pass {
         self.to_read.insert(entry);
     }
 
-    /// A version was read, or is given up. Returns what the list told of it.
+    /// A version was read, or is given up. Returns what the list showed of it.
     pub(super) fn done(&mut self, key: &KeyIdentifier) -> Listed {
         self.read += 1;
         self.unread.remove(&(self.rank_of(key), key.clone()));

@@ -24,7 +24,7 @@ const MAX_FAILURES: u32 = 3;
 /// How long one question is waited for.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// A longer pause that a vault wants is not waited for by the one question that it was told to.
+/// A question does not wait out a longer pause than this by itself.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// The way to the next page of a list; the first page, if there is none.

@@ -92,7 +92,7 @@ pub fn assess(read: &VaultKey, tag: Option<&KeyTag>, now: OffsetDateTime) -> Ass
     }
 }
 
-/// Whether a version is one of those that are to be used, as far as a list tells too.
+/// Whether a version may be used, as far as a list shows.
 ///
 /// # Errors
 /// [`Unusable`].
@@ -136,7 +136,7 @@ fn check_operations(key: &JsonWebKey) -> Result<(), Unusable> {
 /// The Tezos public key in a JSON Web Key (RFC 7518, section 6.2).
 ///
 /// # Errors
-/// [`Unusable`], if it is none.
+/// [`Unusable`], if it is not.
 pub fn public_key(key: &JsonWebKey) -> Result<PublicKey, Unusable> {
     match &key.kty {
         Some(KeyType::Ec | KeyType::EcHsm) => {}

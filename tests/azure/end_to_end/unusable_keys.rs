@@ -1,4 +1,4 @@
-//! Keys that cannot sign: what a client is told, and what the log says, as their state changes.
+//! Keys that cannot sign: the answer to a client, and the log, as their state changes.
 
 use super::{ANY_OPERATION, binding};
 use crate::cloud::{self, add, always, baker};

@@ -84,7 +84,7 @@ pub(super) fn failure(failure: Failure) -> Answer {
         503 => ("ServiceUnavailable", "The service is temporarily unavailable. Please try again later."),
         _ => ("InternalServerError", "An internal server error has occurred."),
     };
-    // Services in trouble tell the time and the number of the request; no two answers are alike.
+    // Failing services include the time and the request id; no two answers are alike.
     let message = format!("{message} Request id: {}", random::identifier());
     let answer = error(failure.status, code, None, message).into_answer();
     match failure.retry_after {

@@ -6,6 +6,7 @@ pub mod azure;
 pub mod background;
 pub mod chain;
 pub mod doctor;
+pub mod functions_host;
 mod json;
 pub mod links;
 pub mod marks;

@@ -15,6 +15,7 @@ pub use services::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
 pub use typos::{Typo, probable_typos};
 
 use crate::chain::{NodeUrl, Proxies, WatchSettings};
+use crate::functions_host;
 use crate::signer::{AuthorizedKey, Policy, WhenHeadUnknown};
 use crate::text;
 use reader::Reader;
@@ -197,7 +198,7 @@ pub fn policy(variable: impl Fn(&str) -> Option<String>) -> Result<Policy, Setti
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn listen(&mut self) -> SocketAddr {
-        match self.parsed::<u16>("FUNCTIONS_CUSTOMHANDLER_PORT", "a port, 0 to 65535") {
+        match self.parsed::<u16>(functions_host::PORT, "a port, 0 to 65535") {
             Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             None => self.parsed("SIGNER_LISTEN", "address:port, such as 127.0.0.1:6732").unwrap_or(defaults::LISTEN),
         }

@@ -1,6 +1,7 @@
 use super::reader::Reader;
 use super::{SettingsError, defaults};
 use crate::azure::IdentitySettings;
+use crate::functions_host;
 use crate::marks::CosmosSettings;
 use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyIdentifier, KeyVaultSettings, VaultUrl};
 use age::secrecy::SecretString;
@@ -312,7 +313,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// The same, and also where only the port tells that a Functions host has started the program.
     fn is_under_functions_host(&self) -> bool {
-        let has_port = self.text("FUNCTIONS_CUSTOMHANDLER_PORT").is_some();
+        let has_port = functions_host::is_present(|name| self.text(name));
         self.is_in_azure_functions() || (has_port && !self.is_development())
     }
 

@@ -85,5 +85,23 @@ var host = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
 }
 
+@description('Seconds that host.json gives a request, after which the Functions host replaces the signer.')
+var hostTimeout = 15
+
+@description('The deadline of a request.')
+var deadline = string(union(defaults, signerSettings).REQUEST_DEADLINE_MS)
+
+@description('Seconds that a request needs: its deadline, and some to spare.')
+var neededTimeout = int(deadline) / 1000 + 5
+
+@description('Its minutes.')
+var minutes = padLeft(neededTimeout / 60, 2, '0')
+
+@description('Its seconds.')
+var seconds = padLeft(neededTimeout % 60, 2, '0')
+
+@description('What takes the place of a value in host.json.')
+var hostJson = neededTimeout > hostTimeout ? { AzureFunctionsJobHost__functionTimeout: '00:${minutes}:${seconds}' } : {}
+
 @description('All settings by name.')
-output settings textsType = union(defaults, parameters, signerSettings, deployed, host)
+output settings textsType = union(defaults, parameters, signerSettings, deployed, host, hostJson)

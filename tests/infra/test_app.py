@@ -182,6 +182,15 @@ class Settings(unittest.TestCase):
             with self.subTest(given), self.assertRaises(Refused):
                 deployed(signerSettings=given)
 
+    def test_the_host_gives_a_request_more_time_than_its_deadline(self):
+        name = "AzureFunctionsJobHost__functionTimeout"
+        of_host_json = json.loads((ROOT / "host.json").read_text())["functionTimeout"]
+        self.assertEqual(of_host_json, "00:00:15")
+        for deadline, expected in [("4000", None), ("10999", None), ("11000", "00:00:16"), ("54999", "00:00:59"), ("60000", "00:01:05")]:
+            for plan in PLANS:
+                settings = deployed(plan=plan, signerSettings=json.dumps({"REQUEST_DEADLINE_MS": deadline})).one(SITE).settings
+                self.assertEqual(settings.get(name), expected, deadline)
+
     def test_numbers_and_truth_values_are_texts_as_in_an_environment(self):
         for plan in PLANS:
             settings = deployed(plan=plan, signerSettings='{"ALLOW_LIST_KNOWN_KEYS": "true"}').one(SITE).settings

@@ -1,9 +1,9 @@
 //! The command line.
 
-mod commands;
+mod cli;
 
 use clap::Parser;
-use commands::{Command, ReaderGone};
+use cli::{Command, ReaderGone};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    match commands::run(CommandLine::parse().command.unwrap_or_default()) {
+    match cli::run(CommandLine::parse().command.unwrap_or_default()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ReaderGone>() => ExitCode::from(READER_GONE),
         Err(error) => {

@@ -1,6 +1,6 @@
 //! Files of marks to be imported. An input is a byte of hints, the name of a file, a line feed, and the file.
 
-use azurehsm_signer::marks::import::{Hints, Imported, export, parse};
+use azurehsm_signer::marks::interchange::{Hints, Imported, export, parse};
 use azurehsm_signer::marks::{AttemptId, Mark, MarkId};
 use azurehsm_signer::tezos::ChainId;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative};

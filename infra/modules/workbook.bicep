@@ -20,7 +20,7 @@ param keyVaultId string
 @description('Resource id of the Cosmos DB account.')
 param cosmosAccountId string
 
-// Made from workbook.source.json and the queries by tests/infra/kql/workbook.mjs.
+// Made from workbook.source.json and the queries by checks/infra/kql/workbook.mjs.
 @description('The workbook, with placeholders.')
 var template = loadTextContent('../workbook/workbook.json')
 

@@ -1,5 +1,5 @@
 use super::reason_of;
-use crate::names::Names;
+use crate::net::dns::Names;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, Url};

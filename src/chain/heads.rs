@@ -1,6 +1,6 @@
 use super::WatchSettings;
 use super::node::Node;
-use crate::pauses::Pauses;
+use crate::net::backoff::Pauses;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use futures::future::join_all;

@@ -1,14 +1,14 @@
 //! The head of the chain, as Tezos nodes tell it, and how high a level can be by the clock.
 
 pub mod checkpoints;
+mod diagnostics;
 mod head;
 mod heads;
-mod inspection;
 mod node;
 mod proxy;
 mod watch;
 
-pub(crate) use inspection::Inspection;
+pub(crate) use diagnostics::Inspection;
 
 pub use head::{HeadCheck, HeadUnknown, NotNear, Seen, check};
 pub use heads::{NodeHead, heads, highest_head};

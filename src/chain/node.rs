@@ -1,6 +1,6 @@
 use super::head::Seen;
 use super::proxy::{Proxies, Proxy, UnusableProxy};
-use crate::names::Names;
+use crate::net::dns::Names;
 use crate::text;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;

@@ -5,7 +5,7 @@ use super::area::Area;
 use super::sign::test_signature;
 use crate::marks::{LocalMarkStore, OpenError, StoreId};
 use crate::settings::{LocalSettings, Services, VaultSettings};
-use crate::vault::local::{KeyFile, KeyFileError};
+use crate::vault::embedded::{KeyFile, KeyFileError};
 use crate::vault::{LocalVault, Vault};
 use std::path::Path;
 

@@ -3,7 +3,7 @@ use super::{
     AttemptId, Lost, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Recorded, Recording, Request, Safe, Step,
     StoreError, Stored, Version, WriteError, Written, decide, is_raised_by,
 };
-use crate::pauses::Pauses;
+use crate::net::backoff::Pauses;
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature};
 use futures::future::try_join_all;

@@ -2,9 +2,9 @@
 
 pub mod binding;
 pub mod cosmos;
-pub mod import;
+mod embedded;
+pub mod interchange;
 mod ledger;
-mod local;
 mod mark;
 mod places;
 mod plausible;
@@ -16,8 +16,8 @@ mod unreadable;
 
 pub use binding::{Binding, Bound, BoundElsewhere, Recreated, StoreId, StoreName};
 pub use cosmos::{CosmosMarkStore, CosmosSettings};
+pub use embedded::{Listing, LocalMarkStore, OpenError};
 pub use ledger::{Ledger, Raised};
-pub use local::{Listing, LocalMarkStore, OpenError};
 pub use mark::{AttemptId, Mark, MarkId, Written};
 pub use plausible::{Evidence, Implausible};
 pub use recording::{NotRecorded, Recorded, Recording, Step};

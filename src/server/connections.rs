@@ -1,6 +1,6 @@
 //! Connections: how many, how long, and whose turn it is to go.
 
-use super::complaints::warn_of_clients;
+use super::log_limit::warn_of_clients;
 use super::routes::without_empty_segments;
 use axum::Router;
 use axum::body::Body;

@@ -1,10 +1,10 @@
 //! HTTP in and out, and nothing else.
 
-mod answer;
 mod body;
-mod complaints;
 mod connections;
+mod error_response;
 mod invalid;
+mod log_limit;
 mod routes;
 
 pub use connections::{ConnectionLimits, serve};

@@ -1,6 +1,6 @@
-use super::answer::NotOk;
 use super::body::{self, LargeBodies, NotRead};
 use super::connections::Arrival;
+use super::error_response::NotOk;
 use super::invalid::InvalidRequest;
 use crate::signer::{Failure, NotSigned, SignRequest, Signer};
 use crate::tezos::PublicKeyHash;

@@ -25,7 +25,7 @@ const MAX_NOISE: LevelFilter = LevelFilter::WARN;
 const NOISY: [&str; 4] = ["azure_core", "azure_identity", "azure_data_cosmos", "azure_data_cosmos_driver"];
 
 /// What warns of unknown targets.
-const WARNS: &str = "azurehsm_signer::telemetry=warn";
+const WARNS: &str = "azurehsm_signer::log=warn";
 
 /// The lock file of this build, which names all its crates.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");

@@ -3,9 +3,9 @@
 use super::repeats::{Identity, Repeats};
 use super::{Failure, NotSigned, Refusal};
 use crate::marks::{Ledger, NotRecorded, Request};
+use crate::net::retry::{Again, GaveUp, persist};
 use crate::tezos::payload::Kind;
 use crate::tezos::{BlsScheme, Curve, PublicKey, Signature, WrongSignature};
-use crate::tries::{Again, GaveUp, persist};
 use crate::vault::{Key, Vault, VaultError};
 use tokio::time::Instant;
 

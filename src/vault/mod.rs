@@ -1,16 +1,16 @@
 //! Vaults: where private keys live.
 
+pub mod embedded;
 mod key;
 pub mod key_vault;
-pub mod local;
 
+pub use embedded::LocalVault;
 pub use key::Key;
 pub use key_vault::KeyVault;
-pub use local::LocalVault;
 
+use crate::net::retry::{Again, LATE_AFTER};
 use crate::reason::Reason;
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
-use crate::tries::{Again, LATE_AFTER};
 use async_trait::async_trait;
 use std::fmt;
 use std::time::Duration;

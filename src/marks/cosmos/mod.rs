@@ -4,8 +4,8 @@ pub mod account;
 mod checker;
 mod client;
 mod connection;
+mod diagnostics;
 mod health;
-mod inspection;
 mod item;
 mod outcome;
 mod reader;
@@ -13,14 +13,14 @@ mod rid;
 mod words;
 
 pub use account::Unsuitable;
-pub use inspection::Inspection;
+pub use diagnostics::Inspection;
 pub use reader::MarkReader;
 pub(crate) use reader::PROBE;
 
 use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
+use crate::net::retry::{Again, GaveUp, persist};
 use crate::reason::Reason;
-use crate::tries::{Again, GaveUp, persist};
 use async_trait::async_trait;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ItemResponse;

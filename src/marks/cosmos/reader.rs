@@ -1,10 +1,10 @@
 use super::client;
-use super::inspection::Inspection;
+use super::diagnostics::Inspection;
 use super::item::Item;
 use super::outcome::{self, Effect};
 use crate::azure::reason_of;
 use crate::marks::{Found, Listing, MarkId, StoreError, Stored, Unreadable, Version};
-use crate::tries::{Again, GaveUp, LATE_AFTER, persist};
+use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist};
 use azure_core::http::StatusCode;
 use azure_data_cosmos::models::{ContainerProperties, ItemResponse};
 use azure_data_cosmos::options::QueryOptions;

@@ -1,10 +1,10 @@
 //! Azure Key Vault and Managed HSM: keys that never leave them.
 
 mod binding;
+mod diagnostics;
 mod discovery;
 mod errors;
-mod identifiers;
-mod inspection;
+mod key_identifier;
 mod left_out;
 mod pass;
 mod questions;
@@ -12,15 +12,15 @@ mod signing;
 mod usable;
 
 pub use binding::bound_to;
-pub use identifiers::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
-pub use inspection::{AllPublicKeys, ListedVersion, RotationPolicy};
+pub use diagnostics::{AllPublicKeys, ListedVersion, RotationPolicy};
+pub use key_identifier::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
 pub(crate) use usable::check_selection;
 pub use usable::{Assessment, Unusable, assess, check_attributes, public_key};
 
 use super::{FoundKeys, FoundSoFar, Key, Vault, VaultError};
 use crate::azure::{Connections, TlsRoots, Tokens};
+use crate::net::retry::LATE_AFTER;
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
-use crate::tries::LATE_AFTER;
 use async_trait::async_trait;
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};

@@ -1,7 +1,7 @@
 //! What the vault is asked to learn its keys: lists page by page, and one version at a time.
 
 use super::{KeyIdentifier, KeyVault};
-use crate::tries::{Again, GaveUp, persist};
+use crate::net::retry::{Again, GaveUp, persist};
 use crate::vault::VaultError;
 use azure_core::Error;
 use azure_core::http::pager::{PagerContinuation, PagerOptions};

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Checks that README.md, CHANGELOG.md, docs/*.md and the README.md of parts name only what there is. Prints each finding, and fails if there is one.
+
+    checks/docs/check.py
+
+Links and anchors, paths of the repository, settings, commands, the template's parameters and alerts, and the sums in docs/costs.md.
+"""
+
+import json
+import re
+import sys
+from decimal import ROUND_HALF_UP, Decimal
+from math import prod
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OF_PARTS = [ROOT / part / "README.md" for part in ("conformance", "fuzz", "crates/chaos")]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *OF_PARTS]
+
+# Names in capitals that are not settings of the signer: whose they are is said beside them.
+OTHERS_NAMES = {
+    "TEZOS_SIGNER_HTTP_HEADERS",  # octez
+    "SSL_CERT_FILE",  # TLS libraries
+    "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID",  # azd
+    "FUNCTION_KEY",  # the examples for other clients than octez
+}  # fmt: skip
+# Paths that come into being when something runs, or that the reader makes.
+MADE_LATER = ("target/", "data/", "local.settings.json")
+# Words that begin a path of this repository.
+TOP_LEVEL = {path.name for path in ROOT.iterdir()} | {"infra", "packaging", "azure.yaml"}
+
+findings: list[str] = []
+
+
+def finding(document: Path, text: str) -> None:
+    findings.append(f"{document.relative_to(ROOT)}: {text}")
+
+
+def without_code_blocks(text: str) -> str:
+    return re.sub(r"^( *)```.*?^\1```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def code_spans(text: str) -> list[str]:
+    return re.findall(r"`([^`\n]+)`", without_code_blocks(text))
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub makes of headings."""
+    headings = re.findall(r"^#+ +(.*)$", without_code_blocks(text), flags=re.MULTILINE)
+    words = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in words}
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """All tables: rows of cells, the heading first and without the line of dashes."""
+    blocks = re.findall(r"(?:^\|.*\|\n)+", text, flags=re.MULTILINE)
+    rows = ([[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()] for block in blocks)
+    return [[row for row in table if not set("".join(row)) <= set("-: ")] for table in rows]
+
+
+def check_links(document: Path, text: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code_blocks(text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (document.parent / path).resolve() if path else document
+        if not linked.exists():
+            finding(document, f"the link {target} leads nowhere")
+        elif anchor and anchor not in anchors(linked.read_text()):
+            finding(document, f"the link {target} has an anchor that is not there")
+
+
+def check_paths(document: Path, text: str) -> None:
+    for span in code_spans(text):
+        if not re.fullmatch(r"[\w.\-]+(/[\w.\-]+)*/?", span) or span.startswith(MADE_LATER):
+            continue
+        is_path = "/" in span or "." in span
+        is_there = any((folder / span).exists() for folder in (ROOT, document.parent))
+        if is_path and span.split("/")[0] in TOP_LEVEL and not is_there:
+            finding(document, f"there is no {span}")
+
+
+def settings() -> set[str]:
+    source = (ROOT / "src/settings/mod.rs").read_text()
+    return listed(source, "NAMES")
+
+
+def former_settings() -> set[str]:
+    """Those that have no effect any more: the changelog names them."""
+    return listed((ROOT / "src/settings/mod.rs").read_text(), "NO_LONGER_READ")
+
+
+def listed(source: str, constant: str) -> set[str]:
+    names = re.search(rf"pub const {constant}:.*?= \[(.*?)\];", source, flags=re.DOTALL)
+    return set(re.findall(r'"(\w+)"', names[1])) if names else set()
+
+
+def check_settings(document: Path, text: str, known: set[str]) -> None:
+    blocks = re.findall(r"^ *```.*?^ *```", text, flags=re.MULTILINE | re.DOTALL)
+    for code in [*code_spans(text), *blocks]:
+        for name in re.findall(r"(?<![\w<])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w>])", code):
+            if name not in known:
+                finding(document, f"{name} is no setting, nor a name of others that is known here")
+
+
+def commands() -> dict[str, set[str]]:
+    """Commands, each with its subcommands, as src/cli declares them with clap."""
+
+    def variants(path: Path) -> set[str]:
+        declared = re.search(r"enum Command \{(.*?)^\}", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+        return {name.lower() for name in re.findall(r"^    ([A-Z]\w+)", declared[1], flags=re.MULTILINE)} if declared else set()
+
+    folder = ROOT / "src/cli"
+    return {
+        name: variants(folder / f"{name}.rs") if (folder / f"{name}.rs").exists() else set()
+        for name in variants(folder / "mod.rs")
+    }
+
+
+def check_commands(document: Path, text: str, known: dict[str, set[str]]) -> None:
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, flags=re.MULTILINE | re.DOTALL)
+    spans = [*code_spans(text), *(line for block in blocks for line in block.splitlines())]
+    for span in spans:
+        without_variables = re.sub(r"^\s*(?:\w+=\S+\s+)*", "", span)
+        words = re.search(r"azurehsm-signer((?: [a-z]+)+)", without_variables)
+        if not words:
+            continue
+        command, *rest = words[1].split()
+        if command not in known:
+            finding(document, f"there is no command {command!r} ({span})")
+        elif rest and known[command] and rest[0] not in known[command]:
+            finding(document, f"{command} has no command {rest[0]!r} ({span})")
+
+
+def azd_variables() -> dict[str, str]:
+    """The parameters of the template, and the variables that azd takes them from."""
+    parameters = json.loads((ROOT / "infra/main.parameters.json").read_text())["parameters"]
+    return {name: re.sub(r"^\$\{(\w+).*$", r"\1", given["value"]) for name, given in parameters.items()}
+
+
+def check_parameters(document: Path, text: str) -> None:
+    """The table of parameters, against those of the template."""
+    template = ROOT / "infra/main.bicep"
+    if not template.exists():
+        return finding(document, "there is no infra/main.bicep to compare its parameters with")
+    declared = set(re.findall(r"^param (\w+)", template.read_text(), flags=re.MULTILINE))
+    named = {
+        name
+        for table in tables(text)
+        if table[0][0] == "parameter"
+        for row in table[1:]
+        for name in re.findall(r"`(\w+)`", row[0])
+    }
+    for name in sorted(declared - named):
+        finding(document, f"the parameter {name} of infra/main.bicep is not told")
+    for name in sorted(named - declared):
+        finding(document, f"infra/main.bicep has no parameter {name}")
+    told = {row[0].strip("`"): row[1].strip("`") for table in tables(text) if table[0][0] == "parameter" for row in table[1:]}
+    if told != azd_variables():
+        differing = dict(told.items() ^ azd_variables().items())
+        finding(document, f"the variables of these differ from infra/main.parameters.json: {sorted(differing)}")
+
+
+def check_alerts(document: Path, text: str) -> None:
+    """The table of alerts, against those of the template."""
+    source = (ROOT / "infra/modules/alerts.bicep").read_text()
+    declared = set(re.findall(r"^    name: '([a-z-]+)'\n    title:", source, flags=re.MULTILINE))
+    declared |= {f"changed-{name}" for name in re.findall(r"^    name: '([a-z-]+)'\n    description:", source, flags=re.MULTILINE)}
+    declared |= set(re.findall(r"^  name: '\$\{namePrefix\}-([a-z-]+)'", source, flags=re.MULTILINE))
+    cells = [row[0] for table in tables(text) if table[0][0] == "alert" for row in table[1:]]
+    named = set(re.findall(r"`([a-z-]+)`", " ".join(cells)))
+    for name in sorted(declared ^ named):
+        finding(document, f"the alert {name} is only {'in infra/modules/alerts.bicep' if name in declared else 'here'}")
+
+
+def number(text: str) -> Decimal:
+    return Decimal(text.replace(",", "").strip("* $"))
+
+
+def cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+def check_costs(document: Path, text: str) -> None:
+    """Each line is units × price, each total the sum of its lines, and the summary has each total in whole dollars."""
+    prices = {row[0]: number(row[1]) for table in tables(text) if table[0][0] == "price" for row in table[1:]}
+    totals = []
+    for table in tables(text):
+        if table[0] != ["item", "units", "price", "a month"]:
+            continue
+        *lines, total = table[1:]
+        for item, units, price, amount in lines:
+            if price not in prices:
+                finding(document, f"{item}: there is no price {price}")
+                continue
+            right = cents(prod(map(number, units.split("×")), start=prices[price]))
+            if number(amount) != right:
+                finding(document, f"{item}: {amount}, and it is {right}")
+        right = sum(number(line[3]) for line in lines)
+        if number(total[3]) != right:
+            finding(document, f"the total is {total[3]}, and its lines are {right}")
+        totals.append(f"${right.quantize(Decimal(1), rounding=ROUND_HALF_UP)}")
+    summary = [row[1] for row in tables(text)[0][1:]]
+    if not prices or not totals or summary != totals:
+        finding(document, f"the summary says {summary}, and the totals are {totals}")
+
+
+def main() -> None:
+    outputs = (path.read_text() for path in (ROOT / "infra").glob("*.bicep"))
+    template_names = {name for text in outputs for name in re.findall(r"^output (\w+)", text, flags=re.MULTILINE)}
+    template_names |= set(azd_variables().values())
+    known_names, known_commands = settings() | OTHERS_NAMES | template_names, commands()
+    for document in DOCUMENTS:
+        text = document.read_text()
+        check_links(document, text)
+        check_paths(document, text)
+        former = former_settings() if document.name == "CHANGELOG.md" else set()
+        check_settings(document, text, known_names | former)
+        check_commands(document, text, known_commands)
+    check_parameters(ROOT / "docs/deploy.md", (ROOT / "docs/deploy.md").read_text())
+    check_alerts(ROOT / "docs/operations.md", (ROOT / "docs/operations.md").read_text())
+    check_costs(ROOT / "docs/costs.md", (ROOT / "docs/costs.md").read_text())
+    print("\n".join(findings) or f"{len(DOCUMENTS)} documents: nothing to complain of")
+    sys.exit(1 if findings else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+// infra/workbook/workbook.json, which is deployed, from workbook.source.json, where each query is the name of its file, "@…".
+//
+//   node workbook.mjs           writes it
+//   node workbook.mjs --check   says whether it is up to date
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { INFRA, composed } from './queries.mjs';
+
+const SOURCE = `${INFRA}workbook/workbook.source.json`;
+const TARGET = `${INFRA}workbook/workbook.json`;
+
+/** The most that Bicep loads as text. */
+const LONGEST = 131_072;
+
+/** The placeholders that workbook.bicep fills in. */
+export const PLACEHOLDERS = ['__WORKSPACE_ID__', '__KEY_VAULT_ID__', '__COSMOS_ACCOUNT_ID__'];
+
+export function source() {
+  return JSON.parse(readFileSync(SOURCE, 'utf8'));
+}
+
+/** All objects in a value that have a query, from the outside in. */
+export function* withQuery(value) {
+  if (typeof value !== 'object' || value === null) return;
+  if (typeof value.query === 'string') yield value;
+  for (const part of Object.values(value)) yield* withQuery(part);
+}
+
+function built() {
+  const workbook = source();
+  for (const item of withQuery(workbook)) {
+    if (!item.query.startsWith('@')) throw new Error(`a query in ${SOURCE} is not the name of a file: ${item.query}`);
+    item.query = composed(item.query.slice(1));
+    item.queryType = 0;
+    item.resourceType = 'microsoft.operationalinsights/workspaces';
+    item.crossComponentResources = ['__WORKSPACE_ID__'];
+    if (item.timeContext === undefined) item.timeContextFromParameter = 'TimeRange';
+  }
+  const text = `${JSON.stringify(workbook, null, 1)}\n`;
+  if (text.length > LONGEST) throw new Error(`the workbook is longer than the ${LONGEST} characters that Bicep loads`);
+  return text;
+}
+
+/** Why the workbook that is deployed is not the one that its source says, if so. */
+export function staleness() {
+  return readFileSync(TARGET, 'utf8') === built() ? undefined : 'workbook.json is out of date: node checks/infra/kql/workbook.mjs';
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes('--check')) {
+    const stale = staleness();
+    if (stale) {
+      console.error(stale);
+      process.exitCode = 1;
+    }
+  } else {
+    writeFileSync(TARGET, built());
+  }
+}

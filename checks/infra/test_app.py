@@ -1,0 +1,277 @@
+"""The function app, its settings, and how it is deployed."""
+import json
+import re
+import unittest
+
+import yaml
+
+import bicep
+from bicep import Deployment, File, Refused, assigned
+from parameter_types import properties
+from syntax import Reference, decorators, parse, text
+from templates import BLOBS, CONTAINER, INFRA, NOT_IN_AZURE, PLAN, PLANS, PUBLISHING, ROOT, SITE, deployed
+
+# App settings that are for the Functions host and not for the signer.
+HOST_SETTINGS = {
+    "AzureWebJobsStorage__blobServiceUri",
+    "AzureWebJobsStorage__credential",
+    "AzureWebJobsStorage__clientId",
+    "AzureWebJobsDisableHomepage",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+}
+PREMIUM_SETTINGS = {
+    "FUNCTIONS_EXTENSION_VERSION",
+    "FUNCTIONS_WORKER_RUNTIME",
+    "WEBSITE_RUN_FROM_PACKAGE",
+    "WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID",
+}
+
+# Settings of the signer that no template gives, and why.
+NOT_GIVEN = {
+    **NOT_IN_AZURE,
+    "POLICY_FILE": "POLICY is given",
+    "HTTP_PROXY": "signerSettings can give it",
+    "HTTPS_PROXY": "signerSettings can give it",
+    "ALL_PROXY": "signerSettings can give it",
+    "NO_PROXY": "signerSettings can give it",
+}
+
+# Settings whose value is not the signer's default, and what it is.
+NOT_DEFAULT = {
+    "LOG_FORMAT": "json",
+    "COSMOS_DISABLE_IMDS": "1",
+}
+
+
+def settings_of_the_signer() -> set[str]:
+    source = (ROOT / "src/settings/mod.rs").read_text()
+    return set(re.findall(r'"([A-Z_]+)"', re.search(r"pub const NAMES: .*?\];", source, re.S).group()))
+
+
+class App(unittest.TestCase):
+    def test_flex_consumption_is_the_default(self):
+        self.assertEqual(deployed().one(PLAN).body["sku"], {"name": "FC1", "tier": "FlexConsumption"})
+        self.assertEqual(deployed().one(PLAN).body, deployed(plan="flex").one(PLAN).body)
+
+    def test_flex_runs_a_custom_handler(self):
+        self.assertEqual(deployed().one(SITE).properties["functionAppConfig"]["runtime"], {"name": "custom", "version": "1.0"})
+
+    def test_flex_takes_its_package_from_the_container(self):
+        storage = deployed().one(SITE).properties["functionAppConfig"]["deployment"]["storage"]
+        self.assertEqual(storage["type"], "blobContainer")
+        self.assertEqual(storage["value"], "storageAccounts:sttoken.properties.primaryEndpoints.blobpackage")
+        self.assertEqual(deployed().one(BLOBS).name, "package")
+
+    def test_flex_has_nothing_that_it_refuses(self):
+        site = deployed().one(SITE)
+        forbidden = PREMIUM_SETTINGS | {"WEBSITE_CONTENTSHARE", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING", "AzureWebJobsStorage"}
+        self.assertEqual(forbidden & set(site.settings), set())
+        refused = {
+            "alwaysOn", "ftpsState", "functionAppScaleLimit", "functionsRuntimeScaleMonitoringEnabled", "linuxFxVersion",
+            "minimumElasticInstanceCount", "netFrameworkVersion", "preWarmedInstanceCount", "use32BitWorkerProcess",
+            "vnetRouteAllEnabled", "windowsFxVersion",
+        }  # fmt: skip
+        self.assertEqual(refused & set(site.properties["siteConfig"]), set())
+
+    def test_instances_are_always_ready(self):
+        def ready(**parameters):
+            (group,) = deployed(**parameters).one(SITE).properties["functionAppConfig"]["scaleAndConcurrency"]["alwaysReady"]
+            self.assertEqual(group["name"], "http")
+            return group["instanceCount"]
+
+        self.assertEqual([ready(), ready(alwaysReady=3), ready(zoneRedundant=True)], [1, 3, 2])
+        premium = deployed(plan="premium", alwaysReady=2)
+        self.assertEqual(premium.one(SITE).properties["siteConfig"]["minimumElasticInstanceCount"], 2)
+        self.assertEqual(premium.one(PLAN).body["sku"]["capacity"], 2)
+
+    def test_premium_is_an_alternative(self):
+        d = deployed(plan="premium")
+        self.assertEqual((d.one(PLAN).body["sku"]["name"], d.one(PLAN).body["sku"]["tier"]), ("EP1", "ElasticPremium"))
+        settings = d.one(SITE).settings
+        self.assertEqual(settings["FUNCTIONS_EXTENSION_VERSION"], "~4")
+        self.assertEqual(settings["FUNCTIONS_WORKER_RUNTIME"], "custom")
+        self.assertEqual(
+            settings["WEBSITE_RUN_FROM_PACKAGE"],
+            "storageAccounts:sttoken.properties.primaryEndpoints.blobpackage/azurehsm-signer.zip",
+        )
+        self.assertNotIn("functionAppConfig", d.one(SITE).properties)
+        self.assertEqual(d.one(SITE).properties["siteConfig"]["linuxFxVersion"], "CUSTOM")
+
+    def test_neither_needs_a_storage_key(self):
+        for plan in PLANS:
+            settings = deployed(plan=plan).one(SITE).settings
+            self.assertFalse({"AzureWebJobsStorage", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING"} & set(settings))
+            self.assertEqual(
+                settings["AzureWebJobsStorage__blobServiceUri"], "storageAccounts:sttoken.properties.primaryEndpoints.blob"
+            )
+
+    def test_it_speaks_https_and_no_ftp_and_takes_no_password(self):
+        for plan in PLANS:
+            d = deployed(plan=plan)
+            site = d.one(SITE)
+            self.assertIs(site.properties["httpsOnly"], True)
+            self.assertIs(site.properties["clientAffinityEnabled"], False)
+            self.assertEqual(site.properties["siteConfig"]["minTlsVersion"], "1.2")
+            self.assertEqual(site.properties["siteConfig"]["scmMinTlsVersion"], "1.2")
+            self.assertIs(site.properties["siteConfig"]["http20Enabled"], True)
+            self.assertEqual({p.name: p.properties["allow"] for p in d.all(PUBLISHING)}, {"ftp": False, "scm": False})
+            for policy in d.all(PUBLISHING):
+                self.assertEqual(str(policy.body["parent"]), str(site.id).removesuffix(".id"))
+        self.assertEqual(deployed(plan="premium").one(SITE).properties["siteConfig"]["ftpsState"], "Disabled")
+
+    def test_azd_finds_it(self):
+        for plan in PLANS:
+            self.assertEqual(deployed(plan=plan).one(SITE).body["tags"], {"azd-env-name": "test", "azd-service-name": "signer"})
+
+    def test_it_starts_after_all_that_it_needs(self):
+        for module in ("flex", "premium"):
+            declared = File(INFRA / "resources.bicep", {}, Deployment()).declared[False, module]
+            after = re.search(r"dependsOn: \[(.*?)\]", text(declared), re.S).group(1).split()
+            self.assertEqual(set(after), {"roles", "vaultEndpoint", "cosmosEndpoint", "storageEndpoint"})
+
+
+class Settings(unittest.TestCase):
+    def test_every_setting_of_the_app_is_one_that_somebody_reads(self):
+        signer = settings_of_the_signer()
+        self.assertEqual(set(deployed().one(SITE).settings) - signer, HOST_SETTINGS)
+        self.assertEqual(set(deployed(plan="premium").one(SITE).settings) - signer, HOST_SETTINGS | PREMIUM_SETTINGS)
+
+    def test_every_setting_of_the_signer_is_given_or_there_is_a_reason(self):
+        for plan in PLANS:
+            self.assertEqual(settings_of_the_signer() - set(deployed(plan=plan).one(SITE).settings), set(NOT_GIVEN))
+
+    def test_they_have_the_defaults_that_readme_tells(self):
+        rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (?:`(.*?)`)? *\|", (ROOT / "README.md").read_text(), re.M)
+        told = {name: default for names, default in rows for name in re.findall(r"`(\w+)`", names)}
+        self.assertGreater(len(told), 30)
+        settings = deployed().one(SITE).settings
+        for name in settings_of_the_signer() & set(settings):
+            if not isinstance(settings[name], Reference) and not str(settings[name]).startswith(("vaults:", "database", "userAssigned")):
+                self.assertEqual(settings[name], NOT_DEFAULT.get(name, told[name]), name)
+
+    def test_and_that_the_program_has(self):
+        source = (ROOT / "src/settings/mod.rs").read_text()
+        constants = dict(re.findall(r"^    pub const ([A-Z_]+): [^=]+ = \"?([\w./]+)\"?;", source, re.M))
+        settings = deployed().one(SITE).settings
+        compared = {name for name in constants if name in settings}
+        self.assertGreaterEqual(len(compared), 10)
+        for name in compared:
+            self.assertEqual(settings[name], constants[name].replace("_", ""), name)
+
+    def test_they_point_at_what_is_deployed(self):
+        settings = deployed().one(SITE).settings
+        self.assertEqual(settings["KEY_VAULT_URL"], "vaults:kv-token.properties.vaultUri")
+        self.assertEqual(settings["COSMOS_ENDPOINT"], "databaseAccounts:cosmos-signer-token.properties.documentEndpoint")
+        self.assertEqual(settings["COSMOS_CONTAINER"], deployed().one(CONTAINER).name)
+        self.assertEqual(str(deployed().one(CONTAINER).body["parent"]), f"sqlDatabases:{settings['COSMOS_DATABASE']}")
+        self.assertEqual(settings["APPLICATIONINSIGHTS_CONNECTION_STRING"], "components:appi-signer-token.properties.ConnectionString")
+
+    def test_parameters_become_settings(self):
+        settings = deployed(
+            nodeUrls='["https://a", "https://b"]', authorizedKeys='["edpk1", "edpk2"]', policy='{"default": {"kinds": ["block"]}}'
+        ).one(SITE).settings
+        self.assertEqual(settings["NODE_URLS"], "https://a,https://b")
+        self.assertEqual(settings["AUTHORIZED_KEYS"], "edpk1,edpk2")
+        self.assertEqual(json.loads(settings["POLICY"]), {"default": {"kinds": ["block"]}})
+
+    def test_any_other_can_be_set_but_not_those_that_follow_from_the_deployment(self):
+        changed = deployed(signerSettings='{"HEAD_THRESHOLD": "60"}').one(SITE).settings
+        self.assertEqual(changed, deployed().one(SITE).settings | {"HEAD_THRESHOLD": "60"})
+        for given in ('{"AZURE_CLIENT_ID": "x"}', '{"LOG_FORMAT": "text"}'):
+            with self.subTest(given), self.assertRaises(Refused):
+                deployed(signerSettings=given)
+
+    def test_the_host_gives_a_request_more_time_than_its_deadline(self):
+        name = "AzureFunctionsJobHost__functionTimeout"
+        of_host_json = json.loads((ROOT / "host.json").read_text())["functionTimeout"]
+        self.assertEqual(of_host_json, "00:00:15")
+        for deadline, expected in [("4000", None), ("10999", None), ("11000", "00:00:16"), ("54999", "00:00:59"), ("60000", "00:01:05")]:
+            for plan in PLANS:
+                settings = deployed(plan=plan, signerSettings=json.dumps({"REQUEST_DEADLINE_MS": deadline})).one(SITE).settings
+                self.assertEqual(settings.get(name), expected, deadline)
+
+    def test_numbers_and_truth_values_are_texts_as_in_an_environment(self):
+        for plan in PLANS:
+            settings = deployed(plan=plan, signerSettings='{"ALLOW_LIST_KNOWN_KEYS": "true"}').one(SITE).settings
+            self.assertEqual(settings["ALLOW_LIST_KNOWN_KEYS"], "true")
+        # Resource Manager would write a truth value as True, which the signer does not read.
+        for given in ('{"ALLOW_LIST_KNOWN_KEYS": true}', '{"HEAD_THRESHOLD": 60}', '{"ALLOW_WEAK_CONSISTENCY": "yes"}'):
+            with self.subTest(given), self.assertRaises(Refused):
+                deployed(signerSettings=given)
+
+
+class EntryPoints(unittest.TestCase):
+    def parameters(self, name):
+        file = File(INFRA / name, {}, Deployment())
+        return {n: node for (_, n), node in file.declared.items() if node.type == "parameter_declaration"}
+
+    def test_both_take_the_same_parameters_with_the_same_defaults_and_descriptions(self):
+        def plain(node):
+            return re.sub(r"@metadata\(\{.*?\n\}\)", "", decorators(node), flags=re.S).strip() + "\n" + text(node)
+
+        main, resources = self.parameters("main.bicep"), self.parameters("resources.bicep")
+        self.assertEqual(set(main) - set(resources), {"resourceGroupName"})
+        for name, node in resources.items():
+            expected = plain(node).replace(" = resourceGroup().location", "")
+            self.assertEqual(plain(main[name]), expected, name)
+
+    def test_the_subscription_entry_hands_every_parameter_on(self):
+        given = assigned(ROOT / "checks/infra/parameters/accepted/everything.bicepparam")
+        handed = {name: value for name, value in given.items() if name != "resourceGroupName"}
+        self.assertEqual(set(handed), set(self.parameters("resources.bicep")))
+        defaults = File(INFRA / "main.bicep", {}, Deployment())
+        self.assertEqual([name for name in given if defaults.name(name) == given[name]], [])
+        seen = {}
+
+        class Recorder(File):
+            def run(self):
+                if self.path.name == "resources.bicep":
+                    seen.update(self.given)
+                    return {name: Reference(name) for is_output, name in self.declared if is_output}
+                return super().run()
+
+        original, bicep.File = bicep.File, Recorder
+        try:
+            outputs = Recorder(INFRA / "main.bicep", given, Deployment()).run()
+        finally:
+            bicep.File = original
+        self.assertEqual(seen, handed)
+        self.assertEqual(outputs, {name: Reference(name) for name in outputs} | {"AZURE_RESOURCE_GROUP": given["resourceGroupName"]})
+        self.assertEqual(set(outputs), set(deployed().outputs))
+
+    def test_every_parameter_and_output_is_described(self):
+        for path in INFRA.rglob("*.bicep"):
+            for node in parse(path).named_children:
+                if node.type in ("parameter_declaration", "output_declaration"):
+                    self.assertTrue(decorators(node).startswith("@description('"), f"{path.name}: {text(node)}")
+
+    def test_outputs_tell_no_secret(self):
+        outputs = deployed().outputs
+        self.assertTrue({"SIGNER_URL", "AZURE_RESOURCE_GROUP", "AZURE_FUNCTION_NAME", "KEY_VAULT_URL", "COSMOS_ENDPOINT"} <= set(outputs))
+        for name, value in outputs.items():
+            self.assertIsNone(re.search(r"list|key[s]?\b|connection|secret|token\(", str(value), re.I), name)
+        self.assertEqual(str(outputs["SIGNER_URL"]), f"https://{deployed().one(SITE).name}.azurewebsites.net")
+
+    def test_azd_sets_parameters_that_exist_with_the_same_defaults(self):
+        given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+        self.assertEqual(set(given), set(self.parameters("main.bicep")))
+        file = File(INFRA / "main.bicep", {}, Deployment())
+        variables = set()
+        for name, entry in given.items():
+            variable, default = re.fullmatch(r"\$\{(\w+)(?:=([^}]*))?\}", entry["value"]).groups()
+            self.assertNotIn(variable, variables)
+            variables.add(variable)
+            if default is not None:
+                value = file.name(name)
+                self.assertEqual(default, str(value).lower() if isinstance(value, bool) else str(value), name)
+
+    def test_azd_builds_the_package_and_deploys_its_folder(self):
+        azure = yaml.safe_load((ROOT / "azure.yaml").read_text())
+        self.assertEqual(azure["infra"], {"provider": "bicep", "path": "infra", "module": "main"})
+        (name, service), = azure["services"].items()
+        self.assertEqual(name, deployed().one(SITE).body["tags"]["azd-service-name"])
+        self.assertEqual((service["host"], service["language"], service["project"]), ("function", "custom", "."))
+        packaging = (ROOT / "packaging/src/main.rs").read_text()
+        self.assertIn(f'"{service["dist"]}"', packaging)
+        self.assertEqual(service["hooks"]["prepackage"]["run"], "cargo run --locked -p packaging")

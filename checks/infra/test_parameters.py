@@ -1,0 +1,132 @@
+"""What parameters may be: sets that are accepted, and sets that are refused before anything is made."""
+import json
+import re
+import unittest
+
+from bicep import Refused, assigned, deploy
+from parameter_types import properties
+from templates import INFRA, NOT_IN_AZURE, ROOT, SITE
+
+SETS = ROOT / "checks/infra/parameters"
+
+# What the refusal of each wrong set names.
+REFUSALS = {
+    "address": "nonsense is no range",
+    "misspelt_policy": "kind is none of",
+    "misspelt_setting": "HEAD_TRESHOLD is none of",
+    "name_of_a_key": "my_baker has more than letters, digits and -",
+    "operator": "me is no object id",
+    "password_of_a_node": "without a password",
+    "same_key_twice": "two have the same name",
+    "unknown_curve": "'P256' is not 'P-256' | 'P-256K'",
+}
+
+# More values that are wrong, or right, for the checks that no type can make.
+WRONG = {
+    "allowedAddresses": ["203.0.113.7", "203.0.113/24", "203.0.113.7/33", "256.0.0.1/32", "2001:db8::/32", "a.b.c.d/8", ""],
+    "operatorPrincipalId": ["00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-00000000000g", "you@example.com"],
+    "nodeUrls": ["node.example.com", "https://me@node.example.com", "https://a,https://b"],
+    "keys": ["a b", "a.b", "ä", ""],
+    "flexSubnetPrefix": ["10.91.0.0", "nonsense"],
+}
+RIGHT = {
+    "allowedAddresses": ["203.0.113.7/32", "198.51.100.0/24", "203.0.113.7/24"],
+    "operatorPrincipalId": ["", "0123abcd-0000-4000-8000-ABCDEF012345"],
+    "nodeUrls": ["https://node.example.com/path", "http://10.0.0.4:8732"],
+    "keys": ["Baker-2", "0", "a" * 127],
+    "flexSubnetPrefix": ["10.91.0.0/26"],
+}
+
+# Settings that signerSettings does not take, and why.
+NOT_CHOSEN = {
+    **NOT_IN_AZURE,
+    "KEY_VAULT_URL": "follows from the deployment",
+    "COSMOS_ENDPOINT": "follows from the deployment",
+    "COSMOS_DATABASE": "follows from the deployment",
+    "COSMOS_CONTAINER": "follows from the deployment",
+    "COSMOS_DISABLE_IMDS": "follows from the deployment",
+    "AZURE_CLIENT_ID": "follows from the deployment",
+    "LOG_FORMAT": "alerts and workbook read JSON",
+    "POLICY": "the parameter policy",
+    "POLICY_FILE": "the parameter policy",
+    "NODE_URLS": "the parameter nodeUrls",
+    "AUTHORIZED_KEYS": "the parameter authorizedKeys",
+    "http_proxy": "HTTP_PROXY is the same",
+    "https_proxy": "HTTPS_PROXY is the same",
+    "all_proxy": "ALL_PROXY is the same",
+    "no_proxy": "NO_PROXY is the same",
+}
+
+
+def names_of_the_program() -> set[str]:
+    source = (ROOT / "src/settings/mod.rs").read_text()
+    return set(re.findall(r'"(\w+)"', re.search(r"pub const NAMES: .*?\];", source, re.S).group()))
+
+
+def sets(folder: str) -> dict:
+    return {path.stem: assigned(path) for path in (SETS / folder).glob("*.bicepparam")}
+
+
+class Parameters(unittest.TestCase):
+    # resources.bicep is an entry of its own, and has no resource group to name.
+    def entries(self, given):
+        yield INFRA / "main.bicep", given
+        yield INFRA / "resources.bicep", {name: value for name, value in given.items() if name != "resourceGroupName"}
+
+    def test_right_sets_are_deployed(self):
+        accepted = sets("accepted")
+        self.assertEqual(len(accepted), 8)
+        for name, given in accepted.items():
+            for entry, parameters in self.entries(given):
+                with self.subTest(name, entry=entry.name):
+                    d = deploy(entry, parameters)
+                    identities = [(r.type, str(r.name), str(r.body.get("parent", r.body.get("scope")))) for r in d.resources]
+                    self.assertEqual(len(identities), len(set(identities)))
+                    d.one(SITE)
+
+    def test_wrong_sets_are_refused_and_the_reason_is_told(self):
+        refused = sets("refused")
+        self.assertEqual(set(refused), set(REFUSALS))
+        for name, given in refused.items():
+            for entry, parameters in self.entries(given):
+                with self.subTest(name, entry=entry.name), self.assertRaises(Refused) as raised:
+                    deploy(entry, parameters)
+                self.assertIn(REFUSALS[name], str(raised.exception))
+
+    def given(self, parameter, value):
+        if parameter == "keys":
+            value = [{"name": value, "curve": "P-256"}]
+        elif parameter in ("allowedAddresses", "nodeUrls"):
+            value = [value]
+        return {"environmentName": "test", "location": "westeurope", parameter: value}
+
+    def test_what_types_cannot_say_is_checked(self):
+        for parameter, values in WRONG.items():
+            for value in values:
+                with self.subTest(parameter, value=value), self.assertRaises(Refused):
+                    deploy(INFRA / "main.bicep", self.given(parameter, value))
+        for parameter, values in RIGHT.items():
+            for value in values:
+                with self.subTest(parameter, value=value):
+                    deploy(INFRA / "main.bicep", self.given(parameter, value))
+
+    def test_all_that_is_wrong_is_told_at_once(self):
+        given = self.given("operatorPrincipalId", "me") | {"allowedAddresses": ["here"]}
+        with self.assertRaises(Refused) as raised:
+            deploy(INFRA / "main.bicep", given)
+        self.assertRegex(str(raised.exception), "here is no range.*me is no object id")
+
+    def test_no_password_of_a_node_is_told(self):
+        with self.assertRaises(Refused) as raised:
+            deploy(INFRA / "main.bicep", self.given("nodeUrls", "https://me:secret@node.example.com"))
+        self.assertNotIn("secret", str(raised.exception))
+
+    def test_the_type_of_the_settings_has_what_the_program_knows(self):
+        chosen = properties(INFRA / "types.bicep", "signerSettingsType")
+        self.assertEqual(chosen & set(NOT_CHOSEN), set())
+        self.assertEqual(chosen | set(NOT_CHOSEN), names_of_the_program())
+
+    def test_the_type_of_the_policy_has_what_its_schema_has(self):
+        schema = json.loads((ROOT / "docs/policy.schema.json").read_text())
+        self.assertEqual(properties(INFRA / "types.bicep", "policyType"), set(schema["properties"]))
+        self.assertEqual(properties(INFRA / "types.bicep", "policyRulesType"), set(schema["$defs"]["rules"]["properties"]))

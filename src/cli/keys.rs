@@ -1,0 +1,129 @@
+use super::services::{Azure, open_vault};
+use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable, variable_names, wrong_settings};
+use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
+use azurehsm_signer::text;
+use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
+use azurehsm_signer::vault::embedded::{KeyFile, KeyName};
+use clap::{Subcommand, ValueEnum};
+use std::fmt::Display;
+use std::io::Read;
+use zeroize::Zeroizing;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Lists the keys of the vault, each with the command that makes octez-client use it
+    List,
+    /// Makes a new key
+    Generate {
+        /// Its name: letters, digits, - and _
+        name: KeyName,
+        /// Its curve
+        #[arg(long, value_enum, default_value = "p256")]
+        curve: CurveName,
+    },
+    /// Reads an unencrypted secret key (edsk…, spsk…, p2sk… or BLsk…) from standard input
+    Import {
+        /// Its name: letters, digits, - and _
+        name: KeyName,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum CurveName {
+    /// tz1
+    #[value(alias = "tz1")]
+    Ed25519,
+    /// tz2
+    #[value(alias = "tz2")]
+    Secp256k1,
+    /// tz3
+    #[value(alias = "tz3")]
+    P256,
+    /// tz4
+    #[value(alias = "tz4", alias = "bls12-381")]
+    Bls,
+}
+
+impl From<CurveName> for Curve {
+    fn from(name: CurveName) -> Self {
+        match name {
+            CurveName::Ed25519 => Self::Ed25519,
+            CurveName::Secp256k1 => Self::Secp256k1,
+            CurveName::P256 => Self::P256,
+            CurveName::Bls => Self::Bls,
+        }
+    }
+}
+
+pub(super) fn run(command: Command) -> Result<(), Stopped> {
+    let services = Services::read_for_keys(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
+    if let VaultSettings::KeyVault(vault) = &services.vault {
+        if matches!(command, Command::List) {
+            return runtime()?.block_on(list_vault(&services));
+        }
+        let url = &vault.url;
+        let why =
+            format!("KEY_VAULT_URL is set: make keys in {url} (az keyvault key create); without it, in a local file");
+        return Err(why.into());
+    }
+    let settings = services.local;
+    if !matches!(command, Command::List) {
+        make_data_dir(&settings.data_dir)?;
+    }
+    let file = KeyFile::open(&settings.data_dir, settings.passphrase)?;
+    match command {
+        Command::List => {
+            let keys = file.read()?;
+            if keys.is_empty() {
+                return print_line(&format!("no keys in {}", file.path().display()));
+            }
+            let lines: Vec<_> = keys.iter().map(|(name, secret)| lines_of(name, secret.public_key())).collect();
+            print_line(&lines.join("\n"))?;
+        }
+        Command::Generate { name, curve } => add(&file, &name, SecretKey::generate(curve.into())?)?,
+        Command::Import { name } => {
+            // More than any key takes, so that a wrong file is not read to its end.
+            const LONGEST: u64 = 4096;
+            let mut bytes = Zeroizing::new(Vec::new());
+            let unreadable = |error: &dyn Display| format!("standard input: {error}; expected a secret key");
+            std::io::stdin().take(LONGEST).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+            let text = text::decode(&bytes).map_err(|error| unreadable(&error))?;
+            if text.trim().is_empty() {
+                return Err("nothing on standard input; expected a secret key (edsk…, spsk…, p2sk… or BLsk…)".into());
+            }
+            let secret = SecretKey::from_text(text.trim()).map_err(|error| format!("standard input: {error}"))?;
+            add(&file, &name, secret)?;
+        }
+    }
+    Ok(())
+}
+
+/// The keys that would sign, as the vault has them now.
+async fn list_vault(services: &Services) -> Result<(), Stopped> {
+    let azure = Azure::prepare(services)?;
+    let mut found = open_vault(services, Some(&azure))?.keys().await?;
+    found.unread.map_or(Ok(()), Err)?;
+    found.usable.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
+    if found.usable.is_empty() {
+        return print_line("no keys that can sign: azurehsm-signer doctor says why");
+    }
+    let lines: Vec<_> = found.usable.iter().map(|key| lines_of(&key.name, &key.public_key)).collect();
+    print_line(&lines.join("\n"))
+}
+
+fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), Stopped> {
+    let public_key = secret.public_key().clone();
+    file.add(name.clone(), secret)?;
+    print_line(&lines_of(name, &public_key))
+}
+
+fn lines_of(name: impl Display, public_key: &PublicKey) -> String {
+    // A wrong setting elsewhere must not keep keys from being listed.
+    let base =
+        base_address(Settings::read(variable, &variable_names()).map_or(defaults::LISTEN, |settings| settings.listen));
+    let hash = public_key.hash();
+    format!(
+        "{name}  {}  {hash}  {public_key}\n  octez-client import secret key {name} {base}/{hash}",
+        public_key.curve()
+    )
+}

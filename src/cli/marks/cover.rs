@@ -1,0 +1,114 @@
+use super::super::services::Azure;
+use super::super::{Stopped, variable};
+use super::{Which, tell};
+use azurehsm_signer::chain::{checkpoints, heads};
+use azurehsm_signer::settings::{self, MarksSettings, VaultSettings};
+use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
+use azurehsm_signer::vault::KeyVault;
+use azurehsm_signer::vault::embedded::KeyFile;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Where marks are looked for in a container that may not be listed.
+#[derive(Default)]
+pub(super) struct Cover {
+    /// These keys, each with what it is known by.
+    pub(super) keys: Vec<(PublicKeyHash, String)>,
+    /// On these chains.
+    pub(super) chains: Vec<ChainId>,
+    /// Keys that may have marks, and could not be read, each with the reason.
+    pub(super) unread: Vec<String>,
+}
+
+impl Cover {
+    /// What is asked for. Otherwise all keys of the vault, whatever their state, since one that cannot sign today may sign again; and all
+    /// chains of which this program knows.
+    pub(super) async fn find(settings: &MarksSettings, azure: &Azure, which: &Which) -> Result<Self, Stopped> {
+        let mut cover = Self::default();
+        for key in &which.key {
+            cover.add_key(*key, "--key");
+        }
+        for chain in &which.chain {
+            cover.add_chain(*chain);
+        }
+        let (all_keys, all_chains) = (which.key.is_empty(), which.chain.is_empty());
+        if all_keys {
+            cover.keys_of_vault(settings, azure).await?;
+        }
+        if all_chains {
+            cover.chains_of_networks(settings).await;
+        }
+        if all_keys || all_chains {
+            match settings::policy(variable) {
+                Ok(policy) => {
+                    policy.named_keys().filter(|_| all_keys).for_each(|key| cover.add_key(*key, "policy"));
+                    policy.named_chains().filter(|_| all_chains).for_each(|chain| cover.add_chain(chain));
+                }
+                Err(error) => tell(&format!("warning: keys and chains of the policy are not known: {error}")),
+            }
+        }
+        Ok(cover)
+    }
+
+    async fn keys_of_vault(&mut self, settings: &MarksSettings, azure: &Azure) -> Result<(), Stopped> {
+        let services = &settings.services;
+        let VaultSettings::KeyVault(vault) = &services.vault else {
+            for (name, key) in KeyFile::open(&services.local.data_dir, services.local.passphrase.clone())?.read()? {
+                self.add_key(key.public_key().hash(), &name.to_string());
+            }
+            return Ok(());
+        };
+        let are_named = !vault.keys.is_empty();
+        let vault = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
+        let all = vault.all_public_keys().await;
+        for (version, key) in all.keys {
+            self.add_key(key.hash(), &version.to_string());
+        }
+        for (version, error) in all.unread {
+            self.unread.push(format!("{version} could not be read from the vault: {}", error.log()));
+        }
+        if let Some(error) = all.unlisted {
+            let why = format!("the keys of the vault could not be listed: {}", error.log());
+            if are_named {
+                tell(&format!("{why}. Only those in SIGNING_KEYS are known"));
+            } else {
+                self.unread.push(why);
+            }
+        }
+        Ok(())
+    }
+
+    async fn chains_of_networks(&mut self, settings: &MarksSettings) {
+        for checkpoint in &checkpoints::CHECKPOINTS {
+            self.add_chain(checkpoint.chain);
+        }
+        let Some(nodes) = &settings.nodes else { return };
+        for answer in heads(nodes, Instant::now() + settings.services.request_deadline).await {
+            match answer.head {
+                Ok((chain, _)) => self.add_chain(chain),
+                Err(why) => tell(&format!("warning: the chain of {} is not known: {why}", answer.node)),
+            }
+        }
+    }
+
+    fn add_key(&mut self, key: PublicKeyHash, name: &str) {
+        match self.keys.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, names)) => *names = format!("{names}, {name}"),
+            None => self.keys.push((key, name.to_owned())),
+        }
+    }
+
+    fn add_chain(&mut self, chain: ChainId) {
+        if !self.chains.contains(&chain) {
+            self.chains.push(chain);
+        }
+    }
+}
+
+/// A chain with the name of its network, where that is known.
+pub(super) fn name_of(chain: ChainId) -> String {
+    match checkpoints::checkpoint(chain) {
+        Some(checkpoint) => format!("{} ({chain})", checkpoint.network),
+        None => chain.to_string(),
+    }
+}

@@ -1,0 +1,194 @@
+use super::super::{Stopped, print_line};
+use super::place::{Place, file_of};
+use super::tell;
+use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
+use azurehsm_signer::marks::interchange::{self, Hints, Imported};
+use azurehsm_signer::marks::{Evidence, Found, Ledger, MarkId, Raised, Unreadable};
+use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings, defaults};
+use azurehsm_signer::text;
+use azurehsm_signer::tezos::payload::{Kind, Position};
+use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+/// Raises marks, once nothing speaks against any of them, or the operator insists.
+pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bool) -> Result<(), Stopped> {
+    let patience = settings.services.request_deadline;
+    let heads = match &settings.nodes {
+        Some(nodes) => heads(nodes, Instant::now() + patience).await,
+        None => Vec::new(),
+    };
+    let place = Place::open_to_raise(settings).await?;
+    let present = look_at_all(&place, raises).await?;
+    let objections = objections(settings, &heads, &present, raises);
+    if force {
+        for why in &objections {
+            tell(&format!("forced: {why}"));
+        }
+    } else if !objections.is_empty() {
+        return Err(format!(
+            "nothing was raised, since a mark cannot be lowered again:\n{}\nif this is meant, add --force",
+            objections.join("\n")
+        )
+        .into());
+    }
+
+    let ledger = Ledger::new(place.store(settings)?, settings.services.instance.clone());
+    let mut lines = Vec::with_capacity(raises.len());
+    for (at, mark) in raises.iter().enumerate() {
+        let (id, to, deadline) = (mark.id, mark.position, Instant::now() + patience);
+        let raised = match present.get(&id) {
+            Some(Found::Unreadable(item)) => {
+                ledger.repair(&id, to, mark.digest, mark.signature, &item.version, deadline).await
+            }
+            _ => ledger.raise(&id, to, mark.digest, mark.signature, deadline).await,
+        };
+        lines.push(match raised {
+            Ok(Raised::From(None)) => format!("{id}: set to {to}"),
+            Ok(Raised::From(Some(from))) => format!("{id}: raised from {from} to {to}"),
+            Ok(Raised::Kept(kept)) => format!("{id}: kept at {kept}, which is not below {to}"),
+            Ok(Raised::Repaired) => format!("{id}: set to {to}, in the place of what was not a mark"),
+            Err(error) => {
+                // What was done is told before what was not.
+                drop(print_line(&lines.join("\n")));
+                let rest = raises.iter().skip(at + 1).map(|mark| mark.id.to_string()).collect::<Vec<_>>();
+                return Err(stopped_midway(&id, &error.log(), lines.len(), &rest).into());
+            }
+        });
+    }
+    // After everything is written: a reader who goes away stops no raise.
+    print_line(&lines.join("\n"))
+}
+
+/// Declares a key new on a chain, in an embedded store that was recreated.
+pub(super) async fn declare_new(settings: &MarksSettings, chain: ChainId, key: PublicKeyHash) -> Result<(), Stopped> {
+    if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
+        return print_line("nothing to do: in Cosmos DB, a key without marks on a chain counts as new there");
+    }
+    let Place::File(store) = Place::open_to_raise(settings).await? else {
+        return Err("the marks are not in an embedded store".into());
+    };
+    let path = file_of(settings);
+    for kind in Kind::ALL {
+        let id = MarkId { chain, key, kind };
+        if store.look(&id).await?.is_some() {
+            return Err(format!(
+                "{key} is not new on {chain}: {} holds its {kind} mark. Raise the marks that are missing above all that \
+                 was signed (azurehsm-signer marks raise {chain} {key} LEVEL)",
+                path.display()
+            )
+            .into());
+        }
+    }
+    if !store.is_recreated().await? {
+        return print_line(&format!(
+            "nothing to do: {} was never lost, so a key without marks on a chain counts as new there",
+            path.display()
+        ));
+    }
+    store.declare_new(chain, key).await?;
+    print_line(&format!("{key} is new on {chain}: it may sign there without marks"))
+}
+
+/// The marks in files.
+pub(super) fn read_files(
+    files: &[PathBuf],
+    kind: Option<Kind>,
+    chain: Option<ChainId>,
+) -> Result<Vec<Imported>, Stopped> {
+    let mut marks = Vec::new();
+    for path in files {
+        let text = text::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let hints = Hints { kind, chain }.or_from_name(path);
+        let of_file = interchange::parse(&text, hints).map_err(|error| format!("{}: {error}", path.display()))?;
+        if of_file.is_empty() {
+            return Err(format!("{}: no marks in it", path.display()).into());
+        }
+        marks.extend(of_file);
+    }
+    Ok(interchange::highest(marks))
+}
+
+/// What is there now, of all kinds of each key on each chain that is to be raised.
+async fn look_at_all(place: &Place, raises: &[Imported]) -> Result<HashMap<MarkId, Found>, Stopped> {
+    let mut present = HashMap::new();
+    let mut asked = Vec::new();
+    for mark in raises {
+        for kind in Kind::ALL {
+            let id = MarkId { kind, ..mark.id };
+            if !asked.contains(&id) {
+                asked.push(id);
+                let found =
+                    place.look(&id).await.map_err(|error| format!("nothing was raised: {id}: {}", error.log()))?;
+                present.extend(found.map(|found| (id, found)));
+            }
+        }
+    }
+    Ok(present)
+}
+
+/// All that speaks against the raises, each in a line.
+fn objections(
+    settings: &MarksSettings,
+    heads: &[NodeHead],
+    present: &HashMap<MarkId, Found>,
+    raises: &[Imported],
+) -> Vec<String> {
+    for NodeHead { node, head } in heads {
+        if let Err(why) = head {
+            tell(&format!("warning: {node} does not say its head ({why}): levels are checked without it"));
+        }
+    }
+    let now = OffsetDateTime::now_utc();
+    let threshold = settings.nodes.as_ref().map_or(defaults::HEAD_THRESHOLD, |nodes| nodes.threshold);
+    let mut objections = Vec::new();
+    for Imported { id, position, .. } in raises {
+        let there = present.get(id);
+        if matches!(there, Some(Found::Mark(stored)) if stored.mark.position >= *position) {
+            continue;
+        }
+        let evidence = Evidence {
+            chain: id.chain,
+            max_level: checkpoints::max_level(id.chain, now),
+            head: highest_head(heads, id.chain),
+            head_threshold: threshold,
+            highest: Kind::ALL.into_iter().filter_map(|kind| position_of(present.get(&MarkId { kind, ..*id }))).max(),
+            max_jump: settings.max_level_jump,
+        };
+        objections.extend(evidence.against(position.level).into_iter().map(|why| format!("{id}: {why}")));
+        if let Some(Found::Unreadable(item)) = there {
+            objections.extend(against_repair(item, *position).map(|why| format!("{id}: {why}")));
+        }
+    }
+    objections
+}
+
+fn position_of(found: Option<&Found>) -> Option<Position> {
+    match found? {
+        Found::Mark(stored) => Some(stored.mark.position),
+        Found::Unreadable(item) => item.legible(),
+    }
+}
+
+/// What is not a mark may have been one, and must not be lowered.
+fn against_repair(item: &Unreadable, to: Position) -> Option<String> {
+    match item.legible() {
+        Some(legible) if legible <= to => None,
+        Some(legible) => {
+            Some(format!("what is there is not a mark ({}), and {legible} is legible in it, above {to}", item.why))
+        }
+        None => Some(format!("what is there is not a mark ({}), and no level is legible in it", item.why)),
+    }
+}
+
+fn stopped_midway(id: &MarkId, why: &str, done: usize, rest: &[String]) -> String {
+    let rest = match rest {
+        [] => "nothing was left to do".to_owned(),
+        rest => format!("not done: {}", rest.join(", ")),
+    };
+    format!(
+        "{id}: it is not known to be raised: {why}\n{done} done, named above; {rest}. Do the same again: marks only rise"
+    )
+}

@@ -1,0 +1,128 @@
+//! What the program does, by the name of the command.
+
+mod bind;
+mod doctor;
+mod keys;
+mod marks;
+mod serve;
+mod services;
+
+use azurehsm_signer::log;
+use azurehsm_signer::settings::{self, LogSettings, SettingsError};
+use azurehsm_signer::vault::embedded::KeyFile;
+use clap::Subcommand;
+use std::env::VarError;
+use std::error::Error;
+use std::io::{ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use thiserror::Error;
+
+/// Whatever stops a command, for people to read.
+pub(crate) type Stopped = Box<dyn Error + Send + Sync>;
+
+/// The commands.
+#[derive(Subcommand, Default)]
+pub(crate) enum Command {
+    /// Answers signing requests (the default)
+    #[default]
+    Serve,
+    /// The keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// The high watermarks. Those of the embedded store can be had only while the signer does not run
+    #[command(subcommand)]
+    Marks(MarksCommand),
+    /// Checks the deployment: one line a check, and what to do where it fails
+    Doctor(doctor::Arguments),
+    /// Prints the version
+    Version,
+}
+
+/// The commands about marks.
+#[derive(Subcommand)]
+pub(crate) enum MarksCommand {
+    #[command(flatten)]
+    Marks(marks::Command),
+    // The help text is that of the arguments.
+    Bind(bind::Arguments),
+}
+
+pub(crate) fn run(command: Command) -> Result<(), Stopped> {
+    require_unicode()?;
+    // A core file would hold secret keys and tokens. It cannot be allowed again after this.
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
+        .map_err(|error| format!("core files cannot be turned off: {error}"))?;
+    match command {
+        Command::Serve => {
+            let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
+            let logging = log::start(&settings)?;
+            runtime()?.block_on(serve::run(&logging))
+        }
+        Command::Keys(command) => keys::run(command),
+        Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
+        Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+/// For BLS, password hashing and name resolution: work of milliseconds, of which more at a time makes none faster.
+const THREADS_FOR_WORK: usize = 16;
+
+fn runtime() -> Result<tokio::runtime::Runtime, Stopped> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(THREADS_FOR_WORK).build()?)
+}
+
+/// An environment variable.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The names of all environment variables that are set.
+fn variable_names() -> Vec<String> {
+    std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
+}
+
+/// One error is one line, which some readers of logs see alone.
+fn wrong_settings(error: &SettingsError) -> Stopped {
+    let separator = if error.0.len() == 1 { ' ' } else { '\n' };
+    format!("wrong settings:{separator}{error}").into()
+}
+
+/// A setting that cannot be read must not be taken as not set.
+fn require_unicode() -> Result<(), Stopped> {
+    match settings::NAMES.iter().find(|name| matches!(std::env::var(name), Err(VarError::NotUnicode(_)))) {
+        Some(name) => Err(format!("{name}: expected Unicode text").into()),
+        None => Ok(()),
+    }
+}
+
+/// Whoever read standard output has gone away, such as `head`: that ends a command, and is not worth a word.
+#[derive(Debug, Error)]
+#[error("nobody reads standard output any more")]
+pub(crate) struct ReaderGone;
+
+/// Prints to standard output.
+fn print_line(text: &str) -> Result<(), Stopped> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{text}").and_then(|()| output.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => format!("standard output: {error}").into(),
+    })
+}
+
+/// Makes the data folder if it does not exist.
+fn make_data_dir(path: &Path) -> Result<(), Stopped> {
+    KeyFile::make_folder(path).map_err(|error| format!("LOCAL_DATA_DIR: {error}").into())
+}
+
+/// Where a client on this machine finds a signer that listens here.
+fn base_address(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
+}

@@ -1,0 +1,204 @@
+use super::services::{Azure, open_marks, open_vault};
+use super::{Stopped, base_address, variable, variable_names, wrong_settings};
+use azurehsm_signer::background::keep_running;
+use azurehsm_signer::chain::HeadWatch;
+use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
+use azurehsm_signer::log::Logging;
+use azurehsm_signer::marks::Ledger;
+use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
+use azurehsm_signer::settings::{NO_LONGER_READ, Settings, VaultSettings};
+use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
+use azurehsm_signer::tezos::PublicKeyHash;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+/// Connections that are open at one time, if the system allows as many files.
+const MOST_CONNECTIONS: u64 = 2048;
+
+/// Connections that wait to be taken: a burst larger than this makes clients wait a second for their next try.
+const WAITING_CONNECTIONS: u32 = 4096;
+
+/// Files that the process needs beside its connections.
+const OTHER_FILES: u64 = 64;
+
+/// Longer than clients keep a connection for their next request, so that they close it, not we.
+const IDLE: Duration = Duration::from_mins(3);
+
+pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
+    info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
+    let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
+    for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
+        warn!(setting = name, "this setting has no effect any more: a slow call is kept until the request's deadline");
+    }
+    let services = &settings.services;
+    let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
+    let store = open_marks(services, azure.as_ref())?;
+    let vault = open_vault(services, azure.as_ref())?;
+    let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
+    if watch.is_none() {
+        info!(
+            max_level_jump = settings.max_level_jump,
+            "no NODE_URLS: levels are checked against the marks only, not against the head of the chain"
+        );
+    }
+    if settings.authorized_keys.is_empty() {
+        info!("no AUTHORIZED_KEYS: whoever reaches this address may ask for signatures");
+    } else if settings.policy.requiring_authentication(true).is_empty() {
+        warn!("AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys");
+    }
+    let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
+    let signer = Arc::new(Signer::new(
+        KeyRing::new(vault, search_interval(&settings)),
+        Ledger::new(store, services.instance.clone())
+            .with_known_chains(CHECKPOINTS.iter().map(|checkpoint| checkpoint.chain).collect()),
+        settings.policy,
+        HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
+        AuthorizedKeys::new(settings.authorized_keys),
+    ));
+    let is_local = matches!(services.vault, VaultSettings::Local);
+    if is_local {
+        // A file can be read at once, and what is wrong with it stays wrong.
+        signer.refresh_keys().await?;
+    }
+
+    let listener = listen(settings.listen)
+        .map_err(|error| format!("SIGNER_LISTEN: cannot listen on {}: {error}", settings.listen))?;
+    let address = listener.local_addr()?;
+    let server_settings =
+        ServerSettings { deadline: services.request_deadline, list_known_keys: settings.list_known_keys };
+    let limits = ConnectionLimits {
+        most: most_connections(),
+        idle: IDLE,
+        drain: services.request_deadline + Duration::from_secs(1),
+    };
+    let router = server::router(Arc::clone(&signer), server_settings);
+    info!(address = %address, "listening");
+    if is_local {
+        tell_how_to_use(&signer, address);
+    }
+    tokio::select! {
+        () = server::serve(listener, router, limits, shutdown_requested()) => Ok(()),
+        never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
+        never = keep_running("dropped lines", || tell_of_dropped_lines(logging)) => match never {},
+    }
+}
+
+/// The least time between two searches of the vault for an unknown key. A file is read in no time; a search of a vault is many
+/// calls, but a request for a new key should be able to wait for the next one within its deadline.
+fn search_interval(settings: &Settings) -> Duration {
+    const MIN: Duration = Duration::from_secs(2);
+    const MAX: Duration = Duration::from_secs(5);
+    match settings.services.vault {
+        VaultSettings::Local => Duration::from_millis(500),
+        VaultSettings::KeyVault(_) => {
+            (settings.services.request_deadline * 3 / 4).clamp(MIN, MAX).min(settings.keys_refresh)
+        }
+    }
+}
+
+/// Asks the vault for its keys, now and then; often, while it does not say.
+async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, are_known: bool) -> Infallible {
+    const WHILE_UNKNOWN: Duration = Duration::from_secs(2);
+    let mut is_first = true;
+    loop {
+        let start = Instant::now();
+        let answer = if is_first && are_known { Ok(()) } else { signer.refresh_keys().await };
+        if answer.is_ok() && is_first {
+            is_first = false;
+            let keys = signer.keys();
+            for key in named.iter().filter(|key| !keys.iter().any(|held| held.hash == **key)) {
+                warn!(key = %key, "the policy names a key that is not in the vault");
+            }
+            if keys.is_empty() {
+                warn!("there are no keys in the vault: nothing can be signed");
+            }
+        }
+        // A vault that takes long to search is not searched all the time, whatever is wrong with one of its keys.
+        let pause = if answer.is_ok() { every } else { every.min(WHILE_UNKNOWN.max(start.elapsed())) };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// An auditor who reads the log should know what is not in it.
+async fn tell_of_dropped_lines(logging: &Logging) -> Infallible {
+    let mut told = 0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let dropped = logging.dropped_lines();
+        if dropped != told {
+            warn!(lines = dropped - told, "log lines were dropped: their reader was too slow");
+            told = dropped;
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for the old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS)
+}
+
+fn tell_how_to_use(signer: &Signer, address: SocketAddr) {
+    for key in signer.keys() {
+        info!(
+            command = format!("octez-client import secret key {} {}/{}", key.name, base_address(address), key.hash),
+            "use this key"
+        );
+    }
+    info!(command = format!("curl {}/keys", base_address(address)), "see the keys");
+}
+
+/// As many connections as are wanted, or as many as the system has files for.
+fn most_connections() -> usize {
+    let wanted = MOST_CONNECTIONS + OTHER_FILES;
+    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(256);
+    usize::try_from(files.min(wanted).saturating_sub(OTHER_FILES).max(16)).unwrap_or(16)
+}
+
+/// SIGTERM, SIGHUP or Ctrl-C. A second one does not wait for anything.
+async fn shutdown_requested() {
+    signal_to_stop().await;
+    tokio::spawn(async {
+        signal_to_stop().await;
+        std::process::exit(1);
+    });
+}
+
+async fn signal_to_stop() {
+    let hung_up = async {
+        if !ignores_hangup() {
+            return received(SignalKind::hangup()).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = received(SignalKind::interrupt()) => {}
+        () = received(SignalKind::terminate()) => {}
+        () = hung_up => {}
+    }
+}
+
+async fn received(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether the process was started so that it outlives its terminal, with `nohup` say.
+fn ignores_hangup() -> bool {
+    static AT_START: LazyLock<bool> = LazyLock::new(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    });
+    *AT_START
+}

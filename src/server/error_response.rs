@@ -1,0 +1,65 @@
+use super::invalid::InvalidRequest;
+use super::log_limit::warn_of_clients;
+use crate::signer::{NotSigned, Refusal};
+use axum::Json;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::warn;
+
+/// An answer that is not 200: a status, and a list of one error as octez-client reads it. With the id `failure`, octez
+/// wants the kind `temporary` and no field but `msg`.
+pub(super) struct NotOk {
+    status: StatusCode,
+    message: String,
+}
+
+/// It is logged here, since it never came before the signer.
+impl From<InvalidRequest> for NotOk {
+    fn from(invalid: InvalidRequest) -> Self {
+        let (status, message) = (invalid.status(), invalid.to_string());
+        warn_of_clients(|unsaid| warn!(status = status.as_u16(), reason = message, unsaid, "not understood"));
+        Self { status, message }
+    }
+}
+
+#[derive(Serialize)]
+struct OctezError<'a> {
+    kind: &'static str,
+    id: &'static str,
+    msg: &'a str,
+}
+
+impl IntoResponse for NotOk {
+    fn into_response(self) -> Response {
+        let error = OctezError { kind: "temporary", id: "failure", msg: &self.message };
+        let mut response = (self.status, Json([error])).into_response();
+        if self.status == StatusCode::REQUEST_TIMEOUT {
+            // What is still to come of the body is not the next request.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// Verdict to status. octez-client shows the message of just these, and would repeat a request answered with 502.
+impl From<NotSigned> for NotOk {
+    fn from(not_signed: NotSigned) -> Self {
+        let status = match &not_signed {
+            NotSigned::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            NotSigned::Refused(refusal) => match refusal {
+                // There is no key here that can sign for this address; another signer may have one, whatever the reason.
+                Refusal::UnknownKey { .. } | Refusal::UnusableKey { .. } => StatusCode::NOT_FOUND,
+                Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+                Refusal::PossessionOf(_) => StatusCode::BAD_REQUEST,
+                Refusal::Payload(_)
+                | Refusal::VersionWithoutBls
+                | Refusal::Policy(_)
+                | Refusal::NoPossession { .. } => StatusCode::FORBIDDEN,
+                Refusal::Head(_) | Refusal::Mark(_) | Refusal::StoredSignatureInvalid => StatusCode::CONFLICT,
+            },
+        };
+        Self { status, message: not_signed.to_string() }
+    }
+}

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod functions_host;
 mod json;
 pub mod links;
+pub mod lock_holder;
 pub mod log;
 pub mod marks;
 mod net;

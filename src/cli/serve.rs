@@ -3,6 +3,7 @@ use super::{Stopped, base_address, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
 use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
+use azurehsm_signer::functions_host;
 use azurehsm_signer::log::Logging;
 use azurehsm_signer::marks::Ledger;
 use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
@@ -27,6 +28,10 @@ const WAITING_CONNECTIONS: u32 = 4096;
 /// Files that the process needs beside its connections.
 const OTHER_FILES: u64 = 64;
 
+/// How long a start under the Functions host waits for the embedded store: when the script host restarts, it starts the next
+/// process before the last one is dead. It gives a start 30 s.
+const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Longer than clients keep a connection for their next request, so that they close it, not we.
 const IDLE: Duration = Duration::from_mins(3);
 
@@ -38,7 +43,8 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     }
     let services = &settings.services;
     let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
-    let store = open_marks(services, azure.as_ref())?;
+    let patience = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
+    let store = open_marks(services, azure.as_ref(), patience).await?;
     let vault = open_vault(services, azure.as_ref())?;
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
     if watch.is_none() {

@@ -7,6 +7,7 @@ use azurehsm_signer::tezos::{Curve, SecretKey};
 use azurehsm_signer::vault::embedded::KeyFile;
 use azurehsm_signer::vault::{KeyVault, LocalVault, Vault};
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{info, warn};
 
 /// What all services in Azure share.
@@ -28,8 +29,12 @@ impl Azure {
 const NOT_PREPARED: &str = "a service in Azure was not prepared";
 
 /// The mark store. Opened before the vault, since an embedded one is where a second signer on the same folder stops, before
-/// it touches anything.
-pub(super) fn open_marks(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn MarkStore>, Stopped> {
+/// it touches anything. `patience` is for how long to wait while another process has an embedded one.
+pub(super) async fn open_marks(
+    services: &Services,
+    azure: Option<&Azure>,
+    patience: Option<Duration>,
+) -> Result<Arc<dyn MarkStore>, Stopped> {
     if let MarkStoreSettings::Cosmos(settings) = &services.marks {
         let azure = azure.ok_or(NOT_PREPARED)?;
         return Ok(Arc::new(CosmosMarkStore::start(settings.clone(), Arc::clone(&azure.tokens), &azure.roots)?));
@@ -49,7 +54,10 @@ pub(super) fn open_marks(services: &Services, azure: Option<&Azure>) -> Result<A
              COSMOS_ENDPOINT, several can"
         );
     }
-    Ok(Arc::new(LocalMarkStore::open(&marks)?))
+    Ok(Arc::new(match patience {
+        Some(patience) => LocalMarkStore::open_when_free(&marks, patience).await?,
+        None => LocalMarkStore::open(&marks)?,
+    }))
 }
 
 /// The vault; its task keeps it warm, where that is needed.

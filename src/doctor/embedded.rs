@@ -95,8 +95,8 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     let finding = match opened {
         Ok(Ok(Some(store))) => of_store(area, &store, &path).await,
         Ok(Ok(None)) => Finding::ok(CHECK, "there is none yet: the first start of a signer makes it"),
-        Ok(Err(OpenError::InUse { .. })) => {
-            Finding::ok(CHECK, "in use by another process, as it is while a signer runs")
+        Ok(Err(OpenError::InUse { holder, .. })) => {
+            Finding::ok(CHECK, format!("in use by {holder}, as it is while a signer runs"))
         }
         Ok(Err(error)) => Finding::failed(CHECK, error.to_string(), advice(&error)),
         Err(error) => Finding::failed(CHECK, error.to_string(), "this is a defect: please report it"),

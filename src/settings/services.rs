@@ -117,9 +117,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             },
             instance: self.instance(),
         };
-        if self.is_in_azure_functions() {
-            let why = "expected in Azure: the embedded default does not outlive a Functions instance, and is refused; for \
-                       `func start` on a laptop, AZURE_FUNCTIONS_ENVIRONMENT is Development";
+        if self.must_not_be_embedded() {
+            let why = "expected in Azure and under a Functions host: an instance there does not keep its disk, so the \
+                       embedded vault and mark store are refused; on a laptop, `func start` sets \
+                       AZURE_FUNCTIONS_ENVIRONMENT=Development, which allows them";
             if matches!(services.vault, VaultSettings::Local) && self.text(KEY_VAULT_URL).is_none() {
                 self.wrong(KEY_VAULT_URL, why);
                 if matches!(services.marks, MarkStoreSettings::Local) && self.text(COSMOS_ENDPOINT).is_none() {
@@ -140,7 +141,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let has_database = self.text(COSMOS_ENDPOINT).is_some();
         if is_embedded && has_database {
             self.wrong(MARKS, "is embedded, and COSMOS_ENDPOINT is set too: set one of the two");
-        } else if is_embedded && self.is_under_functions_host() {
+        } else if is_embedded && self.must_not_be_embedded() {
             let why = "embedded is refused here: a Functions or App Service instance does not keep its disk; set \
                        COSMOS_ENDPOINT beside KEY_VAULT_URL";
             self.wrong(MARKS, why);
@@ -305,16 +306,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         LocalSettings { data_dir, passphrase: text.map(SecretString::from) }
     }
 
-    /// The platform names its instances, whatever an app setting says. It names the site too; `func start` on a laptop may
-    /// do so as well, but says that it is for development.
-    fn is_in_azure_functions(&self) -> bool {
-        self.is_instance() || (self.text("WEBSITE_SITE_NAME").is_some() && !self.is_development())
-    }
-
-    /// The same, and also where only the port tells that a Functions host has started the program.
-    fn is_under_functions_host(&self) -> bool {
-        let has_port = functions_host::is_present(|name| self.text(name));
-        self.is_in_azure_functions() || (has_port && !self.is_development())
+    /// Whether what is on the disk is lost with the instance. The platform names its instances, whatever an app setting says.
+    /// It names the site too, and a host names the port to listen on, with or without the platform around it (in a container
+    /// of Kubernetes, say); `func start` on a laptop does these two as well, but also declares that it is for development.
+    fn must_not_be_embedded(&self) -> bool {
+        let is_hosted = functions_host::is_present(|name| self.text(name)) || self.text("WEBSITE_SITE_NAME").is_some();
+        self.is_instance() || (is_hosted && !self.is_development())
     }
 
     fn is_instance(&self) -> bool {

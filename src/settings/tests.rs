@@ -33,7 +33,11 @@ fn every_setting_that_is_read_stands_in_the_readme() {
 
 #[test]
 fn the_port_of_the_functions_host_wins() {
-    let settings = read(&[("SIGNER_LISTEN", "0.0.0.0:1"), ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]);
+    let settings = read(&[
+        ("SIGNER_LISTEN", "0.0.0.0:1"),
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071"),
+        ("AZURE_FUNCTIONS_ENVIRONMENT", "Development"),
+    ]);
     let settings = settings.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(settings.listen.to_string(), "127.0.0.1:7071");
 }
@@ -127,13 +131,25 @@ fn secrets_in_the_wrong_place_are_not_repeated() {
 }
 
 #[test]
-fn the_embedded_default_is_refused_in_azure() {
+fn the_embedded_default_is_refused_in_azure_and_under_any_functions_host_that_is_not_for_development() {
     const KEYS: (&str, &str) = ("KEY_VAULT_URL", "https://bakery.vault.azure.net/");
     const MARKS: (&str, &str) = ("COSMOS_ENDPOINT", "https://bakery.documents.azure.com:443/");
+    let port = ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071");
     let development = ("AZURE_FUNCTIONS_ENVIRONMENT", "Development");
     for (variables, missing) in [
         (vec![], vec![]),
-        (vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")], vec![]),
+        (vec![port], vec![KEYS.0, MARKS.0]),
+        (vec![port, ("AZURE_FUNCTIONS_ENVIRONMENT", "Production")], vec![KEYS.0, MARKS.0]),
+        (vec![port, ("AZURE_FUNCTIONS_ENVIRONMENT", "")], vec![KEYS.0, MARKS.0]),
+        (vec![port, EMBEDDED], vec![KEYS.0, MARKS.0, EMBEDDED.0]),
+        (vec![port, KEYS], vec![MARKS.0]),
+        (vec![port, MARKS], vec![KEYS.0]),
+        (vec![port, KEYS, MARKS], vec![]),
+        (vec![port, development], vec![]),
+        (vec![port, development, EMBEDDED], vec![]),
+        (vec![port, development, ("WEBSITE_SITE_NAME", "signer")], vec![]),
+        (vec![port, development, ("WEBSITE_INSTANCE_ID", "0123")], vec![KEYS.0, MARKS.0]),
+        (vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "")], vec![]),
         (vec![("WEBSITE_SITE_NAME", "signer")], vec![KEYS.0, MARKS.0]),
         (vec![("WEBSITE_SITE_NAME", "signer"), KEYS], vec![MARKS.0]),
         (vec![("WEBSITE_SITE_NAME", "signer"), MARKS], vec![KEYS.0]),

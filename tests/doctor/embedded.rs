@@ -80,7 +80,7 @@ fn a_running_signer_is_no_trouble() {
     signer.kill().unwrap();
     signer.wait().unwrap();
     assert!(listening);
-    examined.assert_finds("marks.file", "ok", &["in use by another process"]);
+    examined.assert_finds("marks.file", "ok", &[&format!("in use by process {} (", signer.id())]);
     examine(folder.path(), &[], &[]).assert_finds("marks.file", "ok", &["0 marks"]);
 }
 

@@ -1,9 +1,9 @@
 //! The command line, as a newcomer and as an operator who moves here types it.
 
 use crate::support::eventually::eventually;
+use crate::support::http;
 use crate::support::payloads::{MAINNET, payload};
 use crate::support::process::{Signer, command, complaint, printed, run};
-use crate::support::{http, process};
 use azurehsm_signer::tezos::payload::Kind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -145,24 +145,12 @@ fn a_level_that_is_raised_to_is_closed_with_all_its_rounds_unless_a_round_is_nam
 }
 
 #[test]
-fn one_signer_at_a_time_uses_the_embedded_store() {
-    let folder = tempfile::tempdir().unwrap();
-    let _signer = Signer::start(folder.path(), &[]);
-    for arguments in [&["marks", "list"][..], &["serve"]] {
-        let complaint = complaint(
-            &process::command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")]).args(arguments).output().unwrap(),
-        );
-        assert!(complaint.contains("in use by another process"), "{complaint}");
-    }
-}
-
-#[test]
 fn a_store_that_was_deleted_under_a_signer_is_not_made_again_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let _signer = Signer::start(folder.path(), &[]);
     std::fs::remove_file(folder.path().join("marks.redb")).unwrap();
     let second = command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")]).output().unwrap();
-    assert!(complaint(&second).contains("in use by another process"));
+    assert!(complaint(&second).contains("in use by process "));
 }
 
 #[test]
@@ -312,16 +300,26 @@ fn an_embedded_store_beside_a_vault_is_used_when_it_is_asked_for() {
     }
     assert!(folder.path().join("marks.redb").exists());
     let second = command(folder.path(), &settings).env("SIGNER_LISTEN", "127.0.0.1:0").output().unwrap();
-    assert!(complaint(&second).contains("in use by another process"));
+    assert!(complaint(&second).contains("in use by process "));
 }
 
 #[test]
-fn the_embedded_store_is_refused_in_azure() {
+fn the_embedded_store_is_refused_in_azure_and_under_a_functions_host_but_for_development() {
     let folder = tempfile::tempdir().unwrap();
-    let complaint = complaint(&command(folder.path(), &[("WEBSITE_SITE_NAME", "signer")]).output().unwrap());
-    assert!(complaint.contains("KEY_VAULT_URL: expected in Azure"), "{complaint}");
-    let settings = [("WEBSITE_SITE_NAME", "signer"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")];
-    Signer::start(folder.path(), &settings).only_key();
+    let development = ("AZURE_FUNCTIONS_ENVIRONMENT", "Development");
+    for hosted in [("WEBSITE_SITE_NAME", "signer"), ("FUNCTIONS_CUSTOMHANDLER_PORT", "0")] {
+        for arguments in
+            [&["serve"][..], &["marks", "list"], &["marks", "raise", MAINNET, KEY, "500"], &["keys", "list"]]
+        {
+            let complaint = complaint(&command(folder.path(), &[hosted]).args(arguments).output().unwrap());
+            assert!(complaint.contains("KEY_VAULT_URL: expected in Azure and under a Functions host"), "{complaint}");
+            assert!(complaint.contains("COSMOS_ENDPOINT: expected in Azure"), "{complaint}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+    }
+    for hosted in [("WEBSITE_SITE_NAME", "signer"), ("FUNCTIONS_CUSTOMHANDLER_PORT", "0")] {
+        Signer::start(folder.path(), &[hosted, development]).only_key();
+    }
 }
 
 #[test]

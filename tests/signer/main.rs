@@ -27,6 +27,7 @@ mod limits;
 mod lost_store;
 mod many_connections;
 mod marks_files;
+mod one_process_at_a_time;
 mod requests_at_fault;
 mod settings_at_start;
 mod store_and_raising;

@@ -62,10 +62,10 @@ impl Place {
     }
 
     /// The store as the signer uses it: one that is not safe for marks takes none.
-    pub(super) fn store(&self, settings: &MarksSettings) -> Result<Arc<dyn MarkStore>, Stopped> {
+    pub(super) async fn store(&self, settings: &MarksSettings) -> Result<Arc<dyn MarkStore>, Stopped> {
         match self {
             Self::File(store) => Ok(Arc::clone(store) as Arc<dyn MarkStore>),
-            Self::Container { azure, .. } => open_marks(&settings.services, Some(azure)),
+            Self::Container { azure, .. } => open_marks(&settings.services, Some(azure), None).await,
         }
     }
 }

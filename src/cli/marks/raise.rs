@@ -35,7 +35,7 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bo
         .into());
     }
 
-    let ledger = Ledger::new(place.store(settings)?, settings.services.instance.clone());
+    let ledger = Ledger::new(place.store(settings).await?, settings.services.instance.clone());
     let mut lines = Vec::with_capacity(raises.len());
     for (at, mark) in raises.iter().enumerate() {
         let (id, to, deadline) = (mark.id, mark.position, Instant::now() + patience);

@@ -20,19 +20,23 @@ use disk::{Disk, SystemDisk};
 use file::OpenFile;
 use open_error::ASIDE;
 use owner::{Owner, State, Work, Write};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant as StdInstant;
+use std::time::{Duration, Instant as StdInstant};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tracing::info;
 
 /// Requests that wait for the disk at one time; more wait to be queued.
 const QUEUE: usize = 1024;
+
+/// Between two attempts to lock a store that another process has open.
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Marks in a redb file. A write is on the disk before it is acknowledged, and a process may be killed at any instant.
 ///
@@ -57,6 +61,44 @@ impl LocalMarkStore {
         Self::open_or_create(path, Purpose::Sign, Box::new(SystemDisk))
     }
 
+    /// Opens the store at `path` as [`open`](Self::open) does, and waits for up to `patience` while another process has it.
+    /// That changes nothing of who has it: each attempt takes the lock or does not, and nothing is held between two. So it can
+    /// be given up at any time.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`OpenError::StillInUse`] if another process still has it open after that time.
+    pub async fn open_when_free(path: &Path, patience: Duration) -> Result<Self, OpenError> {
+        let start = Instant::now();
+        let mut has_waited = false;
+        loop {
+            let (path, holder) = match Self::open(path) {
+                Err(OpenError::InUse { path, holder }) => (path, holder),
+                opened => {
+                    if has_waited && opened.is_ok() {
+                        let waited_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+                        info!(path = %path.display(), waited_ms, event = "store_lock_acquired", "the embedded mark store is free now");
+                    }
+                    return opened;
+                }
+            };
+            if start.elapsed() >= patience {
+                return Err(OpenError::StillInUse { path, holder, waited: patience });
+            }
+            if !has_waited {
+                let patience_seconds = patience.as_secs();
+                info!(
+                    path = %path.display(),
+                    %holder,
+                    patience_seconds,
+                    event = "store_lock_wait",
+                    "another process still has the embedded mark store open: waiting until it ends"
+                );
+                has_waited = true;
+            }
+            sleep(LOCK_POLL_INTERVAL).await;
+        }
+    }
+
     /// Opens the store at `path`, or creates it, also in the place of one that is lost. For an operator who brings its marks.
     ///
     /// That a store was created in the place of a lost one is recorded in it for good: a mark that is absent there may have
@@ -78,7 +120,7 @@ impl LocalMarkStore {
         let lock_path = lock_of(path);
         let lock = if resolve(&lock_path)?.is_some() {
             let lock = File::open(&lock_path).map_err(OpenError::io(&lock_path))?;
-            locked(&lock_path, path, lock.try_lock_shared())?;
+            lock.try_lock_shared().map_err(|error| OpenError::not_locked(error, &lock, &lock_path, path))?;
             Some(lock)
         } else {
             None
@@ -101,7 +143,7 @@ impl LocalMarkStore {
         resolve(&lock_path)?;
         let lock = OpenOptions::new().append(true).create(true).mode(0o600).open(&lock_path);
         let mut lock = lock.map_err(OpenError::io(&lock_path))?;
-        locked(&lock_path, path, lock.try_lock())?;
+        lock.try_lock().map_err(|error| OpenError::not_locked(error, &lock, &lock_path, path))?;
         let length = lock.metadata().map_err(OpenError::io(&lock_path))?.len();
         let trace = trace_of(path, length);
         let (path, state, handle) = if let Some(real) = resolve(path)? {
@@ -264,13 +306,6 @@ fn remember(lock: &mut File, lock_path: &Path, length: u64) -> Result<(), OpenEr
         return Ok(());
     }
     lock.write_all(WAS_CREATED.as_bytes()).and_then(|()| lock.sync_all()).map_err(OpenError::io(lock_path))
-}
-
-fn locked(lock_path: &Path, path: &Path, result: Result<(), TryLockError>) -> Result<(), OpenError> {
-    result.map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::InUse { path: path.to_owned() },
-        TryLockError::Error(source) => OpenError::Io { path: lock_path.to_owned(), source },
-    })
 }
 
 /// What shows that there was a store at `path`: its lock, or a store that was moved aside.

@@ -1,6 +1,9 @@
 use crate::links::LinkError;
+use crate::lock_holder::LockHolder;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why the store cannot be opened.
@@ -8,13 +11,29 @@ use thiserror::Error;
 pub enum OpenError {
     /// Another process uses it.
     #[error(
-        "{} is in use by another process, which is the signer if it runs: one process at a time can use an embedded mark \
-         store, so stop that one first",
+        "{} is in use by {holder}: one process at a time can use an embedded mark store, so stop that one first",
         path.display()
     )]
     InUse {
         /// The file.
         path: PathBuf,
+        /// Who uses it.
+        holder: LockHolder,
+    },
+    /// Another process still used it after a wait.
+    #[error(
+        "{} is still in use by {holder} after {} s: one process at a time can use an embedded mark store. Stop that process \
+         if an earlier host has left it behind; two hosts cannot share a data folder",
+        path.display(),
+        waited.as_secs()
+    )]
+    StillInUse {
+        /// The file.
+        path: PathBuf,
+        /// Who uses it.
+        holder: LockHolder,
+        /// How long it was waited for.
+        waited: Duration,
     },
     /// It was there, and is not any more.
     #[error(
@@ -93,6 +112,14 @@ impl OpenError {
         let numbered = (2..100).map(|number| named(&format!("{ASIDE}-{number}")));
         let aside = std::iter::once(named(ASIDE)).chain(numbered).find(is_free);
         Self::Damaged { path: path.to_owned(), aside: aside.unwrap_or_else(|| named(ASIDE)), why: why.into() }
+    }
+
+    /// For the store at `path`, where `file`, which stands at `path_of_file`, could not be locked.
+    pub(super) fn not_locked(error: TryLockError, file: &File, path_of_file: &Path, path: &Path) -> Self {
+        match error {
+            TryLockError::WouldBlock => Self::InUse { path: path.to_owned(), holder: LockHolder::of(file) },
+            TryLockError::Error(source) => Self::Io { path: path_of_file.to_owned(), source },
+        }
     }
 
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -4,8 +4,9 @@ use super::contents::{Contents, in_memory};
 use super::disk::Disk;
 use super::file::{OpenFile, begin, builder, fill};
 use super::{OpenError, UNFINISHED};
+use crate::lock_holder::LockHolder;
 use redb::Database;
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
@@ -13,11 +14,7 @@ use std::path::Path;
 /// Opens the file at `path` as one that is read only. Nothing on the disk changes.
 pub(super) fn read(path: &Path) -> Result<OpenFile, OpenError> {
     let mut file = open(path, OpenOptions::new().read(true))?;
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => return Err(OpenError::Io { path: path.to_owned(), source }),
-        Ok(()) => {}
-    }
+    file.try_lock_shared().map_err(|error| OpenError::not_locked(error, &file, path, path))?;
     let bytes = bytes_of(&mut file, path)?;
     Contents::of(&bytes, path)?;
     let database = in_memory(&bytes).map_err(|error| OpenError::damaged(path, error.to_string()))?;
@@ -52,14 +49,11 @@ fn open(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
 /// # Errors
 /// [`OpenError::NotCopied`] if the disk did not take the copy: then it can be tried again, with this `handle`.
 pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<OpenFile, OpenError> {
-    match handle.try_lock() {
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => return Err(OpenError::Io { path: path.to_owned(), source }),
-        Ok(()) => {}
-    }
+    handle.try_lock().map_err(|error| OpenError::not_locked(error, handle, path, path))?;
     // Another process may have renewed it before it was locked.
     if !is_at(path, handle) {
-        return Err(OpenError::InUse { path: path.to_owned() });
+        let holder = find(path).map_or(LockHolder::Unknown, |file| LockHolder::of(&file));
+        return Err(OpenError::InUse { path: path.to_owned(), holder });
     }
     let contents = Contents::of(&bytes_of(handle, path)?, path)?;
     write(path, &contents, Some(handle), disk).map(|(file, _)| file).map_err(OpenError::not_copied(path))

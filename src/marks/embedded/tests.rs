@@ -270,3 +270,20 @@ async fn a_table_of_a_later_version_is_not_dropped() {
     let error = LocalMarkStore::open(&path).err().unwrap();
     assert!(matches!(&error, OpenError::Newer { table, .. } if table == "stops"), "{error}");
 }
+
+/// A start that waits gets the store when the one before has let go of it, not earlier, and not in the end if that never does.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_the_store_gets_it_after_it_was_closed() {
+    const PATIENCE: Duration = Duration::from_secs(15);
+    let (_folder, path) = folder_with([5]).await;
+    let store = LocalMarkStore::open(&path).unwrap();
+    let error = LocalMarkStore::open_when_free(&path, PATIENCE).await.err().unwrap();
+    assert!(matches!(error, OpenError::StillInUse { waited: PATIENCE, .. }), "{error}");
+    let expected = format!("marks.redb is still in use by process {} (", std::process::id());
+    assert!(error.to_string().contains(&expected), "{error}");
+    drop(store);
+    wait_until_closed(&path);
+    let next = LocalMarkStore::open_when_free(&path, PATIENCE).await.unwrap();
+    assert_eq!(level(&next).await.unwrap(), Some(5));
+    assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::InUse { .. })));
+}

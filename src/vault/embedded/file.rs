@@ -1,5 +1,7 @@
+use super::lock::{LOCK_TIMEOUT, lock};
 use crate::json::{self, JsonError, Repeated};
 use crate::links::{LinkError, resolve};
+use crate::lock_holder::LockHolder;
 use crate::text;
 use crate::tezos::SecretKey;
 use age::secrecy::SecretString;
@@ -8,6 +10,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -79,10 +82,7 @@ impl KeyFile {
 
     /// Keeps other processes from writing until it is dropped.
     fn lock(&self) -> Result<File, KeyFileError> {
-        let path = self.folder.join(LOCK);
-        resolve(&path)?;
-        let lock = owner_only().create(true).truncate(false).open(&path);
-        lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|source| KeyFileError::Io { path, source })
+        lock(&self.folder.join(LOCK), LOCK_TIMEOUT)
     }
 
     /// Makes the data folder, for the owner only, if it does not exist.
@@ -282,6 +282,16 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Its reason.
         source: io::Error,
+    },
+    /// Another process keeps it from being written.
+    #[error("{} is still locked by {holder} after {} s: stop that process, then try again", path.display(), waited.as_secs())]
+    InUse {
+        /// The lock's file.
+        path: PathBuf,
+        /// Who has it.
+        holder: LockHolder,
+        /// How long it was waited for.
+        waited: Duration,
     },
     /// A name is a symbolic link that leads nowhere.
     #[error(transparent)]

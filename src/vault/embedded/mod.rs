@@ -1,6 +1,7 @@
 //! The local vault: keys in one file, for development and test networks.
 
 mod file;
+mod lock;
 
 pub use file::{KeyFile, KeyFileError, KeyName};
 

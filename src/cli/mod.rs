@@ -7,6 +7,7 @@ mod marks;
 mod serve;
 mod services;
 
+use azurehsm_signer::functions_host;
 use azurehsm_signer::log;
 use azurehsm_signer::settings::{self, LogSettings, SettingsError};
 use azurehsm_signer::vault::embedded::KeyFile;
@@ -56,7 +57,7 @@ pub(crate) fn run(command: Command) -> Result<(), Stopped> {
     match command {
         Command::Serve => {
             let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
-            let logging = log::start(&settings)?;
+            let logging = log::start(&settings, functions_host::is_present(variable))?;
             runtime()?.block_on(serve::run(&logging))
         }
         Command::Keys(command) => keys::run(command),

@@ -226,7 +226,9 @@ fn crates() -> impl Iterator<Item = String> {
 /// The name within two edits, and less than half of the letters.
 fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const MAX_DISTANCE: usize = 2;
-    let near = names.map(|name| (distance(text, name), name));
+    // A difference of lengths is a distance of at least as much, and quickly known.
+    let near = names.filter(|name| name.len().abs_diff(text.len()) <= MAX_DISTANCE * char::MAX_LEN_UTF8);
+    let near = near.map(|name| (distance(text, name), name));
     let near = near.filter(|(distance, name)| *distance <= MAX_DISTANCE && distance * 2 < name.len());
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }

@@ -24,6 +24,7 @@ mod http_answers;
 mod killing;
 mod levels;
 mod limits;
+mod log_streams;
 mod lost_store;
 mod many_connections;
 mod marks_files;

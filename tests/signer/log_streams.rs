@@ -1,0 +1,117 @@
+//! Which stream a log line is written to, and that every line is whole.
+
+use crate::support::eventually::eventually;
+use crate::support::http;
+use crate::support::payloads::payload;
+use crate::support::process::command;
+use azurehsm_signer::tezos::payload::Kind;
+use serde_json::Value;
+use std::io::{Read, pipe};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command};
+
+/// A port that is free now.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// The program, so that it starts under the Functions host and fails every vote.
+fn under_host(data: &Path, address: SocketAddr) -> Command {
+    let nobody = format!("http://{}", free_address());
+    let mut command = command(data, &[("AZURE_FUNCTIONS_ENVIRONMENT", "Development"), ("NODE_URLS", &nobody)]);
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", address.port().to_string());
+    command
+}
+
+/// A line at INFO, one at WARN and one at ERROR, both with a field that has "warn" in it.
+fn log_each_level(address: SocketAddr) {
+    eventually("it listens", || http::get(address, "/health").ok());
+    let key = http::get(address, "/keys").unwrap().json()[0]["public_key_hash"].as_str().unwrap().to_owned();
+    for (path, payload) in [(format!("/keys/{key}"), payload(Kind::Block, 7, 0, 0)), (format!("/keys/{key}"), vec![9])]
+    {
+        let body = format!("\"{}\"", hex::encode(payload));
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: s\r\nconnection: close\r\nx-azure-functions-invocationid: ForeWarned\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert_ne!(http::send(address, request.as_bytes()).unwrap().status, 200);
+    }
+}
+
+fn terminate(child: &Child) {
+    assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
+}
+
+fn parsed(lines: &str) -> Vec<(&str, Value)> {
+    assert!(lines.is_empty() || lines.ends_with('\n'), "the last line is whole");
+    let whole = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    lines.lines().map(|line| (line, whole(line))).collect()
+}
+
+#[test]
+fn warnings_and_errors_go_to_standard_error_only_under_the_functions_host() {
+    for is_under_host in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let mut command = under_host(folder.path(), address);
+        if !is_under_host {
+            command.env_remove("FUNCTIONS_CUSTOMHANDLER_PORT").env("SIGNER_LISTEN", address.to_string());
+        }
+        let (mut output, to_output) = pipe().unwrap();
+        let (mut errors, to_errors) = pipe().unwrap();
+        let mut child = command.stdout(to_output).stderr(to_errors).spawn().unwrap();
+        drop(command);
+        log_each_level(address);
+        terminate(&child);
+        let (mut on_output, mut on_errors) = (String::new(), String::new());
+        output.read_to_string(&mut on_output).unwrap();
+        errors.read_to_string(&mut on_errors).unwrap();
+        child.wait().unwrap();
+
+        let levels = |lines: &str, level: &str| parsed(lines).iter().filter(|(_, line)| line["level"] == level).count();
+        if !is_under_host {
+            assert_eq!(on_errors, "");
+            assert!(["INFO", "WARN", "ERROR"].iter().all(|level| levels(&on_output, level) > 0), "{on_output}");
+            continue;
+        }
+        assert!(parsed(&on_output).iter().all(|(_, line)| line["level"] == "INFO"), "{on_output}");
+        assert!(levels(&on_output, "INFO") > 0 && levels(&on_errors, "WARN") > 0 && levels(&on_errors, "ERROR") > 0);
+        let mut forewarned = 0;
+        for (text, line) in parsed(&on_errors) {
+            // What makes it a Warning to the host.
+            let is_warning = text.to_ascii_lowercase().contains("warn");
+            assert_eq!(line["level"], if is_warning { "WARN" } else { "ERROR" }, "{text}");
+            forewarned += usize::from(line["fields"]["invocation"] == "ForeWarned");
+        }
+        assert_eq!(forewarned, 2, "{on_errors}");
+    }
+}
+
+/// Both streams are one pipe, of which nothing is read before a line is written that does not fit into it.
+#[test]
+fn lines_are_whole_even_if_both_streams_are_one_and_a_line_is_longer_than_the_pipe() {
+    const LONGER_THAN_A_PIPE: usize = 70_000;
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut command = under_host(folder.path(), address);
+    command.env("RUST_LOG", format!("{}=info", "x".repeat(LONGER_THAN_A_PIPE)));
+    let (mut output, to_output) = pipe().unwrap();
+    let mut child = command.stdout(to_output.try_clone().unwrap()).stderr(to_output).spawn().unwrap();
+    drop(command);
+    log_each_level(address);
+    let lines = std::thread::spawn(move || {
+        let mut lines = String::new();
+        output.read_to_string(&mut lines).unwrap();
+        lines
+    });
+    terminate(&child);
+    child.wait().unwrap();
+    let lines = lines.join().unwrap();
+    let lines = parsed(&lines);
+    assert!(lines.iter().any(|(line, _)| line.len() > LONGER_THAN_A_PIPE));
+    for level in ["INFO", "WARN", "ERROR"] {
+        assert!(lines.iter().any(|(_, line)| line["level"] == level), "{level}: {lines:?}");
+    }
+}

@@ -6,10 +6,10 @@ use crate::support::eventually::eventually;
 use crate::support::http;
 use crate::support::payloads::payload;
 use azurehsm_signer::tezos::payload::Kind;
-use functions_host::{InstanceState, LogLevel};
+use functions_host::{InstanceState, LogEntry, LogLevel};
 use serde_json::Value;
 use stand_ins::Azure;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn ready(azure: &Azure) -> Hosted {
     let host = Hosted::start_ready(options(settings(azure, &[])));
@@ -87,24 +87,34 @@ fn without_the_function_key_nothing_but_health_is_answered_and_nothing_reaches_t
 }
 
 #[test]
-fn every_line_is_json_on_standard_output_and_a_request_is_found_by_its_invocation() {
+fn every_line_is_json_at_its_level_and_a_request_is_found_by_its_invocation() {
     let azure = cloud::start();
     let key = baker(&azure).hash;
     let host = ready(&azure);
-    for level in [7, 8] {
-        host.sign(&key, &vote(level)).signature();
-    }
-    let lines: Vec<Value> = eventually("both requests are logged", || {
+    host.sign(&key, &vote(7)).signature();
+    assert_eq!(host.sign(&key, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
+    azure.cosmos.refuse_connections(true);
+    assert_eq!(host.sign(&key, &vote(8)).status, 500);
+    let lines: Vec<(LogLevel, Value)> = eventually("all requests are logged", || {
         let lines = host.handler_lines();
         let verdicts = lines.iter().filter(|entry| entry.message.contains("\"verdict\"")).count();
-        (verdicts == 2).then(|| {
-            assert!(lines.iter().all(|entry| entry.level == LogLevel::Information), "{lines:?}");
-            lines.iter().map(|entry| serde_json::from_str(&entry.message).unwrap()).collect()
-        })
+        let parsed = |entry: &LogEntry| (entry.level, serde_json::from_str(&entry.message).unwrap());
+        (verdicts == 3).then(|| lines.iter().map(parsed).collect())
     });
-    let invocations: Vec<_> = lines.iter().filter_map(|line| line["fields"]["invocation"].as_str()).collect();
-    assert_eq!(invocations.len(), 2);
-    assert!(invocations[0] != invocations[1] && invocations.iter().all(|id| id.len() == 36), "{invocations:?}");
+    for (host_level, line) in &lines {
+        let expected = match line["level"].as_str().unwrap() {
+            "ERROR" => LogLevel::Error,
+            "WARN" => LogLevel::Warning,
+            _ => LogLevel::Information,
+        };
+        assert_eq!(*host_level, expected, "{line}");
+    }
+    let of_requests = lines.iter().filter(|(_, line)| line["fields"]["verdict"].is_string());
+    let levels: BTreeSet<_> = of_requests.clone().map(|(level, _)| *level).collect();
+    assert_eq!(Vec::from_iter(levels), [LogLevel::Information, LogLevel::Warning, LogLevel::Error]);
+    let invocations: BTreeSet<_> =
+        of_requests.filter_map(|(_, line)| line["fields"]["invocation"].as_str()).filter(|id| id.len() == 36).collect();
+    assert_eq!(invocations.len(), 3, "{lines:?}");
 }
 
 #[test]

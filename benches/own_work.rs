@@ -72,7 +72,8 @@ fn server(curve: Curve, requests: u32) -> (Router, String) {
         HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
         AuthorizedKeys::default(),
     );
-    let settings = ServerSettings { deadline: Duration::from_secs(4), list_known_keys: false };
+    let settings =
+        ServerSettings { deadline: Duration::from_secs(4), list_known_keys: false, is_under_functions_host: false };
     (router(Arc::new(signer), settings), path)
 }
 

@@ -17,6 +17,7 @@ NOT_IN_AZURE = {
     "IDENTITY_ENDPOINT": "the platform gives it",
     "IDENTITY_HEADER": "the platform gives it",
     "REGION_NAME": "the platform gives it",
+    "WEBSITE_HOSTNAME": "the platform gives it",
     "WEBSITE_INSTANCE_ID": "the platform gives it",
     "WEBSITE_POD_NAME": "the platform gives it",
     "WEBSITE_SITE_NAME": "the platform gives it",

@@ -1,5 +1,7 @@
 use super::services::{Azure, open_vault};
-use super::{Stopped, base_address, make_data_dir, print_line, runtime, variable, variable_names, wrong_settings};
+use super::{
+    Stopped, base_address, import_command, make_data_dir, print_line, runtime, variable, variable_names, wrong_settings,
+};
 use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
@@ -122,8 +124,9 @@ fn lines_of(name: impl Display, public_key: &PublicKey) -> String {
     let base =
         base_address(Settings::read(variable, &variable_names()).map_or(defaults::LISTEN, |settings| settings.listen));
     let hash = public_key.hash();
-    format!(
-        "{name}  {}  {hash}  {public_key}\n  octez-client import secret key {name} {base}/{hash}",
-        public_key.curve()
-    )
+    let line = format!("{name}  {}  {hash}  {public_key}", public_key.curve());
+    match base {
+        Some(base) => format!("{line}\n  {}", import_command(&name, &base, &hash)),
+        None => line,
+    }
 }

@@ -10,10 +10,12 @@ mod services;
 use azurehsm_signer::functions_host;
 use azurehsm_signer::log;
 use azurehsm_signer::settings::{self, LogSettings, SettingsError};
+use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::vault::embedded::KeyFile;
 use clap::Subcommand;
 use std::env::VarError;
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -118,12 +120,22 @@ fn make_data_dir(path: &Path) -> Result<(), Stopped> {
     KeyFile::make_folder(path).map_err(|error| format!("LOCAL_DATA_DIR: {error}").into())
 }
 
-/// Where a client on this machine finds a signer that listens here.
-fn base_address(listen: SocketAddr) -> String {
+/// Where a client finds a signer that listens here: at the Functions host, if that started it and has named its address, or else
+/// on this machine.
+fn base_address(listen: SocketAddr) -> Option<String> {
+    if functions_host::is_present(variable) {
+        // The port that the host gave is for the host alone.
+        return functions_host::public_address(variable);
+    }
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(ip, listen.port()))
+    Some(format!("http://{}", SocketAddr::new(ip, listen.port())))
+}
+
+/// What lets octez-client use a key of a signer at this address.
+fn import_command(name: &dyn Display, base: &str, hash: &PublicKeyHash) -> String {
+    format!("octez-client import secret key {name} {base}/{hash}")
 }

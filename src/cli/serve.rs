@@ -1,5 +1,5 @@
 use super::services::{Azure, open_marks, open_vault};
-use super::{Stopped, base_address, variable, variable_names, wrong_settings};
+use super::{Stopped, base_address, import_command, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
 use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
@@ -76,8 +76,11 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
     let listener = listen(settings.listen)
         .map_err(|error| format!("SIGNER_LISTEN: cannot listen on {}: {error}", settings.listen))?;
     let address = listener.local_addr()?;
-    let server_settings =
-        ServerSettings { deadline: services.request_deadline, list_known_keys: settings.list_known_keys };
+    let server_settings = ServerSettings {
+        deadline: services.request_deadline,
+        list_known_keys: settings.list_known_keys,
+        is_under_functions_host: functions_host::is_present(variable),
+    };
     let limits = ConnectionLimits {
         most: most_connections(),
         idle: IDLE,
@@ -153,13 +156,11 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn tell_how_to_use(signer: &Signer, address: SocketAddr) {
+    let Some(base) = base_address(address) else { return };
     for key in signer.keys() {
-        info!(
-            command = format!("octez-client import secret key {} {}/{}", key.name, base_address(address), key.hash),
-            "use this key"
-        );
+        info!(command = import_command(&key.name, &base, &key.hash), "use this key");
     }
-    info!(command = format!("curl {}/keys", base_address(address)), "see the keys");
+    info!(command = format!("curl {base}/keys"), "see the keys");
 }
 
 /// As many connections as are wanted, or as many as the system has files for.

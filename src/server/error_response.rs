@@ -6,7 +6,8 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tracing::warn;
+use std::sync::Once;
+use tracing::{error, warn};
 
 /// An answer that is not 200: a status, and a list of one error as octez-client reads it. With the id `failure`, octez
 /// wants the kind `temporary` and no field but `msg`.
@@ -19,7 +20,13 @@ pub(super) struct NotOk {
 impl From<InvalidRequest> for NotOk {
     fn from(invalid: InvalidRequest) -> Self {
         let (status, message) = (invalid.status(), invalid.to_string());
-        warn_of_clients(|unsaid| warn!(status = status.as_u16(), reason = message, unsaid, "not understood"));
+        if matches!(invalid, InvalidRequest::HostEnvelope(_)) {
+            // It is the same for every request, until somebody changes the host.
+            static ONCE: Once = Once::new();
+            ONCE.call_once(|| error!(event = "host_does_not_proxy", reason = message, "no request can be answered"));
+        } else {
+            warn_of_clients(|unsaid| warn!(status = status.as_u16(), reason = message, unsaid, "not understood"));
+        }
         Self { status, message }
     }
 }

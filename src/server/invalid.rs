@@ -24,6 +24,13 @@ pub(super) enum InvalidRequest {
     /// No such method there.
     #[error("this route does not take this method")]
     Method,
+    /// The Functions host's description of a request, instead of the request.
+    #[error(
+        "the Functions host sent its own envelope instead of the client's request, so nothing can be signed: it does not know \
+         enableProxyingHttpRequest in host.json. Use a newer host: in Azure FUNCTIONS_EXTENSION_VERSION=~4, on a laptop the newest \
+         Azure Functions Core Tools (func)"
+    )]
+    HostEnvelope(StatusCode),
     /// The operator has not allowed this route.
     #[error("listing known keys is not allowed: ALLOW_LIST_KNOWN_KEYS=true allows it")]
     KnownKeys,
@@ -68,6 +75,7 @@ impl InvalidRequest {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::Route | Self::RouteOfKey(_) | Self::Path(_) | Self::NotAHash { .. } => StatusCode::NOT_FOUND,
+            Self::HostEnvelope(status) => *status,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::KnownKeys | Self::WebPage => StatusCode::FORBIDDEN,
             Self::BodyLate(_) => StatusCode::REQUEST_TIMEOUT,

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::ORIGIN;
-use axum::http::{HeaderMap, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -26,6 +26,8 @@ pub struct ServerSettings {
     pub deadline: Duration,
     /// Whether `GET /known_keys` answers.
     pub list_known_keys: bool,
+    /// Whether requests come from the Functions host.
+    pub is_under_functions_host: bool,
 }
 
 #[derive(Clone)]
@@ -47,7 +49,7 @@ pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
         .route("/known_keys", get(known_keys))
         .route("/bls_prove_possession/{pkh}", get(prove_possession))
         .fallback(unknown_route)
-        .method_not_allowed_fallback(async || NotOk::from(InvalidRequest::Method))
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(Server { signer, settings, large_bodies: LargeBodies::default() })
 }
 
@@ -188,8 +190,28 @@ async fn health(State(server): State<Server>) -> Response {
     (status, Json(json!({"healthy": is_ready}))).into_response()
 }
 
+/// The functions of the app. To a handler, a host that does not pass requests on posts its own description of each one, at the
+/// function's name.
+const FUNCTIONS: [&str; 3] = ["/sign", "/keys", "/health"];
+
+/// Whether this is what a host sends that does not know `enableProxyingHttpRequest`. One that does passes on no such request:
+/// clients may post to `/keys/{pkh}` alone.
+fn is_host_envelope(server: &Server, method: &Method, uri: &Uri) -> bool {
+    server.settings.is_under_functions_host && method == Method::POST && FUNCTIONS.contains(&uri.path())
+}
+
+async fn method_not_allowed(State(server): State<Server>, method: Method, uri: Uri) -> NotOk {
+    let is_envelope = is_host_envelope(&server, &method, &uri);
+    let invalid =
+        if is_envelope { InvalidRequest::HostEnvelope(StatusCode::METHOD_NOT_ALLOWED) } else { InvalidRequest::Method };
+    invalid.into()
+}
+
 /// A path that ends with a key is one of a client whose base address lacks `/keys`, or has a prefix that no proxy took off.
-async fn unknown_route(uri: Uri) -> NotOk {
+async fn unknown_route(State(server): State<Server>, method: Method, uri: Uri) -> NotOk {
+    if is_host_envelope(&server, &method, &uri) {
+        return InvalidRequest::HostEnvelope(StatusCode::NOT_FOUND).into();
+    }
     let last = uri.path().rsplit('/').find(|segment| !segment.is_empty());
     let key: Option<PublicKeyHash> = last.and_then(|text| text.parse().ok());
     key.map_or(InvalidRequest::Route, InvalidRequest::RouteOfKey).into()

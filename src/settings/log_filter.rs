@@ -9,20 +9,28 @@ use tracing_subscriber::filter::Directive;
 
 /// Which events are logged: a level, exceptions for some targets, or both, as `tracing_subscriber::EnvFilter` reads them.
 ///
-/// What is not named keeps its default. So a level alone does not bring the SDK's noise with it, and an entry for one target
-/// does not silence the others.
+/// What is not named keeps its default. So a level alone does not bring the lines of libraries with it, and an entry for one
+/// target does not silence the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter {
     directives: Vec<String>,
     unknown_targets: Vec<UnknownTarget>,
 }
 
-/// What is logged of everything that is not named.
+/// What is logged of the signer itself, if it is not named.
 const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
+
+/// What the targets of the signer's own events begin with.
+const OWN: &str = "azurehsm_signer";
+
+/// From this level on, libraries are logged, too. Below it, their lines would only repeat what the signer's own say with the cause:
+/// the SDK logs every attempt of a request to a service that is down.
+const WITH_LIBRARIES: LevelFilter = LevelFilter::DEBUG;
 
 /// The SDK logs each client that it makes, and each request. Not more of it than this, unless a target asks for it.
 const MAX_NOISE: LevelFilter = LevelFilter::WARN;
-const NOISY: [&str; 4] = ["azure_core", "azure_identity", "azure_data_cosmos", "azure_data_cosmos_driver"];
+const NOISY: [&str; 5] =
+    ["azure_core", "azure_identity", "azure_data_cosmos", "azure_data_cosmos_driver", "typespec_client_core"];
 
 /// What warns of unknown targets.
 const WARNS: &str = "azurehsm_signer::log=warn";
@@ -80,8 +88,14 @@ impl LogFilter {
     /// `level` for what is not named; of the targets that are, the later ones win.
     fn new(level: LevelFilter, named: &[Named]) -> Self {
         let unknown_targets: Vec<_> = named.iter().filter_map(|Named { target, .. }| unknown(target)).collect();
-        let mut directives = vec![level.to_string()];
-        if level > MAX_NOISE {
+        let mut directives = Vec::new();
+        if level < WITH_LIBRARIES {
+            directives.push(LevelFilter::OFF.to_string());
+            if level > LevelFilter::OFF {
+                directives.push(format!("{OWN}={level}"));
+            }
+        } else {
+            directives.push(level.to_string());
             let is_named =
                 |noisy: &str| named.iter().any(|Named { target, .. }| !target.is_empty() && noisy.starts_with(target));
             directives
@@ -241,41 +255,49 @@ fn or_rather(suggestion: Option<&str>) -> String {
 mod tests {
     use super::*;
 
-    const NOISE: &str = "azure_core=warn,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn";
+    const NOISE: &str = "azure_core=warn,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn,\
+                         typespec_client_core=warn";
 
     #[test]
     fn what_is_not_named_keeps_its_default() {
+        let own = |level: &str| format!("off,azurehsm_signer={level}");
         let with_noise = |level: &str| format!("{level},{NOISE}");
         for (text, expected) in [
-            ("", with_noise("info")),
-            (" \n", with_noise("info")),
-            (",", with_noise("info")),
-            ("info", with_noise("info")),
-            ("info\n", with_noise("info")),
-            ("INFO ", with_noise("info")),
+            ("", own("info")),
+            (" \n", own("info")),
+            (",", own("info")),
+            ("info", own("info")),
+            ("info\n", own("info")),
+            ("INFO ", own("info")),
             ("Debug", with_noise("debug")),
             ("trace,", with_noise("trace")),
-            ("warn", "warn".to_owned()),
-            ("error", "error".to_owned()),
+            ("warn", own("warn")),
+            ("error", own("error")),
             ("Off", "off".to_owned()),
-            ("debug,info", with_noise("info")),
-            ("info, hyper = WARN", format!("info,{NOISE},hyper=warn")),
-            ("hyper=warn,info", format!("info,{NOISE},hyper=warn")),
-            ("azurehsm_signer=debug", format!("info,{NOISE},azurehsm_signer=debug")),
-            ("azurehsm_signer", format!("info,{NOISE},azurehsm_signer")),
-            ("azurehsm_signer::commands", format!("info,{NOISE},azurehsm_signer::commands")),
-            ("error,azurehsm_signer::commands=info", "error,azurehsm_signer::commands=info".to_owned()),
+            ("debug,info", own("info")),
+            ("info, hyper = WARN", own("info,hyper=warn")),
+            ("hyper=warn,info", own("info,hyper=warn")),
+            ("azurehsm_signer=debug", own("info,azurehsm_signer=debug")),
+            ("azurehsm_signer", own("info,azurehsm_signer")),
+            ("azurehsm_signer::cli", own("info,azurehsm_signer::cli")),
+            ("error,azurehsm_signer::cli=info", own("error,azurehsm_signer::cli=info")),
+            ("azure_core=debug", own("info,azure_core=debug")),
+            ("typespec_client_core=info", own("info,typespec_client_core=info")),
             (
-                "azure_core=debug",
-                "info,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn,azure_core=debug"
+                "debug,azure_core=debug",
+                "debug,azure_identity=warn,azure_data_cosmos=warn,azure_data_cosmos_driver=warn,typespec_client_core=warn,\
+                 azure_core=debug"
                     .to_owned(),
             ),
             // The SDK's events have targets that begin so.
-            ("info,azure=debug", "info,azure=debug".to_owned()),
-            ("azure_data_cosmos=off", "info,azure_core=warn,azure_identity=warn,azure_data_cosmos=off".to_owned()),
-            ("[request]=debug", format!("info,{NOISE},[request]=debug")),
-            ("hyper[request{id=1}]=Debug", format!("info,{NOISE},hyper[request{{id=1}}]=debug")),
-            ("hyper[request]", format!("info,{NOISE},hyper[request]")),
+            ("trace,azure=trace", "trace,typespec_client_core=warn,azure=trace".to_owned()),
+            (
+                "debug,azure_data_cosmos=off",
+                "debug,azure_core=warn,azure_identity=warn,typespec_client_core=warn,azure_data_cosmos=off".to_owned(),
+            ),
+            ("[request]=debug", own("info,[request]=debug")),
+            ("hyper[request{id=1}]=Debug", own("info,hyper[request{id=1}]=debug")),
+            ("hyper[request]", own("info,hyper[request]")),
         ] {
             let filter: LogFilter = text.parse().unwrap_or_else(|error| panic!("{text:?}: {error}"));
             assert_eq!(filter.to_string(), expected, "{text:?}");
@@ -328,7 +350,7 @@ mod tests {
             let expected = UnknownTarget { target: target.to_owned(), suggestion: suggestion.map(str::to_owned) };
             assert_eq!(filter.unknown_targets(), [expected], "{text:?}");
             assert!(filter.to_string().contains(WARNS), "{text:?}: {filter}");
-            assert_eq!(filter.to_string().starts_with("info,azure_core=warn"), !text.starts_with("off"), "{text:?}");
+            assert_eq!(filter.to_string().contains("azurehsm_signer=info"), !text.starts_with("off"), "{text:?}");
         }
     }
 }

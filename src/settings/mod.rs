@@ -106,7 +106,7 @@ const HEAD_THRESHOLD_RANGE: RangeInclusive<u32> = 1..=100_000;
 const MAX_LEVEL_JUMP_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 
 /// Every variable that is read.
-pub const NAMES: [&str; 48] = [
+pub const NAMES: [&str; 49] = [
     "SIGNER_LISTEN",
     "FUNCTIONS_CUSTOMHANDLER_PORT",
     "KEY_VAULT_URL",
@@ -141,6 +141,7 @@ pub const NAMES: [&str; 48] = [
     "REQUEST_DEADLINE_MS",
     "LOG_FORMAT",
     "RUST_LOG",
+    functions_host::HOSTNAME,
     "WEBSITE_INSTANCE_ID",
     "WEBSITE_POD_NAME",
     "WEBSITE_SITE_NAME",

@@ -13,7 +13,7 @@ use std::time::Duration;
 const SUSPICIOUS: [&str; 6] = ["eyJ0", "sig%3D", "sig%3d", "sig=", "Bearer e", "authentication="];
 
 /// All levels, of the SDK too: a level alone leaves most of what the SDK logs out.
-const EVERYTHING: &str = "trace,azure=trace";
+const EVERYTHING: &str = "trace,azure=trace,typespec_client_core=trace";
 
 /// Requests with authentication in the query and a function key there and in a header, in good times and in bad ones.
 struct Baker<'a> {

@@ -13,7 +13,7 @@ const INSTANCES: usize = 4;
 const LEVELS: u32 = 2_000;
 
 /// No line for each request, but the one that tells where an instance listens.
-const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::commands=info");
+const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 
 /// One round at each level, and not always the same.
 const fn round_of(level: u32) -> u32 {

@@ -51,6 +51,16 @@ fn the_host_reads_every_file_of_the_app_and_serves_just_these_routes() {
         let answer = host.get(path);
         assert_eq!((answer.status, answer.body.is_empty()), (status, who_answers == HOST), "{path}: {answer:?}");
     }
+    for path in ["/keys", &of_key, "/authorized_keys", "/health"] {
+        let request = |method: &str| {
+            let key = http::FUNCTION_KEY;
+            format!("{method} {path} HTTP/1.1\r\nhost: signer\r\nx-functions-key: {key}\r\nconnection: close\r\n\r\n")
+        };
+        let (head, get) = (request("HEAD"), request("GET"));
+        let [head, get] = [head, get].map(|request| http::send(host.address(), request.as_bytes()).unwrap());
+        assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}: {head:?}");
+        assert!(head.head.contains("content-type: application/json"), "{path}: {head:?}");
+    }
     for (method, path) in [("PUT", "/keys"), ("DELETE", &of_key), ("POST", "/health"), ("POST", "/authorized_keys")] {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: signer\r\nx-functions-key: {}\r\nconnection: close\r\n\r\n",

@@ -54,6 +54,13 @@ fn answers_without_a_body() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.error().contains(&format!("POST /keys/{key} signs with it")), "{path}: {}", answer.error());
     }
+    for path in ["/", "/health", "/keys", &format!("/keys/{key}"), "/authorized_keys", "/nowhere"] {
+        let request = format!("HEAD {path} HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n");
+        let (head, get) = (http::send(signer.address, request.as_bytes()).unwrap(), get(path));
+        assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}");
+        let length = format!("content-length: {}", get.body.len());
+        assert!(head.head.contains(&length) && get.head.contains(&length), "{path}: {head:?} {get:?}");
+    }
     let wrong_method =
         http::send(signer.address, b"PUT /keys HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n").unwrap();
     assert_eq!(wrong_method.status, 405);

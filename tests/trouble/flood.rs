@@ -26,7 +26,7 @@ const STORE: Duration = Duration::from_millis(8);
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// No line for each request, but the one that tells where an instance listens.
-const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::commands=info");
+const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 
 /// An honest baker on a connection that he keeps.
 struct Baker<'a> {

@@ -1,4 +1,4 @@
-//! Which stream a log line is written to, and that every line is whole.
+//! What is different when the Functions host runs the signer: the streams of the log, hints, and what an old host sends.
 
 use crate::support::eventually::eventually;
 use crate::support::http;
@@ -24,9 +24,30 @@ fn under_host(data: &Path, address: SocketAddr) -> Command {
     command
 }
 
+/// What was written to standard output and standard error by a process that has ended.
+struct Written {
+    output: String,
+    errors: String,
+}
+
+/// Starts the program, ends it as soon as `ask` is done with it, and gives what it has written.
+fn written(mut command: Command, address: SocketAddr, ask: impl FnOnce(SocketAddr)) -> Written {
+    let (mut output, to_output) = pipe().unwrap();
+    let (mut errors, to_errors) = pipe().unwrap();
+    let mut child = command.stdout(to_output).stderr(to_errors).spawn().unwrap();
+    drop(command);
+    eventually("it listens", || http::get(address, "/health").ok());
+    ask(address);
+    terminate(&child);
+    let mut written = Written { output: String::new(), errors: String::new() };
+    output.read_to_string(&mut written.output).unwrap();
+    errors.read_to_string(&mut written.errors).unwrap();
+    child.wait().unwrap();
+    written
+}
+
 /// A line at INFO, one at WARN and one at ERROR, both with a field that has "warn" in it.
 fn log_each_level(address: SocketAddr) {
-    eventually("it listens", || http::get(address, "/health").ok());
     let key = http::get(address, "/keys").unwrap().json()[0]["public_key_hash"].as_str().unwrap().to_owned();
     for (path, payload) in [(format!("/keys/{key}"), payload(Kind::Block, 7, 0, 0)), (format!("/keys/{key}"), vec![9])]
     {
@@ -59,17 +80,7 @@ fn warnings_and_errors_go_to_standard_error_only_under_the_functions_host() {
         if !is_under_host {
             command.env_remove("FUNCTIONS_CUSTOMHANDLER_PORT").env("SIGNER_LISTEN", address.to_string());
         }
-        let (mut output, to_output) = pipe().unwrap();
-        let (mut errors, to_errors) = pipe().unwrap();
-        let mut child = command.stdout(to_output).stderr(to_errors).spawn().unwrap();
-        drop(command);
-        log_each_level(address);
-        terminate(&child);
-        let (mut on_output, mut on_errors) = (String::new(), String::new());
-        output.read_to_string(&mut on_output).unwrap();
-        errors.read_to_string(&mut on_errors).unwrap();
-        child.wait().unwrap();
-
+        let Written { output: on_output, errors: on_errors } = written(command, address, log_each_level);
         let levels = |lines: &str, level: &str| parsed(lines).iter().filter(|(_, line)| line["level"] == level).count();
         if !is_under_host {
             assert_eq!(on_errors, "");
@@ -100,6 +111,7 @@ fn lines_are_whole_even_if_both_streams_are_one_and_a_line_is_longer_than_the_pi
     let (mut output, to_output) = pipe().unwrap();
     let mut child = command.stdout(to_output.try_clone().unwrap()).stderr(to_output).spawn().unwrap();
     drop(command);
+    eventually("it listens", || http::get(address, "/health").ok());
     log_each_level(address);
     let lines = std::thread::spawn(move || {
         let mut lines = String::new();
@@ -113,5 +125,59 @@ fn lines_are_whole_even_if_both_streams_are_one_and_a_line_is_longer_than_the_pi
     assert!(lines.iter().any(|(line, _)| line.len() > LONGER_THAN_A_PIPE));
     for level in ["INFO", "WARN", "ERROR"] {
         assert!(lines.iter().any(|(_, line)| line["level"] == level), "{level}: {lines:?}");
+    }
+}
+
+#[test]
+fn hints_name_the_address_that_clients_of_the_host_use_or_none() {
+    for (hostname, base) in [
+        (Some("signer.azurewebsites.net"), Some("https://signer.azurewebsites.net/")),
+        (Some("localhost:7071"), Some("http://localhost:7071/")),
+        (None, None),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let mut command = under_host(folder.path(), address);
+        command.envs(hostname.map(|name| ("WEBSITE_HOSTNAME", name)));
+        let lines = written(command, address, |_| {}).output;
+        let lines = parsed(&lines);
+        let hints: Vec<_> = lines.iter().filter_map(|(_, line)| line["fields"]["command"].as_str()).collect();
+        assert_eq!(hints.len(), if base.is_some() { 2 } else { 0 }, "{lines:?}");
+
+        let mut list = under_host(folder.path(), address);
+        let listed =
+            list.envs(hostname.map(|name| ("WEBSITE_HOSTNAME", name))).args(["keys", "list"]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        assert!(listed.contains("tz3") && listed.contains("octez-client") == base.is_some(), "{listed}");
+        for hint in hints.into_iter().chain(listed.lines().filter(|line| line.contains("octez-client"))) {
+            assert!(base.is_some_and(|base| hint.contains(&format!(" {base}"))), "{hint}");
+        }
+    }
+}
+
+#[test]
+fn the_envelope_of_a_host_that_does_not_proxy_is_logged_once_with_the_remedy() {
+    for is_under_host in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let mut command = under_host(folder.path(), address);
+        if !is_under_host {
+            command.env_remove("FUNCTIONS_CUSTOMHANDLER_PORT").env("SIGNER_LISTEN", address.to_string());
+        }
+        let Written { output, errors } = written(command, address, |address| {
+            for (path, status) in [("/sign", 404), ("/keys", 405), ("/health", 405), ("/sign", 404)] {
+                let answer = http::post(address, path, br#"{"Data":{},"Metadata":{}}"#).unwrap();
+                assert_eq!(answer.status, status, "{path}");
+                assert_eq!(answer.error().contains("enableProxyingHttpRequest"), is_under_host, "{path}");
+            }
+        });
+        let lines = parsed(&output).into_iter().chain(parsed(&errors)).map(|(_, line)| line);
+        let lines: Vec<_> = lines.filter(|line| line["level"] == "ERROR").collect();
+        assert_eq!(lines.len(), usize::from(is_under_host), "{lines:?}");
+        for line in lines {
+            assert_eq!(line["fields"]["event"], "host_does_not_proxy");
+            let reason = line["fields"]["reason"].as_str().unwrap();
+            assert!(reason.contains("FUNCTIONS_EXTENSION_VERSION=~4") && reason.contains("Core Tools"), "{reason}");
+        }
     }
 }

@@ -149,3 +149,51 @@ fn a_write_that_was_not_sent_is_repeated_without_looking() {
     assert_eq!((reads, writes), (1, 1), "it was done, and reading showed it");
     assert!(start.elapsed() < ms(1_000), "{:?}", start.elapsed());
 }
+
+#[test]
+fn an_outage_of_a_service_is_logged_in_few_lines_of_our_own_unless_the_sdk_is_named() {
+    const REQUESTS: u32 = 3;
+    /// A service that comes and goes is a line or two each, whatever the number of attempts.
+    const MAX_OTHER_LINES: usize = 8;
+    const ATTEMPT: &str = "Failed response";
+    std::thread::scope(|scope| {
+        for (name, filter) in [
+            ("identity", "info"),
+            ("vault", "info"),
+            ("mark store", "info"),
+            ("vault", "warn"),
+            ("vault", "info,typespec_client_core=info"),
+        ] {
+            scope.spawn(move || {
+                let azure = cloud::start();
+                let key = baker(&azure);
+                let signer =
+                    Instance::start_ready(&azure, &[("RUST_LOG", &format!("{filter},azurehsm_signer::cli=info"))]);
+                signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).signature();
+                let before = signer.log().len();
+                let goes_down = |down| match name {
+                    "identity" => azure.identity.refuse_connections(down),
+                    "vault" => azure.key_vault.refuse_connections(down),
+                    _ => azure.cosmos.refuse_connections(down),
+                };
+                azure.identity.revoke_all();
+                goes_down(true);
+                for request in 1..=REQUESTS {
+                    assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7 + request, 0, 0)).status, 500);
+                }
+                goes_down(false);
+                signer.eventually_signs_again(&key.hash, &payload(Kind::Attestation, 20, 0, 0));
+                let log = signer.stop();
+                let during = &log[before..];
+                let attempts = during.iter().filter(|line| line.contains(ATTEMPT)).count();
+                if filter.contains("typespec") {
+                    assert!(attempts > MAX_OTHER_LINES, "{during:#?}");
+                    return;
+                }
+                assert_eq!(attempts, 0, "{name}: {during:#?}");
+                let others = during.iter().filter(|line| !line.contains("\"verdict\"")).count();
+                assert!(others <= MAX_OTHER_LINES, "{name}: {during:#?}");
+            });
+        }
+    });
+}

@@ -141,7 +141,7 @@ pub const NAMES: [&str; 49] = [
     "REQUEST_DEADLINE_MS",
     "LOG_FORMAT",
     "RUST_LOG",
-    functions_host::HOSTNAME,
+    "WEBSITE_HOSTNAME",
     "WEBSITE_INSTANCE_ID",
     "WEBSITE_POD_NAME",
     "WEBSITE_SITE_NAME",

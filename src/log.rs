@@ -147,6 +147,13 @@ fn queued(host_level: Option<Level>, line: &[u8]) -> Vec<u8> {
     queued
 }
 
+/// A text as a line on standard error that the Functions host takes for one error, for what is not logged.
+pub fn error_line(text: &str) -> Vec<u8> {
+    let mut line = queued(Some(Level::ERROR), format!("{text}\n").as_bytes());
+    line.remove(0);
+    line
+}
+
 /// Whether an `a` between these is that of "warn".
 fn is_in_warn(before: &[u8], after: &[u8]) -> bool {
     before.last().is_some_and(|letter| letter.eq_ignore_ascii_case(&b'w'))

@@ -2,6 +2,7 @@
 
 mod cli;
 
+use azurehsm_signer::functions_host::{self, ParentProcess};
 use clap::Parser;
 use cli::{Command, ReaderGone};
 use std::io::Write;
@@ -18,12 +19,24 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    match cli::run(CommandLine::parse().command.unwrap_or_default()) {
-        Ok(()) => ExitCode::SUCCESS,
+    // First of all: the host may die at any time.
+    let parent = ParentProcess::now();
+    let command = CommandLine::parse().command.unwrap_or_default();
+    let host = (matches!(command, Command::Serve) && functions_host::is_present(cli::variable)).then_some(parent);
+    if host.is_some() {
+        cli::print_panics_on_one_line();
+    }
+    match cli::run(command, host) {
+        Ok(status) => status,
         Err(error) if error.is::<ReaderGone>() => ExitCode::from(READER_GONE),
         Err(error) => {
-            // Nobody may read this either.
-            drop(writeln!(std::io::stderr(), "azurehsm-signer: {error}"));
+            let reason = format!("azurehsm-signer: {error}");
+            if host.is_some() {
+                cli::print_failure(&reason);
+            } else {
+                // Nobody may read this either.
+                drop(writeln!(std::io::stderr(), "{reason}"));
+            }
             ExitCode::FAILURE
         }
     }

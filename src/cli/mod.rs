@@ -2,23 +2,28 @@
 
 mod bind;
 mod doctor;
+mod failure;
 mod keys;
 mod marks;
 mod serve;
 mod services;
+mod shutdown;
 
-use azurehsm_signer::functions_host;
+use azurehsm_signer::functions_host::{self, ParentProcess};
 use azurehsm_signer::log;
 use azurehsm_signer::settings::{self, LogSettings, SettingsError};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::vault::embedded::KeyFile;
 use clap::Subcommand;
+pub(crate) use failure::{print_failure, print_panics_on_one_line};
+use shutdown::Shutdown;
 use std::env::VarError;
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::process::ExitCode;
 use thiserror::Error;
 
 /// Whatever stops a command, for people to read.
@@ -51,23 +56,36 @@ pub(crate) enum MarksCommand {
     Bind(bind::Arguments),
 }
 
-pub(crate) fn run(command: Command) -> Result<(), Stopped> {
+/// Runs a command, and gives the status of a planned end. `host` is the Functions host, if that started this process.
+///
+/// # Errors
+/// Whatever stops the command.
+pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitCode, Stopped> {
     require_unicode()?;
     // A core file would hold secret keys and tokens. It cannot be allowed again after this.
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
         .map_err(|error| format!("core files cannot be turned off: {error}"))?;
     match command {
-        Command::Serve => {
-            let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
-            let logging = log::start(&settings, functions_host::is_present(variable))?;
-            runtime()?.block_on(serve::run(&logging))
-        }
+        Command::Serve => return serve(host),
         Command::Keys(command) => keys::run(command),
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
     }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+fn serve(host: Option<ParentProcess>) -> Result<ExitCode, Stopped> {
+    // Before anything that may take long.
+    let shutdown = Shutdown::watch(host).map_err(|error| format!("signals cannot be handled: {error}"))?;
+    let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
+    let logging = log::start(&settings, host.is_some())?;
+    let runtime = runtime()?;
+    runtime.block_on(serve::run(&logging, &shutdown))?;
+    // Nobody waits any more for what is still at work.
+    runtime.shutdown_background();
+    Ok(shutdown.status())
 }
 
 /// For BLS, password hashing and name resolution: work of milliseconds, of which more at a time makes none faster.
@@ -78,7 +96,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Stopped> {
 }
 
 /// An environment variable.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

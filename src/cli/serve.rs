@@ -1,4 +1,5 @@
 use super::services::{Azure, open_marks, open_vault};
+use super::shutdown::Shutdown;
 use super::{Stopped, base_address, import_command, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
 use azurehsm_signer::chain::HeadWatch;
@@ -13,10 +14,9 @@ use azurehsm_signer::tezos::PublicKeyHash;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 /// Connections that are open at one time, if the system allows as many files.
@@ -35,7 +35,7 @@ const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longer than clients keep a connection for their next request, so that they close it, not we.
 const IDLE: Duration = Duration::from_mins(3);
 
-pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
+pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Stopped> {
     info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
@@ -73,26 +73,29 @@ pub(super) async fn run(logging: &Logging) -> Result<(), Stopped> {
         signer.refresh_keys().await?;
     }
 
+    shutdown.serve();
     let listener = listen(settings.listen)
         .map_err(|error| format!("SIGNER_LISTEN: cannot listen on {}: {error}", settings.listen))?;
     let address = listener.local_addr()?;
+    let is_under_functions_host = functions_host::is_present(variable);
     let server_settings = ServerSettings {
         deadline: services.request_deadline,
         list_known_keys: settings.list_known_keys,
-        is_under_functions_host: functions_host::is_present(variable),
+        is_under_functions_host,
     };
-    let limits = ConnectionLimits {
-        most: most_connections(),
-        idle: IDLE,
-        drain: services.request_deadline + Duration::from_secs(1),
+    let (drain, last_requests) = if is_under_functions_host {
+        (functions_host::MAX_DRAIN, functions_host::LAST_REQUESTS)
+    } else {
+        (services.request_deadline + Duration::from_secs(1), Duration::ZERO)
     };
+    let limits = ConnectionLimits { most: most_connections(), idle: IDLE, drain, last_requests };
     let router = server::router(Arc::clone(&signer), server_settings);
     info!(address = %address, "listening");
     if is_local {
         tell_how_to_use(&signer, address);
     }
     tokio::select! {
-        () = server::serve(listener, router, limits, shutdown_requested()) => Ok(()),
+        () = server::serve(listener, router, limits, shutdown.requested()) => Ok(()),
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
         never = keep_running("dropped lines", || tell_of_dropped_lines(logging)) => match never {},
     }
@@ -168,44 +171,4 @@ fn most_connections() -> usize {
     let wanted = MOST_CONNECTIONS + OTHER_FILES;
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(256);
     usize::try_from(files.min(wanted).saturating_sub(OTHER_FILES).max(16)).unwrap_or(16)
-}
-
-/// SIGTERM, SIGHUP or Ctrl-C. A second one does not wait for anything.
-async fn shutdown_requested() {
-    signal_to_stop().await;
-    tokio::spawn(async {
-        signal_to_stop().await;
-        std::process::exit(1);
-    });
-}
-
-async fn signal_to_stop() {
-    let hung_up = async {
-        if !ignores_hangup() {
-            return received(SignalKind::hangup()).await;
-        }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = received(SignalKind::interrupt()) => {}
-        () = received(SignalKind::terminate()) => {}
-        () = hung_up => {}
-    }
-}
-
-async fn received(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signal) => drop(signal.recv().await),
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// Whether the process was started so that it outlives its terminal, with `nohup` say.
-fn ignores_hangup() -> bool {
-    static AT_START: LazyLock<bool> = LazyLock::new(|| {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
-    });
-    *AT_START
 }

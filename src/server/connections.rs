@@ -4,14 +4,15 @@ use super::log_limit::warn_of_clients;
 use super::routes::without_empty_segments;
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,8 +31,11 @@ pub struct ConnectionLimits {
     pub most: usize,
     /// How long a connection may be without a whole request head.
     pub idle: Duration,
-    /// How long requests in flight may take to end after a shutdown has begun.
+    /// How long after a shutdown has begun requests in flight may take to end.
     pub drain: Duration,
+    /// How long after a shutdown has begun a connection that is open may send one more request. Whoever repeats no request whose
+    /// body was sent, as the Functions host does not, loses one that a closed connection meets on its way.
+    pub last_requests: Duration,
 }
 
 /// Serves until `shutdown` is ready, then takes no more connections and ends what is in flight.
@@ -65,12 +69,26 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
+    let drained = Instant::now() + limits.drain;
+    connections.close_after_the_next_answer();
+    for stream in waiting(listener).take(limits.most) {
+        start(stream, router.clone(), limits, &connections, &graceful);
+    }
     info!("shutting down: requests in flight are finished");
+    drop(tokio::time::timeout(limits.last_requests, connections.all_closed()).await);
     connections.close_those_without_a_request();
-    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout_at(drained.into(), graceful.shutdown()).await.is_err() {
         warn!("some requests did not end in time");
     }
+}
+
+/// The connections that clients have made, and nobody has taken yet. Closing the listener would reset them.
+fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
+    let listener = listener.into_std().ok();
+    std::iter::from_fn(move || listener.as_ref()?.accept().ok()).filter_map(|(stream, _)| {
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    })
 }
 
 fn start(
@@ -93,7 +111,12 @@ fn start(
             request.extensions_mut().insert(Arrival(Arc::clone(&connection)));
             let response = router.oneshot(request).await;
             connection.enters(Phase::Answered);
-            response
+            response.map(|mut response| {
+                if connection.all.is_closing() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            })
         }
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -142,6 +165,8 @@ enum Phase {
 struct Connections {
     open: Arc<Mutex<HashMap<u64, Arc<State>>>>,
     opened: Arc<AtomicU64>,
+    is_closing: Arc<AtomicBool>,
+    one_closed: Arc<Notify>,
 }
 
 /// One open connection; it is forgotten when this is dropped.
@@ -205,6 +230,22 @@ impl Connections {
         }
     }
 
+    /// From now on, each connection is closed in good order: its client learns so with the next answer.
+    fn close_after_the_next_answer(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Relaxed)
+    }
+
+    /// Waits until none is open.
+    async fn all_closed(&self) {
+        while self.count() > 0 {
+            self.one_closed.notified().await;
+        }
+    }
+
     /// Closes what a shutdown need not wait for.
     fn close_those_without_a_request(&self) {
         for state in self.lock().values() {
@@ -228,5 +269,6 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.all.lock().remove(&self.number);
+        self.all.one_closed.notify_one();
     }
 }

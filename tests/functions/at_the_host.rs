@@ -10,6 +10,7 @@ use functions_host::{InstanceState, LogEntry, LogLevel};
 use serde_json::Value;
 use stand_ins::Azure;
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
 fn ready(azure: &Azure) -> Hosted {
     let host = Hosted::start_ready(options(settings(azure, &[])));
@@ -143,6 +144,26 @@ fn a_handler_that_is_killed_is_started_again_and_knows_all_that_was_signed() {
 }
 
 #[test]
+fn a_handler_that_is_asked_to_end_is_started_again_each_time_and_no_request_is_lost() {
+    let azure = cloud::start();
+    let key = baker(&azure).hash;
+    let host = Hosted::start_ready(functions_host::Options { resend: false, ..options(settings(&azure, &[])) });
+    eventually("it may be asked", || (host.get("/health").status == 200).then_some(()));
+    for level in 0..130 {
+        if level % 26 == 13 {
+            let process = eventually("it is up", || {
+                let instance = host.instances().remove(0);
+                instance.process.filter(|_| instance.state == InstanceState::Ready)
+            });
+            assert!(Command::new("kill").arg(process.to_string()).status().unwrap().success());
+        }
+        host.sign(&key, &vote(level)).signature();
+    }
+    let instance = &host.instances()[0];
+    assert_eq!((instance.handlers, instance.state), (6, InstanceState::Ready), "{:?}", host.log().entries());
+}
+
+#[test]
 fn an_outage_of_azure_at_the_start_ends_no_handler() {
     let azure = cloud::start();
     let key = baker(&azure);
@@ -184,9 +205,11 @@ fn what_cannot_be_ends_the_handler_with_one_clear_error_and_never_with_zero() {
         // Three errors in half an hour: had one of them been an end with 0, it would not have come to this.
         assert!(host.wait_for_state(number, InstanceState::Stopped, PATIENCE), "{errors:?}: {:?}", host.instances());
         assert_eq!(host.instance(number).unwrap().handlers, 3);
-        for error in errors {
-            let entry = host.logged(|entry| entry.message.contains(error));
-            assert_eq!(entry.level, LogLevel::Error, "{entry}");
+        let entries = host.handler_lines();
+        let entries: Vec<_> = entries.iter().filter(|entry| entry.level == LogLevel::Error).collect();
+        assert_eq!(entries.len(), 3, "one for each start: {entries:?}");
+        for (entry, error) in entries.iter().flat_map(|entry| errors.iter().map(move |error| (entry, error))) {
+            assert!(entry.message.contains(error), "{entry}");
         }
     }
 }

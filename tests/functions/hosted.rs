@@ -67,12 +67,6 @@ impl Hosted {
         http::sign(self.address(), key, payload).unwrap()
     }
 
-    /// Waits for a line.
-    pub(crate) fn logged(&self, is_wanted: impl Fn(&LogEntry) -> bool) -> LogEntry {
-        let found = self.log().wait_for(PATIENCE, is_wanted);
-        found.unwrap_or_else(|| panic!("there is no such line: {:?}", self.log().entries()))
-    }
-
     /// What the handlers have written so far.
     pub(crate) fn handler_lines(&self) -> Vec<LogEntry> {
         self.log().entries().into_iter().filter(|entry| entry.source == LogSource::Handler).collect()

@@ -8,7 +8,6 @@ use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, SecretKey, authentication::request_to_authenticate};
 use std::io::{BufRead, BufReader, Write};
 use std::net::Shutdown;
-use std::time::Instant;
 
 const UNKNOWN: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
 
@@ -291,20 +290,6 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting() {
     child.kill().unwrap();
     child.wait().unwrap();
     drop(log);
-}
-
-#[test]
-fn a_signal_does_not_wait_for_half_a_head() {
-    for name in ["TERM", "INT", "HUP"] {
-        let (_folder, signer, _) = start(&[]);
-        let mut stream = http::connect(signer.address).unwrap();
-        stream.write_all(b"GET /ke").unwrap();
-        http::get(signer.address, "/").unwrap();
-        let start = Instant::now();
-        signer.signal(name);
-        assert_eq!(signer.exit_status().code(), Some(0), "{name}");
-        assert!(start.elapsed().as_secs() < 3, "{name}");
-    }
 }
 
 #[test]

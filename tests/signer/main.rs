@@ -28,6 +28,7 @@ mod lost_store;
 mod many_connections;
 mod marks_files;
 mod one_process_at_a_time;
+mod process_end;
 mod requests_at_fault;
 mod settings_at_start;
 mod store_and_raising;

@@ -22,6 +22,10 @@ pub(crate) fn command(data: &Path, settings: &[(&str, &str)]) -> Command {
     command
 }
 
+/// What the Functions host sets on a developer's machine, with any free port.
+pub(crate) const UNDER_THE_HOST: [(&str, &str); 2] =
+    [("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")];
+
 /// Runs a command to its end.
 pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = command(data, &[])
@@ -135,6 +139,11 @@ impl Signer {
     /// What the system says of it in this file below `/proc`.
     pub(crate) fn system_says(&self, file: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
+    /// The rest of its log, until it has ended.
+    pub(crate) fn rest_of_log(&self) -> Vec<String> {
+        self.log.iter().collect()
     }
 
     /// The next line of its log that holds `text`.

@@ -1,7 +1,29 @@
 //! The Azure Functions host, where it runs the signer as its custom handler.
 
+mod parent;
+
+pub use parent::{ParentProcess, WATCH_INTERVAL};
+
+use std::time::Duration;
+
 /// The variable with the loopback port that the host calls. The host sets it for its handler, and nothing else does.
 pub const PORT: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+
+/// The exit status of every planned end. The host starts the handler again at once, and counts no error. After 0 it would never
+/// start it again; after any other status it counts an error, and stops itself at the third.
+pub const PLANNED_END_STATUS: u8 = 200;
+
+/// How long after a signal the process ends, whatever it does. The host repeats what it cannot send for 1.9 s, and the next
+/// process has to answer within that time.
+pub const MAX_SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// How long requests in flight may take to end after a signal: the rest of [`MAX_SHUTDOWN`] is for the last log lines.
+pub const MAX_DRAIN: Duration = Duration::from_millis(900);
+
+/// How long after a signal the host may still send a request over a connection that it has kept open. A connection that is in
+/// steady use is closed after its next answer, and never under a request that is on its way: the host does not repeat one
+/// whose body it has sent.
+pub const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
 /// Whether the host started this process. `variable` gives the value of an environment variable.
 pub fn is_present(variable: impl Fn(&str) -> Option<String>) -> bool {

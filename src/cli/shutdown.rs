@@ -1,0 +1,145 @@
+//! How `serve` ends: by signals, or because the Functions host that started it is gone; when, and with which status.
+
+use azurehsm_signer::functions_host::{MAX_SHUTDOWN, PLANNED_END_STATUS, ParentProcess, WATCH_INTERVAL};
+use std::io;
+use std::process::{ExitCode, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+
+/// Watches for the end of the process, on a thread that nothing else can block: not a start that waits for a lock, nor a
+/// runtime whose threads are all busy.
+pub(super) struct Shutdown {
+    host: Option<ParentProcess>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether there may be requests, so that the first signal is a request to finish them. Before, it ends the process at once.
+    is_serving: AtomicBool,
+    requested: Notify,
+}
+
+impl Shutdown {
+    /// Installs the handlers of SIGTERM, SIGINT and SIGHUP, and returns when they are in place. `host` is the Functions host,
+    /// if that started this process.
+    ///
+    /// # Errors
+    /// The system's, if it has no more threads or files.
+    pub(super) fn watch(host: Option<ParentProcess>) -> io::Result<Self> {
+        let state = Arc::new(State::default());
+        let (sender, installed) = mpsc::sync_channel(1);
+        thread::Builder::new().name("shutdown".to_owned()).spawn({
+            let state = Arc::clone(&state);
+            move || match install() {
+                Ok((runtime, signals)) => {
+                    drop(sender.send(Ok(())));
+                    runtime.block_on(end(signals, host, &state));
+                }
+                Err(error) => drop(sender.send(Err(error))),
+            }
+        })?;
+        installed.recv().map_err(io::Error::other)??;
+        Ok(Self { host, state })
+    }
+
+    /// From now on, the first signal no longer ends the process. To be called before the first request can arrive.
+    pub(super) fn serve(&self) {
+        self.state.is_serving.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns after the first signal.
+    pub(super) async fn requested(&self) {
+        self.state.requested.notified().await;
+    }
+
+    /// The status of a planned end.
+    pub(super) fn status(&self) -> ExitCode {
+        ExitCode::from(planned(self.host))
+    }
+}
+
+/// What ends a process without the host, too, as everywhere: 0.
+fn planned(host: Option<ParentProcess>) -> u8 {
+    if host.is_some() { PLANNED_END_STATUS } else { 0 }
+}
+
+/// Does not return but to end the process.
+async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) {
+    tokio::select! {
+        () = signals.next() => {}
+        // At once, with nobody there to answer. Nobody reads the status either.
+        () = gone(host) => exit(PLANNED_END_STATUS.into()),
+    }
+    if !state.is_serving.load(Ordering::SeqCst) {
+        log::finish();
+        exit(planned(host).into());
+    }
+    state.requested.notify_one();
+    match host {
+        // Asked twice: what is in flight is lost, and whoever waits for the status should know.
+        None => {
+            signals.next().await;
+            exit(1)
+        }
+        Some(_) => {
+            tokio::select! {
+                () = signals.next() => {}
+                () = gone(host) => {}
+                () = tokio::time::sleep(MAX_SHUTDOWN) => {}
+            }
+            exit(PLANNED_END_STATUS.into())
+        }
+    }
+}
+
+/// Returns when the host is dead.
+async fn gone(host: Option<ParentProcess>) {
+    let Some(host) = host else { return std::future::pending().await };
+    while !host.is_gone() {
+        tokio::time::sleep(WATCH_INTERVAL).await;
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// `None` if the process was started so that it outlives its terminal, with `nohup` say.
+    hang_up: Option<Signal>,
+}
+
+fn install() -> io::Result<(Runtime, Signals)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
+    let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
+    let signals =
+        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hang_up };
+    drop(guard);
+    Ok((runtime, signals))
+}
+
+impl Signals {
+    async fn next(&mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = hang_up => {}
+        }
+    }
+}
+
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}

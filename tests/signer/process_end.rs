@@ -1,0 +1,226 @@
+//! How the process ends, and with which status: by itself, and under the Functions host.
+
+use crate::support::eventually::eventually;
+use crate::support::http;
+use crate::support::process::{Signer, UNDER_THE_HOST, command};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Nothing of the host in the environment.
+const ALONE: [(&str, &str); 0] = [];
+
+const SIGNALS: [&str; 3] = ["TERM", "INT", "HUP"];
+
+/// A request of which half the body is there: a shutdown waits for it as long as it may.
+fn half_a_request(signer: &Signer) -> TcpStream {
+    let key = signer.only_key();
+    let mut stream = http::connect(signer.address).unwrap();
+    let head = format!("POST /keys/{key} HTTP/1.1\r\nhost: s\r\nexpect: 100-continue\r\ncontent-length: 90\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; 12];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100", "the signer has taken the request");
+    stream
+}
+
+#[test]
+fn a_signal_ends_it_with_the_status_of_a_planned_end_and_does_not_wait_for_half_a_head() {
+    for (environment, status) in [(&ALONE[..], 0), (&UNDER_THE_HOST, 200)] {
+        for name in SIGNALS {
+            let folder = tempfile::tempdir().unwrap();
+            let signer = Signer::start(folder.path(), environment);
+            let mut stream = http::connect(signer.address).unwrap();
+            stream.write_all(b"GET /ke").unwrap();
+            http::get(signer.address, "/").unwrap();
+            let start = Instant::now();
+            signer.signal(name);
+            assert_eq!(signer.exit_status().code(), Some(status), "{name}");
+            assert!(start.elapsed().as_secs() < 3, "{name}");
+        }
+    }
+}
+
+#[test]
+fn under_the_host_a_request_in_flight_holds_the_end_up_for_a_second_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::start(folder.path(), &UNDER_THE_HOST);
+    let _request = half_a_request(&signer);
+    let start = Instant::now();
+    signer.signal_termination();
+    signer.wait_for_log("some requests did not end in time");
+    assert_eq!(signer.exit_status().code(), Some(200));
+    // By itself it would be five seconds: those of a request, and one more.
+    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_second_signal_waits_for_nothing() {
+    for (environment, status) in [(&ALONE[..], 1), (&UNDER_THE_HOST, 200)] {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = Signer::start(folder.path(), environment);
+        let _request = half_a_request(&signer);
+        signer.signal_termination();
+        signer.wait_for_log("shutting down");
+        signer.signal("INT");
+        assert_eq!(signer.rest_of_log(), Vec::<String>::new(), "it did not wait for the request");
+        assert_eq!(signer.exit_status().code(), Some(status));
+    }
+}
+
+/// Settings with which the start waits forever: for the writer of a pipe.
+fn endless_start<'a>(
+    folder: &Path,
+    pipe: &'a mut String,
+    environment: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let path = folder.join("policy.json");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    *pipe = path.to_str().unwrap().to_owned();
+    [environment, &[("POLICY_FILE", pipe)]].concat()
+}
+
+/// Whether a process has a handler for SIGTERM.
+fn handles_termination(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+}
+
+#[test]
+fn a_signal_ends_a_start_at_once() {
+    for (environment, status) in [(&ALONE[..], 0), (&UNDER_THE_HOST, 200)] {
+        for name in SIGNALS {
+            let folder = tempfile::tempdir().unwrap();
+            let mut pipe = String::new();
+            let settings = endless_start(folder.path(), &mut pipe, environment);
+            let mut child = command(folder.path(), &settings).stdout(Stdio::null()).spawn().unwrap();
+            eventually("signals are handled", || handles_termination(child.id()).then_some(()));
+            assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+            let ended = eventually("it ends", || child.try_wait().unwrap());
+            assert_eq!(ended.code(), Some(status), "{name}");
+        }
+    }
+}
+
+/// A signer, and the process that started it.
+struct WithParent {
+    parent: Child,
+    signer: String,
+    log: BufReader<ChildStdout>,
+}
+
+impl WithParent {
+    fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
+        let signer = command(data, settings);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "\"$0\" & echo $!; wait"]).arg(signer.get_program()).env_clear();
+        shell.env("SIGNER_LISTEN", "127.0.0.1:0");
+        shell.envs(signer.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut parent = shell.stdout(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(parent.stdout.take().unwrap());
+        let mut signer = String::new();
+        log.read_line(&mut signer).unwrap();
+        Self { parent, signer: signer.trim().to_owned(), log }
+    }
+
+    fn wait_for_log(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "it has ended without {text}");
+        }
+        line
+    }
+
+    /// Kills the parent as the system does: nothing is passed on to the signer.
+    fn kill_parent(&mut self) {
+        self.parent.kill().unwrap();
+        self.parent.wait().unwrap();
+    }
+
+    /// How long it takes until the signer has ended.
+    fn time_to_end(&mut self) -> Duration {
+        let start = Instant::now();
+        // Nobody else has the other end of the pipe.
+        self.log.read_to_end(&mut Vec::new()).unwrap();
+        start.elapsed()
+    }
+}
+
+impl Drop for WithParent {
+    fn drop(&mut self) {
+        drop(self.parent.kill());
+        drop(self.parent.wait());
+        drop(Command::new("kill").args(["-s", "KILL", &self.signer]).stderr(Stdio::null()).status());
+    }
+}
+
+/// It looks once a second.
+const TIME_TO_NOTICE: Duration = Duration::from_secs(4);
+
+#[test]
+fn when_the_host_is_dead_it_ends_whether_it_serves_is_asked_to_end_or_still_starts() {
+    for is_ending in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut orphan = WithParent::start(folder.path(), &UNDER_THE_HOST);
+        orphan.wait_for_log("\"listening\"");
+        if is_ending {
+            assert!(Command::new("kill").arg(&orphan.signer).status().unwrap().success());
+        }
+        orphan.kill_parent();
+        assert!(orphan.time_to_end() < TIME_TO_NOTICE);
+        // The next host finds the store free.
+        Signer::start(folder.path(), &UNDER_THE_HOST);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut pipe = String::new();
+    let settings = endless_start(folder.path(), &mut pipe, &UNDER_THE_HOST);
+    let mut orphan = WithParent::start(folder.path(), &settings);
+    orphan.wait_for_log("azurehsm-signer");
+    orphan.kill_parent();
+    assert!(orphan.time_to_end() < TIME_TO_NOTICE);
+}
+
+#[test]
+fn without_the_host_it_outlives_who_started_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut signer = WithParent::start(folder.path(), &ALONE);
+    let address = crate::support::process::address_in(&signer.wait_for_log("\"listening\"")).unwrap();
+    signer.kill_parent();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(http::get(address, "/").unwrap().status, 200);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn under_the_host_a_start_that_fails_gives_its_reason_on_one_line_and_time_to_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = [("MAX_LEVEL_JUMP", "0"), ("HEAD_THRESHOLD", "x"), ("POLICY", r#"{"chains":7}"#)];
+    let names = wrong.map(|(name, _)| name);
+    let mut child = command(folder.path(), &[&UNDER_THE_HOST[..], &wrong].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    let read = Instant::now();
+    assert!(line.starts_with("azurehsm-signer: wrong settings: "), "{line}");
+    assert!(names.iter().all(|name| line.contains(&format!("{name}: "))), "{line}");
+    let mut more = String::new();
+    errors.read_to_string(&mut more).unwrap();
+    assert_eq!(more, "");
+    assert!(read.elapsed() > Duration::from_millis(500), "it has ended after {:?}", read.elapsed());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+
+    // By itself, each has a line for people to read.
+    let ended = command(folder.path(), &wrong).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(String::from_utf8(ended.stderr).unwrap().lines().count(), 1 + names.len());
+}

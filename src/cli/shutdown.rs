@@ -1,6 +1,7 @@
 //! How `serve` ends: by signals, or because the Functions host that started it is gone; when, and with which status.
 
 use azurehsm_signer::functions_host::{MAX_SHUTDOWN, PLANNED_END_STATUS, ParentProcess, WATCH_INTERVAL};
+use std::convert::Infallible;
 use std::io;
 use std::process::{ExitCode, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +39,7 @@ impl Shutdown {
             move || match install() {
                 Ok((runtime, signals)) => {
                     drop(sender.send(Ok(())));
-                    runtime.block_on(end(signals, host, &state));
+                    match runtime.block_on(end(signals, host, &state)) {}
                 }
                 Err(error) => drop(sender.send(Err(error))),
             }
@@ -63,13 +64,13 @@ impl Shutdown {
     }
 }
 
-/// What ends a process without the host, too, as everywhere: 0.
+/// Without the host, 0 as everywhere.
 fn planned(host: Option<ParentProcess>) -> u8 {
     if host.is_some() { PLANNED_END_STATUS } else { 0 }
 }
 
-/// Does not return but to end the process.
-async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) {
+/// Ends the process, unless the program ends by itself before.
+async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) -> Infallible {
     tokio::select! {
         () = signals.next() => {}
         // At once, with nobody there to answer. Nobody reads the status either.
@@ -80,21 +81,19 @@ async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) {
         exit(planned(host).into());
     }
     state.requested.notify_one();
-    match host {
-        // Asked twice: what is in flight is lost, and whoever waits for the status should know.
-        None => {
-            signals.next().await;
-            exit(1)
+    let time_is_up = async {
+        match host {
+            Some(_) => tokio::time::sleep(MAX_SHUTDOWN).await,
+            None => std::future::pending().await,
         }
-        Some(_) => {
-            tokio::select! {
-                () = signals.next() => {}
-                () = gone(host) => {}
-                () = tokio::time::sleep(MAX_SHUTDOWN) => {}
-            }
-            exit(PLANNED_END_STATUS.into())
-        }
+    };
+    tokio::select! {
+        () = signals.next() => {}
+        () = gone(host) => {}
+        () = time_is_up => {}
     }
+    // Without the host, only a second signal comes here: what is in flight is lost, and whoever waits for the status should know.
+    exit(host.map_or(1, |_| PLANNED_END_STATUS.into()));
 }
 
 /// Returns when the host is dead.

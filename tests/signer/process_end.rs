@@ -70,16 +70,11 @@ fn a_second_signal_waits_for_nothing() {
     }
 }
 
-/// Settings with which the start waits forever: for the writer of a pipe.
-fn endless_start<'a>(
-    folder: &Path,
-    pipe: &'a mut String,
-    environment: &[(&'a str, &'a str)],
-) -> Vec<(&'a str, &'a str)> {
+/// A policy file with which the start never ends: a pipe that nobody writes to.
+fn endless_policy(folder: &Path) -> String {
     let path = folder.join("policy.json");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    *pipe = path.to_str().unwrap().to_owned();
-    [environment, &[("POLICY_FILE", pipe)]].concat()
+    path.to_str().unwrap().to_owned()
 }
 
 /// Whether a process has a handler for SIGTERM.
@@ -94,8 +89,8 @@ fn a_signal_ends_a_start_at_once() {
     for (environment, status) in [(&ALONE[..], 0), (&UNDER_THE_HOST, 200)] {
         for name in SIGNALS {
             let folder = tempfile::tempdir().unwrap();
-            let mut pipe = String::new();
-            let settings = endless_start(folder.path(), &mut pipe, environment);
+            let policy = endless_policy(folder.path());
+            let settings = [environment, &[("POLICY_FILE", &policy)]].concat();
             let mut child = command(folder.path(), &settings).stdout(Stdio::null()).spawn().unwrap();
             eventually("signals are handled", || handles_termination(child.id()).then_some(()));
             assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
@@ -176,8 +171,8 @@ fn when_the_host_is_dead_it_ends_whether_it_serves_is_asked_to_end_or_still_star
         Signer::start(folder.path(), &UNDER_THE_HOST);
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut pipe = String::new();
-    let settings = endless_start(folder.path(), &mut pipe, &UNDER_THE_HOST);
+    let policy = endless_policy(folder.path());
+    let settings = [&UNDER_THE_HOST[..], &[("POLICY_FILE", &policy)]].concat();
     let mut orphan = WithParent::start(folder.path(), &settings);
     orphan.wait_for_log("azurehsm-signer");
     orphan.kill_parent();

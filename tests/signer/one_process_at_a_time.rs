@@ -2,17 +2,13 @@
 
 use crate::support::http;
 use crate::support::payloads::payload;
-use crate::support::process::{Signer, address_in, command, complaint};
+use crate::support::process::{HOSTED, Signer, address_in, command, complaint};
 use azurehsm_signer::tezos::payload::Kind;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// What `func start` sets; port 0 is any that is free.
-const HOSTED: [(&str, &str); 2] =
-    [("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")];
 
 /// Starts a signer as the Functions host does, and reads its log up to the line with which it begins to wait.
 fn waiting(data: &Path) -> (Child, BufReader<ChildStdout>, String) {

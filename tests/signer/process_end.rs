@@ -2,7 +2,7 @@
 
 use crate::support::eventually::eventually;
 use crate::support::http;
-use crate::support::process::{Signer, UNDER_THE_HOST, command};
+use crate::support::process::{HOSTED, Signer, command};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -28,7 +28,7 @@ fn half_a_request(signer: &Signer) -> TcpStream {
 
 #[test]
 fn a_signal_ends_it_with_the_status_of_a_planned_end_and_does_not_wait_for_half_a_head() {
-    for (environment, status) in [(&ALONE[..], 0), (&UNDER_THE_HOST, 200)] {
+    for (environment, status) in [(&ALONE[..], 0), (&HOSTED, 200)] {
         for name in SIGNALS {
             let folder = tempfile::tempdir().unwrap();
             let signer = Signer::start(folder.path(), environment);
@@ -46,7 +46,7 @@ fn a_signal_ends_it_with_the_status_of_a_planned_end_and_does_not_wait_for_half_
 #[test]
 fn under_the_host_a_request_in_flight_holds_the_end_up_for_a_second_at_most() {
     let folder = tempfile::tempdir().unwrap();
-    let signer = Signer::start(folder.path(), &UNDER_THE_HOST);
+    let signer = Signer::start(folder.path(), &HOSTED);
     let _request = half_a_request(&signer);
     let start = Instant::now();
     signer.signal_termination();
@@ -58,7 +58,7 @@ fn under_the_host_a_request_in_flight_holds_the_end_up_for_a_second_at_most() {
 
 #[test]
 fn a_second_signal_waits_for_nothing() {
-    for (environment, status) in [(&ALONE[..], 1), (&UNDER_THE_HOST, 200)] {
+    for (environment, status) in [(&ALONE[..], 1), (&HOSTED, 200)] {
         let folder = tempfile::tempdir().unwrap();
         let signer = Signer::start(folder.path(), environment);
         let _request = half_a_request(&signer);
@@ -86,7 +86,7 @@ fn handles_termination(process: u32) -> bool {
 
 #[test]
 fn a_signal_ends_a_start_at_once() {
-    for (environment, status) in [(&ALONE[..], 0), (&UNDER_THE_HOST, 200)] {
+    for (environment, status) in [(&ALONE[..], 0), (&HOSTED, 200)] {
         for name in SIGNALS {
             let folder = tempfile::tempdir().unwrap();
             let policy = endless_policy(folder.path());
@@ -160,7 +160,7 @@ const TIME_TO_NOTICE: Duration = Duration::from_secs(4);
 fn when_the_host_is_dead_it_ends_whether_it_serves_is_asked_to_end_or_still_starts() {
     for is_ending in [false, true] {
         let folder = tempfile::tempdir().unwrap();
-        let mut orphan = WithParent::start(folder.path(), &UNDER_THE_HOST);
+        let mut orphan = WithParent::start(folder.path(), &HOSTED);
         orphan.wait_for_log("\"listening\"");
         if is_ending {
             assert!(Command::new("kill").arg(&orphan.signer).status().unwrap().success());
@@ -168,11 +168,11 @@ fn when_the_host_is_dead_it_ends_whether_it_serves_is_asked_to_end_or_still_star
         orphan.kill_parent();
         assert!(orphan.time_to_end() < TIME_TO_NOTICE);
         // The next host finds the store free.
-        Signer::start(folder.path(), &UNDER_THE_HOST);
+        Signer::start(folder.path(), &HOSTED);
     }
     let folder = tempfile::tempdir().unwrap();
     let policy = endless_policy(folder.path());
-    let settings = [&UNDER_THE_HOST[..], &[("POLICY_FILE", &policy)]].concat();
+    let settings = [&HOSTED[..], &[("POLICY_FILE", &policy)]].concat();
     let mut orphan = WithParent::start(folder.path(), &settings);
     orphan.wait_for_log("azurehsm-signer");
     orphan.kill_parent();
@@ -197,7 +197,7 @@ fn under_the_host_a_start_that_fails_gives_its_reason_on_one_line_and_time_to_re
     let folder = tempfile::tempdir().unwrap();
     let wrong = [("MAX_LEVEL_JUMP", "0"), ("HEAD_THRESHOLD", "x"), ("POLICY", r#"{"chains":7}"#)];
     let names = wrong.map(|(name, _)| name);
-    let mut child = command(folder.path(), &[&UNDER_THE_HOST[..], &wrong].concat())
+    let mut child = command(folder.path(), &[&HOSTED[..], &wrong].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

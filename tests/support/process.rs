@@ -23,7 +23,7 @@ pub(crate) fn command(data: &Path, settings: &[(&str, &str)]) -> Command {
 }
 
 /// What the Functions host sets on a developer's machine, with any free port.
-pub(crate) const UNDER_THE_HOST: [(&str, &str); 2] =
+pub(crate) const HOSTED: [(&str, &str); 2] =
     [("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")];
 
 /// Runs a command to its end.

@@ -102,6 +102,6 @@ fn a_signal_ends_a_start_that_waits_for_the_store() {
     let (mut child, _log, _) = waiting(folder.path());
     let start = Instant::now();
     assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
-    child.wait().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(200));
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }

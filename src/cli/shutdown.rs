@@ -1,6 +1,7 @@
 //! How `serve` ends: by signals, or because the Functions host that started it is gone; when, and with which status.
 
 use azurehsm_signer::functions_host::{MAX_SHUTDOWN, PLANNED_END_STATUS, ParentProcess, WATCH_INTERVAL};
+use azurehsm_signer::log;
 use std::convert::Infallible;
 use std::io;
 use std::process::{ExitCode, exit};
@@ -88,7 +89,7 @@ async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) -
         }
     };
     tokio::select! {
-        () = signals.next() => {}
+        () = signals.next() => log::finish(),
         () = gone(host) => {}
         () = time_is_up => {}
     }

@@ -46,7 +46,7 @@ fn a_signal_ends_it_with_the_status_of_a_planned_end_and_does_not_wait_for_half_
 #[test]
 fn under_the_host_a_request_in_flight_holds_the_end_up_for_a_second_at_most() {
     let folder = tempfile::tempdir().unwrap();
-    let signer = Signer::start(folder.path(), &HOSTED);
+    let signer = Signer::start_with_one_output(folder.path(), &HOSTED);
     let _request = half_a_request(&signer);
     let start = Instant::now();
     signer.signal_termination();
@@ -60,7 +60,7 @@ fn under_the_host_a_request_in_flight_holds_the_end_up_for_a_second_at_most() {
 fn a_second_signal_waits_for_nothing() {
     for (environment, status) in [(&ALONE[..], 1), (&HOSTED, 200)] {
         let folder = tempfile::tempdir().unwrap();
-        let signer = Signer::start(folder.path(), environment);
+        let signer = Signer::start_with_one_output(folder.path(), environment);
         let _request = half_a_request(&signer);
         signer.signal_termination();
         signer.wait_for_log("shutting down");

@@ -73,6 +73,14 @@ impl Signer {
         Self::start_as(ignoring)
     }
 
+    /// Starts one whose log is all on standard output, whatever the level of a line.
+    pub(crate) fn start_with_one_output(data: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut joined = Command::new("sh");
+        let script = format!("exec '{}' 2>&1", env!("CARGO_BIN_EXE_azurehsm-signer"));
+        joined.args(["-c", &script]).env_clear().env("LOCAL_DATA_DIR", data).envs(settings.iter().copied());
+        Self::start_as(joined)
+    }
+
     fn start_as(mut command: Command) -> Self {
         let mut child = command
             .env("SIGNER_LISTEN", "127.0.0.1:0")

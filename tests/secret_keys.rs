@@ -6,8 +6,9 @@
 mod keys;
 
 use azurehsm_signer::tezos::base58check::{self, Base58CheckError, Prefix};
-use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey, SecretKeyError};
+use azurehsm_signer::tezos::{BlsScheme, Curve, EncryptedKeyError, EncryptedSecretKey, SecretKey, SecretKeyError};
 use keys::{KEYS, P256_ORDER, SECP256K1_ORDER, difference, generate};
+use secrecy::SecretString;
 use std::iter::successors;
 
 #[test]
@@ -156,7 +157,7 @@ fn keys_in_other_forms_are_named_with_the_way_to_this_one() {
     let pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIABCDEFGHIJKLMNOPQRSTUVWXYZ\n-----END EC PRIVATE KEY-----";
     let encrypted = format!("encrypted:{}", base58check::encode(Prefix::P256EncryptedSecretKey, &[0x42; 56]));
     for (text, expected, way_out) in [
-        (encrypted.as_str(), "this is an encrypted P-256 secret key (p2esk)", "Key.from_encoded_key(getpass("),
+        (encrypted.as_str(), "this is an encrypted P-256 secret key (p2esk)", "without its password"),
         (
             &hex,
             "this is hexadecimal, expected a secret key as Tezos writes them",
@@ -190,6 +191,129 @@ fn an_encrypted_secret_key_is_named_with_its_scheme_too() {
     let error = SecretKey::from_text(&text).unwrap_err();
     assert_eq!(error, SecretKeyError::Encrypted { found: "an encrypted P-256 secret key (p2esk)" });
     assert_tells_nothing_of(&text["encrypted:".len()..], &error);
+}
+
+/// The vectors of Octez's own test (`src/lib_signer_backends/test/test_encrypted.ml`), each with the password that it has there.
+const OCTEZ_VECTORS: [[&str; 3]; 12] = [
+    [
+        "edsk3kMNLNdzLPbbABASDLARft8JRZ3Wpwibn8SMAb4KmuWSMJmAFd",
+        "edesk1oGXxunJ5FTGpQ6o1xdop8VGKdT36Fj7LwWF9HLjzEqaCC4V6tdRVN1jaeJTfCHS8bYf7U2YhMK2yW6jSUy",
+        "ahThie5H",
+    ],
+    [
+        "edsk3Kqr8VHRx9kmR8Pj5qRGcmvQH34cForiMaMz1Ahhq5DkZp7FxJ",
+        "edesk1s4xEifbUdUkghHHimbNUuyQ4eidDVJdc8JtPRUon758hBqZNZsQxadUDFRSRiUdLoFqBG35HAiLKafyczw",
+        "ahThie5H",
+    ],
+    [
+        "edsk2mBu4w9sMGhryvvXK53dXgpcNdZWi8pJQ1QL2rAgRPrE5y12az",
+        "edesk1zY5jEs4QXrF9tXxFq1mfW9PkatdRxCKQ2Q598y5LLz65nQj4eWxefYFp8YLerya1haRdGe5NWckHDb5ApM",
+        "ahThie5H",
+    ],
+    [
+        "spsk24attf9uuQ7PUKFHxTm6E3TMqB6SPkFiMbXPBur7JNrvupW2xg",
+        "spesk2CXQHDbzrcNatRzmg83Dto6kX6BWwpP2zGs4Zks9LDsXzaX6mAYRj5ZrrdgyZQap4DS9YRRLNSpaVC2TSsk",
+        "ahThie5H",
+    ],
+    [
+        "spsk2H32XfWL7MkW58r76q6Yu5tJg77YGgVyjwq7EvLUHhn4JmAtEG",
+        "spesk1upiFp23osWSUTgHcx8DCVpTrMr9xtdqVQkQDWj5sFG7vqcWLDaNv9AKKcF27Nb266YfuAGF2hEbcyAxHmK",
+        "ahThie5H",
+    ],
+    [
+        "spsk3KQ56REAUGc6Gn87xCRnWyPwR2Un667vegQVuU16ZcgNyLCooh",
+        "spesk1w7d68hzTWJusk5Xn5oz8EgDXbotDW9BXb5ksFjr8Jd94Kxnu5yKAhgRszojhMUoJ1EEt5BtPpGpkgCjELq",
+        "ahThie5H",
+    ],
+    [
+        "p2sk2YQcwF5h7qgRztocEMrfizUwZaM41f4v7zWneiig2Y5AxajqYC",
+        "p2esk2JMFpR9yaSpgsaKQYLqFnv16t4gowJ4cgjj7D7iMfoaJz2vZuH7Tdi11MrX6FC2yhfs2nvy5VRxAvzH1STE",
+        "ahThie5H",
+    ],
+    [
+        "p2sk2XiSoQC9tvejVBDJyvkbHUq2kvcQHdJJ2wM8rii228DkjKV2b5",
+        "p2esk1nfobVL73mY5Y18W8Ltb3Vm6Nf5Th7trN3yA3ucyyP4AH93XfyRatkh9AxxaDtnju1EtArykjroEQHDT97k",
+        "ahThie5H",
+    ],
+    [
+        "p2sk3ZsfsEaxDNn74orv91Ruu35fomzF373aT9ForA4fDo54c47o6H",
+        "p2esk2Ge1jrVak7NhxksimzaQjRCTLx5vxUZ4Akgq3spGQLx6N41h6aKXeEYDgxN5eztnPwD6QiCHCfVAKXLPNm8",
+        "ahThie5H",
+    ],
+    [
+        "BLsk1o1S8oAG76r3o3aJr1gbVhNdDnAMsdy1yMfwHLWwUHfAeyEXHV",
+        "BLesk1ExnCaFxVcGFvKFQrPs2AADo2KpukB6bhA8SLASRzZ58uqvSNUNyzdNdya5NPgE1BAFwcN3wtyFv76r1GJ9",
+        "ahThie5H",
+    ],
+    [
+        "BLsk1ootrVQmMBgcnXDKdyBR2M5tXwZh2TRVcinBJwMhCYVDRm3K1N",
+        "BLesk1c92TTyYAbkt5Aa2g2puGZHy1M9hQVX7um7PYpxfsjbaaiYsqR2ahArH53WGSvbvzUBizgPipMyfmh8bCs5",
+        "aVah7eid",
+    ],
+    [
+        "BLsk1rgztT2EBdQ2vtyXkTzgwmEjabvZri3c7tLHQtDmgH695mcWUt",
+        "BLesk1yLinYLYYxq947JSbwt4s94xZb6azZz8AD8myiU67mQpKA2bLxYwq8QhYTrsCdXTtLSLyYnVL5EQAuubYjJ",
+        "Hihohh1n",
+    ],
+];
+
+/// The number zero, encrypted with "correct horse" by pbkdf2 of Python and libsodium.
+const BOXES_WITH_ZERO: [(Curve, &str); 3] = [
+    (Curve::Secp256k1, "spesk1RpcV7vXx1PorHyuue9Yi1QUqPF887DST8o15aibKRvRnCgkVUzrKmMSTurqsoc4xtHfPoyubfuRpdfBawA"),
+    (Curve::P256, "p2esk1keFKQpoVwX7bha4qe6anJ3NeuJQ9sdsc5cmgJu96U9uPVCaRJePTqH55Zj1dGCVK7W6dRwrWWfWQZd1W2M"),
+    (Curve::Bls, "BLesk1DtV8Ny8Ux8DqQWtKsJq4AdCKoVByr4aKgn6HYWDvPx5iGZBAwZxSJgvtm2JegE4Q3omFJApHvQCmZDo211"),
+];
+
+#[test]
+fn what_octez_encrypted_is_decrypted_with_its_password_alone() {
+    for [plain, encrypted, password] in OCTEZ_VECTORS {
+        for text in [encrypted, &format!("encrypted:{encrypted}")] {
+            let key = EncryptedSecretKey::from_text(text).unwrap();
+            assert_eq!(key.to_text(), encrypted);
+            assert_eq!(key.decrypt(&password.into()).unwrap().to_text().as_str(), plain);
+        }
+        let wrong = EncryptedSecretKey::from_text(encrypted).unwrap().decrypt(&"wrong horse".into()).unwrap_err();
+        assert_eq!(wrong, EncryptedKeyError::WrongPassword);
+        assert_tells_nothing_of(encrypted, &wrong);
+        assert_tells_nothing_of(encrypted, &SecretKey::from_text(encrypted).unwrap_err());
+    }
+}
+
+#[test]
+fn a_key_is_encrypted_anew_each_time_and_comes_back() {
+    let password = SecretString::from("correct horse");
+    for curve in Curve::ALL {
+        let key = generate(curve);
+        let [first, second] = [(), ()].map(|()| EncryptedSecretKey::encrypt(&key, &password).unwrap());
+        assert_ne!(first.to_text(), second.to_text());
+        for encrypted in [first, second] {
+            let text = encrypted.to_text();
+            assert!(text.get(2..5) == Some("esk") && text.len() == 88, "{text}");
+            assert_eq!(
+                EncryptedSecretKey::from_text(&text).unwrap().decrypt(&password).unwrap().to_text(),
+                key.to_text()
+            );
+            assert!(!format!("{encrypted:?}").contains(&text[5..20]));
+        }
+    }
+}
+
+#[test]
+fn what_a_password_opens_must_still_be_a_key() {
+    let password = SecretString::from("correct horse");
+    for (curve, text) in BOXES_WITH_ZERO {
+        let error = EncryptedSecretKey::from_text(text).unwrap().decrypt(&password).unwrap_err();
+        assert_eq!(error, EncryptedKeyError::Key(SecretKeyError::OutOfRange { curve }));
+    }
+}
+
+#[test]
+fn nothing_but_an_encrypted_key_is_taken_for_one() {
+    let [good, public, address] = KEYS[4];
+    let short = base58check::encode(Prefix::P256EncryptedSecretKey, &[0x42; 55]);
+    for text in [good, public, address, short.as_str(), "", "encrypted:", "p2esk"] {
+        assert!(EncryptedSecretKey::from_text(text).is_none(), "{text}");
+    }
 }
 
 /// A character that was mistyped may be one of the key, so the message, which is logged, leaves it out.

@@ -19,7 +19,8 @@ const HOST_READY_WITHIN_MS = 30_000;
 /** Whether the requests of this suite reach the signer through the host, which answers some of them itself. */
 export const behindHost = Boolean(process.env.FUNCTIONS_HOST);
 
-const signerBinary = () =>
+/** The program whose command line imports keys. */
+export const signerBinary = () =>
   fileIn('SIGNER_BIN', fileURLToPath(new URL('../../target/release/azurehsm-signer', import.meta.url)));
 
 /** A port that nothing listens on now. Another process may take it before the signer does: the caller tries again. */

@@ -8,7 +8,7 @@ pub mod reference;
 use azurehsm_signer::tezos::base58check::{self, Prefix};
 use azurehsm_signer::tezos::payload::operations::Address;
 use azurehsm_signer::tezos::{
-    BlockHash, ChainId, Digest, PublicKey, PublicKeyHash, SecretKey, Signature, SignatureText,
+    BlockHash, ChainId, Digest, EncryptedSecretKey, PublicKey, PublicKeyHash, SecretKey, Signature, SignatureText,
 };
 use std::fmt::Display;
 use std::str::FromStr;
@@ -101,6 +101,10 @@ fn check_signature(text: &str, expected: bool) {
 }
 
 fn check_secret_key(text: &str) {
+    if let Some(encrypted) = EncryptedSecretKey::from_text(text) {
+        assert_eq!(encrypted.to_text(), text.strip_prefix("encrypted:").unwrap_or(text));
+        assert!(SecretKey::from_text(text).is_err(), "an encrypted key is no key without its password");
+    }
     match SecretKey::from_text(text) {
         Ok(key) => {
             let printed = key.to_text();

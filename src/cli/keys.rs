@@ -4,9 +4,10 @@ use super::{
 };
 use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
 use azurehsm_signer::text;
-use azurehsm_signer::tezos::{Curve, PublicKey, SecretKey};
+use azurehsm_signer::tezos::{Curve, EncryptedSecretKey, PublicKey, SecretKey};
 use azurehsm_signer::vault::embedded::{KeyFile, KeyName};
 use clap::{Subcommand, ValueEnum};
+use secrecy::SecretString;
 use std::fmt::Display;
 use std::io::Read;
 use zeroize::Zeroizing;
@@ -23,7 +24,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value = "p256")]
         curve: CurveName,
     },
-    /// Reads an unencrypted secret key (edsk…, spsk…, p2sk… or BLsk…) from standard input
+    /// Reads a secret key from standard input: edsk…, spsk…, p2sk… or BLsk…, or an encrypted one (edesk…, spesk…, p2esk… or
+    /// BLesk…) with its password in the next line. Without that line, its password is the vault's passphrase
     Import {
         /// Its name: letters, digits, - and _
         name: KeyName,
@@ -72,7 +74,8 @@ pub(super) fn run(command: Command) -> Result<(), Stopped> {
     if !matches!(command, Command::List) {
         make_data_dir(&settings.data_dir)?;
     }
-    let file = KeyFile::open(&settings.data_dir, settings.passphrase)?;
+    let passphrase = settings.passphrase;
+    let file = KeyFile::open(&settings.data_dir, passphrase.clone())?;
     match command {
         Command::List => {
             let keys = file.read()?;
@@ -84,20 +87,40 @@ pub(super) fn run(command: Command) -> Result<(), Stopped> {
         }
         Command::Generate { name, curve } => add(&file, &name, SecretKey::generate(curve.into())?)?,
         Command::Import { name } => {
-            // More than any key takes, so that a wrong file is not read to its end.
-            const LONGEST: u64 = 4096;
-            let mut bytes = Zeroizing::new(Vec::new());
-            let unreadable = |error: &dyn Display| format!("standard input: {error}; expected a secret key");
-            std::io::stdin().take(LONGEST).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-            let text = text::decode(&bytes).map_err(|error| unreadable(&error))?;
-            if text.trim().is_empty() {
-                return Err("nothing on standard input; expected a secret key (edsk…, spsk…, p2sk… or BLsk…)".into());
-            }
-            let secret = SecretKey::from_text(text.trim()).map_err(|error| format!("standard input: {error}"))?;
+            let secret = read_secret_key(passphrase.as_ref())?;
             add(&file, &name, secret)?;
         }
     }
     Ok(())
+}
+
+/// Reads a secret key from standard input; an encrypted one is opened with the password in the next line, or else with the
+/// vault's passphrase.
+fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, Stopped> {
+    const EXPECTED: &str =
+        "expected a secret key (edsk, spsk, p2sk or BLsk; edesk, spesk, p2esk or BLesk with its password)";
+    // More than a key and a password take, so that a wrong file is not read to its end.
+    const MAX_LENGTH: u64 = 4096;
+    let mut bytes = Zeroizing::new(Vec::new());
+    let unreadable = |error: &dyn Display| format!("standard input: {error}; {EXPECTED}");
+    std::io::stdin().take(MAX_LENGTH).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    let text = text::decode(&bytes).map_err(|error| unreadable(&error))?.trim_start();
+    if text.is_empty() {
+        return Err(format!("nothing on standard input; {EXPECTED}").into());
+    }
+    let (key, next_line) = text.split_once('\n').unwrap_or((text, ""));
+    let Some(encrypted) = EncryptedSecretKey::from_text(key.trim_end()) else {
+        return Ok(SecretKey::from_text(text.trim_end()).map_err(|error| format!("standard input: {error}"))?);
+    };
+    let password = next_line.trim_end_matches(['\r', '\n']);
+    let (password, origin) = match (password, passphrase) {
+        ("", Some(passphrase)) => (passphrase.clone(), "the vault's passphrase, since no password follows the key"),
+        ("", None) => {
+            return Err("standard input: the key is encrypted, and no password follows in the next line".into());
+        }
+        (password, _) => (SecretString::from(password), "the password in the line after the key"),
+    };
+    Ok(encrypted.decrypt(&password).map_err(|error| format!("standard input: {error} ({origin})"))?)
 }
 
 /// The keys that would sign, as the vault has them now.

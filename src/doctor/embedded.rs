@@ -69,17 +69,11 @@ fn of_permissions(check: &'static str, file: &KeyFile) -> Finding {
 type Opened = (LocalVault, KeyFile, bool);
 
 fn open(settings: &LocalSettings) -> Result<Option<Opened>, KeyFileError> {
-    // A plain file is opened as one even if there is a passphrase, with which it would be encrypted.
-    let (file, is_plain) = match KeyFile::open(&settings.data_dir, None) {
-        Ok(file) => (file, true),
-        Err(KeyFileError::PassphraseMissing { .. }) if settings.passphrase.is_some() => {
-            (KeyFile::open(&settings.data_dir, settings.passphrase.clone())?, false)
-        }
-        Err(error) => return Err(error),
-    };
+    let file = KeyFile::open_to_read(&settings.data_dir, settings.passphrase.clone())?;
     if !file.exists() {
         return Ok(None);
     }
+    let is_plain = file.has_plain_keys()?;
     Ok(Some((LocalVault::open(file.clone())?, file, is_plain)))
 }
 

@@ -183,13 +183,13 @@ prefixes! {
     P256SecretKey = "p2sk", [0x10, 0x51, 0xee, 0xbd], 32, "a P-256 secret key";
     /// BLS12-381 secret key, **little-endian**.
     BlsSecretKey = "BLsk", [0x03, 0x96, 0xc0, 0x28], 32, "a BLS12-381 secret key";
-    /// Ed25519 secret key encrypted with a password. Recognised to be named in errors.
+    /// Ed25519 secret key encrypted with a password.
     Ed25519EncryptedSecretKey = "edesk", [0x07, 0x5a, 0x3c, 0xb3, 0x29], 56, "an encrypted Ed25519 secret key";
-    /// secp256k1 secret key encrypted with a password. Recognised to be named in errors.
+    /// secp256k1 secret key encrypted with a password.
     Secp256k1EncryptedSecretKey = "spesk", [0x09, 0xed, 0xf1, 0xae, 0x96], 56, "an encrypted secp256k1 secret key";
-    /// P-256 secret key encrypted with a password. Recognised to be named in errors.
+    /// P-256 secret key encrypted with a password.
     P256EncryptedSecretKey = "p2esk", [0x09, 0x30, 0x39, 0x73, 0xab], 56, "an encrypted P-256 secret key";
-    /// BLS12-381 secret key encrypted with a password. Recognised to be named in errors.
+    /// BLS12-381 secret key encrypted with a password.
     BlsEncryptedSecretKey = "BLesk", [0x02, 0x05, 0x1e, 0x35, 0x19], 56, "an encrypted BLS12-381 secret key";
     /// Ed25519 signature.
     Ed25519Signature = "edsig", [0x09, 0xf5, 0xcd, 0x86, 0x12], 64, "an Ed25519 signature";

@@ -45,7 +45,7 @@ impl SecretKey {
     }
 
     /// Parses an unencrypted secret key: `edsk…` (seed or full), `spsk…`, `p2sk…` or `BLsk…`, also with Octez's
-    /// `unencrypted:` before it. Encrypted ones are recognised, to say so.
+    /// `unencrypted:` before it. Encrypted ones are refused here: [`super::EncryptedSecretKey`] reads them.
     ///
     /// # Errors
     /// [`SecretKeyError`], which never holds the text.
@@ -75,17 +75,27 @@ impl SecretKey {
 
     /// The key as Octez writes it: `edsk…` (seed), `spsk…`, `p2sk…` or `BLsk…`.
     pub fn to_text(&self) -> Zeroizing<String> {
-        let (prefix, bytes) = match &self.signer {
-            KeyPair::Ed25519(key) => (Prefix::Ed25519Seed, Zeroizing::new(key.to_bytes())),
-            KeyPair::Secp256k1(key) => (Prefix::Secp256k1SecretKey, Zeroizing::new(key.to_bytes().into())),
-            KeyPair::P256(key) => (Prefix::P256SecretKey, Zeroizing::new(key.to_bytes().into())),
+        let prefix = match &self.signer {
+            KeyPair::Ed25519(_) => Prefix::Ed25519Seed,
+            KeyPair::Secp256k1(_) => Prefix::Secp256k1SecretKey,
+            KeyPair::P256(_) => Prefix::P256SecretKey,
+            KeyPair::Bls(_) => Prefix::BlsSecretKey,
+        };
+        Zeroizing::new(base58check::encode(prefix, self.to_bytes().as_slice()))
+    }
+
+    /// The 32 bytes that [`Self::from_bytes`] takes.
+    pub(super) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        match &self.signer {
+            KeyPair::Ed25519(key) => Zeroizing::new(key.to_bytes()),
+            KeyPair::Secp256k1(key) => Zeroizing::new(key.to_bytes().into()),
+            KeyPair::P256(key) => Zeroizing::new(key.to_bytes().into()),
             KeyPair::Bls(key) => {
                 let mut bytes = Zeroizing::new(key.to_bytes());
                 bytes.reverse();
-                (Prefix::BlsSecretKey, bytes)
+                bytes
             }
-        };
-        Zeroizing::new(base58check::encode(prefix, bytes.as_slice()))
+        }
     }
 
     /// The public key that belongs to it.
@@ -126,7 +136,7 @@ impl SecretKey {
     }
 
     /// From 32 bytes: a seed for Ed25519, a scalar for the others, big-endian for ECDSA and little-endian for BLS.
-    fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
+    pub(super) fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
         let out_of_range = || SecretKeyError::OutOfRange { curve };
         let mut bytes: Zeroizing<[u8; 32]> = Zeroizing::new(bytes.try_into().map_err(|_| out_of_range())?);
         Self::new(match curve {
@@ -179,7 +189,7 @@ pub enum SecretKeyError {
         found: &'static str,
     },
     /// A secret key encrypted with a password.
-    #[error("this is {found}, and only unencrypted ones can be imported. {DECRYPT}")]
+    #[error("this is {found}, which cannot be read without its password")]
     Encrypted {
         /// What it is.
         found: &'static str,
@@ -224,10 +234,6 @@ pub enum SecretKeyError {
 }
 
 const EXPECTED: &str = "a secret key as Tezos writes them (edsk, spsk, p2sk or BLsk)";
-
-const DECRYPT: &str = "To decrypt it: pip install pytezos 'fastecdsa<4', and python3 -c \"from getpass import getpass; from \
-                       pytezos import Key; print(Key.from_encoded_key(getpass('key: '), getpass('password: \
-                       ')).secret_key())\", whose output `keys import` takes from a pipe";
 
 const TO_BASE58: &str = "To write a number so: pip install pytezos 'fastecdsa<4', and in Python \
                          pytezos.Key.from_secret_exponent(bytes.fromhex('<digits>'), curve=b'p2').secret_key(), where the \

@@ -3,7 +3,7 @@
 use crate::support::eventually::eventually;
 use crate::support::http;
 use crate::support::payloads::{MAINNET, payload};
-use crate::support::process::{Signer, command, complaint, printed, run};
+use crate::support::process::{Signer, command, complaint, printed, run, with_input};
 use azurehsm_signer::tezos::payload::Kind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -45,20 +45,25 @@ fn a_key_that_is_added_while_the_signer_runs_can_sign_at_once() {
 }
 
 #[test]
-fn a_key_file_that_is_taken_away_silences_nobody() {
+fn a_key_file_that_is_taken_away_or_encrypted_silences_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::start(folder.path(), &[]);
     let key = signer.only_key();
+    let still_signs = |level: u32, expected: &str| {
+        // An unknown key makes the signer look for the file again.
+        let failed = eventually("the file is looked for", || {
+            Some(http::get(signer.address, &format!("/keys/{KEY}")).unwrap())
+                .filter(|answer| answer.status != 404 && answer.error().contains(expected))
+        });
+        assert_eq!(failed.status, 500);
+        http::sign(signer.address, &key, &payload(Kind::Attestation, level, 0, 0)).unwrap().signature();
+    };
     let encrypt =
         command(folder.path(), &[("LOCAL_VAULT_PASSPHRASE", "correct horse")]).args(["keys", "list"]).output();
     assert!(printed(&encrypt.unwrap()).contains(&key));
-    // An unknown key makes the signer look for the file again.
-    let failed = eventually("the file is looked for", || {
-        Some(http::get(signer.address, &format!("/keys/{KEY}")).unwrap()).filter(|answer| answer.status != 404)
-    });
-    assert_eq!(failed.status, 500);
-    assert!(failed.error().contains("keys.json is gone"));
-    http::sign(signer.address, &key, &payload(Kind::Attestation, 1, 0, 0)).unwrap().signature();
+    still_signs(1, "keys.json is encrypted");
+    std::fs::remove_file(folder.path().join("keys.json")).unwrap();
+    still_signs(2, "keys.json is gone");
 }
 
 #[test]
@@ -98,8 +103,8 @@ fn a_key_file_with_a_passphrase_opens_with_it_alone() {
     let data = folder.path().join("data");
     let settings = [("LOCAL_VAULT_PASSPHRASE_FILE", passphrase.to_str().unwrap())];
     let key = Signer::start(&data, &settings).only_key();
-    assert_eq!(mode(&data.join("keys.json.age")), 0o600);
-    assert!(!data.join("keys.json").exists());
+    assert_eq!(mode(&data.join("keys.json")), 0o600);
+    assert!(std::fs::read_to_string(data.join("keys.json")).unwrap().contains("p2esk"));
     assert_eq!(Signer::start(&data, &settings).only_key(), key);
     let inline = [("LOCAL_VAULT_PASSPHRASE", "correct horse")];
     assert_eq!(Signer::start(&data, &inline).only_key(), key);
@@ -116,9 +121,75 @@ fn a_plain_key_file_is_encrypted_when_there_is_a_passphrase() {
     printed(&run(folder.path(), &["keys", "import", "baker"], SECRET_KEY));
     let settings = [("LOCAL_VAULT_PASSPHRASE", "correct horse")];
     assert!(printed(&command(folder.path(), &settings).args(["keys", "list"]).output().unwrap()).contains(KEY));
-    let encrypted = std::fs::read_to_string(folder.path().join("keys.json.age")).unwrap();
-    assert!(encrypted.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    let encrypted = std::fs::read_to_string(folder.path().join("keys.json")).unwrap();
+    assert!(encrypted.contains("p2esk") && !encrypted.contains("p2sk"), "{encrypted}");
+    assert_eq!(mode(&folder.path().join("keys.json")), 0o600);
+
+    // A key with another passphrase than the others would be lost to all.
+    printed(&run(&folder.path().join("other"), &["keys", "generate", "plain"], ""));
+    let plain = std::fs::read_to_string(folder.path().join("other/keys.json")).unwrap();
+    let entries = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["keys"].clone();
+    let mixed = [entries(&encrypted)[0].clone(), entries(&plain)[0].clone()];
+    let mixed = serde_json::json!({"version": 1, "keys": mixed}).to_string();
+    std::fs::write(folder.path().join("keys.json"), &mixed).unwrap();
+    let list = |passphrase| {
+        command(folder.path(), &[("LOCAL_VAULT_PASSPHRASE", passphrase)]).args(["keys", "list"]).output().unwrap()
+    };
+    assert!(complaint(&list("wrong horse")).contains("the secret key of 'baker': the password is wrong"));
+    assert_eq!(std::fs::read_to_string(folder.path().join("keys.json")).unwrap(), mixed);
+    printed(&list("correct horse"));
+    assert!(!std::fs::read_to_string(folder.path().join("keys.json")).unwrap().contains("p2sk"));
+}
+
+#[test]
+fn a_key_file_of_the_age_format_is_refused_with_the_way_to_convert_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keys.json.age"), "-----BEGIN AGE ENCRYPTED FILE-----\n").unwrap();
+    let passphrase = [("LOCAL_VAULT_PASSPHRASE", "correct horse")];
+    for arguments in [&["serve"][..], &["keys", "list"], &["keys", "generate", "first"]] {
+        for settings in [&passphrase[..], &[]] {
+            let complaint = complaint(&command(folder.path(), settings).args(arguments).output().unwrap());
+            assert!(complaint.contains("age --decrypt --output ") && complaint.contains("&& rm "), "{complaint}");
+        }
+    }
     assert!(!folder.path().join("keys.json").exists());
+    std::fs::write(folder.path().join("keys.json"), r#"{"version": 1, "keys": []}"#).unwrap();
+    let complaint = complaint(&run(folder.path(), &["keys", "list"], ""));
+    assert!(complaint.contains("two key files") && complaint.contains("keys.json.age of an earlier version"));
+}
+
+#[test]
+fn an_encrypted_key_is_imported_with_its_password() {
+    // A vector of Octez's own tests.
+    const ENCRYPTED: &str = "p2esk2JMFpR9yaSpgsaKQYLqFnv16t4gowJ4cgjj7D7iMfoaJz2vZuH7Tdi11MrX6FC2yhfs2nvy5VRxAvzH1STE";
+    let import = |settings: &[(&str, &str)], input: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = command(folder.path(), settings);
+        with_input(command.args(["keys", "import", "baker"]), input)
+    };
+    let vault = [("LOCAL_VAULT_PASSPHRASE", "ahThie5H")];
+    let other_vault = [("LOCAL_VAULT_PASSPHRASE", "correct horse")];
+    let mut imported = Vec::new();
+    for (settings, input) in [
+        (&[][..], format!("{ENCRYPTED}\nahThie5H\n")),
+        (&[], format!("encrypted:{ENCRYPTED}\r\nahThie5H\r\n")),
+        (&vault, format!("{ENCRYPTED}\n")),
+        (&other_vault, format!("{ENCRYPTED}\nahThie5H")),
+    ] {
+        imported.push(printed(&import(settings, &input)));
+    }
+    imported.dedup();
+    assert!(imported.len() == 1 && imported[0].contains("tz3"), "{imported:?}");
+    for (settings, input, expected) in [
+        (&[][..], format!("{ENCRYPTED}\n"), "no password follows"),
+        (&[], format!("{ENCRYPTED}\nahthie5h"), "the password is wrong (the password in the line after the key)"),
+        (&[], format!("{ENCRYPTED}\n ahThie5H"), "the password is wrong"),
+        (&other_vault, format!("{ENCRYPTED}\n"), "the password is wrong (the vault's passphrase"),
+    ] {
+        let complaint = complaint(&import(settings, &input));
+        assert!(complaint.contains(expected), "{complaint}");
+        assert!(!complaint.contains(&ENCRYPTED[5..20]) && !complaint.contains("hie5"), "{complaint}");
+    }
 }
 
 #[test]

@@ -55,8 +55,8 @@ fn the_bytes_of_a_passphrase_file_are_the_passphrase() {
     assert!(complaint(&with(&plain, &["keys", "list"])).contains("is the passphrase right?"));
     printed(&with(&marked, &["keys", "list"]));
 
-    // What is encrypted is a text as any other, and so is the file around it.
-    let keys = data.join("keys.json.age");
+    // A file with encrypted keys is a text as any other.
+    let keys = data.join("keys.json");
     std::fs::write(&keys, with_mark(&std::fs::read_to_string(&keys).unwrap())).unwrap();
     printed(&with(&marked, &["keys", "list"]));
 }

@@ -28,13 +28,12 @@ pub(crate) const HOSTED: [(&str, &str); 2] =
 
 /// Runs a command to its end.
 pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = command(data, &[])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    with_input(command(data, &[]).args(arguments), input)
+}
+
+/// Runs it to its end, with this on its standard input.
+pub(crate) fn with_input(command: &mut Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }

@@ -1,83 +1,90 @@
+//! The key file of the local vault, as a file: reading, replacing and locking it.
+
+use super::contents::{CannotDecrypt, Contents, InvalidContents};
 use super::lock::{LOCK_TIMEOUT, lock};
-use crate::json::{self, JsonError, Repeated};
-use crate::links::{LinkError, resolve};
-use crate::lock_holder::LockHolder;
-use crate::text;
+use super::{KeyFileError, KeyName};
+use crate::links::resolve;
 use crate::tezos::SecretKey;
-use age::secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use secrecy::SecretString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use std::{fmt, str::FromStr};
-use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// The file of a local vault: `keys.json`, or `keys.json.age` with a passphrase, in the data folder. Mode 0600.
+/// The file of a local vault: `keys.json` in the data folder. Mode 0600.
 ///
-/// `{"version": 1, "keys": [{"name": "…", "secret_key": "edsk…"}]}`; with a passphrase, that text encrypted in the
-/// [age](https://age-encryption.org/v1) format, which the `age` tool reads too.
+/// `{"version": 1, "keys": [{"name": "…", "secret_key": "edsk…"}]}`; with a passphrase, each secret key is encrypted as Octez
+/// does it (`edesk…`). The names are not.
 #[derive(Clone)]
 pub struct KeyFile {
     folder: PathBuf,
     passphrase: Option<SecretString>,
 }
 
-const PLAIN: &str = "keys.json";
-const ENCRYPTED: &str = "keys.json.age";
+const NAME: &str = "keys.json";
 const LOCK: &str = "keys.lock";
 
-/// Cost of the passphrase: 2^17 rounds of scrypt, 128 MiB and some tenths of a second.
-const WORK_FACTOR: u8 = 17;
-
-/// What is accepted from files that another tool wrote.
-const MOST_WORK_FACTOR: u8 = 20;
-
-const FORMAT_VERSION: u32 = 1;
+/// Where earlier versions wrote encrypted keys.
+const AGE_FILE: &str = "keys.json.age";
 
 impl KeyFile {
-    /// The key file in `folder`. A plain file there is encrypted if there is a passphrase.
+    /// The key file in `folder`. With a passphrase, keys in it that are not encrypted yet are.
     ///
     /// # Errors
-    /// [`KeyFileError`], in particular if there is an encrypted file but no passphrase.
+    /// [`KeyFileError`], in particular if a key is encrypted and there is no passphrase.
     pub fn open(folder: &Path, passphrase: Option<SecretString>) -> Result<Self, KeyFileError> {
-        let file = Self { folder: folder.to_owned(), passphrase };
-        if file.find()? == Found::ToBeEncrypted {
-            file.encrypt()?;
+        let file = Self::open_to_read(folder, passphrase)?;
+        if file.passphrase.is_some() && file.has_plain_keys()? {
+            // Whoever adds a key meanwhile waits.
+            let _locked = file.lock()?;
+            // All keys have the same passphrase.
+            file.read()?;
+            file.write(file.contents()?)?;
         }
         Ok(file)
     }
 
-    /// Encrypts a plain file. Whoever adds a key meanwhile waits, and finds the encrypted file.
-    fn encrypt(&self) -> Result<(), KeyFileError> {
-        let _locked = self.lock()?;
-        if self.find()? == Found::ToBeEncrypted {
-            let plain = Self { folder: self.folder.clone(), passphrase: None };
-            self.write(&plain.read()?)?;
-            // Behind a symbolic link, the keys themselves come first.
-            for path in resolve(&plain.path())?.into_iter().chain([plain.path()]) {
-                match fs::remove_file(&path) {
-                    Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                        return Err(KeyFileError::Io { path, source });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
+    /// The key file in `folder`, which stays as it is.
+    ///
+    /// # Errors
+    /// [`KeyFileError`], in particular if a key is encrypted and there is no passphrase.
+    pub fn open_to_read(folder: &Path, passphrase: Option<SecretString>) -> Result<Self, KeyFileError> {
+        let file = Self { folder: folder.to_owned(), passphrase };
+        file.contents()?;
+        Ok(file)
     }
 
-    /// Which files there are, and whether they go with the passphrase.
-    fn find(&self) -> Result<Found, KeyFileError> {
-        let (plain, encrypted) = (self.folder.join(PLAIN), self.folder.join(ENCRYPTED));
-        match (resolve(&plain)?.is_some(), resolve(&encrypted)?.is_some(), &self.passphrase) {
-            (true, true, _) => Err(KeyFileError::Both { plain, encrypted }),
-            (false, true, None) => Err(KeyFileError::PassphraseMissing { path: encrypted }),
-            (true, false, Some(_)) => Ok(Found::ToBeEncrypted),
-            _ => Ok(Found::AsItShouldBe),
+    /// Whether a key in it is not encrypted.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn has_plain_keys(&self) -> Result<bool, KeyFileError> {
+        Ok(self.contents()?.has_plain_keys())
+    }
+
+    /// What the file holds; nothing if there is no file yet.
+    fn contents(&self) -> Result<Contents, KeyFileError> {
+        let (keys, age) = (self.path(), self.folder.join(AGE_FILE));
+        match (resolve(&keys)?.is_some(), resolve(&age)?.is_some()) {
+            (true, true) => return Err(KeyFileError::Both { age, keys }),
+            (false, true) => return Err(KeyFileError::AgeFile { age, keys }),
+            _ => {}
         }
+        let bytes = match fs::read(&keys) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contents::empty()),
+            Err(source) => return Err(KeyFileError::Io { path: keys, source }),
+        };
+        let contents = Contents::parse(&bytes).map_err(|error| self.invalid(error))?;
+        if self.passphrase.is_none() && contents.has_encrypted_keys() {
+            return Err(KeyFileError::PassphraseMissing { path: keys });
+        }
+        Ok(contents)
+    }
+
+    fn invalid(&self, InvalidContents(why): InvalidContents) -> KeyFileError {
+        KeyFileError::Invalid { path: self.path(), why }
     }
 
     /// Keeps other processes from writing until it is dropped.
@@ -100,7 +107,7 @@ impl KeyFile {
 
     /// Where it is.
     pub fn path(&self) -> PathBuf {
-        self.folder.join(if self.passphrase.is_some() { ENCRYPTED } else { PLAIN })
+        self.folder.join(NAME)
     }
 
     /// The permissions of the file, if others than its owner have any.
@@ -121,39 +128,15 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`].
     pub fn read(&self) -> Result<Vec<(KeyName, SecretKey)>, KeyFileError> {
-        let path = self.path();
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(KeyFileError::Io { path, source }),
-        };
-        let text = match &self.passphrase {
-            None => bytes,
-            Some(passphrase) => {
-                let mut identity = age::scrypt::Identity::new(passphrase.clone());
-                identity.set_max_work_factor(MOST_WORK_FACTOR);
-                let text = age::decrypt(&identity, text::without_mark(&bytes))
-                    .map_err(|error| KeyFileError::Decrypt { path: path.clone(), why: error.to_string() })?;
-                Zeroizing::new(text)
-            }
-        };
-        let invalid = |why: String| KeyFileError::Invalid { path: path.clone(), why };
-        let text = text::decode(&text).map_err(|error| invalid(error.to_string()))?;
-        let contents: Contents = json::from_text(text).map_err(|error| invalid(without_values(&error)))?;
-        if contents.version != FORMAT_VERSION {
-            return Err(invalid(format!("version {}, this program reads {FORMAT_VERSION}", contents.version)));
-        }
-        let mut keys: Vec<(KeyName, SecretKey)> = Vec::with_capacity(contents.keys.len());
-        for entry in &contents.keys {
-            let name: KeyName = entry.name.parse().map_err(|error| invalid(format!("{error}")))?;
-            let secret = SecretKey::from_text(&entry.secret_key)
-                .map_err(|error| invalid(format!("the secret key of '{name}': {error}")))?;
-            if let Some((other, _)) =
-                keys.iter().find(|(other, key)| *other == name || key.public_key() == secret.public_key())
+        let keys = self
+            .contents()?
+            .decrypt(self.passphrase.as_ref())
+            .map_err(|CannotDecrypt { name, source }| KeyFileError::Decrypt { path: self.path(), name, source })?;
+        for (index, (name, key)) in keys.iter().enumerate() {
+            if let Some((other, _)) = keys.iter().take(index).find(|(_, other)| other.public_key() == key.public_key())
             {
-                return Err(invalid(format!("'{other}' and '{name}' have the same name or the same key")));
+                return Err(self.invalid(InvalidContents(format!("'{other}' and '{name}' are the same key"))));
             }
-            keys.push((name, secret));
         }
         Ok(keys)
     }
@@ -164,20 +147,17 @@ impl KeyFile {
     /// [`KeyFileError::NameTaken`] or [`KeyFileError::KeyThere`] if the name or the key is in it already.
     pub fn add(&self, name: KeyName, key: SecretKey) -> Result<(), KeyFileError> {
         let _locked = self.lock()?;
-        if self.find()? == Found::ToBeEncrypted {
-            return Err(KeyFileError::Both { plain: self.folder.join(PLAIN), encrypted: self.path() });
-        }
-        let mut keys = self.read()?;
-        for (other, there) in &keys {
-            if *other == name {
+        for (other, there) in self.read()? {
+            if other == name {
                 return Err(KeyFileError::NameTaken { name });
             }
             if there.public_key() == key.public_key() {
-                return Err(KeyFileError::KeyThere { name: other.clone() });
+                return Err(KeyFileError::KeyThere { name: other });
             }
         }
-        keys.push((name, key));
-        self.write(&keys)
+        let mut contents = self.contents()?;
+        contents.push(name, key);
+        self.write(contents)
     }
 
     /// Changes whenever the file does.
@@ -191,23 +171,13 @@ impl KeyFile {
     }
 
     /// Writes another file and renames it over the old one, so that there is a whole file at every instant.
-    fn write(&self, keys: &[(KeyName, SecretKey)]) -> Result<(), KeyFileError> {
+    fn write(&self, mut contents: Contents) -> Result<(), KeyFileError> {
         let path = self.path();
-        let contents = Contents {
-            version: FORMAT_VERSION,
-            keys: keys.iter().map(|(name, key)| Entry { name: name.to_string(), secret_key: key.to_text() }).collect(),
-        };
-        let invalid = |why: String| KeyFileError::Invalid { path: path.clone(), why };
-        let text = Zeroizing::new(serde_json::to_vec_pretty(&contents).map_err(|error| invalid(error.to_string()))?);
-        let bytes = match &self.passphrase {
-            None => text,
-            Some(passphrase) => {
-                let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
-                recipient.set_work_factor(WORK_FACTOR);
-                let armored = age::encrypt_and_armor(&recipient, &text).map_err(|error| invalid(error.to_string()))?;
-                Zeroizing::new(armored.into_bytes())
-            }
-        };
+        if let Some(passphrase) = &self.passphrase {
+            contents =
+                contents.encrypt(passphrase).map_err(|source| KeyFileError::Encrypt { path: path.clone(), source })?;
+        }
+        let bytes = contents.to_json().map_err(|error| self.invalid(error))?;
         // A symbolic link stays one.
         let real = resolve(&path)?.unwrap_or_else(|| path.clone());
         let unfinished = real.with_extension("new");
@@ -226,13 +196,6 @@ impl KeyFile {
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Found {
-    AsItShouldBe,
-    /// A plain file, and a passphrase.
-    ToBeEncrypted,
-}
-
 /// Tells one state of the file from another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp(Option<(u64, u64, i64, i64)>);
@@ -241,141 +204,6 @@ impl Stamp {
     pub(super) const fn is_of_no_file(&self) -> bool {
         self.0.is_none()
     }
-}
-
-/// A key's name: 1 to 127 letters, digits, `-` and `_`, so that it can be an alias in octez-client and a name in Key
-/// Vault.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyName(String);
-
-impl FromStr for KeyName {
-    type Err = InvalidKeyName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
-        if (1..=127).contains(&text.len()) && text.chars().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidKeyName(text.to_owned()))
-        }
-    }
-}
-
-impl fmt::Display for KeyName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// A text that cannot name a key.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("'{0}' cannot be a key's name: 1 to 127 letters, digits, - and _ can")]
-pub struct InvalidKeyName(String);
-
-/// Why the key file cannot be used. Holds no part of any key.
-#[derive(Debug, Error)]
-pub enum KeyFileError {
-    /// The file system refused.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// Its reason.
-        source: io::Error,
-    },
-    /// Another process keeps it from being written.
-    #[error("{} is still locked by {holder} after {} s: stop that process, then try again", path.display(), waited.as_secs())]
-    InUse {
-        /// The lock's file.
-        path: PathBuf,
-        /// Who has it.
-        holder: LockHolder,
-        /// How long it was waited for.
-        waited: Duration,
-    },
-    /// A name is a symbolic link that leads nowhere.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// It was there, and is not any more.
-    #[error("{} is gone", path.display())]
-    Gone {
-        /// The file.
-        path: PathBuf,
-    },
-    /// An encrypted file, and no passphrase.
-    #[error("{} is encrypted: set LOCAL_VAULT_PASSPHRASE_FILE or LOCAL_VAULT_PASSPHRASE", path.display())]
-    PassphraseMissing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A plain and an encrypted file.
-    #[error(
-        "there are two key files, {} and {}: keep the right one, move the other away",
-        plain.display(),
-        encrypted.display()
-    )]
-    Both {
-        /// The plain file.
-        plain: PathBuf,
-        /// The encrypted one.
-        encrypted: PathBuf,
-    },
-    /// The passphrase does not fit, or the file is damaged.
-    #[error("{} cannot be decrypted: {why}; is the passphrase right?", path.display())]
-    Decrypt {
-        /// The file.
-        path: PathBuf,
-        /// What age says.
-        why: String,
-    },
-    /// The contents are not what they should be.
-    #[error("{} is not a key file: {why}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// A key of that name is there.
-    #[error("there is a key named '{name}' already")]
-    NameTaken {
-        /// The name.
-        name: KeyName,
-    },
-    /// That key is there.
-    #[error("this key is there already, named '{name}'")]
-    KeyThere {
-        /// The name that it has.
-        name: KeyName,
-    },
-}
-
-/// What is wrong with the text, without a part of it: `serde_json` quotes values, and a name may be a secret in the wrong place.
-fn without_values(error: &JsonError) -> String {
-    match error {
-        JsonError::Repeated(Repeated { name, line, column, .. }) => {
-            let name = FIELDS.iter().find(|field| *field == name).unwrap_or(&"a name");
-            format!("{name} is there twice (again in line {line}, column {column}): keep the right one")
-        }
-        JsonError::Invalid(error) => format!("not valid at line {}, column {}", error.line(), error.column()),
-    }
-}
-
-/// All names in the file.
-const FIELDS: [&str; 4] = ["version", "keys", "name", "secret_key"];
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Contents {
-    version: u32,
-    keys: Vec<Entry>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    name: String,
-    secret_key: Zeroizing<String>,
 }
 
 fn owner_only() -> OpenOptions {

@@ -1,9 +1,14 @@
 //! The local vault: keys in one file, for development and test networks.
 
+mod contents;
+mod error;
 mod file;
 mod lock;
+mod name;
 
-pub use file::{KeyFile, KeyFileError, KeyName};
+pub use error::KeyFileError;
+pub use file::KeyFile;
+pub use name::{InvalidKeyName, KeyName};
 
 use super::{FoundKeys, Key, Vault, VaultError};
 use crate::reason::Reason;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that README.md, CHANGELOG.md, docs/*.md and the README.md of parts name only what there is. Prints each finding, and fails if there is one.
+"""Checks that the documents in this folder, docs/*.md and the README.md of parts name only what there is. Prints each finding, and fails if there is one.
 
     checks/docs/check.py
 
@@ -15,12 +15,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OF_PARTS = [ROOT / part / "README.md" for part in ("conformance", "fuzz", "crates/chaos")]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *OF_PARTS]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *OF_PARTS]
 
 # Names in capitals that are not settings of the signer: whose they are is said beside them.
 OTHERS_NAMES = {
     "TEZOS_SIGNER_HTTP_HEADERS",  # octez
     "SSL_CERT_FILE",  # TLS libraries
+    "RUSTUP_TOOLCHAIN",  # rustup
     "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID",  # azd
     "FUNCTION_KEY",  # the examples for other clients than octez
 }  # fmt: skip

@@ -16,8 +16,8 @@ const KNOWN_TO_SIGNER = [
   'tz1', 'tz2', 'tz3', 'tz4', 'tz5', 'KT1', 'sr1', 'edpk', 'sppk', 'p2pk', 'BLpk', 'edsk', 'spsk', 'p2sk', 'BLsk',
   'edesk', 'spesk', 'p2esk', 'BLesk', 'edsig', 'spsig1', 'p2sig', 'sig', 'BLsig', 'Net', 'B', 'vh', 'o',
 ];
-const LARGEST_MUTEZ = 2n ** 63n - 1n;
-const LARGEST_OF_TEN_BYTES = 2n ** 70n - 1n;
+const MAX_MUTEZ = 2n ** 63n - 1n;
+const MAX_OF_TEN_BYTES = 2n ** 70n - 1n;
 
 /** Only the signer decodes it. */
 const TAQUITO_REFUSES = {
@@ -47,8 +47,8 @@ const SIGNER_REFUSES = {
   'the signer refuses mutez beyond 63 bits and other numbers beyond ten bytes, as the protocol does': ({ theirs }) =>
     theirs.parsed.some(
       ({ fee, amount, balance, limit, counter, gas_limit: gas, storage_limit: storage, kind }) =>
-        [fee, kind === 'transaction' ? amount : 0, balance, limit].some((number) => isAbove(number, LARGEST_MUTEZ)) ||
-        [counter, gas, storage].some((number) => isAbove(number, LARGEST_OF_TEN_BYTES)),
+        [fee, kind === 'transaction' ? amount : 0, balance, limit].some((number) => isAbove(number, MAX_MUTEZ)) ||
+        [counter, gas, storage].some((number) => isAbove(number, MAX_OF_TEN_BYTES)),
     ),
   'the signer refuses an entrypoint of other characters, as the protocol does': ({ theirs }) =>
     theirs.contents.some(({ entrypoint }) => entrypoint !== null && !/^[A-Za-z0-9_.%@]{1,31}$/.test(entrypoint)),

@@ -52,7 +52,7 @@ impl TlsRoots {
             .no_proxy()
             .tcp_keepalive(Duration::from_secs(15))
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MOST_IDLE)
+            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .redirect(reqwest::redirect::Policy::none())
             .dns_resolver(Arc::new(Names::default()))
     }
@@ -80,7 +80,7 @@ const IDLE: Duration = Duration::from_secs(90);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// As many as keys that sign at one instant.
-const MOST_IDLE: usize = 64;
+const MAX_IDLE_PER_HOST: usize = 64;
 
 impl Connections {
     /// Connections to `service`, where a call that has not been answered after `late_after` is about to be repeated, and one

@@ -46,8 +46,8 @@ impl fmt::Display for Identity {
 }
 
 /// How long one question may take. Command line tools take their time; a machine's own endpoint does not.
-pub(super) const LONGEST_ANSWER: Duration = Duration::from_secs(3);
-const LONGEST_TOOL: Duration = Duration::from_secs(20);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+const TOOL_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl IdentitySettings {
     /// What to ask, in this order, until one gives a token. Where the environment says that the process has an identity,
@@ -71,7 +71,7 @@ impl IdentitySettings {
     ) -> azure_core::Result<(Identity, AccessToken)> {
         let mut reasons = Vec::new();
         for &identity in self.candidates() {
-            let limit = if identity == Identity::Developer { LONGEST_TOOL } else { LONGEST_ANSWER };
+            let limit = if identity == Identity::Developer { TOOL_TIMEOUT } else { ANSWER_TIMEOUT };
             let asked = async { self.credential(identity, client)?.get_token(&[scope], None).await };
             match tokio::time::timeout(limit, asked).await {
                 Ok(Ok(token)) => return Ok((identity, token)),

@@ -1,4 +1,4 @@
-use super::identity::LONGEST_ANSWER;
+use super::identity::ANSWER_TIMEOUT;
 use super::{Identity, IdentitySettings, TlsRoots, reason_of};
 use crate::background::keep_running;
 use async_trait::async_trait;
@@ -71,7 +71,7 @@ impl From<NoToken> for Error {
 }
 
 /// Between two questions about one scope, whatever happens.
-const SHORTEST: Duration = Duration::from_millis(500);
+const MIN_INTERVAL: Duration = Duration::from_millis(500);
 
 /// While the identity endpoint does not answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -82,7 +82,7 @@ impl Tokens {
     /// # Errors
     /// If no HTTP client can be made.
     pub fn new(settings: IdentitySettings, roots: &TlsRoots) -> Result<Arc<Self>, reqwest::Error> {
-        let client = roots.client(LONGEST_ANSWER)?;
+        let client = roots.client(ANSWER_TIMEOUT)?;
         Ok(Arc::new(Self { settings, client, scopes: Mutex::default(), tasks: Mutex::default() }))
     }
 
@@ -142,7 +142,7 @@ impl fmt::Debug for Tokens {
 }
 
 async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwest::Client) {
-    let mut pause = SHORTEST;
+    let mut pause = MIN_INTERVAL;
     loop {
         let known = scope.state.borrow().clone();
         let was_well = known.as_ref().is_some_and(|known| known.trouble.is_none());
@@ -165,7 +165,7 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
                 if let Some(identity) = identity.filter(|_| !was_well) {
                     info!(scope = scope.name, %identity, "there is a token");
                 }
-                pause = SHORTEST;
+                pause = MIN_INTERVAL;
                 Duration::try_from(life / 2).unwrap_or_default()
             }
             Some(trouble) => {
@@ -177,7 +177,7 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
             }
         };
         let wait = have_passed(wait);
-        tokio::time::sleep(SHORTEST).await;
+        tokio::time::sleep(MIN_INTERVAL).await;
         tokio::select! {
             () = wait => {}
             () = scope.renew.notified() => {}
@@ -188,7 +188,7 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
 /// Waits until so much time has passed since this was called, by either of two clocks: the one that waits are measured with
 /// stands still while a machine sleeps, and the wall clock may be set back.
 fn have_passed(wait: Duration) -> impl Future<Output = ()> {
-    const LONGEST: Duration = Duration::from_mins(1);
+    const MAX_SLEEP: Duration = Duration::from_mins(1);
     let (start, until) = (Instant::now(), OffsetDateTime::now_utc() + wait);
     async move {
         loop {
@@ -197,7 +197,7 @@ fn have_passed(wait: Duration) -> impl Future<Output = ()> {
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(LONGEST)).await;
+            tokio::time::sleep(left.min(MAX_SLEEP)).await;
         }
     }
 }

@@ -133,7 +133,7 @@ pub(super) struct Node {
 }
 
 /// A shell header has about 700 bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 pub(super) const CHAIN_ID: &str = "/chains/main/chain_id";
 pub(super) const HEAD: &str = "/chains/main/blocks/head/header/shell";
@@ -195,7 +195,7 @@ impl Node {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
             body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
+            if body.len() > MAX_ANSWER_BYTES {
                 return Err(NodeError::Unreadable { path, expected });
             }
         }

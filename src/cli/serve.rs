@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
 
 /// Connections that are open at one time, if the system allows as many files.
-const MOST_CONNECTIONS: u64 = 2048;
+const MAX_CONNECTIONS: u64 = 2048;
 
 /// Connections that wait to be taken: a burst larger than this makes clients wait a second for their next try.
 const WAITING_CONNECTIONS: u32 = 4096;
@@ -168,7 +168,7 @@ fn tell_how_to_use(signer: &Signer, address: SocketAddr) {
 
 /// As many connections as are wanted, or as many as the system has files for.
 fn most_connections() -> usize {
-    let wanted = MOST_CONNECTIONS + OTHER_FILES;
+    let wanted = MAX_CONNECTIONS + OTHER_FILES;
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(256);
     usize::try_from(files.min(wanted).saturating_sub(OTHER_FILES).max(16)).unwrap_or(16)
 }

@@ -23,16 +23,16 @@ pub(super) struct Area {
 }
 
 /// Each question has a limit of its own; this is for services that stay just below it with every answer.
-const LONGEST: Duration = Duration::from_secs(26);
+const AREA_TIMEOUT: Duration = Duration::from_secs(26);
 
 impl Area {
     /// Makes the checks of an area, as many as there is time for.
     pub(super) async fn in_time(check: &'static str, checks: impl AsyncFnOnce(&mut Self)) -> Self {
         let mut area = Self::default();
-        if tokio::time::timeout(LONGEST, checks(&mut area)).await.is_err() {
+        if tokio::time::timeout(AREA_TIMEOUT, checks(&mut area)).await.is_err() {
             area.add(Finding::failed(
                 check,
-                format!("the checks were not done within {} s: the answers take too long", LONGEST.as_secs()),
+                format!("the checks were not done within {} s: the answers take too long", AREA_TIMEOUT.as_secs()),
                 "try again, and see what the service's metrics in the portal say of its latency",
             ));
         }

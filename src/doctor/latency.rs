@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 const CALLS: usize = 10;
 
 /// All calls together.
-const LONGEST: Duration = Duration::from_secs(5);
+const LATENCY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A block's time is a few seconds, and a signature may take several of these.
 const SLOW: Duration = Duration::from_millis(100);
@@ -16,14 +16,14 @@ pub(super) async fn measure(check: &'static str, advice: &str, call: impl AsyncF
     let mut failed = None;
     while times.len() < CALLS {
         let begin = Instant::now();
-        match tokio::time::timeout(LONGEST.saturating_sub(start.elapsed()), call()).await {
+        match tokio::time::timeout(LATENCY_TIMEOUT.saturating_sub(start.elapsed()), call()).await {
             Ok(Ok(())) => times.push(begin.elapsed()),
             Ok(Err(why)) => {
                 failed = Some(why);
                 break;
             }
             Err(_) => {
-                failed = Some(format!("the others were not done within {} s", LONGEST.as_secs()));
+                failed = Some(format!("the others were not done within {} s", LATENCY_TIMEOUT.as_secs()));
                 break;
             }
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// Without answers, the SDK would look for them in other places first.
-const LONGEST_CONNECT: Duration = Duration::from_secs(8);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
 const SAME_REGION: &str = "have the app and the account's write region in one region: each signature waits for this; \
                            with strong consistency, further regions make writes slower by their distance";
@@ -51,7 +51,7 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
             return area.add(Finding::skipped("marks.container", "the account does not say what it is"));
         }
     };
-    let (container, properties) = match tokio::time::timeout(LONGEST_CONNECT, inspection.container()).await {
+    let (container, properties) = match tokio::time::timeout(CONNECT_TIMEOUT, inspection.container()).await {
         Ok(Ok(found)) => found,
         failed => {
             of_account(area, settings, &account);
@@ -143,7 +143,7 @@ fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuit
 fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Finding {
     let (database, container) = (&settings.database, &settings.container);
     let why =
-        error.map_or_else(|| format!("no answer within {} s", LONGEST_CONNECT.as_secs()), |error| reason_of(error));
+        error.map_or_else(|| format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()), |error| reason_of(error));
     let advice = if error.is_some_and(|error| error.status().status_code() == StatusCode::NotFound) {
         let account = name_of(&settings.endpoint);
         format!(

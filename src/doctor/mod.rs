@@ -51,7 +51,7 @@ struct Azure {
 }
 
 /// For a service to answer at all.
-const LONGEST_ANSWER: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Makes all checks. `variable` gives the value of an environment variable, and `names` are those of all that are set.
 pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String], options: Options) -> Report {
@@ -114,7 +114,7 @@ fn prepare(services: &Services) -> Result<Azure, Finding> {
     let failed = |why: String| Finding::failed("certificates", why, advice);
     let roots = TlsRoots::read().map_err(|error| failed(error.to_string()))?;
     let tokens = Tokens::new(services.identity.clone(), &roots).map_err(|error| failed(error.to_string()))?;
-    let client = roots.client(LONGEST_ANSWER).map_err(|error| failed(error.to_string()))?;
+    let client = roots.client(ANSWER_TIMEOUT).map_err(|error| failed(error.to_string()))?;
     Ok(Azure { tokens, roots, client })
 }
 

@@ -16,7 +16,7 @@ const DEAD: time::Duration = time::Duration::minutes(10);
 /// Nodes hear of a block within seconds.
 const FAR_APART: u32 = 5;
 
-const LONGEST_ANSWER: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What one node told of its head.
 struct Told {
@@ -55,7 +55,7 @@ pub(super) async fn check(area: &mut Area, settings: Option<&WatchSettings>) {
 }
 
 async fn check_one(area: &mut Area, url: &NodeUrl) -> Option<Told> {
-    let node = match Inspection::new(url.clone(), LONGEST_ANSWER) {
+    let node = match Inspection::new(url.clone(), ANSWER_TIMEOUT) {
         Ok(node) => node,
         Err(error) => {
             let advice = "install ca-certificates, or name a file of them in SSL_CERT_FILE";

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A signature may not wait so long; here it is to be seen how long it takes.
-const LONGEST_ANSWER: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 const SAME_REGION: &str = "have the app and the vault in one region: each signature waits for this";
 
@@ -39,7 +39,7 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     if token.token.is_none() {
         return area.add(Finding::skipped("vault.list", "there is no token"));
     }
-    let patient = KeyVaultSettings { answer_timeout: LONGEST_ANSWER, ..settings.clone() };
+    let patient = KeyVaultSettings { answer_timeout: ANSWER_TIMEOUT, ..settings.clone() };
     let vault = match KeyVault::new(patient, Arc::clone(&azure.tokens), azure.roots.clone()) {
         Ok(vault) => vault,
         Err(error) => return area.add(Finding::failed("vault.list", error.to_string(), no_answer("KEY_VAULT_URL"))),

@@ -14,7 +14,7 @@ use tracing::error;
 
 /// What is read of a body that is too long before the answer is given: a client that is still sending might lose the
 /// answer otherwise.
-const MOST_DRAINED: usize = 8 * 1024 * 1024;
+const MAX_DRAINED_BYTES: usize = 8 * 1024 * 1024;
 
 /// A body of a vote has some 200 bytes, one of a block 500. More than this is an operation, and waits for its turn.
 const SMALL: usize = 4 * 1024;
@@ -104,7 +104,7 @@ async fn read(mut body: Body, large: &LargeBodies, deadline: Instant) -> Result<
             bytes.extend_from_slice(data);
         } else {
             bytes = Vec::new();
-            if length > MOST_DRAINED {
+            if length > MAX_DRAINED_BYTES {
                 break;
             }
         }

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use tracing::{info, warn};
 
 /// Heads of requests are a few hundred bytes, some thousand behind proxies.
-const LONGEST_HEAD: usize = 64 * 1024;
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// How connections are bounded.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +124,7 @@ fn start(
         // Some clients shut their side when they have sent their request, and then read.
         .half_close(true)
         .header_read_timeout(limits.idle)
-        .max_buf_size(LONGEST_HEAD)
+        .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let served = graceful.watch(served);
     tokio::spawn(async move {

@@ -2,7 +2,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Warnings about clients that are written within a second.
-const MOST_A_SECOND: u32 = 20;
+const MAX_LINES_PER_SECOND: u32 = 20;
 
 struct Complaints {
     second: Option<Instant>,
@@ -20,7 +20,7 @@ pub(super) fn warn_of_clients(write: impl FnOnce(u64)) {
         complaints.second = Some(Instant::now());
         complaints.said = 0;
     }
-    if complaints.said < MOST_A_SECOND {
+    if complaints.said < MAX_LINES_PER_SECOND {
         complaints.said += 1;
         write(std::mem::take(&mut complaints.unsaid));
     } else {

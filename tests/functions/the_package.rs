@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-const MOST_BYTES: u64 = 15_000_000;
+const MAX_BYTES: u64 = 15_000_000;
 
 fn zip() -> std::path::PathBuf {
     package::zip().expect("SIGNER_PACKAGE=target/package/azurehsm-signer.zip, which `cargo run -p packaging` makes")
@@ -23,7 +23,7 @@ fn zip() -> std::path::PathBuf {
 #[test]
 #[ignore = "needs the real package"]
 fn it_is_small_and_its_program_is_static_and_may_be_run() {
-    assert!(fs::metadata(zip()).unwrap().len() < MOST_BYTES);
+    assert!(fs::metadata(zip()).unwrap().len() < MAX_BYTES);
     let package = package::unpacked(&zip());
     let program = package.folder().join("azurehsm-signer");
     assert_eq!(fs::metadata(&program).unwrap().permissions().mode() & 0o7777, 0o755);

@@ -27,7 +27,7 @@ const FOR_VOTES: [(u64, u64); 7] =
 const FOR_BLOCKS: [(u64, u64); 6] = [(850, 0), (0, 1_100), (1_750, 1_750), (2_500, 1_000), (3_500, 0), (0, 3_500)];
 
 /// Private keys of tests are numbers of a byte.
-const MOST_KEYS: u8 = 250;
+const MAX_KEYS: u8 = 250;
 
 /// A signer whose keys have marks and whose connections are open.
 struct Warm {
@@ -39,7 +39,7 @@ struct Warm {
 impl Warm {
     fn start(keys: u8) -> Self {
         let azure = cloud::start_with(Options { page_size: 25, ..Options::default() });
-        assert!(keys <= MOST_KEYS);
+        assert!(keys <= MAX_KEYS);
         let keys = (1..=keys).map(|number| add(&azure, NewKey::new(format!("baker-{number}"), Curve::P256), number));
         let keys: Vec<_> = keys.collect();
         let signer = Instance::start_ready(&azure, &[QUIET]);

@@ -11,7 +11,7 @@ const SOURCE = `${INFRA}workbook/workbook.source.json`;
 const TARGET = `${INFRA}workbook/workbook.json`;
 
 /** The most that Bicep loads as text. */
-const LONGEST = 131_072;
+const MAX_CHARACTERS = 131_072;
 
 /** The placeholders that workbook.bicep fills in. */
 export const PLACEHOLDERS = ['__WORKSPACE_ID__', '__KEY_VAULT_ID__', '__COSMOS_ACCOUNT_ID__'];
@@ -38,7 +38,7 @@ function built() {
     if (item.timeContext === undefined) item.timeContextFromParameter = 'TimeRange';
   }
   const text = `${JSON.stringify(workbook, null, 1)}\n`;
-  if (text.length > LONGEST) throw new Error(`the workbook is longer than the ${LONGEST} characters that Bicep loads`);
+  if (text.length > MAX_CHARACTERS) throw new Error(`the workbook is longer than the ${MAX_CHARACTERS} characters that Bicep loads`);
   return text;
 }
 

@@ -144,9 +144,9 @@ pub(super) fn shown(answer: &Response) -> String {
 }
 
 fn clipped(text: &str) -> String {
-    const MOST: usize = 160;
+    const MAX_CHARACTERS: usize = 160;
     let line = text.replace(['\r', '\n'], " ");
-    if line.chars().count() <= MOST { line } else { format!("{}…", line.chars().take(MOST).collect::<String>()) }
+    if line.chars().count() <= MAX_CHARACTERS { line } else { format!("{}…", line.chars().take(MAX_CHARACTERS).collect::<String>()) }
 }
 
 #[cfg(test)]

@@ -19,11 +19,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// A connection that was idle for longer is not used again.
-const LONGEST_IDLE: Duration = Duration::from_secs(2);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// So many requests of the two bakers are under way at a time, or a slow machine would be busy with all of them at once and
 /// answer none in time. One that has waited for so long does not count any more.
-const MOST_UNDER_WAY: usize = 40;
+const MAX_IN_FLIGHT: usize = 40;
 const COUNTS_FOR: Duration = Duration::from_millis(250);
 
 /// Where the signers are, whichever process is at a place now.
@@ -66,7 +66,7 @@ struct OctezError {
 impl Client {
     pub(crate) fn new(places: usize, authenticating: Vec<usize>, recorder: Arc<Recorder>) -> Self {
         let places = (0..places).map(|_| Mutex::default()).collect();
-        let room = Arc::new(Semaphore::new(MOST_UNDER_WAY));
+        let room = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
         Self { places, authenticating, authorized: Authorized::new(), recorder, room, under_way: Arc::default() }
     }
 
@@ -182,7 +182,7 @@ impl Door {
 
     fn idle(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(since, connection)| since.elapsed() < LONGEST_IDLE && !connection.is_closed());
+        idle.retain(|(since, connection)| since.elapsed() < IDLE_TIMEOUT && !connection.is_closed());
         idle.pop().map(|(_, connection)| connection)
     }
 

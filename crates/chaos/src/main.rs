@@ -64,7 +64,7 @@ struct Arguments {
 
 /// A longer run is one of several parts, each from the start: all that happened in a part is kept in memory. It begins with
 /// a storm, and most of it are spells.
-const LONGEST_PART: Duration = Duration::from_mins(2);
+const MAX_SEASON: Duration = Duration::from_mins(2);
 
 /// So many violations of an invariant are told with all that is known of their slots.
 const TOLD: usize = 3;
@@ -91,7 +91,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let mut figures = Figures::new(seed, length, programs.with_clock.is_some());
     let (mut left, mut part) = (length, 0);
     while !left.is_zero() {
-        let length = left.min(LONGEST_PART);
+        let length = left.min(MAX_SEASON);
         for (season, percent) in [(Season::Storm, 40), (Season::Spells, 60)] {
             let seed = Seed(seed.wrapping_add(part));
             add_season(&mut figures, season, &programs, seed, length * percent / 100)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) enum Spell {
     /// Nothing is wrong.
     Calm,
-    /// Every answer of the vault and of the store takes this long: together at most [`LONGEST_SUM_MS`].
+    /// Every answer of the vault and of the store takes this long: together at most [`MAX_SUM_MS`].
     Slow { vault: Duration, store: Duration },
     /// Many connections repeat one signed vote as fast as they can.
     Flood,
@@ -45,7 +45,7 @@ const FAILOVER: Duration = Duration::from_secs(5);
 const RECOVERY: Duration = Duration::from_secs(1);
 
 /// In a slow spell the vault and the store together take no longer than this, so blocks can be signed.
-const LONGEST_SUM_MS: u32 = 3_400;
+const MAX_SUM_MS: u32 = 3_400;
 
 impl Spell {
     /// What it is called in the figures.
@@ -98,9 +98,9 @@ pub(crate) fn forecast(seed: Seed, length: Duration) -> Vec<(Duration, Spell)> {
 
 /// One service alone is slow, or both are.
 fn slow(dice: &mut Dice, only: Option<Service>) -> Spell {
-    let alone = dice.ms(500..LONGEST_SUM_MS);
+    let alone = dice.ms(500..MAX_SUM_MS);
     let vault = dice.number(500..2_900);
-    let store = dice.ms(500..LONGEST_SUM_MS + 1 - vault);
+    let store = dice.ms(500..MAX_SUM_MS + 1 - vault);
     let vault = Duration::from_millis(vault.into());
     match only {
         Some(Service::KeyVault) => Spell::Slow { vault: alone, store: Duration::ZERO },

@@ -19,7 +19,7 @@ pub(crate) fn empty() -> ProxyBody {
 }
 
 /// As much of a body is kept to be sent again.
-const MOST_KEPT: u64 = 1 << 20;
+const MAX_KEPT_BYTES: u64 = 1 << 20;
 
 /// The body of a request, which passes on what arrives at once and can be sent more than once. Copies are the same one.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl RequestBody {
     /// Whether another attempt would send the whole body; `resend` is whether what was sent may be sent again.
     pub(crate) fn can_be_sent(&self, resend: bool) -> bool {
         let shared = self.lock();
-        shared.arrived == 0 || resend && shared.arrived <= MOST_KEPT
+        shared.arrived == 0 || resend && shared.arrived <= MAX_KEPT_BYTES
     }
 
     pub(crate) fn end(&self) -> Option<End> {
@@ -126,7 +126,7 @@ impl Body for Attempt {
                 shared.end = Some(End::TooLarge);
                 return Poll::Ready(Some(Err(io::Error::other("the body is too large"))));
             }
-            if shared.arrived <= MOST_KEPT {
+            if shared.arrived <= MAX_KEPT_BYTES {
                 shared.kept.push(data.clone());
                 this.position += 1;
             } else {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The largest body that a host takes, unless its environment says something else.
-const LARGEST_BODY: u64 = 104_857_600;
+const MAX_BODY_BYTES: u64 = 104_857_600;
 
 const HOME_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Your Functions app is up and running</title></head>\
                          <body><h1>Your Functions app is up and running</h1></body></html>\n";
@@ -70,7 +70,7 @@ async fn answer(scale: &Scale, client: SocketAddr, request: Request<Incoming>) -
         return plain(StatusCode::UNAUTHORIZED);
     }
     let limit = setup.options.environment.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT");
-    let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(LARGEST_BODY);
+    let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(MAX_BODY_BYTES);
     if body.size_hint().lower() > limit {
         return plain(Failure::TooLarge.status());
     }

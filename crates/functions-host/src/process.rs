@@ -125,7 +125,7 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     let begin = Instant::now();
     loop {
         match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && begin.elapsed() < LONGEST_BUSY => {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && begin.elapsed() < BUSY_TIMEOUT => {
                 std::thread::sleep(Duration::from_millis(1));
             }
             result => return result,
@@ -133,7 +133,7 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     }
 }
 
-const LONGEST_BUSY: Duration = Duration::from_secs(2);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A line on standard error is an error, unless it speaks of a warning.
 fn level_of_error(line: &str) -> LogLevel {

@@ -16,9 +16,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// So often a request is sent at most.
-const MOST_ATTEMPTS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 10;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-const LONGEST_DELAY: Duration = Duration::from_millis(250);
+const MAX_DELAY: Duration = Duration::from_millis(250);
 
 /// A request for a function.
 #[derive(Debug)]
@@ -94,17 +94,17 @@ async fn attempts(instance: &Instance, invocation: &Invocation) -> Result<Respon
             (Err(_), Some(End::TooLarge)) => return Err(Failure::TooLarge),
             (Err(_), None) => {}
         }
-        if attempt == MOST_ATTEMPTS || !invocation.body.can_be_sent(instance.setup.options.resend) {
+        if attempt == MAX_ATTEMPTS || !invocation.body.can_be_sent(instance.setup.options.resend) {
             return Err(Failure::BadGateway);
         }
         let message = format!(
-            "Failed to proxy request to the worker. Retrying in {}ms. Attempt {attempt} of {MOST_ATTEMPTS}. Id={}",
+            "Failed to proxy request to the worker. Retrying in {}ms. Attempt {attempt} of {MAX_ATTEMPTS}. Id={}",
             delay.as_millis(),
             invocation.id
         );
         instance.setup.log.host(instance.number, LogLevel::Warning, message);
         sleep(delay).await;
-        delay = LONGEST_DELAY.min(delay * 2);
+        delay = MAX_DELAY.min(delay * 2);
         attempt += 1;
     }
 }

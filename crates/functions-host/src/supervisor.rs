@@ -28,10 +28,10 @@ pub(crate) enum Command {
 }
 
 /// So many errors stop the host.
-const MOST_ERRORS: usize = 3;
+const MAX_ERRORS: usize = 3;
 
 /// How often a handler may find its port taken until that is an error of its own.
-const MOST_TAKEN_PORTS: usize = 5;
+const MAX_TAKEN_PORTS: usize = 5;
 
 #[derive(Debug)]
 pub(crate) struct Supervisor {
@@ -158,7 +158,7 @@ impl Supervisor {
                 self.last_error = Some(Instant::now());
             }
         }
-        if self.errors < MOST_ERRORS {
+        if self.errors < MAX_ERRORS {
             return self.start_again();
         }
         self.log(LogLevel::Error, "Exceeded http worker restart retry count. Shutting down Functions Host".to_owned());
@@ -168,7 +168,7 @@ impl Supervisor {
 
     /// Whether something else has the port, so that the handler could never have answered there.
     fn port_was_taken(&mut self) -> bool {
-        let taken = self.taken_ports < MOST_TAKEN_PORTS
+        let taken = self.taken_ports < MAX_TAKEN_PORTS
             && self.instance.state() != InstanceState::Ready
             && !port::is_free(self.instance.port());
         self.taken_ports += usize::from(taken);

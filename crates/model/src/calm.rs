@@ -10,11 +10,11 @@ use stateright::Model;
 
 impl Protocol {
     /// Whether nothing is stuck: no request is without an answer where nothing can happen any more, and none goes on forever.
-    pub(crate) fn is_answered(&self, state: &State, most_writes: u8) -> bool {
+    pub(crate) fn is_answered(&self, state: &State, max_writes: u8) -> bool {
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
         let is_bounded = state.progress.iter().all(|progress| match progress {
-            Progress::Active { task, .. } => task.writes <= most_writes,
+            Progress::Active { task, .. } => task.writes <= max_writes,
             Progress::Waiting | Progress::Over => true,
         });
         is_bounded && (!actions.is_empty() || state.is_over())

@@ -6,7 +6,7 @@ use stateright::Property;
 pub(crate) const ONE_DIGEST: &str = "one digest a slot";
 pub(crate) const ONE_SIGNATURE: &str = "one signature a block";
 /// A request that writes again and again has met another writer, or a fault, each time: there are only so many.
-const MOST_WRITES: u8 = 8;
+const MAX_WRITES: u8 = 8;
 
 pub(crate) fn properties() -> Vec<Property<Protocol>> {
     vec![
@@ -22,7 +22,7 @@ pub(crate) fn properties() -> Vec<Property<Protocol>> {
             !state.history.wrongs.failed_without_fault
         }),
         Property::always("every request is answered", |protocol: &Protocol, state: &State| {
-            protocol.is_answered(state, MOST_WRITES)
+            protocol.is_answered(state, MAX_WRITES)
         }),
         Property::always("when faults stop, all is answered", |protocol: &Protocol, state: &State| {
             // A store that has lost something is used again when an operator has raised its marks.

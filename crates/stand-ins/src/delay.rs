@@ -35,7 +35,7 @@ pub enum Delay {
 const P99: f64 = 2.326_347_874_040_841;
 
 /// No delay is longer, whatever was asked for.
-const LONGEST: Duration = Duration::from_hours(1);
+const MAX_DELAY: Duration = Duration::from_hours(1);
 
 impl Delay {
     /// No delay at all.
@@ -55,10 +55,10 @@ impl Delay {
             Self::LogNormal { median, p99 } => {
                 let deviation = p99.div_duration_f64(median).ln() / P99;
                 let seconds = median.as_secs_f64() * (deviation * random::normal()).exp();
-                Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST)
+                Duration::try_from_secs_f64(seconds).unwrap_or(MAX_DELAY)
             }
         }
-        .min(LONGEST)
+        .min(MAX_DELAY)
     }
 }
 

@@ -20,7 +20,7 @@ use payloads::{block, bls_attestation, payload, transfer, vote};
 mod payloads;
 
 /// The most requests of one input that are sent.
-const MOST_REQUESTS: usize = 8;
+const MAX_REQUESTS: usize = 8;
 
 /// How the signer is set.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ pub fn read(input: &[u8]) -> (Config, Vec<Ask>) {
         Config { lists_known_keys: has(b'k'), asks_for_authentication: has(b'a'), allows_operations: has(b'o') };
     let mut asks = Vec::new();
     let mut rest = requests;
-    while !rest.is_empty() && asks.len() < MOST_REQUESTS {
+    while !rest.is_empty() && asks.len() < MAX_REQUESTS {
         let (request, after) = split_at_text(rest, b"\n===\n");
         asks.extend(ask(request));
         rest = after;

@@ -4,7 +4,7 @@ use azurehsm_signer::tezos::payload::{Operations, Payload};
 
 const BRANCH: std::ops::Range<usize> = 1..33;
 const CONTENTS: usize = 33;
-const LONGEST: usize = 32 * 1024;
+const MAX_BYTES: usize = 32 * 1024;
 /// Contents with this tag and above pay a fee and may be batched.
 const FIRST_MANAGER_TAG: u8 = 107;
 const TRANSACTION: u8 = 108;
@@ -12,7 +12,7 @@ const TRANSACTION: u8 = 108;
 /// What is accepted behind watermark byte 03: whole contents and nothing else.
 pub(super) fn check(payload: &[u8], decoded: &Operations) {
     assert_eq!(decoded.branch.as_bytes(), &payload[BRANCH]);
-    assert!(!decoded.contents.is_empty() && payload.len() <= 1 + LONGEST);
+    assert!(!decoded.contents.is_empty() && payload.len() <= 1 + MAX_BYTES);
 
     let shorter = decode(&payload[..payload.len() - 1]);
     assert_eq!(shorter, None, "without its last byte it is not whole");
@@ -38,7 +38,7 @@ fn decode(payload: &[u8]) -> Option<Operations> {
 /// The same contents once more: a batch of manager operations is the one after the other, anything else stands alone.
 fn check_twice(payload: &[u8], decoded: &Operations) {
     let contents = &payload[CONTENTS..];
-    if payload.len() + contents.len() > 1 + LONGEST {
+    if payload.len() + contents.len() > 1 + MAX_BYTES {
         return;
     }
     let twice = decode(&[payload, contents].concat());

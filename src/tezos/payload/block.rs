@@ -27,10 +27,10 @@ pub struct Block {
 
 /// Payload hash 32, payload round 4, proof-of-work nonce 8, flag of the seed nonce hash 1, votes 1: no Tenderbake protocol
 /// has had less. What stands there is left to the protocol, so that the next one does not stop a baker.
-const SHORTEST_PROTOCOL_DATA: usize = 46;
+const MIN_PROTOCOL_DATA_BYTES: usize = 46;
 
 /// Far above the 78 bytes of today, and far below anything that could hide something.
-const LONGEST_PROTOCOL_DATA: usize = 1024;
+const MAX_PROTOCOL_DATA_BYTES: usize = 1024;
 
 impl Block {
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -45,13 +45,13 @@ impl Block {
         reader.take(32, "the context")?;
 
         let found = reader.left();
-        if found < SHORTEST_PROTOCOL_DATA {
+        if found < MIN_PROTOCOL_DATA_BYTES {
             let field = "the protocol data";
-            return Err(reader.error(Reason::Truncated { field, needed: SHORTEST_PROTOCOL_DATA, left: found }));
+            return Err(reader.error(Reason::Truncated { field, needed: MIN_PROTOCOL_DATA_BYTES, left: found }));
         }
-        if found > LONGEST_PROTOCOL_DATA {
+        if found > MAX_PROTOCOL_DATA_BYTES {
             let field = "the protocol data";
-            return Err(reader.error(Reason::TooLong { field, length: found, limit: LONGEST_PROTOCOL_DATA }));
+            return Err(reader.error(Reason::TooLong { field, length: found, limit: MAX_PROTOCOL_DATA_BYTES }));
         }
         Ok(Self { chain, position: Position { level, round } })
     }
@@ -59,8 +59,8 @@ impl Block {
 
 /// Parses a Tenderbake fitness, and nothing older, to the byte: five elements of u32 length each.
 fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<NonNegative, DecodeError> {
-    const LONGEST: usize = 37;
-    let mut fitness = reader.sized("the fitness", LONGEST)?;
+    const MAX_FITNESS_BYTES: usize = 37;
+    let mut fitness = reader.sized("the fitness", MAX_FITNESS_BYTES)?;
 
     let mut version = element(&mut fitness, "the fitness version", &[1], "a length of 1")?;
     let start = version.offset();

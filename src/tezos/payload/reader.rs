@@ -129,13 +129,13 @@ impl<'a> Reader<'a> {
 
     /// A natural number that may be of any size, of which only the end matters.
     pub(super) fn skip_natural(&mut self, field: &'static str) -> Result<(), DecodeError> {
-        self.variable_length(field, LONGEST_NUMBER).map(drop)
+        self.variable_length(field, MAX_NUMBER_BYTES).map(drop)
     }
 
     /// A signed number: like a natural one, but the first byte has a sign bit and six bits of value
     /// (`data-encoding`, `binary_writer.ml`, `z`). Its value without the sign, or [`u64::MAX`] if that does not fit 64 bits.
     pub(super) fn magnitude(&mut self, field: &'static str) -> Result<u64, DecodeError> {
-        let bytes = self.variable_length(field, LONGEST_NUMBER)?;
+        let bytes = self.variable_length(field, MAX_NUMBER_BYTES)?;
         let Some((first, rest)) = bytes.split_first() else { return Ok(0) };
         let high = value_of_groups(rest).and_then(|value| value.checked_mul(0x40));
         Ok(high.map_or(u64::MAX, |high| high | u64::from(first & 0x3f)))
@@ -143,13 +143,13 @@ impl<'a> Reader<'a> {
 
     /// A signed number of which only the end matters.
     pub(super) fn skip_integer(&mut self, field: &'static str) -> Result<(), DecodeError> {
-        self.variable_length(field, LONGEST_NUMBER).map(drop)
+        self.variable_length(field, MAX_NUMBER_BYTES).map(drop)
     }
 
     /// An amount of mutez: a natural number of at most ten bytes and 63 bits.
     pub(super) fn mutez(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         let start = self.offset;
-        self.natural(field, LONGEST_MUTEZ)?
+        self.natural(field, MAX_MUTEZ_BYTES)?
             .filter(|value| i64::try_from(*value).is_ok())
             .ok_or(DecodeError { offset: start, reason: Reason::NumberTooLarge { field } })
     }
@@ -182,10 +182,10 @@ impl<'a> Reader<'a> {
 }
 
 /// Numbers of mutez, counters and limits take at most ten bytes.
-pub(super) const LONGEST_MUTEZ: usize = 10;
+pub(super) const MAX_MUTEZ_BYTES: usize = 10;
 
 /// No number of a payload that is signed in practice comes near this many bytes.
-const LONGEST_NUMBER: usize = 1024;
+const MAX_NUMBER_BYTES: usize = 1024;
 
 fn value_of_groups(bytes: &[u8]) -> Option<u64> {
     bytes

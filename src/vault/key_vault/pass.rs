@@ -63,7 +63,7 @@ const MAX_POSTPONED: u32 = 3;
 const PUBLISHED_AT_ONCE: Duration = Duration::from_secs(2);
 
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 impl Pass {
     /// A search of the whole vault.
@@ -120,7 +120,7 @@ impl Pass {
             return false;
         }
         *times += 1;
-        let until = Instant::now() + pause.min(LONGEST_PAUSE);
+        let until = Instant::now() + pause.min(MAX_PAUSE);
         self.paused_until = self.paused_until.max(Some(until));
         match question {
             Question::Version(key) => {
@@ -285,7 +285,7 @@ mod tests {
             let question = pass.next().unwrap();
             assert!(pass.postpone(&question, Duration::from_mins(10)));
             assert!(pass.next().is_none());
-            tokio::time::sleep(LONGEST_PAUSE).await;
+            tokio::time::sleep(MAX_PAUSE).await;
         }
         let question = pass.next().unwrap();
         assert!(!pass.postpone(&question, Duration::from_secs(5)));

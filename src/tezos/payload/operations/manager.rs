@@ -1,4 +1,4 @@
-use super::super::reader::LONGEST_MUTEZ;
+use super::super::reader::MAX_MUTEZ_BYTES;
 use super::super::{DecodeError, Reader, Reason};
 use super::refutation;
 use super::{Account, Address, Content, Entrypoint, OperationKind};
@@ -33,9 +33,9 @@ pub(super) const fn kind_of_tag(tag: u8) -> Option<OperationKind> {
 pub(super) fn header(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), DecodeError> {
     content.source = Some(Account::decode(reader, "the source")?);
     content.fee = Some(reader.mutez("the fee")?);
-    reader.natural("the counter", LONGEST_MUTEZ)?;
-    reader.natural("the gas limit", LONGEST_MUTEZ)?;
-    let storage_limit = reader.natural("the storage limit", LONGEST_MUTEZ)?;
+    reader.natural("the counter", MAX_MUTEZ_BYTES)?;
+    reader.natural("the gas limit", MAX_MUTEZ_BYTES)?;
+    let storage_limit = reader.natural("the storage limit", MAX_MUTEZ_BYTES)?;
     content.storage_limit = Some(storage_limit.unwrap_or(u64::MAX));
     Ok(())
 }
@@ -76,7 +76,7 @@ pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Con
             Address::decode(reader, "the ticketer")?;
             reader.skip_natural("the number of tickets")?;
             content.destination = Some(Address::decode(reader, "the destination")?);
-            let name = reader.sized("the entrypoint", LONGEST_ENTRYPOINT)?;
+            let name = reader.sized("the entrypoint", MAX_ENTRYPOINT_BYTES)?;
             content.entrypoint = Some(entrypoint_name(name)?);
         }
         _ => smart_rollup_or_dal(reader, &mut content)?,
@@ -185,7 +185,7 @@ fn transaction(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), Dec
     Ok(())
 }
 
-const LONGEST_ENTRYPOINT: usize = 31;
+const MAX_ENTRYPOINT_BYTES: usize = 31;
 
 /// One byte for a known name, or ff, a length of one byte, and the name (`entrypoint_repr.ml`, `smart_encoding`).
 fn tagged_entrypoint(reader: &mut Reader<'_>) -> Result<Entrypoint, DecodeError> {
@@ -211,8 +211,8 @@ fn tagged_entrypoint(reader: &mut Reader<'_>) -> Result<Entrypoint, DecodeError>
     }
     let offset = reader.offset();
     let length = usize::from(reader.u8("the length of the entrypoint")?);
-    if length > LONGEST_ENTRYPOINT {
-        let reason = Reason::TooLong { field: "the entrypoint", length, limit: LONGEST_ENTRYPOINT };
+    if length > MAX_ENTRYPOINT_BYTES {
+        let reason = Reason::TooLong { field: "the entrypoint", length, limit: MAX_ENTRYPOINT_BYTES };
         return Err(DecodeError { offset, reason });
     }
     entrypoint_name(reader.sub(length, "the entrypoint")?)

@@ -58,10 +58,10 @@ pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Con
 }
 
 fn proposals(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), DecodeError> {
-    const MOST_PROPOSALS: usize = 20;
+    const MAX_PROPOSALS: usize = 20;
     content.source = Some(Account::decode(reader, "the source")?);
     reader.i32("the voting period")?;
-    let mut proposals = reader.sized("the proposals", MOST_PROPOSALS * 32)?;
+    let mut proposals = reader.sized("the proposals", MAX_PROPOSALS * 32)?;
     while !proposals.is_at_end() {
         proposals.take(32, "a proposal")?;
     }

@@ -20,6 +20,7 @@ pub mod signer;
 pub mod text;
 pub mod tezos;
 pub mod vault;
+pub mod wiring;
 
 pub use reason::Reason;
 

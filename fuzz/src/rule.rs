@@ -25,7 +25,7 @@ static KEY: LazyLock<PublicKeyHash> = LazyLock::new(|| "tz3ZxowXGSjiVq227GQcwKdz
 pub fn check(input: &[u8]) {
     let mut marks: HashMap<Kind, Mark> = HashMap::new();
     for record in input.chunks_exact(RECORD) {
-        let asked = Asked::read(record);
+        let asked = Step::read(record);
         if let Some(mark) = marks.get_mut(&asked.request.id.kind) {
             mark.digest = mark.digest.filter(|_| !asked.forgets_digest);
             mark.signature = mark.signature.filter(|_| !asked.forgets_signature && mark.digest.is_some());
@@ -55,14 +55,14 @@ pub fn check(input: &[u8]) {
     }
 }
 
-struct Asked {
+struct Step {
     request: Request,
     signature: Signature,
     forgets_digest: bool,
     forgets_signature: bool,
 }
 
-impl Asked {
+impl Step {
     fn read(record: &[u8]) -> Self {
         let number = |at: usize| {
             let value = u32::from_be_bytes(record[at..at + 4].try_into().unwrap());

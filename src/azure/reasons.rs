@@ -54,7 +54,7 @@ fn of_token(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         NoToken::ClockAhead { .. } => {
             "no token for it that has not expired by this machine's clock, which is probably ahead: set the clock"
         }
-        NoToken::BeingRenewed | NoToken::Trouble(_) => "no token for it",
+        NoToken::BeingRenewed | NoToken::NotRenewed(_) => "no token for it",
     })
 }
 
@@ -116,7 +116,7 @@ mod tests {
             (io(io::ErrorKind::TimedOut), Some("it did not answer in time")),
             (tls(NotValidYet), Some("its certificate is not valid by this machine's clock: is the clock right?")),
             (tls(rustls::CertificateError::UnknownIssuer), Some("its certificate is not trusted here")),
-            (NoToken::Trouble("404".to_owned()).into(), Some("no token for it")),
+            (NoToken::NotRenewed("404".to_owned()).into(), Some("no token for it")),
             (
                 clock.into(),
                 Some(

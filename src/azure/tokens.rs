@@ -1,6 +1,7 @@
 use super::identity::ANSWER_TIMEOUT;
 use super::{Identity, IdentitySettings, TlsRoots, reason_of};
 use crate::background::keep_running;
+use crate::net::backoff::Backoff;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::{Error, ErrorKind};
@@ -47,7 +48,7 @@ pub struct TokenState {
 pub enum NoToken {
     /// None was given.
     #[error("{0}")]
-    Trouble(String),
+    NotRenewed(String),
     /// One was given, and is worth nothing by this machine's clock.
     #[error(
         "a token that was issued just now expired {} s ago by this machine's clock, so the clock is probably ahead: set it \
@@ -74,7 +75,7 @@ impl From<NoToken> for Error {
 const MIN_INTERVAL: Duration = Duration::from_millis(500);
 
 /// While the identity endpoint does not answer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Tokens {
     /// Tokens of the identity that the environment offers.
@@ -142,7 +143,7 @@ impl fmt::Debug for Tokens {
 }
 
 async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwest::Client) {
-    let mut pause = MIN_INTERVAL;
+    let mut backoff = Backoff::new(2 * MIN_INTERVAL, MAX_INTERVAL);
     loop {
         let known = scope.state.borrow().clone();
         let was_well = known.as_ref().is_some_and(|known| known.trouble.is_none());
@@ -155,7 +156,7 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
             }
             Err(error) => {
                 let token = known.as_ref().and_then(|known| known.token.clone());
-                (token, Some(NoToken::Trouble(reason_of(&error))), time::Duration::ZERO)
+                (token, Some(NoToken::NotRenewed(reason_of(&error))), time::Duration::ZERO)
             }
         };
         let identity = token.as_ref().map(|(identity, _)| *identity);
@@ -165,15 +166,14 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
                 if let Some(identity) = identity.filter(|_| !was_well) {
                     info!(scope = scope.name, %identity, "there is a token");
                 }
-                pause = MIN_INTERVAL;
+                backoff.reset();
                 Duration::try_from(life / 2).unwrap_or_default()
             }
             Some(trouble) => {
                 if was_well || known.is_none() {
                     warn!(scope = scope.name, reason = %trouble, "no new token");
                 }
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                pause
+                backoff.pause(None)
             }
         };
         let wait = have_passed(wait);

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// What a node said last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedHead {
     /// The chain that it follows.
     pub chain: ChainId,
     /// The level of its head.
@@ -67,7 +67,7 @@ pub struct HeadUnknown {
 /// `nodes` has one entry for each node, `None` for one that has not answered yet. Answers older than `max_age` do not
 /// count.
 pub fn check(
-    nodes: &[Option<Seen>],
+    nodes: &[Option<ObservedHead>],
     now: Instant,
     max_age: Duration,
     chain: ChainId,
@@ -99,9 +99,9 @@ mod tests {
         level.try_into().unwrap()
     }
 
-    fn seen(chain: ChainId, at_level: i32, seconds_ago: u64, now: Instant) -> Option<Seen> {
+    fn seen(chain: ChainId, at_level: i32, seconds_ago: u64, now: Instant) -> Option<ObservedHead> {
         let at = now.checked_sub(Duration::from_secs(seconds_ago))?;
-        Some(Seen { chain, level: level(at_level), at })
+        Some(ObservedHead { chain, level: level(at_level), at })
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
                 threshold: 120,
             })
         };
-        let cases: Vec<(&str, Vec<Option<Seen>>, i32, HeadCheck)> = vec![
+        let cases: Vec<(&str, Vec<Option<ObservedHead>>, i32, HeadCheck)> = vec![
             ("at the head", vec![seen(MAINNET, 1000, 0, now)], 1000, HeadCheck::Near),
             ("120 above", vec![seen(MAINNET, 1000, 0, now)], 1120, HeadCheck::Near),
             ("121 above", vec![seen(MAINNET, 1000, 0, now)], 1121, too_far(1121, 1000)),

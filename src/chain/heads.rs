@@ -1,6 +1,6 @@
 use super::WatchSettings;
 use super::node::Node;
-use crate::net::backoff::Pauses;
+use crate::net::backoff::Backoff;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use futures::future::join_all;
@@ -33,7 +33,7 @@ pub fn highest_head(heads: &[NodeHead], chain: ChainId) -> Option<NonNegative> {
 }
 
 async fn ask(node: &Node, deadline: Instant) -> Result<(ChainId, NonNegative), String> {
-    let mut pauses = Pauses::new();
+    let mut backoff = Backoff::within_a_request();
     let mut last = None;
     loop {
         let both = async {
@@ -45,6 +45,6 @@ async fn ask(node: &Node, deadline: Instant) -> Result<(ChainId, NonNegative), S
             Ok(Err(error)) => last = Some(error.to_string()),
             Err(_) => return Err(last.unwrap_or_else(|| "no answer".to_owned())),
         }
-        tokio::time::sleep_until(deadline.min(Instant::now() + pauses.next(None))).await;
+        tokio::time::sleep_until(deadline.min(Instant::now() + backoff.pause(None))).await;
     }
 }

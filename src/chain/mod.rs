@@ -10,7 +10,7 @@ mod watch;
 
 pub(crate) use diagnostics::Inspection;
 
-pub use head::{HeadCheck, HeadUnknown, NotNear, Seen, check};
+pub use head::{HeadCheck, HeadUnknown, NotNear, ObservedHead, check};
 pub use heads::{NodeHead, heads, highest_head};
 pub use node::{NodeError, NodeUrl};
 pub use proxy::{Proxies, Proxy, UnusableProxy};

@@ -1,4 +1,4 @@
-use super::head::Seen;
+use super::head::ObservedHead;
 use super::proxy::{Proxies, Proxy, UnusableProxy};
 use crate::net::dns::Names;
 use crate::text;
@@ -156,7 +156,7 @@ impl Node {
     }
 
     /// Its head, which is one of `chain`.
-    pub(super) async fn head(&self, chain: ChainId) -> Result<Seen, NodeError> {
+    pub(super) async fn head(&self, chain: ChainId) -> Result<ObservedHead, NodeError> {
         #[derive(Deserialize)]
         struct ShellHeader {
             level: i32,
@@ -164,7 +164,7 @@ impl Node {
         let header: ShellHeader = self.get(HEAD, "a block header").await?;
         let level = NonNegative::try_from(header.level)
             .map_err(|_| NodeError::Unreadable { path: HEAD, expected: "a block header" })?;
-        Ok(Seen { chain, level, at: Instant::now() })
+        Ok(ObservedHead { chain, level, at: Instant::now() })
     }
 
     /// A question to be sent.

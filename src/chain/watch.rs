@@ -1,4 +1,4 @@
-use super::head::{self, HeadCheck, Seen};
+use super::head::{self, HeadCheck, ObservedHead};
 use super::node::{Node, NodeError, NodeUrl};
 use crate::background::keep_running;
 use crate::tezos::ChainId;
@@ -29,7 +29,7 @@ pub struct WatchSettings {
 /// they said last and waits for nothing. The tasks end with the watch.
 pub struct HeadWatch {
     settings: WatchSettings,
-    seen: Arc<Mutex<Vec<Option<Seen>>>>,
+    seen: Arc<Mutex<Vec<Option<ObservedHead>>>>,
     asked_once: Arc<Semaphore>,
     _tasks: JoinSet<Infallible>,
 }
@@ -82,18 +82,18 @@ impl HeadWatch {
 /// Where the answers of one node are kept.
 struct Place {
     index: usize,
-    seen: Arc<Mutex<Vec<Option<Seen>>>>,
+    seen: Arc<Mutex<Vec<Option<ObservedHead>>>>,
     asked_once: Arc<Semaphore>,
 }
 
 /// Asks a node, for ever.
-async fn watch(node: impl Asked, place: Place, refresh: Duration) -> Infallible {
+async fn watch(node: impl HeadSource, place: Place, refresh: Duration) -> Infallible {
     // It outlives a run, so that each node counts as asked once only.
     let was_answering = Answering::default();
     keep_running("head of the chain", || follow(&node, &place, &was_answering, refresh)).await
 }
 
-async fn follow(node: &impl Asked, place: &Place, was_answering: &Answering, refresh: Duration) {
+async fn follow(node: &impl HeadSource, place: &Place, was_answering: &Answering, refresh: Duration) {
     let mut ticks = tokio::time::interval(refresh);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -134,19 +134,19 @@ impl Answering {
 }
 
 /// The requests for the head.
-trait Asked: Send + Sync {
+trait HeadSource: Send + Sync {
     fn url(&self) -> &NodeUrl;
 
-    fn ask(&self) -> impl Future<Output = Result<Seen, NodeError>> + Send;
+    fn ask(&self) -> impl Future<Output = Result<ObservedHead, NodeError>> + Send;
 }
 
-impl Asked for Node {
+impl HeadSource for Node {
     fn url(&self) -> &NodeUrl {
         self.url()
     }
 
     /// The chain is requested each time: a node may be set up for another one between two questions.
-    async fn ask(&self) -> Result<Seen, NodeError> {
+    async fn ask(&self) -> Result<ObservedHead, NodeError> {
         let chain = self.chain().await?;
         self.head(chain).await
     }
@@ -160,15 +160,15 @@ mod tests {
     /// Panics when it is asked first.
     struct Faulty(NodeUrl, AtomicUsize);
 
-    impl Asked for Faulty {
+    impl HeadSource for Faulty {
         fn url(&self) -> &NodeUrl {
             &self.0
         }
 
-        async fn ask(&self) -> Result<Seen, NodeError> {
+        async fn ask(&self) -> Result<ObservedHead, NodeError> {
             assert!(self.1.fetch_add(1, Ordering::Relaxed) > 0, "a fault");
             let chain = "NetXdQprcVkpaWU".parse().unwrap();
-            Ok(Seen { chain, level: 7.try_into().unwrap(), at: Instant::now() })
+            Ok(ObservedHead { chain, level: 7.try_into().unwrap(), at: Instant::now() })
         }
     }
 

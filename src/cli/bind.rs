@@ -1,13 +1,13 @@
 //! `marks bind`: writes into the keys' tags which mark store guards them.
 
-use super::services::Azure;
-use super::{Stopped, print_line, runtime, variable, variable_names, wrong_settings};
+use super::{CommandError, print_line, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::binding::{self, MAX_TAG_LENGTH};
 use azurehsm_signer::marks::{Binding, CosmosMarkStore, CosmosSettings, MarkStore, StoreId};
 use azurehsm_signer::settings::{MarkStoreSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::vault::key_vault::{KeyIdentifier, KeyVaultSettings, VaultUrl};
 use azurehsm_signer::vault::{Key, KeyVault, Vault, VaultError};
+use azurehsm_signer::wiring::Azure;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ A key was bound to another mark store. Signers that run see the new tag only aft
 until then, one with the other store goes on signing. The procedure is: stop every signer of the key, wait that long, bind,
 start. What was signed with the other store must be in the marks of this one before the start: azurehsm-signer marks raise.";
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Stopped> {
+pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let services = Services::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     let (VaultSettings::KeyVault(vault), MarkStoreSettings::Cosmos(marks)) = (&services.vault, &services.marks) else {
         return Err("keys in a vault are bound to marks in Cosmos DB: set KEY_VAULT_URL and COSMOS_ENDPOINT".into());
@@ -43,7 +43,7 @@ async fn bind(
     vault: &KeyVaultSettings,
     marks: &CosmosSettings,
     wanted: &[PublicKeyHash],
-) -> Result<(), Stopped> {
+) -> Result<(), CommandError> {
     let azure = Azure::prepare(services)?;
     // It reads the account and the container, and tells what is not suitable for marks.
     let store = CosmosMarkStore::start(marks.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
@@ -77,7 +77,7 @@ async fn bind(
 }
 
 /// The tag's value.
-fn binding_to(store: &StoreId) -> Result<String, Stopped> {
+fn binding_to(store: &StoreId) -> Result<String, CommandError> {
     let StoreId::Container { name, rid: Some(rid) } = store else {
         return Err("the container does not tell its _rid, so no key can be bound to it".into());
     };
@@ -94,7 +94,7 @@ fn binding_to(store: &StoreId) -> Result<String, Stopped> {
 }
 
 /// The keys to bind: each name and version of those that are wanted.
-async fn keys(vault: &KeyVault, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, Stopped> {
+async fn keys(vault: &KeyVault, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, CommandError> {
     let found = vault.keys().await.map_err(|error| error.log())?;
     let is_found = |hash: &PublicKeyHash| found.usable.iter().any(|key| key.hash == *hash);
     // One that could not be read may be another name of a key that is wanted.

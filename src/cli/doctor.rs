@@ -1,4 +1,4 @@
-use super::{Stopped, print_line, runtime, variable, variable_names};
+use super::{CommandError, print_line, runtime, variable, variable_names};
 use azurehsm_signer::doctor::{self, Options};
 
 #[derive(clap::Args)]
@@ -11,7 +11,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(Arguments { sign, json }: Arguments) -> Result<(), Stopped> {
+pub(super) fn run(Arguments { sign, json }: Arguments) -> Result<(), CommandError> {
     let names = variable_names();
     let runtime = runtime()?;
     let report = runtime.block_on(doctor::examine(variable, &names, Options { sign }));

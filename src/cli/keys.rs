@@ -1,11 +1,11 @@
-use super::services::{Azure, open_vault};
 use super::{
-    Stopped, base_address, import_command, make_data_dir, print_line, runtime, variable, variable_names, wrong_settings,
+    CommandError, base_address, import_command, print_line, runtime, variable, variable_names, wrong_settings,
 };
 use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::{Curve, EncryptedSecretKey, PublicKey, SecretKey};
 use azurehsm_signer::vault::embedded::{KeyFile, KeyName};
+use azurehsm_signer::wiring::{Azure, make_data_dir, open_vault};
 use clap::{Subcommand, ValueEnum};
 use secrecy::SecretString;
 use std::fmt::Display;
@@ -59,7 +59,7 @@ impl From<CurveName> for Curve {
     }
 }
 
-pub(super) fn run(command: Command) -> Result<(), Stopped> {
+pub(super) fn run(command: Command) -> Result<(), CommandError> {
     let services = Services::read_for_keys(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     if let VaultSettings::KeyVault(vault) = &services.vault {
         if matches!(command, Command::List) {
@@ -70,7 +70,7 @@ pub(super) fn run(command: Command) -> Result<(), Stopped> {
             format!("KEY_VAULT_URL is set: make keys in {url} (az keyvault key create); without it, in a local file");
         return Err(why.into());
     }
-    let settings = services.local;
+    let settings = services.embedded;
     if !matches!(command, Command::List) {
         make_data_dir(&settings.data_dir)?;
     }
@@ -96,7 +96,7 @@ pub(super) fn run(command: Command) -> Result<(), Stopped> {
 
 /// Reads a secret key from standard input; an encrypted one is opened with the password in the next line, or else with the
 /// vault's passphrase.
-fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, Stopped> {
+fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, CommandError> {
     const EXPECTED: &str =
         "expected a secret key (edsk, spsk, p2sk or BLsk; edesk, spesk, p2esk or BLesk with its password)";
     // More than a key and a password take, so that a wrong file is not read to its end.
@@ -124,7 +124,7 @@ fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, Stopp
 }
 
 /// The keys that would sign, as the vault has them now.
-async fn list_vault(services: &Services) -> Result<(), Stopped> {
+async fn list_vault(services: &Services) -> Result<(), CommandError> {
     let azure = Azure::prepare(services)?;
     let mut found = open_vault(services, Some(&azure))?.keys().await?;
     found.unread.map_or(Ok(()), Err)?;
@@ -136,7 +136,7 @@ async fn list_vault(services: &Services) -> Result<(), Stopped> {
     print_line(&lines.join("\n"))
 }
 
-fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), Stopped> {
+fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), CommandError> {
     let public_key = secret.public_key().clone();
     file.add(name.clone(), secret)?;
     print_line(&lines_of(name, &public_key))

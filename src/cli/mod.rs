@@ -6,14 +6,12 @@ mod failure;
 mod keys;
 mod marks;
 mod serve;
-mod services;
 mod shutdown;
 
 use azurehsm_signer::functions_host::{self, ParentProcess};
 use azurehsm_signer::log;
 use azurehsm_signer::settings::{self, LogSettings, SettingsError};
 use azurehsm_signer::tezos::PublicKeyHash;
-use azurehsm_signer::vault::embedded::KeyFile;
 use clap::Subcommand;
 pub(crate) use failure::{print_failure, print_panics_on_one_line};
 use shutdown::Shutdown;
@@ -22,12 +20,11 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::process::ExitCode;
 use thiserror::Error;
 
 /// Whatever stops a command, for people to read.
-pub(crate) type Stopped = Box<dyn Error + Send + Sync>;
+pub(crate) type CommandError = Box<dyn Error + Send + Sync>;
 
 /// The commands.
 #[derive(Subcommand, Default)]
@@ -60,7 +57,7 @@ pub(crate) enum MarksCommand {
 ///
 /// # Errors
 /// Whatever stops the command.
-pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitCode, Stopped> {
+pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitCode, CommandError> {
     require_unicode()?;
     // A core file would hold secret keys and tokens. It cannot be allowed again after this.
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
@@ -76,7 +73,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
     .map(|()| ExitCode::SUCCESS)
 }
 
-fn serve(host: Option<ParentProcess>) -> Result<ExitCode, Stopped> {
+fn serve(host: Option<ParentProcess>) -> Result<ExitCode, CommandError> {
     // Before anything that may take long.
     let shutdown = Shutdown::watch(host).map_err(|error| format!("signals cannot be handled: {error}"))?;
     let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
@@ -91,7 +88,7 @@ fn serve(host: Option<ParentProcess>) -> Result<ExitCode, Stopped> {
 /// For BLS, password hashing and name resolution: work of milliseconds, of which more at a time makes none faster.
 const THREADS_FOR_WORK: usize = 16;
 
-fn runtime() -> Result<tokio::runtime::Runtime, Stopped> {
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(THREADS_FOR_WORK).build()?)
 }
 
@@ -106,13 +103,13 @@ fn variable_names() -> Vec<String> {
 }
 
 /// One error is one line, which some readers of logs see alone.
-fn wrong_settings(error: &SettingsError) -> Stopped {
+fn wrong_settings(error: &SettingsError) -> CommandError {
     let separator = if error.0.len() == 1 { ' ' } else { '\n' };
     format!("wrong settings:{separator}{error}").into()
 }
 
 /// A setting that cannot be read must not be taken as not set.
-fn require_unicode() -> Result<(), Stopped> {
+fn require_unicode() -> Result<(), CommandError> {
     match settings::NAMES.iter().find(|name| matches!(std::env::var(name), Err(VarError::NotUnicode(_)))) {
         Some(name) => Err(format!("{name}: expected Unicode text").into()),
         None => Ok(()),
@@ -125,17 +122,12 @@ fn require_unicode() -> Result<(), Stopped> {
 pub(crate) struct ReaderGone;
 
 /// Prints to standard output.
-fn print_line(text: &str) -> Result<(), Stopped> {
+fn print_line(text: &str) -> Result<(), CommandError> {
     let mut output = std::io::stdout().lock();
     writeln!(output, "{text}").and_then(|()| output.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => ReaderGone.into(),
         _ => format!("standard output: {error}").into(),
     })
-}
-
-/// Makes the data folder if it does not exist.
-fn make_data_dir(path: &Path) -> Result<(), Stopped> {
-    KeyFile::make_folder(path).map_err(|error| format!("LOCAL_DATA_DIR: {error}").into())
 }
 
 /// Where a client finds a signer that listens here: at the Functions host, if that started it and has named its address, or else

@@ -1,6 +1,5 @@
-use super::services::{Azure, open_marks, open_vault};
 use super::shutdown::Shutdown;
-use super::{Stopped, base_address, import_command, variable, variable_names, wrong_settings};
+use super::{CommandError, base_address, import_command, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
 use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
@@ -11,6 +10,7 @@ use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
 use azurehsm_signer::settings::{NO_LONGER_READ, Settings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::tezos::PublicKeyHash;
+use azurehsm_signer::wiring::{Azure, open_marks, open_vault};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longer than clients keep a connection for their next request, so that they close it, not we.
 const IDLE: Duration = Duration::from_mins(3);
 
-pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Stopped> {
+pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), CommandError> {
     info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
@@ -67,7 +67,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), St
         HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
         AuthorizedKeys::new(settings.authorized_keys),
     ));
-    let is_local = matches!(services.vault, VaultSettings::Local);
+    let is_local = matches!(services.vault, VaultSettings::Embedded);
     if is_local {
         // A file can be read at once, and what is wrong with it stays wrong.
         signer.refresh_keys().await?;
@@ -107,7 +107,7 @@ fn search_interval(settings: &Settings) -> Duration {
     const MIN: Duration = Duration::from_secs(2);
     const MAX: Duration = Duration::from_secs(5);
     match settings.services.vault {
-        VaultSettings::Local => Duration::from_millis(500),
+        VaultSettings::Embedded => Duration::from_millis(500),
         VaultSettings::KeyVault(_) => {
             (settings.services.request_deadline * 3 / 4).clamp(MIN, MAX).min(settings.keys_refresh)
         }

@@ -1,5 +1,6 @@
-use super::Finding;
-use crate::azure::reason_of;
+use super::{ANSWER_TIMEOUT, Finding};
+use crate::azure::{TlsRoots, reason_of};
+use azure_core::http::Url;
 use azure_core::time::parse_rfc7231;
 use reqwest::header::DATE;
 use time::{Duration, OffsetDateTime};
@@ -17,14 +18,14 @@ const WORTH_A_WARNING: Duration = Duration::seconds(2);
 /// Tokens are checked with some minutes of grace, marks and blocks with none.
 const TOO_MUCH: Duration = Duration::seconds(60);
 
-/// Sends a question. Any answer will do, whatever its status: it tells that name, route and certificate are right, and
+/// Sends a request. Any response will do, whatever its status: it shows that name, route and certificate are right, and
 /// mostly what time it is there.
 ///
 /// # Errors
-/// Why there was no answer, in words.
-pub(super) async fn ask(service: &str, question: reqwest::RequestBuilder) -> Result<Option<Skew>, String> {
+/// Why there was no response, in words.
+pub(super) async fn ask(service: &str, request: reqwest::RequestBuilder) -> Result<Option<Skew>, String> {
     let sent = OffsetDateTime::now_utc();
-    let answer = question.send().await.map_err(|error| reason_of(&error.without_url()))?;
+    let answer = request.send().await.map_err(|error| reason_of(&error.without_url()))?;
     let received = OffsetDateTime::now_utc();
     let date = answer.headers().get(DATE).and_then(|date| parse_rfc7231(date.to_str().ok()?).ok());
     Ok(date.map(|date| {
@@ -32,6 +33,15 @@ pub(super) async fn ask(service: &str, question: reqwest::RequestBuilder) -> Res
         let theirs = date + Duration::milliseconds(500);
         Skew { of: service.to_owned(), ahead: sent + (received - sent) / 2 - theirs }
     }))
+}
+
+/// The same for a service in Azure, without a token.
+///
+/// # Errors
+/// Why there was no response, in words.
+pub(super) async fn ask_azure(service: &str, roots: &TlsRoots, url: &Url) -> Result<Option<Skew>, String> {
+    let client = roots.client(ANSWER_TIMEOUT).map_err(|error| reason_of(&error))?;
+    ask(service, client.get(url.clone())).await
 }
 
 /// Compares this clock with the services', by the median: one of them may be wrong too.

@@ -3,14 +3,14 @@
 use super::Finding;
 use super::area::Area;
 use super::sign::test_signature;
-use crate::marks::{LocalMarkStore, OpenError, StoreId};
-use crate::settings::{LocalSettings, Services, VaultSettings};
+use crate::marks::{EmbeddedMarkStore, OpenError, StoreId};
+use crate::settings::{EmbeddedSettings, Services, VaultSettings};
 use crate::vault::embedded::{KeyFile, KeyFileError};
-use crate::vault::{LocalVault, Vault};
+use crate::vault::{EmbeddedVault, Vault};
 use std::path::Path;
 
 /// Reads the keys. Neither makes a file nor encrypts one, which a signer would do at its start.
-pub(super) async fn check_vault(area: &mut Area, settings: &LocalSettings, sign: bool) {
+pub(super) async fn check_vault(area: &mut Area, settings: &EmbeddedSettings, sign: bool) {
     const CHECK: &str = "vault.file";
     let settings = settings.clone();
     let opened = tokio::task::spawn_blocking(move || open(&settings)).await;
@@ -66,25 +66,25 @@ fn of_permissions(check: &'static str, file: &KeyFile) -> Finding {
     .about(path.display())
 }
 
-type Opened = (LocalVault, KeyFile, bool);
+type Opened = (EmbeddedVault, KeyFile, bool);
 
-fn open(settings: &LocalSettings) -> Result<Option<Opened>, KeyFileError> {
+fn open(settings: &EmbeddedSettings) -> Result<Option<Opened>, KeyFileError> {
     let file = KeyFile::open_to_read(&settings.data_dir, settings.passphrase.clone())?;
     if !file.exists() {
         return Ok(None);
     }
     let is_plain = file.has_plain_keys()?;
-    Ok(Some((LocalVault::open(file.clone())?, file, is_plain)))
+    Ok(Some((EmbeddedVault::open(file.clone())?, file, is_plain)))
 }
 
 /// Looks into the mark store, but makes none.
 pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     const CHECK: &str = "marks.file";
     area.store = Some(StoreId::Embedded);
-    let path = services.local.data_dir.join("marks.redb");
+    let path = services.embedded.data_dir.join("marks.redb");
     let opened = {
         let path = path.clone();
-        tokio::task::spawn_blocking(move || LocalMarkStore::open_to_read(&path)).await
+        tokio::task::spawn_blocking(move || EmbeddedMarkStore::open_to_read(&path)).await
     };
     let finding = match opened {
         Ok(Ok(Some(store))) => of_store(area, &store, &path).await,
@@ -105,7 +105,7 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     }
 }
 
-async fn of_store(area: &mut Area, store: &LocalMarkStore, path: &Path) -> Finding {
+async fn of_store(area: &mut Area, store: &EmbeddedMarkStore, path: &Path) -> Finding {
     const CHECK: &str = "marks.file";
     let (listing, is_recreated) = match tokio::try_join!(store.list(), store.is_recreated()) {
         Ok(read) => read,

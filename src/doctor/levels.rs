@@ -1,12 +1,13 @@
 //! Marks that are ahead of the chain: a level that was raised or imported by mistake keeps a key from signing for good.
 
+use super::Finding;
 use super::area::Area;
-use super::{Azure, Finding};
 use crate::chain::checkpoints;
 use crate::marks::cosmos::{Inspection, MarkReader};
 use crate::marks::{CosmosSettings, Found, MarkId};
 use crate::tezos::payload::{Kind, NonNegative, Position};
 use crate::tezos::{ChainId, PublicKeyHash};
+use crate::wiring::Azure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

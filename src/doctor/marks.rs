@@ -3,11 +3,12 @@
 use super::advice::{is_of_network, marks_role, name_of, network, no_answer};
 use super::area::Area;
 use super::role::{self, Probe};
-use super::{Azure, Finding, Outcome, clock, latency};
+use super::{Finding, Outcome, clock, latency};
 use crate::azure::reason_of;
 use crate::marks::cosmos::account::{self, AccountProperties, SCOPE};
 use crate::marks::cosmos::{Inspection, Unsuitable};
 use crate::marks::{CosmosSettings, StoreId};
+use crate::wiring::Azure;
 use azure_core::http::StatusCode;
 use azure_data_cosmos::CosmosError;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
     let endpoint = &settings.endpoint;
     area.store = Some(StoreId::Container { name: settings.name(), rid: None });
     let (reached, token) =
-        tokio::join!(clock::ask("Cosmos DB", azure.client.get(endpoint.clone())), azure.tokens.state(SCOPE));
+        tokio::join!(clock::ask_azure("Cosmos DB", &azure.roots, endpoint), azure.tokens.state(SCOPE));
     match reached {
         Ok(skew) => {
             area.add(Finding::ok("marks.reachable", "it answers").about(endpoint));

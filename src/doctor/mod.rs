@@ -28,11 +28,10 @@ mod vault;
 pub use finding::{Finding, Outcome};
 pub use report::Report;
 
-use crate::azure::{TlsRoots, Tokens};
 use crate::marks::cosmos::account::SCOPE;
 use crate::settings::{MarkStoreSettings, Services, VaultSettings, defaults};
+use crate::wiring::Azure;
 use area::Area;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What is done beside looking.
@@ -42,15 +41,7 @@ pub struct Options {
     pub sign: bool,
 }
 
-/// What all services in Azure share.
-struct Azure {
-    tokens: Arc<Tokens>,
-    roots: TlsRoots,
-    /// For questions without a token.
-    client: reqwest::Client,
-}
-
-/// For a service to answer at all.
+/// How long a service may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Makes all checks. `variable` gives the value of an environment variable, and `names` are those of all that are set.
@@ -111,11 +102,7 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
 
 fn prepare(services: &Services) -> Result<Azure, Finding> {
     let advice = "install ca-certificates, or name a file of them in SSL_CERT_FILE";
-    let failed = |why: String| Finding::failed("certificates", why, advice);
-    let roots = TlsRoots::read().map_err(|error| failed(error.to_string()))?;
-    let tokens = Tokens::new(services.identity.clone(), &roots).map_err(|error| failed(error.to_string()))?;
-    let client = roots.client(ANSWER_TIMEOUT).map_err(|error| failed(error.to_string()))?;
-    Ok(Azure { tokens, roots, client })
+    Azure::prepare(services).map_err(|error| Finding::failed("certificates", error.to_string(), advice))
 }
 
 async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
@@ -137,7 +124,7 @@ async fn vault_area(area: &mut Area, services: &Services, azure: Option<&Azure>,
     match (&services.vault, azure) {
         (VaultSettings::KeyVault(settings), Some(azure)) => vault::check(area, settings, azure, options.sign).await,
         (VaultSettings::KeyVault(_), None) => area.add(Finding::skipped("vault.list", "no service can be asked")),
-        (VaultSettings::Local, _) => embedded::check_vault(area, &services.local, options.sign).await,
+        (VaultSettings::Embedded, _) => embedded::check_vault(area, &services.embedded, options.sign).await,
     }
 }
 
@@ -147,6 +134,6 @@ async fn marks_area(area: &mut Area, services: &Services, azure: Option<&Azure>)
             marks::check(area, settings, &services.instance, azure).await;
         }
         (MarkStoreSettings::Cosmos(_), None) => area.add(Finding::skipped("marks.account", "no service can be asked")),
-        (MarkStoreSettings::Local, _) => embedded::check_marks(area, services).await,
+        (MarkStoreSettings::Embedded, _) => embedded::check_marks(area, services).await,
     }
 }

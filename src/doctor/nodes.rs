@@ -1,12 +1,11 @@
 //! The Tezos nodes.
 
 use super::area::{Area, each};
-use super::{Finding, clock, latency};
+use super::{ANSWER_TIMEOUT, Finding, clock, latency};
 use crate::azure::reason_of;
 use crate::chain::{Inspection, NodeUrl, WatchSettings};
 use crate::tezos::ChainId;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use time::OffsetDateTime;
 
 /// Many times the time of a block.
@@ -15,8 +14,6 @@ const STALE: time::Duration = time::Duration::seconds(60);
 const DEAD: time::Duration = time::Duration::minutes(10);
 /// Nodes hear of a block within seconds.
 const FAR_APART: u32 = 5;
-
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What one node told of its head.
 struct Told {

@@ -96,13 +96,13 @@ fn authentication(settings: &Settings) -> Option<Finding> {
 fn mode(services: &Services) -> Finding {
     let vault = match &services.vault {
         VaultSettings::KeyVault(vault) => format!("keys in {}", vault.url),
-        VaultSettings::Local => format!("keys in a file in {}", services.local.data_dir.display()),
+        VaultSettings::Embedded => format!("keys in a file in {}", services.embedded.data_dir.display()),
     };
     let marks = match &services.marks {
         MarkStoreSettings::Cosmos(cosmos) => {
             format!("marks in {}, database {}, container {}", cosmos.endpoint, cosmos.database, cosmos.container)
         }
-        MarkStoreSettings::Local => format!("marks in a file in {}", services.local.data_dir.display()),
+        MarkStoreSettings::Embedded => format!("marks in a file in {}", services.embedded.data_dir.display()),
     };
     Finding::ok("settings.mode", format!("{vault}; {marks}"))
 }

@@ -5,27 +5,24 @@ use super::area::{Area, each};
 use super::names;
 use super::rotation;
 use super::sign::{PAYLOAD, test_signature};
-use super::{Azure, Finding, clock, latency};
+use super::{ANSWER_TIMEOUT, Finding, clock, latency};
 use crate::vault::key_vault::{
-    Assessment, KeyIdentifier, KeyVaultSettings, Unusable, assess, bound_to, check_attributes, check_selection,
+    Assessment, IneligibleKey, KeyIdentifier, KeyVaultSettings, assess, bound_to, check_attributes, check_selection,
 };
 use crate::vault::{Key, KeyVault, Vault, VaultError};
+use crate::wiring::Azure;
 use azure_core::http::Url;
 use azure_core::time::{OffsetDateTime, to_rfc3339};
 use azure_security_keyvault_keys::models::{Key as VaultKey, KeyAttributes, KeyType};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A signature may not wait so long; here it is to be seen how long it takes.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 const SAME_REGION: &str = "have the app and the vault in one region: each signature waits for this";
 
 pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &Azure, sign: bool) {
     let url = settings.url.as_url();
     let scope = settings.url.scope();
-    let (reached, token) = tokio::join!(clock::ask("vault", azure.client.get(url.clone())), azure.tokens.state(&scope));
+    let (reached, token) = tokio::join!(clock::ask_azure("vault", &azure.roots, url), azure.tokens.state(&scope));
     match reached {
         Ok(skew) => {
             area.add(Finding::ok("vault.reachable", "it answers").about(&settings.url));
@@ -78,7 +75,7 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
 struct Version {
     id: KeyIdentifier,
     /// Why it cannot sign now, as far as a list shows.
-    idle: Option<Unusable>,
+    idle: Option<IneligibleKey>,
 }
 
 /// A version that is a Tezos key.
@@ -191,16 +188,16 @@ fn key(
 }
 
 /// A version that does not sign here. That is as it may be, unless it was named, is a Tezos key that has run out, or is damaged.
-fn unusable(settings: &KeyVaultSettings, id: &KeyIdentifier, key: Option<&Key>, why: &Unusable) -> Finding {
+fn unusable(settings: &KeyVaultSettings, id: &KeyIdentifier, key: Option<&Key>, why: &IneligibleKey) -> Finding {
     let url = settings.url.as_url();
     let address = key.map(|key| format!("{}  ", key.hash)).unwrap_or_default();
     let text = format!("{address}does not sign here: {why}");
     let is_wanted = settings.keys.contains(id);
     match why {
-        Unusable::Expired(_) => Finding::failed("vault.expiry", text, later(url, id)),
-        Unusable::Disabled if is_wanted => Finding::failed("vault.key", text, set(url, id, "--enabled true")),
-        Unusable::MayNotSign if is_wanted => Finding::failed("vault.key", text, set(url, id, "--ops sign verify")),
-        Unusable::PublicKey(_) | Unusable::CoordinateLength { .. } | Unusable::Incomplete(_) => {
+        IneligibleKey::Expired(_) => Finding::failed("vault.expiry", text, later(url, id)),
+        IneligibleKey::Disabled if is_wanted => Finding::failed("vault.key", text, set(url, id, "--enabled true")),
+        IneligibleKey::MayNotSign if is_wanted => Finding::failed("vault.key", text, set(url, id, "--ops sign verify")),
+        IneligibleKey::PublicKey(_) | IneligibleKey::CoordinateLength { .. } | IneligibleKey::Incomplete(_) => {
             let advice = "this must not happen: ask the vault's support; a signature could not be verified with it";
             if is_wanted {
                 Finding::failed("vault.key", text, advice)

@@ -1,9 +1,9 @@
-use super::places::Places;
+use super::slots::Slots;
 use super::{
     AttemptId, Lost, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Recorded, Recording, Request, Safe, Step,
     StoreError, Stored, Version, WriteError, Written, decide, is_raised_by,
 };
-use crate::net::backoff::Pauses;
+use crate::net::backoff::Backoff;
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature};
 use futures::future::try_join_all;
@@ -25,7 +25,7 @@ use tokio::time::Instant;
 pub struct Ledger {
     store: Arc<dyn MarkStore>,
     instance: String,
-    places: Places,
+    slots: Slots,
     /// For each key, the mark that the store has lost.
     lost: Mutex<HashMap<PublicKeyHash, Lost>>,
     failed: Mutex<Option<Instant>>,
@@ -41,7 +41,7 @@ pub enum Raised {
     From(Option<Position>),
     /// The mark is here already, at or above what was asked.
     Kept(Position),
-    /// In the place of something that was not a mark.
+    /// In the slot of something that was not a mark.
     Repaired,
 }
 
@@ -51,7 +51,7 @@ impl Ledger {
         Self {
             store,
             instance: instance.into(),
-            places: Places::default(),
+            slots: Slots::default(),
             lost: Mutex::default(),
             failed: Mutex::default(),
         }
@@ -60,14 +60,14 @@ impl Ledger {
     /// The same, with chains on which any key may have marks. On others, the number of chains is limited.
     #[must_use]
     pub fn with_known_chains(self, chains: Vec<ChainId>) -> Self {
-        Self { places: Places::new(chains), ..self }
+        Self { slots: Slots::new(chains), ..self }
     }
 
     /// Why a request will be refused, if what the process remembers is enough to tell. Saves the calls of vault and store;
     /// marks only rise, so what the last one seen forbids, today's forbids too.
     pub fn foresee_refusal(&self, request: &Request) -> Option<NotSafe> {
-        let place = self.places.get(&request.id).ok()?;
-        let seen = place.try_lock().ok()?;
+        let slot = self.slots.get(&request.id).ok()?;
+        let seen = slot.try_lock().ok()?;
         match decide(Some(&seen.last()?.mark), request) {
             // An operator may have raised the mark since.
             Ok(Safe::Advance | Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => None,
@@ -126,8 +126,8 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Raised, StoreError> {
         let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
-        let place = self.places.get(id).map_err(|error| StoreError::new(error.to_string()))?;
-        let mut seen = place.lock().await;
+        let slot = self.slots.get(id).map_err(|error| StoreError::new(error.to_string()))?;
+        let mut seen = slot.lock().await;
         seen.keep(None);
         let mut from = None;
         let mut look_again = LookAgain::until(deadline);
@@ -150,7 +150,7 @@ impl Ledger {
         }
     }
 
-    /// Puts a mark in the place of something that is not a mark, if that still has the version `unreadable`. The caller has
+    /// Puts a mark in the slot of something that is not a mark, if that still has the version `unreadable`. The caller has
     /// made sure that nothing is lowered by it.
     ///
     /// # Errors
@@ -165,8 +165,8 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Raised, StoreError> {
         let mark = Mark { position, digest, signature, attempt: new_attempt()?, written: Some(self.written_by(None)) };
-        let place = self.places.get(id).map_err(|error| StoreError::new(error.to_string()))?;
-        let mut seen = place.lock().await;
+        let slot = self.slots.get(id).map_err(|error| StoreError::new(error.to_string()))?;
+        let mut seen = slot.lock().await;
         seen.keep(None);
         match self.write(id, &mark, Some(unreadable), deadline).await {
             Ok(_) => Ok(Raised::Repaired),
@@ -188,7 +188,7 @@ impl Ledger {
         failed.is_none_or(|failed| failed.elapsed() > LATELY)
     }
 
-    /// Does what a [`Recording`] says, with the place of the mark locked.
+    /// Does what a [`Recording`] says, with the slot of the mark locked.
     async fn record<E: From<NotRecorded>>(
         &self,
         request: &Request,
@@ -198,8 +198,8 @@ impl Ledger {
         let id = &request.id;
         let attempt = new_attempt().map_err(NotRecorded::Store)?;
         self.look_at_what_was_lost(&id.key, deadline).await?;
-        let place = self.places.get(id)?;
-        let mut seen = place.lock().await;
+        let slot = self.slots.get(id)?;
+        let mut seen = slot.lock().await;
         let written = self.written_by(request.requester);
         let (mut recording, mut step) = Recording::begin(request, attempt, Some(written), &mut seen);
         let mut sign = Some(sign);
@@ -218,7 +218,7 @@ impl Ledger {
                 Step::Confirm => {
                     drop(seen);
                     let answer = self.read(id, deadline).await;
-                    seen = place.lock().await;
+                    seen = slot.lock().await;
                     Step::Done(recording.confirmed(answer, &mut seen))
                 }
                 Step::Sign => match sign.take() {
@@ -263,7 +263,7 @@ impl Ledger {
     }
 
     async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
-        let asked = Asked::of(self);
+        let asked = StoreCall::of(self);
         let answer = self.store.read(id, deadline).await;
         asked.ends(answer.is_ok());
         answer
@@ -296,7 +296,7 @@ impl Ledger {
         expected: Option<&Version>,
         deadline: Instant,
     ) -> Result<Version, WriteError> {
-        let asked = Asked::of(self);
+        let asked = StoreCall::of(self);
         let answer = self.store.write(id, mark, expected, deadline).await;
         asked.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
         answer
@@ -307,14 +307,14 @@ impl Ledger {
 /// or another writer is given.
 struct LookAgain {
     deadline: Instant,
-    pauses: Option<Pauses>,
+    backoff: Option<Backoff>,
     /// Why the last write was unclear.
     last: Option<StoreError>,
 }
 
 impl LookAgain {
     const fn until(deadline: Instant) -> Self {
-        Self { deadline, pauses: None, last: None }
+        Self { deadline, backoff: None, last: None }
     }
 
     /// A write was unclear. That the deadline has come says less than what was wrong before.
@@ -325,10 +325,10 @@ impl LookAgain {
     }
 
     async fn pause(&mut self) -> Result<(), StoreError> {
-        match &mut self.pauses {
-            None => self.pauses = Some(Pauses::new()),
-            Some(pauses) => {
-                tokio::time::sleep_until(self.deadline.min(Instant::now() + pauses.next(None))).await;
+        match &mut self.backoff {
+            None => self.backoff = Some(Backoff::within_a_request()),
+            Some(backoff) => {
+                tokio::time::sleep_until(self.deadline.min(Instant::now() + backoff.pause(None))).await;
             }
         }
         if Instant::now() < self.deadline { Ok(()) } else { Err(StoreError::deadline(self.last.as_ref())) }
@@ -344,12 +344,12 @@ impl LookAgain {
 }
 
 /// A question to the store. One that is given up before there is an answer counts as not answered.
-struct Asked<'a> {
+struct StoreCall<'a> {
     ledger: &'a Ledger,
     answered: bool,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> StoreCall<'a> {
     const fn of(ledger: &'a Ledger) -> Self {
         Self { ledger, answered: false }
     }
@@ -362,7 +362,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for StoreCall<'_> {
     fn drop(&mut self) {
         if !self.answered {
             *self.ledger.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());

@@ -1,39 +1,80 @@
+//! How long to wait before the next attempt: twice as long each time, up to a limit, with jitter.
+
 use std::time::Duration;
 
-/// Pauses between the tries of one request: short at first, then longer, or as long as the service asks for.
-#[derive(Debug)]
-pub(crate) struct Pauses {
+/// Intervals that double from `min` to `max`.
+#[derive(Debug, Clone)]
+pub(crate) struct Backoff {
+    min: Duration,
+    max: Duration,
     next: Duration,
 }
 
-const FIRST: Duration = Duration::from_millis(20);
-const LONGEST: Duration = Duration::from_millis(400);
-
-impl Pauses {
-    pub(crate) const fn new() -> Self {
-        Self { next: FIRST }
+impl Backoff {
+    /// Starts at `min`.
+    pub(crate) const fn new(min: Duration, max: Duration) -> Self {
+        Self { min, max, next: min }
     }
 
-    /// The pause before the next try. What the service asked for, in `retry_after`, is not cut short: a try before would
-    /// be turned away too, and count against the quota.
-    pub(crate) fn next(&mut self, retry_after: Option<Duration>) -> Duration {
-        let pause = self.next.max(retry_after.unwrap_or_default());
-        self.next = (self.next * 2).min(LONGEST);
-        pause
+    /// Between attempts of one request, whose client waits for a few seconds at most.
+    pub(crate) const fn within_a_request() -> Self {
+        Self::new(Duration::from_millis(20), Duration::from_millis(400))
+    }
+
+    /// The next interval, without jitter.
+    pub(crate) fn interval(&mut self) -> Duration {
+        let interval = self.next;
+        self.next = (interval * 2).min(self.max);
+        interval
+    }
+
+    /// The pause before the next attempt: between half of the next interval and all of it, so that processes that failed
+    /// together do not try again together. A longer `retry_after` is kept to: an attempt before would be rejected too, and
+    /// count against the quota.
+    pub(crate) fn pause(&mut self, retry_after: Option<Duration>) -> Duration {
+        let interval = self.interval();
+        // Without a random number there is no jitter.
+        let random = getrandom::u32().unwrap_or(u32::MAX);
+        let pause = interval.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX));
+        pause.max(retry_after.unwrap_or_default())
+    }
+
+    /// Starts again at the shortest interval, after a success.
+    pub(crate) const fn reset(&mut self) {
+        self.next = self.min;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
 
     #[test]
-    fn pauses_double_up_to_a_limit_unless_the_service_asks_for_more() {
-        let mut pauses = Pauses::new();
-        let asked = [None, None, Some(Duration::from_secs(2)), None, None, None, None];
-        let expected = [20, 40, 2000, 160, 320, 400, 400];
-        for (asked, expected) in asked.into_iter().zip(expected) {
-            assert_eq!(pauses.next(asked), Duration::from_millis(expected));
-        }
+    fn intervals_double_up_to_a_limit_until_a_success() {
+        let mut backoff = Backoff::within_a_request();
+        let intervals = std::array::from_fn(|_| backoff.interval());
+        assert_eq!(intervals, [20, 40, 80, 160, 320, 400, 400].map(ms));
+        backoff.reset();
+        assert_eq!(backoff.interval(), ms(20));
+    }
+
+    #[test]
+    fn pauses_are_between_half_an_interval_and_all_of_it_and_differ() {
+        let first = || Backoff::new(ms(100), ms(1000)).pause(None);
+        let pauses: BTreeSet<_> = std::iter::repeat_with(first).take(100).collect();
+        assert!(pauses.len() > 90, "{pauses:?}");
+        assert!(pauses.iter().all(|pause| (ms(50)..=ms(100)).contains(pause)), "{pauses:?}");
+    }
+
+    #[test]
+    fn a_longer_pause_that_the_service_wants_is_not_cut_short() {
+        let mut backoff = Backoff::within_a_request();
+        assert_eq!(backoff.pause(Some(ms(2000))), ms(2000));
+        assert!(backoff.pause(Some(ms(1))) >= ms(20), "the interval has doubled, and is longer");
     }
 }

@@ -1,4 +1,4 @@
-//! What every connection needs: addresses of names, repeated calls, and the pauses between them.
+//! What every client of a service needs: DNS, retries until a deadline, and backoff.
 
 pub(crate) mod backoff;
 pub(crate) mod dns;

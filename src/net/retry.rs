@@ -4,7 +4,7 @@
 //! longer than usual may still succeed: cancelling it would lose the time that it has taken, and a service that needs a
 //! second for each call would never answer. But it may also be on a connection that is dead, so another call starts beside it.
 
-use crate::net::backoff::Pauses;
+use crate::net::backoff::Backoff;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(crate) async fn persist<T, E, C>(
 where
     C: Future<Output = Result<T, E>>,
 {
-    let mut pauses = Pauses::new();
+    let mut backoff = Backoff::within_a_request();
     // At once: a timer would take up to a millisecond.
     let mut calls = FuturesUnordered::from_iter([call()]);
     let mut next_call = Instant::now() + late_after;
@@ -71,7 +71,7 @@ where
                     Err(error) => error,
                 };
                 let pause = match again(&error) {
-                    Again::Yes(retry_after) => pauses.next(retry_after),
+                    Again::Yes(retry_after) => backoff.pause(retry_after),
                     Again::Once if !was_denied => {
                         was_denied = true;
                         AFTER_DENIAL

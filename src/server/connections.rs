@@ -163,7 +163,7 @@ enum Phase {
 /// The open connections, by the order in which they were opened.
 #[derive(Clone, Default)]
 struct Connections {
-    open: Arc<Mutex<HashMap<u64, Arc<State>>>>,
+    open: Arc<Mutex<HashMap<u64, Arc<ConnectionState>>>>,
     opened: Arc<AtomicU64>,
     is_closing: Arc<AtomicBool>,
     one_closed: Arc<Notify>,
@@ -172,11 +172,11 @@ struct Connections {
 /// One open connection; it is forgotten when this is dropped.
 struct Connection {
     number: u64,
-    state: Arc<State>,
+    state: Arc<ConnectionState>,
     all: Connections,
 }
 
-struct State {
+struct ConnectionState {
     at: Mutex<(Phase, Instant)>,
     close: Notify,
 }
@@ -184,7 +184,7 @@ struct State {
 /// A client that has just connected or been answered is given this long to send a request in full.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-impl State {
+impl ConnectionState {
     fn at(&self) -> (Phase, Instant) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,7 +207,7 @@ impl State {
 impl Connections {
     fn add(&self) -> Connection {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        let state = Arc::new(State { at: Mutex::new((Phase::New, Instant::now())), close: Notify::new() });
+        let state = Arc::new(ConnectionState { at: Mutex::new((Phase::New, Instant::now())), close: Notify::new() });
         self.lock().insert(number, Arc::clone(&state));
         Connection { number, state, all: self.clone() }
     }
@@ -255,7 +255,7 @@ impl Connections {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<State>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<ConnectionState>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,13 +11,13 @@ use tracing::{error, warn};
 
 /// An answer that is not 200: a status, and a list of one error as octez-client reads it. With the id `failure`, octez
 /// wants the kind `temporary` and no field but `msg`.
-pub(super) struct NotOk {
+pub(super) struct ErrorResponse {
     status: StatusCode,
     message: String,
 }
 
 /// It is logged here, since it never came before the signer.
-impl From<InvalidRequest> for NotOk {
+impl From<InvalidRequest> for ErrorResponse {
     fn from(invalid: InvalidRequest) -> Self {
         let (status, message) = (invalid.status(), invalid.to_string());
         if matches!(invalid, InvalidRequest::HostEnvelope(_)) {
@@ -38,7 +38,7 @@ struct OctezError<'a> {
     msg: &'a str,
 }
 
-impl IntoResponse for NotOk {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let error = OctezError { kind: "temporary", id: "failure", msg: &self.message };
         let mut response = (self.status, Json([error])).into_response();
@@ -51,7 +51,7 @@ impl IntoResponse for NotOk {
 }
 
 /// Verdict to status. octez-client shows the message of just these, and would repeat a request answered with 502.
-impl From<NotSigned> for NotOk {
+impl From<NotSigned> for ErrorResponse {
     fn from(not_signed: NotSigned) -> Self {
         let status = match &not_signed {
             NotSigned::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,

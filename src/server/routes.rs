@@ -1,6 +1,6 @@
 use super::body::{self, LargeBodies, NotRead};
 use super::connections::Arrival;
-use super::error_response::NotOk;
+use super::error_response::ErrorResponse;
 use super::invalid::InvalidRequest;
 use crate::signer::{Failure, NotSigned, SignRequest, Signer};
 use crate::tezos::PublicKeyHash;
@@ -83,7 +83,7 @@ async fn sign(
     arrival: Option<Extension<Arrival>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, NotOk> {
+) -> Result<Response, ErrorResponse> {
     let deadline = Instant::now() + server.settings.deadline;
     refuse_web_pages(&headers)?;
     let key = hash_in_path(path)?;
@@ -91,7 +91,7 @@ async fn sign(
     let version = query.version.as_deref().map(str::parse).transpose().map_err(InvalidRequest::from)?;
     let payload = body::payload(body, &server.large_bodies, deadline).await.map_err(|error| match error {
         NotRead::Late => InvalidRequest::BodyLate(server.settings.deadline).into(),
-        NotRead::Invalid(invalid) => NotOk::from(invalid),
+        NotRead::Invalid(invalid) => ErrorResponse::from(invalid),
         NotRead::Failed(failed) => failed.into(),
     })?;
     if let Some(Extension(arrival)) = arrival {
@@ -118,7 +118,7 @@ async fn sign(
 async fn public_key(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Response, NotOk> {
+) -> Result<Response, ErrorResponse> {
     let deadline = Instant::now() + server.settings.deadline;
     let public_key = server.signer.public_key(&hash_in_path(path)?, deadline).await?;
     Ok(Json(json!({"public_key": public_key.to_string()})).into_response())
@@ -157,7 +157,7 @@ async fn authorized_keys(State(server): State<Server>) -> Response {
     Json(json!({"authorized_keys": hashes})).into_response()
 }
 
-async fn known_keys(State(server): State<Server>) -> Result<Response, NotOk> {
+async fn known_keys(State(server): State<Server>) -> Result<Response, ErrorResponse> {
     if !server.settings.list_known_keys {
         return Err(InvalidRequest::KnownKeys.into());
     }
@@ -174,7 +174,7 @@ async fn prove_possession(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<PossessionQuery>, QueryRejection>,
-) -> Result<Response, NotOk> {
+) -> Result<Response, ErrorResponse> {
     let deadline = Instant::now() + server.settings.deadline;
     let hash = hash_in_path(path)?;
     let about = understood(query)?.bls_pk.map(|text| text.parse()).transpose();
@@ -200,7 +200,7 @@ fn is_host_envelope(server: &Server, method: &Method, uri: &Uri) -> bool {
     server.settings.is_under_functions_host && method == Method::POST && FUNCTIONS.contains(&uri.path())
 }
 
-async fn method_not_allowed(State(server): State<Server>, method: Method, uri: Uri) -> NotOk {
+async fn method_not_allowed(State(server): State<Server>, method: Method, uri: Uri) -> ErrorResponse {
     let is_envelope = is_host_envelope(&server, &method, &uri);
     let invalid =
         if is_envelope { InvalidRequest::HostEnvelope(StatusCode::METHOD_NOT_ALLOWED) } else { InvalidRequest::Method };
@@ -208,7 +208,7 @@ async fn method_not_allowed(State(server): State<Server>, method: Method, uri: U
 }
 
 /// A path that ends with a key is one of a client whose base address lacks `/keys`, or has a prefix that no proxy took off.
-async fn unknown_route(State(server): State<Server>, method: Method, uri: Uri) -> NotOk {
+async fn unknown_route(State(server): State<Server>, method: Method, uri: Uri) -> ErrorResponse {
     if is_host_envelope(&server, &method, &uri) {
         return InvalidRequest::HostEnvelope(StatusCode::NOT_FOUND).into();
     }

@@ -11,7 +11,7 @@ mod typos;
 pub use for_marks::MarksSettings;
 pub use log_filter::{InvalidLogFilter, LogFilter, UnknownTarget};
 pub use logging::{LogFormat, LogSettings};
-pub use services::{LocalSettings, MarkStoreSettings, Services, VaultSettings};
+pub use services::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings};
 pub use typos::{Typo, probable_typos};
 
 use crate::chain::{NodeUrl, Proxies, WatchSettings};

@@ -18,7 +18,7 @@ pub struct Services {
     /// Where marks are.
     pub marks: MarkStoreSettings,
     /// The folder of whichever of the two is embedded.
-    pub local: LocalSettings,
+    pub embedded: EmbeddedSettings,
     /// What the environment says of the process's identity in Azure.
     pub identity: IdentitySettings,
     /// What this process is called in the marks that it writes.
@@ -30,8 +30,8 @@ pub struct Services {
 /// Where keys are.
 #[derive(Clone)]
 pub enum VaultSettings {
-    /// In a file in the local folder.
-    Local,
+    /// In a file in `LOCAL_DATA_DIR`.
+    Embedded,
     /// In Key Vault or Managed HSM.
     KeyVault(KeyVaultSettings),
 }
@@ -39,15 +39,15 @@ pub enum VaultSettings {
 /// Where marks are.
 #[derive(Clone)]
 pub enum MarkStoreSettings {
-    /// In a file in the local folder.
-    Local,
+    /// In a file in `LOCAL_DATA_DIR`.
+    Embedded,
     /// In Cosmos DB.
     Cosmos(CosmosSettings),
 }
 
 /// Where the embedded vault and mark store are.
 #[derive(Clone)]
-pub struct LocalSettings {
+pub struct EmbeddedSettings {
     /// `LOCAL_DATA_DIR`.
     pub data_dir: PathBuf,
     /// `LOCAL_VAULT_PASSPHRASE`, or the contents of `LOCAL_VAULT_PASSPHRASE_FILE`.
@@ -109,7 +109,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             vault: self.vault(),
             marks: self.marks(request_deadline),
             request_deadline,
-            local: self.local(),
+            embedded: self.embedded(),
             identity: IdentitySettings {
                 has_endpoint: self.text("IDENTITY_ENDPOINT").is_some() && self.text("IDENTITY_HEADER").is_some(),
                 has_federated_token: self.path("AZURE_FEDERATED_TOKEN_FILE").is_some(),
@@ -121,9 +121,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             let why = "expected in Azure and under a Functions host: an instance there does not keep its disk, so the \
                        embedded vault and mark store are refused; on a laptop, `func start` sets \
                        AZURE_FUNCTIONS_ENVIRONMENT=Development, which allows them";
-            if matches!(services.vault, VaultSettings::Local) && self.text(KEY_VAULT_URL).is_none() {
+            if matches!(services.vault, VaultSettings::Embedded) && self.text(KEY_VAULT_URL).is_none() {
                 self.wrong(KEY_VAULT_URL, why);
-                if matches!(services.marks, MarkStoreSettings::Local) && self.text(COSMOS_ENDPOINT).is_none() {
+                if matches!(services.marks, MarkStoreSettings::Embedded) && self.text(COSMOS_ENDPOINT).is_none() {
                     self.wrong(COSMOS_ENDPOINT, why);
                 }
             }
@@ -187,7 +187,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             });
         }
         self.expect_with(KEY_VAULT_URL, &["SIGNING_KEYS", "SIGNING_KEY_TAG", "VAULT_HEDGE_MS"]);
-        VaultSettings::Local
+        VaultSettings::Embedded
     }
 
     /// A call that has not been answered for the default time is on a dead connection, or the service is slow: no setting
@@ -239,7 +239,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 &["COSMOS_DATABASE", "COSMOS_CONTAINER", "STORE_HEDGE_MS", "ALLOW_WEAK_CONSISTENCY"],
             );
         }
-        MarkStoreSettings::Local
+        MarkStoreSettings::Embedded
     }
 
     /// The name of a database or container, as Cosmos DB allows it. It becomes a segment of a URL's path, so `..` must not
@@ -281,7 +281,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         format!("{}/{}", machine.unwrap_or_else(|| "unknown".to_owned()), std::process::id())
     }
 
-    fn local(&mut self) -> LocalSettings {
+    fn embedded(&mut self) -> EmbeddedSettings {
         const VALUE: &str = "LOCAL_VAULT_PASSPHRASE";
         const FILE: &str = "LOCAL_VAULT_PASSPHRASE_FILE";
         let data_dir = self.path(LOCAL_DATA_DIR).unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();
@@ -303,7 +303,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if text.as_deref() == Some("") {
             self.wrong(FILE, "the file is empty; expected a passphrase");
         }
-        LocalSettings { data_dir, passphrase: text.map(SecretString::from) }
+        EmbeddedSettings { data_dir, passphrase: text.map(SecretString::from) }
     }
 
     /// Whether what is on the disk is lost with the instance. The platform names its instances, whatever an app setting says.

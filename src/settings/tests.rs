@@ -257,8 +257,8 @@ fn an_embedded_store_beside_a_vault_has_to_be_asked_for() {
     for others in [vec![], vec![development, ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]] {
         let settings =
             read(&[vec![VAULT, EMBEDDED, FOLDER], others].concat()).unwrap_or_else(|error| panic!("{error}"));
-        assert!(matches!(settings.services.marks, MarkStoreSettings::Local));
-        assert_eq!(settings.services.local.data_dir.to_str(), Some(FOLDER.1));
+        assert!(matches!(settings.services.marks, MarkStoreSettings::Embedded));
+        assert_eq!(settings.services.embedded.data_dir.to_str(), Some(FOLDER.1));
     }
     // Where keys are in a file, the default says the same.
     assert!(read(&[EMBEDDED]).is_ok());

@@ -75,22 +75,24 @@ impl Signing<'_> {
             verify(&self.key.public_key, self.payload, self.scheme, &signature).await??;
             Ok(signature)
         };
-        persist(self.deadline, self.vault.late_after(), call, Trouble::again).await.map_err(|gave_up| match gave_up {
-            GaveUp::Deadline(None) => VaultError::deadline(None).into(),
-            GaveUp::Deadline(Some(Trouble::Vault(error))) => VaultError::deadline(Some(&error)).into(),
-            GaveUp::Final(trouble) | GaveUp::Deadline(Some(trouble)) => trouble.into(),
-        })
+        persist(self.deadline, self.vault.late_after(), call, SigningError::again).await.map_err(
+            |gave_up| match gave_up {
+                GaveUp::Deadline(None) => VaultError::deadline(None).into(),
+                GaveUp::Deadline(Some(SigningError::Vault(error))) => VaultError::deadline(Some(&error)).into(),
+                GaveUp::Final(trouble) | GaveUp::Deadline(Some(trouble)) => trouble.into(),
+            },
+        )
     }
 }
 
 /// Why one call did not give a signature.
-enum Trouble {
+enum SigningError {
     Vault(VaultError),
     Wrong(WrongSignature),
     Internal(Failure),
 }
 
-impl Trouble {
+impl SigningError {
     const fn again(&self) -> Again {
         match self {
             Self::Vault(error) => error.again(),
@@ -100,30 +102,30 @@ impl Trouble {
     }
 }
 
-impl From<VaultError> for Trouble {
+impl From<VaultError> for SigningError {
     fn from(error: VaultError) -> Self {
         Self::Vault(error)
     }
 }
 
-impl From<WrongSignature> for Trouble {
+impl From<WrongSignature> for SigningError {
     fn from(wrong: WrongSignature) -> Self {
         Self::Wrong(wrong)
     }
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for SigningError {
     fn from(failure: Failure) -> Self {
         Self::Internal(failure)
     }
 }
 
-impl From<Trouble> for NotSigned {
-    fn from(trouble: Trouble) -> Self {
+impl From<SigningError> for NotSigned {
+    fn from(trouble: SigningError) -> Self {
         match trouble {
-            Trouble::Vault(error) => error.into(),
-            Trouble::Wrong(wrong) => wrong.into(),
-            Trouble::Internal(failure) => failure.into(),
+            SigningError::Vault(error) => error.into(),
+            SigningError::Wrong(wrong) => wrong.into(),
+            SigningError::Internal(failure) => failure.into(),
         }
     }
 }

@@ -5,7 +5,7 @@ mod binding;
 mod commit;
 mod head;
 mod held_keys;
-mod keys;
+mod keyring;
 mod newer_versions;
 pub mod policy;
 mod repeats;
@@ -15,7 +15,7 @@ mod verdict;
 
 pub use authenticate::{AuthorizedKey, AuthorizedKeys, Unauthenticated};
 pub use head::{HeadRule, WhenHeadUnknown};
-pub use keys::KeyRing;
+pub use keyring::KeyRing;
 pub use policy::Policy;
 pub use request::{InvalidVersion, SignRequest, SignatureVersion};
 pub use sign::Signer;

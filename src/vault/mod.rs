@@ -4,7 +4,7 @@ pub mod embedded;
 mod key;
 pub mod key_vault;
 
-pub use embedded::LocalVault;
+pub use embedded::EmbeddedVault;
 pub use key::Key;
 pub use key_vault::KeyVault;
 

@@ -4,7 +4,7 @@
 use crate::cloud;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::{HttpClient, Method, Request, Url};
-use azurehsm_signer::azure::{Connections, Identity, IdentitySettings, TlsRoots, Tokens};
+use azurehsm_signer::azure::{Identity, IdentitySettings, ServiceClient, TlsRoots, Tokens};
 use stand_ins::{Effect, Operation};
 use std::env;
 use std::process::Command;
@@ -88,7 +88,7 @@ fn connections_lead_to_their_service_alone() {
 async fn follows_links() {
     let vault = Url::parse(&env::var("KEY_VAULT_URL").unwrap()).unwrap();
     let roots = TlsRoots::read().unwrap();
-    let connections = Connections::new(vault.clone(), roots, Duration::from_secs(5), Duration::from_secs(5)).unwrap();
+    let connections = ServiceClient::new(vault.clone(), roots, Duration::from_secs(5), Duration::from_secs(5)).unwrap();
     let ask = async |url: &str| connections.execute_request(&Request::new(Url::parse(url).unwrap(), Method::Get)).await;
     assert_eq!(ask(&format!("{vault}keys?api-version=7.6")).await.unwrap().status(), 401);
     let other_port = env::var("COSMOS_ENDPOINT").unwrap().replace("localhost", vault.host_str().unwrap());

@@ -3,7 +3,7 @@
 use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
 use azurehsm_signer::marks::{
-    AttemptId, Ledger, LocalMarkStore, Mark, MarkId, MarkStore, NotRecorded, Request, WriteError,
+    AttemptId, EmbeddedMarkStore, Ledger, Mark, MarkId, MarkStore, NotRecorded, Request, WriteError,
 };
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{ChainId, Digest, Signature};
@@ -227,7 +227,7 @@ proptest! {
 #[tokio::test]
 async fn the_embedded_store_compares_before_it_writes() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalMarkStore::open(&folder.path().join("marks.redb")).unwrap();
+    let store = EmbeddedMarkStore::open(&folder.path().join("marks.redb")).unwrap();
     let id = id(Kind::Attestation);
     let mark = |level: i32| Mark {
         position: Position { level: level.try_into().unwrap(), round: NonNegative::ZERO },
@@ -255,9 +255,9 @@ async fn the_embedded_store_compares_before_it_writes() {
 }
 
 /// The thread of a store that was dropped closes the file a moment later.
-async fn open_when_closed(path: &std::path::Path) -> LocalMarkStore {
+async fn open_when_closed(path: &std::path::Path) -> EmbeddedMarkStore {
     loop {
-        match LocalMarkStore::open(path) {
+        match EmbeddedMarkStore::open(path) {
             Ok(store) => return store,
             Err(azurehsm_signer::marks::OpenError::InUse { .. }) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),

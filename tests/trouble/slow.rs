@@ -79,7 +79,7 @@ impl Warm {
 }
 
 /// No line for each request, but the one that tells where an instance listens.
-const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::commands=info");
+const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 
 #[test]
 fn slow_constant_delays_cost_no_signature() {

@@ -146,7 +146,11 @@ pub(super) fn shown(answer: &Response) -> String {
 fn clipped(text: &str) -> String {
     const MAX_CHARACTERS: usize = 160;
     let line = text.replace(['\r', '\n'], " ");
-    if line.chars().count() <= MAX_CHARACTERS { line } else { format!("{}…", line.chars().take(MAX_CHARACTERS).collect::<String>()) }
+    if line.chars().count() <= MAX_CHARACTERS {
+        line
+    } else {
+        format!("{}…", line.chars().take(MAX_CHARACTERS).collect::<String>())
+    }
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ fn restart(run: &Run<'_>) -> Outcome {
 }
 
 /// One request of several, and what came of its copies.
-struct Asked<'a> {
+struct Answered<'a> {
     payload: Hex,
     request: &'a Sign,
     /// A signature or nothing, for each copy.
@@ -155,7 +155,7 @@ fn together(run: &Run<'_>, chains: &Chains, step: &Together) -> Outcome {
                     Err(of_copy) => outcome = std::mem::replace(&mut outcome, Outcome::Passed).or(of_copy),
                 }
             }
-            asked.push(Asked { payload, request, signatures });
+            asked.push(Answered { payload, request, signatures });
         }
     });
     if matches!(outcome, Outcome::Differs { .. } | Outcome::NotRun { .. }) {
@@ -185,7 +185,7 @@ fn ask(run: &Run<'_>, request: &Sign, payload: &Hex) -> Result<Option<String>, O
     }
 }
 
-fn released(asked: &[Asked<'_>], expected: Released) -> Outcome {
+fn released(asked: &[Answered<'_>], expected: Released) -> Outcome {
     let counts: Vec<String> = asked
         .iter()
         .map(|asked| {
@@ -194,7 +194,7 @@ fn released(asked: &[Asked<'_>], expected: Released) -> Outcome {
         })
         .collect();
     let came = counts.join(", ");
-    let all = |asked: &Asked<'_>| asked.signatures.iter().all(Option::is_some);
+    let all = |asked: &Answered<'_>| asked.signatures.iter().all(Option::is_some);
     let different: HashSet<_> = asked.iter().flat_map(|asked| asked.signatures.iter().flatten()).collect();
     if matches!(expected, Released::AllTheSame | Released::OneSignature) && different.len() > 1 {
         return Outcome::released(

@@ -1,6 +1,6 @@
 //! What share of an honest baker's requests was signed while nothing was wrong that a signer cannot help.
 
-use crate::history::{Answer, Asked, History, Stretch};
+use crate::history::{Answer, Exchange, History, Stretch};
 use crate::weather::MOVE;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl Availability {
 }
 
 /// How long after the last move of the write region it was asked, if it was before the end of the spells.
-fn after_move(history: &History, asked: &Asked) -> Option<Duration> {
+fn after_move(history: &History, asked: &Exchange) -> Option<Duration> {
     let before = |spell: &&Stretch| spell.from <= asked.at;
     let end = history.spells.last()?.to;
     let moved = history.spells.iter().rfind(|spell| spell.name == MOVE).filter(before)?;
@@ -106,7 +106,7 @@ fn after_move(history: &History, asked: &Asked) -> Option<Duration> {
 }
 
 /// What the spell is called in which a request counts, if it does.
-fn counts_in(history: &History, asked: &Asked) -> Option<&'static str> {
+fn counts_in(history: &History, asked: &Exchange) -> Option<&'static str> {
     let deadline = asked.at + history.deadline;
     let spell = history.spells.iter().find(|spell| (spell.from..spell.to).contains(&asked.at))?;
     let meets = |outage: &Stretch| {

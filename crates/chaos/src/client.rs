@@ -1,6 +1,6 @@
 //! Asks the signers over HTTP and writes down what comes of it, also when nobody waits for it any more.
 
-use crate::history::{Answer, Asked, Recorder};
+use crate::history::{Answer, Exchange, Recorder};
 use crate::keys::{Authorized, BakerKey};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -137,7 +137,7 @@ impl Client {
                 Err(_) => Answer::None { why: format!("nothing for {PATIENCE:?}").into() },
             };
             let until = Instant::now();
-            client.recorder.asked(Asked { place, key, payload, at, until, answer: answer.clone() });
+            client.recorder.asked(Exchange { place, key, payload, at, until, answer: answer.clone() });
             // Who asked may have gone on.
             drop(tell.send(answer));
             drop(under_way);

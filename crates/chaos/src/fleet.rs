@@ -207,13 +207,13 @@ struct Process {
     child: Child,
     pid: Option<Pid>,
     address: SocketAddr,
-    lines: watch::Receiver<Seen>,
+    lines: watch::Receiver<LogSoFar>,
     readers: Vec<JoinHandle<()>>,
 }
 
 /// What was seen of a log.
 #[derive(Debug, Default)]
-struct Seen {
+struct LogSoFar {
     address: Option<SocketAddr>,
     last: String,
 }
@@ -230,7 +230,7 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| cannot(&error.to_string()))?;
         let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        let (seen, mut lines) = watch::channel(Seen::default());
+        let (seen, mut lines) = watch::channel(LogSoFar::default());
         let reader = Reader { place: place.number, clock: place.clock.clone(), recorder: Arc::clone(recorder), seen };
         let reader = Arc::new(reader);
         let mut readers = Vec::new();
@@ -275,7 +275,7 @@ struct Reader {
     place: usize,
     clock: Option<WallClock>,
     recorder: Arc<Recorder>,
-    seen: watch::Sender<Seen>,
+    seen: watch::Sender<LogSoFar>,
 }
 
 impl Reader {

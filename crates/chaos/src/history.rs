@@ -20,7 +20,7 @@ pub(crate) struct History {
     /// Who the signatures are of, by address.
     pub(crate) keys: HashMap<Arc<str>, PublicKey>,
     /// Every request that reached a signer.
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) asked: Vec<Exchange>,
     /// Every version of every mark that the store accepted, in order.
     pub(crate) stored: Vec<Stored>,
     /// How many requests to the store were none to read, create or replace an item, or to read metadata.
@@ -67,7 +67,7 @@ pub(crate) struct MadeAnew {
 
 /// A request and what came of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct Exchange {
     /// Which of the signers.
     pub(crate) place: usize,
     /// The address of the key.
@@ -177,7 +177,7 @@ pub(crate) struct Secret {
 /// What is written down while it happens.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    asked: Mutex<Vec<Asked>>,
+    asked: Mutex<Vec<Exchange>>,
     down: Mutex<Vec<Span>>,
     paused: Mutex<Vec<Span>>,
     troubles: Mutex<Vec<Trouble>>,
@@ -186,7 +186,7 @@ pub(crate) struct Recorder {
 
 /// What a recorder has written down.
 pub(crate) struct Recorded {
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) asked: Vec<Exchange>,
     pub(crate) down: Vec<Span>,
     pub(crate) paused: Vec<Span>,
     pub(crate) troubles: Vec<Trouble>,
@@ -194,7 +194,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorder {
-    pub(crate) fn asked(&self, asked: Asked) {
+    pub(crate) fn asked(&self, asked: Exchange) {
         push(&self.asked, asked);
     }
 

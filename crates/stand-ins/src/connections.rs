@@ -16,11 +16,11 @@ use tokio::runtime::Handle;
 pub(crate) struct Port {
     address: SocketAddr,
     runtime: Handle,
-    state: Mutex<State>,
+    state: Mutex<PortState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct PortState {
     /// `None` while the port refuses.
     listener: Option<TcpListener>,
     accepting: Option<Waker>,
@@ -32,7 +32,7 @@ impl Port {
     pub(crate) fn open(port: u16) -> io::Result<Self> {
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], port)))?;
         let address = listener.local_addr()?;
-        let state = State { listener: Some(listener), accepting: None, open: Vec::new() };
+        let state = PortState { listener: Some(listener), accepting: None, open: Vec::new() };
         Ok(Self { address, runtime: Handle::current(), state: Mutex::new(state) })
     }
 
@@ -96,7 +96,7 @@ impl Port {
         std::mem::take(&mut self.lock().open).iter().filter_map(Weak::upgrade).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PortState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

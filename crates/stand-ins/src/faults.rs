@@ -138,10 +138,10 @@ pub(crate) struct Failure {
 
 /// The faults of a service.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<State>>);
+pub struct Faults(Arc<Mutex<FaultState>>);
 
 #[derive(Default)]
-struct State {
+struct FaultState {
     listed: Vec<Fault>,
     plan: Option<Plan>,
 }
@@ -149,9 +149,9 @@ struct State {
 /// Says of each request, by what it asks for, what goes wrong with it.
 type Plan = Box<dyn FnMut(Operation) -> Option<Effect> + Send>;
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for FaultState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("listed", &self.listed).field("has_plan", &self.plan.is_some()).finish()
+        f.debug_struct("FaultState").field("listed", &self.listed).field("has_plan", &self.plan.is_some()).finish()
     }
 }
 
@@ -177,7 +177,7 @@ impl Faults {
 
     /// Removes all, and the plan.
     pub fn clear(&self) {
-        *self.lock() = State::default();
+        *self.lock() = FaultState::default();
     }
 
     /// Those that were added and are not used up.
@@ -218,7 +218,7 @@ impl Faults {
         met
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FaultState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 /// The tokens that were issued.
 #[derive(Debug)]
-pub(crate) struct Tokens(Mutex<State>);
+pub(crate) struct Tokens(Mutex<TokenStore>);
 
 #[derive(Debug)]
-struct State {
+struct TokenStore {
     life: Duration,
     /// Every one that ever was; a revoked one has no [`Validity`].
     issued: HashMap<String, Option<Validity>>,
@@ -24,7 +24,7 @@ struct Validity {
 
 impl Tokens {
     pub(crate) fn new(life: Duration) -> Self {
-        Self(Mutex::new(State { life, issued: HashMap::new() }))
+        Self(Mutex::new(TokenStore { life, issued: HashMap::new() }))
     }
 
     /// A new token, and when it ends.
@@ -57,7 +57,7 @@ impl Tokens {
         self.lock().issued.keys().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, TokenStore> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,11 @@
-use super::super::services::Azure;
-use super::super::{Stopped, variable};
+use super::super::{CommandError, variable};
 use super::{Which, tell};
 use azurehsm_signer::chain::{checkpoints, heads};
 use azurehsm_signer::settings::{self, MarksSettings, VaultSettings};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use azurehsm_signer::vault::KeyVault;
 use azurehsm_signer::vault::embedded::KeyFile;
+use azurehsm_signer::wiring::Azure;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ pub(super) struct Cover {
 impl Cover {
     /// What is asked for. Otherwise all keys of the vault, whatever their state, since one that cannot sign today may sign again; and all
     /// chains of which this program knows.
-    pub(super) async fn find(settings: &MarksSettings, azure: &Azure, which: &Which) -> Result<Self, Stopped> {
+    pub(super) async fn find(settings: &MarksSettings, azure: &Azure, which: &Which) -> Result<Self, CommandError> {
         let mut cover = Self::default();
         for key in &which.key {
             cover.add_key(*key, "--key");
@@ -50,10 +50,12 @@ impl Cover {
         Ok(cover)
     }
 
-    async fn keys_of_vault(&mut self, settings: &MarksSettings, azure: &Azure) -> Result<(), Stopped> {
+    async fn keys_of_vault(&mut self, settings: &MarksSettings, azure: &Azure) -> Result<(), CommandError> {
         let services = &settings.services;
         let VaultSettings::KeyVault(vault) = &services.vault else {
-            for (name, key) in KeyFile::open(&services.local.data_dir, services.local.passphrase.clone())?.read()? {
+            for (name, key) in
+                KeyFile::open(&services.embedded.data_dir, services.embedded.passphrase.clone())?.read()?
+            {
                 self.add_key(key.public_key().hash(), &name.to_string());
             }
             return Ok(());

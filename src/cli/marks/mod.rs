@@ -5,7 +5,7 @@ mod place;
 mod raise;
 mod show;
 
-use super::{Stopped, variable, variable_names, wrong_settings};
+use super::{CommandError, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::MarkId;
 use azurehsm_signer::marks::interchange::Imported;
 use azurehsm_signer::settings::MarksSettings;
@@ -77,7 +77,7 @@ impl Which {
     }
 }
 
-pub(super) async fn run(command: Command) -> Result<(), Stopped> {
+pub(super) async fn run(command: Command) -> Result<(), CommandError> {
     // Everything is understood before anything is written.
     let (raises, force) = match &command {
         Command::Raise { chain, key, level: Some(level), round, kind, force, .. } => {

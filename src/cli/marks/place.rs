@@ -1,8 +1,8 @@
-use super::super::services::{Azure, open_marks};
-use super::super::{Stopped, make_data_dir};
+use super::super::CommandError;
 use azurehsm_signer::marks::cosmos::{Inspection, MarkReader};
-use azurehsm_signer::marks::{Found, LocalMarkStore, MarkId, MarkStore, StoreError};
+use azurehsm_signer::marks::{EmbeddedMarkStore, Found, MarkId, MarkStore, StoreError};
 use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
+use azurehsm_signer::wiring::{Azure, make_data_dir, open_marks};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::time::Instant;
 /// Where the marks are, for an operator.
 pub(super) enum Place {
     /// In an embedded store.
-    File(Arc<LocalMarkStore>),
+    File(Arc<EmbeddedMarkStore>),
     /// In a container, whatever is wrong with it.
     Container { reader: Box<MarkReader>, azure: Box<Azure>, patience: Duration },
 }
 
 /// The embedded store's file.
 pub(super) fn file_of(settings: &MarksSettings) -> PathBuf {
-    settings.services.local.data_dir.join("marks.redb")
+    settings.services.embedded.data_dir.join("marks.redb")
 }
 
 impl Place {
@@ -26,23 +26,23 @@ impl Place {
     ///
     /// # Errors
     /// In particular if the embedded store was lost.
-    pub(super) async fn open(settings: &MarksSettings) -> Result<Option<Self>, Stopped> {
+    pub(super) async fn open(settings: &MarksSettings) -> Result<Option<Self>, CommandError> {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await.map(Some);
         }
-        Ok(LocalMarkStore::open_to_read(&file_of(settings))?.map(|store| Self::File(Arc::new(store))))
+        Ok(EmbeddedMarkStore::open_to_read(&file_of(settings))?.map(|store| Self::File(Arc::new(store))))
     }
 
     /// Opens it to raise marks; makes an embedded store, if there is none.
-    pub(super) async fn open_to_raise(settings: &MarksSettings) -> Result<Self, Stopped> {
+    pub(super) async fn open_to_raise(settings: &MarksSettings) -> Result<Self, CommandError> {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await;
         }
-        make_data_dir(&settings.services.local.data_dir)?;
-        Ok(Self::File(Arc::new(LocalMarkStore::open_to_raise(&file_of(settings))?)))
+        make_data_dir(&settings.services.embedded.data_dir)?;
+        Ok(Self::File(Arc::new(EmbeddedMarkStore::open_to_raise(&file_of(settings))?)))
     }
 
-    async fn connect(settings: &MarksSettings) -> Result<Self, Stopped> {
+    async fn connect(settings: &MarksSettings) -> Result<Self, CommandError> {
         let MarkStoreSettings::Cosmos(cosmos) = &settings.services.marks else {
             return Err("the marks are not in Cosmos DB".into());
         };
@@ -62,10 +62,10 @@ impl Place {
     }
 
     /// The store as the signer uses it: one that is not safe for marks takes none.
-    pub(super) async fn store(&self, settings: &MarksSettings) -> Result<Arc<dyn MarkStore>, Stopped> {
+    pub(super) async fn store(&self, settings: &MarksSettings) -> Result<Arc<dyn MarkStore>, CommandError> {
         match self {
             Self::File(store) => Ok(Arc::clone(store) as Arc<dyn MarkStore>),
-            Self::Container { azure, .. } => open_marks(&settings.services, Some(azure), None).await,
+            Self::Container { azure, .. } => Ok(open_marks(&settings.services, Some(azure), None).await?),
         }
     }
 }

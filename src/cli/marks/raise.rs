@@ -1,4 +1,4 @@
-use super::super::{Stopped, print_line};
+use super::super::{CommandError, print_line};
 use super::place::{Place, file_of};
 use super::tell;
 use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 /// Raises marks, once nothing speaks against any of them, or the operator insists.
-pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bool) -> Result<(), Stopped> {
+pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bool) -> Result<(), CommandError> {
     let patience = settings.services.request_deadline;
     let heads = match &settings.nodes {
         Some(nodes) => heads(nodes, Instant::now() + patience).await,
@@ -63,7 +63,11 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bo
 }
 
 /// Declares a key new on a chain, in an embedded store that was recreated.
-pub(super) async fn declare_new(settings: &MarksSettings, chain: ChainId, key: PublicKeyHash) -> Result<(), Stopped> {
+pub(super) async fn declare_new(
+    settings: &MarksSettings,
+    chain: ChainId,
+    key: PublicKeyHash,
+) -> Result<(), CommandError> {
     if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
         return print_line("nothing to do: in Cosmos DB, a key without marks on a chain counts as new there");
     }
@@ -97,7 +101,7 @@ pub(super) fn read_files(
     files: &[PathBuf],
     kind: Option<Kind>,
     chain: Option<ChainId>,
-) -> Result<Vec<Imported>, Stopped> {
+) -> Result<Vec<Imported>, CommandError> {
     let mut marks = Vec::new();
     for path in files {
         let text = text::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -112,7 +116,7 @@ pub(super) fn read_files(
 }
 
 /// What is there now, of all kinds of each key on each chain that is to be raised.
-async fn look_at_all(place: &Place, raises: &[Imported]) -> Result<HashMap<MarkId, Found>, Stopped> {
+async fn look_at_all(place: &Place, raises: &[Imported]) -> Result<HashMap<MarkId, Found>, CommandError> {
     let mut present = HashMap::new();
     let mut asked = Vec::new();
     for mark in raises {

@@ -1,4 +1,4 @@
-use super::super::{Stopped, print_line};
+use super::super::{CommandError, print_line};
 use super::cover::{Cover, name_of};
 use super::place::{Place, file_of};
 use super::{Which, tell};
@@ -22,7 +22,7 @@ struct Shown {
 }
 
 /// Prints the marks that can be read, and names what cannot on standard error.
-pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), Stopped> {
+pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), CommandError> {
     let Some(place) = Place::open(settings).await? else {
         return print_line(&format!("no marks: there is no {}", file_of(settings).display()));
     };
@@ -34,7 +34,7 @@ pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), 
 }
 
 /// Prints the marks that can be read as JSON, and ends with an error if that is not all there is, or is not known to be.
-pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<(), Stopped> {
+pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<(), CommandError> {
     let Some(place) = Place::open(settings).await? else {
         return print_line(&interchange::export(&[])?);
     };
@@ -69,7 +69,7 @@ impl Shown {
     }
 }
 
-async fn read(settings: &MarksSettings, place: &Place, which: &Which) -> Result<Shown, Stopped> {
+async fn read(settings: &MarksSettings, place: &Place, which: &Which) -> Result<Shown, CommandError> {
     let (reader, azure, patience) = match place {
         Place::File(store) => {
             let mut listing = store.list().await?;

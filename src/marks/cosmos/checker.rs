@@ -3,6 +3,7 @@ use super::client::{self, MAX_REQUEST};
 use super::health::Health;
 use super::{CosmosSettings, Unsuitable, outcome};
 use crate::azure::{TlsRoots, Tokens};
+use crate::net::backoff::Backoff;
 use crate::reason::Reason;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ContainerProperties;
@@ -22,13 +23,13 @@ pub(super) struct Checker {
     tokens: Arc<Tokens>,
     client: reqwest::Client,
     /// The container, from the first check on. It is kept here so that it outlives connections, and the task that makes them.
-    container: Mutex<Option<Seen>>,
+    container: Mutex<Option<KnownContainer>>,
     /// The container may be another one: the check is due now.
     pub(super) check_now: Notify,
 }
 
 /// Which container the checks have found.
-struct Seen {
+struct KnownContainer {
     /// Its own id (`_rid`), as it was read last: one that is deleted and created again has another.
     rid: String,
     /// Whether it was another one at first.
@@ -97,7 +98,8 @@ impl Checker {
     ) -> Result<Client, Reason> {
         let end = Instant::now() + MAX_CONNECT;
         let mut attempts = FuturesUnordered::new();
-        let (mut number, mut next, mut pause) = (0, Instant::now(), MIN_PAUSE);
+        let (mut number, mut next) = (0, Instant::now());
+        let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
         let mut last: Reason = format!("no connection within {} s", MAX_CONNECT.as_secs()).into();
         while Instant::now() < end {
             if Instant::now() >= next {
@@ -112,8 +114,7 @@ impl Checker {
                 Ok(Some(Err(why))) => {
                     trouble(&why);
                     last = why;
-                    next = next.min(Instant::now() + pause);
-                    pause = (pause * 2).min(MAX_PAUSE);
+                    next = next.min(Instant::now() + backoff.pause(None));
                 }
                 Ok(None) => sleep_until(next.min(end)).await,
                 Err(_) => trouble(&format!("no answer within {} s", PATIENCE.as_secs()).into()),
@@ -235,7 +236,7 @@ impl Checker {
         self.seen().as_ref().is_some_and(|seen| seen.is_recreated)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+    fn seen(&self) -> MutexGuard<'_, Option<KnownContainer>> {
         self.container.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -244,7 +245,7 @@ impl Checker {
         let mut unsuitable = account::check(account, properties, self.settings.allow_weak_consistency);
         let now = properties.system_properties.resource_id.clone().unwrap_or_default();
         let mut container = self.seen();
-        let seen = container.get_or_insert_with(|| Seen { rid: now.clone(), is_recreated: false });
+        let seen = container.get_or_insert_with(|| KnownContainer { rid: now.clone(), is_recreated: false });
         if seen.rid != now && now.is_empty() {
             unsuitable.push(Unsuitable::Recreated);
         } else if seen.rid != now {

@@ -7,6 +7,7 @@ use super::rid;
 use super::{CosmosSettings, Unsuitable};
 use crate::azure::{TlsRoots, Tokens};
 use crate::background::keep_running;
+use crate::net::backoff::Backoff;
 use crate::reason::Reason;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::options::ItemReadOptions;
@@ -21,7 +22,7 @@ use tracing::{error, info, warn};
 
 /// A connection to the container, made, checked and replaced in the background; it ends with this.
 pub(super) struct Connection {
-    state: watch::Receiver<State>,
+    state: watch::Receiver<StoreState>,
     checker: Arc<Checker>,
     tokens: Arc<Tokens>,
     _task: JoinSet<Infallible>,
@@ -29,7 +30,7 @@ pub(super) struct Connection {
 
 /// What is known of the store.
 #[derive(Clone)]
-pub(super) enum State {
+pub(super) enum StoreState {
     /// Nothing is known yet.
     Connecting,
     /// There has been no connection yet.
@@ -81,7 +82,7 @@ impl Connection {
         roots: &TlsRoots,
     ) -> Result<Self, reqwest::Error> {
         tokens.keep(SCOPE);
-        let (sender, state) = watch::channel(State::Connecting);
+        let (sender, state) = watch::channel(StoreState::Connecting);
         let mut task = JoinSet::new();
         let checker = Arc::new(Checker::new(settings, Arc::clone(&tokens), roots)?);
         let states = Arc::new(States { checker: Arc::clone(&checker), state: sender });
@@ -90,15 +91,15 @@ impl Connection {
     }
 
     /// What is known, as soon as the store can be used, or must not be; at the deadline, whatever is known then.
-    pub(super) async fn state(&self, deadline: Instant) -> State {
+    pub(super) async fn state(&self, deadline: Instant) -> StoreState {
         let mut state = self.state.clone();
-        let is_known = |state: &State| matches!(state, State::Ready(_) | State::Unsuitable(_));
+        let is_known = |state: &StoreState| matches!(state, StoreState::Ready(_) | StoreState::Unsuitable(_));
         let known = timeout_at(deadline, state.wait_for(is_known)).await.map(|known| known.map(|state| state.clone()));
         known.ok().and_then(Result::ok).unwrap_or_else(|| self.state.borrow().clone())
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        matches!(*self.state.borrow(), State::Ready(_))
+        matches!(*self.state.borrow(), StoreState::Ready(_))
     }
 
     /// Waits for one request over a connection, and takes note whether it is answered. It is given up when writes have moved
@@ -118,7 +119,8 @@ impl Connection {
     }
 
     async fn until_moved(&self, ready: &Ready) {
-        let has_moved = |state: &State| matches!(state, State::Ready(now) if now.write_regions != ready.write_regions);
+        let has_moved =
+            |state: &StoreState| matches!(state, StoreState::Ready(now) if now.write_regions != ready.write_regions);
         if self.state.clone().wait_for(has_moved).await.is_err() {
             // The background task is gone, and this with it.
             std::future::pending::<()>().await;
@@ -220,13 +222,16 @@ struct Keeper {
     is_checking: bool,
     next_look: Instant,
     next_check: Instant,
-    rebuild_interval: Duration,
+    /// How long requests must fail before the next new connection.
+    rebuild_after: Duration,
+    rebuilds: Backoff,
     last_trouble: Option<Reason>,
 }
 
 impl Keeper {
     fn new(states: Arc<States>, client: Client) -> Self {
         let now = Instant::now();
+        let mut rebuilds = Backoff::new(MIN_REBUILD_INTERVAL, MAX_REBUILD_INTERVAL);
         let mut keeper = Self {
             states,
             account: client.account.clone(),
@@ -237,7 +242,8 @@ impl Keeper {
             is_checking: false,
             next_look: now,
             next_check: now,
-            rebuild_interval: MIN_REBUILD_INTERVAL,
+            rebuild_after: rebuilds.interval(),
+            rebuilds,
             last_trouble: None,
         };
         keeper.is_found(&keeper.client.account.clone(), &keeper.client.properties.clone());
@@ -342,12 +348,13 @@ impl Keeper {
     fn connect_if_due(&mut self, fresh: Option<Source>) {
         let health = &self.states.checker.health;
         let (trouble, failing) = (health.trouble().unwrap_or_default(), health.failing().unwrap_or_default());
-        let is_due = failing >= self.rebuild_interval || trouble >= self.rebuild_interval + PATIENCE_WITH_LATE_ONES;
+        let is_due = failing >= self.rebuild_after || trouble >= self.rebuild_after + PATIENCE_WITH_LATE_ONES;
         if is_due && self.connecting.is_none() {
-            self.rebuild_interval = (self.rebuild_interval * 2).min(MAX_REBUILD_INTERVAL);
+            self.rebuild_after = self.rebuilds.interval();
             self.connect("requests have not been answered for some seconds", fresh);
         } else if trouble.is_zero() {
-            self.rebuild_interval = MIN_REBUILD_INTERVAL;
+            self.rebuilds.reset();
+            self.rebuild_after = self.rebuilds.interval();
         }
     }
 
@@ -362,13 +369,13 @@ impl Keeper {
     fn is_found(&mut self, account: &AccountProperties, properties: &ContainerProperties) {
         let reasons = self.states.checker.judge(account, properties);
         self.states.publish(if reasons.is_empty() {
-            State::Ready(Arc::new(Ready {
+            StoreState::Ready(Arc::new(Ready {
                 container: Arc::clone(&self.client.container),
                 regions: self.client.regions.clone(),
                 write_regions: self.client.account.write_regions(),
             }))
         } else {
-            State::Unsuitable(reasons)
+            StoreState::Unsuitable(reasons)
         });
         self.next_check = self.states.next_check();
     }
@@ -377,39 +384,39 @@ impl Keeper {
 /// Where the state is published.
 struct States {
     checker: Arc<Checker>,
-    state: watch::Sender<State>,
+    state: watch::Sender<StoreState>,
 }
 
 impl States {
     /// There is no connection yet. What was found before stands, should the task have begun again.
     fn failed(&self, why: &Reason) {
-        if !matches!(*self.state.borrow(), State::Ready(_) | State::Unsuitable(_)) {
-            self.publish(State::Failed(why.clone()));
+        if !matches!(*self.state.borrow(), StoreState::Ready(_) | StoreState::Unsuitable(_)) {
+            self.publish(StoreState::Failed(why.clone()));
         }
     }
 
     fn next_check(&self) -> Instant {
-        let is_unsuitable = matches!(*self.state.borrow(), State::Unsuitable(_));
+        let is_unsuitable = matches!(*self.state.borrow(), StoreState::Unsuitable(_));
         Instant::now() + if is_unsuitable { CHECK_INTERVAL_IF_UNSUITABLE } else { CHECK_INTERVAL }
     }
 
     /// Logs what is new.
-    fn publish(&self, new: State) {
+    fn publish(&self, new: StoreState) {
         let settings = &self.checker.settings;
         match (&*self.state.borrow(), &new) {
-            (State::Ready(_), State::Ready(_)) | (_, State::Connecting) => {}
-            (_, State::Ready(_)) => info!(
+            (StoreState::Ready(_), StoreState::Ready(_)) | (_, StoreState::Connecting) => {}
+            (_, StoreState::Ready(_)) => info!(
                 endpoint = %settings.endpoint,
                 database = settings.database,
                 container = settings.container,
                 "marks are in Cosmos DB"
             ),
-            (State::Unsuitable(old), State::Unsuitable(new)) if old == new => {}
-            (_, State::Unsuitable(reasons)) => {
+            (StoreState::Unsuitable(old), StoreState::Unsuitable(new)) if old == new => {}
+            (_, StoreState::Unsuitable(reasons)) => {
                 error!(reason = account::explained(reasons), "no block or vote is signed");
             }
-            (State::Failed(old), State::Failed(new)) if old == new => {}
-            (_, State::Failed(why)) => warn!(reason = why.log(), "the mark store cannot be used yet"),
+            (StoreState::Failed(old), StoreState::Failed(new)) if old == new => {}
+            (_, StoreState::Failed(why)) => warn!(reason = why.log(), "the mark store cannot be used yet"),
         }
         self.state.send_replace(new);
     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 /// Whether requests for marks are answered. Reads and writes count each for themselves: they may go to different regions.
 #[derive(Default)]
 pub(super) struct Health {
-    state: Mutex<State>,
+    outages: Mutex<Outages>,
     trouble: Notify,
 }
 
@@ -22,13 +22,13 @@ pub(super) enum Access {
 }
 
 #[derive(Default)]
-struct State {
-    reads: Option<Trouble>,
-    writes: Option<Trouble>,
+struct Outages {
+    reads: Option<Outage>,
+    writes: Option<Outage>,
 }
 
 #[derive(Clone, Copy)]
-struct Trouble {
+struct Outage {
     /// The start of the first request that was not answered in time.
     since: Instant,
     /// The end of the first that failed.
@@ -59,7 +59,7 @@ impl Health {
         };
         match &result {
             Err(outcome) if !outcome.is_answered => self.is_not_answered(access, start, true),
-            _ => *self.state().of(access) = None,
+            _ => *self.outages().of(access) = None,
         }
         result
     }
@@ -74,10 +74,10 @@ impl Health {
         self.longest(|trouble| trouble.failing_since)
     }
 
-    fn longest(&self, start: impl Fn(Trouble) -> Option<Instant>) -> Option<Duration> {
-        let state = self.state();
+    fn longest(&self, start: impl Fn(Outage) -> Option<Instant>) -> Option<Duration> {
+        let outages = self.outages();
         let lately =
-            [state.reads, state.writes].into_iter().flatten().filter(|trouble| trouble.last.elapsed() < MEMORY);
+            [outages.reads, outages.writes].into_iter().flatten().filter(|trouble| trouble.last.elapsed() < MEMORY);
         lately.filter_map(start).map(|start| start.elapsed()).max()
     }
 
@@ -94,27 +94,27 @@ impl Health {
 
     /// What was before does not count: requests go over another connection now.
     pub(super) fn start_again(&self) {
-        *self.state() = State::default();
+        *self.outages() = Outages::default();
     }
 
     fn is_not_answered(&self, access: Access, start: Instant, has_failed: bool) {
         let now = Instant::now();
-        let mut state = self.state();
-        let trouble = state.of(access);
+        let mut outages = self.outages();
+        let trouble = outages.of(access);
         let before = trouble.filter(|trouble| trouble.last.elapsed() < MEMORY);
         let failing_since = before.and_then(|trouble| trouble.failing_since).or(has_failed.then_some(now));
-        *trouble = Some(Trouble { since: before.map_or(start, |trouble| trouble.since), failing_since, last: now });
-        drop(state);
+        *trouble = Some(Outage { since: before.map_or(start, |trouble| trouble.since), failing_since, last: now });
+        drop(outages);
         self.trouble.notify_waiters();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn outages(&self) -> MutexGuard<'_, Outages> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn of(&mut self, access: Access) -> &mut Option<Trouble> {
+impl Outages {
+    fn of(&mut self, access: Access) -> &mut Option<Outage> {
         match access {
             Access::Read => &mut self.reads,
             Access::Write => &mut self.writes,

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ItemResponse;
 use azure_data_cosmos::options::{ItemWriteOptions, Precondition};
-use connection::{Connection, Ready, State};
+use connection::{Connection, Ready, StoreState};
 use health::Access;
 use item::Item;
 use outcome::{Effect, Outcome};
@@ -97,10 +97,10 @@ impl CosmosMarkStore {
         // The reason must still reach the client.
         let before = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
         match self.connection.state(before).await {
-            State::Ready(ready) => Ok(ready),
-            State::Connecting => Err(StoreError::deadline(Some(&StoreError::new("it is not connected yet")))),
-            State::Failed(why) => Err(StoreError::deadline(Some(&StoreError(why)))),
-            State::Unsuitable(reasons) => Err(StoreError::new(account::explained(&reasons))),
+            StoreState::Ready(ready) => Ok(ready),
+            StoreState::Connecting => Err(StoreError::deadline(Some(&StoreError::new("it is not connected yet")))),
+            StoreState::Failed(why) => Err(StoreError::deadline(Some(&StoreError(why)))),
+            StoreState::Unsuitable(reasons) => Err(StoreError::new(account::explained(&reasons))),
         }
     }
 

@@ -19,7 +19,7 @@ use contents::Contents;
 use disk::{Disk, SystemDisk};
 use file::OpenFile;
 use open_error::ASIDE;
-use owner::{Owner, State, Work, Write};
+use owner::{FileState, Owner, Work, Write};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
@@ -46,12 +46,12 @@ const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// Whenever the store is opened, and after every error, all marks are copied to a new file that is flushed and takes the
 /// place of the old one. Nothing is answered before that.
-pub struct LocalMarkStore {
+pub struct EmbeddedMarkStore {
     requests: mpsc::Sender<Work>,
     is_ready: Arc<AtomicBool>,
 }
 
-impl LocalMarkStore {
+impl EmbeddedMarkStore {
     /// Opens the store at `path`, or creates it if there never was one. While the disk does not take a copy of the marks, it
     /// answers nothing, and tries again.
     ///
@@ -135,7 +135,7 @@ impl LocalMarkStore {
         let file = renewal::read(&real)?;
         // From here on, a signer may start.
         drop(lock);
-        Self::start(real, State::Open(file), None, None, Purpose::Read, Box::new(SystemDisk)).map(Some)
+        Self::start(real, FileState::Open(file), None, None, Purpose::Read, Box::new(SystemDisk)).map(Some)
     }
 
     fn open_or_create(path: &Path, purpose: Purpose, disk: Box<dyn Disk>) -> Result<Self, OpenError> {
@@ -151,9 +151,9 @@ impl LocalMarkStore {
             // A file that is damaged now, and moved aside next, was there.
             remember(&mut lock, &lock_path, length)?;
             let state = match renewal::renew(&real, &mut handle, disk.as_ref()) {
-                Ok(file) => State::Open(file),
+                Ok(file) => FileState::Open(file),
                 Err(error @ OpenError::NotCopied { .. }) => {
-                    State::Failed { why: StoreError::new(error.to_string()), next_attempt: StdInstant::now() }
+                    FileState::Failed { why: StoreError::new(error.to_string()), next_attempt: StdInstant::now() }
                 }
                 Err(error) => return Err(error),
             };
@@ -164,14 +164,14 @@ impl LocalMarkStore {
             }
             let (file, handle) = renewal::create(path, &Contents::empty(trace.is_some()), disk.as_ref())?;
             remember(&mut lock, &lock_path, length)?;
-            (path.to_owned(), State::Open(file), handle)
+            (path.to_owned(), FileState::Open(file), handle)
         };
         Self::start(path, state, Some(handle), Some(lock), purpose, disk)
     }
 
     fn start(
         path: PathBuf,
-        state: State,
+        state: FileState,
         handle: Option<File>,
         lock: Option<File>,
         purpose: Purpose,
@@ -243,7 +243,7 @@ impl LocalMarkStore {
 }
 
 #[async_trait]
-impl MarkStore for LocalMarkStore {
+impl MarkStore for EmbeddedMarkStore {
     async fn read(&self, id: &MarkId, _: Instant) -> Result<Option<Stored>, StoreError> {
         let id = id.to_string();
         self.ask(|reply| Work::Read { id, reply }).await?

@@ -46,7 +46,7 @@ pub(super) struct Write {
 /// What the thread has: the file, and the locks.
 pub(super) struct Owner {
     path: PathBuf,
-    state: State,
+    state: FileState,
     /// The file at `path`, as long as it is ours; `None` if the database is a copy in memory.
     handle: Option<File>,
     disk: Box<dyn Disk>,
@@ -57,7 +57,7 @@ pub(super) struct Owner {
     _lock: Option<File>,
 }
 
-pub(super) enum State {
+pub(super) enum FileState {
     Open(OpenFile),
     /// After an error: what is read may be in the memory of the system alone, and another flush would not show it. The marks are
     /// copied to a new file before anything is answered again.
@@ -86,14 +86,14 @@ impl From<NotDone> for StoreError {
 impl Owner {
     pub(super) fn new(
         path: PathBuf,
-        state: State,
+        state: FileState,
         handle: Option<File>,
         lock: Option<File>,
         purpose: Purpose,
         disk: Box<dyn Disk>,
     ) -> Self {
-        let is_ready = Arc::new(AtomicBool::new(matches!(state, State::Open(_))));
-        if let State::Failed { why, .. } = &state {
+        let is_ready = Arc::new(AtomicBool::new(matches!(state, FileState::Open(_))));
+        if let FileState::Failed { why, .. } = &state {
             log_failure(&path, why);
         }
         Self { path, state, handle, disk, purpose, is_ready, _lock: lock }
@@ -120,7 +120,7 @@ impl Owner {
 
     /// Waits for work; meanwhile, makes good what has failed. Returns whether there is any.
     fn wait_for_work(&mut self, queue: &mut mpsc::Receiver<Work>, waiting: &mut Vec<Work>) -> bool {
-        while matches!(self.state, State::Failed { .. }) {
+        while matches!(self.state, FileState::Failed { .. }) {
             match queue.try_recv() {
                 Ok(work) => {
                     waiting.push(work);
@@ -142,17 +142,19 @@ impl Owner {
     pub(super) fn with<T>(&mut self, work: impl FnOnce(&OpenFile) -> Result<T, redb::Error>) -> Result<T, NotDone> {
         self.recover();
         if let Some(handle) = &self.handle
-            && !matches!(self.state, State::Gone(_))
+            && !matches!(self.state, FileState::Gone(_))
             && !renewal::is_at(&self.path, handle)
         {
             let why = "the file was moved or deleted; restore it, and start the signer again";
             let error = StoreError::new(format!("{}: {why}", self.path.display()));
-            self.enter(State::Gone(error));
+            self.enter(FileState::Gone(error));
         }
         let failed = match &self.state {
-            State::Gone(error) | State::Failed { why: error, .. } => return Err(NotDone::Before(error.clone())),
+            FileState::Gone(error) | FileState::Failed { why: error, .. } => {
+                return Err(NotDone::Before(error.clone()));
+            }
             // A fault of the database is one of the disk, for all that is known.
-            State::Open(file) => {
+            FileState::Open(file) => {
                 match catch_unwind(AssertUnwindSafe(|| work(file))).unwrap_or_else(|_| Err(panicked())) {
                     Ok(done) => return Ok(done),
                     Err(error) => error,
@@ -164,42 +166,42 @@ impl Owner {
              file, which is tried again until it succeeds",
             self.path.display()
         ));
-        self.enter(State::Failed { why: why.clone(), next_attempt: Instant::now() });
+        self.enter(FileState::Failed { why: why.clone(), next_attempt: Instant::now() });
         Err(NotDone::Within(why))
     }
 
     /// Copies all marks to a new file, if that is due.
     fn recover(&mut self) {
-        let (State::Failed { next_attempt, .. }, Some(handle)) = (&self.state, &mut self.handle) else { return };
+        let (FileState::Failed { next_attempt, .. }, Some(handle)) = (&self.state, &mut self.handle) else { return };
         if Instant::now() < *next_attempt || !renewal::is_at(&self.path, handle) {
             return;
         }
         match renewal::renew(&self.path, handle, self.disk.as_ref()) {
-            Ok(file) => self.enter(State::Open(file)),
+            Ok(file) => self.enter(FileState::Open(file)),
             Err(error) => {
                 let why = StoreError::new(error.to_string());
-                self.enter(State::Failed { why, next_attempt: Instant::now() + RETRY_INTERVAL });
+                self.enter(FileState::Failed { why, next_attempt: Instant::now() + RETRY_INTERVAL });
             }
         }
     }
 
     /// Logs what is new.
-    pub(super) fn enter(&mut self, state: State) {
+    pub(super) fn enter(&mut self, state: FileState) {
         let why_before = match &self.state {
-            State::Open(_) => None,
-            State::Failed { why, .. } | State::Gone(why) => Some(why.log()),
+            FileState::Open(_) => None,
+            FileState::Failed { why, .. } | FileState::Gone(why) => Some(why.log()),
         };
         match &state {
-            State::Open(_) => {
+            FileState::Open(_) => {
                 let path = self.path.display();
                 info!(%path, event = "store_recovered", "all marks were copied to a new file: the mark store is used again");
             }
-            State::Failed { why, .. } | State::Gone(why) if why_before.as_ref() != Some(&why.log()) => {
+            FileState::Failed { why, .. } | FileState::Gone(why) if why_before.as_ref() != Some(&why.log()) => {
                 log_failure(&self.path, why);
             }
-            State::Failed { .. } | State::Gone(_) => {}
+            FileState::Failed { .. } | FileState::Gone(_) => {}
         }
-        self.is_ready.store(matches!(state, State::Open(_)), Ordering::Relaxed);
+        self.is_ready.store(matches!(state, FileState::Open(_)), Ordering::Relaxed);
         self.state = state;
     }
 

@@ -24,12 +24,12 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
 
-async fn level(store: &LocalMarkStore) -> Result<Option<i32>, StoreError> {
+async fn level(store: &EmbeddedMarkStore) -> Result<Option<i32>, StoreError> {
     let stored = store.read(&id(), soon()).await?;
     Ok(stored.map(|stored| i32::try_from(stored.mark.position.level.get()).unwrap()))
 }
 
-async fn raise(store: &LocalMarkStore, to: i32) -> Result<Version, WriteError> {
+async fn raise(store: &EmbeddedMarkStore, to: i32) -> Result<Version, WriteError> {
     let stored = store.read(&id(), soon()).await.map_err(WriteError::NotWritten)?;
     store.write(&id(), &mark(to), stored.map(|stored| stored.version).as_ref(), soon()).await
 }
@@ -38,7 +38,7 @@ async fn raise(store: &LocalMarkStore, to: i32) -> Result<Version, WriteError> {
 async fn folder_with(levels: impl IntoIterator<Item = i32>) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("marks.redb");
-    let store = LocalMarkStore::open(&path).unwrap();
+    let store = EmbeddedMarkStore::open(&path).unwrap();
     for level in levels {
         raise(&store, level).await.unwrap();
     }
@@ -49,14 +49,14 @@ async fn folder_with(levels: impl IntoIterator<Item = i32>) -> (TempDir, PathBuf
 
 /// Waits until the thread of the store that was there has let go of the file.
 fn wait_until_closed(path: &Path) {
-    while matches!(LocalMarkStore::open_to_read(path), Err(OpenError::InUse { .. })) {
+    while matches!(EmbeddedMarkStore::open_to_read(path), Err(OpenError::InUse { .. })) {
         thread::yield_now();
     }
 }
 
-fn open(path: &Path, disk: impl Disk + 'static) -> LocalMarkStore {
+fn open(path: &Path, disk: impl Disk + 'static) -> EmbeddedMarkStore {
     wait_until_closed(path);
-    LocalMarkStore::open_or_create(path, Purpose::Sign, Box::new(disk)).unwrap()
+    EmbeddedMarkStore::open_or_create(path, Purpose::Sign, Box::new(disk)).unwrap()
 }
 
 #[tokio::test]
@@ -142,9 +142,9 @@ async fn no_other_process_opens_the_store_while_it_is_copied() {
         Box::new(move |step| {
             fs::remove_file(lock_of(&path)).unwrap();
             for opened in [
-                LocalMarkStore::open(&path).map(drop),
-                LocalMarkStore::open_to_raise(&path).map(drop),
-                LocalMarkStore::open_to_read(&path).map(drop),
+                EmbeddedMarkStore::open(&path).map(drop),
+                EmbeddedMarkStore::open_to_raise(&path).map(drop),
+                EmbeddedMarkStore::open_to_read(&path).map(drop),
             ] {
                 assert!(matches!(opened, Err(OpenError::InUse { .. })), "at step {step}: {opened:?}");
             }
@@ -224,9 +224,9 @@ async fn a_store_is_known_to_be_recreated_whenever_its_creation_was_interrupted(
         if let Some(contents) = left_behind {
             fs::write(path.with_extension(UNFINISHED), contents).unwrap();
         }
-        assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::Lost { .. })));
-        assert!(matches!(LocalMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
-        let store = LocalMarkStore::open_to_raise(&path).unwrap();
+        assert!(matches!(EmbeddedMarkStore::open(&path), Err(OpenError::Lost { .. })));
+        assert!(matches!(EmbeddedMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
+        let store = EmbeddedMarkStore::open_to_raise(&path).unwrap();
         assert!(store.is_recreated().await.unwrap() && store.may_have_lost(&id()).await.unwrap());
         drop(store);
         let store = open(&path, SystemDisk);
@@ -240,9 +240,9 @@ async fn a_store_that_was_moved_aside_was_there() {
     let (folder, path) = folder_with([5]).await;
     fs::remove_file(lock_of(&path)).unwrap();
     fs::rename(&path, folder.path().join("marks.redb.damaged-2")).unwrap();
-    assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::Lost { .. })));
-    assert!(matches!(LocalMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
-    assert!(LocalMarkStore::open_to_raise(&path).unwrap().is_recreated().await.unwrap());
+    assert!(matches!(EmbeddedMarkStore::open(&path), Err(OpenError::Lost { .. })));
+    assert!(matches!(EmbeddedMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
+    assert!(EmbeddedMarkStore::open_to_raise(&path).unwrap().is_recreated().await.unwrap());
 }
 
 fn with_table(path: &Path, name: &str) {
@@ -258,7 +258,7 @@ async fn a_store_of_an_earlier_version_was_not_lost() {
     let path = folder.path().join("marks.redb");
     with_table(&path, "marks");
     fs::write(lock_of(&path), WAS_CREATED).unwrap();
-    let store = LocalMarkStore::open_to_raise(&path).unwrap();
+    let store = EmbeddedMarkStore::open_to_raise(&path).unwrap();
     assert!(!store.is_recreated().await.unwrap() && !store.may_have_lost(&id()).await.unwrap());
     store.declare_new(id().chain, id().key).await.unwrap();
 }
@@ -267,7 +267,7 @@ async fn a_store_of_an_earlier_version_was_not_lost() {
 async fn a_table_of_a_later_version_is_not_dropped() {
     let (_folder, path) = folder_with([5]).await;
     with_table(&path, "stops");
-    let error = LocalMarkStore::open(&path).err().unwrap();
+    let error = EmbeddedMarkStore::open(&path).err().unwrap();
     assert!(matches!(&error, OpenError::Newer { table, .. } if table == "stops"), "{error}");
 }
 
@@ -276,14 +276,14 @@ async fn a_table_of_a_later_version_is_not_dropped() {
 async fn whoever_waits_for_the_store_gets_it_after_it_was_closed() {
     const PATIENCE: Duration = Duration::from_secs(15);
     let (_folder, path) = folder_with([5]).await;
-    let store = LocalMarkStore::open(&path).unwrap();
-    let error = LocalMarkStore::open_when_free(&path, PATIENCE).await.err().unwrap();
+    let store = EmbeddedMarkStore::open(&path).unwrap();
+    let error = EmbeddedMarkStore::open_when_free(&path, PATIENCE).await.err().unwrap();
     assert!(matches!(error, OpenError::StillInUse { waited: PATIENCE, .. }), "{error}");
     let expected = format!("marks.redb is still in use by process {} (", std::process::id());
     assert!(error.to_string().contains(&expected), "{error}");
     drop(store);
     wait_until_closed(&path);
-    let next = LocalMarkStore::open_when_free(&path, PATIENCE).await.unwrap();
+    let next = EmbeddedMarkStore::open_when_free(&path, PATIENCE).await.unwrap();
     assert_eq!(level(&next).await.unwrap(), Some(5));
-    assert!(matches!(LocalMarkStore::open(&path), Err(OpenError::InUse { .. })));
+    assert!(matches!(EmbeddedMarkStore::open(&path), Err(OpenError::InUse { .. })));
 }

@@ -1,4 +1,4 @@
-//! The local vault: keys in one file, for development and test networks.
+//! The embedded vault: keys in one file, for development and test networks.
 
 mod contents;
 mod error;
@@ -21,7 +21,7 @@ use tracing::warn;
 
 /// Keys of all four curves from a [`KeyFile`], held in memory. Not for stake on mainnet: whoever can read the process or
 /// the file has the keys.
-pub struct LocalVault {
+pub struct EmbeddedVault {
     file: KeyFile,
     held: ArcSwap<Held>,
 }
@@ -37,7 +37,7 @@ struct HeldKey {
     secret: Arc<SecretKey>,
 }
 
-impl LocalVault {
+impl EmbeddedVault {
     /// Opens the vault and reads its keys.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl LocalVault {
 }
 
 #[async_trait]
-impl Vault for LocalVault {
+impl Vault for EmbeddedVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
         let file = self.file.clone();
         let seen = self.held.load().stamp;

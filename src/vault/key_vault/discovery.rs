@@ -1,10 +1,10 @@
 //! Which keys there are: one search of the vault.
 
 use super::binding::{bound_to, tags_that_bind};
+use super::eligibility::{Assessment, IneligibleKey, assess, check_attributes, check_selection};
 use super::left_out::LeftOut;
 use super::pass::{Listed, Pass, Question};
 use super::questions::{AT_A_TIME, MAX_PAUSE, NextPage, Page, identifier};
-use super::usable::{Assessment, Unusable, assess, check_attributes, check_selection};
 use super::{KeyIdentifier, KeyTag, KeyVault};
 use crate::tezos::{PublicKey, PublicKeyHash};
 use crate::vault::{FoundKeys, FoundSoFar, Key, UnusableKey, VaultError};
@@ -156,11 +156,11 @@ impl Discovery {
             return self.left_out.add(key, &why);
         }
         match (error, self.known.get(key).cloned()) {
-            (VaultError::Missing(why), _) => self.left_out.add(key, &Unusable::Unreadable(why)),
+            (VaultError::Missing(why), _) => self.left_out.add(key, &IneligibleKey::Unreadable(why)),
             (_, Some(known)) => results.can_sign(key, known),
             // One key that may not be read is left out; if none may, it is the identity or the network.
             (error @ (VaultError::Unable(_) | VaultError::Untrusted(_) | VaultError::Denied(_)), None) => {
-                self.left_out.add(key, &Unusable::Unreadable(error.reason().clone()));
+                self.left_out.add(key, &IneligibleKey::Unreadable(error.reason().clone()));
                 results.forbidden = Some(error);
             }
             (error @ VaultError::Unavailable { .. }, None) => results.unread = Some(error),
@@ -194,7 +194,7 @@ impl Discovery {
         key: &KeyIdentifier,
         public_key: PublicKey,
         bound_to: BTreeSet<String>,
-        why: Unusable,
+        why: IneligibleKey,
     ) {
         self.left_out.add(key, &why);
         results.bindings.entry(public_key.hash()).or_default().extend(bound_to.iter().cloned());

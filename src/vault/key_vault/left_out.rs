@@ -1,14 +1,14 @@
-use super::{KeyIdentifier, Unusable};
+use super::{IneligibleKey, KeyIdentifier};
 use std::collections::{HashMap, HashSet};
 use tracing::info;
 
 /// The versions that do not sign here, each with the reason that the log has.
 #[derive(Default)]
-pub(super) struct LeftOut(HashMap<KeyIdentifier, Unusable>);
+pub(super) struct LeftOut(HashMap<KeyIdentifier, IneligibleKey>);
 
 impl LeftOut {
     /// Logs that a version does not sign here, unless the log says so already, for this reason.
-    pub(super) fn add(&mut self, key: &KeyIdentifier, why: &Unusable) {
+    pub(super) fn add(&mut self, key: &KeyIdentifier, why: &IneligibleKey) {
         let logged = self.0.insert(key.clone(), why.clone());
         if logged.is_none_or(|logged| !logged.is_same_event(why)) {
             info!(name = key.name, version = key.version, reason = %why, "this key does not sign here");

@@ -3,22 +3,22 @@
 mod binding;
 mod diagnostics;
 mod discovery;
+mod eligibility;
 mod errors;
 mod key_identifier;
 mod left_out;
 mod pass;
 mod questions;
 mod signing;
-mod usable;
 
 pub use binding::bound_to;
 pub use diagnostics::{AllPublicKeys, ListedVersion, RotationPolicy};
+pub(crate) use eligibility::check_selection;
+pub use eligibility::{Assessment, IneligibleKey, assess, check_attributes, public_key};
 pub use key_identifier::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
-pub(crate) use usable::check_selection;
-pub use usable::{Assessment, Unusable, assess, check_attributes, public_key};
 
 use super::{FoundKeys, FoundSoFar, Key, Vault, VaultError};
-use crate::azure::{Connections, TlsRoots, Tokens};
+use crate::azure::{ServiceClient, TlsRoots, Tokens};
 use crate::net::retry::LATE_AFTER;
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use async_trait::async_trait;
@@ -118,11 +118,11 @@ fn client(
     roots: TlsRoots,
 ) -> Result<KeyClient, azure_core::Error> {
     let url = settings.url.as_url();
-    let connections = Connections::new(url.clone(), roots, late_after, settings.answer_timeout).map_err(|error| {
+    let http_client = ServiceClient::new(url.clone(), roots, late_after, settings.answer_timeout).map_err(|error| {
         azure_core::Error::with_error(azure_core::error::ErrorKind::Other, error, "no HTTP client for the vault")
     })?;
     let client_options = ClientOptions {
-        transport: Some(Transport::new(Arc::new(connections))),
+        transport: Some(Transport::new(Arc::new(http_client))),
         retry: RetryOptions::none(),
         ..Default::default()
     };

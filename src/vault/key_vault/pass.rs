@@ -1,7 +1,7 @@
 //! What is still to be asked in one search of the vault, and what may be published before its end.
 
 use super::questions::NextPage;
-use super::{KeyIdentifier, Unusable};
+use super::{IneligibleKey, KeyIdentifier};
 use crate::vault::SearchProgress;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -31,7 +31,7 @@ enum Rank {
 pub(super) struct Listed {
     pub(super) bound_to: BTreeSet<String>,
     /// Why it cannot sign now, if so.
-    pub(super) idle: Option<Unusable>,
+    pub(super) idle: Option<IneligibleKey>,
 }
 
 /// One search. All lists come before the first version: only then is it known which tags there are.
@@ -213,7 +213,7 @@ mod tests {
         assert!(matches!(pass.next(), Some(Question::Keys(None))));
         pass.keys_listed(bound.iter().chain(plain).chain(idle).map(|name| (*name).to_owned()), None);
         let is_bound = Listed { bound_to: BTreeSet::from(["a/b/c".to_owned()]), idle: None };
-        let is_idle = Listed { idle: Some(Unusable::Disabled), ..Listed::default() };
+        let is_idle = Listed { idle: Some(IneligibleKey::Disabled), ..Listed::default() };
         for (names, what) in [(bound, is_bound), (plain, Listed::default()), (idle, is_idle)] {
             for name in names {
                 assert!(matches!(pass.next(), Some(Question::Versions(..))));

@@ -3,7 +3,7 @@
 use super::marks::Marks;
 use super::request::Request;
 use super::{Invariant, MARGIN, Violation};
-use crate::history::{Answer, Asked, History, Span};
+use crate::history::{Answer, Exchange, History, Span};
 use std::time::Duration;
 
 pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Marks<'_>) -> Vec<Violation> {
@@ -84,27 +84,27 @@ fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option
 }
 
 /// Whether it was asked after the marks were lost and before an operator raised them.
-fn is_without_marks(history: &History, asked: &Asked) -> bool {
+fn is_without_marks(history: &History, asked: &Exchange) -> bool {
     history.made_anew.is_some_and(|anew| anew.at <= asked.at && asked.at < anew.raised)
 }
 
 /// Whether nothing was wrong when it was asked, and all signers had been ready.
-fn is_in_calm(history: &History, asked: &Asked) -> bool {
+fn is_in_calm(history: &History, asked: &Exchange) -> bool {
     let starts_again = history.made_anew.is_some_and(|anew| anew.at <= asked.at && asked.at < anew.answers);
     asked.at >= history.calm && !starts_again
 }
 
-fn of_place<'a>(spans: &'a [Span], asked: &Asked) -> impl Iterator<Item = &'a Span> {
+fn of_place<'a>(spans: &'a [Span], asked: &Exchange) -> impl Iterator<Item = &'a Span> {
     let place = asked.place;
     spans.iter().filter(move |span| span.place == place)
 }
 
-fn was_down(history: &History, asked: &Asked) -> bool {
+fn was_down(history: &History, asked: &Exchange) -> bool {
     of_place(&history.down, asked).any(|span| span.touches(asked.at, asked.until))
 }
 
 /// How long a request took, without the time in which the signer stood still.
-fn running_time(history: &History, asked: &Asked) -> Duration {
+fn running_time(history: &History, asked: &Exchange) -> Duration {
     let all = asked.until.saturating_duration_since(asked.at);
     if all <= history.deadline {
         return all;

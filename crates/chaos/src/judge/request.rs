@@ -1,14 +1,14 @@
 //! What the bytes of a request say, read for the judge alone.
 
 use super::Slot;
-use crate::history::{Asked, MarkId};
+use crate::history::{Exchange, MarkId};
 use crate::payload::{Kind, Position};
 use blake2::{Blake2b256, Digest};
 use std::sync::Arc;
 
 /// A request, read.
 pub(super) struct Request<'a> {
-    pub(super) asked: &'a Asked,
+    pub(super) asked: &'a Exchange,
     /// `None` if it is neither a block nor a vote.
     pub(super) slot: Option<Slot>,
     /// BLAKE2b-256 of the payload.
@@ -16,7 +16,7 @@ pub(super) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(asked: &'a Asked) -> Self {
+    pub(super) fn new(asked: &'a Exchange) -> Self {
         let slot = position(&asked.payload)
             .map(|(chain, kind, position)| Slot { id: MarkId { chain, key: Arc::clone(&asked.key), kind }, position });
         Self { asked, slot, digest: Blake2b256::digest(&asked.payload).into() }

@@ -1,7 +1,7 @@
 //! Hand-made histories: a clean one, and others in which one thing is wrong.
 
 use super::{Invariant, judge, story};
-use crate::history::{Answer, Asked, History, Line, MadeAnew, MarkId, Secret, Span, Stored, Trouble};
+use crate::history::{Answer, Exchange, History, Line, MadeAnew, MarkId, Secret, Span, Stored, Trouble};
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
 use blake2::{Blake2b256, Digest};
@@ -45,10 +45,10 @@ impl Book {
         self.history.start + Duration::from_millis(ms)
     }
 
-    pub(crate) fn asked(&mut self, key: usize, payload: &[u8], from_to: (u64, u64), answer: Answer) -> &mut Asked {
+    pub(crate) fn asked(&mut self, key: usize, payload: &[u8], from_to: (u64, u64), answer: Answer) -> &mut Exchange {
         let (at, until) = (self.at(from_to.0), self.at(from_to.1));
         let key = Arc::clone(&self.keys[key].address);
-        self.history.asked.push(Asked { place: 0, key, payload: payload.into(), at, until, answer });
+        self.history.asked.push(Exchange { place: 0, key, payload: payload.into(), at, until, answer });
         self.history.asked.last_mut().unwrap()
     }
 

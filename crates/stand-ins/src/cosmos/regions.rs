@@ -16,11 +16,11 @@ pub(super) const FIRST: &str = "West Europe";
 #[derive(Debug)]
 pub(super) struct Regions {
     endpoints: Vec<(String, String)>,
-    state: Mutex<State>,
+    state: Mutex<RegionState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct RegionState {
     /// Takes the writes.
     write: String,
     /// Named by the document.
@@ -33,7 +33,7 @@ impl Regions {
     pub(super) fn new(endpoints: Vec<(String, String)>) -> Self {
         let listed: Vec<_> = endpoints.iter().map(|(name, _)| name.clone()).collect();
         let write = listed.first().cloned().unwrap_or_default();
-        Self { endpoints, state: Mutex::new(State { write, listed, changes: 0 }) }
+        Self { endpoints, state: Mutex::new(RegionState { write, listed, changes: 0 }) }
     }
 
     pub(super) fn move_writes_to(&self, name: &str) {
@@ -82,7 +82,7 @@ impl Regions {
         meant.map(|(name, url)| json!({ "name": name, "databaseAccountEndpoint": url })).collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RegionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

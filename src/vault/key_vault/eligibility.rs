@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Why a version of a key does not sign here.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Unusable {
+pub enum IneligibleKey {
     /// It was disabled.
     #[error("it is disabled")]
     Disabled,
@@ -52,7 +52,7 @@ pub enum Unusable {
     Unreadable(Reason),
 }
 
-impl Unusable {
+impl IneligibleKey {
     /// Whether the two differ by no more than a date or by what the service says beside its code, such as the time and the
     /// number of a request.
     pub(super) fn is_same_event(&self, other: &Self) -> bool {
@@ -71,9 +71,9 @@ pub enum Assessment {
     /// It can sign now.
     Usable(PublicKey),
     /// It is a Tezos key that cannot sign now, for a reason that can change.
-    Idle(PublicKey, Unusable),
+    Idle(PublicKey, IneligibleKey),
     /// It is of no concern: not a Tezos key, or not one of those that are to be used.
-    Other(Unusable),
+    Other(IneligibleKey),
 }
 
 /// Assesses a version that was read.
@@ -81,7 +81,7 @@ pub fn assess(read: &VaultKey, tag: Option<&KeyTag>, now: OffsetDateTime) -> Ass
     if let Err(why) = check_selection(read.managed, read.tags.as_ref(), tag) {
         return Assessment::Other(why);
     }
-    let Some(jwk) = read.key.as_ref() else { return Assessment::Other(Unusable::Incomplete("public key")) };
+    let Some(jwk) = read.key.as_ref() else { return Assessment::Other(IneligibleKey::Incomplete("public key")) };
     let public_key = match public_key(jwk) {
         Ok(public_key) => public_key,
         Err(why) => return Assessment::Other(why),
@@ -95,17 +95,17 @@ pub fn assess(read: &VaultKey, tag: Option<&KeyTag>, now: OffsetDateTime) -> Ass
 /// Whether a version may be used, as far as a list shows.
 ///
 /// # Errors
-/// [`Unusable`].
+/// [`IneligibleKey`].
 pub(crate) fn check_selection(
     managed: Option<bool>,
     tags: Option<&HashMap<String, String>>,
     tag: Option<&KeyTag>,
-) -> Result<(), Unusable> {
+) -> Result<(), IneligibleKey> {
     if managed == Some(true) {
-        return Err(Unusable::OfCertificate);
+        return Err(IneligibleKey::OfCertificate);
     }
     match tag {
-        Some(tag) if !tag.is_among(tags) => Err(Unusable::WithoutTag(tag.to_string())),
+        Some(tag) if !tag.is_among(tags) => Err(IneligibleKey::WithoutTag(tag.to_string())),
         _ => Ok(()),
     }
 }
@@ -113,53 +113,53 @@ pub(crate) fn check_selection(
 /// Whether a version may be used at a time.
 ///
 /// # Errors
-/// [`Unusable`].
-pub fn check_attributes(attributes: Option<&KeyAttributes>, now: OffsetDateTime) -> Result<(), Unusable> {
+/// [`IneligibleKey`].
+pub fn check_attributes(attributes: Option<&KeyAttributes>, now: OffsetDateTime) -> Result<(), IneligibleKey> {
     let Some(attributes) = attributes else { return Ok(()) };
     if attributes.enabled == Some(false) {
-        return Err(Unusable::Disabled);
+        return Err(IneligibleKey::Disabled);
     }
     if let Some(expires) = attributes.expires.filter(|expires| *expires <= now) {
-        return Err(Unusable::Expired(to_rfc3339(&expires)));
+        return Err(IneligibleKey::Expired(to_rfc3339(&expires)));
     }
     if let Some(not_before) = attributes.not_before.filter(|not_before| *not_before > now) {
-        return Err(Unusable::NotYetValid(to_rfc3339(&not_before)));
+        return Err(IneligibleKey::NotYetValid(to_rfc3339(&not_before)));
     }
     Ok(())
 }
 
-fn check_operations(key: &JsonWebKey) -> Result<(), Unusable> {
+fn check_operations(key: &JsonWebKey) -> Result<(), IneligibleKey> {
     let may_sign = key.key_ops.iter().flatten().any(|operation| operation == "sign");
-    if may_sign { Ok(()) } else { Err(Unusable::MayNotSign) }
+    if may_sign { Ok(()) } else { Err(IneligibleKey::MayNotSign) }
 }
 
 /// The Tezos public key in a JSON Web Key (RFC 7518, section 6.2).
 ///
 /// # Errors
-/// [`Unusable`], if it is not.
-pub fn public_key(key: &JsonWebKey) -> Result<PublicKey, Unusable> {
+/// [`IneligibleKey`], if it is not.
+pub fn public_key(key: &JsonWebKey) -> Result<PublicKey, IneligibleKey> {
     match &key.kty {
         Some(KeyType::Ec | KeyType::EcHsm) => {}
-        Some(other) => return Err(Unusable::Type(other.to_string())),
-        None => return Err(Unusable::Incomplete("type")),
+        Some(other) => return Err(IneligibleKey::Type(other.to_string())),
+        None => return Err(IneligibleKey::Incomplete("type")),
     }
     let curve = match &key.crv {
         Some(CurveName::P256) => Curve::P256,
         Some(CurveName::P256K) => Curve::Secp256k1,
-        Some(other) => return Err(Unusable::Curve(other.to_string())),
-        None => return Err(Unusable::Incomplete("curve")),
+        Some(other) => return Err(IneligibleKey::Curve(other.to_string())),
+        None => return Err(IneligibleKey::Incomplete("curve")),
     };
     let x = coordinate(key.x.as_deref(), "x coordinate")?;
     let y = coordinate(key.y.as_deref(), "y coordinate")?;
-    PublicKey::from_coordinates(curve, &x, &y).map_err(Unusable::PublicKey)
+    PublicKey::from_coordinates(curve, &x, &y).map_err(IneligibleKey::PublicKey)
 }
 
 /// A coordinate is a number of 32 bytes. Not every vault writes its leading zeros.
-fn coordinate(bytes: Option<&[u8]>, name: &'static str) -> Result<[u8; 32], Unusable> {
-    let bytes = bytes.filter(|bytes| !bytes.is_empty()).ok_or(Unusable::Incomplete(name))?;
+fn coordinate(bytes: Option<&[u8]>, name: &'static str) -> Result<[u8; 32], IneligibleKey> {
+    let bytes = bytes.filter(|bytes| !bytes.is_empty()).ok_or(IneligibleKey::Incomplete(name))?;
     let mut padded = [0; 32];
     let digits = padded.len().checked_sub(bytes.len()).and_then(|start| padded.get_mut(start..));
-    let wrong_length = Unusable::CoordinateLength { coordinate: name, length: bytes.len() };
+    let wrong_length = IneligibleKey::CoordinateLength { coordinate: name, length: bytes.len() };
     digits.ok_or(wrong_length)?.copy_from_slice(bytes);
     Ok(padded)
 }
@@ -179,9 +179,9 @@ mod tests {
             (None, None, None, Ok(())),
             (Some(true), Some(-1), Some(1), Ok(())),
             (Some(true), Some(0), None, Ok(())),
-            (Some(false), None, None, Err(Unusable::Disabled)),
-            (Some(true), None, Some(0), Err(Unusable::Expired("2024-10-04T00:00:00Z".to_owned()))),
-            (Some(true), Some(1), None, Err(Unusable::NotYetValid("2024-10-05T00:00:00Z".to_owned()))),
+            (Some(false), None, None, Err(IneligibleKey::Disabled)),
+            (Some(true), None, Some(0), Err(IneligibleKey::Expired("2024-10-04T00:00:00Z".to_owned()))),
+            (Some(true), Some(1), None, Err(IneligibleKey::NotYetValid("2024-10-05T00:00:00Z".to_owned()))),
         ] {
             let attributes =
                 KeyAttributes { enabled, not_before: at(not_before), expires: at(expires), ..KeyAttributes::default() };
@@ -300,17 +300,17 @@ mod tests {
         let tag: KeyTag = "tezos".parse().unwrap();
         for (read, tag, expected) in [
             (of(&jwk), None, Assessment::Usable(key.clone())),
-            (may(&["verify"]), None, Assessment::Idle(key.clone(), Unusable::MayNotSign)),
+            (may(&["verify"]), None, Assessment::Idle(key.clone(), IneligibleKey::MayNotSign)),
             (
                 of(&JsonWebKey { key_ops: None, ..jwk.clone() }),
                 None,
-                Assessment::Idle(key.clone(), Unusable::MayNotSign),
+                Assessment::Idle(key.clone(), IneligibleKey::MayNotSign),
             ),
-            (disabled(&jwk), None, Assessment::Idle(key, Unusable::Disabled)),
-            (disabled(&jwk), Some(&tag), Assessment::Other(Unusable::WithoutTag("tezos".to_owned()))),
-            (disabled(&rsa), None, Assessment::Other(Unusable::Type("RSA".to_owned()))),
-            (of_certificate, None, Assessment::Other(Unusable::OfCertificate)),
-            (VaultKey::default(), None, Assessment::Other(Unusable::Incomplete("public key"))),
+            (disabled(&jwk), None, Assessment::Idle(key, IneligibleKey::Disabled)),
+            (disabled(&jwk), Some(&tag), Assessment::Other(IneligibleKey::WithoutTag("tezos".to_owned()))),
+            (disabled(&rsa), None, Assessment::Other(IneligibleKey::Type("RSA".to_owned()))),
+            (of_certificate, None, Assessment::Other(IneligibleKey::OfCertificate)),
+            (VaultKey::default(), None, Assessment::Other(IneligibleKey::Incomplete("public key"))),
         ] {
             assert_eq!(assess(&read, tag, now), expected);
         }
@@ -318,15 +318,15 @@ mod tests {
 
     #[test]
     fn reasons_that_differ_by_a_date_or_the_number_of_a_request_are_one_event() {
-        let unreadable = |status: &str, request: &str| Unusable::Unreadable(Reason::with_log(status, request));
+        let unreadable = |status: &str, request: &str| IneligibleKey::Unreadable(Reason::with_log(status, request));
         for (one, other, is_same) in [
-            (Unusable::Expired("2024".to_owned()), Unusable::Expired("2025".to_owned()), true),
-            (Unusable::NotYetValid("2034".to_owned()), Unusable::NotYetValid("2035".to_owned()), true),
-            (Unusable::Expired("2024".to_owned()), Unusable::NotYetValid("2035".to_owned()), false),
-            (Unusable::Disabled, Unusable::Expired("2024".to_owned()), false),
+            (IneligibleKey::Expired("2024".to_owned()), IneligibleKey::Expired("2025".to_owned()), true),
+            (IneligibleKey::NotYetValid("2034".to_owned()), IneligibleKey::NotYetValid("2035".to_owned()), true),
+            (IneligibleKey::Expired("2024".to_owned()), IneligibleKey::NotYetValid("2035".to_owned()), false),
+            (IneligibleKey::Disabled, IneligibleKey::Expired("2024".to_owned()), false),
             (unreadable("403", "request 1"), unreadable("403", "request 2"), true),
             (unreadable("403", "request 1"), unreadable("400", "request 1"), false),
-            (Unusable::Type("RSA".to_owned()), Unusable::Type("oct".to_owned()), false),
+            (IneligibleKey::Type("RSA".to_owned()), IneligibleKey::Type("oct".to_owned()), false),
         ] {
             assert_eq!(one.is_same_event(&other), is_same, "{one:?} {other:?}");
         }

@@ -64,7 +64,7 @@ impl TlsRoots {
 /// nothing else was answered meanwhile, the other connections are given up too, since they died with it: the next call opens a
 /// new one. Without that, calls would go through the dead ones one by one. The late call itself is kept: the service may just
 /// be slow.
-pub struct Connections {
+pub struct ServiceClient {
     service: Url,
     roots: TlsRoots,
     silent_after: Duration,
@@ -82,8 +82,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// As many as keys that sign at one instant.
 const MAX_IDLE_PER_HOST: usize = 64;
 
-impl Connections {
-    /// Connections to `service`, where a call that has not been answered after `late_after` is about to be repeated, and one
+impl ServiceClient {
+    /// A client of `service`, where a call that has not been answered after `late_after` is about to be repeated, and one
     /// that has not been answered after `answer_timeout` is given up.
     ///
     /// # Errors
@@ -119,14 +119,14 @@ impl Connections {
     }
 }
 
-impl std::fmt::Debug for Connections {
+impl std::fmt::Debug for ServiceClient {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Connections").field("service", &self.service.as_str()).finish_non_exhaustive()
+        formatter.debug_struct("ServiceClient").field("service", &self.service.as_str()).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl HttpClient for Connections {
+impl HttpClient for ServiceClient {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         use azure_core::error::{Error, ErrorKind};
         // A link to the next page is the service's word. It must not carry a token elsewhere.

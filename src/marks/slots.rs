@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the process has seen of one mark. Locked by a request that may write it.
-pub(super) type Place = tokio::sync::Mutex<Seen>;
+pub(super) type Slot = tokio::sync::Mutex<Seen>;
 
 /// How many chains a key may have marks on, beside those that are known. Chain ids come from callers, and each takes a mark in
-/// the store and a place in memory for good.
+/// the store and a slot in memory for good.
 const MAX_UNKNOWN_CHAINS: usize = 64;
 
 /// What the process has seen of all marks.
@@ -16,20 +16,20 @@ const MAX_UNKNOWN_CHAINS: usize = 64;
 /// This memory notices a store that has lost something, so no caller can make the process forget what was acknowledged: votes on
 /// made-up chains come to an end at a limit, instead of taking the place of others.
 #[derive(Default)]
-pub(super) struct Places {
+pub(super) struct Slots {
     known_chains: Vec<ChainId>,
     of_keys: Mutex<HashMap<PublicKeyHash, HashMap<ChainId, OfChain>>>,
 }
 
 #[derive(Default)]
 struct OfChain {
-    blocks: Arc<Place>,
-    preattestations: Arc<Place>,
-    attestations: Arc<Place>,
+    blocks: Arc<Slot>,
+    preattestations: Arc<Slot>,
+    attestations: Arc<Slot>,
 }
 
 impl OfChain {
-    const fn of_kind(&self, kind: Kind) -> &Arc<Place> {
+    const fn of_kind(&self, kind: Kind) -> &Arc<Slot> {
         match kind {
             Kind::Block => &self.blocks,
             Kind::Preattestation => &self.preattestations,
@@ -41,21 +41,21 @@ impl OfChain {
     fn is_unused(&self) -> bool {
         [&self.blocks, &self.preattestations, &self.attestations]
             .into_iter()
-            .all(|place| Arc::strong_count(place) == 1 && place.try_lock().is_ok_and(|seen| !seen.is_acknowledged()))
+            .all(|slot| Arc::strong_count(slot) == 1 && slot.try_lock().is_ok_and(|seen| !seen.is_acknowledged()))
     }
 }
 
-impl Places {
+impl Slots {
     /// `known_chains` do not count against the limit of chains.
     pub(super) fn new(known_chains: Vec<ChainId>) -> Self {
         Self { known_chains, of_keys: Mutex::default() }
     }
 
-    /// The place of a mark.
+    /// The slot of a mark.
     ///
     /// # Errors
     /// [`NotRecorded::TooManyChains`] if it would be of one chain more than a key may have.
-    pub(super) fn get(&self, id: &MarkId) -> Result<Arc<Place>, NotRecorded> {
+    pub(super) fn get(&self, id: &MarkId) -> Result<Arc<Slot>, NotRecorded> {
         let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let chains = of_keys.entry(id.key).or_default();
         if !chains.contains_key(&id.chain) && !self.known_chains.contains(&id.chain) {
@@ -63,7 +63,7 @@ impl Places {
                 chains.keys().filter(|chain| !self.known_chains.contains(chain)).count()
             };
             if unknown(chains) >= MAX_UNKNOWN_CHAINS {
-                chains.retain(|_, places| !places.is_unused());
+                chains.retain(|_, slots| !slots.is_unused());
             }
             if unknown(chains) >= MAX_UNKNOWN_CHAINS {
                 return Err(NotRecorded::TooManyChains { limit: MAX_UNKNOWN_CHAINS });
@@ -84,42 +84,42 @@ mod tests {
         MarkId { chain: ChainId::from_bytes(chain.to_be_bytes()), key, kind: Kind::Attestation }
     }
 
-    fn acknowledge(places: &Places, chain: u32) {
+    fn acknowledge(slots: &Slots, chain: u32) {
         let position = Position { level: 1.try_into().unwrap(), round: 0.try_into().unwrap() };
         let attempt = AttemptId::random().unwrap();
         let mark = Mark { position, digest: None, signature: None, attempt, written: None };
-        let place = places.get(&id(chain)).unwrap();
-        place.try_lock().unwrap().acknowledged(Stored { mark, version: Version(String::new()) });
+        let slot = slots.get(&id(chain)).unwrap();
+        slot.try_lock().unwrap().acknowledged(Stored { mark, version: Version(String::new()) });
     }
 
     #[test]
     fn what_was_acknowledged_cannot_be_pushed_out_by_made_up_chains() {
-        let places = Places::new(vec![id(u32::MAX).chain]);
-        acknowledge(&places, 0);
-        let first = Arc::as_ptr(&places.get(&id(0)).unwrap());
+        let slots = Slots::new(vec![id(u32::MAX).chain]);
+        acknowledge(&slots, 0);
+        let first = Arc::as_ptr(&slots.get(&id(0)).unwrap());
         for chain in 1..10_000 {
-            drop(places.get(&id(chain)).unwrap());
+            drop(slots.get(&id(chain)).unwrap());
         }
-        assert_eq!(Arc::as_ptr(&places.get(&id(0)).unwrap()), first);
+        assert_eq!(Arc::as_ptr(&slots.get(&id(0)).unwrap()), first);
 
         for chain in 1..u32::try_from(MAX_UNKNOWN_CHAINS).unwrap() {
-            acknowledge(&places, chain);
+            acknowledge(&slots, chain);
         }
-        assert!(matches!(places.get(&id(20_000)), Err(NotRecorded::TooManyChains { .. })));
-        assert_eq!(Arc::as_ptr(&places.get(&id(0)).unwrap()), first);
-        acknowledge(&places, u32::MAX);
+        assert!(matches!(slots.get(&id(20_000)), Err(NotRecorded::TooManyChains { .. })));
+        assert_eq!(Arc::as_ptr(&slots.get(&id(0)).unwrap()), first);
+        acknowledge(&slots, u32::MAX);
     }
     #[test]
     fn a_chain_on_which_nothing_was_acknowledged_makes_room_for_another_unless_it_is_in_use() {
-        let places = Places::default();
+        let slots = Slots::default();
         for chain in 1..u32::try_from(MAX_UNKNOWN_CHAINS).unwrap() {
-            acknowledge(&places, chain);
+            acknowledge(&slots, chain);
         }
         for chain in 1000..1010 {
-            drop(places.get(&id(chain)).unwrap());
+            drop(slots.get(&id(chain)).unwrap());
         }
-        let in_use = places.get(&id(2000)).unwrap();
-        assert!(matches!(places.get(&id(3000)), Err(NotRecorded::TooManyChains { .. })));
-        assert!(Arc::ptr_eq(&in_use, &places.get(&id(2000)).unwrap()));
+        let in_use = slots.get(&id(2000)).unwrap();
+        assert!(matches!(slots.get(&id(3000)), Err(NotRecorded::TooManyChains { .. })));
+        assert!(Arc::ptr_eq(&in_use, &slots.get(&id(2000)).unwrap()));
     }
 }

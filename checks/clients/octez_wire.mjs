@@ -83,7 +83,7 @@ function chunkedBody(bytes) {
 }
 
 /** One request on a new connection, each of `writes` handed to the network before the next. */
-function exchange(signer, writes) {
+export function exchange(signer, writes) {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
     let failure = new Error('the signer closed the connection');

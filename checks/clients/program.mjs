@@ -19,9 +19,10 @@ export class Program {
   #child;
   #output = '';
 
-  /** Starts it with these settings, and with none of the settings of whoever runs the tests. */
-  constructor(file, commandLine, settings) {
+  /** Starts it in a folder with these settings, and with none of the settings of whoever runs the tests. */
+  constructor(file, commandLine, settings, folder) {
     this.#child = spawn(file, commandLine, {
+      cwd: folder,
       env: { PATH: process.env.PATH, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

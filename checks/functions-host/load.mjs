@@ -1,0 +1,46 @@
+// Bakers that request signatures, each one after the other, and never repeat a request.
+
+import { consensus } from '../clients/payloads.mjs';
+import { pause } from './host.mjs';
+
+// Each baker uses its own chain, so that levels only rise. They are few, since a signer accepts few chains for one key.
+const chains = Array.from({ length: 6 }, (_, index) => ({ id: Buffer.from([1, 2, 3, index]), level: 1 }));
+
+/**
+ * Starts bakers that vote for level after level.
+ *
+ * @param {{ bakers: number, perSecond?: number }} options `perSecond` is for all together; without it, they do not pause
+ */
+export function vote(host, key, { bakers, perSecond }) {
+  const answers = [];
+  let running = true;
+  const baker = async (chain, index) => {
+    const interval = perSecond ? (1_000 * bakers) / perSecond : 0;
+    await pause(index * (interval / bakers));
+    while (running) {
+      const next = Date.now() + interval;
+      const payload = consensus('attestation', key.curve, { level: chain.level++, chain: chain.id });
+      const answer = await host.sign(key, payload).catch((error) => ({ status: 0, body: `${error}` }));
+      answers.push({ ...answer, payload });
+      await pause(Math.max(0, next - Date.now()));
+    }
+  };
+  if (bakers > chains.length) throw new Error(`there are ${chains.length} chains`);
+  const all = Promise.all(chains.slice(0, bakers).map(baker));
+  return {
+    answers,
+    /** Ends the load, and returns every answer. */
+    async stop() {
+      running = false;
+      await all;
+      return answers;
+    },
+  };
+}
+
+/** Of the answers, those without a valid signature. */
+export function lost(answers, key) {
+  return answers.filter(
+    ({ status, body, payload }) => status !== 200 || !key.verify(JSON.parse(body).signature, payload),
+  );
+}

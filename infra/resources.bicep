@@ -106,7 +106,7 @@ param policy policyType = {}
 @description('Public keys, one of which must sign every request (Tezos request authentication). Empty: none is asked for.')
 param authorizedKeys string[] = []
 
-@description('Any other of the signer\'s settings, by the name that README tells, such as { HEAD_THRESHOLD: \'60\' }.')
+@description('Any other of the signer\'s settings, by their names in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')
 param signerSettings signerSettingsType = {}
 
 @description('The ranges of addresses among the parameters.')

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 /// A Tezos remote signer: keys in a vault, and never two signatures where one is allowed.
 ///
-/// Settings are environment variables; README lists them.
+/// Settings are environment variables: `azurehsm-signer settings` lists them.
 #[derive(Parser)]
 #[command(name = "azurehsm-signer", version, about)]
 struct CommandLine {

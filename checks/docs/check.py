@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OF_PARTS = [ROOT / part / "README.md" for part in ("conformance", "fuzz", "crates/chaos")]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *OF_PARTS]
 
-# Names in capitals that are not settings of the signer: whose they are is said beside them.
+# Names in capitals that are not settings of the signer: whose they are, the comments say.
 OTHERS_NAMES = {
     "TEZOS_SIGNER_HTTP_HEADERS",  # octez
     "SSL_CERT_FILE",  # TLS libraries
@@ -25,6 +25,8 @@ OTHERS_NAMES = {
     "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID",  # azd
     "FUNCTION_KEY",  # the examples for other clients than octez
 }  # fmt: skip
+# Settings of earlier versions, which the changelog names.
+FORMER_SETTINGS = {"STORE_TRY_TIMEOUT_MS", "VAULT_TRY_TIMEOUT_MS"}
 # Paths that come into being when something runs, or that the reader makes.
 MADE_LATER = ("target/", "data/", "local.settings.json")
 # Words that begin a path of this repository.
@@ -82,18 +84,9 @@ def check_paths(document: Path, text: str) -> None:
 
 
 def settings() -> set[str]:
-    source = (ROOT / "src/settings/mod.rs").read_text()
-    return listed(source, "NAMES")
-
-
-def former_settings() -> set[str]:
-    """Those that have no effect any more: the changelog names them."""
-    return listed((ROOT / "src/settings/mod.rs").read_text(), "NO_LONGER_READ")
-
-
-def listed(source: str, constant: str) -> set[str]:
-    names = re.search(rf"pub const {constant}:.*?= \[(.*?)\];", source, flags=re.DOTALL)
-    return set(re.findall(r'"(\w+)"', names[1])) if names else set()
+    """The names in the tables of the reference page, which a test of the signer compares with the settings that it reads."""
+    rows = [row for table in tables((ROOT / "docs/reference.md").read_text()) if table[0][0] == "setting" for row in table[1:]]
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
 
 
 def check_settings(document: Path, text: str, known: set[str]) -> None:
@@ -215,7 +208,7 @@ def main() -> None:
         text = document.read_text()
         check_links(document, text)
         check_paths(document, text)
-        former = former_settings() if document.name == "CHANGELOG.md" else set()
+        former = FORMER_SETTINGS if document.name == "CHANGELOG.md" else set()
         check_settings(document, text, known_names | former)
         check_commands(document, text, known_commands)
     check_parameters(ROOT / "docs/deploy.md", (ROOT / "docs/deploy.md").read_text())

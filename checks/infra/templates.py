@@ -8,26 +8,6 @@ from bicep import Deployment, deploy
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 
-# Settings of the signer that nobody sets for a function app, and why.
-NOT_IN_AZURE = {
-    "SIGNER_LISTEN": "the host gives a port",
-    "FUNCTIONS_CUSTOMHANDLER_PORT": "the host gives it",
-    "AZURE_TENANT_ID": "workload identity, which is for Kubernetes",
-    "AZURE_FEDERATED_TOKEN_FILE": "workload identity, which is for Kubernetes",
-    "IDENTITY_ENDPOINT": "the platform gives it",
-    "IDENTITY_HEADER": "the platform gives it",
-    "REGION_NAME": "the platform gives it",
-    "WEBSITE_HOSTNAME": "the platform gives it",
-    "WEBSITE_INSTANCE_ID": "the platform gives it",
-    "WEBSITE_POD_NAME": "the platform gives it",
-    "WEBSITE_SITE_NAME": "the platform gives it",
-    "AZURE_FUNCTIONS_ENVIRONMENT": "the platform gives it",
-    "LOCAL_DATA_DIR": "the embedded vault and store, which Azure Functions refuses",
-    "MARKS": "the embedded store, which Azure Functions refuses",
-    "LOCAL_VAULT_PASSPHRASE": "the embedded vault, which Azure Functions refuses",
-    "LOCAL_VAULT_PASSPHRASE_FILE": "the embedded vault, which Azure Functions refuses",
-}
-
 VAULT = "Microsoft.KeyVault/vaults"
 KEY = "Microsoft.KeyVault/vaults/keys"
 ACCOUNT = "Microsoft.DocumentDB/databaseAccounts"

@@ -9,7 +9,8 @@ import bicep
 from bicep import Deployment, File, Refused, assigned
 from parameter_types import properties
 from syntax import Reference, decorators, parse, text
-from templates import BLOBS, CONTAINER, INFRA, NOT_IN_AZURE, PLAN, PLANS, PUBLISHING, ROOT, SITE, deployed
+from templates import BLOBS, CONTAINER, INFRA, PLAN, PLANS, PUBLISHING, ROOT, SITE, deployed
+from signer_settings import SETTINGS
 
 # App settings that are for the Functions host and not for the signer.
 HOST_SETTINGS = {
@@ -27,26 +28,13 @@ PREMIUM_SETTINGS = {
     "WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID",
 }
 
-# Settings of the signer that no template gives, and why.
-NOT_GIVEN = {
-    **NOT_IN_AZURE,
-    "POLICY_FILE": "POLICY is given",
-    "HTTP_PROXY": "signerSettings can give it",
-    "HTTPS_PROXY": "signerSettings can give it",
-    "ALL_PROXY": "signerSettings can give it",
-    "NO_PROXY": "signerSettings can give it",
-}
+# Settings that an operator may choose, and that are otherwise left out.
+WITHOUT_VALUE = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
 # Settings whose value is not the signer's default, and what it is.
 NOT_DEFAULT = {
     "LOG_FORMAT": "json",
-    "COSMOS_DISABLE_IMDS": "1",
 }
-
-
-def settings_of_the_signer() -> set[str]:
-    source = (ROOT / "src/settings/mod.rs").read_text()
-    return set(re.findall(r'"([A-Z_]+)"', re.search(r"pub const NAMES: .*?\];", source, re.S).group()))
 
 
 class App(unittest.TestCase):
@@ -133,31 +121,21 @@ class App(unittest.TestCase):
 
 class Settings(unittest.TestCase):
     def test_every_setting_of_the_app_is_one_that_somebody_reads(self):
-        signer = settings_of_the_signer()
+        signer = set(SETTINGS)
         self.assertEqual(set(deployed().one(SITE).settings) - signer, HOST_SETTINGS)
         self.assertEqual(set(deployed(plan="premium").one(SITE).settings) - signer, HOST_SETTINGS | PREMIUM_SETTINGS)
 
-    def test_every_setting_of_the_signer_is_given_or_there_is_a_reason(self):
+    def test_the_template_sets_what_the_table_of_settings_says(self):
+        expected = {name for name, setting in SETTINGS.items() if setting.source in ("chosen", "parameter", "deployment")}
         for plan in PLANS:
-            self.assertEqual(settings_of_the_signer() - set(deployed(plan=plan).one(SITE).settings), set(NOT_GIVEN))
+            self.assertEqual(set(SETTINGS) & set(deployed(plan=plan).one(SITE).settings), expected - WITHOUT_VALUE)
 
-    def test_they_have_the_defaults_that_readme_tells(self):
-        rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (?:`(.*?)`)? *\|", (ROOT / "README.md").read_text(), re.M)
-        told = {name: default for names, default in rows for name in re.findall(r"`(\w+)`", names)}
-        self.assertGreater(len(told), 30)
+    def test_they_have_the_defaults_of_the_program(self):
         settings = deployed().one(SITE).settings
-        for name in settings_of_the_signer() & set(settings):
-            if not isinstance(settings[name], Reference) and not str(settings[name]).startswith(("vaults:", "database", "userAssigned")):
-                self.assertEqual(settings[name], NOT_DEFAULT.get(name, told[name]), name)
-
-    def test_and_that_the_program_has(self):
-        source = (ROOT / "src/settings/mod.rs").read_text()
-        constants = dict(re.findall(r"^    pub const ([A-Z_]+): [^=]+ = \"?([\w./]+)\"?;", source, re.M))
-        settings = deployed().one(SITE).settings
-        compared = {name for name in constants if name in settings}
-        self.assertGreaterEqual(len(compared), 10)
+        compared = {name for name in SETTINGS if name in settings and SETTINGS[name].source == "chosen"} | {"LOG_FORMAT", "COSMOS_DATABASE", "COSMOS_CONTAINER"}
+        self.assertGreaterEqual(len(compared), 15)
         for name in compared:
-            self.assertEqual(settings[name], constants[name].replace("_", ""), name)
+            self.assertEqual(settings[name], NOT_DEFAULT.get(name, SETTINGS[name].default), name)
 
     def test_they_point_at_what_is_deployed(self):
         settings = deployed().one(SITE).settings

@@ -5,7 +5,8 @@ import unittest
 
 from bicep import Refused, assigned, deploy
 from parameter_types import properties
-from templates import INFRA, NOT_IN_AZURE, ROOT, SITE
+from signer_settings import SETTINGS
+from templates import INFRA, ROOT, SITE
 
 SETS = ROOT / "checks/infra/parameters"
 
@@ -36,32 +37,6 @@ RIGHT = {
     "keys": ["Baker-2", "0", "a" * 127],
     "flexSubnetPrefix": ["10.91.0.0/26"],
 }
-
-# Settings that signerSettings does not take, and why.
-NOT_CHOSEN = {
-    **NOT_IN_AZURE,
-    "KEY_VAULT_URL": "follows from the deployment",
-    "COSMOS_ENDPOINT": "follows from the deployment",
-    "COSMOS_DATABASE": "follows from the deployment",
-    "COSMOS_CONTAINER": "follows from the deployment",
-    "COSMOS_DISABLE_IMDS": "follows from the deployment",
-    "AZURE_CLIENT_ID": "follows from the deployment",
-    "LOG_FORMAT": "alerts and workbook read JSON",
-    "POLICY": "the parameter policy",
-    "POLICY_FILE": "the parameter policy",
-    "NODE_URLS": "the parameter nodeUrls",
-    "AUTHORIZED_KEYS": "the parameter authorizedKeys",
-    "http_proxy": "HTTP_PROXY is the same",
-    "https_proxy": "HTTPS_PROXY is the same",
-    "all_proxy": "ALL_PROXY is the same",
-    "no_proxy": "NO_PROXY is the same",
-}
-
-
-def names_of_the_program() -> set[str]:
-    source = (ROOT / "src/settings/mod.rs").read_text()
-    return set(re.findall(r'"(\w+)"', re.search(r"pub const NAMES: .*?\];", source, re.S).group()))
-
 
 def sets(folder: str) -> dict:
     return {path.stem: assigned(path) for path in (SETS / folder).glob("*.bicepparam")}
@@ -122,9 +97,22 @@ class Parameters(unittest.TestCase):
         self.assertNotIn("secret", str(raised.exception))
 
     def test_the_type_of_the_settings_has_what_the_program_knows(self):
-        chosen = properties(INFRA / "types.bicep", "signerSettingsType")
-        self.assertEqual(chosen & set(NOT_CHOSEN), set())
-        self.assertEqual(chosen | set(NOT_CHOSEN), names_of_the_program())
+        chosen = {name for name, setting in SETTINGS.items() if setting.source == "chosen"}
+        self.assertEqual(properties(INFRA / "types.bicep", "signerSettingsType"), chosen)
+
+    def test_the_type_of_the_settings_has_the_choices_of_the_program(self):
+        source = (INFRA / "types.bicep").read_text()
+        for name, setting in SETTINGS.items():
+            if setting.source == "chosen":
+                (declared,) = re.findall(rf"^  {name}: (.*)\?$", source, re.M)
+                expected = f"({' | '.join(map(repr, setting.choices))})" if setting.choices else "string"
+                self.assertEqual(declared, expected, name)
+
+    def test_settings_with_a_parameter_of_their_own_have_one(self):
+        parameters = set(re.findall(r"^param (\w+)", (INFRA / "main.bicep").read_text(), re.M))
+        named = {setting.detail for setting in SETTINGS.values() if setting.source == "parameter"}
+        self.assertEqual(named, {"policy", "nodeUrls", "authorizedKeys"})
+        self.assertLessEqual(named, parameters)
 
     def test_the_type_of_the_policy_has_what_its_schema_has(self):
         schema = json.loads((ROOT / "docs/policy.schema.json").read_text())

@@ -44,17 +44,19 @@ pub struct UnusableProxy {
 }
 
 impl Proxies {
-    /// Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, each also in lower case. `variable` gives the value of an
-    /// environment variable.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let first = |names: [&'static str; 2]| {
-            names.into_iter().find_map(|name| Some(Variable { name, value: variable(name)? }))
-        };
+    /// `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, each as the name under which it is set and its value, and the value of `NO_PROXY`.
+    pub fn new(
+        http: Option<(&'static str, String)>,
+        https: Option<(&'static str, String)>,
+        all: Option<(&'static str, String)>,
+        exempt: Option<&str>,
+    ) -> Self {
+        let variable = |(name, value)| Variable { name, value };
         Self {
-            http: first(["HTTP_PROXY", "http_proxy"]),
-            https: first(["HTTPS_PROXY", "https_proxy"]),
-            all: first(["ALL_PROXY", "all_proxy"]),
-            exempt: first(["NO_PROXY", "no_proxy"]).map(|list| without_stars(&list.value)).unwrap_or_default(),
+            http: http.map(variable),
+            https: https.map(variable),
+            all: all.map(variable),
+            exempt: exempt.map(without_stars).unwrap_or_default(),
         }
     }
 
@@ -141,9 +143,13 @@ mod tests {
     use super::*;
 
     fn proxy_of(node: &str, variables: &[(&str, &str)]) -> Result<Option<String>, UnusableProxy> {
-        let value =
-            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
-        let proxy = Proxies::read(value).of(&node.parse().unwrap())?;
+        let of = |name: &'static str| {
+            let value = variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+            value.map(|value| (name, value))
+        };
+        let exempt = of("NO_PROXY").map(|(_, value)| value);
+        let proxies = Proxies::new(of("HTTP_PROXY"), of("HTTPS_PROXY"), of("ALL_PROXY"), exempt.as_deref());
+        let proxy = proxies.of(&node.parse().unwrap())?;
         Ok(proxy.map(|proxy| proxy.to_string()))
     }
 
@@ -158,8 +164,6 @@ mod tests {
             ("https://node.example", vec![http, https, all], Some("http://for-https:2")),
             ("https://node.example", vec![http], None),
             ("https://node.example", vec![http, all], Some("http://for-all:3")),
-            ("http://node.example", vec![("http_proxy", "http://lower:4")], Some("http://lower:4")),
-            ("http://node.example", vec![("http_proxy", "http://lower:4"), http], Some("http://for-http:1")),
             ("http://node.example", vec![("ALL_PROXY", "https://secure:5/")], Some("https://secure:5")),
         ] {
             assert_eq!(proxy_of(node, &variables), Ok(expected.map(str::to_owned)), "{node} {variables:?}");
@@ -204,17 +208,16 @@ mod tests {
             ("*", "http://node.example:8732", true),
             ("", "http://node.example:8732", false),
         ] {
-            for name in ["NO_PROXY", "no_proxy"] {
-                let proxy = proxy_of(node, &[("HTTP_PROXY", "http://proxy:3128"), (name, list)]).unwrap();
-                assert_eq!(proxy.is_none(), is_direct, "{name}={list} {node}");
-            }
+            let proxy = proxy_of(node, &[("HTTP_PROXY", "http://proxy:3128"), ("NO_PROXY", list)]).unwrap();
+            assert_eq!(proxy.is_none(), is_direct, "{list} {node}");
         }
     }
 
     #[test]
     fn a_password_is_sent_and_never_shown() {
-        let value = |name: &str| (name == "HTTP_PROXY").then(|| "http://user:secret@proxy:3128".to_owned());
-        let proxy = Proxies::read(value).of(&"http://node.example".parse().unwrap()).unwrap().unwrap();
+        let value = ("HTTP_PROXY", "http://user:secret@proxy:3128".to_owned());
+        let proxy =
+            Proxies::new(Some(value), None, None, None).of(&"http://node.example".parse().unwrap()).unwrap().unwrap();
         assert_eq!(format!("{proxy} {proxy:?}"), "http://proxy:3128 Proxy(http://proxy:3128)");
         assert_eq!(proxy.authorization.unwrap(), "Basic dXNlcjpzZWNyZXQ=");
     }

@@ -1,7 +1,8 @@
 use super::{
     CommandError, base_address, import_command, print_line, runtime, variable, variable_names, wrong_settings,
 };
-use azurehsm_signer::settings::{Services, Settings, VaultSettings, defaults};
+use azurehsm_signer::settings::table::SIGNER_LISTEN;
+use azurehsm_signer::settings::{Services, Settings, VaultSettings};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::{Curve, EncryptedSecretKey, PublicKey, SecretKey};
 use azurehsm_signer::vault::embedded::{KeyFile, KeyName};
@@ -144,8 +145,9 @@ fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), CommandE
 
 fn lines_of(name: impl Display, public_key: &PublicKey) -> String {
     // A wrong setting elsewhere must not keep keys from being listed.
-    let base =
-        base_address(Settings::read(variable, &variable_names()).map_or(defaults::LISTEN, |settings| settings.listen));
+    let base = base_address(
+        Settings::read(variable, &variable_names()).map_or(SIGNER_LISTEN.values.default, |settings| settings.listen),
+    );
     let hash = public_key.hash();
     let line = format!("{name}  {}  {hash}  {public_key}", public_key.curve());
     match base {

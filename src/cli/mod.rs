@@ -6,11 +6,12 @@ mod failure;
 mod keys;
 mod marks;
 mod serve;
+mod settings;
 mod shutdown;
 
 use azurehsm_signer::functions_host::{self, ParentProcess};
 use azurehsm_signer::log;
-use azurehsm_signer::settings::{self, LogSettings, SettingsError};
+use azurehsm_signer::settings::{LogSettings, NAMES, SettingsError, listing};
 use azurehsm_signer::tezos::PublicKeyHash;
 use clap::Subcommand;
 pub(crate) use failure::{print_failure, print_panics_on_one_line};
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     Marks(MarksCommand),
     /// Checks the deployment: one line a check, and what to do where it fails
     Doctor(doctor::Arguments),
+    /// Lists the settings, which are environment variables
+    #[command(after_long_help = listing::text())]
+    Settings(settings::Arguments),
     /// Prints the version
     Version,
 }
@@ -68,6 +72,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Settings(arguments) => settings::run(&arguments),
         Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
     }
     .map(|()| ExitCode::SUCCESS)
@@ -110,7 +115,7 @@ fn wrong_settings(error: &SettingsError) -> CommandError {
 
 /// A setting that cannot be read must not be taken as not set.
 fn require_unicode() -> Result<(), CommandError> {
-    match settings::NAMES.iter().find(|name| matches!(std::env::var(name), Err(VarError::NotUnicode(_)))) {
+    match NAMES.iter().find(|name| matches!(std::env::var(name), Err(VarError::NotUnicode(_)))) {
         Some(name) => Err(format!("{name}: expected Unicode text").into()),
         None => Ok(()),
     }

@@ -29,7 +29,8 @@ pub use finding::{Finding, Outcome};
 pub use report::Report;
 
 use crate::marks::cosmos::account::SCOPE;
-use crate::settings::{MarkStoreSettings, Services, VaultSettings, defaults};
+use crate::settings::table::HEAD_THRESHOLD;
+use crate::settings::{MarkStoreSettings, Services, VaultSettings};
 use crate::wiring::Azure;
 use area::Area;
 use std::time::Duration;
@@ -92,7 +93,7 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         {
             levels::read(&mut all, settings, azure).await;
         }
-        levels::check(area, &all, threshold.unwrap_or(defaults::HEAD_THRESHOLD));
+        levels::check(area, &all, threshold.unwrap_or(HEAD_THRESHOLD.values.default));
     });
     findings.extend(levels.await.findings);
     findings.push(clock::check(skews));

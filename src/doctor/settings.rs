@@ -1,7 +1,9 @@
+//! Checks of the settings: what is wrong, misspelt or without effect.
+
 use super::Finding;
 use crate::settings::{
-    LogSettings, MarkStoreSettings, NAMES, Services, SettingError, Settings, SettingsError, Typo, VaultSettings,
-    probable_typos,
+    LogSettings, MarkStoreSettings, Services, SettingError, Settings, SettingsError, Typo, VaultSettings,
+    probable_typos, unknown_settings,
 };
 
 /// What could be read of the settings.
@@ -11,22 +13,6 @@ pub(super) struct Known {
     /// Those about vault and marks, if none of these is wrong.
     pub(super) services: Option<Services>,
 }
-
-/// Variables that begin so are meant for this program. `VAULT_ADDR` and the like of another vault's tools are not.
-const OURS: [&str; 12] = [
-    "ALLOW_LIST_KNOWN",
-    "ALLOW_WEAK",
-    "AUTHORIZED_KEY",
-    "COSMOS_",
-    "KEY_VAULT",
-    "LOCAL_DATA",
-    "LOCAL_VAULT",
-    "NODE_URL",
-    "SIGNER_",
-    "SIGNING_",
-    "VAULT_HEDGE",
-    "STORE_HEDGE",
-];
 
 /// Reads all settings. `names` are those of all variables that are set.
 pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> (Vec<Finding>, Known) {
@@ -51,16 +37,20 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
         Finding::warning("settings.log", unknown.to_string(), advice).about("RUST_LOG")
     }));
     let typos = probable_typos(&variable, names);
-    findings.extend(
-        unknown(names).filter(|(name, _)| !typos.iter().any(|typo| typo.name == **name)).map(|(_, finding)| finding),
-    );
+    let is_typo = |name: &str| typos.iter().any(|typo| typo.name == name);
+    findings.extend(unknown_settings(names).into_iter().filter(|name| !is_typo(name)).map(|name| unknown(name)));
     findings.extend(typos.iter().map(probable_typo));
     findings.extend(of_the_sdk(names));
     (findings, Known { settings, services })
 }
 
 fn wrong(SettingError { name, why }: &SettingError) -> Finding {
-    Finding::failed("settings", why, format!("set {name} right, or remove it: README lists all")).about(name)
+    Finding::failed(
+        "settings",
+        why,
+        format!("correct {name}, or remove it: azurehsm-signer settings lists all settings"),
+    )
+    .about(name)
 }
 
 /// Who may ask for signatures, where keys are authorized at all.
@@ -117,15 +107,9 @@ fn of_the_sdk(names: &[String]) -> impl Iterator<Item = Finding> {
     })
 }
 
-fn unknown(names: &[String]) -> impl Iterator<Item = (&String, Finding)> {
-    let is_ours = |name: &str| OURS.iter().any(|ours| name.starts_with(ours)) && !NAMES.contains(&name);
-    let mut unknown: Vec<_> = names.iter().filter(|name| is_ours(name)).collect();
-    unknown.sort();
-    unknown.into_iter().map(|name| {
-        let text = "there is no such setting: it has no effect";
-        let advice = "if it is misspelt, README has the right name; if not, remove it";
-        (name, Finding::warning("settings.unknown", text, advice).about(name))
-    })
+fn unknown(name: &str) -> Finding {
+    let advice = "correct it (azurehsm-signer settings lists all settings), or remove it";
+    Finding::warning("settings.unknown", "no such setting: it has no effect", advice).about(name)
 }
 
 fn probable_typo(typo: &Typo) -> Finding {

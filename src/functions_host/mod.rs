@@ -4,10 +4,11 @@ mod parent;
 
 pub use parent::{ParentProcess, WATCH_INTERVAL};
 
+use crate::settings::table::{FUNCTIONS_CUSTOMHANDLER_PORT, WEBSITE_HOSTNAME};
 use std::time::Duration;
 
 /// The variable with the loopback port that the host calls. The host sets it for its handler, and nothing else does.
-pub const PORT: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+pub const PORT: &str = FUNCTIONS_CUSTOMHANDLER_PORT.name;
 
 /// The exit status of every planned end. The host starts the handler again at once, and counts no error. After 0 it would never
 /// start it again; after any other status it counts an error, and stops itself at the third.
@@ -32,7 +33,7 @@ pub fn is_present(variable: impl Fn(&str) -> Option<String>) -> bool {
 
 /// The variable with the name, and maybe the port, at which the host is reached: its public name in Azure, `localhost:7071` with
 /// `func start`.
-pub const HOSTNAME: &str = "WEBSITE_HOSTNAME";
+pub const HOSTNAME: &str = WEBSITE_HOSTNAME.name;
 
 /// The address that clients of the host use, without a slash at the end, if the host has named it. `variable` gives the value of
 /// an environment variable.

@@ -1,5 +1,8 @@
+//! The settings of the commands on marks.
+
 use super::reader::Reader;
-use super::{MAX_LEVEL_JUMP_RANGE, Services, SettingsError, defaults};
+use super::table::MAX_LEVEL_JUMP;
+use super::{Services, SettingsError};
 use crate::chain::WatchSettings;
 
 /// What the commands on marks need to know.
@@ -22,14 +25,8 @@ impl MarksSettings {
         let mut reader = Reader::new(variable);
         reader.refuse_typos(names);
         let settings =
-            Self { services: reader.services(), nodes: reader.nodes(), max_level_jump: reader.max_level_jump() };
+            Self { services: reader.services(), nodes: reader.nodes(), max_level_jump: reader.levels(&MAX_LEVEL_JUMP) };
         reader.require_database(&settings.services);
         reader.finish(settings)
-    }
-}
-
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    pub(super) fn max_level_jump(&mut self) -> u32 {
-        self.levels("MAX_LEVEL_JUMP", defaults::MAX_LEVEL_JUMP, MAX_LEVEL_JUMP_RANGE)
     }
 }

@@ -1,4 +1,7 @@
+//! How and what is logged: `LOG_FORMAT` and `RUST_LOG`.
+
 use super::reader::Reader;
+use super::table::{LOG_FORMAT, RUST_LOG};
 use super::{LogFilter, SettingsError};
 use std::str::FromStr;
 
@@ -18,8 +21,8 @@ impl LogSettings {
     /// [`SettingsError`], with all that is wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
-        let format = reader.parsed("LOG_FORMAT", "auto, text or json").unwrap_or_default();
-        let filter = reader.parsed_with_reason("RUST_LOG").unwrap_or_default();
+        let format = reader.choice(&LOG_FORMAT).unwrap_or_default();
+        let filter = reader.parsed_with_reason(&RUST_LOG).unwrap_or_default();
         reader.finish(Self { format, filter })
     }
 }

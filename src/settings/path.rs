@@ -1,21 +1,7 @@
-use super::reader::Reader;
+//! Paths in settings: what only a shell would have expanded is refused.
 
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    /// A path. What only a shell would have understood is an error: the file system takes it for a name.
-    pub(super) fn path(&mut self, name: &'static str) -> Option<String> {
-        let text = self.text(name)?;
-        match not_a_path(&text) {
-            None => Some(text),
-            Some(why) => {
-                self.wrong(name, why);
-                None
-            }
-        }
-    }
-}
-
-/// What is wrong with a text that is not a path, or not the one that was meant.
-fn not_a_path(text: &str) -> Option<String> {
+/// What is wrong with a text that is not a path, or not the one that was meant. The file system would take it for a name.
+pub(super) fn problem_of(text: &str) -> Option<String> {
     let is_quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if text.is_empty() {
         Some("is nothing but blanks: expected a path, or no such setting".to_owned())
@@ -79,7 +65,7 @@ mod tests {
             ("'/data'", Some("the quotes are taken for a part of the path")),
             ("file:///data", Some("expected a path, not a URL")),
         ] {
-            let why = not_a_path(text);
+            let why = problem_of(text);
             assert_eq!(why.is_some(), expected.is_some(), "{text:?}: {why:?}");
             assert!(why.is_none_or(|why| why.contains(expected.unwrap_or_default())), "{text:?}");
         }

@@ -1,13 +1,26 @@
+//! Reads settings by their definitions, and gathers everything that is wrong with them.
+
+use super::path::problem_of;
+use super::setting::{Address, Choice, FilePath, Levels, List, Milliseconds, Seconds, Setting, Text, Values};
+use super::typos::{Typo, probable_typos};
 use super::{SettingError, SettingsError};
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// Reads variables, and gathers what is wrong with them.
 pub(super) struct Reader<F> {
-    pub(super) variable: F,
+    variable: F,
     errors: Vec<SettingError>,
+}
+
+/// A whole number of some unit: its default and the numbers that are accepted.
+struct Number<'a, T> {
+    default: T,
+    range: &'a RangeInclusive<T>,
+    unit: &'static str,
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
@@ -15,12 +28,37 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Self { variable, errors: Vec::new() }
     }
 
-    /// The value of a variable; one that is empty counts as not set, one of white space does not.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.is_empty()).map(|value| value.trim().to_owned())
+    /// The value as it is. An empty one counts as not set.
+    pub(super) fn untrimmed<V>(&self, setting: &Setting<V>) -> Option<String> {
+        self.variable_of(setting).map(|(_, value)| value)
     }
 
-    pub(super) fn wrong(&mut self, name: &'static str, why: impl Into<String>) {
+    /// The value without blanks around it. An empty one counts as not set, one of white space does not.
+    pub(super) fn text<V>(&self, setting: &Setting<V>) -> Option<String> {
+        self.trimmed(setting).map(|(_, value)| value)
+    }
+
+    /// The same, with the name under which it is set.
+    pub(super) fn trimmed<V>(&self, setting: &Setting<V>) -> Option<(&'static str, String)> {
+        self.variable_of(setting).map(|(name, value)| (name, value.trim().to_owned()))
+    }
+
+    fn variable_of<V>(&self, setting: &Setting<V>) -> Option<(&'static str, String)> {
+        let value = |name| (self.variable)(name).filter(|value| !value.is_empty());
+        let mut names = std::iter::once(setting.name).chain(setting.alias);
+        names.find_map(|name| Some((name, value(name)?)))
+    }
+
+    pub(super) fn is_set<V>(&self, setting: &Setting<V>) -> bool {
+        self.variable_of(setting).is_some()
+    }
+
+    pub(super) fn wrong<V>(&mut self, setting: &Setting<V>, why: impl Into<String>) {
+        self.wrong_variable(setting.name, why);
+    }
+
+    /// The same, of a setting that is known by its name.
+    pub(super) fn wrong_variable(&mut self, name: &'static str, why: impl Into<String>) {
         self.errors.push(SettingError { name, why: why.into() });
     }
 
@@ -28,59 +66,98 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if self.errors.is_empty() { Ok(settings) } else { Err(SettingsError(self.errors)) }
     }
 
-    pub(super) fn parsed<T: FromStr>(&mut self, name: &'static str, expected: &str) -> Option<T> {
-        let text = self.text(name)?;
+    /// Refuses variables that are probably misspelt settings. `names` are those of all variables that are set.
+    pub(super) fn refuse_typos(&mut self, names: &[String]) {
+        for Typo { name, setting } in probable_typos(&self.variable, names) {
+            self.wrong_variable(
+                setting,
+                format!("is not set, but {name:?} is, probably a typo: rename it, or remove it"),
+            );
+        }
+    }
+
+    fn parsed<V, T: FromStr>(&mut self, setting: &Setting<V>, expected: &str) -> Option<T> {
+        let text = self.text(setting)?;
         let value = text.parse().ok();
         if value.is_none() {
-            self.wrong(name, format!("'{text}': expected {expected}"));
+            let shown = if setting.is_secret { String::new() } else { format!("'{text}': ") };
+            self.wrong(setting, format!("{shown}expected {expected}"));
         }
         value
     }
 
+    /// A value that is described by its form alone.
+    pub(super) fn value<T: FromStr>(&mut self, setting: &Setting<Text>) -> Option<T> {
+        self.parsed(setting, setting.values.form)
+    }
+
+    pub(super) fn address(&mut self, setting: &Setting<Address>) -> SocketAddr {
+        self.parsed(setting, &setting.values.form()).unwrap_or(setting.values.default)
+    }
+
+    pub(super) fn choice<T: FromStr>(&mut self, setting: &Setting<Choice>) -> Option<T> {
+        self.parsed(setting, &setting.values.form())
+    }
+
     /// A list separated by commas. One wrong entry does not hide another. Entries are not repeated in errors: a URL may hold
     /// a password, and a secret key may stand where a public one should.
-    pub(super) fn list<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str) -> Vec<T> {
-        let Some(text) = self.text(name) else { return Vec::new() };
+    pub(super) fn list<T: FromStr<Err: fmt::Display>>(&mut self, setting: &Setting<List>) -> Vec<T> {
+        let Some(text) = self.text(setting) else { return Vec::new() };
         let mut values = Vec::new();
         for (index, entry) in text.split(',').enumerate() {
             match entry.trim().parse() {
                 Ok(value) => values.push(value),
-                Err(error) => self.wrong(name, format!("entry {}: {error}", index + 1)),
+                Err(error) => self.wrong(setting, format!("entry {}: {error}", index + 1)),
             }
         }
         values
     }
 
-    pub(super) fn levels(&mut self, name: &'static str, default: u32, range: RangeInclusive<u32>) -> u32 {
-        let value = self.parsed(name, "a whole number of levels").unwrap_or(default);
+    pub(super) fn levels(&mut self, setting: &Setting<Levels>) -> u32 {
+        let Levels { default, range } = &setting.values;
+        self.number(setting, &Number { default: *default, range, unit: Levels::UNIT })
+    }
+
+    pub(super) fn milliseconds(&mut self, setting: &Setting<Milliseconds>) -> Duration {
+        let Milliseconds { default, range } = &setting.values;
+        Duration::from_millis(self.number(setting, &Number { default: *default, range, unit: Milliseconds::UNIT }))
+    }
+
+    pub(super) fn seconds(&mut self, setting: &Setting<Seconds>) -> Duration {
+        let Seconds { default, range } = &setting.values;
+        Duration::from_secs(self.number(setting, &Number { default: *default, range, unit: Seconds::UNIT }))
+    }
+
+    fn number<V: Values, T>(&mut self, setting: &Setting<V>, number: &Number<T>) -> T
+    where
+        T: FromStr + PartialOrd + fmt::Display + Copy,
+    {
+        let Number { default, range, unit } = number;
+        let value = self.parsed(setting, &format!("a whole number of {unit}")).unwrap_or(*default);
         if !range.contains(&value) {
-            self.wrong(name, format!("{value}: expected {} to {} levels", range.start(), range.end()));
+            self.wrong(setting, format!("{value}: expected {}", setting.values.form()));
         }
         value
     }
 
-    pub(super) fn milliseconds(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Duration {
-        let value = self.parsed(name, "a whole number of milliseconds").unwrap_or(default);
-        if !range.contains(&value) {
-            self.wrong(name, format!("{value}: expected {} to {} milliseconds", range.start(), range.end()));
-        }
-        Duration::from_millis(value)
-    }
-
-    pub(super) fn seconds(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Duration {
-        let value = self.parsed(name, "a whole number of seconds").unwrap_or(default);
-        if !range.contains(&value) {
-            self.wrong(name, format!("{value}: expected {} to {} seconds", range.start(), range.end()));
-        }
-        Duration::from_secs(value)
-    }
-
     /// A value whose type says what it expects. The value itself is not repeated: it may be a URL with a password.
-    pub(super) fn parsed_with_reason<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str) -> Option<T> {
-        match self.text(name)?.parse() {
+    pub(super) fn parsed_with_reason<T: FromStr<Err: fmt::Display>>(&mut self, setting: &Setting<Text>) -> Option<T> {
+        match self.text(setting)?.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.wrong(name, error.to_string());
+                self.wrong(setting, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// A path. What only a shell would have understood is an error: the file system takes it for a name.
+    pub(super) fn path(&mut self, setting: &Setting<FilePath>) -> Option<String> {
+        let text = self.text(setting)?;
+        match problem_of(&text) {
+            None => Some(text),
+            Some(why) => {
+                self.wrong(setting, why);
                 None
             }
         }

@@ -1,5 +1,15 @@
+//! Where keys and marks are: in Azure, or embedded.
+
+use super::SettingsError;
 use super::reader::Reader;
-use super::{SettingsError, defaults};
+use super::setting::{FilePath, Milliseconds, Setting, Text};
+use super::table::{
+    ALLOW_WEAK_CONSISTENCY, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER,
+    COSMOS_DATABASE, COSMOS_ENDPOINT, FUNCTIONS_CUSTOMHANDLER_PORT, IDENTITY_ENDPOINT, IDENTITY_HEADER, KEY_VAULT_URL,
+    LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE, MARKS, REGION_NAME, REQUEST_DEADLINE_MS,
+    SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME,
+    WEBSITE_SITE_NAME,
+};
 use crate::azure::IdentitySettings;
 use crate::functions_host;
 use crate::marks::CosmosSettings;
@@ -85,11 +95,6 @@ impl Services {
     }
 }
 
-const KEY_VAULT_URL: &str = "KEY_VAULT_URL";
-const COSMOS_ENDPOINT: &str = "COSMOS_ENDPOINT";
-const MARKS: &str = "MARKS";
-const LOCAL_DATA_DIR: &str = "LOCAL_DATA_DIR";
-
 /// The only value of `MARKS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Embedded;
@@ -104,16 +109,16 @@ impl FromStr for Embedded {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn services(&mut self) -> Services {
-        let request_deadline = self.milliseconds("REQUEST_DEADLINE_MS", defaults::REQUEST_DEADLINE_MS, 10..=60_000);
+        let request_deadline = self.milliseconds(&REQUEST_DEADLINE_MS);
         let services = Services {
             vault: self.vault(),
             marks: self.marks(request_deadline),
             request_deadline,
             embedded: self.embedded(),
             identity: IdentitySettings {
-                has_endpoint: self.text("IDENTITY_ENDPOINT").is_some() && self.text("IDENTITY_HEADER").is_some(),
-                has_federated_token: self.path("AZURE_FEDERATED_TOKEN_FILE").is_some(),
-                client_id: self.text("AZURE_CLIENT_ID"),
+                has_endpoint: self.is_set(&IDENTITY_ENDPOINT) && self.is_set(&IDENTITY_HEADER),
+                has_federated_token: self.path(&AZURE_FEDERATED_TOKEN_FILE).is_some(),
+                client_id: self.text(&AZURE_CLIENT_ID),
             },
             instance: self.instance(),
         };
@@ -121,10 +126,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             let why = "expected in Azure and under a Functions host: an instance there does not keep its disk, so the \
                        embedded vault and mark store are refused; on a laptop, `func start` sets \
                        AZURE_FUNCTIONS_ENVIRONMENT=Development, which allows them";
-            if matches!(services.vault, VaultSettings::Embedded) && self.text(KEY_VAULT_URL).is_none() {
-                self.wrong(KEY_VAULT_URL, why);
-                if matches!(services.marks, MarkStoreSettings::Embedded) && self.text(COSMOS_ENDPOINT).is_none() {
-                    self.wrong(COSMOS_ENDPOINT, why);
+            if matches!(services.vault, VaultSettings::Embedded) && !self.is_set(&KEY_VAULT_URL) {
+                self.wrong(&KEY_VAULT_URL, why);
+                if matches!(services.marks, MarkStoreSettings::Embedded) && !self.is_set(&COSMOS_ENDPOINT) {
+                    self.wrong(&COSMOS_ENDPOINT, why);
                 }
             }
         }
@@ -135,43 +140,43 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// beside a vault has to be asked for by name, in a folder that does not depend on where the program is started, and on
     /// a machine that keeps its disk.
     pub(super) fn require_database(&mut self, services: &Services) {
-        let marks = self.text(MARKS);
-        let is_embedded = self.parsed::<Embedded>(MARKS, "embedded, or no such setting").is_some();
+        let has_marks = self.is_set(&MARKS);
+        let is_embedded = self.choice::<Embedded>(&MARKS).is_some();
         let has_vault = matches!(services.vault, VaultSettings::KeyVault(_));
-        let has_database = self.text(COSMOS_ENDPOINT).is_some();
+        let has_database = self.is_set(&COSMOS_ENDPOINT);
         if is_embedded && has_database {
-            self.wrong(MARKS, "is embedded, and COSMOS_ENDPOINT is set too: set one of the two");
+            self.wrong(&MARKS, "is embedded, and COSMOS_ENDPOINT is set too: set one of the two");
         } else if is_embedded && self.must_not_be_embedded() {
             let why = "embedded is refused here: a Functions or App Service instance does not keep its disk; set \
                        COSMOS_ENDPOINT beside KEY_VAULT_URL";
-            self.wrong(MARKS, why);
+            self.wrong(&MARKS, why);
         } else if is_embedded && has_vault && !self.has_absolute_data_dir() {
             let why = "expected an absolute path, since MARKS=embedded keeps the marks of the keys in KEY_VAULT_URL there: a \
                        relative one is another store in another working directory; or set COSMOS_ENDPOINT instead of MARKS";
-            self.wrong(LOCAL_DATA_DIR, why);
-        } else if marks.is_none() && has_vault && !has_database {
+            self.wrong(&LOCAL_DATA_DIR, why);
+        } else if !has_marks && has_vault && !has_database {
             let why = "expected, since KEY_VAULT_URL is set: without a shared database, two instances could sign different \
                        data; for a single signer, MARKS=embedded with an absolute LOCAL_DATA_DIR keeps the marks in a file";
-            self.wrong(COSMOS_ENDPOINT, why);
+            self.wrong(&COSMOS_ENDPOINT, why);
         }
     }
 
     fn has_absolute_data_dir(&self) -> bool {
-        self.text(LOCAL_DATA_DIR).is_some_and(|path| Path::new(&path).is_absolute())
+        self.text(&LOCAL_DATA_DIR).is_some_and(|path| Path::new(&path).is_absolute())
     }
 
     fn vault(&mut self) -> VaultSettings {
-        let url: Option<VaultUrl> = self.parsed_with_reason(KEY_VAULT_URL);
-        let keys = self.list::<KeyIdentifier>("SIGNING_KEYS");
-        let tag = self.parsed_with_reason("SIGNING_KEY_TAG");
-        let hedge_after = self.hedge_after("VAULT_HEDGE_MS", defaults::VAULT_HEDGE_MS);
+        let url: Option<VaultUrl> = self.parsed_with_reason(&KEY_VAULT_URL);
+        let keys = self.list::<KeyIdentifier>(&SIGNING_KEYS);
+        let tag = self.parsed_with_reason(&SIGNING_KEY_TAG);
+        let hedge_after = self.hedge_after(&VAULT_HEDGE_MS);
         if let Some(url) = &url {
-            for entry in self.text("SIGNING_KEYS").iter().flat_map(|text| text.split(',')) {
+            for entry in self.text(&SIGNING_KEYS).iter().flat_map(|text| text.split(',')) {
                 if let Ok(entry) = Url::parse(entry.trim())
                     && entry.host() != url.as_url().host()
                 {
                     self.wrong(
-                        "SIGNING_KEYS",
+                        &SIGNING_KEYS,
                         format!("expected keys of {url}, not of {}", entry.host_str().unwrap_or("-")),
                     );
                 }
@@ -186,23 +191,25 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 answer_timeout: ANSWER_TIMEOUT,
             });
         }
-        self.expect_with(KEY_VAULT_URL, &["SIGNING_KEYS", "SIGNING_KEY_TAG", "VAULT_HEDGE_MS"]);
+        let others =
+            [self.name_if_set(&SIGNING_KEYS), self.name_if_set(&SIGNING_KEY_TAG), self.name_if_set(&VAULT_HEDGE_MS)];
+        self.expect_with(&KEY_VAULT_URL, &others);
         VaultSettings::Embedded
     }
 
     /// A call that has not been answered for the default time is on a dead connection, or the service is slow: no setting
     /// makes another call wait longer.
-    fn hedge_after(&mut self, name: &'static str, default: u64) -> Duration {
-        let longest = Duration::from_millis(default);
-        match self.milliseconds(name, default, 0..=10_000).min(longest) {
-            Duration::ZERO => longest,
+    fn hedge_after(&mut self, setting: &Setting<Milliseconds>) -> Duration {
+        let max = Duration::from_millis(setting.values.default);
+        match self.milliseconds(setting).min(max) {
+            Duration::ZERO => max,
             hedge_after => hedge_after,
         }
     }
 
     fn marks(&mut self, request_deadline: Duration) -> MarkStoreSettings {
         const EXPECTED: &str = "expected https://<account>.documents.azure.com/";
-        let endpoint = self.text(COSMOS_ENDPOINT).and_then(|text| {
+        let endpoint = self.text(&COSMOS_ENDPOINT).and_then(|text| {
             let url = Url::parse(&text).ok().filter(|url| {
                 url.scheme() == "https"
                     && url.path() == "/"
@@ -211,15 +218,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             });
             if url.is_none() {
                 let why = if text.contains("://") { "" } else { "has no https:// in front: " };
-                self.wrong(COSMOS_ENDPOINT, format!("{why}{EXPECTED}"));
+                self.wrong(&COSMOS_ENDPOINT, format!("{why}{EXPECTED}"));
             }
             url
         });
-        let database = self.resource_name("COSMOS_DATABASE", defaults::COSMOS_DATABASE);
-        let container = self.resource_name("COSMOS_CONTAINER", defaults::COSMOS_CONTAINER);
-        let allow_weak_consistency = self.parsed("ALLOW_WEAK_CONSISTENCY", "true or false").unwrap_or(false);
-        let region = self.text("REGION_NAME");
-        let hedge_after = self.hedge_after("STORE_HEDGE_MS", defaults::STORE_HEDGE_MS);
+        let database = self.resource_name(&COSMOS_DATABASE);
+        let container = self.resource_name(&COSMOS_CONTAINER);
+        let allow_weak_consistency = self.choice(&ALLOW_WEAK_CONSISTENCY).unwrap_or(false);
+        let region = self.text(&REGION_NAME);
+        let hedge_after = self.hedge_after(&STORE_HEDGE_MS);
         if let Some(endpoint) = endpoint {
             let settings = CosmosSettings {
                 endpoint,
@@ -233,26 +240,29 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             return MarkStoreSettings::Cosmos(settings);
         }
         // Beside a vault, a missing database is reported as such.
-        if self.text(KEY_VAULT_URL).is_none() || self.text(MARKS).is_some() {
-            self.expect_with(
-                COSMOS_ENDPOINT,
-                &["COSMOS_DATABASE", "COSMOS_CONTAINER", "STORE_HEDGE_MS", "ALLOW_WEAK_CONSISTENCY"],
-            );
+        if !self.is_set(&KEY_VAULT_URL) || self.is_set(&MARKS) {
+            let others = [
+                self.name_if_set(&COSMOS_DATABASE),
+                self.name_if_set(&COSMOS_CONTAINER),
+                self.name_if_set(&STORE_HEDGE_MS),
+                self.name_if_set(&ALLOW_WEAK_CONSISTENCY),
+            ];
+            self.expect_with(&COSMOS_ENDPOINT, &others);
         }
         MarkStoreSettings::Embedded
     }
 
     /// The name of a database or container, as Cosmos DB allows it. It becomes a segment of a URL's path, so `..` must not
     /// get through either.
-    fn resource_name(&mut self, name: &'static str, default: &str) -> String {
+    fn resource_name(&mut self, setting: &Setting<Text>) -> String {
         const MAX_LENGTH: usize = 255;
-        let Some(text) = self.text(name) else { return default.to_owned() };
+        let Some(text) = self.text(setting) else { return setting.values.default.unwrap_or_default().to_owned() };
         let is_dots = matches!(text.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
         let is_refused = |c: char| matches!(c, '/' | '\\' | '#' | '?') || c.is_control();
         if text.is_empty() || is_dots || text.chars().count() > MAX_LENGTH || text.contains(is_refused) {
             let shown: String = text.chars().take(64).collect();
             self.wrong(
-                name,
+                setting,
                 format!(
                     "{shown:?}: expected a name of 1 to {MAX_LENGTH} characters without /, \\, # and ?, and not . or .."
                 ),
@@ -263,17 +273,21 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// A setting that makes sense with another one only says that the other was forgotten, or misspelt. To go on with the
     /// embedded default would be to forget what was signed.
-    fn expect_with(&mut self, name: &'static str, others: &[&str]) {
-        if self.text(name).is_none()
-            && let Some(other) = others.iter().find(|other| self.text(other).is_some())
+    fn expect_with<V>(&mut self, setting: &Setting<V>, others: &[Option<&str>]) {
+        if !self.is_set(setting)
+            && let Some(other) = others.iter().flatten().next()
         {
-            self.wrong(name, format!("expected, since {other} is set"));
+            self.wrong(setting, format!("expected, since {other} is set"));
         }
+    }
+
+    fn name_if_set<V>(&self, setting: &Setting<V>) -> Option<&'static str> {
+        self.is_set(setting).then_some(setting.name)
     }
 
     /// As the platform calls it, or the machine and the process.
     fn instance(&self) -> String {
-        let machine = ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"].iter().find_map(|name| self.text(name));
+        let machine = self.text(&WEBSITE_INSTANCE_ID).or_else(|| self.text(&WEBSITE_POD_NAME));
         let machine = machine.or_else(|| {
             let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
             Some(name.trim().to_owned())
@@ -282,26 +296,25 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     fn embedded(&mut self) -> EmbeddedSettings {
-        const VALUE: &str = "LOCAL_VAULT_PASSPHRASE";
-        const FILE: &str = "LOCAL_VAULT_PASSPHRASE_FILE";
-        let data_dir = self.path(LOCAL_DATA_DIR).unwrap_or_else(|| defaults::LOCAL_DATA_DIR.to_owned()).into();
-        let inline = (self.variable)(VALUE).filter(|value| !value.is_empty());
-        let text = match (inline, self.path(FILE)) {
+        const FILE: Setting<FilePath> = LOCAL_VAULT_PASSPHRASE_FILE;
+        let default = LOCAL_DATA_DIR.values.default.unwrap_or_default();
+        let data_dir = self.path(&LOCAL_DATA_DIR).unwrap_or_else(|| default.to_owned()).into();
+        let text = match (self.untrimmed(&LOCAL_VAULT_PASSPHRASE), self.path(&FILE)) {
             (Some(_), Some(_)) => {
-                self.wrong(VALUE, format!("is set, and {FILE} too: set one of the two"));
+                self.wrong(&LOCAL_VAULT_PASSPHRASE, format!("is set, and {} too: set one of the two", FILE.name));
                 None
             }
             (None, Some(path)) => match std::fs::read_to_string(&path) {
                 Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
                 Err(error) => {
-                    self.wrong(FILE, format!("{path}: {error}; expected a file that holds the passphrase"));
+                    self.wrong(&FILE, format!("{path}: {error}; expected a file that holds the passphrase"));
                     None
                 }
             },
             (inline, None) => inline,
         };
         if text.as_deref() == Some("") {
-            self.wrong(FILE, "the file is empty; expected a passphrase");
+            self.wrong(&FILE, "the file is empty; expected a passphrase");
         }
         EmbeddedSettings { data_dir, passphrase: text.map(SecretString::from) }
     }
@@ -310,15 +323,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// It names the site too, and a host names the port to listen on, with or without the platform around it (in a container
     /// of Kubernetes, say); `func start` on a laptop does these two as well, but also declares that it is for development.
     fn must_not_be_embedded(&self) -> bool {
-        let is_hosted = functions_host::is_present(|name| self.text(name)) || self.text("WEBSITE_SITE_NAME").is_some();
+        let is_hosted =
+            functions_host::is_present(|_| self.text(&FUNCTIONS_CUSTOMHANDLER_PORT)) || self.is_set(&WEBSITE_SITE_NAME);
         self.is_instance() || (is_hosted && !self.is_development())
     }
 
     fn is_instance(&self) -> bool {
-        self.text("WEBSITE_INSTANCE_ID").is_some() || self.text("WEBSITE_POD_NAME").is_some()
+        self.is_set(&WEBSITE_INSTANCE_ID) || self.is_set(&WEBSITE_POD_NAME)
     }
 
     fn is_development(&self) -> bool {
-        self.text("AZURE_FUNCTIONS_ENVIRONMENT").as_deref() == Some("Development")
+        self.text(&AZURE_FUNCTIONS_ENVIRONMENT).as_deref() == Some("Development")
     }
 }

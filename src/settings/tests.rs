@@ -1,34 +1,69 @@
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-    let value = |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
     let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
-    Settings::read(value, &names)
+    Settings::read(lookup(variables), &names)
+}
+
+fn lookup(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    |name| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
 }
 
 #[test]
-fn defaults_are_those_of_the_readme() {
+fn the_reference_page_has_the_table() {
+    let page = include_str!("../../docs/reference.md");
+    assert!(
+        page.contains(&listing::markdown()),
+        "put into docs/reference.md what `azurehsm-signer settings --markdown` prints"
+    );
+}
+
+#[test]
+fn every_setting_in_the_table_is_read() {
+    // By the SDK, and for hints to clients.
+    const READ_ELSEWHERE: [&str; 3] = ["AZURE_TENANT_ID", "COSMOS_DISABLE_IMDS", "WEBSITE_HOSTNAME"];
+    let read = std::cell::RefCell::new(std::collections::BTreeSet::from(READ_ELSEWHERE.map(str::to_owned)));
+    let nothing = |name: &str| -> Option<String> {
+        read.borrow_mut().insert(name.to_owned());
+        None
+    };
+    assert!(Settings::read(nothing, &[]).is_ok() && LogSettings::read(nothing).is_ok());
+    assert_eq!(read.take(), NAMES.iter().copied().map(str::to_owned).collect());
+}
+
+#[test]
+fn every_default_and_every_choice_is_accepted_where_it_is_written_out() {
+    for entry in table::entries() {
+        for value in entry.default.iter().map(String::as_str).chain(entry.choices.iter().copied()) {
+            let others = if value == "embedded" { vec![] } else { vec![VAULT, DATABASE] };
+            let variables = [others, vec![(entry.name, value)]].concat();
+            let errors = read(&variables).err().into_iter().chain(LogSettings::read(lookup(&variables)).err());
+            assert_eq!(errors.map(|error| error.to_string()).collect::<Vec<_>>(), [""; 0], "{}={value}", entry.name);
+        }
+    }
     let settings = read(&[]).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(settings.listen.to_string(), "127.0.0.1:6732");
-    assert_eq!(settings.services.request_deadline, Duration::from_secs(4));
     assert_eq!(settings.when_head_unknown, WhenHeadUnknown::Fail);
     assert!(settings.nodes.is_none() && settings.authorized_keys.is_empty() && !settings.list_known_keys);
 }
 
 #[test]
-fn every_setting_that_is_read_stands_in_the_readme() {
-    let asked = std::cell::RefCell::new(Vec::new());
-    let ask = |name: &str| -> Option<String> {
-        asked.borrow_mut().push(name.to_owned());
-        None
-    };
-    assert!(Settings::read(ask, &[]).is_ok() && LogSettings::read(ask).is_ok());
-    for name in asked.into_inner() {
-        assert!(NAMES.contains(&name.as_str()), "{name}");
+fn no_message_repeats_the_value_of_a_secret_setting() {
+    let secret = "socks5://hunter2\u{7f}";
+    for entry in table::entries().into_iter().filter(|entry| entry.secret) {
+        let error = read(&[("NODE_URLS", "http://node.example"), (entry.name, secret)]).err();
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(!error.contains("hunter2"), "{}: {error}", entry.name);
     }
-    for name in NAMES {
-        assert!(include_str!("../../README.md").contains(&format!("`{name}")), "{name}");
-    }
+}
+
+#[test]
+fn a_name_in_lower_case_counts_where_the_other_is_not_set() {
+    let node = ("NODE_URLS", "http://node.example");
+    let (upper, lower) = (("HTTP_PROXY", "http://proxy:1"), ("http_proxy", "socks5://proxy:1"));
+    let error = read(&[node, lower]).err().unwrap();
+    assert_eq!(error.0[0].name, "http_proxy", "{error}");
+    assert!(read(&[node, lower, upper]).is_ok());
+    assert!(read(&[node, lower, ("no_proxy", "node.example")]).is_ok());
 }
 
 #[test]
@@ -101,7 +136,7 @@ fn what_looks_set_is_never_taken_as_not_set() {
 fn every_path_is_the_whole_path() {
     let names = ["LOCAL_DATA_DIR", "LOCAL_VAULT_PASSPHRASE_FILE", "POLICY_FILE", "AZURE_FEDERATED_TOKEN_FILE"];
     let is_of_path = |name: &str| name.ends_with("_FILE") || name.ends_with("_DIR");
-    assert!(NAMES.into_iter().filter(|name| is_of_path(name)).all(|name| names.contains(&name)));
+    assert!(NAMES.iter().filter(|name| is_of_path(name)).all(|name| names.contains(name)));
     for name in names {
         for (value, why) in [
             (" \t", "is nothing but blanks: expected a path"),

@@ -1,7 +1,7 @@
 //! Variables whose names are nearly those of settings.
 
-use super::NAMES;
-use super::reader::Reader;
+use super::setting::Group;
+use super::table::{self, NAMES};
 
 /// What only this program's variables begin with. A name without one of these may well be another program's.
 const PREFIXES: [&str; 3] = ["COSMOS_", "KEY_VAULT_", "SIGNER_"];
@@ -38,17 +38,33 @@ pub fn probable_typos(variable: impl Fn(&str) -> Option<String>, names: &[String
         .collect()
 }
 
-fn is_ours(name: &str) -> bool {
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !NAMES.contains(&name)
+/// Variables that look like settings of this program and are none. They have no effect, whatever they were meant for. `names` are
+/// those of all variables that are set.
+pub fn unknown_settings(names: &[String]) -> Vec<&String> {
+    let entries = table::entries();
+    let ours = || entries.iter().filter(|entry| entry.group != Group::Environment);
+    // Other programs have variables such as RUST_LOG_STYLE.
+    let families: Vec<_> =
+        ours().filter(|entry| entry.group != Group::Log).filter_map(|entry| family(entry.name)).collect();
+    let looks_like_ours = |name: &str| {
+        PREFIXES.iter().chain(&families).any(|prefix| name.starts_with(prefix))
+            || ours().any(|entry| entry.name.contains('_') && distance(name, entry.name) <= MAX_DISTANCE)
+    };
+    let mut unknown: Vec<_> =
+        names.iter().filter(|name| looks_like_ours(name) && !NAMES.contains(&name.as_str())).collect();
+    unknown.sort();
+    unknown
 }
 
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    /// Stops the start if a variable is probably a misspelt setting.
-    pub(super) fn refuse_typos(&mut self, names: &[String]) {
-        for Typo { name, setting } in probable_typos(&self.variable, names) {
-            self.wrong(setting, format!("is not set, but {name:?} is, probably a typo: rename it, or remove it"));
-        }
-    }
+/// The first two words of a name, in the singular.
+fn family(name: &'static str) -> Option<&'static str> {
+    let (first, rest) = name.split_once('_')?;
+    let second = rest.split('_').next()?;
+    name.get(..first.len() + 1 + second.len()).map(|family| family.trim_end_matches('S'))
+}
+
+fn is_ours(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !NAMES.contains(&name)
 }
 
 /// The Damerau-Levenshtein distance (optimal string alignment): insertions, deletions, substitutions and swaps of neighbours.
@@ -130,6 +146,31 @@ mod tests {
         assert!(typos(&[("COSMOS_ENDPIONT", "x"), ("COSMOS_ENDPOINT", "y")]).is_empty());
         assert_eq!(typos(&[("COSMOS_ENDPIONT", "x"), ("COSMOS_ENDPOINT", "")]).len(), 1, "empty is not set");
         assert!(typos(&[("COSMOS_ENDPIONT", "")]).is_empty(), "empty is not set");
+    }
+
+    #[test]
+    fn what_looks_like_a_setting_is_found_and_what_does_not_is_left_alone() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let ours = names(&[
+            "ALLOW_LIST_KNOWN",
+            "ALLOW_WEAK_CONSISTENCIES",
+            "AUTHORIZED_KEY",
+            "COSMOS_KEY",
+            "HEAD_TRESHOLD",
+            "KEY_VAULT_NAME",
+            "LOCAL_DATA_FOLDER",
+            "LOCAL_VAULT_PASSWORD",
+            "LOG_FROMAT",
+            "NODE_URL_1",
+            "SIGNER_PORT",
+            "SIGNING_KEY",
+            "STORE_HEDGE",
+            "VAULT_HEDGE_SECONDS",
+        ]);
+        assert_eq!(unknown_settings(&ours), ours.iter().collect::<Vec<_>>());
+        let others =
+            ["VAULT_ADDR", "RUST_LOG_STYLE", "RUST_LOG", "PATH", "MARK", "LOGS_FOLDER", "http_proxy", "NODE_ENV"];
+        assert_eq!(unknown_settings(&names(&others)), Vec::<&String>::new());
     }
 
     #[test]

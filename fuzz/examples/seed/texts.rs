@@ -144,11 +144,10 @@ const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 const OTHER_KEY: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
 
 pub(crate) fn policy() -> Seeds {
-    let of_the_readme = include_str!("../../../README.md").split("## Policy").nth(1).unwrap();
-    let of_the_readme = of_the_readme.split("```").nth(1).unwrap().trim_start_matches("json");
+    let of_the_page = include_str!("../../../docs/policy.md").split("```").nth(1).unwrap().trim_start_matches("json");
     let full = r#"{"$schema": "s", "default": {"kinds": ["block"], "operations": ["any", "drain_delegate", "ballot"], "chains": ["NetXdQprcVkpaWU"], "destinations": ["KT1PWx2mnDueood7fEmfbBDKx1D9BAnnXitn"], "max_amount": 7, "max_fee": 5, "packed_data": true, "proof_of_possession": true}}"#;
     named(&[
-        ("readme", of_the_readme),
+        ("policy page", of_the_page),
         ("nothing said", "{}"),
         ("everything said", full),
         (

@@ -4,7 +4,8 @@ use super::tell;
 use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
 use azurehsm_signer::marks::interchange::{self, Hints, Imported};
 use azurehsm_signer::marks::{Evidence, Found, Ledger, MarkId, Raised, Unreadable};
-use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings, defaults};
+use azurehsm_signer::settings::table::HEAD_THRESHOLD;
+use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::payload::{Kind, Position};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
@@ -146,7 +147,7 @@ fn objections(
         }
     }
     let now = OffsetDateTime::now_utc();
-    let threshold = settings.nodes.as_ref().map_or(defaults::HEAD_THRESHOLD, |nodes| nodes.threshold);
+    let threshold = settings.nodes.as_ref().map_or(HEAD_THRESHOLD.values.default, |nodes| nodes.threshold);
     let mut objections = Vec::new();
     for Imported { id, position, .. } in raises {
         let there = present.get(id);

@@ -5,7 +5,7 @@ use azurehsm_signer::settings::listing;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Prints JSON: [{"name", "alias", "group", "values", "choices", "default", "in_azure", "secret", "help"}]
+    /// Prints JSON, a list of objects
     #[arg(long)]
     json: bool,
     /// Prints the tables of docs/reference.md

@@ -6,6 +6,7 @@ pub mod azure;
 pub mod background;
 pub mod chain;
 pub mod doctor;
+pub mod events;
 pub mod functions_host;
 mod json;
 pub mod links;

@@ -74,7 +74,7 @@ pub fn start(
     }
     *WORKER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
     for unknown in settings.filter.unknown_targets() {
-        warn!(setting = "RUST_LOG", reason = %unknown, "a part of the log's filter has no effect");
+        warn!(event = "setting_ineffective", setting = "RUST_LOG", reason = %unknown, "an entry of the log filter has no effect");
     }
     Ok(Logging { dropped })
 }

@@ -91,12 +91,14 @@ pub async fn open_marks(
     let marks = services.embedded.data_dir.join("marks.redb");
     if !marks.exists() && !marks.is_symlink() {
         info!(
+            event = "mark_store_new",
             path = %marks.display(),
             "no marks yet: a key that has signed elsewhere needs its marks first (azurehsm-signer marks import or raise)"
         );
     }
     if matches!(services.vault, VaultSettings::KeyVault(_)) {
         warn!(
+            event = "embedded_marks",
             path = %marks.display(),
             "MARKS=embedded: marks are in a local file, keys in a vault. No other signer may use these keys; with \
              COSMOS_ENDPOINT, several can"
@@ -117,7 +119,7 @@ pub fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn 
         return Ok(Arc::new(open_embedded_vault(&services.embedded)?));
     };
     let azure = azure.ok_or(WiringError::NotPrepared)?;
-    info!(url = %settings.url, "keys are in a vault");
+    info!(event = "key_vault_used", url = %settings.url, "keys are in a vault");
     let vault = Arc::new(KeyVault::new(settings.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?);
     tokio::spawn({
         let vault = Arc::clone(&vault);
@@ -135,9 +137,10 @@ fn open_embedded_vault(settings: &EmbeddedSettings) -> Result<EmbeddedVault, Wir
     let file = KeyFile::open(&settings.data_dir, settings.passphrase.clone())?;
     if !file.exists() {
         file.add("first".parse()?, SecretKey::generate(Curve::P256)?)?;
-        info!(path = %file.path().display(), "made a key, since there was none");
+        info!(event = "key_created", path = %file.path().display(), "no keys yet: created one");
     }
     warn!(
+        event = "embedded_vault",
         path = %file.path().display(),
         encrypted = settings.passphrase.is_some(),
         "local vault: keys are in a file and in memory. For development and test networks, not for mainnet stake"

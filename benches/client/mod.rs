@@ -38,7 +38,7 @@ impl Process {
         });
         let address = loop {
             let event: serde_json::Value = log.recv_timeout(Duration::from_secs(30)).unwrap();
-            if event["fields"]["message"] == "listening" {
+            if event["fields"]["event"] == "listening" {
                 break event["fields"]["address"].as_str().unwrap().parse().unwrap();
             }
         };
@@ -50,7 +50,7 @@ impl Process {
         let mut keys = Vec::new();
         while keys.len() < number {
             let event = self.log.recv_timeout(Duration::from_secs(30)).unwrap();
-            if event["fields"]["message"] == "this key can sign" {
+            if event["fields"]["event"] == "key_added" {
                 keys.push(event["fields"]["key"].as_str().unwrap().to_owned());
             }
         }

@@ -164,14 +164,14 @@ async fn keep_fresh(scope: Arc<Scope>, settings: IdentitySettings, client: reqwe
         let wait = match trouble {
             None => {
                 if let Some(identity) = identity.filter(|_| !was_well) {
-                    info!(scope = scope.name, %identity, "there is a token");
+                    info!(event = "token_acquired", scope = scope.name, %identity, "token acquired");
                 }
                 backoff.reset();
                 Duration::try_from(life / 2).unwrap_or_default()
             }
             Some(trouble) => {
                 if was_well || known.is_none() {
-                    warn!(scope = scope.name, reason = %trouble, "no new token");
+                    warn!(event = "token_refresh_failed", scope = scope.name, reason = %trouble, "token refresh failed");
                 }
                 backoff.pause(None)
             }

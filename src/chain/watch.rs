@@ -104,7 +104,7 @@ async fn follow(node: &impl HeadSource, place: &Place, was_answering: &Answering
         match answer {
             Ok(head) => {
                 if before != Some(true) {
-                    info!(node = %node.url(), chain = %head.chain, level = head.level.get(), "following the head");
+                    info!(event = "node_available", node = %node.url(), chain = %head.chain, level = head.level.get(), "following the head");
                 }
                 if let Some(seen) = place.seen.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place.index) {
                     *seen = Some(head);
@@ -113,7 +113,7 @@ async fn follow(node: &impl HeadSource, place: &Place, was_answering: &Answering
             Err(error) => {
                 if before != Some(false) {
                     let proxy = node.url().proxy().map(tracing::field::display);
-                    warn!(node = %node.url(), proxy, reason = %error, "the node does not tell its head");
+                    warn!(event = "node_unavailable", node = %node.url(), proxy, reason = %error, "cannot read the node's head");
                 }
             }
         }

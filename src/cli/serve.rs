@@ -36,10 +36,10 @@ const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_mins(3);
 
 pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), CommandError> {
-    info!(version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
+    info!(event = "started", version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
-        warn!(setting = name, "this setting has no effect any more: a slow call is kept until the request's deadline");
+        warn!(event = "setting_ineffective", setting = name, "this setting has no effect any more: a slow call is kept until the request's deadline");
     }
     let services = &settings.services;
     let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
@@ -49,14 +49,15 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
     if watch.is_none() {
         info!(
+            event = "head_not_checked",
             max_level_jump = settings.max_level_jump,
             "no NODE_URLS: levels are checked against the marks only, not against the head of the chain"
         );
     }
     if settings.authorized_keys.is_empty() {
-        info!("no AUTHORIZED_KEYS: whoever reaches this address may ask for signatures");
+        info!(event = "authentication_off", "no AUTHORIZED_KEYS: whoever reaches this address may request signatures");
     } else if settings.policy.requiring_authentication(true).is_empty() {
-        warn!("AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys");
+        warn!(event = "setting_ineffective", "AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys");
     }
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
     let signer = Arc::new(Signer::new(
@@ -90,7 +91,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     };
     let limits = ConnectionLimits { most: most_connections(), idle: IDLE, drain, last_requests };
     let router = server::router(Arc::clone(&signer), server_settings);
-    info!(address = %address, "listening");
+    info!(event = "listening", address = %address, "listening");
     if is_local {
         tell_how_to_use(&signer, address);
     }
@@ -125,10 +126,10 @@ async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, ar
             is_first = false;
             let keys = signer.keys();
             for key in named.iter().filter(|key| !keys.iter().any(|held| held.hash == **key)) {
-                warn!(key = %key, "the policy names a key that is not in the vault");
+                warn!(event = "policy_key_missing", key = %key, "the policy names a key that is not in the vault");
             }
             if keys.is_empty() {
-                warn!("there are no keys in the vault: nothing can be signed");
+                warn!(event = "no_keys", "there are no keys in the vault: nothing can be signed");
             }
         }
         // A vault that takes long to search is not searched all the time, whatever is wrong with one of its keys.
@@ -144,7 +145,7 @@ async fn tell_of_dropped_lines(logging: &Logging) -> Infallible {
         tokio::time::sleep(Duration::from_secs(10)).await;
         let dropped = logging.dropped_lines();
         if dropped != told {
-            warn!(lines = dropped - told, "log lines were dropped: their reader was too slow");
+            warn!(event = "lines_dropped", lines = dropped - told, "log lines were dropped: their reader was too slow");
             told = dropped;
         }
     }
@@ -161,9 +162,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn tell_how_to_use(signer: &Signer, address: SocketAddr) {
     let Some(base) = base_address(address) else { return };
     for key in signer.keys() {
-        info!(command = import_command(&key.name, &base, &key.hash), "use this key");
+        info!(event = "hint", command = import_command(&key.name, &base, &key.hash), "use this key");
     }
-    info!(command = format!("curl {base}/keys"), "see the keys");
+    info!(event = "hint", command = format!("curl {base}/keys"), "see the keys");
 }
 
 /// As many connections as are wanted, or as many as the system has files for.

@@ -119,7 +119,7 @@ fn no_turn() -> NotRead {
     let failure = Failure::TooManyLargeBodies { limit: LARGE_AT_ONCE };
     let failed = NotSigned::from(failure);
     let (verdict, cause, reason) = (failed.verdict(), failed.cause(), failed.log());
-    error!(verdict, cause, reason, "failed");
+    error!(event = "failed", verdict, cause, reason, "failed");
     NotRead::Failed(failed)
 }
 

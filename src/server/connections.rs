@@ -56,14 +56,18 @@ pub async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 if connections.count() >= limits.most && !connections.close_one() {
-                    warn_of_clients(|unsaid| warn!(unsaid, "all connections are busy: a new one is turned away"));
+                    warn_of_clients(|unsaid| {
+                        warn!(event = "connection_limit_reached", unsaid, "connection limit reached; rejecting")
+                    });
                     continue;
                 }
                 start(stream, router.clone(), limits, &connections, &graceful);
             }
             Err(error) => {
                 // Out of file descriptors, most likely: room is made, and the next try waits for it.
-                warn_of_clients(|unsaid| warn!(reason = %error, unsaid, "a connection could not be taken"));
+                warn_of_clients(
+                    |unsaid| warn!(event = "accept_failed", reason = %error, unsaid, "cannot accept a connection"),
+                );
                 connections.close_one();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -74,11 +78,11 @@ pub async fn serve(
     for stream in waiting(listener).take(limits.most) {
         start(stream, router.clone(), limits, &connections, &graceful);
     }
-    info!("shutting down: requests in flight are finished");
+    info!(event = "shutting_down", "shutting down: finishing requests in flight");
     drop(tokio::time::timeout(limits.last_requests, connections.all_closed()).await);
     connections.close_those_without_a_request();
     if tokio::time::timeout_at(drained.into(), graceful.shutdown()).await.is_err() {
-        warn!("some requests did not end in time");
+        warn!(event = "requests_aborted", "some requests did not end in time");
     }
 }
 

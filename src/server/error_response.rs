@@ -25,7 +25,9 @@ impl From<InvalidRequest> for ErrorResponse {
             static ONCE: Once = Once::new();
             ONCE.call_once(|| error!(event = "host_does_not_proxy", reason = message, "no request can be answered"));
         } else {
-            warn_of_clients(|unsaid| warn!(status = status.as_u16(), reason = message, unsaid, "not understood"));
+            warn_of_clients(|unsaid| {
+                warn!(event = "request_invalid", status = status.as_u16(), reason = message, unsaid, "not understood")
+            });
         }
         Self { status, message }
     }

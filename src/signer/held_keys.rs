@@ -43,7 +43,7 @@ impl HeldKeys {
         held.log_changes(self);
         for key in self.usable.values().filter(|key| !held.usable.contains_key(&key.hash)) {
             let reason = held.why_unusable(&key.hash);
-            warn!(key = %key.hash, name = key.name, version = key.version, reason, "this key cannot sign any more");
+            warn!(event = "key_lost", key = %key.hash, name = key.name, version = key.version, reason, "this key cannot sign any more");
         }
         held
     }
@@ -93,6 +93,7 @@ impl HeldKeys {
         for (hash, key) in &self.usable {
             let Some(was) = before.usable.get(hash) else {
                 info!(
+                    event = "key_added",
                     key = %hash,
                     public_key = %key.public_key,
                     curve = %key.curve(),
@@ -105,7 +106,7 @@ impl HeldKeys {
             };
             if key.bound_to != was.bound_to {
                 let (now, before) = (&key.bound_to, &was.bound_to);
-                info!(key = %hash, name = key.name, bound_to = ?now, ?before, "the key's binding has changed");
+                info!(event = "key_binding_changed", key = %hash, name = key.name, bound_to = ?now, ?before, "the key's binding has changed");
             }
             if name_of(key) != name_of(was) || self.names.get(hash) != before.names.get(hash) {
                 self.log_names(hash, key);
@@ -117,6 +118,7 @@ impl HeldKeys {
         if let Some(names) = self.names.get(hash) {
             let names = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             warn!(
+                event = "key_duplicated",
                 key = %hash,
                 name = key.name,
                 version = key.version,

@@ -257,7 +257,7 @@ impl Shared {
         if let Some(error) = &trouble
             && known.is_none_or(|known| !known.is_same_event(error))
         {
-            warn!(reason = error.log(), "the vault does not say which keys it has");
+            warn!(event = "keys_unreadable", reason = error.log(), "cannot list the vault's keys");
         }
         progress.warned_of_long_search &= began.elapsed() >= LONG_SEARCH;
         progress.has_listed |= has_listed;
@@ -272,7 +272,7 @@ impl Shared {
             progress.running = Some((began, Some(found.progress)));
             if began.elapsed() >= LONG_SEARCH && !progress.warned_of_long_search {
                 progress.warned_of_long_search = true;
-                warn!(seconds = began.elapsed().as_secs(), progress = %found.progress, "the vault is searched for a long time");
+                warn!(event = "key_search_slow", seconds = began.elapsed().as_secs(), progress = %found.progress, "searching the vault takes long");
             }
         }
         if !found.usable.is_empty() {

@@ -17,6 +17,9 @@ use tracing::{error, info, warn};
 /// From the end of all calls to the deadline of the request.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(20);
 
+/// What the log calls the kind of a proof of possession.
+const POSSESSION: &str = "proof of possession";
+
 /// Signs what may be signed, and says why the rest is not.
 pub struct Signer {
     keys: KeyRing,
@@ -116,10 +119,17 @@ impl Signer {
             tokio::time::timeout_at(deadline, prove).await.unwrap_or_else(|_| Err(Failure::Deadline.into()));
         let ms = milliseconds(start.elapsed());
         match &verdict {
-            Ok(_) => info!(key = %key, kind = "proof of possession", verdict = "signed", ms, "signed"),
-            Err(reason) => {
-                let (verdict, cause, reason) = (reason.verdict(), reason.cause(), reason.log());
-                warn!(key = %key, kind = "proof of possession", verdict, cause, reason, ms, "not signed");
+            Ok(_) => info!(event = "signed", key = %key, kind = POSSESSION, verdict = "signed", ms, "signed"),
+            Err(not_signed) => {
+                let (cause, reason) = (not_signed.cause(), not_signed.log());
+                match not_signed {
+                    NotSigned::Refused(_) => {
+                        warn!(event = "refused", key = %key, kind = POSSESSION, verdict = "refused", cause, reason, ms, "refused");
+                    }
+                    NotSigned::Failed(_) => {
+                        error!(event = "failed", key = %key, kind = POSSESSION, verdict = "failed", cause, reason, ms, "failed");
+                    }
+                }
             }
         }
         verdict
@@ -199,6 +209,7 @@ impl Facts {
         macro_rules! line {
             ($level:ident, $verdict:literal) => {
                 $level!(
+                    event = $verdict,
                     key = %request.key,
                     kind = self.kind,
                     operations = self.operations,

@@ -83,7 +83,7 @@ fn identity_in_trouble(effect: Effect) {
     assert!(failed.1 < Duration::from_millis(4_000 + 1_500), "an answer by the deadline: {failed:?}");
     let error = failed.0.error();
     assert!(error.contains("the vault") || error.contains("mark store"), "{error}");
-    assert!(signer.logged("no new token").contains("WARN"));
+    assert!(signer.logged("\"event\":\"token_refresh_failed\"").contains("WARN"));
     assert!(votes.level > 10, "signed while tokens were good");
 
     azure.identity.faults().clear();

@@ -238,7 +238,7 @@ fn invariant_9_nothing_secret_is_logged_at_any_level() {
 fn log_lines_tell_how_grave_they_are_and_the_level_of_the_block() {
     let (_folder, signer, key) = start(&[]);
     http::sign(signer.address, &key, &payload(Kind::Attestation, 10, 3, 0)).unwrap().signature();
-    let line: serde_json::Value = serde_json::from_str(&signer.wait_for_log("signed")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&signer.wait_for_log("\"event\":\"signed\"")).unwrap();
     assert_eq!(line["level"], "INFO");
     let fields = &line["fields"];
     assert_eq!((&fields["level"], &fields["round"]), (&10.into(), &3.into()), "{line}");
@@ -246,10 +246,10 @@ fn log_lines_tell_how_grave_they_are_and_the_level_of_the_block() {
     assert_eq!((&fields["verdict"], &fields["chain"]), (&"signed".into(), &"NetXdQprcVkpaWU".into()));
     assert!(fields["ms"].as_f64().unwrap() > 0.0);
     http::sign(signer.address, &key, &payload(Kind::Attestation, 9, 0, 0)).unwrap();
-    let line = signer.wait_for_log("refused");
+    let line = signer.wait_for_log("\"event\":\"refused\"");
     assert!(line.contains("\"level\":\"WARN\"") && line.contains("below the high watermark"), "{line}");
     http::get(signer.address, "/nowhere").unwrap();
-    assert!(signer.wait_for_log("not understood").contains("\"status\":404"));
+    assert!(signer.wait_for_log("\"event\":\"request_invalid\"").contains("\"status\":404"));
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn a_signal_finishes_what_is_in_flight() {
     assert!(go_on.starts_with(b"HTTP/1.1 100"));
     stream.write_all(first.as_bytes()).unwrap();
     signer.signal_termination();
-    signer.wait_for_log("shutting down");
+    signer.wait_for_log("\"event\":\"shutting_down\"");
     assert!(http::connect(address).is_err(), "no new connections");
     stream.write_all(second.as_bytes()).unwrap();
     http::read_answer(stream).unwrap().signature();

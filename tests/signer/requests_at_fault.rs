@@ -144,7 +144,7 @@ fn a_body_that_does_not_arrive_is_answered_with_408_at_the_deadline() {
             assert!((250..3000).contains(&start.elapsed().as_millis()));
         }
     }
-    let line = setup.signer.wait_for_log("not understood");
+    let line = setup.signer.wait_for_log("\"event\":\"request_invalid\"");
     assert!(line.contains("\"status\":408") && !line.contains("failed"), "{line}");
 }
 

@@ -18,8 +18,9 @@ fn a_key_file_that_others_may_read_is_a_warning() {
     assert!(command(folder.path(), &[]).args(["keys", "generate", "baker"]).output().unwrap().status.success());
     let keys = folder.path().join("keys.json");
     std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o604)).unwrap();
-    let log = Signer::start(folder.path(), &[]).log_until("\"listening\"");
-    let warning = log.lines().find(|line| line.contains("chmod 600")).unwrap_or_else(|| panic!("{log}"));
+    let log = Signer::start(folder.path(), &[]).log_until("\"event\":\"listening\"");
+    let warning =
+        log.lines().find(|line| line.contains("\"event\":\"key_file_exposed\"")).unwrap_or_else(|| panic!("{log}"));
     assert!(warning.contains("\"WARN\"") && warning.contains("604") && warning.contains("keys.json"), "{warning}");
 }
 
@@ -42,7 +43,7 @@ fn a_log_filter_that_would_silence_everything_stops_the_start_or_is_a_warning() 
     assert!(complaint.contains("LOG_FORMAT: 'xml': expected auto, text or json"), "{complaint}");
 
     let signer = Signer::start(folder.path(), &[("RUST_LOG", "azurehsm-signer=info")]);
-    let log = signer.log_until("\"listening\"");
+    let log = signer.log_until("\"event\":\"listening\"");
     let warning = log.lines().find(|line| line.contains("\"RUST_LOG\"")).unwrap_or_else(|| panic!("{log}"));
     assert!(warning.contains("\"WARN\"") && warning.contains("write azurehsm_signer"), "{warning}");
 }

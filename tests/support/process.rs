@@ -177,7 +177,7 @@ impl Signer {
 pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
     let event: serde_json::Value = serde_json::from_str(line).unwrap();
     let fields = &event["fields"];
-    (fields["message"] == "listening").then(|| fields["address"].as_str().unwrap().parse().unwrap())
+    (fields["event"] == "listening").then(|| fields["address"].as_str().unwrap().parse().unwrap())
 }
 
 impl Drop for Signer {

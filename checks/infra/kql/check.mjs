@@ -95,6 +95,9 @@ function* comparisons(syntax, columns) {
   }
 }
 
+/** Columns whose texts change between releases. */
+const SENTENCES = new Set(['Sentence', 'Reason']);
+
 /** How grave an event can be, whether it happened or not. */
 const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'];
 
@@ -112,6 +115,7 @@ function checkQuery(path, columns, values, program) {
     if (isWholePath(node) && pathOf(node).startsWith('Fields.')) complain(path, `${pathOf(node)}: give it a column in ${HEADER}`);
   }
   for (const { column, meaning, value } of comparisons(syntax, columns)) {
+    if (SENTENCES.has(column)) complain(path, `${column} is for people: compare Event, Verdict or Cause`);
     const field = columns.get(column);
     const seen = field === 'level' ? SEVERITIES : [...(values.get(field) ?? [])];
     const quoted = meaning === 'is' ? `"${value}"` : `"${value}`;

@@ -58,8 +58,9 @@ def stored(operation, path, caller, address, status="201", category="StorageWrit
     database.execute(f"INSERT INTO StorageBlobLogs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", list(values.values()))
 
 
-def line(severity, message, minutes_ago=2.0, **fields):
-    entry = {"timestamp": "2026-01-01T00:00:00Z", "level": severity, "fields": {"message": message} | fields}
+def line(severity, event, minutes_ago=2.0, **fields):
+    fields = {"message": "a sentence for people", "event": event} | fields
+    entry = {"timestamp": "2026-01-01T00:00:00Z", "level": severity, "fields": fields}
     row("AppTraces", minutes_ago, Message=json.dumps(entry, separators=(",", ":")))
 
 
@@ -76,8 +77,8 @@ def answered(minutes_ago, invocation, status, ms):
     row("AppRequests", minutes_ago, Name="sign", ResultCode=status, DurationMs=ms, Properties=properties)
 
 
-line("INFO", "azurehsm-signer", 90, version="1.2.3")
-line("INFO", "this key can sign", 90, key=ACTIVE, name="active", version="abc")
+line("INFO", "started", 90, version="1.2.3")
+line("INFO", "key_added", 90, key=ACTIVE, name="active", version="abc")
 for level in range(100, 130):
     asked("signed", 130 - level, f"a{level}", key=ACTIVE, kind="attestation", level=level)
 asked("signed", 80, "s1", key=SILENT, kind="preattestation", level=99)
@@ -87,10 +88,10 @@ asked("refused", 5, "r2", "409", key=ACTIVE, kind="attestation", level=1, cause=
 asked("refused", 5, "r3", "409", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
 asked("failed", 4, "f1", "500", key=ACTIVE, kind="block", level=131, cause="vault", reason="throttled", ms=1500.0)
 answered(3, "h1", "502", 7.0)
-line("ERROR", "a background task failed and is started again", task="tokens", how="panicked")
-line("ERROR", "no block or vote is signed", reason="session consistency")
-line("WARN", "this key cannot sign any more", key=SILENT, name="silent", version="def")
-line("WARN", "log lines were dropped: their reader was too slow", lines=3)
+line("ERROR", "background_task_restarted", task="tokens", how="panicked")
+line("ERROR", "account_unsuitable", reason="session consistency")
+line("WARN", "key_lost", key=SILENT, name="silent", version="def")
+line("WARN", "lines_dropped", lines=3)
 audited("KeySign", SIGNER, "192.0.2.1")
 audited("KeySign", OTHER, "192.0.2.2")
 audited("KeySign", OTHER, "192.0.2.3", result="Forbidden")

@@ -262,6 +262,7 @@ impl Checker {
         drop(container);
         if unsuitable.is_empty() && account.consistency() != "Strong" {
             warn!(
+                event = "weak_consistency_allowed",
                 consistency = account.consistency(),
                 "ALLOW_WEAK_CONSISTENCY: marks may be lost when the region fails, and keys may then sign twice. For tests only"
             );

@@ -271,7 +271,7 @@ impl Keeper {
         if let Some(connecting) = self.connecting.take() {
             connecting.abort();
         }
-        warn!(reason, event = "store_reconnects", "a new connection to Cosmos DB is made");
+        warn!(reason, event = "store_reconnects", "making a new connection to Cosmos DB");
         let (checker, known) = (Arc::clone(&self.states.checker), self.account.clone());
         let connect = async move { Done::Connected(checker.connect(Some(&known), fresh, |_| {}).await) };
         self.connecting = Some(self.tasks.spawn(connect));
@@ -360,7 +360,7 @@ impl Keeper {
 
     fn has_trouble(&mut self, why: Reason) {
         if self.last_trouble.as_ref() != Some(&why) {
-            warn!(reason = why.log(), "the Cosmos DB account could not be checked");
+            warn!(event = "account_unchecked", reason = why.log(), "cannot check the Cosmos DB account");
             self.last_trouble = Some(why);
         }
     }
@@ -406,6 +406,7 @@ impl States {
         match (&*self.state.borrow(), &new) {
             (StoreState::Ready(_), StoreState::Ready(_)) | (_, StoreState::Connecting) => {}
             (_, StoreState::Ready(_)) => info!(
+                event = "store_ready",
                 endpoint = %settings.endpoint,
                 database = settings.database,
                 container = settings.container,
@@ -413,10 +414,10 @@ impl States {
             ),
             (StoreState::Unsuitable(old), StoreState::Unsuitable(new)) if old == new => {}
             (_, StoreState::Unsuitable(reasons)) => {
-                error!(reason = account::explained(reasons), "no block or vote is signed");
+                error!(event = "account_unsuitable", reason = account::explained(reasons), "no block or vote is signed");
             }
             (StoreState::Failed(old), StoreState::Failed(new)) if old == new => {}
-            (_, StoreState::Failed(why)) => warn!(reason = why.log(), "the mark store cannot be used yet"),
+            (_, StoreState::Failed(why)) => warn!(event = "store_unavailable", reason = why.log(), "the mark store cannot be used yet"),
         }
         self.state.send_replace(new);
     }

@@ -108,6 +108,7 @@ impl Held {
         if let Some(mode) = file.permissions_of_others() {
             let path = file.path();
             warn!(
+                event = "key_file_exposed",
                 path = %path.display(),
                 mode = format!("{mode:o}"),
                 command = format!("chmod 600 {}", path.display()),

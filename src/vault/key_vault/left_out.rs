@@ -11,14 +11,14 @@ impl LeftOut {
     pub(super) fn add(&mut self, key: &KeyIdentifier, why: &IneligibleKey) {
         let logged = self.0.insert(key.clone(), why.clone());
         if logged.is_none_or(|logged| !logged.is_same_event(why)) {
-            info!(name = key.name, version = key.version, reason = %why, "this key does not sign here");
+            info!(event = "key_left_out", name = key.name, version = key.version, reason = %why, "this key does not sign here");
         }
     }
 
     /// Logs that a version that was left out signs again.
     pub(super) fn remove(&mut self, key: &KeyIdentifier) {
         if let Some(was) = self.0.remove(key) {
-            info!(name = key.name, version = key.version, was = %was, "this key is no longer left out");
+            info!(event = "key_no_longer_left_out", name = key.name, version = key.version, was = %was, "this key is no longer left out");
         }
     }
 

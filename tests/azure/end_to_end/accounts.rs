@@ -42,7 +42,7 @@ fn on_an_unsuitable_account_blocks_and_votes_fail_with_the_reason_and_operations
         }
         key.verify(&transfer(1, 1), &signer.sign(&key.hash, &transfer(1, 1)).signature());
         assert_eq!(signer.get("/health").status, 503);
-        assert!(signer.logged("no block or vote is signed").contains(reason));
+        assert!(signer.logged("\"event\":\"account_unsuitable\"").contains(reason));
         assert!(wait_items(&azure).is_empty());
         assert_eq!(azure.cosmos.requests(Operation::CreateItem), 0, "nothing is even tried");
     }
@@ -67,7 +67,7 @@ fn an_account_that_is_put_right_is_used_without_a_restart() {
     azure.cosmos.set_consistency("Strong");
     azure.cosmos.set_multiple_write_locations(false);
     key.verify(&vote, &signer.eventually_signs(&key.hash, &vote));
-    signer.logged("marks are in Cosmos DB");
+    signer.logged("\"event\":\"store_ready\"");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn weak_consistency_can_be_allowed_and_is_then_warned_of() {
         assert_eq!(signer.sign(&key.hash, &payload(kind, 7, 0, 1)).status, 409);
         assert!(stored(&azure, &key, kind).is_some());
     }
-    let line = signer.logged("keys may then sign twice");
+    let line = signer.logged("\"event\":\"weak_consistency_allowed\"");
     assert!(line.contains("WARN") && line.contains("Session"), "{line}");
 }
 

@@ -198,7 +198,7 @@ fn a_tag_that_is_set_or_changed_counts_from_the_next_search_on() {
         (signer.sign(&key.hash, &vote(level)).status == 500).then_some(())
     });
     assert_bound_elsewhere(&azure, &signer.sign(&key.hash, &vote(level)));
-    assert!(signer.logged("the key's binding has changed").contains(ELSEWHERE));
+    assert!(signer.logged("\"event\":\"key_binding_changed\"").contains(ELSEWHERE));
     bind(&azure, &key, &here_with_rid(&azure));
     eventually("the tag is seen", || (signer.sign(&key.hash, &vote(level)).status == 200).then_some(()));
 }

@@ -125,7 +125,7 @@ fn keys_that_are_named_need_no_right_to_list() {
     ];
     let signer = Instance::start_ready(&azure, &[("SIGNING_KEYS", &named.join(","))]);
     assert_eq!(signer.keys(), sorted([&keys[0], &keys[4]]));
-    assert!(signer.logged("this key does not sign here").contains("missing"));
+    assert!(signer.logged("\"event\":\"key_left_out\"").contains("missing"));
     for key in [&keys[0], &keys[4]] {
         key.verify(&vote(7), &signer.sign(&key.hash, &vote(7)).signature());
     }
@@ -135,7 +135,7 @@ fn keys_that_are_named_need_no_right_to_list() {
     let answer = signer.sign(&keys[0].hash, &vote(8));
     assert_eq!(answer.status, 500, "it is not known whether there is such a key");
     assert!(answer.error().contains("the vault cannot do this"), "{}", answer.error());
-    signer.logged("the vault does not say which keys it has");
+    signer.logged("\"event\":\"keys_unreadable\"");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_key_that_is_disabled_later_is_gone_after_the_next_refresh() {
     signer.sign(&key.hash, &vote(7)).signature();
     assert!(azure.key_vault.set_enabled(&key.id.name, &key.id.version, false));
     eventually("the key is gone", || (signer.keys() == sorted([&other])).then_some(()));
-    assert!(signer.logged("this key cannot sign any more").contains(&key.hash));
+    assert!(signer.logged("\"event\":\"key_lost\"").contains(&key.hash));
     assert_eq!(signer.sign(&key.hash, &vote(8)).status, 404);
     signer.sign(&other.hash, &vote(8)).signature();
 }
@@ -214,7 +214,7 @@ fn a_read_that_is_throttled_or_hangs_drops_no_known_key() {
         assert_eq!(signer.keys(), sorted(&known));
         always(azure.key_vault.faults(), on, effect);
         let new = add(&azure, NewKey::new("new", Curve::P256), 3);
-        signer.logged("the vault does not say which keys it has");
+        signer.logged("\"event\":\"keys_unreadable\"");
         assert_eq!(signer.keys(), sorted(&known), "{on:?} {effect:?}");
         signer.sign(&known[0].hash, &vote(7)).signature();
         let answer = signer.sign(&new.hash, &vote(7));

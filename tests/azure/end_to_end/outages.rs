@@ -41,7 +41,9 @@ fn a_signer_that_starts_while_azure_is_down_says_so_and_recovers_without_a_resta
     refuse(&azure, true);
     let signer = Instance::start(&azure, &[ANY_OPERATION]);
     is_down(&signer, &key.hash, "the vault");
-    for line in ["no new token", "the mark store cannot be used yet", "the vault does not say which keys it has"] {
+    for line in
+        ["\"event\":\"token_refresh_failed\"", "\"event\":\"store_unavailable\"", "\"event\":\"keys_unreadable\""]
+    {
         assert!(signer.logged(line).contains("WARN"), "{line}");
     }
     let down = Instant::now();
@@ -191,6 +193,7 @@ fn an_outage_of_a_service_is_logged_in_few_lines_of_our_own_unless_the_sdk_is_na
                     return;
                 }
                 assert_eq!(attempts, 0, "{name}: {during:#?}");
+                assert!(log.iter().all(|line| line.contains("\"event\":\"")), "{name}: {log:#?}");
                 let others = during.iter().filter(|line| !line.contains("\"verdict\"")).count();
                 assert!(others <= MAX_OTHER_LINES, "{name}: {during:#?}");
             });

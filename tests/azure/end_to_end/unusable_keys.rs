@@ -109,7 +109,7 @@ fn why_a_key_is_left_out_is_logged_at_each_change() {
     baker(&azure);
     let key = add(&azure, NewKey { enabled: false, ..NewKey::new("changing", Curve::P256) }, 2);
     let (name, version) = ("changing", &key.id.version);
-    let left_out = ["this key does not sign here", version.as_str()];
+    let left_out = ["\"event\":\"key_left_out\"", version.as_str()];
     let signer = Instance::start_ready(&azure, &[EVERY_SECOND]);
     let mut expected = 0;
     let mut says = |signer: &Instance, reason: &str| {
@@ -126,13 +126,13 @@ fn why_a_key_is_left_out_is_logged_at_each_change() {
     assert!(azure.key_vault.set_expires(name, version, Some(LONG_AGO + 1)));
     searches(&azure, 4);
     assert!(azure.key_vault.set_expires(name, version, None));
-    assert!(signer.logged("this key is no longer left out").contains(version));
+    assert!(signer.logged("\"event\":\"key_no_longer_left_out\"").contains(version));
     eventually("it is back", || signer.keys().contains(&key.hash).then_some(()));
     assert!(azure.key_vault.set_enabled(name, version, false));
     says(&signer, "it is disabled");
     searches(&azure, 4);
     assert_eq!(count(&signer, &left_out), 3);
-    assert_eq!(count(&signer, &["this key is no longer left out"]), 1);
+    assert_eq!(count(&signer, &["\"event\":\"key_no_longer_left_out\""]), 1);
 }
 
 #[test]
@@ -141,15 +141,15 @@ fn what_differs_by_the_number_of_a_request_is_one_line() {
     let key = baker(&azure);
     always(azure.key_vault.faults(), Operation::GetKey, Effect::status(403));
     let signer = Instance::start(&azure, &[EVERY_SECOND]);
-    assert!(signer.logged("this key does not sign here").contains("Request id"));
+    assert!(signer.logged("\"event\":\"key_left_out\"").contains("Request id"));
     searches(&azure, 4);
-    assert_eq!(count(&signer, &["this key does not sign here", &key.id.version]), 1);
-    assert_eq!(count(&signer, &["the vault does not say which keys it has"]), 1);
+    assert_eq!(count(&signer, &["\"event\":\"key_left_out\"", &key.id.version]), 1);
+    assert_eq!(count(&signer, &["\"event\":\"keys_unreadable\""]), 1);
     // Another reason is another line.
     azure.key_vault.faults().clear();
     always(azure.key_vault.faults(), Operation::GetKey, Effect::status(400));
     eventually("another reason", || {
-        (count(&signer, &["this key does not sign here", "400", &key.id.version]) == 1).then_some(())
+        (count(&signer, &["\"event\":\"key_left_out\"", "400", &key.id.version]) == 1).then_some(())
     });
 }
 
@@ -161,7 +161,7 @@ fn of_two_names_of_a_private_key_the_first_that_can_sign_signs() {
     let signer = Instance::start_ready(&azure, &[EVERY_SECOND]);
     let name = || signer.get("/keys").json()[0]["name"].as_str().unwrap().to_owned();
     assert_eq!((signer.keys().len(), name()), (1, "alpha".to_owned()));
-    let warning = "one private key is in the vault under several names";
+    let warning = "\"event\":\"key_duplicated\"";
     let line = signer.logged(warning);
     assert!([&alpha, &beta].iter().all(|key| line.contains(&format!("{}/{}", key.id.name, key.id.version))), "{line}");
     searches(&azure, 4);
@@ -208,7 +208,7 @@ fn a_search_that_takes_long_goes_on_and_publishes_what_it_finds() {
     assert!(error.contains("is being searched") && error.contains("SIGNING_KEYS"), "{error}");
     key.verify(&vote(7), &signer.eventually_signs(&key.hash, &vote(7)));
     assert!(signer.keys().len() < 200, "it was not the end of the search");
-    assert!(signer.logged("the vault is searched for a long time").contains("SIGNING_KEYS"));
+    assert!(signer.logged("\"event\":\"key_search_slow\"").contains("SIGNING_KEYS"));
     let read = azure.key_vault.requests(Operation::GetKey);
     assert!(read <= u64::from(KEYS) + 1, "each was read once, and {read} were");
 }

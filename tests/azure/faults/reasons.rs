@@ -127,7 +127,7 @@ fn trouble_from_the_start_is_named_in_plain_words() {
                 });
                 assert!(message.contains("vault") || message.contains("mark store"), "{name}: {message}");
                 if name == "clock ahead" {
-                    let line = signer.logged("no new token");
+                    let line = signer.logged("\"event\":\"token_refresh_failed\"");
                     assert!(line.contains("by this machine's clock") && line.contains("timedatectl"), "{line}");
                 }
             });

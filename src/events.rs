@@ -1,0 +1,211 @@
+//! The events of the log. Each line of the program's own has a field `event` with one of these names, which stay the same while
+//! sentences change: alerts, the workbook and tests go by them.
+
+use tracing::Level;
+
+/// An event.
+#[derive(Debug, Clone, Copy)]
+pub struct Event {
+    /// The value of the field `event`.
+    pub name: &'static str,
+    /// The level of its lines.
+    pub level: Level,
+    /// What it means, in Markdown.
+    pub meaning: &'static str,
+}
+
+const fn info(name: &'static str, meaning: &'static str) -> Event {
+    Event { name, level: Level::INFO, meaning }
+}
+
+const fn warn(name: &'static str, meaning: &'static str) -> Event {
+    Event { name, level: Level::WARN, meaning }
+}
+
+const fn error(name: &'static str, meaning: &'static str) -> Event {
+    Event { name, level: Level::ERROR, meaning }
+}
+
+/// All events, by level and name.
+pub const EVENTS: &[Event] = &[
+    error(
+        "account_unsuitable",
+        "the database's account or container cannot keep marks safely: no block or vote is signed",
+    ),
+    error(
+        "background_task_restarted",
+        "a background task panicked or ended, which is a bug, and was restarted; `task` names it",
+    ),
+    error(
+        "container_recreated",
+        "the container of the marks was deleted and created again: no block or vote is signed",
+    ),
+    error("failed", "a request could not be answered; `cause` says why"),
+    error(
+        "host_does_not_proxy",
+        "the Functions host does not know `enableProxyingHttpRequest`: no request can be answered",
+    ),
+    error("store_failed", "the embedded store cannot write to its disk: no block or vote is signed"),
+    warn("accept_failed", "a connection could not be accepted"),
+    warn("account_unchecked", "the properties of the database's account could not be read"),
+    warn("bound_elsewhere", "a key's tag names another mark store: no block or vote is signed with it"),
+    warn("connection_limit_reached", "a connection was rejected, since too many are open"),
+    warn("embedded_marks", "`MARKS=embedded`: keys in a vault, marks in a local file"),
+    warn("embedded_vault", "keys are in a local file"),
+    warn("key_duplicated", "one private key is in the vault under several names"),
+    warn("key_file_exposed", "other users of the machine may read or write the key file"),
+    warn("key_lost", "a key that could sign cannot any more"),
+    warn("key_search_slow", "a search of the vault takes long"),
+    warn("keys_unreadable", "the vault's keys could not be listed"),
+    warn("lines_dropped", "log lines were dropped, since their reader was too slow; `lines` says how many"),
+    warn("newer_version", "a client requested a version of signatures that this release does not know"),
+    warn("no_keys", "the vault has no key that can sign"),
+    warn("node_unavailable", "a node's head could not be read"),
+    warn("policy_key_missing", "the policy names a key that is not in the vault"),
+    warn("refused", "a request was refused; `cause` says why"),
+    warn("request_invalid", "a request was not understood, and never reached the signer"),
+    warn("requests_aborted", "some requests did not end in time when the program ended"),
+    warn("setting_ineffective", "a setting has no effect; `setting` names it"),
+    warn("store_reconnects", "the connection to the database is replaced"),
+    warn("store_unavailable", "the database cannot be used yet"),
+    warn("token_refresh_failed", "Microsoft Entra ID gave no token; the old one is used as long as it is valid"),
+    warn("weak_consistency_allowed", "`ALLOW_WEAK_CONSISTENCY`: marks may be lost, and keys may sign twice"),
+    info("authentication_off", "there are no `AUTHORIZED_KEYS`"),
+    info("head_not_checked", "there are no `NODE_URLS`"),
+    info("hint", "a command for clients, in `command`"),
+    info("key_added", "a key can sign"),
+    info("key_binding_changed", "a key's tag names another mark store than before"),
+    info("key_created", "the local vault had no key, so one was created"),
+    info("key_left_out", "a version of a key in the vault does not sign; `reason` says why"),
+    info("key_no_longer_left_out", "a version that was left out can sign"),
+    info("key_vault_used", "keys are in the vault at `url`"),
+    info("listening", "requests are accepted at `address`"),
+    info("mark_store_new", "the embedded store has no marks yet"),
+    info("node_available", "a node's head is followed, for the first time or again"),
+    info("node_proxy", "a node is asked through a proxy"),
+    info("shutting_down", "a signal ends the program"),
+    info("signed", "a request was signed"),
+    info("started", "the program has started; `version` is its version"),
+    info("store_lock_acquired", "the embedded store is free, after a wait"),
+    info("store_lock_wait", "another process has the embedded store open: waiting for it"),
+    info("store_ready", "the database is in use"),
+    info("store_reconnected", "there is a new connection to the database"),
+    info("store_recovered", "the embedded store can write again"),
+    info("token_acquired", "Microsoft Entra ID gave a token"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn repository() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| if path.is_dir() { files(&path, extension) } else { vec![path] })
+            .filter(|path| path.extension().is_some_and(|of_file| of_file == extension))
+            .collect()
+    }
+
+    /// The arguments of a macro, of which `text` is all behind the opening parenthesis.
+    fn arguments(text: &str) -> &str {
+        let (mut depth, mut in_string, mut escaped) = (1, false, false);
+        for (at, character) in text.char_indices() {
+            match character {
+                _ if escaped => escaped = false,
+                '\\' if in_string => escaped = true,
+                '"' => in_string = !in_string,
+                '(' if !in_string => depth += 1,
+                ')' if !in_string => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return &text[..at];
+            }
+        }
+        panic!("a macro has no end: {text}");
+    }
+
+    /// Each use of a macro that logs, as level and arguments.
+    fn logged(source: &str) -> Vec<(Level, &str)> {
+        let product = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let macros = [("info!(", Level::INFO), ("warn!(", Level::WARN), ("error!(", Level::ERROR)];
+        let uses = macros.into_iter().flat_map(|(name, level)| {
+            let is_whole = |at: usize| !product[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let found = product.match_indices(name).filter(move |(at, _)| is_whole(*at));
+            found.map(move |(at, _)| (level, arguments(&product[at + name.len()..])))
+        });
+        uses.collect()
+    }
+
+    #[test]
+    fn each_line_in_the_code_has_an_event_of_the_list_at_its_level_and_each_event_a_line() {
+        let mut used = BTreeSet::new();
+        for path in files(&repository().join("src"), "rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            for (level, arguments) in logged(&source) {
+                let name = arguments.split_once("event = \"").and_then(|(_, rest)| rest.split('"').next());
+                let event = EVENTS.iter().find(|event| Some(event.name) == name);
+                let event =
+                    event.unwrap_or_else(|| panic!("{}: {name:?} is not in EVENTS: {arguments}", path.display()));
+                assert_eq!(event.level, level, "{}: {arguments}", path.display());
+                used.insert(event.name);
+            }
+        }
+        let names: Vec<_> = EVENTS.iter().map(|event| event.name).collect();
+        assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "a name is there twice");
+        let unused: Vec<_> = names.iter().filter(|name| !used.contains(**name)).collect();
+        assert!(unused.is_empty(), "no line has these events: {unused:?}");
+    }
+
+    /// The texts that the queries of the monitoring compare `Event` with, each with the alerts, or the workbook, that do so.
+    fn read_by_queries() -> BTreeMap<String, BTreeSet<String>> {
+        let mut readers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for path in files(&repository().join("infra/queries"), "kql") {
+            let query = fs::read_to_string(&path).unwrap();
+            let code: Vec<_> = query.lines().map(|line| line.split("//").next().unwrap()).collect();
+            let is_alert = path.parent().unwrap().ends_with("alerts");
+            let name = path.file_stem().unwrap().to_str().unwrap().replace('_', "-");
+            let reader = if is_alert { format!("`{name}`") } else { "workbook".to_owned() };
+            let code = code.join(" ");
+            for (at, _) in code.match_indices("Event ") {
+                let rest = code[at..].trim_start_matches("Event").trim_start();
+                let compared = match rest.split_whitespace().next() {
+                    Some("==") => rest.split('\'').nth(1).into_iter().collect(),
+                    Some("in") => rest.split(')').next().unwrap().split('\'').skip(1).step_by(2).collect(),
+                    // Its column in signer_log.kql.
+                    Some("=") => Vec::new(),
+                    other => panic!("{}: Event is compared with {other:?}", path.display()),
+                };
+                for event in compared {
+                    readers.entry(event.to_owned()).or_default().insert(reader.clone());
+                }
+            }
+        }
+        readers
+    }
+
+    #[test]
+    fn the_guide_lists_all_events_and_who_reads_them_and_the_queries_read_no_other() {
+        let readers = read_by_queries();
+        assert!(readers.len() > 10, "the queries were not understood: {readers:?}");
+        for name in readers.keys() {
+            assert!(EVENTS.iter().any(|event| event.name == name), "a query reads {name}, which is not in EVENTS");
+        }
+        let readers_of = |name: &str| readers.get(name).cloned().unwrap_or_default();
+        let expected = EVENTS.iter().map(|Event { name, level, meaning }| {
+            let readers = Vec::from_iter(readers_of(name)).join(", ");
+            format!("| `{name}` | {level} | {meaning} | {readers} |")
+        });
+        let guide = fs::read_to_string(repository().join("docs/operations.md")).unwrap();
+        let (_, table) = guide.split_once("| event | level | | read by |\n| --- | --- | --- | --- |\n").unwrap();
+        let listed: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(listed, expected.collect::<Vec<_>>());
+    }
+}

@@ -57,7 +57,7 @@ pub async fn serve(
             Ok((stream, _)) => {
                 if connections.count() >= limits.most && !connections.close_one() {
                     warn_of_clients(|unsaid| {
-                        warn!(event = "connection_limit_reached", unsaid, "connection limit reached; rejecting")
+                        warn!(event = "connection_limit_reached", unsaid, "connection limit reached; rejecting");
                     });
                     continue;
                 }

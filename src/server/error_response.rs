@@ -26,7 +26,7 @@ impl From<InvalidRequest> for ErrorResponse {
             ONCE.call_once(|| error!(event = "host_does_not_proxy", reason = message, "no request can be answered"));
         } else {
             warn_of_clients(|unsaid| {
-                warn!(event = "request_invalid", status = status.as_u16(), reason = message, unsaid, "not understood")
+                warn!(event = "request_invalid", status = status.as_u16(), reason = message, unsaid, "not understood");
             });
         }
         Self { status, message }

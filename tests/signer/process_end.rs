@@ -63,7 +63,7 @@ fn a_second_signal_waits_for_nothing() {
         let signer = Signer::start_with_one_output(folder.path(), environment);
         let _request = half_a_request(&signer);
         signer.signal_termination();
-        signer.wait_for_log("shutting down");
+        signer.wait_for_log("\"event\":\"shutting_down\"");
         signer.signal("INT");
         assert_eq!(signer.rest_of_log(), Vec::<String>::new(), "it did not wait for the request");
         assert_eq!(signer.exit_status().code(), Some(status));

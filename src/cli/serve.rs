@@ -39,7 +39,11 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     info!(event = "started", version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
-        warn!(event = "setting_ineffective", setting = name, "this setting has no effect any more: a slow call is kept until the request's deadline");
+        warn!(
+            event = "setting_ineffective",
+            setting = name,
+            "this setting has no effect any more: a slow call is kept until the request's deadline"
+        );
     }
     let services = &settings.services;
     let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
@@ -57,7 +61,10 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     if settings.authorized_keys.is_empty() {
         info!(event = "authentication_off", "no AUTHORIZED_KEYS: whoever reaches this address may request signatures");
     } else if settings.policy.requiring_authentication(true).is_empty() {
-        warn!(event = "setting_ineffective", "AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys");
+        warn!(
+            event = "setting_ineffective",
+            "AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys"
+        );
     }
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
     let signer = Arc::new(Signer::new(

@@ -414,10 +414,16 @@ impl States {
             ),
             (StoreState::Unsuitable(old), StoreState::Unsuitable(new)) if old == new => {}
             (_, StoreState::Unsuitable(reasons)) => {
-                error!(event = "account_unsuitable", reason = account::explained(reasons), "no block or vote is signed");
+                error!(
+                    event = "account_unsuitable",
+                    reason = account::explained(reasons),
+                    "no block or vote is signed"
+                );
             }
             (StoreState::Failed(old), StoreState::Failed(new)) if old == new => {}
-            (_, StoreState::Failed(why)) => warn!(event = "store_unavailable", reason = why.log(), "the mark store cannot be used yet"),
+            (_, StoreState::Failed(why)) => {
+                warn!(event = "store_unavailable", reason = why.log(), "the mark store cannot be used yet");
+            }
         }
         self.state.send_replace(new);
     }

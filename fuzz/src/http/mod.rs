@@ -80,7 +80,11 @@ async fn instance(config: Config, vault: &Arc<MemoryVault>, store: &Arc<FaultyMa
         AuthorizedKeys::new(authorized.into_iter().collect()),
     );
     signer.refresh_keys().await.expect("this vault always says its keys");
-    let settings = ServerSettings { deadline: Duration::from_mins(1), list_known_keys: config.lists_known_keys, is_under_functions_host: false };
+    let settings = ServerSettings {
+        deadline: Duration::from_mins(1),
+        list_known_keys: config.lists_known_keys,
+        is_under_functions_host: false,
+    };
     router(Arc::new(signer), settings)
 }
 

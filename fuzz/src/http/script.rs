@@ -162,13 +162,11 @@ impl Ask {
 
     /// What is asked to be signed, if the body is a JSON string of hexadecimal digits.
     pub(super) fn payload(&self) -> Option<Vec<u8>> {
-        match &self.made {
-            Some(made) => Some(made.clone()),
-            None => {
-                let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
-                hex::decode(serde_json::from_slice::<String>(body).ok()?).ok()
-            }
+        if let Some(made) = &self.made {
+            return Some(made.clone());
         }
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        hex::decode(serde_json::from_slice::<String>(body).ok()?).ok()
     }
 
     /// The name of the key that a request without anything particular asks to sign a block or a vote.

@@ -3,7 +3,7 @@
 
 use crate::package;
 use crate::support::http::FUNCTION_KEY;
-use functions_host::{FunctionsHost, Keys, Log, LogSource, Options, Package, Plan};
+use functions_host::{FunctionsHost, Keys, Log, LogSource, Options, Package};
 use stand_ins::Azure;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -82,7 +82,7 @@ fn signal(name: &str, process: u32) {
     assert!(Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap().success());
 }
 
-/// The host, with one instance, on the plan that leaves modes as they are.
+/// The host, with one instance.
 pub(crate) struct Host {
     host: FunctionsHost,
     // What it runs is removed after it.
@@ -93,12 +93,10 @@ impl Host {
     fn start(package: Arc<Package>, azure: &Azure, settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let options = Options {
-            plan: Plan::Premium,
             keys: Keys::with_host_key(FUNCTION_KEY),
             ..Options::with_environment(azure.environment().into_iter().chain(settings))
         };
         let host = FunctionsHost::start(package.folder(), options).unwrap();
-        assert!(host.app().function_errors().is_empty(), "{:?}", host.app().function_errors());
         if let Err(error) = host.wait_until_ready(PATIENCE) {
             panic!("{error}: {:?}", host.log().entries());
         }

@@ -2,7 +2,7 @@
 
 use crate::package;
 use crate::support::http::{self, Answer, FUNCTION_KEY};
-use functions_host::{FunctionsHost, Keys, LogEntry, LogSource, Options, Package, Plan};
+use functions_host::{FunctionsHost, Keys, LogEntry, LogSource, Options, Package};
 use packaging::Contents;
 use stand_ins::Azure;
 use std::collections::BTreeMap;
@@ -39,9 +39,9 @@ pub(crate) fn settings(azure: &Azure, more: &[(&str, &str)]) -> BTreeMap<String,
     of_azure.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
 }
 
-/// As in Azure, on the plan that leaves modes as they are.
+/// As in Azure.
 pub(crate) fn options(environment: BTreeMap<String, String>) -> Options {
-    Options { plan: Plan::Premium, keys: Keys::with_host_key(FUNCTION_KEY), environment, ..Options::default() }
+    Options { keys: Keys::with_host_key(FUNCTION_KEY), environment, ..Options::default() }
 }
 
 impl Hosted {

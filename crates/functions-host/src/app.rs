@@ -1,115 +1,140 @@
-//! A function app: a folder with `host.json`, functions, and a handler.
+//! A function app: the folder with `host.json`, the functions and the handler. What is wrong with an app is for the real host to
+//! say: here, it is only read.
 
-use crate::app_error::AppError;
-use crate::function::{Function, FunctionError, FunctionErrorReason};
-use crate::host_json::HostJson;
-use crate::routing::{Routed, Router};
+use crate::route::Route;
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// A function app as a host sees it.
-#[derive(Debug)]
-pub struct App {
-    root: PathBuf,
-    host_json: HostJson,
-    functions: Vec<Function>,
-    function_errors: Vec<FunctionError>,
-    router: Router,
+/// Why an app cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A file or folder cannot be read.
+    #[error("{path}: {error}", path = path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A file does not have what this host needs.
+    #[error("{path}: {reason}", path = path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
-/// Which function a host takes for a request.
-#[derive(Debug, Clone, Copy)]
-pub enum Match<'a> {
-    /// This one.
-    Function(&'a Function),
-    /// None: it answers 404.
-    None,
-    /// Any of these: their routes are equal in rank, both fit, and nothing says which comes first.
-    Ambiguous(&'a Function, &'a Function),
+/// An app that can be started.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) root: PathBuf,
+    pub(crate) executable: PathBuf,
+    /// The time in which a request must be answered. After it, the handler is replaced.
+    pub(crate) function_timeout: Duration,
+    /// The time in which a handler that was started must answer.
+    pub(crate) initialization_timeout: Duration,
+    pub(crate) functions: Vec<Function>,
+}
+
+/// A function.
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// The name of its folder.
+    pub(crate) name: String,
+    pub(crate) trigger: Trigger,
+}
+
+/// What `function.json` says of requests for a function.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Trigger {
+    pub(crate) auth_level: AuthLevel,
+    methods: Vec<String>,
+    route: Route,
+}
+
+/// Who may call a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum AuthLevel {
+    /// Everybody.
+    Anonymous,
+    /// Whoever has the host key.
+    Function,
+}
+
+#[derive(Deserialize)]
+struct FunctionJson {
+    bindings: (Trigger, Value),
 }
 
 impl App {
-    /// Reads an app, without environment variables.
-    ///
-    /// # Errors
-    /// If a host would not start with it. A function with an error does not keep a host from starting: it is in
-    /// [`Self::function_errors`].
-    pub fn load(folder: impl AsRef<Path>) -> Result<Self, AppError> {
-        Self::load_with(folder, &BTreeMap::new())
-    }
-
-    /// Reads an app. Variables like `AzureFunctionsJobHost__extensions__http__routePrefix` override `host.json`.
-    ///
-    /// # Errors
-    /// If a host would not start with it.
-    pub fn load_with(folder: impl AsRef<Path>, environment: &BTreeMap<String, String>) -> Result<Self, AppError> {
-        let unreadable = |path: &Path| {
-            let path = path.to_owned();
-            move |error: io::Error| AppError::Unreadable { path, error }
-        };
-        let root = folder.as_ref().canonicalize().map_err(unreadable(folder.as_ref()))?;
+    /// Reads an app. The environment may override the executable and the function timeout.
+    pub(crate) fn load(folder: &Path, environment: &BTreeMap<String, String>) -> Result<Self, AppError> {
+        let root = folder.canonicalize().map_err(unreadable(folder))?;
         let file = root.join("host.json");
-        let host_json = HostJson::parse(&fs::read_to_string(&file).map_err(unreadable(&file))?, environment)?;
-        let mut folders = BTreeMap::new();
+        let host_json = read::<Value>(&file)?;
+        let text = |place: &str| host_json.pointer(place).and_then(Value::as_str);
+        let setting = |name: &str| {
+            let variable = format!("AzureFunctionsJobHost__{}", name.replace('/', "__"));
+            environment.get(&variable).map(String::as_str).or_else(|| text(&format!("/{name}")))
+        };
+        let wrong = |reason| AppError::Wrong { path: file.clone(), reason };
+        let proxies = host_json.pointer("/customHandler/enableProxyingHttpRequest") == Some(&Value::Bool(true));
+        if !proxies || text("/extensions/http/routePrefix") != Some("") {
+            return Err(wrong("expected enableProxyingHttpRequest to be true and routePrefix to be empty".to_owned()));
+        }
+        let timeout = |name: &str, default| {
+            let expected = |text| wrong(format!("{name}: expected a duration such as 00:05:00, not {text:?}"));
+            setting(name).map_or(Ok(default), |text| duration(text).ok_or_else(|| expected(text)))
+        };
+        let executable = root.join(setting("customHandler/description/defaultExecutablePath").unwrap_or_default());
+        fs::File::open(&executable).map_err(unreadable(&executable))?;
+        let mut functions = Vec::new();
         for entry in fs::read_dir(&root).map_err(unreadable(&root))? {
             let entry = entry.map_err(unreadable(&root))?;
-            if entry.path().is_dir() {
-                folders.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
+            let file = entry.path().join("function.json");
+            if file.is_file() {
+                let FunctionJson { bindings: (trigger, _) } = read(&file)?;
+                functions.push(Function { name: entry.file_name().to_string_lossy().into_owned(), trigger });
             }
         }
-        let mut app =
-            Self { root, host_json, functions: Vec::new(), function_errors: Vec::new(), router: Router::default() };
-        for (name, folder) in folders {
-            match Function::load(&folder, &name, &app.host_json.route_prefix) {
-                None => {}
-                Some(Ok(function)) => app.add(function),
-                Some(Err(reason)) => app.function_errors.push(FunctionError { function: name, reason }),
-            }
-        }
-        Ok(app)
+        Ok(Self {
+            executable,
+            function_timeout: timeout("functionTimeout", Duration::from_mins(30))?,
+            initialization_timeout: timeout("customHandler/initializationTimeout", Duration::from_secs(30))?,
+            functions,
+            root,
+        })
     }
+}
 
-    fn add(&mut self, function: Function) {
-        if let Some(other) = self.functions.iter().find(|other| other.conflicts_with(&function)) {
-            let reason = FunctionErrorReason::Conflict(other.name.clone());
-            self.function_errors.push(FunctionError { function: function.name, reason });
-            return;
-        }
-        self.router.add(function.template.clone(), function.methods.clone(), self.functions.len());
-        self.functions.push(function);
+impl Trigger {
+    /// Whether a request is for this function.
+    pub(crate) fn takes(&self, method: &str, path: &str) -> bool {
+        self.methods.iter().any(|listed| listed.eq_ignore_ascii_case(method)) && self.route.matches(path)
     }
+}
 
-    /// The folder of the app.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, AppError> {
+    let text = fs::read_to_string(path).map_err(unreadable(path))?;
+    serde_json::from_str(&text).map_err(|error| AppError::Wrong { path: path.to_owned(), reason: error.to_string() })
+}
 
-    /// What `host.json` says, and what overrides it.
-    pub fn host_json(&self) -> &HostJson {
-        &self.host_json
-    }
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> AppError {
+    |error| AppError::Unreadable { path: path.to_owned(), error }
+}
 
-    /// The functions that a host calls, in the order of their names.
-    pub fn functions(&self) -> &[Function] {
-        &self.functions
-    }
-
-    /// The functions that a host leaves out.
-    pub fn function_errors(&self) -> &[FunctionError] {
-        &self.function_errors
-    }
-
-    /// Which function a request is for, by its method and the path as it is in the request.
-    pub fn route(&self, method: &str, path: &str) -> Match<'_> {
-        match self.router.route(method, path) {
-            Routed::To(function) => self.functions.get(function).map_or(Match::None, Match::Function),
-            Routed::Nowhere => Match::None,
-            Routed::Ambiguous(one, other) => match (self.functions.get(one), self.functions.get(other)) {
-                (Some(one), Some(other)) => Match::Ambiguous(one, other),
-                _ => Match::None,
-            },
-        }
-    }
+/// Reads `hh:mm:ss`, where the seconds may have a fraction.
+fn duration(text: &str) -> Option<Duration> {
+    let parts = text.split(':').map(|part| part.parse::<f64>().ok()).collect::<Option<Vec<_>>>()?;
+    let [hours, minutes, seconds] = parts.try_into().ok()?;
+    Duration::try_from_secs_f64((hours * 60.0 + minutes) * 60.0 + seconds).ok()
 }

@@ -1,19 +1,17 @@
 //! The host as tests use it.
 
-use crate::app::App;
-use crate::app_error::AppError;
-use crate::executable::Executable;
+use crate::app::{App, AppError};
 use crate::front;
-use crate::instance::{InstanceInfo, InstanceState};
+use crate::instance::{Instance, InstanceInfo, InstanceState, Setup};
 use crate::keys::Keys;
 use crate::log::Log;
 use crate::options::Options;
-use crate::scale::Scale;
-use crate::setup::Setup;
+use crate::supervisor::Command;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -22,15 +20,9 @@ use tokio::runtime::{Builder, Runtime};
 /// Why a host does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The app is not right.
+    /// The app is refused.
     #[error(transparent)]
     App(#[from] AppError),
-    /// There is no such file in the app, nor such a program on `PATH`.
-    #[error("cannot start the handler: {0} is not in the app, nor on PATH")]
-    NoExecutable(String),
-    /// The handler cannot be started.
-    #[error("cannot start the handler: {0}")]
-    CannotStart(io::Error),
     /// There are no threads for it, or the address is taken.
     #[error("cannot listen on {0}: {1}")]
     CannotListen(SocketAddr, io::Error),
@@ -41,41 +33,60 @@ pub enum StartError {
 #[error("the instances are {0:?}")]
 pub struct NotReady(pub Vec<InstanceState>);
 
-/// A host of Azure Functions with its handlers, which are killed when it is dropped.
+/// A Functions host with its handlers, which are killed when it is dropped.
 ///
 /// It runs on threads of its own, so a test may block. Its functions block too, but not for long.
 #[derive(Debug)]
 pub struct FunctionsHost {
-    scale: Arc<Scale>,
+    instances: Arc<Instances>,
     address: SocketAddr,
     /// `None` only while it is being dropped.
     runtime: Option<Runtime>,
+}
+
+/// The instances of an app, of which each gets requests in turn.
+#[derive(Debug)]
+pub(crate) struct Instances {
+    pub(crate) setup: Arc<Setup>,
+    all: Vec<Arc<Instance>>,
+    turn: AtomicUsize,
+}
+
+impl Instances {
+    /// The instance for the next request: one that has started, if there is one.
+    pub(crate) fn next(&self) -> Option<&Instance> {
+        let of = |is_wanted: fn(InstanceState) -> bool| {
+            self.all.iter().filter(|instance| is_wanted(instance.info().state)).collect::<Vec<_>>()
+        };
+        let started = of(|state| !matches!(state, InstanceState::Starting | InstanceState::Stopped));
+        let candidates = if started.is_empty() { of(|state| state == InstanceState::Starting) } else { started };
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        candidates.get(turn.checked_rem(candidates.len())?).map(|instance| &***instance)
+    }
 }
 
 impl FunctionsHost {
     /// Starts an app. Its handlers run then, but need not have answered yet: requests wait until they have.
     ///
     /// # Errors
-    /// If a host would refuse the app, or if the handler cannot be started.
+    /// If the app is refused, or the address is taken.
     pub fn start(app_folder: impl AsRef<Path>, options: Options) -> Result<Self, StartError> {
-        let app = App::load_with(app_folder, &options.environment)?;
-        let executable = Executable::find(&app, &options.environment)
-            .ok_or_else(|| StartError::NoExecutable(app.host_json().default_executable_path.clone()))?;
-        executable.prepare(options.plan);
-        let (listen, instances) = (options.listen, options.instances);
-        let cannot_listen = |error| StartError::CannotListen(listen, error);
+        let app = App::load(app_folder.as_ref(), &options.environment)?;
+        let cannot_listen = |error| StartError::CannotListen(options.listen, error);
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("functions-host").enable_all().build();
         let runtime = runtime.map_err(cannot_listen)?;
-        let scale = Scale::new(Arc::new(Setup { app, executable, options, log: Log::default() }));
-        // From here on, dropping it ends whatever has been started.
-        let mut host = Self { scale, address: listen, runtime: Some(runtime) };
-        let listener = host.enter(|| bind(listen)).map_err(cannot_listen)?;
-        host.address = listener.local_addr().map_err(cannot_listen)?;
-        host.scale_to(instances).map_err(StartError::CannotStart)?;
-        if let Some(runtime) = &host.runtime {
-            runtime.spawn(front::serve(listener, Arc::clone(&host.scale)));
-        }
-        Ok(host)
+        let listener = std::net::TcpListener::bind(options.listen).map_err(cannot_listen)?;
+        listener.set_nonblocking(true).map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let context = runtime.enter();
+        let listener = TcpListener::from_std(listener).map_err(cannot_listen)?;
+        let (public_port, next_number) = (address.port(), AtomicUsize::new(0));
+        let setup = Arc::new(Setup { app, options, public_port, log: Log::default(), next_number });
+        let all = (0..setup.options.instances).map(|_| Instance::start(&setup)).collect();
+        drop(context);
+        let instances = Arc::new(Instances { setup, all, turn: AtomicUsize::new(0) });
+        runtime.spawn(front::serve(listener, Arc::clone(&instances)));
+        Ok(Self { instances, address, runtime: Some(runtime) })
     }
 
     /// Where requests arrive.
@@ -88,29 +99,24 @@ impl FunctionsHost {
         format!("http://{}", self.address)
     }
 
-    /// The app.
-    pub fn app(&self) -> &App {
-        &self.scale.setup().app
-    }
-
-    /// The keys that requests may have.
+    /// The key that requests must have.
     pub fn keys(&self) -> &Keys {
-        &self.scale.setup().options.keys
+        &self.instances.setup.options.keys
     }
 
     /// What the handlers and the host write.
     pub fn log(&self) -> &Log {
-        &self.scale.setup().log
+        &self.instances.setup.log
     }
 
     /// The instances, stopped ones too.
     pub fn instances(&self) -> Vec<InstanceInfo> {
-        self.scale.instances().iter().map(|instance| instance.info()).collect()
+        self.instances.all.iter().map(|instance| instance.info()).collect()
     }
 
     /// The instance of this number.
     pub fn instance(&self, number: usize) -> Option<InstanceInfo> {
-        self.scale.instance(number).map(|instance| instance.info())
+        self.find(number).map(|instance| instance.info())
     }
 
     /// Waits until all instances are ready.
@@ -118,101 +124,66 @@ impl FunctionsHost {
     /// # Errors
     /// If one of them is not after this time, or will never be.
     pub fn wait_until_ready(&self, timeout: Duration) -> Result<(), NotReady> {
-        let scale = Arc::clone(&self.scale);
-        let ready = async move {
-            loop {
-                for instance in scale.instances() {
-                    let decided = |state| !matches!(state, InstanceState::Starting | InstanceState::Restarting);
-                    instance.wait_for(decided).await;
+        let instances = Arc::clone(&self.instances);
+        let is_decided =
+            |info: &InstanceInfo| !matches!(info.state, InstanceState::Starting | InstanceState::Restarting);
+        let decided = async move {
+            // While one is waited for, another may be undecided again.
+            while !instances.all.iter().all(|instance| is_decided(&instance.info())) {
+                for instance in &instances.all {
+                    instance.wait_for(is_decided).await;
                 }
-                // Some may be others by now.
-                let states = scale.instances().iter().map(|instance| instance.state()).collect::<Vec<_>>();
-                let is = |wanted: InstanceState| move |state: &InstanceState| *state == wanted;
-                if states.iter().all(is(InstanceState::Ready)) {
-                    return true;
-                }
-                let replaced = scale.setup().options.replace_stopped_instances;
-                if states.iter().any(is(InstanceState::Ended))
-                    || !replaced && states.iter().any(is(InstanceState::Stopped))
-                {
-                    return false;
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        if self.wait(timeout, ready) == Some(true) {
-            return Ok(());
-        }
-        Err(NotReady(self.instances().into_iter().map(|instance| instance.state).collect()))
+        let is_in_time = self.wait(timeout, decided).is_some();
+        let states = self.instances().into_iter().map(|instance| instance.state).collect::<Vec<_>>();
+        let is_ready = is_in_time && states.iter().all(|state| *state == InstanceState::Ready);
+        if is_ready { Ok(()) } else { Err(NotReady(states)) }
     }
 
     /// Waits until an instance is in a state; whether it is after this time at the latest.
     pub fn wait_for_state(&self, number: usize, wanted: InstanceState, timeout: Duration) -> bool {
-        let Some(instance) = self.scale.instance(number) else { return false };
-        self.wait(timeout, async move { instance.wait_for(|state| state == wanted).await }).is_some()
+        let Some(instance) = self.find(number).cloned() else { return false };
+        self.wait(timeout, async move { instance.wait_for(|info| info.state == wanted).await }).is_some()
     }
 
-    /// Kills the handler of an instance with SIGKILL; whether one ran. For the instance that is an error of the
-    /// handler.
+    /// Kills the handler of an instance with SIGKILL; whether one ran. For the instance that is an error of the handler.
     pub fn kill(&self, number: usize) -> bool {
-        self.scale.instance(number).is_some_and(|instance| instance.kill())
+        self.ask(number, Command::Kill)
     }
 
-    /// Restarts the host of an instance, also of one that has stopped: the handler is killed and another is started,
-    /// and errors are forgotten. Whether it could be.
+    /// Restarts the host of an instance, also of one that has stopped: another handler is started, then the one that runs is
+    /// killed, and errors are forgotten. Whether it could be.
     pub fn restart(&self, number: usize) -> bool {
-        self.scale.instance(number).is_some_and(|instance| instance.restart())
+        self.ask(number, Command::RestartHost)
     }
 
-    /// Lets the platform replace an instance by a new one, whose number it tells.
-    ///
-    /// # Errors
-    /// If the handler cannot be started, or there is no such instance.
-    pub fn recycle(&self, number: usize) -> io::Result<usize> {
-        let old = self.scale.instance(number);
-        let new = self.enter(|| self.scale.replace(number))?;
-        if let Some(old) = old {
-            // Nothing is told if it has stopped before.
-            let _ = old.begin_stop().recv();
-        }
-        new.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no instance {number}")))
+    fn find(&self, number: usize) -> Option<&Arc<Instance>> {
+        self.instances.all.iter().find(|instance| instance.info().number == number)
     }
 
-    /// Starts instances until there are so many, or kills the last ones.
-    ///
-    /// # Errors
-    /// If a handler cannot be started.
-    pub fn scale_to(&self, instances: usize) -> io::Result<()> {
-        self.enter(|| self.scale.scale_to(instances))
-    }
-
-    /// Does it where tasks can be started.
-    fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _context = self.runtime.as_ref().map(Runtime::enter);
-        work()
+    fn ask(&self, number: usize, command: fn(mpsc::Sender<bool>) -> Command) -> bool {
+        self.find(number).is_some_and(|instance| instance.ask(command).recv().unwrap_or(false))
     }
 
     /// Waits on the threads of the host: the caller may or may not be a task.
-    fn wait<T: Send + 'static>(&self, timeout: Duration, event: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    fn wait(&self, timeout: Duration, event: impl Future<Output = ()> + Send + 'static) -> Option<()> {
         let (sender, receiver) = mpsc::channel();
         self.runtime.as_ref()?.spawn(async move {
             // The receiver waits longer than this.
-            drop(sender.send(tokio::time::timeout(timeout, event).await.ok()));
+            let _ = sender.send(tokio::time::timeout(timeout, event).await.ok());
         });
         receiver.recv().ok().flatten()
     }
 }
 
-/// Has to be called within a runtime.
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
-}
-
 impl Drop for FunctionsHost {
     fn drop(&mut self) {
-        self.scale.stop();
+        // All at once, then each is waited for.
+        let stopping = self.instances.all.iter().map(|instance| instance.ask(Command::Stop)).collect::<Vec<_>>();
+        for stopped in stopping {
+            let _ = stopped.recv();
+        }
         if let Some(runtime) = self.runtime.take() {
             // The handlers have ended already. Waiting for the threads is not allowed in a task.
             runtime.shutdown_background();

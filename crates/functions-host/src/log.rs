@@ -1,4 +1,4 @@
-//! What host and handlers write.
+//! The log: the lines that handlers write, and the entries of the host itself.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ pub struct LogEntry {
     pub instance: usize,
     /// Who wrote it.
     pub source: LogSource,
-    /// How bad it is.
+    /// Its level.
     pub level: LogLevel,
     /// The line.
     pub message: String,
@@ -26,7 +26,7 @@ pub enum LogSource {
     Host,
 }
 
-/// How bad it is.
+/// The level of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// As it should be.
@@ -66,11 +66,6 @@ impl Log {
         self.shared.grown.notify_all();
     }
 
-    /// What the host says of an instance.
-    pub(crate) fn host(&self, instance: usize, level: LogLevel, message: impl Into<String>) {
-        self.add(instance, LogSource::Host, level, message);
-    }
-
     /// All lines.
     pub fn entries(&self) -> Vec<LogEntry> {
         self.lock().clone()
@@ -79,11 +74,6 @@ impl Log {
     /// The lines from this position on.
     pub fn entries_since(&self, position: usize) -> Vec<LogEntry> {
         self.lock().iter().skip(position).cloned().collect()
-    }
-
-    /// The first line like this.
-    pub fn find(&self, is_wanted: impl Fn(&LogEntry) -> bool) -> Option<LogEntry> {
-        self.lock().iter().find(|entry| is_wanted(entry)).cloned()
     }
 
     /// How many lines are like this.

@@ -5,59 +5,46 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// The hosting plan, as far as a handler notices it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Plan {
-    /// Flex Consumption: the host tries to make the handler executable.
-    #[default]
-    Flex,
-    /// Premium or Dedicated: the package must have the mode right.
-    Premium,
-}
-
 /// How a host is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The app settings and whatever else the handler is to see; it sees nothing of the environment of the test.
+    /// The app settings, and whatever else the handler is to see: it sees nothing of the environment of the test.
     pub environment: BTreeMap<String, String>,
-    /// How many instances there are. Each has a host and a handler of its own.
+    /// The number of instances. Each is a host with a handler of its own.
     pub instances: usize,
-    /// The hosting plan.
-    pub plan: Plan,
-    /// As on a developer's machine: no keys are needed, and the handler sees nothing of the platform.
+    /// As on a developer's machine: no keys are needed, and the handler sees nothing of Azure.
     pub development: bool,
-    /// The keys that requests may have.
+    /// The key that requests must have.
     pub keys: Keys,
     /// Where requests arrive; port 0 is any free one.
     pub listen: SocketAddr,
-    /// Whether a request that was sent and not answered is sent again even if it has a body. Otherwise such a request
-    /// fails at once, and only one that could not be sent at all is tried again. A body over 1 MiB is never sent twice.
+    /// Whether a request with a body is sent again although its body was sent before. The real host never does that; this is
+    /// harsher to a handler that must not do anything twice.
     pub resend: bool,
-    /// An error of the handler counts together with the one before it if no more than this is between them.
+    /// The longest time between two errors of the handler that count together.
     pub error_window: Duration,
-    /// Whether the platform replaces an instance that has stopped.
+    /// Whether an instance that stops is replaced by a new one, as the platform does it.
     pub replace_stopped_instances: bool,
-    /// How long nothing may move between host and handler while a request is under way.
-    pub activity_timeout: Duration,
-    /// The name of the app, for the handler.
+    /// The longest time for which the old and the new handler both run when a host is restarted. It ends when the new one
+    /// answers.
+    pub restart_overlap: Duration,
+    /// The name of the app.
     pub site_name: String,
 }
 
 impl Default for Options {
-    /// One instance in Flex Consumption with generated keys, on any port, and as little mercy for a signer as a host
-    /// can have: requests are sent again.
+    /// One instance with a generated key, on any port. Requests are sent again.
     fn default() -> Self {
         Self {
             environment: BTreeMap::new(),
             instances: 1,
-            plan: Plan::default(),
             development: false,
             keys: Keys::generate(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             resend: true,
             error_window: Duration::from_mins(30),
             replace_stopped_instances: false,
-            activity_timeout: Duration::from_mins(4),
+            restart_overlap: Duration::from_secs(1),
             site_name: "functions-host".to_owned(),
         }
     }

@@ -1,24 +1,46 @@
-//! Sends requests to the handler and its answers back.
+//! Sends requests to the handler, and again if that is possible and needed.
 
-use crate::answer_body::AnswerBody;
-use crate::body::{End, ProxyBody, RequestBody};
 use crate::headers;
 use crate::instance::{Instance, InstanceState};
 use crate::log::LogLevel;
+use crate::route;
 use crate::supervisor::Command;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, http};
+use hyper_util::client::legacy;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::error::Error;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{sleep, timeout};
 
-/// So often a request is sent at most.
+/// A request is sent so often at most, with these times between.
 const MAX_ATTEMPTS: u32 = 10;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const MAX_DELAY: Duration = Duration::from_millis(250);
+
+/// What the host encodes in a path, which it has decoded before.
+const ENCODED_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/');
 
 /// A request for a function.
 #[derive(Debug)]
@@ -26,124 +48,90 @@ pub(crate) struct Invocation {
     pub(crate) id: String,
     pub(crate) client: IpAddr,
     pub(crate) parts: Parts,
-    pub(crate) body: RequestBody,
+    pub(crate) body: Bytes,
 }
 
 /// Why a client gets no answer of the handler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The handler did not take the request.
-    BadGateway,
-    /// Nothing moved for too long.
-    GatewayTimeout,
-    /// The function took too long.
-    FunctionTimeout,
-    /// The host has ended.
+    /// The host has stopped.
+    #[error("the host has stopped")]
     HostStopped,
-    /// The handler has ended and is not started again.
-    HandlerEnded,
-    /// The client has hung up.
-    ClientFailed,
-    /// The body is larger than a host takes.
-    TooLarge,
+    /// The request cannot be passed on.
+    #[error("the request cannot be passed on: {0}")]
+    Request(#[from] http::Error),
+    /// The request could not be sent.
+    #[error("the handler did not take the request: {0}")]
+    Send(#[from] legacy::Error),
+    /// There was no answer, or not all of it.
+    #[error("the handler did not answer: {0}")]
+    Receive(#[from] hyper::Error),
+    /// It took too long.
+    #[error("the handler did not answer within {0:?}")]
+    FunctionTimeout(Duration),
 }
 
 impl Failure {
-    pub(crate) fn status(self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::BadGateway => StatusCode::BAD_GATEWAY,
-            Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::FunctionTimeout | Self::HandlerEnded => StatusCode::INTERNAL_SERVER_ERROR,
             Self::HostStopped => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ClientFailed => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// Whether the handler cannot have seen anything of the request.
+    fn is_unsent(&self) -> bool {
+        let Self::Send(error) = self else { return false };
+        let cause = error.source().and_then(|error| error.downcast_ref::<hyper::Error>());
+        error.is_connect() || cause.is_some_and(hyper::Error::is_canceled)
     }
 }
 
-/// Sends a request to the handler of an instance, waiting for its first answer if need be.
-pub(crate) async fn forward(instance: &Arc<Instance>, invocation: &Invocation) -> Result<Response<ProxyBody>, Failure> {
-    let host_json = instance.setup.app.host_json();
-    if !instance.takes_requests(host_json.initialization_timeout * 4).await {
-        return Err(Failure::HostStopped);
+/// Sends a request to the handler of an instance, once that has answered the host.
+pub(crate) async fn forward(instance: &Instance, invocation: &Invocation) -> Result<Response<Full<Bytes>>, Failure> {
+    instance.wait_for(|info| info.state != InstanceState::Starting).await;
+    let (longest, handler) = (instance.setup.app.function_timeout, instance.info().handlers);
+    if let Ok(answer) = timeout(longest, attempts(instance, invocation)).await {
+        return answer;
     }
-    let deadline = host_json.function_timeout.map(|timeout| Instant::now() + timeout);
-    tokio::select! {
-        answer = attempts(instance, invocation) => answer.map(|answer| passed_on(instance, answer, deadline)),
-        () = until(deadline) => {
-            instance.command(Command::RestartHandler);
-            Err(Failure::FunctionTimeout)
-        }
-        () = idle(instance, &invocation.body) => Err(Failure::GatewayTimeout),
-    }
+    instance.command(Command::ReplaceHandler(handler));
+    Err(Failure::FunctionTimeout(longest))
 }
 
-async fn attempts(instance: &Instance, invocation: &Invocation) -> Result<Response<Incoming>, Failure> {
+async fn attempts(instance: &Instance, invocation: &Invocation) -> Result<Response<Full<Bytes>>, Failure> {
     let mut delay = FIRST_DELAY;
-    let mut attempt = 1;
-    loop {
-        match instance.state() {
-            InstanceState::Stopped => return Err(Failure::HostStopped),
-            InstanceState::Ended => return Err(Failure::HandlerEnded),
-            _ => {}
+    for attempt in 1.. {
+        if instance.info().state == InstanceState::Stopped {
+            break;
         }
-        let request = request(instance, invocation).ok_or(Failure::BadGateway)?;
-        match (instance.client().request(request).await, invocation.body.end()) {
-            (Ok(answer), _) => return Ok(answer),
-            (Err(_), Some(End::ClientFailed)) => return Err(Failure::ClientFailed),
-            (Err(_), Some(End::TooLarge)) => return Err(Failure::TooLarge),
-            (Err(_), None) => {}
+        let failure = match send(instance, invocation).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        let is_repeatable = failure.is_unsent() || invocation.body.is_empty() || instance.setup.options.resend;
+        if attempt == MAX_ATTEMPTS || !is_repeatable {
+            return Err(failure);
         }
-        if attempt == MAX_ATTEMPTS || !invocation.body.can_be_sent(instance.setup.options.resend) {
-            return Err(Failure::BadGateway);
-        }
+        let (delay_ms, id) = (delay.as_millis(), &invocation.id);
         let message = format!(
-            "Failed to proxy request to the worker. Retrying in {}ms. Attempt {attempt} of {MAX_ATTEMPTS}. Id={}",
-            delay.as_millis(),
-            invocation.id
+            "Failed to proxy request to the worker. Retrying in {delay_ms}ms. Attempt {attempt} of {MAX_ATTEMPTS}. Id={id}"
         );
-        instance.setup.log.host(instance.number, LogLevel::Warning, message);
+        instance.log(LogLevel::Warning, message);
         sleep(delay).await;
         delay = MAX_DELAY.min(delay * 2);
-        attempt += 1;
     }
+    Err(Failure::HostStopped)
 }
 
-/// The request as the handler gets it.
-fn request(instance: &Instance, invocation: &Invocation) -> Option<Request<ProxyBody>> {
-    let parts = &invocation.parts;
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let uri = format!("http://127.0.0.1:{}{path}", instance.port());
-    let mut request = Request::builder().method(&parts.method).uri(uri).body(invocation.body.attempt()).ok()?;
-    *request.headers_mut() = headers::for_handler(&parts.headers, invocation.client, &invocation.id);
-    Some(request)
-}
-
-fn passed_on(instance: &Arc<Instance>, answer: Response<Incoming>, deadline: Option<Instant>) -> Response<ProxyBody> {
-    let (mut parts, body) = answer.into_parts();
-    headers::remove_hop_by_hop(&mut parts.headers);
-    let handler = Arc::clone(instance);
-    let too_late = move || handler.command(Command::RestartHandler);
-    let body = AnswerBody::new(body, instance.setup.options.activity_timeout, deadline, too_late);
-    Response::from_parts(parts, body.boxed())
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Ends when nothing of the body has moved for too long.
-async fn idle(instance: &Instance, body: &RequestBody) {
-    let longest = instance.setup.options.activity_timeout;
-    let begin = Instant::now();
-    loop {
-        let end = begin.max(body.last_activity()) + longest;
-        if Instant::now() >= end {
-            return;
-        }
-        sleep_until(end).await;
-    }
+async fn send(instance: &Instance, invocation: &Invocation) -> Result<Response<Full<Bytes>>, Failure> {
+    let Invocation { id, client, parts, body } = invocation;
+    let path = route::decoded(parts.uri.path());
+    let path = utf8_percent_encode(&path, ENCODED_IN_PATH);
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let uri = format!("http://127.0.0.1:{}{path}{query}", instance.info().port);
+    let mut request = Request::builder().method(&parts.method).uri(uri).body(Full::new(body.clone()))?;
+    *request.headers_mut() = headers::for_handler(&parts.headers, *client, id);
+    let (mut parts, body) = instance.client.request(request).await?.into_parts();
+    parts.headers = headers::for_client(parts.headers);
+    Ok(Response::from_parts(parts, Full::new(body.collect().await?.to_bytes())))
 }

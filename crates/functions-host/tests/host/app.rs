@@ -1,0 +1,120 @@
+//! An app with the echo handler, and a client that sends exactly what it is given.
+
+use functions_host::{FunctionsHost, Options};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Far more than anything takes that comes at all.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+pub(crate) const ECHO_HANDLER: &str = env!("CARGO_BIN_EXE_echo-handler");
+
+/// An app in a folder of its own, and room for files beside it. Its functions are `open` (everybody) and `guarded` (with a key).
+pub(crate) struct TestApp {
+    folder: TempDir,
+}
+
+impl TestApp {
+    pub(crate) fn new() -> Self {
+        let app = Self { folder: TempDir::new().unwrap() };
+        for (path, content) in files(ECHO_HANDLER) {
+            let path = app.root().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        app
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("app")
+    }
+
+    /// A file that does not belong to the app.
+    pub(crate) fn beside(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    pub(crate) fn start(&self, options: Options) -> FunctionsHost {
+        FunctionsHost::start(self.root(), options).unwrap()
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) fn run(&self, options: Options) -> FunctionsHost {
+        let host = self.start(options);
+        host.wait_until_ready(LONG).unwrap();
+        host
+    }
+}
+
+/// The files of the app, with this as its handler.
+pub(crate) fn files(handler: &str) -> [(&'static str, String); 3] {
+    let host_json = json!({
+        "version": "2.0",
+        "functionTimeout": "00:05:00",
+        "extensions": { "http": { "routePrefix": "" } },
+        "customHandler": {
+            "description": { "defaultExecutablePath": handler },
+            "enableProxyingHttpRequest": true
+        }
+    });
+    let open = "{action:regex(^(echo|exit|hang|die-once)$)}/{argument?}";
+    [
+        ("host.json", host_json.to_string()),
+        ("open/function.json", function_json(open, "anonymous", &["get", "head", "post"])),
+        ("guarded/function.json", function_json("guarded/{name}", "function", &["get"])),
+    ]
+}
+
+fn function_json(route: &str, auth_level: &str, methods: &[&str]) -> String {
+    let trigger = json!({ "type": "httpTrigger", "authLevel": auth_level, "methods": methods, "route": route });
+    json!({ "bindings": [trigger, { "type": "http" }] }).to_string()
+}
+
+pub(crate) fn options<const N: usize>(environment: [(&str, &str); N]) -> Options {
+    Options::with_environment(environment)
+}
+
+pub(crate) fn is_running(process: u32) -> bool {
+    Path::new(&format!("/proc/{process}")).exists()
+}
+
+/// An answer of the host.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// In lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Sends a request such as `GET /path`, with these lines of headers, and reads the answer.
+pub(crate) fn send(address: SocketAddr, request: &str, headers: &[&str], body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    // Each ends a line.
+    let headers = [headers, &[""]].concat().join("\r\n");
+    write!(stream, "{request} HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n{headers}\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{request}: {answer:?}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}
+
+pub(crate) fn get(host: &FunctionsHost, path: &str) -> Answer {
+    send(host.address(), &format!("GET {path}"), &[], "")
+}
+
+pub(crate) fn post(host: &FunctionsHost, path: &str, body: &str) -> Answer {
+    send(host.address(), &format!("POST {path}"), &[&format!("Content-Length: {}", body.len())], body)
+}

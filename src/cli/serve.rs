@@ -28,9 +28,10 @@ const WAITING_CONNECTIONS: u32 = 4096;
 /// Files that the process needs beside its connections.
 const OTHER_FILES: u64 = 64;
 
-/// How long a start under the Functions host waits for the embedded store: when the script host restarts, it starts the next
-/// process before the last one is dead. It gives a start 30 s.
-const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a start under the Functions host waits for the embedded store. A script host that restarts starts the next process
+/// before it kills the last one: mostly a fraction of a second before, but sometimes its lock period of 15 s. It fails a start
+/// after 30 s.
+const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(17);
 
 /// Longer than clients keep a connection for their next request, so that they close it, not we.
 const IDLE: Duration = Duration::from_mins(3);

@@ -25,7 +25,7 @@ impl TlsRoots {
     /// [`NoCertificates`] if there is none that can be used. The SDK would panic then.
     pub fn read() -> Result<Self, NoCertificates> {
         // Fails if one was chosen before, which is as good.
-        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        drop(rustls::crypto::ring::default_provider().install_default());
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         let (usable, _) = roots.add_parsable_certificates(found.certs.into_iter().map(CertificateDer::into_owned));
@@ -159,14 +159,5 @@ impl HttpClient for ServiceClient {
             Err(_) => {}
         }
         answer
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    /// Otherwise its first one costs 50 ms, which would be most of a cold start: see `.cargo/config.toml`.
-    #[test]
-    fn aws_lc_takes_random_numbers_from_the_kernel_alone() {
-        assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
     }
 }

@@ -46,7 +46,7 @@ impl NodeUrl {
     /// connection is closed with the question that it did not answer.
     fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
         // Fails if one was chosen before, which is as good.
-        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        drop(rustls::crypto::ring::default_provider().install_default());
         // The client reads no environment: the settings have.
         let mut builder = reqwest::Client::builder().http1_only().no_proxy();
         if let Some(proxy) = &self.proxy {

@@ -24,11 +24,11 @@ class Guides(unittest.TestCase):
         self.assertRegex(second, r"^az functionapp stop ")
 
     def test_and_so_they_are_when_the_database_is_lost(self):
-        text = section("The database is lost or restored")
+        text = section("Restore")
         self.assertLess(text.index("[disable the keys](#emergency-stop)"), text.index("az functionapp stop"))
 
     def test_a_database_is_restored_closed_and_without_keys(self):
-        (restore,) = [c for c in commands(section("The database is lost or restored")) if c.startswith("az cosmosdb restore ")]
+        (restore,) = [c for c in commands(section("Restore")) if c.startswith("az cosmosdb restore ")]
         self.assertIn("--public-network-access Disabled", restore)
         self.assertIn("--disable-local-auth true", restore)
 
@@ -37,5 +37,5 @@ class Guides(unittest.TestCase):
         descriptions = [
             re.search(r"@description\('(.*)'\)\nparam secondRegion", (INFRA / name).read_text())[1] for name in ("main.bicep", "resources.bicep")
         ]
-        for text in (row, *descriptions, section("A region fails")):
+        for text in (row, *descriptions, section("Failover")):
             self.assertIn("8,000 km", text)

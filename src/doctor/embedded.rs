@@ -139,7 +139,7 @@ async fn of_store(area: &mut Area, store: &EmbeddedMarkStore, path: &Path) -> Fi
 fn advice(error: &OpenError) -> &'static str {
     match error {
         OpenError::Damaged { .. } => "move it aside, then raise the marks, as it says",
-        OpenError::Lost { .. } => "restore it, or raise the marks: docs/operations.md, The embedded store is lost",
+        OpenError::Lost { .. } => "restore it, or raise the marks: docs/operations.md, Embedded store lost",
         OpenError::Link(_) => "mount what the link points to before the signer starts",
         _ => "do what it says; the folder must be this user's",
     }

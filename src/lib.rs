@@ -1,6 +1,54 @@
-//! A Tezos remote signer: parses what it is asked to sign, checks it, and never signs twice.
+//! A Tezos remote signer: decodes each payload, checks it, and never signs twice.
 //!
-//! Dependencies point one way: server → signer → {tezos, vault, marks, chain}.
+//! # The way of a request
+//!
+//! [`server`] receives `POST /keys/{public key hash}` and passes the payload to [`signer::Signer::sign`], which
+//!
+//! 1. finds the key, in memory or by a search of the [`vault`];
+//! 2. authenticates the request, where that is required;
+//! 3. decodes the payload ([`tezos::payload`]);
+//! 4. applies the [policy](signer::policy) of the key;
+//! 5. checks that the key is bound to the mark store in use ([`marks::binding`]);
+//! 6. checks the level against the head of the [`chain`];
+//! 7. records the high watermark ([`marks`]), signs, verifies the signature, and releases it.
+//!
+//! Steps 5 and 6, and the watermark in step 7, are for blocks and votes only; operations and packed data carry no level.
+//!
+//! A verdict other than *signed* is [refused](signer::Refusal), which is final, or [failed](signer::Failure), which may be retried.
+//!
+//! # Invariants
+//!
+//! `docs/safety.md` has all of them, and the test that holds each.
+//!
+//! * A signature of a block or a vote is released only after a mark that covers it was written durably.
+//! * For one key, chain, kind, level and round, at most one payload is ever signed, and for a block at most one signature released.
+//! * Marks only rise. Positions below the mark are refused.
+//! * In doubt, nothing is released: a lost answer, an unknown head or an unreadable tag is a failure.
+//! * Nothing that marks or policy depend on is signed without being decoded.
+//!
+//! # Modules
+//!
+//! Dependencies point one way; a module may use those below it.
+//!
+//! | module | purpose | may use |
+//! | --- | --- | --- |
+//! | `main`, `cli` | the command line and the life of the process | all |
+//! | [`doctor`] | checks of a deployment | all but `cli` and [`server`] |
+//! | [`server`] | HTTP | [`signer`] and below |
+//! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
+//! | [`settings`] | environment variables | [`signer`] and below |
+//! | [`signer`] | the way of a request | [`marks`], [`vault`], [`chain`], [`tezos`] |
+//! | [`vault`] | keys | [`marks`] and below |
+//! | [`marks`] | high watermarks | [`chain`] and below |
+//! | [`chain`] | heads of chains, from nodes | [`azure`] and below |
+//! | [`azure`] | identities, tokens and clients for Azure | `net` |
+//! | `net` | DNS, retries and backoff | – |
+//! | [`tezos`] | formats; pure | – |
+//!
+//! Any module may use the small ones: [`background`], [`links`], [`lock_holder`], [`log`], [`text`], `json` and [`Reason`].
+//!
+//! [`marks::decide`] is the rule that decides what may be signed, and [`marks::Recording`] the state machine that records it. Both
+//! are pure: tests and the model call them directly.
 
 pub mod azure;
 pub mod background;

@@ -265,7 +265,7 @@ fn every_tag_of_a_content_is_signed_or_refused_for_its_own_reason() {
     const PREFIX: Reason = Reason::UnsupportedContent {
         tag: 0,
         name: "a signature prefix",
-        why: "it only stands in operations that are signed already",
+        why: "it occurs only in operations that are already signed",
     };
     let with_tag = |reason, tag| match reason {
         Reason::UnsupportedContent { name, why, .. } => Reason::UnsupportedContent { tag, name, why },

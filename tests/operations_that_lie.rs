@@ -330,7 +330,7 @@ fn the_refusal_of_an_older_form_names_it() {
         (vec![manager(114, &ED25519_KEY)], "older form of update_consensus_key"),
         (vec![old_publish()], LEVEL),
         (vec![old_originate()], PROOF),
-        (vec![manager(204, &[])], "unfinished form of smart_rollup_refute"),
+        (vec![manager(204, &[])], "incomplete form of smart_rollup_refute"),
         (vec![old_reveal(), transfer()], "older form of reveal"),
         (vec![transfer(), old_reveal(), transfer()], "older form of reveal"),
         (vec![reveal(), manager(114, &ED25519_KEY)], "older form of update_consensus_key"),
@@ -340,7 +340,7 @@ fn the_refusal_of_an_older_form_names_it() {
         (vec![originate(), old_publish()], LEVEL),
         (vec![old_originate(), publish()], PROOF),
         (vec![old_originate(), old_publish()], PROOF),
-        (vec![reveal(), manager(204, &[])], "unfinished form of smart_rollup_refute"),
+        (vec![reveal(), manager(204, &[])], "incomplete form of smart_rollup_refute"),
     ] {
         let hint = hint(&contents.concat()).unwrap_or_else(|| panic!("no hint for {expected}"));
         assert!(hint.contains(expected), "{expected}: {hint}");

@@ -170,8 +170,12 @@ fn keys_in_other_forms_are_named_with_the_way_to_this_one() {
             "this is JSON, expected a secret key as Tezos writes them",
             "nothing else",
         ),
-        ("http://127.0.0.1:6732/tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t", "this says where a key is (http:…)", "not here"),
-        ("ledger://some-words/bip25519/0h/0h", "this says where a key is (ledger:…)", "not here"),
+        (
+            "http://127.0.0.1:6732/tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t",
+            "this is a reference to a key (http:…)",
+            "not the key itself",
+        ),
+        ("ledger://some-words/bip25519/0h/0h", "this is a reference to a key (ledger:…)", "not the key itself"),
     ] {
         let error = SecretKey::from_text(text).unwrap_err();
         let message = error.to_string();

@@ -1,45 +1,45 @@
+//! Request bodies: read within limits of size, time and memory, and decoded to payloads.
+
 use super::MAX_BODY_BYTES;
-use super::invalid::InvalidRequest;
+use super::invalid::{InvalidPayload, InvalidRequest};
 use crate::signer::{Failure, NotSigned};
 use crate::text;
 use axum::body::Body;
 use http_body_util::BodyExt;
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
-/// What is read of a body that is too long before the answer is given: a client that is still sending might lose the
-/// answer otherwise.
+/// Read of a body that is too long before it is answered: a client that is still sending might lose the answer otherwise.
 const MAX_DRAINED_BYTES: usize = 8 * 1024 * 1024;
 
-/// A body of a vote has some 200 bytes, one of a block 500. More than this is an operation, and waits for its turn.
-const SMALL: usize = 4 * 1024;
+/// The body of a vote has some 200 bytes, that of a block 500. A larger one than this is an operation, and waits for a permit.
+const MAX_SMALL_BYTES: usize = 4 * 1024;
 
-/// Large bodies that are read at one time: clients who send many and do not finish shall not take the memory.
-const LARGE_AT_ONCE: usize = 64;
+/// Large bodies that are read concurrently: clients that send many and do not finish must not exhaust the memory.
+const MAX_LARGE_BODIES: usize = 64;
 
-/// Whose turn it is to send a large body.
+/// Permits to read large bodies.
 #[derive(Clone)]
 pub(super) struct LargeBodies(Arc<Semaphore>);
 
 impl Default for LargeBodies {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LARGE_AT_ONCE)))
+        Self(Arc::new(Semaphore::new(MAX_LARGE_BODIES)))
     }
 }
 
-/// Why there is no payload.
+/// Why no payload was read.
 #[derive(Debug)]
 pub(super) enum NotRead {
-    /// The client did not send all of it by the deadline.
+    /// The body did not arrive by the deadline.
     Late,
-    /// The client sent something else.
+    /// The body is invalid.
     Invalid(InvalidRequest),
-    /// The signer did not come to read it.
+    /// No permit to read it was free in time.
     Failed(NotSigned),
 }
 
@@ -50,54 +50,55 @@ impl From<InvalidRequest> for NotRead {
 }
 
 /// Reads the payload from a request's body: a JSON string of hexadecimal digits, with or without white space around it.
+///
+/// # Errors
+/// [`NotRead`].
 pub(super) async fn payload(body: Body, large: &LargeBodies, deadline: Instant) -> Result<Vec<u8>, NotRead> {
     let bytes = read(body, large, deadline).await?;
-    let bad = |why: String| NotRead::Invalid(InvalidRequest::NotAPayload(why));
-    let not_text =
-        |why: &dyn fmt::Display| bad(format!("expected a JSON string of hexadecimal digits, such as \"03…\" ({why})"));
-    let text = text::decode(&bytes).map_err(|error| not_text(&error))?;
-    let text: String = serde_json::from_str(text).map_err(|error| not_text(&error))?;
-    hex::decode(&text).map_err(|error| bad(not_hexadecimal(&text).unwrap_or_else(|| error.to_string())))
+    decode(&bytes).map_err(|error| NotRead::Invalid(error.into()))
 }
 
-/// Why a text is not hexadecimal digits of whole bytes. Positions count characters, from 0.
-fn not_hexadecimal(text: &str) -> Option<String> {
-    let Some((index, character)) = text.chars().enumerate().find(|(_, character)| !character.is_ascii_hexdigit())
-    else {
-        let is_odd = text.len() % 2 == 1;
-        return is_odd.then(|| format!("{} hexadecimal digits are not whole bytes: two digits are one", text.len()));
+fn decode(body: &[u8]) -> Result<Vec<u8>, InvalidPayload> {
+    let digits: String = serde_json::from_str(text::decode(body)?)?;
+    hex::decode(&digits).map_err(|_| not_hexadecimal(&digits))
+}
+
+/// Why a text is not hexadecimal digits of whole bytes.
+fn not_hexadecimal(text: &str) -> InvalidPayload {
+    let Some((position, found)) = text.chars().enumerate().find(|(_, character)| !character.is_ascii_hexdigit()) else {
+        return InvalidPayload::OddDigits { digits: text.len() };
     };
-    let way_out = match (index, character) {
-        (1, 'x' | 'X') if text.starts_with('0') => ": leave the prefix 0x out",
-        _ if character.is_whitespace() => ": leave blanks and line breaks out",
+    let hint = match (position, found) {
+        (1, 'x' | 'X') if text.starts_with('0') => "; remove the prefix 0x",
+        _ if found.is_whitespace() => "; remove white space",
         _ => "",
     };
-    Some(format!("{character:?} at position {index} is not a hexadecimal digit{way_out}"))
+    InvalidPayload::NotADigit { found, position, hint }
 }
 
 async fn read(mut body: Body, large: &LargeBodies, deadline: Instant) -> Result<Vec<u8>, NotRead> {
     let mut bytes = Vec::new();
-    let mut turn = None;
+    let mut permit = None;
     let mut has_waited = false;
     let mut length = 0_usize;
     loop {
         let frame = match timeout_at(deadline, body.frame()).await {
-            Ok(Some(frame)) => frame.map_err(|error| InvalidRequest::BodyIncomplete(what_is_wrong(&error)))?,
+            Ok(Some(frame)) => frame.map_err(|error| InvalidRequest::BodyIncomplete(why_incomplete(&error)))?,
             Ok(None) => break,
-            // That it is too long is certain already.
+            // It is certainly too long already.
             Err(_) if length > MAX_BODY_BYTES => break,
-            // It may have been there while others were read.
-            Err(_) if has_waited => return Err(no_turn()),
+            // It may have arrived while others were read.
+            Err(_) if has_waited => return Err(no_permit()),
             Err(_) => return Err(NotRead::Late),
         };
         let Some(data) = frame.data_ref() else { continue };
         length = length.saturating_add(data.len());
-        if length > SMALL && turn.is_none() {
-            turn = large.0.try_acquire().ok();
-            if turn.is_none() {
+        if length > MAX_SMALL_BYTES && permit.is_none() {
+            permit = large.0.try_acquire().ok();
+            if permit.is_none() {
                 has_waited = true;
-                let permit = timeout_at(deadline, large.0.acquire()).await.ok().and_then(Result::ok);
-                turn = Some(permit.ok_or_else(no_turn)?);
+                let acquired = timeout_at(deadline, large.0.acquire()).await.ok().and_then(Result::ok);
+                permit = Some(acquired.ok_or_else(no_permit)?);
             }
         }
         if length <= MAX_BODY_BYTES {
@@ -115,16 +116,16 @@ async fn read(mut body: Body, large: &LargeBodies, deadline: Instant) -> Result<
     Ok(bytes)
 }
 
-fn no_turn() -> NotRead {
-    let failure = Failure::TooManyLargeBodies { limit: LARGE_AT_ONCE };
+fn no_permit() -> NotRead {
+    let failure = Failure::TooManyLargeBodies { limit: MAX_LARGE_BODIES };
     let failed = NotSigned::from(failure);
     let (verdict, cause, reason) = (failed.verdict(), failed.cause(), failed.log());
     error!(event = "failed", verdict, cause, reason, "failed");
     NotRead::Failed(failed)
 }
 
-/// What is wrong with a body that does not end as HTTP wants it.
-fn what_is_wrong(error: &axum::Error) -> &'static str {
+/// Why a body did not end as HTTP requires.
+fn why_incomplete(error: &axum::Error) -> &'static str {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = source {
         match error.downcast_ref().map(io::Error::kind) {
@@ -143,24 +144,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_character_that_is_no_digit_is_named_with_what_to_do() {
+    fn the_first_character_other_than_a_digit_is_named_with_a_hint() {
         for (text, expected) in [
             ("", None),
             ("03Af", None),
-            ("038", Some("3 hexadecimal digits are not whole bytes: two digits are one")),
-            ("03 8f", Some("' ' at position 2 is not a hexadecimal digit: leave blanks and line breaks out")),
-            (" 038f", Some("' ' at position 0 is not a hexadecimal digit: leave blanks and line breaks out")),
-            ("038f\n", Some("'\\n' at position 4 is not a hexadecimal digit: leave blanks and line breaks out")),
-            ("0x03a", Some("'x' at position 1 is not a hexadecimal digit: leave the prefix 0x out")),
-            ("0X03ab", Some("'X' at position 1 is not a hexadecimal digit: leave the prefix 0x out")),
+            ("038", Some("an odd number of hexadecimal digits (3); a byte is two digits")),
+            ("03 8f", Some("' ' at position 2 is not a hexadecimal digit; remove white space")),
+            (" 038f", Some("' ' at position 0 is not a hexadecimal digit; remove white space")),
+            ("038f\n", Some("'\\n' at position 4 is not a hexadecimal digit; remove white space")),
+            ("0x03a", Some("'x' at position 1 is not a hexadecimal digit; remove the prefix 0x")),
+            ("0X03ab", Some("'X' at position 1 is not a hexadecimal digit; remove the prefix 0x")),
             ("03x1", Some("'x' at position 2 is not a hexadecimal digit")),
             ("03é", Some("'é' at position 2 is not a hexadecimal digit")),
             ("éé0g", Some("'é' at position 0 is not a hexadecimal digit")),
             ("03🔑8", Some("'🔑' at position 2 is not a hexadecimal digit")),
             ("tz3Z", Some("'t' at position 0 is not a hexadecimal digit")),
         ] {
-            assert_eq!(not_hexadecimal(text).as_deref(), expected, "{text:?}");
-            assert_eq!(hex::decode(text).is_ok(), expected.is_none(), "{text:?}");
+            let error = decode(serde_json::to_string(text).unwrap().as_bytes()).err().map(|error| error.to_string());
+            assert_eq!(error.as_deref(), expected, "{text:?}");
         }
     }
 }

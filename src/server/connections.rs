@@ -1,7 +1,6 @@
-//! Connections: how many, how long, and whose turn it is to go.
+//! Connections: how many, for how long, and which one is closed to make room.
 
 use super::log_limit::warn_of_clients;
-use super::routes::without_empty_segments;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONNECTION;
@@ -20,25 +19,25 @@ use tokio::sync::Notify;
 use tower::ServiceExt;
 use tracing::{info, warn};
 
-/// Heads of requests are a few hundred bytes, some thousand behind proxies.
+/// Request heads have a few hundred bytes, and some thousand behind proxies.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// How connections are bounded.
+/// The limits on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// How many there are at most. When there is one more, another one is closed to make room: one
-    /// that has let wait for a request, or for the rest of one, never one for which the signer is at work.
+    /// Open connections. For one more, another one is closed: one that is waiting for a request or the rest of one, never one whose
+    /// request the signer is working on.
     pub most: usize,
-    /// How long a connection may be without a whole request head.
+    /// How long a connection may stay open without a complete request head.
     pub idle: Duration,
-    /// How long after a shutdown has begun requests in flight may take to end.
+    /// How long requests in flight may take after a shutdown has begun.
     pub drain: Duration,
-    /// How long after a shutdown has begun a connection that is open may send one more request. Whoever repeats no request whose
-    /// body was sent, as the Functions host does not, loses one that a closed connection meets on its way.
+    /// How long an open connection may send one more request after a shutdown has begun. A client that repeats no request whose
+    /// body was sent, such as the Functions host, would lose a request that crosses with the end of its connection.
     pub last_requests: Duration,
 }
 
-/// Serves until `shutdown` is ready, then takes no more connections and ends what is in flight.
+/// Serves until `shutdown` completes, then accepts no more connections and finishes the requests in flight.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -56,17 +55,17 @@ pub async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 if connections.count() >= limits.most && !connections.close_one() {
-                    warn_of_clients(|unsaid| {
-                        warn!(event = "connection_limit_reached", unsaid, "connection limit reached; rejecting");
+                    warn_of_clients(|suppressed| {
+                        warn!(event = "connection_limit_reached", suppressed, "connection limit reached; rejecting");
                     });
                     continue;
                 }
                 start(stream, router.clone(), limits, &connections, &graceful);
             }
             Err(error) => {
-                // Out of file descriptors, most likely: room is made, and the next try waits for it.
+                // Probably out of file descriptors: make room, and try again after a while.
                 warn_of_clients(
-                    |unsaid| warn!(event = "accept_failed", reason = %error, unsaid, "cannot accept a connection"),
+                    |suppressed| warn!(event = "accept_failed", reason = %error, suppressed, "cannot accept a connection"),
                 );
                 connections.close_one();
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -75,7 +74,7 @@ pub async fn serve(
     }
     let drained = Instant::now() + limits.drain;
     connections.close_after_the_next_answer();
-    for stream in waiting(listener).take(limits.most) {
+    for stream in backlog(listener).take(limits.most) {
         start(stream, router.clone(), limits, &connections, &graceful);
     }
     info!(event = "shutting_down", "shutting down: finishing requests in flight");
@@ -86,8 +85,8 @@ pub async fn serve(
     }
 }
 
-/// The connections that clients have made, and nobody has taken yet. Closing the listener would reset them.
-fn waiting(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
+/// The connections in the listener's backlog. Closing the listener would reset them.
+fn backlog(listener: TcpListener) -> impl Iterator<Item = TcpStream> {
     let listener = listener.into_std().ok();
     std::iter::from_fn(move || listener.as_ref()?.accept().ok()).filter_map(|(stream, _)| {
         stream.set_nonblocking(true).ok()?;
@@ -102,7 +101,7 @@ fn start(
     connections: &Connections,
     graceful: &GracefulShutdown,
 ) {
-    // A signature is one small write: it must not wait for more.
+    // A signature is one small write, which must not wait for more.
     drop(stream.set_nodelay(true));
     let connection = Arc::new(connections.add());
     let of_requests = Arc::clone(&connection);
@@ -111,7 +110,7 @@ fn start(
         async move {
             let has_arrived = hyper::body::Body::is_end_stream(request.body());
             connection.enters(if has_arrived { Phase::Answering } else { Phase::Arriving });
-            let mut request = without_empty_segments(request.map(Body::new));
+            let mut request = request.map(Body::new);
             request.extensions_mut().insert(Arrival(Arc::clone(&connection)));
             let response = router.oneshot(request).await;
             connection.enters(Phase::Answered);
@@ -125,7 +124,7 @@ fn start(
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        // Some clients shut their side when they have sent their request, and then read.
+        // Some clients shut down their sending side after the request, and then read.
         .half_close(true)
         .header_read_timeout(limits.idle)
         .max_buf_size(MAX_HEAD_BYTES)
@@ -133,15 +132,14 @@ fn start(
     let served = graceful.watch(served);
     tokio::spawn(async move {
         tokio::select! {
-            // Errors are those of the client: a connection lost, or bytes that are no HTTP.
+            // Any error is the client's: a lost connection, or bytes that are not HTTP.
             _ = served => {}
             () = connection.state.close.notified() => {}
         }
     });
 }
 
-/// Goes with a request, and is told when its body has arrived in full: from then on the signer is at work, and the
-/// connection is not closed to make room.
+/// Accompanies a request. Once its body is complete, the signer is at work and the connection is not closed to make room.
 #[derive(Clone)]
 pub(super) struct Arrival(Arc<Connection>);
 
@@ -151,20 +149,20 @@ impl Arrival {
     }
 }
 
-/// What a connection is at.
+/// The state of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Nothing has arrived in full yet.
+    /// No request head has arrived yet.
     New,
-    /// The head of a request has arrived, its body has not.
+    /// A request head has arrived, but not all of its body.
     Arriving,
-    /// It has had an answer, and waits for the next request.
+    /// A request was answered, and the next has not begun.
     Answered,
-    /// A request is in the signer's hands.
+    /// The signer is working on a request.
     Answering,
 }
 
-/// The open connections, by the order in which they were opened.
+/// The open connections, numbered in the order in which they were opened.
 #[derive(Clone, Default)]
 struct Connections {
     open: Arc<Mutex<HashMap<u64, Arc<ConnectionState>>>>,
@@ -173,7 +171,7 @@ struct Connections {
     one_closed: Arc<Notify>,
 }
 
-/// One open connection; it is forgotten when this is dropped.
+/// One open connection; its drop removes it from the open ones.
 struct Connection {
     number: u64,
     state: Arc<ConnectionState>,
@@ -181,37 +179,60 @@ struct Connection {
 }
 
 struct ConnectionState {
-    at: Mutex<(Phase, Instant)>,
+    at: Mutex<Entered>,
     close: Notify,
 }
 
-/// A client that has just connected or been answered is given this long to send a request in full.
-const PATIENCE: Duration = Duration::from_millis(300);
+#[derive(Clone, Copy)]
+struct Entered {
+    phase: Phase,
+    since: Instant,
+}
+
+/// How soon a connection is closed to make room: the smallest value first. Among equals, the one that has been waiting longest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Eviction {
+    class: EvictionClass,
+    since: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum EvictionClass {
+    /// Idle, and never answered.
+    IdleUnanswered,
+    /// Idle after an answer.
+    IdleAnswered,
+    /// Within the grace period.
+    Recent,
+}
+
+/// How long a client that has connected or been answered may take to send a complete request before it counts as idle.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(300);
 
 impl ConnectionState {
-    fn at(&self) -> (Phase, Instant) {
+    fn at(&self) -> Entered {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose turn it is to be closed: the smallest goes first. Those that were never answered, then those that were, then,
-    /// if nobody has let wait longer than [`PATIENCE`], anybody; among equals, the one that has let wait longest. `None`
-    /// while the signer is at work for it.
-    fn turn_to_go(&self, now: Instant) -> Option<(u8, Instant)> {
-        let (phase, since) = self.at();
-        let is_late = now.saturating_duration_since(since) >= PATIENCE;
-        match phase {
-            Phase::Answering => None,
-            Phase::New | Phase::Arriving if is_late => Some((0, since)),
-            Phase::Answered if is_late => Some((1, since)),
-            _ => Some((2, since)),
-        }
+    /// How soon this connection is closed to make room; `None` while the signer is working on its request.
+    fn eviction(&self, now: Instant) -> Option<Eviction> {
+        let Entered { phase, since } = self.at();
+        let is_idle = now.saturating_duration_since(since) >= IDLE_TIMEOUT;
+        let class = match phase {
+            Phase::Answering => return None,
+            Phase::New | Phase::Arriving if is_idle => EvictionClass::IdleUnanswered,
+            Phase::Answered if is_idle => EvictionClass::IdleAnswered,
+            Phase::New | Phase::Arriving | Phase::Answered => EvictionClass::Recent,
+        };
+        Some(Eviction { class, since })
     }
 }
 
 impl Connections {
     fn add(&self) -> Connection {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        let state = Arc::new(ConnectionState { at: Mutex::new((Phase::New, Instant::now())), close: Notify::new() });
+        let at = Entered { phase: Phase::New, since: Instant::now() };
+        let state = Arc::new(ConnectionState { at: Mutex::new(at), close: Notify::new() });
         self.lock().insert(number, Arc::clone(&state));
         Connection { number, state, all: self.clone() }
     }
@@ -220,11 +241,11 @@ impl Connections {
         self.lock().len()
     }
 
-    /// Closes the connection whose turn it is. `false` if the signer is at work for all of them.
+    /// Closes one connection to make room; `false` if the signer is working on a request of each.
     fn close_one(&self) -> bool {
         let now = Instant::now();
         let mut open = self.lock();
-        let first = open.iter().filter_map(|(number, state)| Some((state.turn_to_go(now)?, *number))).min();
+        let first = open.iter().filter_map(|(number, state)| Some((state.eviction(now)?, *number))).min();
         match first.and_then(|(_, number)| open.remove(&number)) {
             Some(state) => {
                 state.close.notify_one();
@@ -234,7 +255,7 @@ impl Connections {
         }
     }
 
-    /// From now on, each connection is closed in good order: its client learns so with the next answer.
+    /// Closes each connection from now on with its next answer, which announces it.
     fn close_after_the_next_answer(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
     }
@@ -243,17 +264,17 @@ impl Connections {
         self.is_closing.load(Ordering::Relaxed)
     }
 
-    /// Waits until none is open.
+    /// Waits until all connections are closed.
     async fn all_closed(&self) {
         while self.count() > 0 {
             self.one_closed.notified().await;
         }
     }
 
-    /// Closes what a shutdown need not wait for.
+    /// Closes the connections that a shutdown need not wait for.
     fn close_those_without_a_request(&self) {
         for state in self.lock().values() {
-            if matches!(state.at().0, Phase::New | Phase::Answered) {
+            if matches!(state.at().phase, Phase::New | Phase::Answered) {
                 state.close.notify_one();
             }
         }
@@ -266,7 +287,7 @@ impl Connections {
 
 impl Connection {
     fn enters(&self, phase: Phase) {
-        *self.state.at.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now());
+        *self.state.at.lock().unwrap_or_else(PoisonError::into_inner) = Entered { phase, since: Instant::now() };
     }
 }
 

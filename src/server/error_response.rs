@@ -1,3 +1,5 @@
+//! Errors as HTTP answers: the status of each, and a body that octez-client reads.
+
 use super::invalid::InvalidRequest;
 use super::log_limit::warn_of_clients;
 use crate::signer::{NotSigned, Refusal};
@@ -9,24 +11,30 @@ use serde::Serialize;
 use std::sync::Once;
 use tracing::{error, warn};
 
-/// An answer that is not 200: a status, and a list of one error as octez-client reads it. With the id `failure`, octez
-/// wants the kind `temporary` and no field but `msg`.
+/// An answer other than 200: a status, and a list of one error as octez-client reads it. For the id `failure`, octez requires the
+/// kind `temporary` and exactly the field `msg`.
 pub(super) struct ErrorResponse {
     status: StatusCode,
     message: String,
 }
 
-/// It is logged here, since it never came before the signer.
+/// Logs the request here, since it never reached the signer.
 impl From<InvalidRequest> for ErrorResponse {
     fn from(invalid: InvalidRequest) -> Self {
         let (status, message) = (invalid.status(), invalid.to_string());
         if matches!(invalid, InvalidRequest::HostEnvelope(_)) {
-            // It is the same for every request, until somebody changes the host.
+            // Every request fails alike until the host is replaced.
             static ONCE: Once = Once::new();
             ONCE.call_once(|| error!(event = "host_does_not_proxy", reason = message, "no request can be answered"));
         } else {
-            warn_of_clients(|unsaid| {
-                warn!(event = "request_invalid", status = status.as_u16(), reason = message, unsaid, "not understood");
+            warn_of_clients(|suppressed| {
+                warn!(
+                    event = "request_invalid",
+                    status = status.as_u16(),
+                    reason = message,
+                    suppressed,
+                    "invalid request"
+                );
             });
         }
         Self { status, message }
@@ -45,20 +53,20 @@ impl IntoResponse for ErrorResponse {
         let error = OctezError { kind: "temporary", id: "failure", msg: &self.message };
         let mut response = (self.status, Json([error])).into_response();
         if self.status == StatusCode::REQUEST_TIMEOUT {
-            // What is still to come of the body is not the next request.
+            // The rest of the body must not be read as the next request.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 }
 
-/// Verdict to status. octez-client shows the message of just these, and would repeat a request answered with 502.
+/// Verdict to status. octez-client shows the messages of exactly these statuses, and repeats a request answered with 502.
 impl From<NotSigned> for ErrorResponse {
     fn from(not_signed: NotSigned) -> Self {
         let status = match &not_signed {
             NotSigned::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             NotSigned::Refused(refusal) => match refusal {
-                // There is no key here that can sign for this address; another signer may have one, whatever the reason.
+                // No key here can sign for this address; another signer may have one.
                 Refusal::UnknownKey { .. } | Refusal::UnusableKey { .. } => StatusCode::NOT_FOUND,
                 Refusal::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
                 Refusal::PossessionOf(_) => StatusCode::BAD_REQUEST,

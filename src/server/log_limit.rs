@@ -1,29 +1,31 @@
+//! Limits warnings that any client can cause.
+
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Warnings about clients that are written within a second.
+/// Warnings about clients that are logged within a second.
 const MAX_LINES_PER_SECOND: u32 = 20;
 
-struct Complaints {
-    second: Option<Instant>,
-    said: u32,
-    unsaid: u64,
+struct Window {
+    start: Option<Instant>,
+    logged: u32,
+    suppressed: u64,
 }
 
-static COMPLAINTS: Mutex<Complaints> = Mutex::new(Complaints { second: None, said: 0, unsaid: 0 });
+static WINDOW: Mutex<Window> = Mutex::new(Window { start: None, logged: 0, suppressed: 0 });
 
-/// Writes a warning that any client could cause, unless there were too many within a second. It is told how many were left
-/// unsaid since the last one.
-pub(super) fn warn_of_clients(write: impl FnOnce(u64)) {
-    let mut complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if complaints.second.is_none_or(|second| second.elapsed() >= Duration::from_secs(1)) {
-        complaints.second = Some(Instant::now());
-        complaints.said = 0;
+/// Calls `log` for a warning that any client can cause, unless there were too many within a second. Its argument is the number
+/// of warnings suppressed since the last one logged.
+pub(super) fn warn_of_clients(log: impl FnOnce(u64)) {
+    let mut window = WINDOW.lock().unwrap_or_else(PoisonError::into_inner);
+    if window.start.is_none_or(|start| start.elapsed() >= Duration::from_secs(1)) {
+        window.start = Some(Instant::now());
+        window.logged = 0;
     }
-    if complaints.said < MAX_LINES_PER_SECOND {
-        complaints.said += 1;
-        write(std::mem::take(&mut complaints.unsaid));
+    if window.logged < MAX_LINES_PER_SECOND {
+        window.logged += 1;
+        log(std::mem::take(&mut window.suppressed));
     } else {
-        complaints.unsaid += 1;
+        window.suppressed += 1;
     }
 }

@@ -1,10 +1,11 @@
-//! HTTP in and out, and nothing else.
+//! HTTP: connections, routes, bodies, and how verdicts become answers. What may be signed is decided elsewhere.
 
 mod body;
 mod connections;
 mod error_response;
 mod invalid;
 mod log_limit;
+mod path;
 mod routes;
 
 pub use connections::{ConnectionLimits, serve};

@@ -1,14 +1,17 @@
+//! The routes, and how requests are parsed and handed to the signer.
+
 use super::body::{self, LargeBodies, NotRead};
 use super::connections::Arrival;
 use super::error_response::ErrorResponse;
 use super::invalid::InvalidRequest;
+use super::path::without_empty_segments;
 use crate::signer::{Failure, NotSigned, SignRequest, Signer};
 use crate::tezos::PublicKeyHash;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::ORIGIN;
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -18,13 +21,14 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tower::util::MapRequest;
 
-/// What the server needs to know beside the signer.
+/// Settings of the server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerSettings {
     /// How long a request may take, from the moment its head has arrived.
     pub deadline: Duration,
-    /// Whether `GET /known_keys` answers.
+    /// Whether `GET /known_keys` lists keys.
     pub list_known_keys: bool,
     /// Whether requests come from the Functions host.
     pub is_under_functions_host: bool,
@@ -37,10 +41,15 @@ struct Server {
     large_bodies: LargeBodies,
 }
 
-/// All routes.
+/// The service that answers requests. Empty path segments are ignored.
 pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
+    // A layer of the router would run after routing, so the path is normalized around it.
+    Router::new().fallback_service(MapRequest::new(routes(signer, settings), without_empty_segments))
+}
+
+fn routes(signer: Arc<Signer>, settings: ServerSettings) -> Router {
     Router::new()
-        // The Functions host asks this before anything else, every 25 ms until there is an answer.
+        // The Functions host polls this every 25 ms until it is answered, before it sends anything else.
         .route("/", get(StatusCode::OK))
         .route("/health", get(health))
         .route("/keys", get(keys))
@@ -51,23 +60,6 @@ pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(Server { signer, settings, large_bodies: LargeBodies::default() })
-}
-
-/// Empty path segments count for nothing, as in octez-signer: a base address that ends in `/` gives `//keys/…`.
-pub(super) fn without_empty_segments<B>(mut request: Request<B>) -> Request<B> {
-    let path = request.uri().path();
-    if path.contains("//") || (path.len() > 1 && path.ends_with('/')) {
-        let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-        let mut target = format!("/{}", segments.join("/"));
-        if let Some(query) = request.uri().query() {
-            target.push('?');
-            target.push_str(query);
-        }
-        if let Ok(uri) = target.parse::<Uri>() {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
 }
 
 #[derive(Deserialize)]
@@ -108,10 +100,10 @@ async fn sign(
             .and_then(|id| id.to_str().ok())
             .map(|id| id.chars().take(64).collect()),
     };
-    // A task of its own: what was begun is finished, recorded and logged, also when the client goes away.
+    // A separate task, so that the request is finished, recorded and logged even if the client disconnects.
     let signer = Arc::clone(&server.signer);
     let verdict = tokio::spawn(async move { signer.sign(&request).await }).await;
-    let signature = verdict.map_err(|error| NotSigned::from(Failure::task_failed(&error)))??;
+    let signature = verdict.unwrap_or_else(|error| Err(NotSigned::from(Failure::task_failed(&error))))?;
     Ok(Json(json!({"signature": signature.to_string()})).into_response())
 }
 
@@ -124,7 +116,7 @@ async fn public_key(
     Ok(Json(json!({"public_key": public_key.to_string()})).into_response())
 }
 
-/// A key in the list for people.
+/// A key as `GET /keys` lists it, for operators.
 #[derive(Serialize)]
 struct ListedKey {
     name: String,
@@ -183,19 +175,18 @@ async fn prove_possession(
     Ok(Json(json!({"bls_prove_possession": proof.to_string()})).into_response())
 }
 
-/// Anonymous, so it says nothing but yes or no.
+/// Anonymous, so it reveals nothing but yes or no.
 async fn health(State(server): State<Server>) -> Response {
     let is_ready = server.signer.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({"healthy": is_ready}))).into_response()
 }
 
-/// The functions of the app. To a handler, a host that does not pass requests on posts its own description of each one, at the
-/// function's name.
+/// The functions of the app. A host that does not proxy requests posts its description of each one at the function's name.
 const FUNCTIONS: [&str; 3] = ["/sign", "/keys", "/health"];
 
-/// Whether this is what a host sends that does not know `enableProxyingHttpRequest`. One that does passes on no such request:
-/// clients may post to `/keys/{pkh}` alone.
+/// Whether this is the envelope of a host that does not support `enableProxyingHttpRequest`. A host that does forwards no such
+/// request: clients can post to `/keys/{pkh}` only.
 fn is_host_envelope(server: &Server, method: &Method, uri: &Uri) -> bool {
     server.settings.is_under_functions_host && method == Method::POST && FUNCTIONS.contains(&uri.path())
 }
@@ -207,7 +198,8 @@ async fn method_not_allowed(State(server): State<Server>, method: Method, uri: U
     invalid.into()
 }
 
-/// A path that ends with a key is one of a client whose base address lacks `/keys`, or has a prefix that no proxy took off.
+/// A path that ends with a public key hash comes from a client whose base address lacks `/keys`, or has a prefix that no proxy
+/// removed.
 async fn unknown_route(State(server): State<Server>, method: Method, uri: Uri) -> ErrorResponse {
     if is_host_envelope(&server, &method, &uri) {
         return InvalidRequest::HostEnvelope(StatusCode::NOT_FOUND).into();
@@ -217,8 +209,8 @@ async fn unknown_route(State(server): State<Server>, method: Method, uri: Uri) -
     key.map_or(InvalidRequest::Route, InvalidRequest::RouteOfKey).into()
 }
 
-/// Browsers add `Origin` to what a page posts, to whichever address; no Tezos client does. Without this, any page could
-/// have the signer on its visitor's machine raise marks.
+/// Browsers add `Origin` to everything a page posts; no Tezos client sends it. Without this check, any page could make a signer on
+/// its visitor's machine sign, and raise marks.
 fn refuse_web_pages(headers: &HeaderMap) -> Result<(), InvalidRequest> {
     if headers.contains_key(ORIGIN) { Err(InvalidRequest::WebPage) } else { Ok(()) }
 }
@@ -230,7 +222,7 @@ fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHa
 
 fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, InvalidRequest> {
     query.map(|Query(query)| query).map_err(|error| {
-        // The reason alone, without the library's introduction.
+        // The reason, without the library's preamble.
         InvalidRequest::Query(error.source().map_or_else(|| error.body_text(), ToString::to_string))
     })
 }

@@ -1,20 +1,22 @@
-use super::commit::verify;
+//! Request authentication: which authorized key, if any, signed a request.
+
+use super::verify::{NotVerified, verify};
 use super::{NotSigned, Refusal, SignRequest};
 use crate::tezos::authentication::request_to_authenticate;
 use crate::tezos::{BlsScheme, InvalidSignature, PublicKey, PublicKeyHash, SignatureText};
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Keys whose owners may ask for signatures of the keys that require it.
+/// The keys whose owners may send signing requests for keys that require authentication.
 #[derive(Debug, Clone, Default)]
 pub struct AuthorizedKeys(Vec<AuthorizedKey>);
 
-/// A key whose owner may ask for signatures.
+/// A key whose owner may send signing requests.
 #[derive(Debug, Clone)]
 pub struct AuthorizedKey {
-    /// The public key.
+    /// Verifies the request's signature.
     pub public_key: PublicKey,
-    /// Its hash, which `GET /authorized_keys` lists.
+    /// The hash of `public_key`; `GET /authorized_keys` lists it.
     pub hash: PublicKeyHash,
 }
 
@@ -28,44 +30,44 @@ impl FromStr for AuthorizedKey {
     }
 }
 
-/// The request does not come from an authorized key.
+/// Why a request does not count as sent by an authorized key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unauthenticated {
-    /// No `authentication`.
+    /// The request has no `authentication` parameter.
     #[error(
         "missing authentication signature: sign the request with an authorized key and add authentication=<signature>, as octez does; \
          for a client that cannot, set \"require_authentication\": false for this key in the policy"
     )]
     Missing,
-    /// An `authentication` that is no signature.
-    #[error("the authentication is not a signature: {0}")]
+    /// `authentication` is not a signature.
+    #[error("authentication is not a signature: {0}")]
     Unreadable(InvalidSignature),
-    /// A signature of another key, or of something else.
-    #[error("invalid authentication signature: it is of no authorized key, or not of this request")]
+    /// A well-formed signature by another key, or over another request.
+    #[error("invalid authentication signature: no authorized key signed this request")]
     Wrong,
 }
 
 impl AuthorizedKeys {
-    /// These keys and no others.
+    /// Authorizes exactly these keys.
     pub const fn new(keys: Vec<AuthorizedKey>) -> Self {
         Self(keys)
     }
 
-    /// Whether there are none.
+    /// Whether no key is authorized.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Their hashes.
+    /// The hashes of the authorized keys, in the order of configuration.
     pub fn hashes(&self) -> impl Iterator<Item = PublicKeyHash> {
         self.0.iter().map(|key| key.hash)
     }
 
-    /// Which authorized key signed the request. Where that is not required, an authentication that is missing or wrong is that of
-    /// nobody known, and octez, which signs all its requests once keys are authorized, is known.
+    /// The authorized key that signed the request. Where authentication is not required, a missing or wrong one yields `None`, and
+    /// a valid one still names the requester: octez signs all its requests once any key is authorized.
     ///
     /// # Errors
-    /// Refused as [`Unauthenticated`] if it is required and none did.
+    /// Refused as [`Unauthenticated`] if authentication is required and no authorized key signed the request.
     pub async fn check(&self, request: &SignRequest, is_required: bool) -> Result<Option<PublicKeyHash>, NotSigned> {
         match self.find_requester(request).await {
             Ok(requester) => Ok(Some(requester)),
@@ -81,10 +83,11 @@ impl AuthorizedKeys {
         for key in &self.0 {
             let curve = key.public_key.curve();
             let scheme = request.version.scheme(curve).unwrap_or(BlsScheme::ProofOfPossession);
-            if let Some(signature) = signature.of_curve(curve)
-                && verify(&key.public_key, &signed, scheme, &signature).await?.is_ok()
-            {
-                return Ok(key.hash);
+            let Some(signature) = signature.of_curve(curve) else { continue };
+            match verify(&key.public_key, &signed, scheme, &signature).await {
+                Ok(()) => return Ok(key.hash),
+                Err(NotVerified::Wrong(_)) => {}
+                Err(NotVerified::Interrupted(failure)) => return Err(failure.into()),
             }
         }
         Err(Unauthenticated::Wrong.into())

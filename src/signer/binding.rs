@@ -1,4 +1,4 @@
-//! Whether the store in use is the one that guards a key.
+//! Checks that the mark store in use is the one that a key's tags name.
 
 use super::NotSigned;
 use crate::marks::{Bound, BoundElsewhere, MarkStore, StoreError, binding};
@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 use tracing::warn;
 
-/// Checks a key's tags against the store in use. Nothing is asked of the store, unless a tag names the container's `_rid`
-/// and the store has not read it yet: then this waits for the connection, so that nothing is written before the check.
+/// Checks a key's tags against the store in use. The store is not called, unless a tag names the container's `_rid` and the
+/// store has not read it yet: then this waits for the connection, so that nothing is written before the check.
 ///
 /// # Errors
-/// Failed, if the key is bound to another store, or if the store must tell its `_rid` and does not by the deadline.
+/// Failed, if the key is bound to another store, or if the `_rid` is needed and the store has not read it by the deadline.
 pub(super) async fn check(store: &dyn MarkStore, key: &Key, deadline: Instant) -> Result<(), NotSigned> {
     check_recreated(store, key)?;
     if binding::check(&key.bound_to, &store.id())? != Bound::Unconfirmed {
@@ -23,17 +23,17 @@ pub(super) async fn check(store: &dyn MarkStore, key: &Key, deadline: Instant) -
     let id = store.id();
     match binding::check(&key.bound_to, &id)? {
         Bound::Nowhere | Bound::Here => check_recreated(store, key),
-        // It is connected, and has no `_rid` to compare with.
+        // Connected, and still without a `_rid` to compare.
         Bound::Unconfirmed => Err(BoundElsewhere::new(&key.bound_to, &id).into()),
     }
 }
 
-/// Checks once more, when the store has accepted a mark and before anything is released: the container may have been created
-/// again since the first check, and the mark may be in the new one.
+/// Checks again after the store has accepted a mark and before anything is released: the container may have been recreated
+/// since the first check, and the mark may be in the new one.
 ///
 /// # Errors
-/// Failed, if the key is not bound to the container that is in use now, or is bound to none and that is not the one of the
-/// start.
+/// Failed, if the key is bound to another container than the one in use now, or if it is unbound and the container has been
+/// recreated since the start.
 pub(super) fn check_again(store: &dyn MarkStore, key: &Key) -> Result<(), NotSigned> {
     check_recreated(store, key)?;
     binding::check(&key.bound_to, &store.id())?;
@@ -48,17 +48,17 @@ fn check_recreated(store: &dyn MarkStore, key: &Key) -> Result<(), NotSigned> {
     Ok(())
 }
 
-/// Whether nothing that is known now excludes the store in use for this key.
+/// Whether the store in use may guard this key, as far as is known now.
 pub(super) fn may_be_here(store: &dyn MarkStore, key: &Key) -> bool {
     check_again(store, key).is_ok()
 }
 
-/// Keys that are bound to another store, each of which the log names once: they may well be those of another signer.
+/// Keys bound to another store. Each is logged once: it may well belong to another signer.
 #[derive(Default)]
 pub(super) struct LoggedElsewhere(Mutex<HashSet<(PublicKeyHash, BoundElsewhere)>>);
 
 impl LoggedElsewhere {
-    /// Logs what is new among these keys.
+    /// Logs the keys that have not been logged before.
     pub(super) fn log(&self, store: &dyn MarkStore, keys: &[Arc<Key>]) {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys {

@@ -1,15 +1,16 @@
-//! Commit and sign: the mark store and the vault, the only things that a request waits for.
+//! Commit and sign: the mark store and the vault, the only services that a request waits for.
 
 use super::repeats::{Identity, Repeats};
+use super::verify::{NotVerified, verify};
 use super::{Failure, NotSigned, Refusal};
 use crate::marks::{Ledger, NotRecorded, Request};
 use crate::net::retry::{Again, GaveUp, persist};
 use crate::tezos::payload::Kind;
-use crate::tezos::{BlsScheme, Curve, PublicKey, Signature, WrongSignature};
+use crate::tezos::{BlsScheme, Signature, WrongSignature};
 use crate::vault::{Key, Vault, VaultError};
 use tokio::time::Instant;
 
-/// What to sign, and with what.
+/// A payload, the key to sign it with, and the time allowed.
 #[derive(Clone, Copy)]
 pub(super) struct Signing<'a> {
     pub(super) vault: &'a dyn Vault,
@@ -25,7 +26,7 @@ pub(super) struct Signing<'a> {
 ///   if the mark is refused, it is dropped unseen. A repeat of the last vote that was released is answered with the same
 ///   signature, once the store has confirmed it.
 /// * A block: the vault signs, then mark and signature are written together. The signature that leaves is the one that
-///   the store holds, whoever made it: a second one over the same header would be another block.
+///   the store holds, whichever instance produced it: a second one over the same header would be another block.
 pub(super) async fn commit_and_sign(
     ledger: &Ledger,
     repeats: &Repeats,
@@ -37,19 +38,21 @@ pub(super) async fn commit_and_sign(
         return Err(not_safe.into());
     }
     if request.id.kind == Kind::Block {
-        let mut made = None;
+        let mut produced = None;
         let sign = async || {
             repeats.before_call(&request.id, identity, signing.deadline).await;
             let signature = signing.sign_and_verify().await?;
-            made = Some(signature);
+            produced = Some(signature);
             Ok::<_, NotSigned>(signature)
         };
         let signature = ledger.record_block(request, signing.deadline, sign).await?;
-        if made != Some(signature) {
-            // Made by whichever process, under whichever version, perhaps imported: so it is verified too.
-            verify(&signing.key.public_key, signing.payload, signing.scheme, &signature)
-                .await?
-                .map_err(|_| Refusal::StoredSignatureInvalid)?;
+        if produced != Some(signature) {
+            // Another process produced it, perhaps for another signature version, or it was imported: so it is verified too.
+            let verified = verify(&signing.key.public_key, signing.payload, signing.scheme, &signature).await;
+            verified.map_err(|error| match error {
+                NotVerified::Wrong(_) => NotSigned::from(Refusal::StoredSignatureInvalid),
+                NotVerified::Interrupted(failure) => failure.into(),
+            })?;
         }
         return Ok(signature);
     }
@@ -57,9 +60,9 @@ pub(super) async fn commit_and_sign(
         return Ok(ledger.record_vote(request, signing.deadline).await?.release_vote(signature));
     }
     repeats.before_call(&request.id, identity, signing.deadline).await;
-    // The vault is asked first: mostly it is the slower of the two.
+    // The vault is called first: it is usually the slower of the two.
     let record = async { ledger.record_vote(request, signing.deadline).await.map_err(NotSigned::from) };
-    // A write that has begun is seen to its end, also when the vault has failed meanwhile. A mark that is refused ends both.
+    // A write that has begun runs to its end even if the vault fails meanwhile. A refused mark ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
     let (signature, recorded) = tokio::try_join!(sign, record)?;
     let signature = recorded.release_vote(signature?);
@@ -68,24 +71,24 @@ pub(super) async fn commit_and_sign(
 }
 
 impl Signing<'_> {
-    /// Signs and verifies what the vault returned, with as many calls as it takes, until the deadline.
+    /// Signs, and verifies what the vault returned. Retries until the deadline.
     pub(super) async fn sign_and_verify(&self) -> Result<Signature, NotSigned> {
         let call = || async {
             let signature = self.vault.sign(self.key, self.payload, self.scheme).await?;
-            verify(&self.key.public_key, self.payload, self.scheme, &signature).await??;
+            verify(&self.key.public_key, self.payload, self.scheme, &signature).await?;
             Ok(signature)
         };
         persist(self.deadline, self.vault.late_after(), call, SigningError::again).await.map_err(
             |gave_up| match gave_up {
                 GaveUp::Deadline(None) => VaultError::deadline(None).into(),
                 GaveUp::Deadline(Some(SigningError::Vault(error))) => VaultError::deadline(Some(&error)).into(),
-                GaveUp::Final(trouble) | GaveUp::Deadline(Some(trouble)) => trouble.into(),
+                GaveUp::Final(error) | GaveUp::Deadline(Some(error)) => error.into(),
             },
         )
     }
 }
 
-/// Why one call did not give a signature.
+/// Why one call to the vault produced no valid signature.
 enum SigningError {
     Vault(VaultError),
     Wrong(WrongSignature),
@@ -108,42 +111,23 @@ impl From<VaultError> for SigningError {
     }
 }
 
-impl From<WrongSignature> for SigningError {
-    fn from(wrong: WrongSignature) -> Self {
-        Self::Wrong(wrong)
-    }
-}
-
-impl From<Failure> for SigningError {
-    fn from(failure: Failure) -> Self {
-        Self::Internal(failure)
+impl From<NotVerified> for SigningError {
+    fn from(error: NotVerified) -> Self {
+        match error {
+            NotVerified::Wrong(wrong) => Self::Wrong(wrong),
+            NotVerified::Interrupted(failure) => Self::Internal(failure),
+        }
     }
 }
 
 impl From<SigningError> for NotSigned {
-    fn from(trouble: SigningError) -> Self {
-        match trouble {
+    fn from(error: SigningError) -> Self {
+        match error {
             SigningError::Vault(error) => error.into(),
             SigningError::Wrong(wrong) => wrong.into(),
             SigningError::Internal(failure) => failure.into(),
         }
     }
-}
-
-/// Verifies a signature; BLS, which takes milliseconds, on a thread where it delays nobody else.
-pub(super) async fn verify(
-    key: &PublicKey,
-    payload: &[u8],
-    scheme: BlsScheme,
-    signature: &Signature,
-) -> Result<Result<(), WrongSignature>, Failure> {
-    if key.curve() != Curve::Bls {
-        return Ok(key.verify(payload, scheme, signature));
-    }
-    let (key, payload, signature) = (key.clone(), payload.to_vec(), *signature);
-    tokio::task::spawn_blocking(move || key.verify(&payload, scheme, &signature))
-        .await
-        .map_err(|error| Failure::task_failed(&error))
 }
 
 impl From<NotRecorded> for NotSigned {

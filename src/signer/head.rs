@@ -1,25 +1,27 @@
+//! The head rule: a level must be near the head of its chain, or else the mark limits how far it may jump.
+
 use super::NotSigned;
 use crate::chain::{HeadCheck, HeadWatch};
 use crate::tezos::payload::Consensus;
 use std::str::FromStr;
 
-/// How far from the present a level may be.
+/// How far from the head of its chain a level may be.
 pub struct HeadRule {
-    /// The head as nodes tell it, if there are any.
+    /// The nodes' heads; `None` if no node is configured.
     pub watch: Option<HeadWatch>,
-    /// What to do when they do not.
+    /// What to do while no node reports a head.
     pub when_unknown: WhenHeadUnknown,
-    /// How many levels above its mark a request may be where the head does not decide.
+    /// Levels above its mark that a request may be, where no head is known.
     pub jump_limit: u32,
 }
 
-/// What to do when no node tells the head.
+/// What to do while no node reports the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenHeadUnknown {
-    /// Release nothing.
+    /// Fail every request for a block or a vote.
     #[default]
     Fail,
-    /// Go by the marks and the jump limit alone.
+    /// Rely on the marks and the jump limit.
     Sign,
 }
 
@@ -35,23 +37,45 @@ impl FromStr for WhenHeadUnknown {
     }
 }
 
+/// An acceptable level: what vouches for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LevelCheck {
+    /// The level is near the head that a node reports.
+    NearHead,
+    /// No head is known: the mark must still check that the level is at most this many levels above it.
+    AgainstMark { jump_limit: u32 },
+}
+
+impl LevelCheck {
+    /// The jump limit that is left for the mark to check.
+    pub(super) const fn jump_limit(self) -> Option<u32> {
+        match self {
+            Self::NearHead => None,
+            Self::AgainstMark { jump_limit } => Some(jump_limit),
+        }
+    }
+}
+
 impl HeadRule {
-    /// Checks a level against the head, and says which jump limit is left for the mark to check: none, if the head has
-    /// decided.
-    pub(super) async fn check(&self, consensus: &Consensus) -> Result<Option<u32>, NotSigned> {
-        let Some(watch) = &self.watch else { return Ok(Some(self.jump_limit)) };
+    /// Checks a level against the head.
+    ///
+    /// # Errors
+    /// Refused, if the level is not near the head; failed, if no head is known and the rule is to fail then.
+    pub(super) async fn check(&self, consensus: &Consensus) -> Result<LevelCheck, NotSigned> {
+        let against_mark = LevelCheck::AgainstMark { jump_limit: self.jump_limit };
+        let Some(watch) = &self.watch else { return Ok(against_mark) };
         watch.wait_for_first_answers().await;
         match watch.check(consensus.chain, consensus.position.level) {
-            HeadCheck::Near => Ok(None),
+            HeadCheck::Near => Ok(LevelCheck::NearHead),
             HeadCheck::NotNear(not_near) => Err(not_near.into()),
             HeadCheck::Unknown(unknown) => match self.when_unknown {
                 WhenHeadUnknown::Fail => Err(unknown.into()),
-                WhenHeadUnknown::Sign => Ok(Some(self.jump_limit)),
+                WhenHeadUnknown::Sign => Ok(against_mark),
             },
         }
     }
 
-    /// Whether levels can be checked now, or need not be.
+    /// Whether a request for a block or a vote can pass the rule now.
     pub(super) fn is_ready(&self) -> bool {
         self.when_unknown == WhenHeadUnknown::Sign || self.watch.as_ref().is_none_or(HeadWatch::knows_a_head)
     }

@@ -1,3 +1,5 @@
+//! The keys found in the vault, by public key hash, with the bindings of all their names.
+
 use crate::tezos::PublicKeyHash;
 use crate::vault::{FoundKeys, Key};
 use std::collections::hash_map::Entry;
@@ -5,16 +7,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tracing::{info, warn};
 
-/// The keys of a vault by their address.
+/// The keys of a vault by public key hash.
 ///
-/// A vault may have one private key under several names: that is one key, bound to each store that any of its names is bound to,
-/// so that none is a way past the other's tag. It signs under the first of the names that can sign.
+/// A vault may hold one private key under several names. They are one key, bound to every store that any of the names is bound
+/// to, so that no name bypasses another's tag. The key signs under the first name that can sign.
 #[derive(Debug, Default)]
 pub(super) struct HeldKeys {
     usable: HashMap<PublicKeyHash, Arc<Key>>,
-    /// Why the others cannot sign.
+    /// Why each of the other keys cannot sign.
     unusable: HashMap<PublicKeyHash, String>,
-    /// The names of the keys that have more than one.
+    /// All names of each key that has several.
     names: HashMap<PublicKeyHash, BTreeSet<String>>,
 }
 
@@ -23,12 +25,12 @@ impl HeldKeys {
         self.usable.get(hash)
     }
 
-    /// Why a key that the vault has cannot sign.
+    /// Why a key in the vault cannot sign; `None` if it can, or is unknown.
     pub(super) fn why_unusable(&self, hash: &PublicKeyHash) -> Option<&str> {
         self.unusable.get(hash).map(String::as_str)
     }
 
-    /// Those that can sign, in the order of their names.
+    /// The keys that can sign, by name.
     pub(super) fn list(&self) -> Vec<Arc<Key>> {
         let mut keys: Vec<_> = self.usable.values().map(Arc::clone).collect();
         keys.sort_by(|left, right| {
@@ -37,25 +39,25 @@ impl HeldKeys {
         keys
     }
 
-    /// What is held after a search. What has changed is logged: each new key with all that an operator needs to use it.
+    /// The keys after a complete search. Changes are logged, and each new key with all that an operator needs to use it.
     pub(super) fn replaced_by(&self, found: FoundKeys) -> Self {
         let held = Self::new(found);
         held.log_changes(self);
         for key in self.usable.values().filter(|key| !held.usable.contains_key(&key.hash)) {
             let reason = held.why_unusable(&key.hash);
-            warn!(event = "key_lost", key = %key.hash, name = key.name, version = key.version, reason, "this key cannot sign any more");
+            warn!(event = "key_lost", key = %key.hash, name = key.name, version = key.version, reason, "this key can no longer sign");
         }
         held
     }
 
-    /// What is held when a search has found more keys, before its end.
+    /// These keys and those that a running search has found so far.
     pub(super) fn joined_by(&self, more: Vec<Key>) -> Self {
         let mut held = Self { usable: self.usable.clone(), unusable: self.unusable.clone(), names: self.names.clone() };
         for mut key in more {
             held.unusable.remove(&key.hash);
             if let Some(there) = held.usable.get(&key.hash) {
                 key.bound_to.extend(there.bound_to.iter().cloned());
-                // Which name signs is decided when all are known.
+                // Which name signs is decided when the search is complete.
                 key = Key { name: there.name.clone(), version: there.version.clone(), ..key };
             }
             held.usable.insert(key.hash, Arc::new(key));
@@ -123,7 +125,7 @@ impl HeldKeys {
                 name = key.name,
                 version = key.version,
                 names,
-                "one private key is in the vault under several names: it signs under the first that can sign"
+                "the vault holds one private key under several names; it signs under the first that can sign"
             );
         }
     }
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_under_two_names_is_bound_to_what_either_is_bound_to() {
+    fn one_key_under_two_names_has_the_bindings_of_both() {
         let public_key = public_key();
         for (first, second, expected) in [
             (&[][..], &[][..], vec![]),
@@ -171,7 +173,7 @@ mod tests {
                 let held = HeldKeys::new(FoundKeys { usable, ..FoundKeys::default() });
                 assert_eq!(only(&held), ("one", expected.clone()));
             }
-            // The first cannot sign, and its tag counts all the same.
+            // A name that cannot sign still binds the key.
             let unusable = vec![UnusableKey { key: first, why: "it is disabled".to_owned() }];
             let held = HeldKeys::new(FoundKeys { usable: vec![second], unusable, unread: None });
             assert_eq!(only(&held), ("two", expected));
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_found_before_the_end_of_a_search_replaces_none_and_its_tags_count() {
+    fn a_name_found_during_a_search_replaces_no_name_and_adds_its_bindings() {
         let public_key = public_key();
         let held = HeldKeys::default().joined_by(vec![named(&public_key, "two", &["a/b/c"])]);
         let held = held.joined_by(vec![named(&public_key, "one", &["d/e/f"])]);

@@ -1,3 +1,5 @@
+//! Finds keys by public key hash, and searches the vault again for unknown ones, within limits.
+
 use super::held_keys::HeldKeys;
 use super::{Failure, NotSigned, Refusal};
 use crate::tezos::PublicKeyHash;
@@ -9,33 +11,35 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore};
 use tokio::time::Instant;
 use tracing::warn;
 
-/// The keys of a vault, found by their hash, in memory.
+/// The keys of a vault, in memory, by public key hash.
 ///
-/// An unknown key makes the vault be searched again: one search at a time, and none within the minimum interval after another,
-/// so that guesses do not become load on the vault. A search that takes long publishes what it finds on the way. A key is definitely unknown only after a search that began after the request
-/// arrived: the key may have been created while an earlier one was running. Until there is such a search, the answer is *failed*.
+/// A request for an unknown key triggers a search of the vault: one search at a time, and at least the minimum interval apart, so
+/// that guessed hashes do not load the vault. A long search publishes keys as it finds them.
+///
+/// A key is definitely unknown only after a search that began after the request arrived: the key may have been created during an
+/// earlier one. Until then, the verdict is *failed*.
 pub struct KeyRing {
     shared: Arc<Shared>,
     waiting: Semaphore,
 }
 
-/// How many requests for unknown keys may wait for a search. Anyone can ask for made-up keys, and those must not fill the
+/// Requests for unknown keys that may wait for a search at once. Anyone can request made-up keys, and those must not occupy the
 /// connections that known keys need.
 const MAX_WAITING: usize = 32;
 
-/// After a search that failed, whatever the vault.
-const MIN_INTERVAL_AFTER_TROUBLE: Duration = Duration::from_millis(500);
+/// Between a failed search and the next one, for every kind of vault.
+const MIN_INTERVAL_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// Left of a request's deadline when it stops waiting, so that the answer can say why.
+/// What a request that waits for a search leaves of its deadline, so that its answer can name the reason.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(10);
 
-/// A search that takes longer is worth a warning.
+/// A search that takes longer is logged as a warning.
 const LONG_SEARCH: Duration = Duration::from_secs(10);
 
 struct Shared {
     vault: Arc<dyn Vault>,
     keys: ArcSwap<HeldKeys>,
-    /// A search has published keys before its end.
+    /// Signals that a running search has published keys.
     published: Notify,
     min_interval: Duration,
     /// Held while a search is running.
@@ -43,16 +47,16 @@ struct Shared {
     progress: Mutex<Progress>,
 }
 
-/// What is known of the searches so far. They are numbered from 1, in the order in which they begin.
+/// The state of the searches, which are numbered from 1 in the order of their start.
 #[derive(Debug, Clone, Default)]
 struct Progress {
     begun: u64,
-    /// When the search began that is running, and how far it has come, if the vault says so.
+    /// When the running search began, and its progress, if the vault reports any.
     running: Option<(Instant, Option<SearchProgress>)>,
-    /// Whether the log says that a search takes long.
+    /// Whether a long search has been logged.
     warned_of_long_search: bool,
     last: Option<Search>,
-    /// Whether any search has ever ended with a list of keys.
+    /// Whether any search has listed the vault's keys.
     has_listed: bool,
 }
 
@@ -61,13 +65,13 @@ struct Progress {
 struct Search {
     number: u64,
     ended: Instant,
-    /// Why the vault did not list all its keys, if so.
-    trouble: Option<VaultError>,
+    /// Why the vault did not list all its keys.
+    error: Option<VaultError>,
 }
 
 impl KeyRing {
-    /// A ring that searches the vault for its keys when it is first needed, and again for an unknown key if `min_interval` has
-    /// passed since the last search.
+    /// An empty ring. It searches the vault on first use, and again for an unknown key once `min_interval` has passed since the
+    /// last search.
     pub fn new(vault: Arc<dyn Vault>, min_interval: Duration) -> Self {
         let shared = Shared {
             vault,
@@ -80,27 +84,27 @@ impl KeyRing {
         Self { shared: Arc::new(shared), waiting: Semaphore::new(MAX_WAITING) }
     }
 
-    /// The vault.
+    /// The vault that holds the keys.
     pub fn vault(&self) -> &dyn Vault {
         self.shared.vault.as_ref()
     }
 
-    /// Searches the vault for all its keys, whenever the last search was. Each new key is logged with all that an operator needs
-    /// to use it.
+    /// Searches the vault for all its keys, regardless of the minimum interval. Each new key is logged with all that an operator
+    /// needs to use it.
     ///
     /// # Errors
-    /// [`VaultError`] if the vault does not list its keys, or not all.
+    /// [`VaultError`] if the vault does not list all its keys.
     pub async fn refresh(&self) -> Result<(), VaultError> {
         let running = Arc::clone(&self.shared.searching).lock_owned().await;
         self.shared.search(running).await
     }
 
-    /// The key with this hash. An unknown key waits for a search, if one can begin before the deadline; of such requests at most
-    /// 32 wait at a time, and any number while no search has ever succeeded, since nothing else can be done then either.
+    /// The key with this hash. A request for an unknown key waits for a search, if one can begin before the deadline. At most 32
+    /// requests wait at once; any number do while no search has ever succeeded, since no request can be answered then.
     ///
     /// # Errors
-    /// Refused, if the vault has no such key, or has it and it cannot sign: a search that began after the request arrived did not
-    /// find one that can. Failed, if there was no such search, or the vault did not list all its keys.
+    /// Refused, if a search that began after the request arrived did not find the key, or found that it cannot sign. Failed, if
+    /// there was no such search, or the vault did not list all its keys.
     pub async fn find(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<Arc<Key>, NotSigned> {
         if let Some(key) = self.held(hash) {
             return Ok(key);
@@ -117,13 +121,13 @@ impl KeyRing {
         }
     }
 
-    /// All keys, in the order of their names.
+    /// All keys that can sign, by name.
     pub fn list(&self) -> Vec<Arc<Key>> {
         self.shared.keys.load().list()
     }
 
-    /// Begins a search in the background, if one may begin now: the vault did not let a key sign that is held here, so it may
-    /// have been disabled.
+    /// Begins a search in the background, if one may begin now. Called when the vault refuses to sign with a key held here: the
+    /// key may have been disabled.
     pub fn look_again(&self) {
         let shared = Arc::clone(&self.shared);
         if shared.time_to_next_search(&shared.progress()).is_zero()
@@ -133,7 +137,7 @@ impl KeyRing {
         }
     }
 
-    /// Waits for a search after that of number `begun`, or makes one.
+    /// Waits for a search with a number above `begun`, or runs one.
     async fn search_for(&self, hash: &PublicKeyHash, begun: u64, until: Instant) -> Result<Arc<Key>, NotSigned> {
         loop {
             let mut published = std::pin::pin!(self.shared.published.notified());
@@ -141,7 +145,7 @@ impl KeyRing {
             if let Some(key) = self.held(hash) {
                 return Ok(key);
             }
-            // While another search is running, this waits for its end, or for what it finds before.
+            // Another search may be running: wait for its end, or for keys that it publishes.
             let running = tokio::select! {
                 running = Arc::clone(&self.shared.searching).lock_owned() => running,
                 () = published => continue,
@@ -152,17 +156,17 @@ impl KeyRing {
             let progress = self.shared.progress();
             let mut wait = self.shared.time_to_next_search(&progress);
             if let Some(last) = progress.last.as_ref().filter(|last| last.number > begun) {
-                match &last.trouble {
+                match &last.error {
                     None => return Err(self.refusal(hash).into()),
-                    // Nothing has worked yet, and this may pass.
+                    // No search has succeeded yet, and this may be transient.
                     Some(VaultError::Unavailable { .. }) if !progress.has_listed => {
-                        wait = MIN_INTERVAL_AFTER_TROUBLE.saturating_sub(last.ended.elapsed());
+                        wait = MIN_INTERVAL_AFTER_FAILURE.saturating_sub(last.ended.elapsed());
                     }
                     Some(error) => return Err(error.clone().into()),
                 }
             }
             if wait.is_zero() {
-                // A task of its own: the search goes on for others when this request has reached its deadline.
+                // A separate task: the search continues for others after this request's deadline.
                 let shared = Arc::clone(&self.shared);
                 let mut search = tokio::spawn(async move { shared.search(running).await });
                 loop {
@@ -200,10 +204,10 @@ impl KeyRing {
         }
     }
 
-    /// Why a key is neither found nor known to be missing.
+    /// The failure for a key that is neither found nor known to be missing.
     fn not_found_yet(&self, hash: &PublicKeyHash) -> NotSigned {
         let progress = self.shared.progress();
-        if let Some(error) = progress.last.as_ref().and_then(|last| last.trouble.clone()) {
+        if let Some(error) = progress.last.as_ref().and_then(|last| last.error.clone()) {
             return error.into();
         }
         let next_search_in = match progress.running {
@@ -221,11 +225,11 @@ impl Shared {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Zero, if a search may begin now.
+    /// Zero if a search may begin now.
     fn time_to_next_search(&self, progress: &Progress) -> Duration {
         let Some(last) = &progress.last else { return Duration::ZERO };
-        let interval = match last.trouble {
-            Some(_) => self.min_interval.min(MIN_INTERVAL_AFTER_TROUBLE),
+        let interval = match last.error {
+            Some(_) => self.min_interval.min(MIN_INTERVAL_AFTER_FAILURE),
             None => self.min_interval,
         };
         interval.saturating_sub(last.ended.elapsed())
@@ -243,36 +247,36 @@ impl Shared {
         let answer = self.vault.search(&|found| self.publish(found, began)).await;
         drop(ends);
         let has_listed = answer.is_ok();
-        let trouble = match answer {
+        let error = match answer {
             Ok(found) => {
-                let trouble = found.unread.clone();
+                let error = found.unread.clone();
                 let held = self.keys.load();
                 self.keys.store(Arc::new(held.replaced_by(found)));
-                trouble
+                error
             }
             Err(error) => Some(error),
         };
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = progress.last.as_ref().and_then(|last| last.trouble.as_ref());
-        if let Some(error) = &trouble
+        let known = progress.last.as_ref().and_then(|last| last.error.as_ref());
+        if let Some(error) = &error
             && known.is_none_or(|known| !known.is_same_event(error))
         {
             warn!(event = "keys_unreadable", reason = error.log(), "cannot list the vault's keys");
         }
         progress.warned_of_long_search &= began.elapsed() >= LONG_SEARCH;
         progress.has_listed |= has_listed;
-        progress.last = Some(Search { number, ended: Instant::now(), trouble: trouble.clone() });
-        trouble.map_or(Ok(()), Err)
+        progress.last = Some(Search { number, ended: Instant::now(), error: error.clone() });
+        error.map_or(Ok(()), Err)
     }
 
-    /// What a search has found before its end.
+    /// Adds the keys that a running search has found so far.
     fn publish(&self, found: FoundSoFar, began: Instant) {
         {
             let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.running = Some((began, Some(found.progress)));
             if began.elapsed() >= LONG_SEARCH && !progress.warned_of_long_search {
                 progress.warned_of_long_search = true;
-                warn!(event = "key_search_slow", seconds = began.elapsed().as_secs(), progress = %found.progress, "searching the vault takes long");
+                warn!(event = "key_search_slow", seconds = began.elapsed().as_secs(), progress = %found.progress, "searching the vault is taking long");
             }
         }
         if !found.usable.is_empty() {
@@ -283,7 +287,7 @@ impl Shared {
     }
 }
 
-/// While a search is running. Dropped at its end, also if it is cancelled.
+/// Exists while a search is running; its drop, also on cancellation, clears the progress.
 struct RunningSearch<'a>(&'a Mutex<Progress>);
 
 impl Drop for RunningSearch<'_> {

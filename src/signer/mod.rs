@@ -1,4 +1,6 @@
 //! The way of a request: find the key, authenticate, decode, policy, binding, head, commit and sign, verify, release.
+//!
+//! [`Signer::sign`] walks it; each step has a module. The verdict is *signed*, *refused* ([`Refusal`]) or *failed* ([`Failure`]).
 
 mod authenticate;
 mod binding;
@@ -12,6 +14,7 @@ mod repeats;
 mod request;
 mod sign;
 mod verdict;
+mod verify;
 
 pub use authenticate::{AuthorizedKey, AuthorizedKeys, Unauthenticated};
 pub use head::{HeadRule, WhenHeadUnknown};

@@ -1,17 +1,19 @@
+//! Logs clients that request signature versions newer than this release supports.
+
 use super::SignatureVersion;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use tracing::warn;
 
-/// How many versions are remembered and logged: any number may be sent, and none costs more than a few bytes.
+/// Versions that are remembered and logged: clients can send any number of them.
 const MAX_LOGGED: usize = 16;
 
-/// Signature versions that clients requested and this release does not know. Each is logged once.
+/// Signature versions that clients requested and this release does not support. Each is logged once.
 #[derive(Default)]
 pub(super) struct NewerVersions(Mutex<BTreeSet<u64>>);
 
 impl NewerVersions {
-    /// Logs a version that is newer than all that are known, if it is the first request with it.
+    /// Logs a version newer than the newest supported one, the first time that it is requested.
     pub(super) fn log(&self, version: SignatureVersion) {
         let SignatureVersion::Newer(number) = version else { return };
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,14 +25,14 @@ impl NewerVersions {
         if is_last {
             warn!(
                 event = "newer_version",
-                "clients ask for more than {MAX_LOGGED} versions of signatures that this release does not know: further ones are not logged"
+                "clients request more than {MAX_LOGGED} signature versions that this release does not support; not logging further ones"
             );
         } else {
             warn!(
                 event = "newer_version",
                 version = number,
-                "a client asks for a version of signatures that this release does not know: it gets those of version 3, which differ \
-                 from others for tz4 keys only; look for a newer release"
+                "a client requests a signature version that this release does not support; answering with version 3, which differs \
+                 for tz4 keys only; check for a newer release"
             );
         }
     }

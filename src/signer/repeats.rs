@@ -1,7 +1,7 @@
-//! Requests for the same thing share one answer, and a vote that is repeated needs no new signature.
+//! Concurrent identical requests share one answer, and a repeated vote needs no new signature.
 //!
-//! Anyone who may have a vote signed may repeat it as often as the network allows. That must cost neither vault calls, of which a
-//! vault allows so many in ten seconds, nor time of the requests that are new.
+//! A client that may have a vote signed may repeat it as fast as the network allows. Repeats must not use up the vault's quota of
+//! calls, nor delay new requests.
 
 use super::NotSigned;
 use crate::marks::MarkId;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
-/// What makes two requests the same: key, bytes, and the scheme of the signature.
+/// What makes two requests identical: key, payload, and signature scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     pub(super) key: PublicKeyHash,
@@ -22,34 +22,34 @@ pub(super) struct Identity {
 
 type Answer = Result<Signature, NotSigned>;
 
-/// Requests that are under way, and the last vote of each mark.
+/// The requests in flight, and the last vote of each mark.
 #[derive(Default)]
 pub(super) struct Repeats {
-    under_way: Mutex<HashMap<Identity, Arc<OnceCell<Answer>>>>,
+    in_flight: Mutex<HashMap<Identity, Arc<OnceCell<Answer>>>>,
     votes: Mutex<HashMap<MarkId, LastVote>>,
 }
 
-/// The last vote that the vault was asked to sign.
+/// The last vote of a mark that was sent to the vault.
 struct LastVote {
     identity: Identity,
-    asked: Instant,
-    /// Verified, and released before.
+    called: Instant,
+    /// Set once verified and released.
     signature: Option<Signature>,
 }
 
-/// Between two calls of the vault for the same vote.
+/// Between two calls to the vault for the same vote.
 const MIN_CALL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A request that failed so shortly before its deadline failed because of it.
+/// A request that fails this close to its deadline is taken to have failed because of it.
 const NEAR_DEADLINE: Duration = Duration::from_millis(100);
 
-/// Chain ids come from callers; what is forgotten costs one call of the vault.
+/// Callers choose chain ids, so this is bounded. A forgotten vote costs one call to the vault.
 const MAX_VOTES: usize = 4096;
 
 impl Repeats {
-    /// Does `work`, or waits for the answer of the same work that is under way. Each caller has been allowed to have it done.
+    /// Runs `work`, or waits for the answer of identical work in flight. Every caller must be authorized already.
     ///
-    /// If that work ends with the deadline of the request that began it, the next one goes on with its own, `deadline`.
+    /// If that work ends at the deadline of the request that began it, the next caller runs its own, until `deadline`.
     pub(super) async fn share(
         &self,
         identity: Identity,
@@ -66,14 +66,14 @@ impl Repeats {
         answer.await?.clone()
     }
 
-    /// The signature of a vote that was released before, by this process.
+    /// The signature of a vote that this process released before.
     pub(super) fn signature_of(&self, mark: &MarkId, identity: &Identity) -> Option<Signature> {
         self.votes().get(mark).filter(|vote| vote.identity == *identity)?.signature
     }
 
-    /// Waits until the vault may be asked to sign a vote, and takes note of it.
+    /// Waits until the vault may be called for a payload, and records the call.
     pub(super) async fn before_call(&self, mark: &MarkId, identity: Identity, deadline: Instant) {
-        let last = self.votes().get(mark).filter(|vote| vote.identity == identity).map(|vote| vote.asked);
+        let last = self.votes().get(mark).filter(|vote| vote.identity == identity).map(|vote| vote.called);
         if let Some(last) = last {
             sleep_until((last + MIN_CALL_INTERVAL).min(deadline)).await;
         }
@@ -81,10 +81,10 @@ impl Repeats {
         if votes.len() >= MAX_VOTES && !votes.contains_key(mark) {
             votes.clear();
         }
-        votes.insert(*mark, LastVote { identity, asked: Instant::now(), signature: None });
+        votes.insert(*mark, LastVote { identity, called: Instant::now(), signature: None });
     }
 
-    /// A vote was released.
+    /// Keeps the signature of a vote for its repeats.
     pub(super) fn released(&self, mark: &MarkId, identity: &Identity, signature: Signature) {
         if let Some(vote) = self.votes().get_mut(mark).filter(|vote| vote.identity == *identity) {
             vote.signature = Some(signature);
@@ -92,12 +92,12 @@ impl Repeats {
     }
 
     fn join(&self, identity: Identity) -> Joined<'_> {
-        let mut under_way = self.under_way();
-        Joined { repeats: self, identity, cell: Arc::clone(under_way.entry(identity).or_default()) }
+        let mut in_flight = self.in_flight();
+        Joined { repeats: self, identity, cell: Arc::clone(in_flight.entry(identity).or_default()) }
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Identity, Arc<OnceCell<Answer>>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<Identity, Arc<OnceCell<Answer>>>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn votes(&self) -> MutexGuard<'_, HashMap<MarkId, LastVote>> {
@@ -113,13 +113,13 @@ struct Joined<'a> {
 }
 
 impl Drop for Joined<'_> {
-    /// An answer serves those who were waiting for it; whoever comes later begins again. So does everybody after the last one
-    /// who went away without an answer.
+    /// An answer serves the requests that were waiting for it; later ones run the work again. So does the next request after all
+    /// that shared the work were cancelled.
     fn drop(&mut self) {
-        let mut under_way = self.repeats.under_way();
+        let mut in_flight = self.repeats.in_flight();
         let is_over = self.cell.initialized() || Arc::strong_count(&self.cell) <= 2;
-        if is_over && under_way.get(&self.identity).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell)) {
-            under_way.remove(&self.identity);
+        if is_over && in_flight.get(&self.identity).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell)) {
+            in_flight.remove(&self.identity);
         }
     }
 }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_same_work_is_done_once_for_all_who_wait() {
+    async fn identical_work_runs_once_for_all_that_wait() {
         let refused: Answer = Err(Refusal::VersionWithoutBls.into());
         for answer in [Ok(SIGNATURE), refused] {
             let (repeats, done) = (Repeats::default(), Cell::new(0));
@@ -158,16 +158,16 @@ mod tests {
             let one = || repeats.share(identity(1), deadline, async || work(&done, until, answer.clone()).await);
             let answers = futures::future::join_all((0..800).map(|_| one())).await;
             assert!(answers.iter().all(|given| *given == answer));
-            assert_eq!((done.get(), repeats.under_way().len()), (1, 0));
+            assert_eq!((done.get(), repeats.in_flight().len()), (1, 0));
             assert_eq!(one().await, answer);
-            assert_eq!(done.get(), 2, "an answer is not kept");
+            assert_eq!(done.get(), 2, "answers are not cached");
             drop(repeats.share(identity(2), deadline, async || work(&done, until, answer.clone()).await).await);
             assert_eq!(done.get(), 3, "other work");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_the_first_ends_at_its_deadline_the_others_go_on_with_theirs() {
+    async fn others_continue_after_the_deadline_of_the_first() {
         let (repeats, done) = (Repeats::default(), Cell::new(0));
         let failed: Answer = Err(StoreError::deadline(None).into());
         let (early, late) = (after(1000), after(4000));
@@ -182,22 +182,22 @@ mod tests {
         assert_eq!(
             tokio::join!(first, second),
             (definite.clone(), definite),
-            "a failure that is no deadline is shared"
+            "a failure other than the deadline is shared"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_goes_away_leaves_the_work_to_the_next_one() {
+    async fn the_next_request_takes_over_cancelled_work() {
         let (repeats, done) = (Repeats::default(), Cell::new(0));
         let gone = repeats.share(identity(1), after(4000), async || work(&done, after(3000), Ok(SIGNATURE)).await);
         assert!(tokio::time::timeout_at(after(10), gone).await.is_err());
-        assert_eq!(repeats.under_way().len(), 0);
+        assert_eq!(repeats.in_flight().len(), 0);
         let next = repeats.share(identity(1), after(4000), async || work(&done, after(5), Ok(SIGNATURE)).await);
         assert_eq!((next.await, done.get()), (Ok(SIGNATURE), 2));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_vote_is_signed_once_and_the_vault_is_called_at_most_ten_times_a_second_for_it() {
+    async fn a_vote_costs_at_most_ten_vault_calls_a_second_and_none_once_released() {
         let repeats = Repeats::default();
         let chain = "NetXdQprcVkpaWU".parse().unwrap();
         let mark = MarkId { chain, key: identity(1).key, kind: Kind::Attestation };
@@ -213,6 +213,6 @@ mod tests {
         assert_eq!(repeats.signature_of(&mark, &identity(2)), None);
         repeats.released(&mark, &identity(2), SIGNATURE);
         assert_eq!(repeats.signature_of(&mark, &identity(2)), Some(SIGNATURE));
-        assert_eq!(repeats.signature_of(&mark, &identity(1)), None, "only the last one is kept");
+        assert_eq!(repeats.signature_of(&mark, &identity(1)), None, "only the last vote is kept");
     }
 }

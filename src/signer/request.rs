@@ -1,44 +1,46 @@
+//! A signing request, as the server hands it to the signer.
+
 use crate::tezos::{BlsScheme, Curve, PublicKeyHash};
 use std::str::FromStr;
 use thiserror::Error;
 use tokio::time::Instant;
 
-/// A request to sign.
+/// A signing request.
 #[derive(Debug, Clone)]
 pub struct SignRequest {
-    /// The key that shall sign.
+    /// The hash of the key to sign with.
     pub key: PublicKeyHash,
-    /// What it shall sign.
+    /// The bytes to sign, watermark byte first.
     pub payload: Vec<u8>,
-    /// What the client can read.
+    /// The newest signature format that the client reads.
     pub version: SignatureVersion,
     /// The client's signature of the request, if it sent one.
     pub authentication: Option<String>,
-    /// When the answer must be there.
+    /// When the verdict is due.
     pub deadline: Instant,
-    /// The id that the Functions host gave the request, for the log.
+    /// The Functions host's invocation id, for the log.
     pub invocation: Option<String>,
 }
 
-/// The signature version that a client says it reads (`version=`). It makes a difference for tz4 only.
+/// The signature version that a client reads (`version=`). It makes a difference for tz4 only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SignatureVersion {
-    /// Before tz4.
+    /// No tz4 signatures.
     V0,
     /// tz4 with the augmented scheme.
     V1,
     /// tz4 with the proof-of-possession scheme.
     V2,
-    /// The same, and ML-DSA-44, of which no keys are held here. What is taken to be meant when nothing is said.
+    /// The same, and ML-DSA-44, which this signer does not support. The default.
     #[default]
     V3,
-    /// A later one, which this release does not know. Octez adds one when a protocol brings a new kind of signature; those
-    /// of the kinds there are have not changed with it. So it is answered as the newest that is known.
+    /// A version that this release does not support. Octez adds one when a protocol brings a new kind of signature, and existing
+    /// kinds have not changed with it, so it is answered like [`Self::V3`].
     Newer(u64),
 }
 
 impl SignatureVersion {
-    /// The scheme to sign with, if keys of this curve exist in this version. It differs for tz4 only.
+    /// The scheme to sign with; `None` if the version cannot carry signatures of this curve.
     pub const fn scheme(self, curve: Curve) -> Option<BlsScheme> {
         match (self, curve) {
             (Self::V0, Curve::Bls) => None,
@@ -65,10 +67,10 @@ impl FromStr for SignatureVersion {
     }
 }
 
-/// A `version` that is no number. The text is not repeated: what is mistaken for a version may be a secret.
+/// A `version` that is not a number. The message leaves the text out: what was passed by mistake may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
-    "the version of signatures is not a whole number below 2^64, without sign or leading zeros: expected version=3, for example"
+    "invalid signature version: expected a whole number below 2^64 without sign or leading zeros, such as version=3"
 )]
 pub struct InvalidVersion;
 

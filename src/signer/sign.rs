@@ -1,3 +1,5 @@
+//! [`Signer`]: the way of a request, step by step, and the log line for its verdict.
+
 use super::binding::{self, LoggedElsewhere};
 use super::commit::{Signing, commit_and_sign};
 use super::newer_versions::NewerVersions;
@@ -14,13 +16,13 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-/// From the end of all calls to the deadline of the request.
+/// What is left of a request's deadline when its last call to a service must end.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(20);
 
-/// What the log calls the kind of a proof of possession.
+/// The `kind` of a proof of possession in logs.
 const POSSESSION: &str = "proof of possession";
 
-/// Signs what may be signed, and says why the rest is not.
+/// Signs what may be signed, and returns the reason otherwise.
 pub struct Signer {
     keys: KeyRing,
     ledger: Ledger,
@@ -33,8 +35,8 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// A signer with the keys of a vault, a record of what has been signed, what each key may sign, how far from the head of
-    /// the chain a level may be, and who may ask.
+    /// A signer for the keys of a vault. `ledger` records the high watermarks, `policy` limits what each key signs, `head` limits
+    /// levels, and `authorized_keys` are the clients that may send requests.
     pub fn new(keys: KeyRing, ledger: Ledger, policy: Policy, head: HeadRule, authorized_keys: AuthorizedKeys) -> Self {
         let (repeats, logged_elsewhere, newer_versions) = Default::default();
         Self { keys, ledger, policy, head, authorized_keys, repeats, logged_elsewhere, newer_versions }
@@ -42,10 +44,10 @@ impl Signer {
 
     /// The way of a request, from the client's bytes to a signature that may be released.
     ///
-    /// Ends at the request's deadline. One line is logged, whatever the verdict.
+    /// Ends at the request's deadline. Logs one line for each verdict.
     ///
     /// # Errors
-    /// [`NotSigned`]: refused, if it must not be signed; failed, if that could not be told or it could not be signed.
+    /// [`NotSigned`]: refused, if it must not be signed; failed, if that is undecided or it could not be signed.
     pub async fn sign(&self, request: &SignRequest) -> Result<Signature, NotSigned> {
         let start = Instant::now();
         let mut facts = Facts::default();
@@ -60,33 +62,34 @@ impl Signer {
         verdict
     }
 
-    /// The public key of a hash, by the deadline.
+    /// The public key with this hash, by the deadline.
     ///
     /// # Errors
-    /// [`NotSigned`]: refused, if there is no such key; failed, if the vault does not say.
+    /// [`NotSigned`]: refused, if the vault has no such key that can sign; failed, if that is undecided.
     pub async fn public_key(&self, hash: &PublicKeyHash, deadline: Instant) -> Result<PublicKey, NotSigned> {
-        let found = tokio::time::timeout_at(deadline, self.keys.find(hash, deadline)).await;
-        let key = found.map_err(|_| Failure::Deadline)??;
-        Ok(key.public_key.clone())
+        match tokio::time::timeout_at(deadline, self.keys.find(hash, deadline)).await {
+            Ok(key) => Ok(key?.public_key.clone()),
+            Err(_) => Err(Failure::Deadline.into()),
+        }
     }
 
-    /// Asks the vault for all its keys. Those that are bound to another mark store are logged.
+    /// Lists the vault's keys again. Keys that are bound to another mark store are logged.
     ///
     /// # Errors
-    /// [`VaultError`] if it does not say, or not all.
+    /// [`VaultError`] if the vault does not list all its keys.
     pub async fn refresh_keys(&self) -> Result<(), VaultError> {
         let answer = self.keys.refresh().await;
         self.logged_elsewhere.log(self.ledger.store(), &self.keys.list());
         answer
     }
 
-    /// All keys, in the order of their names.
+    /// All keys that can sign, by name.
     pub fn keys(&self) -> Vec<Arc<Key>> {
         self.keys.list()
     }
 
-    /// Whose signature a request may need: all authorized keys, if any key requires authentication. Which keys these are is not said,
-    /// so that octez signs every request.
+    /// The keys that may have to authenticate a request: all authorized keys, if any key requires authentication. It is not
+    /// published which keys do, so that octez signs every request.
     pub fn authorized_keys(&self) -> Option<&AuthorizedKeys> {
         let by_default = !self.authorized_keys.is_empty();
         let is_required = !self.policy.requiring_authentication(by_default).is_empty();
@@ -135,8 +138,8 @@ impl Signer {
         verdict
     }
 
-    /// Whether requests can be answered: there are keys that are not bound to another mark store, levels can be checked if
-    /// they must be, and the mark store has lately answered everything.
+    /// Whether requests can be signed: some key is not bound to another mark store, levels can be checked if they must be, and
+    /// the last recent call to the mark store succeeded.
     pub fn is_ready(&self) -> bool {
         let keys = self.keys.list();
         let is_bound_here = |key: &Arc<Key>| binding::may_be_here(self.ledger.store(), key);
@@ -160,7 +163,7 @@ impl Signer {
             key: &key,
             payload: &request.payload,
             scheme,
-            // What is under way ends a little earlier than the request, so that its trouble is in the answer.
+            // Calls to services end a little before the request, so that the answer can name their errors.
             deadline: request.deadline - TIME_TO_ANSWER,
         };
         let digest = Digest::of(&request.payload);
@@ -170,18 +173,18 @@ impl Signer {
         };
         let Consensus { kind, chain, position } = consensus;
         binding::check(self.ledger.store(), &key, request.deadline).await?;
-        let jump_limit = self.head.check(&consensus).await?;
+        let jump_limit = self.head.check(&consensus).await?.jump_limit();
         let id = MarkId { chain, key: key.hash, kind };
         let max_level = checkpoints::max_level(chain, OffsetDateTime::now_utc());
-        let asked = Request { id, position, digest, jump_limit, max_level, requester: facts.requester };
-        let commit = async || commit_and_sign(&self.ledger, &self.repeats, &asked, identity, signing).await;
+        let request = Request { id, position, digest, jump_limit, max_level, requester: facts.requester };
+        let commit = async || commit_and_sign(&self.ledger, &self.repeats, &request, identity, signing).await;
         let signature = self.repeats.share(identity, signing.deadline, commit).await?;
         binding::check_again(self.ledger.store(), &key)?;
         Ok(signature)
     }
 }
 
-/// What the log says of a request.
+/// Facts about a request for its log line, as they become known.
 #[derive(Default)]
 struct Facts {
     kind: Option<&'static str>,
@@ -234,7 +237,7 @@ impl Facts {
     }
 }
 
-/// Milliseconds with three decimals: enough to see, and short enough to read.
+/// Milliseconds with three decimals, which keep log lines short.
 fn milliseconds(duration: Duration) -> f64 {
     let microseconds = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
     f64::from(microseconds) / 1000.0

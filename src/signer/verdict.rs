@@ -1,3 +1,5 @@
+//! Verdicts other than *signed*: *refused* and *failed*, apart by type, with the texts for answers and logs.
+
 use super::Unauthenticated;
 use super::policy::NotAllowed;
 use crate::chain::{HeadUnknown, NotNear};
@@ -16,13 +18,13 @@ pub enum NotSigned {
     /// It must not be signed, ever.
     #[error(transparent)]
     Refused(Refusal),
-    /// It could not be told whether it may be signed, or it could not be signed now.
+    /// It is undecided whether it may be signed, or it could not be signed now.
     #[error(transparent)]
     Failed(Failure),
 }
 
 impl NotSigned {
-    /// The word for it in logs.
+    /// The verdict, as logs name it.
     pub const fn verdict(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",
@@ -30,7 +32,7 @@ impl NotSigned {
         }
     }
 
-    /// The text for the log, which may name what an answer must not: services, addresses and items.
+    /// The text for the log. Unlike an answer, it may name services, addresses and items.
     pub fn log(&self) -> String {
         match self {
             Self::Failed(Failure::BoundElsewhere(elsewhere)) => elsewhere.log(),
@@ -42,7 +44,7 @@ impl NotSigned {
         }
     }
 
-    /// The word for the cause in logs, which stays the same while the sentence may change: alerts go by it.
+    /// The cause, as logs name it. Alerts match it, so it is stable while sentences may change.
     pub const fn cause(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => match refusal {
@@ -77,28 +79,28 @@ impl NotSigned {
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// Nobody who may ask has asked.
+    /// No authorized key signed the request.
     #[error(transparent)]
     Unauthenticated(Unauthenticated),
-    /// There is no such key.
+    /// The vault has no such key.
     #[error("no key {key} in the vault")]
     UnknownKey {
-        /// What was requested.
+        /// The requested hash.
         key: PublicKeyHash,
     },
-    /// The vault has the key, and it cannot sign: it is disabled, say.
+    /// The vault has the key, but it cannot sign, because it is disabled, for instance.
     #[error("the key {key} is in the vault and cannot sign: {why}")]
     UnusableKey {
-        /// What was requested.
+        /// The requested hash.
         key: PublicKeyHash,
-        /// In words, with dates.
+        /// The reason in words, with dates.
         why: String,
     },
     /// The payload is not understood.
     #[error("the payload is not signed: {0}")]
     Payload(NotUnderstood),
-    /// The client reads no signatures of such keys.
-    #[error("version=0 has no signatures of tz4 keys: versions 1, 2 and 3 have")]
+    /// The client's signature version has no tz4 signatures.
+    #[error("version 0 cannot carry tz4 signatures; use 1 or later")]
     VersionWithoutBls,
     /// Policy does not allow it.
     #[error(transparent)]
@@ -110,15 +112,15 @@ pub enum Refusal {
     #[error(transparent)]
     Mark(NotSafe),
     /// The one signature that may be released for this block is of the other BLS scheme, or was imported and is wrong.
-    #[error("this block is signed already, and the stored signature is not valid for this key and version")]
+    #[error("this block is already signed, and the stored signature is not valid for this key and version")]
     StoredSignatureInvalid,
-    /// A proof of possession was asked of a key that has none.
+    /// A proof of possession was requested from a key of another curve.
     #[error("{key} is not a tz4 key: only tz4 keys prove possession")]
     NoPossession {
-        /// The key.
+        /// The requested hash.
         key: PublicKeyHash,
     },
-    /// A proof of possession was requested for a key that cannot have one.
+    /// A proof of possession was requested about a public key of another curve.
     #[error("bls_pk: {0}: only tz4 keys have proofs of possession")]
     PossessionOf(NotBls),
 }
@@ -129,19 +131,19 @@ pub enum Failure {
     /// The key's tag names another mark store than the one in use.
     #[error(transparent)]
     BoundElsewhere(BoundElsewhere),
-    /// The mark store did not say.
+    /// The mark store did not answer, or answered with an error.
     #[error(transparent)]
     Store(StoreError),
     /// The mark store has lost what it acknowledged for this key.
     #[error(transparent)]
     Lost(Lost),
-    /// The key has marks on too many chains that nobody knows.
+    /// The key has marks on too many unknown chains.
     #[error(
-        "this key has marks on {limit} unknown chains in this process already: name its chains in the policy, and start the \
-         signer again"
+        "this key already has marks on {limit} unknown chains in this process: name its chains in the policy, and restart the \
+         signer"
     )]
     TooManyChains {
-        /// How many are allowed.
+        /// How many chains are allowed.
         limit: usize,
     },
     /// The vault did not sign.
@@ -150,31 +152,31 @@ pub enum Failure {
     /// The key is unknown, and the vault has not been searched for it since the request arrived.
     #[error("{}", search_pending(key, why_unusable.as_deref(), running.as_ref(), *next_search_in))]
     KeySearchPending {
-        /// What was requested.
+        /// The requested hash.
         key: PublicKeyHash,
-        /// Why the key could not sign when the vault was searched last, if it was found then.
+        /// Why the key could not sign at the last search, if that found it.
         why_unusable: Option<String>,
-        /// For how long the vault is being searched, and how far that has come, if the vault says so.
+        /// How long the running search has taken, and its progress.
         running: Option<(Duration, SearchProgress)>,
-        /// When the vault can be searched again.
+        /// The time until the next search can begin.
         next_search_in: Duration,
     },
-    /// No node told the head of the chain.
+    /// The head of the chain is unknown.
     #[error("{0}; nothing is signed meanwhile (WHEN_HEAD_UNKNOWN=fail)")]
     Head(HeadUnknown),
-    /// The vault returned a signature that is none.
+    /// The vault returned an invalid signature.
     #[error("the vault returned a wrong signature: {0}")]
     WrongSignature(WrongSignature),
-    /// The bodies of other requests were still arriving.
-    #[error("{limit} large request bodies are being received already, and none of them ended in time: try again")]
+    /// Other large bodies were still being received.
+    #[error("{limit} large request bodies are being received, and none finished in time: try again")]
     TooManyLargeBodies {
-        /// How many are received at one time.
+        /// How many are received concurrently.
         limit: usize,
     },
-    /// The deadline came first.
+    /// The deadline passed.
     #[error("the vault or the mark store did not answer within the request's deadline (REQUEST_DEADLINE_MS)")]
     Deadline,
-    /// A fault of this program.
+    /// A bug in this program.
     #[error("internal error: {0}")]
     Internal(Reason),
 }
@@ -182,7 +184,7 @@ pub enum Failure {
 impl Failure {
     /// A task of the request panicked.
     pub fn task_failed(error: &JoinError) -> Self {
-        Self::Internal(Reason::with_log("a part of the program failed, and standard error has more", error.to_string()))
+        Self::Internal(Reason::with_log("a task panicked; standard error has the details", error.to_string()))
     }
 }
 
@@ -193,15 +195,15 @@ fn search_pending(
     next_search_in: Duration,
 ) -> String {
     let known = match why_unusable {
-        Some(why) => format!("the key {key} could not sign when the vault was searched last ({why})"),
-        None => format!("no key {key} is known yet"),
+        Some(why) => format!("key {key} could not sign at the last search of the vault ({why})"),
+        None => format!("key {key} is not known yet"),
     };
     match running {
         Some((since, progress)) => {
-            format!("{known}, and the vault is being searched, for {:.1} s so far: {progress}", since.as_secs_f64())
+            format!("{known}; the vault has been searched for {:.1} s so far: {progress}", since.as_secs_f64())
         }
         None => format!(
-            "{known}, and the vault was searched a moment ago: its next search can start in {:.1} s",
+            "{known}, and the vault was searched a moment ago; the next search can start in {:.1} s",
             next_search_in.as_secs_f64()
         ),
     }

@@ -3,8 +3,8 @@
 use super::PublicKeyHash;
 
 /// The bytes that an authorized key signs: `0x04 || 0x01 || public key hash (21 bytes) || payload`
-/// (`src/lib_signer_services/signer_messages.ml` in Octez). The signature has neither nonce nor time, so it says who
-/// asked for this payload, not when.
+/// (`src/lib_signer_services/signer_messages.ml` in Octez). The signature has neither nonce nor time: it proves who
+/// requested this payload, not when.
 pub fn request_to_authenticate(key: &PublicKeyHash, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(2 + 21 + payload.len());
     bytes.extend_from_slice(&[0x04, 0x01]);

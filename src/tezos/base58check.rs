@@ -7,12 +7,12 @@
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// The longest text that is looked at: `BLsig`, with room to spare. Decoding base 58 takes quadratic time, so longer
-/// input is turned away before any work is done.
+/// The longest text that is decoded: `BLsig`, with room to spare. Decoding base 58 takes quadratic time, so longer input is
+/// rejected first.
 pub const MAX_TEXT_LENGTH: usize = 160;
 
 /// Writes `payload` as Base58Check text with the given prefix.
-/// A payload of another length than [`Prefix::payload_length`] gives a text that [`decode`] does not take.
+/// A payload of another length than [`Prefix::payload_length`] yields a text that [`decode`] rejects.
 pub fn encode(prefix: Prefix, payload: &[u8]) -> String {
     let mut bytes = Zeroizing::new(Vec::with_capacity(prefix.bytes().len() + payload.len()));
     bytes.extend_from_slice(prefix.bytes());
@@ -20,7 +20,7 @@ pub fn encode(prefix: Prefix, payload: &[u8]) -> String {
     bs58::encode(bytes.as_slice()).with_check().into_string()
 }
 
-/// Reads a text that must have the given prefix, and gives its payload, of exactly [`Prefix::payload_length`] bytes.
+/// Decodes a text with the given prefix, and returns its payload of [`Prefix::payload_length`] bytes.
 ///
 /// # Errors
 /// [`Base58CheckError`], with what was found and what was expected.
@@ -33,7 +33,7 @@ pub fn decode(prefix: Prefix, text: &str) -> Result<Zeroizing<Vec<u8>>, Base58Ch
     }
 }
 
-/// Reads a text with any prefix of [`Prefix`].
+/// Decodes a text with any prefix of [`Prefix`].
 ///
 /// # Errors
 /// [`Base58CheckError`], with what was found and what was expected.
@@ -68,7 +68,7 @@ pub fn decode_any(text: &str) -> Result<(Prefix, Zeroizing<Vec<u8>>), Base58Chec
 /// Why a text is not valid Base58Check with the expected prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Base58CheckError {
-    /// Longer than anything that is known here.
+    /// Longer than any supported text.
     #[error("{length} characters are too long: the longest known text has fewer than {MAX_TEXT_LENGTH}")]
     TooLong {
         /// The length of the text in bytes.
@@ -94,23 +94,23 @@ pub enum Base58CheckError {
     /// The last four bytes are not the checksum of the others: a typing or copying error.
     #[error("wrong checksum: a character is missing, added or mistyped")]
     WrongChecksum,
-    /// The checksum is right, but the prefix is none of [`Prefix`].
-    #[error("unknown prefix: none of {}", known_texts())]
+    /// The checksum is right, but the prefix is not in [`Prefix`].
+    #[error("unknown prefix; expected one of {}", known_texts())]
     UnknownPrefix,
     /// The checksum is right, but the text has another prefix.
     #[error("this is {found}, expected {expected}")]
     WrongPrefix {
-        /// What was requested.
+        /// What was expected, in words.
         expected: &'static str,
-        /// What was found.
+        /// What was found, in words.
         found: &'static str,
     },
-    /// The prefix is known, but the payload has not the length that goes with it.
+    /// The prefix is known, but the payload does not have its length.
     #[error("{found} bytes after the prefix of {prefix}, expected {expected}")]
     WrongLength {
-        /// What the prefix stands for.
+        /// What the prefix stands for, in words.
         prefix: &'static str,
-        /// The length that goes with the prefix, in bytes.
+        /// The prefix's length of payload, in bytes.
         expected: usize,
         /// The length found, in bytes.
         found: usize,
@@ -119,7 +119,7 @@ pub enum Base58CheckError {
 
 macro_rules! prefixes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $bytes:expr, $length:literal, $words:literal;)*) => {
-        /// What a Base58Check text begins with: it says what the text holds, and how long that is.
+        /// The prefix of a Base58Check text, which determines the type and length of its payload.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Prefix { $($(#[$doc])* $name,)* }
 
@@ -127,7 +127,7 @@ macro_rules! prefixes {
             /// Every prefix.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Its bytes, before those of the payload.
+            /// The bytes before the payload.
             pub const fn bytes(self) -> &'static [u8] {
                 match self { $(Self::$name => &$bytes,)* }
             }
@@ -137,12 +137,12 @@ macro_rules! prefixes {
                 match self { $(Self::$name => $length,)* }
             }
 
-            /// What the text begins with.
+            /// The first characters of the text.
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// What the text holds, in words and with an article.
+            /// The type of the payload, in words and with an article.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => concat!($words, " (", $text, ")"),)* }
             }
@@ -159,7 +159,7 @@ prefixes! {
     P256PublicKeyHash = "tz3", [0x06, 0xa1, 0xa4], 20, "a P-256 public key hash";
     /// BLAKE2b-160 of a compressed BLS12-381 public key.
     BlsPublicKeyHash = "tz4", [0x06, 0xa1, 0xa6], 20, "a BLS12-381 public key hash";
-    /// BLAKE2b-160 of an ML-DSA-44 public key. Appears in operations; this signer holds no such keys.
+    /// BLAKE2b-160 of an ML-DSA-44 public key. Appears in operations; this signer has no such keys.
     MlDsa44PublicKeyHash = "tz5", [0x06, 0xa1, 0xa9], 20, "an ML-DSA-44 public key hash";
     /// The address of a smart contract.
     Contract = "KT1", [0x02, 0x5a, 0x79], 20, "a contract";
@@ -197,7 +197,7 @@ prefixes! {
     Secp256k1Signature = "spsig1", [0x0d, 0x73, 0x65, 0x13, 0x3f], 64, "a secp256k1 signature";
     /// P-256 signature, r and s.
     P256Signature = "p2sig", [0x36, 0xf0, 0x2c, 0x34], 64, "a P-256 signature";
-    /// A signature that does not say its curve: any of the three of 64 bytes.
+    /// A signature without its curve: any of the three of 64 bytes.
     GenericSignature = "sig", [0x04, 0x82, 0x2b], 64, "a generic signature";
     /// BLS12-381 signature: a compressed point of G2.
     BlsSignature = "BLsig", [0x28, 0xab, 0x40, 0xcf], 96, "a BLS12-381 signature";
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_prefix_survives_the_way_there_and_back() {
+    fn every_prefix_round_trips() {
         for prefix in Prefix::ALL {
             for fill in [0x00, 0x5a, 0xff] {
                 let payload = vec![fill; prefix.payload_length()];
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_are_specific() {
         let tz1 = Prefix::Ed25519PublicKeyHash;
         let good = encode(tz1, &[7; 20]);
         let cases = [

@@ -7,10 +7,10 @@ const POP_DST: &[u8] = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 const AUG_DST: &[u8] = b"BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_AUG_";
 const POSSESSION_DST: &[u8] = b"BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 
-/// Which BLS signature scheme a client expects. It says so with `version=`; for other curves there is only one.
+/// The BLS signature scheme that a client expects, by `version=`. Other curves have only one scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BlsScheme {
-    /// Proof-of-possession scheme: `version=2` and above, and clients that name no version.
+    /// Proof-of-possession scheme: `version=2` and above, and clients that send no version.
     #[default]
     ProofOfPossession,
     /// Message-augmentation scheme, `version=1`: the public key is signed in front of the message.
@@ -31,13 +31,13 @@ pub(super) fn sign(key: &SecretKey, scheme: BlsScheme, message: &[u8]) -> [u8; 9
     key.sign(message, dst, &augmentation).compress()
 }
 
-/// Whether `signature` is one of `message`. The signature's subgroup is checked; the public key's was when it was parsed.
+/// Whether `signature` is valid for `message`. Checks the signature's subgroup; the public key's was checked when it was parsed.
 pub(super) fn verify(key: &PublicKey, scheme: BlsScheme, message: &[u8], signature: &[u8; 96]) -> bool {
     let (dst, augmentation) = scheme.parameters(key);
     verify_with(key, dst, &augmentation, message, signature)
 }
 
-/// A proof of possession: a signature, in a domain of its own, over the compressed public key `about`.
+/// A proof of possession: a signature over the compressed public key `about`, in a separate domain.
 pub(super) fn prove_possession(key: &SecretKey, about: &[u8; 48]) -> [u8; 96] {
     key.sign(about, POSSESSION_DST, &[]).compress()
 }

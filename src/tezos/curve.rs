@@ -1,7 +1,9 @@
+//! The curves of Tezos keys, with their names, tags and prefixes.
+
 use super::base58check::Prefix;
 use std::fmt;
 
-/// The four kinds of key that Tezos bakers use.
+/// The curve of a Tezos key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Curve {
     /// Ed25519: tz1.
@@ -18,7 +20,7 @@ impl Curve {
     /// Every curve, in the order of its tag.
     pub const ALL: [Self; 4] = [Self::Ed25519, Self::Secp256k1, Self::P256, Self::Bls];
 
-    /// The byte that stands for the curve before a key or a hash (`src/lib_crypto/signature_v3.ml` in Octez).
+    /// The byte that tags the curve of a key or a hash (`src/lib_crypto/signature_v3.ml` in Octez).
     pub const fn tag(self) -> u8 {
         match self {
             Self::Ed25519 => 0,
@@ -28,7 +30,7 @@ impl Curve {
         }
     }
 
-    /// The curve's name in Octez's command line and in this program's.
+    /// The curve's name on the command lines of Octez and of this program.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ed25519 => "ed25519",
@@ -38,7 +40,7 @@ impl Curve {
         }
     }
 
-    /// What addresses of this curve begin with.
+    /// The first characters of addresses of this curve.
     pub const fn address_prefix(self) -> &'static str {
         self.hash_prefix().text()
     }

@@ -1,10 +1,12 @@
+//! The digest of a payload.
+
 use blake2::{Blake2b256, Digest as _};
 use std::fmt;
 
 /// BLAKE2b-256 of a whole payload, watermark byte included.
 ///
-/// It is what tz1, tz2 and tz3 keys sign, and what a mark keeps to tell a repeat from different data, for tz4 keys too.
-/// Written as 64 hexadecimal digits.
+/// tz1, tz2 and tz3 keys sign it, and a mark stores it, for tz4 keys too, to distinguish a repeat from different data. Displayed
+/// as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -14,7 +16,7 @@ impl Digest {
         Self(Blake2b256::digest(payload).into())
     }
 
-    /// A digest that was computed before.
+    /// A digest computed earlier.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

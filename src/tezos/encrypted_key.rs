@@ -1,7 +1,7 @@
 //! Secret keys encrypted with a password, in the format of `octez-client`: `edesk…`, `spesk…`, `p2esk…` and `BLesk…`.
 //!
 //! The payload is a salt of 8 bytes and a NaCl secretbox of the key's 32 bytes. The key of the box is PBKDF2-HMAC-SHA512 of the
-//! password and the salt, with 32,768 rounds; its nonce is all zeros, since each salt makes another key. See
+//! password and the salt, with 32,768 rounds; its nonce is all zeros, since each salt yields a different key. See
 //! `src/lib_signer_backends/encrypted.ml` in Octez.
 
 use super::base58check::{self, Prefix};
@@ -20,7 +20,7 @@ const SALT_LENGTH: usize = 8;
 /// Rounds of PBKDF2. Part of the format.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(32_768).unwrap();
 
-/// A secret key that only its password opens. The text itself is never printed: who has it can try passwords.
+/// A secret key that only its password opens. The text is never printed, since it allows guessing the password.
 #[derive(Clone)]
 pub struct EncryptedSecretKey {
     curve: Curve,
@@ -28,17 +28,17 @@ pub struct EncryptedSecretKey {
 }
 
 impl EncryptedSecretKey {
-    /// The encrypted key that a text holds, also after Octez's `encrypted:`; `None` if it holds anything else.
+    /// Parses an encrypted key, with or without Octez's `encrypted:` before it; `None` if the text is anything else.
     pub fn from_text(text: &str) -> Option<Self> {
         let (prefix, payload) = base58check::decode_any(text.strip_prefix("encrypted:").unwrap_or(text)).ok()?;
         let curve = Curve::ALL.into_iter().find(|curve| prefix_of(*curve) == prefix)?;
         Some(Self { curve, payload: payload.to_vec() })
     }
 
-    /// Encrypts a key with a new salt. Takes some 30 ms of work: not for an async thread.
+    /// Encrypts a key with a new salt. Takes some 30 ms of CPU time: not for an async thread.
     ///
     /// # Errors
-    /// [`EncryptedKeyError::NoRandomness`]; no input is known that leads to [`EncryptedKeyError::CannotEncrypt`].
+    /// [`EncryptedKeyError::NoRandomness`]; no input is known to cause [`EncryptedKeyError::CannotEncrypt`].
     pub fn encrypt(key: &SecretKey, password: &SecretString) -> Result<Self, EncryptedKeyError> {
         let mut salt = [0; SALT_LENGTH];
         getrandom::fill(&mut salt).map_err(|_| EncryptedKeyError::NoRandomness)?;
@@ -49,11 +49,11 @@ impl EncryptedSecretKey {
         Ok(Self { curve: key.public_key().curve(), payload: [salt.as_slice(), &sealed].concat() })
     }
 
-    /// Opens it. Takes some 30 ms of work: not for an async thread.
+    /// Decrypts the key. Takes some 30 ms of CPU time: not for an async thread.
     ///
     /// # Errors
-    /// [`EncryptedKeyError::WrongPassword`]; [`EncryptedKeyError::Key`] if the password is right and the number is no secret key
-    /// of this curve.
+    /// [`EncryptedKeyError::WrongPassword`]; [`EncryptedKeyError::Key`] if the password is right and the content is not a secret
+    /// key of this curve.
     pub fn decrypt(&self, password: &SecretString) -> Result<SecretKey, EncryptedKeyError> {
         let (salt, sealed) = self.payload.split_at_checked(SALT_LENGTH).ok_or(EncryptedKeyError::WrongPassword)?;
         let secret = secretbox(salt, password)
@@ -63,7 +63,7 @@ impl EncryptedSecretKey {
         Ok(SecretKey::from_bytes(self.curve, &secret)?)
     }
 
-    /// The key as Octez writes it, without a scheme before it.
+    /// The key as Octez writes it, without the `encrypted:` scheme.
     pub fn to_text(&self) -> String {
         base58check::encode(prefix_of(self.curve), &self.payload)
     }
@@ -75,20 +75,20 @@ impl fmt::Debug for EncryptedSecretKey {
     }
 }
 
-/// Why an encrypted key cannot be made or opened. Holds no part of the key or the password.
+/// Why a key cannot be encrypted or decrypted. Contains no part of the key or the password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EncryptedKeyError {
-    /// The box does not open: another password, or a damaged text with a valid checksum.
+    /// The box does not open: a wrong password, or a damaged text with a valid checksum.
     #[error("the password is wrong")]
     WrongPassword,
-    /// The box holds a number that is no secret key.
+    /// The content is not a secret key.
     #[error("{0}")]
     Key(#[from] SecretKeyError),
-    /// The operating system gave no random numbers.
-    #[error("the operating system gives no random numbers")]
+    /// The operating system provides no random numbers.
+    #[error("the operating system provides no random numbers")]
     NoRandomness,
-    /// The cipher gave up.
-    #[error("the key could not be encrypted")]
+    /// The cipher failed.
+    #[error("cannot encrypt the key")]
     CannotEncrypt,
 }
 

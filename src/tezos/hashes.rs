@@ -1,3 +1,5 @@
+//! Identifiers of chains and blocks.
+
 use super::base58check::{self, Base58CheckError, Prefix};
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +11,12 @@ macro_rules! identifier {
         pub struct $name([u8; $length]);
 
         impl $name {
-            /// From its bytes.
+            /// The identifier with these bytes.
             pub const fn from_bytes(bytes: [u8; $length]) -> Self {
                 Self(bytes)
             }
 
-            /// Its bytes.
+            /// The raw bytes.
             pub const fn as_bytes(&self) -> &[u8; $length] {
                 &self.0
             }
@@ -45,13 +47,14 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// The four bytes that name a chain, `Net…` as text. Mainnet is `NetXdQprcVkpaWU`, `7a06a770`.
+    /// The four bytes that identify a chain, `Net…` as text. Mainnet is `NetXdQprcVkpaWU`, `7a06a770`.
     ChainId, Prefix::ChainId, 4
 }
 identifier! {
     /// The hash of a block, `B…` as text.
     BlockHash, Prefix::BlockHash, 32
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

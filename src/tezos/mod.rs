@@ -1,4 +1,5 @@
-//! Tezos byte and text formats. Pure: no I/O, no clock, nothing of the rest of this crate.
+//! Tezos byte and text formats: keys, signatures, hashes and payloads. Pure: no I/O, no clock, and independent of the rest of this
+//! crate.
 
 pub mod authentication;
 pub mod base58check;

@@ -1,3 +1,5 @@
+//! Public keys, their hashes, and the verification of signatures.
+
 use super::base58check::{self, Base58CheckError};
 use super::{BlsScheme, Curve, Digest, Signature, bls};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
@@ -7,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A public key, parsed: the point is on its curve and not the identity.
+/// A valid public key: a point on its curve, and not the identity.
 ///
 /// Bytes: Ed25519 32; secp256k1 and P-256 33 (compressed); BLS12-381 48 (compressed point of G1).
 #[derive(Clone)]
@@ -45,7 +47,7 @@ impl PublicKey {
             }
             Curve::Secp256k1 => Verifier::Secp256k1(secp256k1::PublicKey::from_slice(bytes).map_err(|_| invalid())?),
             Curve::P256 => {
-                // aws-lc takes the uncompressed form only; p256 finds the point.
+                // aws-lc accepts the uncompressed form only; p256 decompresses the point.
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| invalid())?;
                 let point = key.to_sec1_point(false);
                 Verifier::P256(ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point.as_bytes()).map_err(|_| invalid())?)
@@ -55,8 +57,7 @@ impl PublicKey {
         Ok(Self { bytes: bytes.to_vec(), verifier })
     }
 
-    /// The key with the affine coordinates `x` and `y`, big-endian, for the curves whose keys other software describes so:
-    /// secp256k1 and P-256.
+    /// The key with the affine coordinates `x` and `y`, big-endian; for secp256k1 and P-256.
     ///
     /// # Errors
     /// [`InvalidPublicKey::NotOnCurve`] if there is no such point: the curve's equation does not hold, or a coordinate is not
@@ -81,7 +82,7 @@ impl PublicKey {
         Self::from_bytes(curve, &compressed)
     }
 
-    /// Its curve.
+    /// The key's curve.
     pub const fn curve(&self) -> Curve {
         match self.verifier {
             Verifier::Ed25519(_) => Curve::Ed25519,
@@ -91,17 +92,17 @@ impl PublicKey {
         }
     }
 
-    /// Its bytes.
+    /// The key's bytes; see [`PublicKey`] for their form.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// BLAKE2b-160 of its bytes: the address.
+    /// The address: the BLAKE2b-160 of the bytes.
     pub fn hash(&self) -> PublicKeyHash {
         PublicKeyHash { curve: self.curve(), hash: Blake2b::<U20>::digest(&self.bytes).into() }
     }
 
-    /// Checks that `signature` is one of `payload` by this key, as the Tezos protocol would: over the BLAKE2b-256 digest
+    /// Checks that `signature` is by this key and for `payload`, as the Tezos protocol does: over the BLAKE2b-256 digest
     /// for tz1, tz2 and tz3, over the payload itself for tz4; with s in the lower half for tz2.
     ///
     /// # Errors
@@ -119,7 +120,7 @@ impl PublicKey {
                     .is_ok_and(|signature| signature.verify(message, key).is_ok())
             }
             (Verifier::P256(key), Signature::P256(bytes)) => {
-                // aws-lc knows no BLAKE2b; ECDSA takes any 32 bytes as the hash, so they go in as if of SHA-256.
+                // aws-lc has no BLAKE2b; ECDSA accepts any 32 bytes as the hash, so they are passed as one of SHA-256.
                 aws_lc_rs::digest::Digest::import_less_safe(Digest::of(payload).as_bytes(), &aws_lc_rs::digest::SHA256)
                     .is_ok_and(|digest| key.verify_digest_sig(&digest, bytes).is_ok())
             }
@@ -132,7 +133,7 @@ impl PublicKey {
     /// Checks a proof of possession, about this key or about the key `about`.
     ///
     /// # Errors
-    /// [`WrongSignature`] if it proves nothing, or this is not a tz4 key.
+    /// [`WrongSignature`] if the proof is invalid, or this is not a tz4 key.
     pub fn verify_possession(&self, about: Option<&BlsPublicKey>, proof: &Signature) -> Result<(), WrongSignature> {
         let right = match (&self.verifier, proof) {
             (Verifier::Bls(key), Signature::Bls(proof)) => {
@@ -145,7 +146,7 @@ impl PublicKey {
     }
 }
 
-/// A tz4 public key: what a proof of possession can be about.
+/// A tz4 public key, the subject of a proof of possession.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlsPublicKey([u8; 48]);
 
@@ -167,11 +168,11 @@ impl TryFrom<&PublicKey> for BlsPublicKey {
     }
 }
 
-/// A public key of another curve, where a tz4 key is needed.
+/// The public key is of another curve than tz4.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("this is {found}, expected the public key of a tz4 key (BLpk)")]
 pub struct NotBls {
-    /// What it is.
+    /// What it is, in words.
     pub found: &'static str,
 }
 
@@ -217,10 +218,10 @@ pub enum InvalidPublicKey {
     /// Valid Base58Check of something else.
     #[error("this is {found}, expected a public key (edpk, sppk, p2pk or BLpk)")]
     NotAPublicKey {
-        /// What it is.
+        /// What it is, in words.
         found: &'static str,
     },
-    /// The bytes are no usable point of the curve.
+    /// The bytes are not a usable point of the curve.
     #[error("the bytes are not a valid {curve} public key")]
     NotAPoint {
         /// The curve.
@@ -234,11 +235,11 @@ pub enum InvalidPublicKey {
     },
 }
 
-/// A signature that does not belong to the key and the payload.
+/// A signature that is not valid for the key and the payload.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the signature is not one of this payload by {key}")]
+#[error("the signature is not valid for this payload and {key}")]
 pub struct WrongSignature {
-    /// The key.
+    /// The hash of the key.
     pub key: PublicKeyHash,
 }
 
@@ -255,7 +256,7 @@ impl PublicKeyHash {
         self.curve
     }
 
-    /// The 21 bytes by which operations name a key: the curve's tag and the hash.
+    /// The 21 bytes that identify a key in operations: the curve's tag and the hash.
     pub fn to_bytes(&self) -> [u8; 21] {
         let mut bytes = [0; 21];
         let (tag, hash) = bytes.split_at_mut(1);

@@ -1,3 +1,5 @@
+//! Secret keys in memory: parsing, generating and signing. For development vaults; keys in Azure never leave it.
+
 use super::base58check::{self, Base58CheckError, Prefix};
 use super::{BlsPublicKey, BlsScheme, Curve, Digest, PublicKey, Signature, bls};
 use ed25519_dalek::Signer;
@@ -20,10 +22,10 @@ enum KeyPair {
 }
 
 impl SecretKey {
-    /// A new key from the operating system's random numbers.
+    /// Generates a key from the operating system's random numbers.
     ///
     /// # Errors
-    /// [`SecretKeyError::NoRandomness`] if the system gives none.
+    /// [`SecretKeyError::NoRandomness`] if the system provides none.
     pub fn generate(curve: Curve) -> Result<Self, SecretKeyError> {
         let mut seed = Zeroizing::new([0_u8; 32]);
         loop {
@@ -45,10 +47,10 @@ impl SecretKey {
     }
 
     /// Parses an unencrypted secret key: `edsk…` (seed or full), `spsk…`, `p2sk…` or `BLsk…`, also with Octez's
-    /// `unencrypted:` before it. Encrypted ones are refused here: [`super::EncryptedSecretKey`] reads them.
+    /// `unencrypted:` before it. Encrypted ones are refused; [`super::EncryptedSecretKey`] decrypts them.
     ///
     /// # Errors
-    /// [`SecretKeyError`], which never holds the text.
+    /// [`SecretKeyError`], which never contains the text.
     pub fn from_text(text: &str) -> Result<Self, SecretKeyError> {
         if let Some(error) = other_form(text) {
             return Err(error);
@@ -84,7 +86,7 @@ impl SecretKey {
         Zeroizing::new(base58check::encode(prefix, self.to_bytes().as_slice()))
     }
 
-    /// The 32 bytes that [`Self::from_bytes`] takes.
+    /// The 32 bytes that [`Self::from_bytes`] parses.
     pub(super) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         match &self.signer {
             KeyPair::Ed25519(key) => Zeroizing::new(key.to_bytes()),
@@ -98,7 +100,7 @@ impl SecretKey {
         }
     }
 
-    /// The public key that belongs to it.
+    /// The matching public key.
     pub const fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
@@ -106,7 +108,7 @@ impl SecretKey {
     /// Signs a whole payload: its BLAKE2b-256 digest for tz1, tz2 and tz3, the payload itself for tz4.
     ///
     /// # Errors
-    /// [`SecretKeyError::CannotSign`]; no input is known that leads there.
+    /// [`SecretKeyError::CannotSign`]; no input is known to cause it.
     pub fn sign(&self, payload: &[u8], scheme: BlsScheme) -> Result<Signature, SecretKeyError> {
         let digest = Digest::of(payload);
         let cannot_sign = |_| SecretKeyError::CannotSign;
@@ -135,7 +137,7 @@ impl SecretKey {
         Ok(Signature::Bls(bls::prove_possession(key, about)))
     }
 
-    /// From 32 bytes: a seed for Ed25519, a scalar for the others, big-endian for ECDSA and little-endian for BLS.
+    /// Parses 32 bytes: a seed for Ed25519, a scalar for the others, big-endian for ECDSA and little-endian for BLS.
     pub(super) fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
         let out_of_range = || SecretKeyError::OutOfRange { curve };
         let mut bytes: Zeroizing<[u8; 32]> = Zeroizing::new(bytes.try_into().map_err(|_| out_of_range())?);
@@ -176,7 +178,7 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// Why a text is not a usable secret key, or a key cannot do what it was asked for. Holds no part of any key.
+/// Why a text is not a usable secret key, or why a key cannot sign. Contains no part of any key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SecretKeyError {
     /// Not valid Base58Check.
@@ -194,23 +196,23 @@ pub enum SecretKeyError {
         /// What it is.
         found: &'static str,
     },
-    /// Digits, and not in Base58Check.
+    /// Hexadecimal digits instead of Base58Check.
     #[error("this is hexadecimal, expected {EXPECTED}. {TO_BASE58}")]
     Hexadecimal,
-    /// As OpenSSL writes keys.
+    /// PEM, as OpenSSL writes keys.
     #[error(
         "this is PEM, expected {EXPECTED}. A key for Azure is imported there: az keyvault key import --vault-name <vault> -n \
-         <name> --pem-file <file> --ops sign verify. For a local file, `openssl pkey -in <file> -text -noout` gives its \
+         <name> --pem-file <file> --ops sign verify. For a local file, `openssl pkey -in <file> -text -noout` prints its \
          number in hexadecimal. {TO_BASE58}"
     )]
     Pem,
     /// A JSON Web Key, for instance.
     #[error("this is JSON, expected {EXPECTED} and nothing else")]
     Json,
-    /// Where a key is, as octez-client writes it for keys that it does not have.
-    #[error("this says where a key is ({scheme}:…), and the key is there and not here: expected {EXPECTED}")]
+    /// A reference to a key, as octez-client writes it for keys that it does not hold.
+    #[error("this is a reference to a key ({scheme}:…), not the key itself: expected {EXPECTED}")]
     Location {
-        /// What it begins with.
+        /// The scheme of the reference.
         scheme: &'static str,
     },
     /// Zero, or not below the order of the group.
@@ -219,30 +221,30 @@ pub enum SecretKeyError {
         /// The curve.
         curve: Curve,
     },
-    /// The public half does not belong to the secret half.
-    #[error("its public half does not belong to its secret half")]
+    /// The public half does not match the secret half.
+    #[error("the public half does not match the secret half")]
     Mismatch,
     /// A proof of possession by a key that is not tz4.
     #[error("only tz4 keys prove possession")]
     NotBls,
-    /// The signature algorithm gave up.
+    /// The signature algorithm failed.
     #[error("the key could not sign")]
     CannotSign,
-    /// The operating system gave no random numbers.
-    #[error("the operating system gives no random numbers")]
+    /// The operating system provides no random numbers.
+    #[error("the operating system provides no random numbers")]
     NoRandomness,
 }
 
 const EXPECTED: &str = "a secret key as Tezos writes them (edsk, spsk, p2sk or BLsk)";
 
-const TO_BASE58: &str = "To write a number so: pip install pytezos 'fastecdsa<4', and in Python \
+const TO_BASE58: &str = "To convert a number: pip install pytezos 'fastecdsa<4', and in Python \
                          pytezos.Key.from_secret_exponent(bytes.fromhex('<digits>'), curve=b'p2').secret_key(), where the \
                          curve is b'ed', b'sp' or b'p2'";
 
-/// What a text is, if it is a secret key in another form than Tezos's, or none.
+/// Recognizes secret keys in other forms than Tezos's, and references to keys.
 fn other_form(text: &str) -> Option<SecretKeyError> {
     const SCHEMES: [&str; 8] = ["http", "https", "ledger", "remote", "tcp", "unix", "aws", "pvss_encrypted"];
-    /// As many digits as 31 bytes have: no Base58Check text of a key is that long and all digits.
+    /// The digits of 31 bytes: no Base58Check text of a key is that long and consists of digits only.
     const MIN_DIGITS: usize = 62;
     let digits = text.strip_prefix("0x").unwrap_or(text);
     if text.starts_with("-----BEGIN") {
@@ -257,7 +259,7 @@ fn other_form(text: &str) -> Option<SecretKeyError> {
     }
 }
 
-/// A mistyped character of a secret key is not repeated in an error, which may be logged.
+/// Errors may be logged, so a mistyped character of a secret key is left out.
 fn redacted(error: &Base58CheckError) -> String {
     match error {
         Base58CheckError::NotBase58 { index, .. } => format!("the character at position {index} is not base 58"),

@@ -1,3 +1,5 @@
+//! Signatures, as bytes and as text.
+
 use super::Curve;
 use super::base58check::{self, Base58CheckError, Prefix};
 use std::fmt;
@@ -6,23 +8,23 @@ use thiserror::Error;
 
 /// A signature of a known curve.
 ///
-/// Bytes: Ed25519 `R || s`, ECDSA `r || s` (32 bytes each, big-endian), BLS12-381 a compressed point of G2.
-/// As text it carries its curve's own prefix (`edsig`, `spsig1`, `p2sig`, `BLsig`), as octez-signer answers.
+/// ECDSA's r and s are 32 bytes each, big-endian. As text it has its curve's prefix (`edsig`, `spsig1`, `p2sig`, `BLsig`), as in
+/// octez-signer's answers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signature {
-    /// 64 bytes.
+    /// 64 bytes, `R || s`.
     Ed25519([u8; 64]),
-    /// 64 bytes, with s in the lower half of the group order: others are not valid in Tezos.
+    /// 64 bytes, `r || s`, with s in the lower half of the group order: Tezos rejects others.
     Secp256k1([u8; 64]),
-    /// 64 bytes; s may be in either half.
+    /// 64 bytes, `r || s`; s may be in either half.
     P256([u8; 64]),
-    /// 96 bytes.
+    /// 96 bytes, a compressed point of G2.
     Bls([u8; 96]),
 }
 
 impl Signature {
-    /// A secp256k1 signature from `r || s`, with s brought to the lower half. Vaults return either half; Tezos refuses
-    /// the upper one.
+    /// A secp256k1 signature from `r || s`, with s normalized to the lower half. Vaults return either half; Tezos rejects the upper
+    /// one.
     ///
     /// # Errors
     /// [`InvalidSignature::OutOfRange`] if r or s is zero or not below the group order.
@@ -31,7 +33,7 @@ impl Signature {
         Ok(Self::Secp256k1(signature.normalize_s().to_bytes().into()))
     }
 
-    /// The curve of the key that made it.
+    /// The curve of the signing key.
     pub const fn curve(&self) -> Curve {
         match self {
             Self::Ed25519(_) => Curve::Ed25519,
@@ -41,7 +43,7 @@ impl Signature {
         }
     }
 
-    /// The bytes, 64 or 96 of them.
+    /// The 64 or 96 bytes.
     pub const fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Ed25519(bytes) | Self::Secp256k1(bytes) | Self::P256(bytes) => bytes,
@@ -62,7 +64,7 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// A signature as a client writes it: with the prefix of its curve, or with the generic one, which does not say it.
+/// A signature as a client writes it: with the prefix of its curve, or with the generic one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureText {
     /// `edsig`, `spsig1`, `p2sig` or `BLsig`.
@@ -72,7 +74,7 @@ pub enum SignatureText {
 }
 
 impl SignatureText {
-    /// The signature, if it can be one of `curve`.
+    /// The signature as one of `curve`; `None` if it cannot be.
     pub fn of_curve(&self, curve: Curve) -> Option<Signature> {
         match self {
             Self::Known(signature) => (signature.curve() == curve).then_some(*signature),

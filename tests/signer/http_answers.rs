@@ -86,7 +86,7 @@ fn verdicts_have_their_statuses() {
         (transfer(1, 1), 403, "policy does not allow this key to sign transaction"),
         (vec![], 403, "byte 0: the payload is empty"),
         (vec![0x01; 100], 403, "byte 0: watermark byte 01 is not signed"),
-        (vote[..79].to_vec(), 403, "byte 48: the block payload hash needs 32 bytes, 31 are left"),
+        (vote[..79].to_vec(), 403, "byte 48: the block payload hash needs 32 bytes, but only 31 remain"),
     ] {
         let answer = sign(&payload);
         assert_eq!(answer.status, status, "{answer:?}");

@@ -284,7 +284,7 @@ async fn what_a_long_search_has_found_is_used_before_its_end_and_the_rest_is_pen
     let error = setup.find(4.0).await.unwrap_err();
     assert_eq!((error.verdict(), error.cause()), ("failed", "key_search"));
     let text = error.to_string();
-    assert!(text.contains("is being searched, for 4.0 s so far: 1 of 20 versions of 9 keys"), "{text}");
+    assert!(text.contains("has been searched for 4.0 s so far: 1 of 20 versions of 9 keys"), "{text}");
     assert!(text.contains("SIGNING_KEYS"), "{text}");
     assert_eq!(setup.find(60.0).await.unwrap().hash, setup.new.hash);
     assert_eq!(setup.vault.searches(), 1);

@@ -35,7 +35,7 @@ pub(crate) struct Figures {
 /// How reasons are summed up: what they begin with or hold.
 const CAUSES: [(&str, &str); 10] = [
     ("the body did not arrive within", "the signer stood still before the body was read"),
-    ("is known yet", "no keys known yet"),
+    ("is not known yet", "no keys known yet"),
     ("deadline", "deadline came"),
     ("wrong signature", "vault: a wrong signature"),
     ("mark store", "mark store did not say"),

@@ -56,7 +56,7 @@ async fn play(config: Config, asks: &[Ask]) {
     for ask in asks {
         let Some(request) = ask.request() else { continue };
         store.fails_next(ask.fault);
-        let path = request.uri().path().to_owned();
+        let path = normalized(request.uri().path());
         let asked = &mut instances[usize::from(ask.at_second_instance)];
         let router = match asked {
             Some(router) => router,
@@ -86,6 +86,12 @@ async fn instance(config: Config, vault: &Arc<MemoryVault>, store: &Arc<FaultyMa
         is_under_functions_host: false,
     };
     router(Arc::new(signer), settings)
+}
+
+/// The path without empty segments, as the routes match it.
+fn normalized(path: &str) -> String {
+    let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    format!("/{}", segments.join("/"))
 }
 
 /// An answer, with its body read to the end.

@@ -60,7 +60,8 @@ impl Released {
         let key = vault::keys().find(|key| key.curve() == signature.curve()).expect("of a key that there is");
         key.public_key.verify(&payload, BlsScheme::default(), &signature).expect("of this payload");
         let uri = ask.uri().expect("there was a request");
-        assert!(uri.path().ends_with(&key.hash.to_string()) || uri.path().contains('%'), "of the key that was asked");
+        let path = uri.path().trim_end_matches('/');
+        assert!(path.ends_with(&key.hash.to_string()) || path.contains('%'), "by the requested key");
         if self.config.asks_for_authentication {
             let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
             let (_, text) = query.into_iter().find(|(name, _)| name == "authentication").expect("it is authenticated");

@@ -1,29 +1,32 @@
+//! What an operation can cost its source, as `max_amount` counts it.
+
 use super::effects::{Cost, effects};
 use crate::tezos::payload::operations::Content;
 use std::fmt;
 
-/// What a byte of storage costs, in mutez, all of it burnt: `cost_per_byte` of mainnet (`default_parameters.ml` of protocols 023
+/// The price of a byte of storage in mutez, which is burnt: `cost_per_byte` of mainnet (`default_parameters.ml` of protocols 023
 /// to 025).
 pub const COST_PER_BYTE: u64 = 250;
 
-/// What a smart rollup's operator bonds with a first commitment, in mutez: `smart_rollup_stake_amount` of mainnet
-/// (`stake_amount` in `default_parameters.ml` of protocols 023 to 025). Whoever loses a refutation game loses it, and the winner gets half.
+/// The bond of a smart rollup's operator with a first commitment, in mutez: `smart_rollup_stake_amount` of mainnet
+/// (`stake_amount` in `default_parameters.ml` of protocols 023 to 025). The loser of a refutation game loses it, and the winner
+/// gets half.
 pub const ROLLUP_BOND: u64 = 10_000_000_000;
 
-/// What an operation can cost its source at most, beside the fee: in mutez, of all contents together. Sums that do not fit stay at
+/// The most that an operation can cost its source, in mutez, excluding the fee: the sum over all contents, saturating at
 /// [`u64::MAX`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Spending {
-    /// Sent or staked.
+    /// Mutez sent or staked.
     pub sent: u64,
-    /// Burnt for storage.
+    /// Mutez burnt for storage.
     pub storage: u64,
-    /// Bonded.
+    /// Mutez bonded.
     pub bonded: u64,
 }
 
 impl Spending {
-    /// Of the contents of one operation.
+    /// The spending of the contents of one operation.
     pub fn of(contents: &[Content]) -> Self {
         let mut spending = Self::default();
         for content in contents {
@@ -34,7 +37,7 @@ impl Spending {
         spending
     }
 
-    /// In all.
+    /// The sum of all parts, in mutez.
     pub const fn total(&self) -> u64 {
         self.sent.saturating_add(self.storage).saturating_add(self.bonded)
     }
@@ -45,7 +48,7 @@ impl Spending {
             Cost::StorageLimit => (&mut self.storage, storage(content.storage_limit)),
             Cost::PaidStorage => (&mut self.storage, storage(content.paid_storage)),
             Cost::Bond => (&mut self.bonded, ROLLUP_BOND),
-            // What the account holds is not known here: it is more than any limit.
+            // The balance is unknown here, so it exceeds any limit.
             Cost::Everything => (&mut self.sent, u64::MAX),
         };
         *sum = sum.saturating_add(mutez);
@@ -56,7 +59,7 @@ fn storage(bytes: Option<u64>) -> u64 {
     bytes.unwrap_or(0).saturating_mul(COST_PER_BYTE)
 }
 
-/// The parts that there are, so that one sees which of them is too large.
+/// Lists the parts other than zero, to show which of them is too large.
 impl fmt::Display for Spending {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let storage = format!("burnt for storage at {COST_PER_BYTE} mutez a byte");

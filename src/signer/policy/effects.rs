@@ -1,53 +1,55 @@
+//! What each kind of operation can do to the tez of its source: the table that policies are checked against.
+
 use crate::tezos::payload::operations::OperationKind;
 use std::fmt;
 
-/// What an operation of one kind can do to the tez of its source and to who controls them, as far as a policy limits it.
+/// The effects of one kind of operation on the tez of its source and on their control, as far as policies limit them.
 ///
-/// `docs/policy.md` shows this as a table, a row for each kind.
+/// `docs/policy.md` has this as a table, with a row for each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effects {
-    /// Why `any` does not include it: it says what the operation does to the account.
+    /// If `any` does not include the kind: what the operation does to the account.
     pub needs_name: Option<&'static str>,
-    /// What `destinations` requires.
+    /// The requirements of `destinations`.
     pub places: &'static [Place],
-    /// What `max_amount` counts.
+    /// The costs that `max_amount` counts.
     pub costs: &'static [Cost],
 }
 
-/// What `destinations` requires of an operation.
+/// A requirement of `destinations` on an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// That the destination is listed.
+    /// The destination is listed.
     Destination,
-    /// That the destination is the source, or listed.
+    /// The destination is the source, or listed.
     OwnAccount,
-    /// That a new contract, which has no address yet, gets no tez.
+    /// A new contract, which has no address yet, gets no tez.
     NewContract,
-    /// That the delegate, if there is one, is listed.
+    /// The delegate, if any, is listed.
     Delegate,
-    /// That the contract whose storage is paid is listed.
+    /// The contract whose storage is paid is listed.
     Contract,
-    /// That the staker is the source, or listed.
+    /// The staker is the source, or listed.
     Staker,
-    /// That there is no list, since who gets something cannot be seen.
+    /// `destinations` is unset, since the operation does not show its recipient.
     Unseen {
-        /// Who that is.
+        /// The recipient, in words.
         who: &'static str,
     },
 }
 
-/// What `max_amount` counts of an operation.
+/// A cost that `max_amount` counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cost {
     /// The amount of a transaction, or the balance of a new contract.
     Amount,
     /// The storage limit: each byte costs [`COST_PER_BYTE`](super::costs::COST_PER_BYTE), and is burnt.
     StorageLimit,
-    /// The bytes of storage that are paid in advance, at the same price.
+    /// Bytes of storage paid in advance, at the same price.
     PaidStorage,
     /// A bond of [`ROLLUP_BOND`](super::costs::ROLLUP_BOND), which is lost if the commitment or the game is.
     Bond,
-    /// Everything that there is: no limit holds it.
+    /// The whole balance: no limit covers it.
     Everything,
 }
 
@@ -55,15 +57,15 @@ const TEZ_OF_AN_ACCOUNT: &[Cost] = &[Cost::Amount, Cost::StorageLimit];
 const STORAGE: &[Cost] = &[Cost::StorageLimit];
 const BOND: &[Cost] = &[Cost::StorageLimit, Cost::Bond];
 
-/// What operations of a kind can do: `apply.ml` and `fees_storage.ml` of protocol 025. Each manager operation may burn as much as
-/// its storage limit says; that this protocol burns nothing for some of them is not relied on.
+/// The effects of a kind: `apply.ml` and `fees_storage.ml` of protocol 025. Every manager operation counts as burning up to its
+/// storage limit, even where this protocol burns nothing.
 pub const fn effects(kind: OperationKind) -> Effects {
     use OperationKind as Kind;
     const NONE: Effects = Effects { needs_name: None, places: &[], costs: &[] };
     const MANAGER: Effects = Effects { costs: STORAGE, ..NONE };
     match kind {
         Kind::Transaction => Effects { places: &[Place::Destination], costs: TEZ_OF_AN_ACCOUNT, ..NONE },
-        // The protocol lets staking go to the source alone. Unstaked tez of anybody may be finalized, and go to their owner.
+        // The protocol accepts stakes to the source only. Anybody's unstaked tez may be finalized, and go to their owner.
         Kind::Stake | Kind::Unstake | Kind::FinalizeUnstake | Kind::SetDelegateParameters => {
             Effects { places: &[Place::OwnAccount], costs: TEZ_OF_AN_ACCOUNT, ..NONE }
         }
@@ -109,7 +111,7 @@ pub const fn effects(kind: OperationKind) -> Effects {
         | Kind::SmartRollupCement
         | Kind::SmartRollupTimeout
         | Kind::DalPublishCommitment => MANAGER,
-        // These pay no fee and move no tez: nobody's, or only a voice in a vote, or a message that no block takes.
+        // These pay no fee and move no tez of the source.
         Kind::Proposals
         | Kind::BallotYay
         | Kind::BallotNay
@@ -154,7 +156,7 @@ impl fmt::Display for Cost {
 mod tests {
     use super::*;
 
-    /// A row of the table in `docs/policy.md`.
+    /// The row of a kind in the table of `docs/policy.md`.
     fn row(kind: OperationKind) -> String {
         fn cell<T: fmt::Display>(parts: &[T]) -> String {
             if parts.is_empty() {
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_in_the_docs_says_what_is_done() {
+    fn the_table_in_the_docs_matches_the_code() {
         let document = include_str!("../../../docs/policy.md");
         let documented: Vec<_> = document
             .lines()

@@ -1,3 +1,5 @@
+//! Reads a policy from JSON, and reports everything that is wrong with it at once.
+
 use super::said::Said;
 use super::{AllowedOperations, Policy, Rules};
 use crate::json::{self, JsonError};
@@ -12,12 +14,12 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Why a policy cannot be used: everything that is wrong with it, a line each.
+/// Why a policy is invalid: every error in it, one a line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", .0.join("\n"))]
 pub struct PolicyError(pub Vec<String>);
 
-/// Every operation kind but those that hand over or empty the account.
+/// All operation kinds but those that hand over or empty the account.
 const ANY: &str = "any";
 /// The three ballots.
 const BALLOT: &str = "ballot";
@@ -43,7 +45,7 @@ impl FromStr for Policy {
     }
 }
 
-/// serde also reads a struct from an array of its values, which nobody means.
+/// serde would also read a struct from an array of its values.
 fn require_objects(file: &Value) -> Result<(), PolicyError> {
     let rules_of_keys = file.get("keys").and_then(Value::as_object).into_iter().flatten();
     let objects = [("policy", Some(file)), ("default", file.get("default")), ("keys", file.get("keys"))]
@@ -166,7 +168,7 @@ fn known_operations() -> Vec<&'static str> {
     names
 }
 
-/// Texts whose errors name neither them nor what is expected.
+/// Parses texts whose errors name neither the text nor what is expected.
 fn parse<T: FromStr<Err: fmt::Display>>(
     names: &[String],
     at: &str,
@@ -191,7 +193,7 @@ fn parse_each<T: FromStr>(
     values
 }
 
-/// The keys in their order.
+/// The keys, in the order of the file.
 #[derive(Default)]
 struct Keys(Vec<(String, RulesInFile)>);
 
@@ -228,7 +230,7 @@ mod tests {
     const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 
     #[test]
-    fn a_key_has_the_default_but_for_what_is_said_of_it() {
+    fn the_rules_of_a_key_override_the_default() {
         let policy: Policy = json!({
             "default": {"operations": ["reveal", "ballot"], "max_fee": 5},
             "keys": {KEY: {"kinds": [], "operations": ["any"]}},
@@ -244,9 +246,8 @@ mod tests {
         assert_eq!(of_others.operations.named.len(), 4);
     }
 
-    /// `null` lifts a limit of the default; where there is no limit to lift, it is a mistake.
     #[test]
-    fn null_is_no_limit_and_an_error_elsewhere() {
+    fn null_lifts_a_limit_and_is_an_error_elsewhere() {
         let limits = json!({"chains": ["NetXdQprcVkpaWU"], "destinations": [KEY], "max_amount": 5, "max_fee": 5});
         let lifted = json!({"chains": null, "destinations": null, "max_amount": null, "max_fee": null});
         for (file, is_limited) in [
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_is_consensus_only() {
+    fn an_empty_policy_allows_consensus_only() {
         assert_eq!("{}".parse::<Policy>().unwrap(), Policy::default());
         let rules = Rules::default();
         assert_eq!(rules.kinds.len(), 3);
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_named_with_what_would_be_right() {
+    fn every_error_is_reported_with_what_is_expected() {
         let error = json!({
             "default": {"kinds": ["blocks"], "operations": ["transfer"]},
             "keys": {"tz1nope": {"chains": ["mainnet"], "destinations": ["sr1"]}},
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_stops() {
+    fn unknown_fields_and_wrong_types_are_errors() {
         for (text, expected) in [
             (r#"{"defaults": {}}"#, "unknown field `defaults`, expected one of `$schema`, `default`, `keys`"),
             (r#"{"default": {"kind": []}}"#, "unknown field `kind`, expected one of `kinds`"),

@@ -1,4 +1,4 @@
-//! Policy: what each key may sign. Pure.
+//! Policy: what each key may sign. Pure: rules over decoded payloads, and the file that they are read from.
 
 mod costs;
 mod effects;
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 /// What each key may sign. Read from JSON with [`str::parse`]; `docs/policy.schema.json` is its schema.
 ///
-/// The default, if nothing else is said: blocks, preattestations and attestations of every chain, and nothing else.
+/// The default policy allows blocks, preattestations and attestations of every chain, and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     default: Rules,
@@ -24,24 +24,24 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The rules for a key: its own, or the default ones.
+    /// The rules for a key: those under its hash, or else the default.
     pub fn rules_of(&self, key: &PublicKeyHash) -> &Rules {
         self.keys.get(key).unwrap_or(&self.default)
     }
 
-    /// The chains that it names, for whichever key.
+    /// All chains that the policy names, for any key.
     pub fn named_chains(&self) -> impl Iterator<Item = ChainId> {
         let rules = std::iter::once(&self.default).chain(self.keys.values());
         rules.filter_map(|rules| rules.chains.as_ref()).flatten().copied()
     }
 
-    /// The keys that have rules of their own.
+    /// The keys with specific rules.
     pub fn named_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
         self.keys.keys()
     }
 
-    /// Which rules want requests to sign authenticated, by their place in the file: `default`, or `keys.` and the key. `by_default` is
-    /// what applies where the file says nothing.
+    /// The rules that require authentication, by their place in the file: `default`, or `keys.` and the key. `by_default` applies
+    /// where the file leaves it open.
     pub fn requiring_authentication(&self, by_default: bool) -> Vec<String> {
         let keys = self.keys.iter().map(|(key, rules)| (format!("keys.{key}"), rules));
         let all = std::iter::once(("default".to_owned(), &self.default)).chain(keys);

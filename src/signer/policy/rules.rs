@@ -1,3 +1,5 @@
+//! The rules of one key, applied to a decoded payload.
+
 use super::costs::Spending;
 use super::effects::{Cost, Place, effects};
 use crate::tezos::ChainId;
@@ -6,31 +8,31 @@ use crate::tezos::payload::{Kind, Operations, Payload};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
-/// What one key may sign.
+/// The rules for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// Blocks, preattestations, attestations. The last covers content tags 21, 23 and 41.
+    /// Consensus kinds that may be signed. Attestation covers content tags 21, 23 and 41.
     pub kinds: BTreeSet<Kind>,
-    /// Operations.
+    /// Operation kinds that may be signed.
     pub operations: AllowedOperations,
-    /// The chains of blocks and votes; `None` is any. Operations do not say their chain.
+    /// Chains of blocks and votes; `None` is any. Operations do not name their chain.
     pub chains: Option<Vec<ChainId>>,
-    /// Where tez, tickets and delegations may go; `None` is anywhere.
+    /// Recipients of tez, tickets and delegations; `None` is anyone.
     pub destinations: Option<Vec<Address>>,
-    /// How many mutez all contents of an operation together may send, burn for storage and bond; `None` is any number.
+    /// The most that all contents of an operation together may send, burn for storage and bond, in mutez; `None` is no limit.
     pub max_amount: Option<u64>,
-    /// How many mutez of fees all contents of an operation together may pay; `None` is any number.
+    /// The highest fee of all contents of an operation together, in mutez; `None` is no limit.
     pub max_fee: Option<u64>,
-    /// Payloads of packed data.
+    /// Whether packed data may be signed.
     pub packed_data: bool,
-    /// Proofs of possession, of tz4 keys.
+    /// Whether a tz4 key may prove possession.
     pub proof_of_possession: bool,
-    /// Whether a request to sign must be authenticated; `None` is as it is for all keys.
+    /// Whether signing requests must be authenticated; `None` is the default for all keys.
     pub require_authentication: Option<bool>,
 }
 
 impl Default for Rules {
-    /// Consensus kinds only.
+    /// Allows consensus kinds only.
     fn default() -> Self {
         Self {
             kinds: Kind::ALL.into(),
@@ -46,19 +48,20 @@ impl Default for Rules {
     }
 }
 
-/// Operation kinds that may be signed.
+/// The operation kinds that may be signed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedOperations {
-    /// Those that are named.
+    /// Kinds listed by name.
     pub named: BTreeSet<OperationKind>,
-    /// Every other one too, but for those that hand over or empty the account (see [`Effects`](super::Effects)).
+    /// Whether all other kinds are allowed too, except those that hand over or empty the account (see
+    /// [`Effects`](super::Effects)).
     pub any: bool,
 }
 
-/// Why policy does not allow something.
+/// Why policy refuses a request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotAllowed {
-    /// A block or vote.
+    /// A block or vote of a kind that is not listed.
     #[error("policy does not allow this key to sign {}", .kind.with_article())]
     Kind {
         /// What it is.
@@ -70,7 +73,7 @@ pub enum NotAllowed {
         /// The chain.
         chain: ChainId,
     },
-    /// An operation.
+    /// An operation of a kind that is not listed.
     #[error("policy does not allow this key to sign {kind} (content {index})")]
     Operation {
         /// What it is.
@@ -83,7 +86,7 @@ pub enum NotAllowed {
     NeedsName {
         /// What it is.
         kind: OperationKind,
-        /// What it does to the account.
+        /// The effect on the account.
         effect: &'static str,
         /// Which content of the batch, from 0.
         index: usize,
@@ -91,9 +94,9 @@ pub enum NotAllowed {
     /// An address that is not listed.
     #[error("policy does not allow {address} as {role} (content {index})")]
     Destination {
-        /// Whom it would be for.
+        /// The recipient.
         address: Address,
-        /// What it would be.
+        /// Its role in the operation.
         role: &'static str,
         /// Which content of the batch, from 0.
         index: usize,
@@ -101,28 +104,28 @@ pub enum NotAllowed {
     /// Tez for a contract that has no address yet.
     #[error("policy restricts destinations, and {amount} mutez would go to a new contract (content {index})")]
     NewContract {
-        /// In mutez.
+        /// The contract's balance, in mutez.
         amount: u64,
         /// Which content of the batch, from 0.
         index: usize,
     },
-    /// Something for somebody who is not known here.
+    /// An operation that does not show its recipient, where destinations are restricted.
     #[error(
-        "policy restricts destinations, and {kind} does not show its own: {who}. A key that is to sign it needs \
+        "policy restricts destinations, and {kind} does not show its own: {who}. To sign it, the key needs \
          \"destinations\": null (content {index})"
     )]
     UnseenDestination {
         /// What it is.
         kind: OperationKind,
-        /// Who gets what.
+        /// The recipient, in words.
         who: &'static str,
         /// Which content of the batch, from 0.
         index: usize,
     },
-    /// An operation that takes whatever there is, where there is a limit.
+    /// An operation that takes the whole balance, where amounts are limited.
     #[error(
-        "{kind} takes all that the account holds, and policy allows {limit} mutez. A key that is to sign it needs its name and \
-         \"max_amount\": null (content {index})"
+        "{kind} takes all that the account holds, and policy allows {limit} mutez. To sign it, the key needs the kind listed by \
+         name and \"max_amount\": null (content {index})"
     )]
     Everything {
         /// What it is.
@@ -135,7 +138,7 @@ pub enum NotAllowed {
     /// Too large an amount.
     #[error("the amount is {} mutez in all, policy allows {limit} (max_amount): {spending}", spending.total())]
     Amount {
-        /// Of all contents together.
+        /// The sum over all contents.
         spending: Spending,
         /// In mutez.
         limit: u64,
@@ -143,24 +146,24 @@ pub enum NotAllowed {
     /// Too large a fee.
     #[error("the fee is {fee} mutez in all, policy allows {limit} (max_fee)")]
     Fee {
-        /// Of all contents together, in mutez.
+        /// The sum over all contents, in mutez.
         fee: u64,
         /// In mutez.
         limit: u64,
     },
-    /// Packed data.
+    /// Packed data, which is not allowed.
     #[error("policy does not allow this key to sign packed data")]
     PackedData,
-    /// A proof of possession.
+    /// A proof of possession, which is not allowed.
     #[error("policy does not allow this key to prove possession")]
     ProofOfPossession,
 }
 
 impl Rules {
-    /// Whether a payload may be signed.
+    /// Checks that a payload may be signed.
     ///
     /// # Errors
-    /// [`NotAllowed`], with the first thing that forbids it.
+    /// [`NotAllowed`], with the first violation.
     pub fn allow(&self, payload: &Payload) -> Result<(), NotAllowed> {
         match payload {
             Payload::Operations(operations) => self.allow_operations(operations),
@@ -171,7 +174,7 @@ impl Rules {
         }
     }
 
-    /// Whether a proof of possession may be made.
+    /// Checks that the key may prove possession.
     ///
     /// # Errors
     /// [`NotAllowed::ProofOfPossession`].
@@ -179,7 +182,7 @@ impl Rules {
         if self.proof_of_possession { Ok(()) } else { Err(NotAllowed::ProofOfPossession) }
     }
 
-    /// Whether a request to sign must be authenticated; `by_default` if the rules do not say.
+    /// Whether signing requests must be authenticated; `by_default` where the rules leave it open.
     pub fn requires_authentication(&self, by_default: bool) -> bool {
         self.require_authentication.unwrap_or(by_default)
     }
@@ -221,7 +224,7 @@ impl Rules {
     fn allow_places(&self, content: &Content, index: usize) -> Result<(), NotAllowed> {
         let Some(listed) = &self.destinations else { return Ok(()) };
         let own = content.source.map(Address::Account);
-        // An address that should be there and is not is not on the list either.
+        // A missing address is not on the list either.
         let require = |address: Option<Address>, may_be_own: bool, role| match address {
             Some(address) if listed.contains(&address) || (may_be_own && own == Some(address)) => Ok(()),
             Some(address) => Err(NotAllowed::Destination { address, role, index }),
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_destinations_and_stakes_of_the_own_tez() {
+    fn listed_destinations_and_stakes_to_the_source() {
         let rules = Rules {
             operations: AllowedOperations { any: true, ..AllowedOperations::default() },
             destinations: Some(vec![LISTED.parse().unwrap()]),
@@ -308,7 +311,7 @@ mod tests {
         let mut rows = vec![
             (OperationKind::Transaction, Some(LISTED), Some(1), true),
             (OperationKind::Transaction, Some(OTHER), Some(1), false),
-            // To oneself is to an address like any other: what was forgotten in the list is not guessed.
+            // The source is a destination like any other, and must be listed.
             (OperationKind::Transaction, Some(SOURCE), Some(1), false),
             (OperationKind::TransferTicket, Some(OTHER), None, false),
             (OperationKind::Delegation, None, None, true),
@@ -325,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn possession_is_proved_where_policy_says_so() {
+    fn possession_is_proved_where_policy_allows_it() {
         assert_eq!(Rules::default().allow_proof_of_possession(), Err(NotAllowed::ProofOfPossession));
         let rules = Rules { proof_of_possession: true, ..Rules::default() };
         assert_eq!(rules.allow_proof_of_possession(), Ok(()));

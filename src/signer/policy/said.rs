@@ -1,15 +1,14 @@
+//! A field of a policy file, where absent and `null` differ.
+
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-/// What a policy file says in one field: nothing, `null`, or a value. `null` is not nothing: it lifts a limit of the default.
+/// The content of one field. `null` lifts a limit that the default sets, while an absent field keeps it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Said<T> {
-    /// The field is absent.
     #[default]
     Nothing,
-    /// `null`.
     Null,
-    /// A value.
     Value(T),
 }
 
@@ -20,7 +19,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Said<T> {
 }
 
 impl<T> Said<T> {
-    /// Of a limit, over that of the default. `null` is no limit.
+    /// The limit, given the default's. `null` means no limit.
     pub(super) fn over(self, default: Option<T>) -> Option<T> {
         match self {
             Self::Nothing => default,
@@ -29,7 +28,7 @@ impl<T> Said<T> {
         }
     }
 
-    /// The value as another type.
+    /// Converts the value.
     pub(super) fn map<U>(self, convert: impl FnOnce(T) -> U) -> Said<U> {
         match self {
             Self::Nothing => Said::Nothing,
@@ -38,12 +37,12 @@ impl<T> Said<T> {
         }
     }
 
-    /// Of anything else: `null` means nothing there, and is an error.
+    /// The value of a field that is not a limit, where `null` is an error.
     pub(super) fn value(self, at: impl FnOnce() -> String, expected: &str, errors: &mut Vec<String>) -> Option<T> {
         match self {
             Self::Nothing => None,
             Self::Null => {
-                errors.push(format!("{}: null is no value here; {expected}", at()));
+                errors.push(format!("{}: null is not allowed here; {expected}", at()));
                 None
             }
             Self::Value(value) => Some(value),

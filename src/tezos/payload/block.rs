@@ -1,3 +1,5 @@
+//! Block headers.
+
 use super::super::ChainId;
 use super::{DecodeError, NonNegative, Position, Reader, Reason};
 
@@ -19,17 +21,17 @@ use super::{DecodeError, NonNegative, Position, Reader, Reason};
 /// | 119+F | 46 or more | protocol data: not interpreted |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
-    /// The chain that it is for.
+    /// The chain of the block.
     pub chain: ChainId,
-    /// Its level, and its round as the fitness says it.
+    /// The level, and the round from the fitness.
     pub position: Position,
 }
 
-/// Payload hash 32, payload round 4, proof-of-work nonce 8, flag of the seed nonce hash 1, votes 1: no Tenderbake protocol
-/// has had less. What stands there is left to the protocol, so that the next one does not stop a baker.
+/// Payload hash 32, payload round 4, proof-of-work nonce 8, flag of the seed nonce hash 1, votes 1: no Tenderbake protocol has had
+/// less. The content is left to the protocol, so that the next one does not stop a baker.
 const MIN_PROTOCOL_DATA_BYTES: usize = 46;
 
-/// Far above the 78 bytes of today, and far below anything that could hide something.
+/// Well above today's 78 bytes, and too little to hide anything.
 const MAX_PROTOCOL_DATA_BYTES: usize = 1024;
 
 impl Block {
@@ -57,7 +59,7 @@ impl Block {
     }
 }
 
-/// Parses a Tenderbake fitness, and nothing older, to the byte: five elements of u32 length each.
+/// Parses every byte of a Tenderbake fitness, and of no older one: five elements, each after its u32 length.
 fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<NonNegative, DecodeError> {
     const MAX_FITNESS_BYTES: usize = 37;
     let mut fitness = reader.sized("the fitness", MAX_FITNESS_BYTES)?;

@@ -1,20 +1,22 @@
+//! Why a payload is refused: the byte, the reason, and a likely cause in the client.
+
 use super::super::Curve;
 use super::operations::OutdatedForm;
 use super::{Kind, NonNegative};
 use std::fmt;
 use thiserror::Error;
 
-/// Why a payload is refused, and what is probably wrong with the client that made it.
+/// Why a payload is refused, and a likely cause in the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotUnderstood {
-    /// What the decoder made of it.
+    /// The decoder's error.
     pub error: DecodeError,
-    /// What it is if the client is an old one.
+    /// The outdated form of an operation that the payload has, if the client is probably too old.
     pub outdated: Option<OutdatedForm>,
 }
 
 impl NotUnderstood {
-    /// Looks for a probable cause of an error in this payload.
+    /// An error of the decoder, with a likely cause found in the payload.
     pub fn new(error: DecodeError, payload: &[u8]) -> Self {
         Self { error, outdated: OutdatedForm::find(payload) }
     }
@@ -29,57 +31,57 @@ impl fmt::Display for NotUnderstood {
     }
 }
 
-/// Why a payload is not signed: it is not one, or not one that is understood.
+/// Why a payload cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("byte {offset}: {reason}")]
 pub struct DecodeError {
-    /// The offset of the byte that is wrong, from the start of the payload; the watermark byte is byte 0.
+    /// The offset of the invalid byte from the start of the payload; the watermark byte is byte 0.
     pub offset: usize,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// What is wrong with a byte of a payload.
+/// Why a byte of a payload is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Reason {
-    /// No bytes at all.
+    /// The payload is empty.
     #[error("the payload is empty, expected a watermark byte (11, 12, 13, 03 or 05)")]
     Empty,
-    /// A watermark byte that is not signed.
+    /// An unsupported watermark byte.
     #[error(
-        "watermark byte {byte:02x} is not signed here: 11 (block), 12 (preattestation), 13 (attestation), \
-         03 (operation) and 05 (packed data) are"
+        "watermark byte {byte:02x} is not supported; expected 11 (block), 12 (preattestation), 13 (attestation), \
+         03 (operation) or 05 (packed data)"
     )]
     UnknownWatermark {
         /// The byte.
         byte: u8,
     },
     /// The payload ends within a field.
-    #[error("{field} needs {needed} bytes, {left} are left")]
+    #[error("{field} needs {needed} bytes, but only {left} remain")]
     Truncated {
         /// The field.
         field: &'static str,
-        /// Its length.
+        /// Its length in bytes.
         needed: usize,
-        /// How many bytes are left for it.
+        /// The remaining bytes.
         left: usize,
     },
     /// Bytes after the end.
-    #[error("{count} bytes after the end of {of}")]
+    #[error("unexpected data after the end of {of} (bytes: {count})")]
     TrailingBytes {
-        /// How many.
+        /// The number of bytes.
         count: usize,
-        /// After the end of what.
+        /// The element that ended.
         of: &'static str,
     },
-    /// A field that is longer than it can be.
+    /// A field over its maximum length.
     #[error("{field} has {length} bytes, at most {limit} are possible")]
     TooLong {
         /// The field.
         field: &'static str,
-        /// Its length.
+        /// Its length in bytes.
         length: usize,
-        /// The limit.
+        /// Its maximum length in bytes.
         limit: usize,
     },
     /// A negative level or round.
@@ -90,66 +92,66 @@ pub enum Reason {
         /// Its value.
         value: i32,
     },
-    /// A field that must have one value has another.
+    /// A field with another value than the expected one.
     #[error("{field} is {found}, expected {expected}")]
     Unexpected {
         /// The field.
         field: &'static str,
         /// Its value.
         found: i64,
-        /// What it must be.
+        /// The expected value, in words.
         expected: &'static str,
     },
-    /// The level of the fitness is not that of the header.
-    #[error("the fitness says level {fitness}, the header level {header}")]
+    /// The levels of fitness and header differ.
+    #[error("the fitness has level {fitness}, but the header has level {header}")]
     LevelsDiffer {
         /// The level of the fitness.
         fitness: NonNegative,
         /// The level of the header.
         header: NonNegative,
     },
-    /// A tag that stands for nothing.
+    /// An unknown tag.
     #[error("{tag} is not a tag of {of}")]
     UnknownTag {
         /// The tag.
         tag: u8,
-        /// What was expected there.
+        /// The expected element.
         of: &'static str,
     },
-    /// A content tag that does not go with the watermark byte.
+    /// A content tag that does not match the watermark byte.
     #[error("content tag {tag} is not one of {}: {}", .kind.with_article(), expected_vote_tags(*.kind))]
     TagOfOtherKind {
         /// The tag.
         tag: u8,
-        /// The kind that the watermark byte says.
+        /// The kind of the watermark byte.
         kind: Kind,
     },
-    /// A vote in the form that keys of another curve sign.
-    #[error("content tag {tag} is not signed by {} keys: 40 and 41 are for tz4, 20, 21 and 23 for tz1, tz2 and tz3", .curve.address_prefix())]
+    /// A vote in the form for keys of another curve.
+    #[error("content tag {tag} is not for {} keys: 40 and 41 are for tz4, 20, 21 and 23 for tz1, tz2 and tz3", .curve.address_prefix())]
     TagOfOtherCurve {
         /// The tag.
         tag: u8,
-        /// The curve of the key that was asked.
+        /// The curve of the requested key.
         curve: Curve,
     },
     /// A consensus operation behind the watermark byte of other operations.
-    #[error("content tag {tag} is a consensus operation, which watermark byte 03 does not sign")]
+    #[error("content tag {tag} is a consensus operation, which watermark byte 03 cannot carry")]
     ConsensusContent {
         /// The tag.
         tag: u8,
     },
-    /// An operation kind that no protocol accepts today, or that is not understood here.
-    #[error("content tag {tag} ({name}) is not signed here: {why}")]
+    /// An operation kind that no protocol accepts today, or that this signer does not support.
+    #[error("content tag {tag} ({name}) is not supported: {why}")]
     UnsupportedContent {
         /// The tag.
         tag: u8,
         /// The kind.
         name: &'static str,
-        /// Why not.
+        /// The reason.
         why: &'static str,
     },
-    /// A batch of operations that may not be batched.
-    #[error("{name} stands alone, it cannot be one of several contents")]
+    /// A batch that contains an operation that cannot be batched.
+    #[error("{name} cannot be part of a batch")]
     NotBatchable {
         /// The kind's name.
         name: &'static str,
@@ -162,11 +164,11 @@ pub enum Reason {
     EndlessNumber {
         /// The field.
         field: &'static str,
-        /// The most bytes that it may take.
+        /// The maximum number of bytes.
         limit: usize,
     },
-    /// A variable-length number with a superfluous last byte.
-    #[error("{field} ends with a superfluous zero byte")]
+    /// A variable-length number with a redundant last byte.
+    #[error("{field} ends with a redundant zero byte")]
     OverlongNumber {
         /// The field.
         field: &'static str,
@@ -177,8 +179,8 @@ pub enum Reason {
         /// The field.
         field: &'static str,
     },
-    /// A text with characters that it cannot have.
-    #[error("{field} holds byte {byte:02x}, which it cannot")]
+    /// A text with an invalid character.
+    #[error("{field} has the invalid byte {byte:02x}")]
     InvalidText {
         /// The field.
         field: &'static str,

@@ -1,8 +1,10 @@
+//! Kinds of consensus payloads.
+
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// What a mark is kept for. It follows the watermark byte, not the content tag: an attestation with DAL content (tag 23),
+/// The kind of a consensus payload; each has a mark. It follows the watermark byte, not the content tag: an attestation with DAL content (tag 23),
 /// one without (21) and one of a tz4 key (41) are the same kind and share one mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -51,7 +53,7 @@ impl FromStr for Kind {
     }
 }
 
-/// A name that is none of the three kinds.
+/// A name other than those of the three kinds.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is not a kind: block, preattestation or attestation")]
 pub struct UnknownKind(String);

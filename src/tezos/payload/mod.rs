@@ -1,7 +1,7 @@
-//! What a client asks to have signed: bytes parsed into a typed request.
+//! Payloads of signing requests, decoded into types.
 //!
-//! Nothing is signed that was not understood to the last byte where safety needs it: what a mark is kept for, and what
-//! policy decides on. Layouts are those of `src/proto_025_PsUshuai/lib_protocol` in Octez; the module of each says which.
+//! Nothing is signed unless everything that marks and policy depend on was decoded. Layouts follow
+//! `src/proto_025_PsUshuai/lib_protocol` in Octez; each module names its source.
 
 mod block;
 mod error;
@@ -21,7 +21,7 @@ pub use vote::Vote;
 use super::{ChainId, Curve};
 use reader::Reader;
 
-/// The first byte of a payload, which says what the rest is.
+/// The first byte of a payload, which determines the type of the rest.
 pub mod watermark {
     /// A block header (Tenderbake).
     pub const BLOCK: u8 = 0x11;
@@ -47,16 +47,16 @@ pub enum Payload {
     Vote(Vote),
     /// 0x03.
     Operations(Operations),
-    /// 0x05: signed as a whole, if policy allows it at all.
+    /// 0x05: not interpreted; signed only if policy allows it.
     PackedData,
 }
 
 impl Payload {
-    /// Decodes a payload that a key of the given curve is asked to sign. The curve matters for votes: tz4 keys sign
-    /// other forms than the rest.
+    /// Decodes a payload to be signed by a key of the given curve. The curve matters for votes: tz4 keys sign other forms than
+    /// the rest.
     ///
     /// # Errors
-    /// [`DecodeError`], with the offset of the byte that is wrong and what is wrong with it.
+    /// [`DecodeError`], with the offset of the invalid byte and the reason.
     pub fn decode(bytes: &[u8], curve: Curve) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let watermark = reader.watermark()?;
@@ -73,7 +73,7 @@ impl Payload {
         }
     }
 
-    /// What a mark is kept for, if this is a block or a vote.
+    /// What a mark records, if this is a block or a vote.
     pub const fn consensus(&self) -> Option<Consensus> {
         match self {
             Self::Block(block) => Some(Consensus { kind: Kind::Block, chain: block.chain, position: block.position }),
@@ -83,13 +83,13 @@ impl Payload {
     }
 }
 
-/// What a block and a vote have in common, and all that the rule looks at beside the digest.
+/// What a block and a vote have in common: with the digest, all that the rule depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consensus {
     /// Block, preattestation or attestation.
     pub kind: Kind,
-    /// The chain that it is for.
+    /// The chain of the payload.
     pub chain: ChainId,
-    /// Its level and round.
+    /// The level and round.
     pub position: Position,
 }

@@ -1,8 +1,10 @@
+//! Levels, rounds, and their order.
+
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A non-negative 32-bit integer, which levels and rounds are: 0 to 2 147 483 647.
+/// A level or a round: a non-negative 32-bit integer, 0 to 2 147 483 647.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NonNegative(u32);
 
@@ -12,7 +14,7 @@ impl NonNegative {
     /// The largest: 2 147 483 647.
     pub const MAX: Self = Self(i32::MAX.unsigned_abs());
 
-    /// Its value.
+    /// The value.
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -42,7 +44,7 @@ impl FromStr for NonNegative {
     }
 }
 
-/// A text that is no level or round.
+/// A text that is not a level or a round.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is not a whole number from 0 to 2147483647")]
 pub struct OutOfRange(String);
@@ -53,7 +55,7 @@ impl fmt::Display for NonNegative {
     }
 }
 
-/// A level and a round: where in a chain's consensus something belongs. Ordered by level, then by round.
+/// A position in a chain's consensus. Ordered by level, then by round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {
     /// The level of the block.

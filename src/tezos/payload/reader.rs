@@ -1,8 +1,10 @@
+//! Reads fields from a payload, and tracks the offset for errors.
+
 use super::{DecodeError, NonNegative, Position, Reason};
 
-/// Reads a payload field by field, and knows at which byte it is.
+/// Reads a payload field by field.
 ///
-/// Integers are big-endian. Every method takes the name of the field, for the error.
+/// Integers are big-endian. Methods take the name of the field, for errors.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -19,7 +21,7 @@ impl<'a> Reader<'a> {
         self.offset
     }
 
-    /// The number of bytes left.
+    /// The number of remaining bytes.
     pub(super) const fn left(&self) -> usize {
         self.rest.len()
     }
@@ -84,7 +86,7 @@ impl<'a> Reader<'a> {
         Ok(Position { level: self.non_negative("the level")?, round: self.non_negative("the round")? })
     }
 
-    /// A u32 length and a reader of just that many bytes.
+    /// A u32 length, and a reader of exactly that many bytes.
     pub(super) fn sized(&mut self, field: &'static str, limit: usize) -> Result<Self, DecodeError> {
         let start = self.offset;
         let length = self.array(field).map(u32::from_be_bytes)?;
@@ -102,7 +104,7 @@ impl<'a> Reader<'a> {
         Ok(Self { rest, offset })
     }
 
-    /// A u32 length and that many bytes, which are not looked at.
+    /// A u32 length, and that many bytes, uninterpreted.
     pub(super) fn bytes(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
         self.sized(field, super::MAX_OPERATION_LENGTH).map(|reader| reader.rest)
     }
@@ -121,19 +123,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A natural number of seven bits a byte, least significant first (`data-encoding`, `binary_writer.ml`, `n`).
-    /// Its value, if it fits 64 bits.
+    /// The value, if it fits 64 bits.
     pub(super) fn natural(&mut self, field: &'static str, limit: usize) -> Result<Option<u64>, DecodeError> {
         let bytes = self.variable_length(field, limit)?;
         Ok(value_of_groups(bytes))
     }
 
-    /// A natural number that may be of any size, of which only the end matters.
+    /// Skips a natural number of any size.
     pub(super) fn skip_natural(&mut self, field: &'static str) -> Result<(), DecodeError> {
         self.variable_length(field, MAX_NUMBER_BYTES).map(drop)
     }
 
     /// A signed number: like a natural one, but the first byte has a sign bit and six bits of value
-    /// (`data-encoding`, `binary_writer.ml`, `z`). Its value without the sign, or [`u64::MAX`] if that does not fit 64 bits.
+    /// (`data-encoding`, `binary_writer.ml`, `z`). The value without its sign, or [`u64::MAX`] if that does not fit 64 bits.
     pub(super) fn magnitude(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         let bytes = self.variable_length(field, MAX_NUMBER_BYTES)?;
         let Some((first, rest)) = bytes.split_first() else { return Ok(0) };
@@ -141,7 +143,7 @@ impl<'a> Reader<'a> {
         Ok(high.map_or(u64::MAX, |high| high | u64::from(first & 0x3f)))
     }
 
-    /// A signed number of which only the end matters.
+    /// Skips a signed number of any size.
     pub(super) fn skip_integer(&mut self, field: &'static str) -> Result<(), DecodeError> {
         self.variable_length(field, MAX_NUMBER_BYTES).map(drop)
     }
@@ -154,7 +156,7 @@ impl<'a> Reader<'a> {
             .ok_or(DecodeError { offset: start, reason: Reason::NumberTooLarge { field } })
     }
 
-    /// That nothing is left.
+    /// Checks that no bytes remain.
     pub(super) const fn end(&self, of: &'static str) -> Result<(), DecodeError> {
         if self.rest.is_empty() {
             Ok(())
@@ -184,7 +186,7 @@ impl<'a> Reader<'a> {
 /// Numbers of mutez, counters and limits take at most ten bytes.
 pub(super) const MAX_MUTEZ_BYTES: usize = 10;
 
-/// No number of a payload that is signed in practice comes near this many bytes.
+/// Far more bytes than any number in a payload that is signed in practice.
 const MAX_NUMBER_BYTES: usize = 1024;
 
 fn value_of_groups(bytes: &[u8]) -> Option<u64> {

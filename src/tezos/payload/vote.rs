@@ -1,3 +1,5 @@
+//! Preattestations and attestations.
+
 use super::super::{ChainId, Curve};
 use super::{DecodeError, Kind, Position, Reader, Reason};
 
@@ -18,7 +20,7 @@ use super::{DecodeError, Kind, Position, Reader, Reason};
 pub struct Vote {
     /// Preattestation or attestation.
     pub kind: Kind,
-    /// The chain that it is for.
+    /// The chain of the vote.
     pub chain: ChainId,
     /// The level and round of the block voted on.
     pub position: Position,

@@ -205,7 +205,7 @@ fn a_search_that_takes_long_goes_on_and_publishes_what_it_finds() {
     let answer = signer.sign(&key.hash, &vote(7));
     assert_eq!(answer.status, 500, "{answer:?}");
     let error = answer.error();
-    assert!(error.contains("is being searched") && error.contains("SIGNING_KEYS"), "{error}");
+    assert!(error.contains("has been searched for") && error.contains("SIGNING_KEYS"), "{error}");
     key.verify(&vote(7), &signer.eventually_signs(&key.hash, &vote(7)));
     assert!(signer.keys().len() < 200, "it was not the end of the search");
     assert!(signer.logged("\"event\":\"key_search_slow\"").contains("SIGNING_KEYS"));

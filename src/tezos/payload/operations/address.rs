@@ -1,9 +1,11 @@
+//! Addresses in operations.
+
 use super::super::{DecodeError, Reader, Reason};
 use crate::tezos::base58check::{self, Base58CheckError, Prefix};
 use std::fmt;
 use std::str::FromStr;
 
-/// An account that belongs to a key: tz1 to tz5.
+/// The account of a key: tz1 to tz5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Account {
     prefix: Prefix,
@@ -38,7 +40,7 @@ impl fmt::Display for Account {
     }
 }
 
-/// Where tez can go: an account or a contract.
+/// A recipient of tez: an account or a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Address {
     /// tz1 to tz5.

@@ -1,11 +1,13 @@
+//! Kinds of operations, by name.
+
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
 macro_rules! operation_kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What an operation does, by its Octez name, with what matters to a policy told apart: staking from transfers,
-        /// and a ballot's choice.
+        /// A kind of operation, by its Octez name. Distinguishes what matters to policies: staking from transfers, and the choice of
+        /// a ballot.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum OperationKind { $($(#[$doc])* $kind,)* }
 
@@ -13,7 +15,7 @@ macro_rules! operation_kinds {
             /// Every kind.
             pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
 
-            /// Its name: in policies, logs and answers.
+            /// The name in policies, logs and answers.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
             }
@@ -24,27 +26,27 @@ macro_rules! operation_kinds {
 operation_kinds! {
     /// Publishes the public key of the source.
     Reveal = "reveal",
-    /// Sends tez or calls a contract; staking is told apart.
+    /// Sends tez or calls a contract; not staking.
     Transaction = "transaction",
     /// Stakes spendable tez of the source.
     Stake = "transaction:stake",
-    /// Asks for staked tez back.
+    /// Requests staked tez back.
     Unstake = "transaction:unstake",
-    /// Makes unstaked tez spendable after the waiting time.
+    /// Makes unstaked tez spendable after the waiting period.
     FinalizeUnstake = "transaction:finalize_unstake",
-    /// Sets what a delegate accepts from stakers.
+    /// Sets a delegate's conditions for stakers.
     SetDelegateParameters = "transaction:set_delegate_parameters",
     /// Creates a contract.
     Origination = "origination",
     /// Sets or withdraws the delegate of the source.
     Delegation = "delegation",
-    /// Stores a Michelson expression for all.
+    /// Stores a Michelson expression for general use.
     RegisterGlobalConstant = "register_global_constant",
-    /// Sets the limit of deposits of a delegate.
+    /// Limits a delegate's deposits.
     SetDepositsLimit = "set_deposits_limit",
     /// Pays for storage of a contract.
     IncreasePaidStorage = "increase_paid_storage",
-    /// Hands consensus over to another key.
+    /// Transfers consensus to another key.
     UpdateConsensusKey = "update_consensus_key",
     /// Sets the key that signs DAL content for a tz4 consensus key.
     UpdateCompanionKey = "update_companion_key",
@@ -60,11 +62,11 @@ operation_kinds! {
     SmartRollupPublish = "smart_rollup_publish",
     /// Plays a refutation game.
     SmartRollupRefute = "smart_rollup_refute",
-    /// Ends a refutation game by its clock.
+    /// Ends a refutation game by timeout.
     SmartRollupTimeout = "smart_rollup_timeout",
     /// Executes a message of a rollup's outbox.
     SmartRollupExecuteOutboxMessage = "smart_rollup_execute_outbox_message",
-    /// Takes a bond back.
+    /// Recovers a bond.
     SmartRollupRecoverBond = "smart_rollup_recover_bond",
     /// Publishes data to the data availability layer.
     DalPublishCommitment = "dal_publish_commitment",
@@ -78,7 +80,7 @@ operation_kinds! {
     BallotPass = "ballot:pass",
     /// Empties the spendable balance of a delegate; signed by its consensus key.
     DrainDelegate = "drain_delegate",
-    /// Does nothing; carries a message to be signed.
+    /// Does nothing; carries a message to sign.
     FailingNoop = "failing_noop",
     /// Reveals a nonce.
     SeedNonceRevelation = "seed_nonce_revelation",
@@ -108,17 +110,17 @@ impl FromStr for OperationKind {
     }
 }
 
-/// A name that is no operation kind.
+/// A name that is not an operation kind.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is not an operation kind")]
 pub struct UnknownOperationKind(String);
 
-/// What a transaction calls.
+/// The entrypoint that a transaction calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entrypoint(pub(super) String);
 
 impl Entrypoint {
-    /// Its name, `default` if none was given.
+    /// The name; `default` if the transaction names none.
     pub fn name(&self) -> &str {
         &self.0
     }

@@ -1,9 +1,11 @@
+//! Manager operations: those that pay a fee and can be batched.
+
 use super::super::reader::MAX_MUTEZ_BYTES;
 use super::super::{DecodeError, Reader, Reason};
 use super::refutation;
 use super::{Account, Address, Content, Entrypoint, OperationKind};
 
-/// The kinds that pay a fee and may stand in a batch, by their tag.
+/// The manager operation with a tag.
 pub(super) const fn kind_of_tag(tag: u8) -> Option<OperationKind> {
     Some(match tag {
         107 => OperationKind::Reveal,
@@ -29,7 +31,7 @@ pub(super) const fn kind_of_tag(tag: u8) -> Option<OperationKind> {
     })
 }
 
-/// What every kind has after its tag: source 21, fee N, counter N, gas limit N, storage limit N.
+/// The fields that every kind has after its tag: source 21, fee N, counter N, gas limit N, storage limit N.
 pub(super) fn header(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), DecodeError> {
     content.source = Some(Account::decode(reader, "the source")?);
     content.fee = Some(reader.mutez("the fee")?);
@@ -40,7 +42,7 @@ pub(super) fn header(reader: &mut Reader<'_>, content: &mut Content) -> Result<(
     Ok(())
 }
 
-/// After the tag: the header, and the fields of the kind.
+/// Decodes what follows the tag: the header, and the fields of the kind.
 pub(super) fn decode(reader: &mut Reader<'_>, kind: OperationKind) -> Result<Content, DecodeError> {
     let mut content = Content::new(kind);
     header(reader, &mut content)?;
@@ -131,7 +133,7 @@ fn smart_rollup_or_dal(reader: &mut Reader<'_>, content: &mut Content) -> Result
         OperationKind::SmartRollupRecoverBond => {
             content.beneficiary = Some(Account::decode(reader, "the staker")?.into());
         }
-        // Cementing names the rollup and nothing else.
+        // Cementing has no field but the rollup.
         _ => {}
     }
     Ok(())
@@ -235,7 +237,7 @@ fn entrypoint_name(mut name: Reader<'_>) -> Result<Entrypoint, DecodeError> {
     Ok(Entrypoint(text))
 }
 
-/// A contract where no account is possible.
+/// An address that must be a contract.
 fn contract(reader: &mut Reader<'_>, field: &'static str) -> Result<Address, DecodeError> {
     let offset = reader.offset();
     match Address::decode(reader, field)? {
@@ -247,7 +249,7 @@ fn contract(reader: &mut Reader<'_>, field: &'static str) -> Result<Address, Dec
     }
 }
 
-/// A key with the tag of its curve.
+/// A public key after the tag of its curve.
 pub(super) fn public_key(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     let offset = reader.offset();
     let tag = reader.u8("the public key")?;
@@ -262,7 +264,7 @@ pub(super) fn public_key(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// A key, and for tz4 keys a proof of possession, if present.
+/// A public key, and a proof of possession for tz4 keys, if present.
 fn public_key_with_proof(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     const PROOF: usize = 96;
     public_key(reader)?;

@@ -1,8 +1,8 @@
 //! Payloads behind watermark byte 0x03: `branch (32) || contents` to the end (`operation_repr.ml`,
 //! `unsigned_operation_encoding` of protocol 025).
 //!
-//! Contents have no length of their own, so each kind is walked field by field; where one ends the next begins. A batch
-//! is made of manager operations only. Offsets and layouts stand with each kind in `manager` and `standalone`.
+//! Contents carry no length, so each kind is decoded field by field, and the next content begins where the last one ends. A batch
+//! consists of manager operations only. The layouts are in `manager` and `standalone`.
 
 mod address;
 mod kind;
@@ -21,38 +21,38 @@ use crate::tezos::BlockHash;
 /// The operations of one payload: one content, or a batch of manager operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operations {
-    /// The block that they build on.
+    /// The hash of the block that they build on.
     pub branch: BlockHash,
     /// The contents, in order; never empty.
     pub contents: Vec<Content>,
 }
 
-/// One content, with what a policy can decide on. What a kind does not have is `None`.
+/// One content, with the fields that policies depend on. Fields that a kind does not have are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// What it does.
+    /// The kind of operation.
     pub kind: OperationKind,
-    /// Who does it, and pays for it.
+    /// The account that sends and pays.
     pub source: Option<Account>,
     /// The fee, in mutez.
     pub fee: Option<u64>,
-    /// The tez that leave the source, in mutez: of a transaction, or the balance of an originated contract.
+    /// The mutez that leave the source: the amount of a transaction, or the balance of a new contract.
     pub amount: Option<u64>,
-    /// Where tez or tickets go: of a transaction, a ticket transfer, or a drained delegate.
+    /// The recipient of tez or tickets: of a transaction, a ticket transfer, or a drained delegate.
     pub destination: Option<Address>,
-    /// What is called, of a transaction or a ticket transfer.
+    /// The entrypoint that a transaction or a ticket transfer calls.
     pub entrypoint: Option<Entrypoint>,
-    /// Who gains by it without being sent anything: the delegate of a delegation or an origination, the contract whose storage
-    /// is paid, the staker whose bond is returned.
+    /// Who benefits without receiving a transfer: the delegate of a delegation or an origination, the contract whose storage is
+    /// paid, the staker whose bond is returned.
     pub beneficiary: Option<Address>,
-    /// The bytes of new storage that the source pays for at most; [`u64::MAX`] if more than fit.
+    /// The most bytes of new storage that the source pays for, saturating at [`u64::MAX`].
     pub storage_limit: Option<u64>,
-    /// The bytes of storage that `increase_paid_storage` pays for, without their sign; [`u64::MAX`] if more than fit.
+    /// The bytes of storage that `increase_paid_storage` pays for, without sign, saturating at [`u64::MAX`].
     pub paid_storage: Option<u64>,
 }
 
 impl Content {
-    /// A content of this kind, and nothing else known of it.
+    /// A content of this kind without any fields.
     pub(crate) const fn new(kind: OperationKind) -> Self {
         Self {
             kind,
@@ -95,7 +95,7 @@ impl Operations {
     }
 }
 
-/// One content, and whether it may be one of several.
+/// One content, and whether it can be part of a batch.
 fn decode_content(reader: &mut Reader<'_>) -> Result<(Content, bool), DecodeError> {
     let offset = reader.offset();
     let tag = reader.u8("the content tag")?;
@@ -110,7 +110,7 @@ fn decode_content(reader: &mut Reader<'_>) -> Result<(Content, bool), DecodeErro
         20 | 21 | 23 | 30 | 31 | 40 | 41 => Reason::ConsensusContent { tag },
         150..=157 => unsupported("a transaction rollup operation", "these rollups were removed from Tezos"),
         250..=252 => unsupported("a zk rollup operation", "these rollups are not enabled on any network"),
-        255 => unsupported("a signature prefix", "it only stands in operations that are signed already"),
+        255 => unsupported("a signature prefix", "it occurs only in operations that are already signed"),
         _ => Reason::UnknownTag { tag, of: "an operation" },
     };
     Err(DecodeError { offset, reason })

@@ -1,14 +1,13 @@
-//! Forms of operations that protocols took once, which old clients still make. None of them is ever signed: what is found
-//! here only says in the refusal what is probably wrong.
+//! Outdated forms of operations, which old clients still forge. None is ever signed: they only explain a refusal.
 
 use super::super::{DecodeError, Reader, watermark};
 use super::{Content, MAX_OPERATION_LENGTH, OperationKind, decode_content, manager};
 use std::fmt;
 
-/// An operation in a form that no protocol takes today, in a payload that is otherwise whole.
+/// An operation in a form that no protocol accepts today, in an otherwise complete payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutdatedForm {
-    /// What it does.
+    /// The kind of operation.
     pub kind: OperationKind,
     difference: Difference,
 }
@@ -16,14 +15,14 @@ pub struct OutdatedForm {
 /// How the form differs from today's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Difference {
-    /// `reveal` and `update_consensus_key` before protocol 023 end with the key.
+    /// `reveal` and `update_consensus_key` ended with the key before protocol 023.
     NoProofByte,
-    /// `published_level` (4) comes before the slot's index (`dal_operations_repr.ml` of protocol 017).
+    /// `published_level` (4) precedes the slot's index (`dal_operations_repr.ml` of protocol 017).
     Level,
-    /// A proof (u32 length and bytes) comes before the type of the parameters, and no whitelist after it
+    /// A proof (u32 length and bytes) precedes the type of the parameters, and no whitelist follows it
     /// (`operation_repr.ml` of protocol 017).
     OriginationProof,
-    /// Nothing comes after the storage limit. No protocol has ever taken that.
+    /// Nothing follows the storage limit. No protocol has ever accepted that.
     NoFields,
 }
 
@@ -31,31 +30,31 @@ impl fmt::Display for OutdatedForm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let difference = match self.difference {
             Difference::NoProofByte => {
-                "without the byte for a proof of possession, which every protocol since Seoul needs"
+                "without the byte for a proof of possession, which every protocol since Seoul requires"
             }
-            Difference::Level => "with a level, which no protocol takes today",
-            Difference::OriginationProof => "with an origination proof, which no protocol since Oxford takes",
+            Difference::Level => "with a level, which no protocol accepts today",
+            Difference::OriginationProof => "with an origination proof, which no protocol since Oxford accepts",
             Difference::NoFields => {
                 return write!(
                     formatter,
-                    "an unfinished form of {}, without any fields of its own: the client or library that made it does not \
-                     support this operation",
+                    "an incomplete form of {}, without its fields: the client or library that forged it does not support this \
+                     operation",
                     self.kind
                 );
             }
         };
         write!(
             formatter,
-            "the older form of {}, {difference}: the client or library that made it is probably out of date",
+            "the older form of {}, {difference}: the client or library that forged it is probably out of date",
             self.kind
         )
     }
 }
 
 impl OutdatedForm {
-    /// The first operation in an older form, if this payload would be whole in that form and is not in today's.
+    /// The first operation in an older form, if the payload is complete in that form and not in today's.
     pub(in super::super) fn find(payload: &[u8]) -> Option<Self> {
-        // Whether a key is followed by a proof byte, one byte says. Of the others, either form may be all there is in a payload.
+        // One byte shows whether a proof byte follows a key. For the other kinds, both forms must be tried.
         let forms = [(true, true), (true, false), (false, true), (false, false)];
         forms
             .into_iter()
@@ -63,14 +62,14 @@ impl OutdatedForm {
     }
 }
 
-/// Which kinds are read in their older form.
+/// The kinds to decode in their older form.
 #[derive(Clone, Copy)]
 struct Older {
     level: bool,
     origination_proof: bool,
 }
 
-/// Walks a payload to its end; the first operation in an older form, if all the rest is as it should be.
+/// Decodes a payload to its end; returns the first operation in an older form, if all else is valid.
 fn walk(payload: &[u8], older: Older) -> Result<Option<OutdatedForm>, DecodeError> {
     let mut reader = Reader::new(payload);
     if reader.watermark()? != watermark::OPERATION || reader.left() > MAX_OPERATION_LENGTH {
@@ -92,7 +91,7 @@ fn walk(payload: &[u8], older: Older) -> Result<Option<OutdatedForm>, DecodeErro
     Ok(first.filter(|_| all_are_batchable || contents == 1))
 }
 
-/// Reads one content if it is in an older form. Otherwise nothing is read.
+/// Reads one content if it is in an older form; reads nothing otherwise.
 fn outdated_content(reader: &mut Reader<'_>, older: Older) -> Result<Option<OutdatedForm>, DecodeError> {
     let mut ahead = reader.clone();
     let Some(kind) = manager::kind_of_tag(ahead.u8("the content tag")?) else { return Ok(None) };

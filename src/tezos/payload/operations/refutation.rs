@@ -1,6 +1,8 @@
+//! Moves of refutation games.
+
 use super::super::{DecodeError, Reader, Reason};
 
-/// Walks a move of a refutation game: the start, a dissection, or a proof (`sc_rollup_game_repr.ml`).
+/// Checks a move of a refutation game: the start, a dissection, or a proof (`sc_rollup_game_repr.ml`).
 pub(super) fn walk(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     if tag(reader, "a refutation", 1)? == 0 {
         reader.take(32, "the player's commitment")?;

@@ -1,7 +1,9 @@
+//! Operations that cannot be batched.
+
 use super::super::{DecodeError, Reader, Reason};
 use super::{Account, Content, OperationKind};
 
-/// The kinds that stand alone in their payload, by their tag. A ballot's choice follows from its contents.
+/// The standalone operation with a tag. A ballot's choice follows from its contents.
 pub(super) const fn kind_of_tag(tag: u8) -> Option<OperationKind> {
     Some(match tag {
         1 => OperationKind::SeedNonceRevelation,

@@ -85,7 +85,7 @@ fn verdicts_have_their_statuses() {
         (payload(Kind::Attestation, 200_000, 0, 0), 409, "more than 100000 levels above"),
         (transfer(1, 1), 403, "policy does not allow this key to sign transaction"),
         (vec![], 403, "byte 0: the payload is empty"),
-        (vec![0x01; 100], 403, "byte 0: watermark byte 01 is not signed"),
+        (vec![0x01; 100], 403, "byte 0: watermark byte 01 is not supported"),
         (vote[..79].to_vec(), 403, "byte 48: the block payload hash needs 32 bytes, but only 31 remain"),
     ] {
         let answer = sign(&payload);

@@ -147,7 +147,7 @@ async fn a_new_key_is_not_refused_before_the_vault_has_been_searched_for_it() {
     assert_eq!(pending(&found), Some(20), "{found:?}");
     let error = found.unwrap_err();
     assert_eq!((error.verdict(), error.cause()), ("failed", "key_search"));
-    assert!(error.to_string().ends_with("its next search can start in 2.0 s"), "{error}");
+    assert!(error.to_string().ends_with("the next search can start in 2.0 s"), "{error}");
     assert_eq!(setup.vault.searches(), 1, "the interval is kept");
 }
 
@@ -322,6 +322,6 @@ fn the_signer_answers_made_up_keys_with_404_or_with_the_time_of_the_next_search(
     assert!(!unknown.is_empty() && !pending.is_empty(), "{} and {}", unknown.len(), pending.len());
     for answer in pending {
         assert_eq!(answer.status, 500);
-        assert!(answer.error().contains("its next search can start in 0."), "{answer:?}");
+        assert!(answer.error().contains("the next search can start in 0."), "{answer:?}");
     }
 }

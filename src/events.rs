@@ -43,7 +43,7 @@ pub const EVENTS: &[Event] = &[
     error("failed", "a request could not be answered; `cause` says why"),
     error(
         "host_does_not_proxy",
-        "the Functions host does not know `enableProxyingHttpRequest`: no request can be answered",
+        "the Functions host does not support `enableProxyingHttpRequest`: no request can be answered",
     ),
     error("store_failed", "the embedded store cannot write to its disk: no block or vote is signed"),
     warn("accept_failed", "a connection could not be accepted"),

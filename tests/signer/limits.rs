@@ -139,7 +139,7 @@ fn any_is_no_way_around_the_limits() {
         (friends, vec![step(207, &[rollup, &SOURCE.bytes()])], None),
         (friends, vec![step(207, &[rollup, &FRIEND.bytes()])], None),
         (friends, vec![step(207, &[rollup, &STRANGER.bytes()])], Some("as a staker")),
-        (friends, vec![publish()], Some("whoever refutes the commitment")),
+        (friends, vec![publish()], Some("the refuter of the commitment gets")),
         (
             friends,
             vec![step(204, &[rollup, &FRIEND.bytes(), &[0], &[0; 64]])],

@@ -93,7 +93,7 @@ class Consensus(SignerTest):
         for kind, content in {**old, **today, **aggregates}.items():
             with self.subTest(kind):
                 operations = OperationGroup(context=context(key), contents=[content], chain_id=CHAIN, branch=BRANCH)
-                self.assert_refused(403, 'watermark byte 02 is not signed', operations.sign)
+                self.assert_refused(403, 'watermark byte 02 is not supported', operations.sign)
 
     @for_each_key
     def test_blocks(self, key):

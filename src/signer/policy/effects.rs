@@ -90,7 +90,7 @@ pub const fn effects(kind: OperationKind) -> Effects {
         },
         Kind::TransferTicket => Effects { places: &[Place::Destination], ..MANAGER },
         Kind::SmartRollupPublish => Effects {
-            places: &[Place::Unseen { who: "whoever refutes the commitment gets half of its bond" }],
+            places: &[Place::Unseen { who: "the refuter of the commitment gets half of its bond" }],
             costs: BOND,
             ..NONE
         },

@@ -90,18 +90,18 @@ struct RulesInFile {
     /// but `update_consensus_key`, `update_companion_key` and `drain_delegate`, which need their names. Default: none.
     #[cfg_attr(test, schemars(schema_with = "schema::operations"))]
     operations: Said<Vec<String>>,
-    /// Chains of blocks and votes. null: any, whatever the default is. Default: any.
+    /// Chains of blocks and votes. null: any, regardless of the default. Default: any.
     #[cfg_attr(test, schemars(schema_with = "schema::chains"))]
     chains: Said<Vec<String>>,
-    /// Whom tez, tickets, delegations and paid storage may go to: `docs/policy.md` has a table. null: anyone, whatever the default
-    /// is. Default: anyone.
+    /// Whom tez, tickets, delegations and paid storage may go to: `docs/policy.md` has a table. null: anyone, regardless of the
+    /// default. Default: anyone.
     #[cfg_attr(test, schemars(schema_with = "schema::destinations"))]
     destinations: Said<Vec<String>>,
     /// Mutez that all contents of an operation together may send, stake, burn for storage and bond: `docs/policy.md` has a table.
-    /// null: any number, whatever the default is. Default: any number.
+    /// null: any number, regardless of the default. Default: any number.
     #[cfg_attr(test, schemars(with = "Option<u64>"))]
     max_amount: Said<u64>,
-    /// Mutez of fees that all contents of an operation together may pay. null: any number, whatever the default is. Default: any
+    /// Mutez of fees that all contents of an operation together may pay. null: any number, regardless of the default. Default: any
     /// number.
     #[cfg_attr(test, schemars(with = "Option<u64>"))]
     max_fee: Said<u64>,

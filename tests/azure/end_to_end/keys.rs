@@ -176,7 +176,7 @@ fn a_key_that_no_search_could_have_found_is_failed_and_not_refused() {
     let late = add(&azure, NewKey::new("late", Curve::P256K), 2);
     let answer = signer.sign(&late.hash, &vote(7));
     assert_eq!(answer.status, 500, "{answer:?}");
-    assert!(answer.error().contains("its next search can start in"), "{}", answer.error());
+    assert!(answer.error().contains("the next search can start in"), "{}", answer.error());
     late.verify(&vote(7), &signer.eventually_signs(&late.hash, &vote(7)));
     assert!(azure.key_vault.requests(Operation::ListKeys) <= 3, "guesses are no load on the vault");
 }

@@ -1,4 +1,4 @@
-//! The schema of a policy file: what its types do not say of the values that are read.
+//! The schema of a policy file: the constraints on values that its types do not express.
 
 use super::{File, Kind, RulesInFile, Value, known_operations};
 use schemars::generate::SchemaSettings;

@@ -90,9 +90,7 @@ fn marks_are_listed_and_exported_from_a_disk_that_is_read_only() {
     let signer = Signer::start(&disk.data(), &[]);
     let key = signer.only_key();
     assert_eq!(vote(&signer, &key, 500, 0), 200);
-    assert!(
-        fails(&disk.data(), &[], &["marks", "list"]).contains("in use by another process, which is the signer if it")
-    );
+    assert!(fails(&disk.data(), &[], &["marks", "list"]).contains("is in use by "));
     // What it leaves behind would have to be repaired before it can be written to.
     signer.kill();
     let file = disk.data().join("marks.redb");

@@ -1,4 +1,4 @@
-//! Tasks beside the requests.
+//! Supervision of background tasks.
 
 use futures::FutureExt;
 use std::convert::Infallible;
@@ -6,16 +6,15 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tracing::error;
 
-/// Runs a task that never ends. Should a fault of the program end it after all, it is logged and started again: tokens that
-/// are no more renewed, a node that is no more asked, or an account that is no more checked, would show only when it is too
-/// late.
+/// Runs a task that should never end, and restarts it if it panics or returns. Otherwise tokens would no longer be renewed,
+/// nodes no longer polled or the account no longer checked, which would be noticed too late.
 pub async fn keep_running<T: Future>(name: &'static str, task: impl Fn() -> T) -> Infallible {
     const PAUSE: Duration = Duration::from_secs(1);
     loop {
-        // Nothing of a run is seen after it, but what it published whole.
+        // Unwind-safe: a run shares only state that it publishes atomically.
         let ended = AssertUnwindSafe(task()).catch_unwind().await;
         let how = if ended.is_ok() { "ended" } else { "panicked" };
-        error!(task = name, how, event = "background_task_restarted", "a background task failed and is started again");
+        error!(task = name, how, event = "background_task_restarted", "background task failed; restarting");
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -26,11 +25,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_or_ends_is_started_again() {
+    async fn a_task_that_panics_or_ends_is_restarted() {
         let runs = AtomicUsize::new(0);
         let task = || async {
             match runs.fetch_add(1, Ordering::Relaxed) {
-                0 => panic!("a fault"),
+                0 => panic!("deliberate"),
                 1 => {}
                 _ => std::future::pending().await,
             }

@@ -82,7 +82,7 @@ pub const EVENTS: &[Event] = &[
     info("listening", "requests are accepted at `address`"),
     info("mark_store_new", "the embedded store has no marks yet"),
     info("node_available", "a node's head is followed, for the first time or again"),
-    info("node_proxy", "a node is asked through a proxy"),
+    info("node_proxy", "requests to a node go through a proxy"),
     info("shutting_down", "a signal ends the program"),
     info("signed", "a request was signed"),
     info("started", "the program has started; `version` is its version"),

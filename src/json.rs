@@ -1,4 +1,4 @@
-//! JSON that people write or move: strictly, since whoever reads a name that is there twice takes one value and drops the other.
+//! Strict JSON for files that people edit or transfer: a duplicate name is an error, where most parsers keep only one value.
 
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -7,35 +7,35 @@ use std::collections::HashSet;
 use std::fmt;
 use thiserror::Error;
 
-/// Why a text is not read.
+/// Why a text is rejected.
 #[derive(Debug, Error)]
 pub enum JsonError {
-    /// A name is twice in one object.
+    /// A duplicate name in an object.
     #[error(transparent)]
     Repeated(Repeated),
-    /// Not JSON, or not what is expected.
+    /// Not JSON, or not of the expected form.
     #[error(transparent)]
     Invalid(#[from] serde_json::Error),
 }
 
-/// A name that is twice in one object.
+/// A duplicate name in an object.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{at}'{name}' is there twice (again in line {line}, column {column}): keep the right one")]
+#[error("{at}duplicate name '{name}' (line {line}, column {column}): keep one of them")]
 pub struct Repeated {
-    /// The names of the objects around it, with a colon; nothing if there is none.
+    /// The path of the object, followed by a colon and a space; empty at the top level.
     pub at: String,
-    /// The name.
+    /// The duplicate name.
     pub name: String,
-    /// Where it is the second time, from 1.
+    /// The line of its second occurrence, from 1.
     pub line: usize,
-    /// Where it ends there, from 1.
+    /// The column where the second occurrence ends, from 1.
     pub column: usize,
 }
 
-/// Reads a text with or without a byte order mark.
+/// Parses a text, with or without a byte order mark.
 ///
 /// # Errors
-/// [`JsonError`]; in particular if a name is twice in one object, at any depth.
+/// [`JsonError`], including for a duplicate name at any depth.
 pub(crate) fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let found = RefCell::new(None);
@@ -48,7 +48,7 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, JsonError>
     Ok(serde_json::from_str(text)?)
 }
 
-/// Where a value is.
+/// The path of a value.
 enum Place<'a> {
     Top,
     Member(&'a Place<'a>, &'a str),
@@ -66,10 +66,10 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Looks at the names alone. Values may be secret, and are not copied.
+/// Visits names only. Values may be secret, and are not copied.
 struct Names<'a> {
     at: &'a Place<'a>,
-    /// The first name that is there twice, and its place.
+    /// The first duplicate name, and its place.
     found: &'a RefCell<Option<(String, String)>>,
 }
 
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for Names<'_> {
             if names.contains(&name) {
                 let at = self.at.to_string();
                 *self.found.borrow_mut() = Some((if at.is_empty() { at } else { format!("{at}: ") }, name));
-                return Err(M::Error::custom("a name is there twice"));
+                return Err(M::Error::custom("duplicate name"));
             }
             map.next_value_seed(Names { at: &Place::Member(self.at, &name), found: self.found })?;
             names.insert(name);
@@ -141,15 +141,15 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn a_name_that_is_twice_in_one_object_is_named_with_its_place() {
+    fn a_duplicate_name_is_reported_with_its_position() {
         for (text, expected) in [
             (r#"{"a": 1, "b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]}"#, None),
             ("\u{feff}{\"a\": 1}", None),
-            (r#"{"a": 1, "a": 1}"#, Some("'a' is there twice (again in line 1, column 12): keep the right one")),
-            ("{\"a\": {\"b\": 1,\n \"b\": 2}}", Some("a: 'b' is there twice (again in line 2, column 4)")),
-            (r#"{"a": {"b": [0, {"c": null, "c": 2}]}}"#, Some("a.b[1]: 'c' is there twice")),
-            (r#"[{"a": true, "\u0061": "x"}]"#, Some("[0]: 'a' is there twice")),
-            (r#"{"a": {"b": 1, "b": 1}, "#, Some("a: 'b' is there twice")),
+            (r#"{"a": 1, "a": 1}"#, Some("duplicate name 'a' (line 1, column 12): keep one of them")),
+            ("{\"a\": {\"b\": 1,\n \"b\": 2}}", Some("a: duplicate name 'b' (line 2, column 4)")),
+            (r#"{"a": {"b": [0, {"c": null, "c": 2}]}}"#, Some("a.b[1]: duplicate name 'c'")),
+            (r#"[{"a": true, "\u0061": "x"}]"#, Some("[0]: duplicate name 'a'")),
+            (r#"{"a": {"b": 1, "b": 1}, "#, Some("a: duplicate name 'b'")),
             (r#"{"a": 1.5e300, "b": -1"#, Some("EOF while parsing")),
             ("", Some("EOF while parsing")),
             ("{} {}", Some("trailing characters")),
@@ -158,7 +158,7 @@ mod tests {
             match (expected, found) {
                 (None, found) => assert!(found.is_ok(), "{text}: {found:?}"),
                 (Some(expected), Err(error)) => assert!(error.contains(expected), "{text}: {error}"),
-                (Some(_), Ok(value)) => panic!("{text} was read as {value}"),
+                (Some(_), Ok(value)) => panic!("{text} was parsed as {value}"),
             }
         }
     }

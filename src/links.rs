@@ -1,14 +1,14 @@
-//! Symbolic links: a name that leads nowhere is not a file that has never existed.
+//! Resolves symbolic links, and distinguishes a dangling link from a file that has never existed.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Why a name does not lead to a file.
+/// Why a path cannot be resolved.
 #[derive(Debug, Error)]
 pub enum LinkError {
-    /// It, or a folder that it is in, is a symbolic link to something that does not exist: a volume that is not mounted, say.
+    /// The path, or a folder in it, is a symbolic link to something that does not exist, such as an unmounted volume.
     #[error(
         "{} is a symbolic link to {}, which does not exist: mount or restore what it points to, or remove the link",
         link.display(),
@@ -20,20 +20,20 @@ pub enum LinkError {
         /// What it points to.
         target: PathBuf,
     },
-    /// The file system refused.
+    /// An error of the file system.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The name.
+        /// The path.
         path: PathBuf,
-        /// Its reason.
+        /// The error.
         source: io::Error,
     },
 }
 
-/// The file or folder that a name leads to, without symbolic links; `None` if nothing has that name.
+/// The canonical path of a file or folder; `None` if it does not exist.
 ///
 /// # Errors
-/// [`LinkError::Dangling`] if the name, or a folder in it, is a symbolic link to something that does not exist.
+/// [`LinkError`]; `Dangling` if the path or a folder in it is a symbolic link to something that does not exist.
 pub fn resolve(path: &Path) -> Result<Option<PathBuf>, LinkError> {
     let error = match fs::canonicalize(path) {
         Ok(real) => return Ok(Some(real)),
@@ -58,7 +58,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn a_link_that_leads_nowhere_is_not_taken_for_nothing() {
+    fn a_dangling_link_is_not_a_missing_file() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("file"), "").unwrap();

@@ -1,7 +1,7 @@
-//! Logs: one line per event, for people on a terminal and as JSON otherwise. All lines go to standard output, except under the
-//! Functions host, which reads the level of a line from the stream that it arrives on.
+//! The log: one line per event, as text on a terminal and as JSON otherwise. All lines go to standard output, except under the
+//! Functions host, which derives the level of a line from its stream.
 //!
-//! No key, token, `authentication` signature or query string is ever logged.
+//! Keys, tokens, `authentication` signatures and query strings are never logged.
 
 use crate::settings::{LogFormat, LogSettings};
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
@@ -11,16 +11,16 @@ use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuild
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait for a reader who is slow. When there are more, new ones are dropped: no signature waits for a log.
-const WAITING_LINES: usize = 8192;
+/// The size of the queue for a slow reader. When it is full, new lines are dropped: no signature waits for the log.
+const MAX_QUEUED_LINES: usize = 8192;
 
-/// Logging, while it lives. Writes the last lines when it is dropped.
+/// Keeps logging active. Dropping it writes the remaining lines.
 pub struct Logging {
     dropped: ErrorCounter,
 }
 
 impl Logging {
-    /// How many lines had to be dropped so far.
+    /// The number of dropped lines so far.
     pub fn dropped_lines(&self) -> usize {
         self.dropped.dropped_lines()
     }
@@ -32,21 +32,21 @@ impl Drop for Logging {
     }
 }
 
-/// What writes the waiting lines when it is dropped.
+/// Writes the queued lines when dropped.
 static WORKER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
-/// Writes the lines that still wait, and ends logging. Returns within about a second, also if nobody reads them. Must be called
-/// before [`std::process::exit`], which drops nothing.
+/// Writes the queued lines, and ends logging. Returns within about a second, even if nothing reads them. Call it before
+/// [`std::process::exit`], which runs no destructors.
 pub fn finish() {
-    // Locked until they are written, so that a second caller waits, too.
+    // Hold the lock until they are written, so that a second caller waits too.
     drop(WORKER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// Starts logging, and warns of entries in `RUST_LOG` that have no effect. `under_functions_host`: whether the process that
-/// reads the lines is the Functions host.
+/// Starts logging, and warns about entries in `RUST_LOG` that have no effect. `under_functions_host` is whether the Functions
+/// host reads the lines.
 ///
 /// # Errors
-/// If logging has been started before.
+/// If logging has already been started.
 pub fn start(
     settings: &LogSettings,
     under_functions_host: bool,
@@ -58,16 +58,16 @@ pub fn start(
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    // One worker for both streams: where they are the same pipe or file, no line is written into another.
+    // One worker for both streams, so that lines do not interleave if both are the same pipe or file.
     let (queue, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING_LINES)
+        .buffered_lines_limit(MAX_QUEUED_LINES)
         .lossy(true)
         .finish(Streams { output: io::stdout(), errors: io::stderr() });
     let dropped = queue.error_counter();
     let lines = Lines { queue, under_functions_host };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(lines);
     if as_json {
-        // Not flattened: an event's field `level` is the level of a block, not how grave the event is.
+        // Not flattened: some events have a field `level` (of a block), which would collide with the log level.
         subscriber.json().try_init()?;
     } else {
         subscriber.with_ansi(is_terminal).try_init()?;
@@ -79,7 +79,7 @@ pub fn start(
     Ok(Logging { dropped })
 }
 
-/// Gives each event the writer for its line.
+/// Provides the writer for each event's line.
 struct Lines {
     queue: NonBlocking,
     under_functions_host: bool,
@@ -98,15 +98,15 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Takes the line of one event, and queues it for the streams' worker.
+/// Queues the line of one event for the worker.
 struct Line {
     queue: NonBlocking,
-    /// The level that the Functions host should see, if it reads the line.
+    /// The level that the Functions host should see; `None` without the host.
     host_level: Option<Level>,
 }
 
 impl Write for Line {
-    /// `line` is a whole line: that is how `tracing_subscriber` writes.
+    /// `tracing_subscriber` writes a whole line at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.queue.write_all(&queued(self.host_level, line))?;
         Ok(line.len())
@@ -117,12 +117,12 @@ impl Write for Line {
     }
 }
 
-/// The first byte of a queued line names its stream.
+// The first byte of a queued line selects its stream.
 const TO_OUTPUT: u8 = 0;
 const TO_ERRORS: u8 = 1;
 
-/// A line as the worker takes it. To the host, all of standard output is Information; on standard error, a line with "warn" in it
-/// is a Warning, and all others are Errors. It makes an entry of each line.
+/// A line in the worker's format. The host logs each line of standard output as Information. On standard error, it logs a line
+/// that contains "warn" as Warning, and all others as Error.
 fn queued(host_level: Option<Level>, line: &[u8]) -> Vec<u8> {
     let stream = if host_level.is_some_and(|level| level <= Level::WARN) { TO_ERRORS } else { TO_OUTPUT };
     let mut queued = Vec::with_capacity(line.len() + 1);
@@ -134,9 +134,9 @@ fn queued(host_level: Option<Level>, line: &[u8]) -> Vec<u8> {
     let mut rest = line;
     while let Some((first, after)) = rest.split_first() {
         match first {
-            // JSON has none but the last: this is text.
+            // Only text has inner newlines, JSON does not.
             b'\n' if !after.is_empty() => queued.extend_from_slice(b"\\n"),
-            // Readers of JSON see the same letter. Words in JSON are in strings, except for true, false and null.
+            // Equivalent in JSON, where "warn" can only be in a string.
             b'a' | b'A' if host_level == Some(Level::ERROR) && is_in_warn(&queued, after) => {
                 queued.extend_from_slice(format!("\\u{first:04x}").as_bytes());
             }
@@ -147,20 +147,20 @@ fn queued(host_level: Option<Level>, line: &[u8]) -> Vec<u8> {
     queued
 }
 
-/// A text as a line on standard error that the Functions host takes for one error, for what is not logged.
+/// A text as a line for standard error that the Functions host logs as one error, for use without the log.
 pub fn error_line(text: &str) -> Vec<u8> {
     let mut line = queued(Some(Level::ERROR), format!("{text}\n").as_bytes());
     line.remove(0);
     line
 }
 
-/// Whether an `a` between these is that of "warn".
+/// Whether an `a` between `before` and `after` is the one in "warn".
 fn is_in_warn(before: &[u8], after: &[u8]) -> bool {
     before.last().is_some_and(|letter| letter.eq_ignore_ascii_case(&b'w'))
         && after.get(..2).is_some_and(|letters| letters.eq_ignore_ascii_case(b"rn"))
 }
 
-/// Standard output and standard error, behind the queue.
+/// The worker's side of the queue.
 struct Streams {
     output: Stdout,
     errors: Stderr,
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_functions_host_gives_each_line_its_level() {
+    fn the_functions_host_derives_the_right_level_from_each_line() {
         for (level, line, stream, written) in [
             (None, "a\nb\n", TO_OUTPUT, "a\nb\n"),
             (

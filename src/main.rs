@@ -1,4 +1,4 @@
-//! The command line.
+//! The entry point of the program: the command line, and how failures are reported.
 
 mod cli;
 
@@ -8,7 +8,7 @@ use cli::{Command, ReaderGone};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// A Tezos remote signer: keys in a vault, and never two signatures where one is allowed.
+/// A Tezos remote signer for keys in Azure Key Vault or Managed HSM that never double-signs
 ///
 /// Settings are environment variables: `azurehsm-signer settings` lists them.
 #[derive(Parser)]
@@ -19,7 +19,7 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    // First of all: the host may die at any time.
+    // Before anything else, since the host may die at any time.
     let parent = ParentProcess::now();
     let command = CommandLine::parse().command.unwrap_or_default();
     let host = (matches!(command, Command::Serve) && functions_host::is_present(cli::variable)).then_some(parent);
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             if host.is_some() {
                 cli::print_failure(&reason);
             } else {
-                // Nobody may read this either.
+                // If standard error is closed too, the error cannot be reported.
                 drop(writeln!(std::io::stderr(), "{reason}"));
             }
             ExitCode::FAILURE
@@ -42,5 +42,5 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a shell reports for a program that SIGPIPE has ended, as it ends `cat` or `ls` here.
+/// The status that a shell reports for a program that SIGPIPE has killed.
 const READER_GONE: u8 = 128 + 13;

@@ -1,8 +1,11 @@
+//! Failure reasons with separate text for clients and for the log.
+
 use std::fmt;
 
-/// Why something did not work, in two forms: what the client may read, and what the operator needs.
+/// Why something failed, in two forms: for the client, and for the log.
 ///
-/// An answer goes to whoever can reach the signer, so it names no address, host or item. The log does.
+/// Anyone who can reach the signer can read its responses, so the client's text contains no addresses, hosts or item names.
+/// The log's text may.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reason {
     answer: String,
@@ -10,7 +13,7 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// `answer` for the client, `log` for the operator.
+    /// `answer` is for the client, `log` for the log.
     pub fn with_log(answer: impl Into<String>, log: impl Into<String>) -> Self {
         Self { answer: answer.into(), log: Some(log.into()) }
     }
@@ -20,7 +23,7 @@ impl Reason {
         self.log.as_deref().unwrap_or(&self.answer)
     }
 
-    /// The same reason, introduced by more words.
+    /// The same reason, with a prefix.
     #[must_use]
     pub fn after(&self, words: &str) -> Self {
         Self { answer: format!("{words}{}", self.answer), log: self.log.as_ref().map(|log| format!("{words}{log}")) }
@@ -35,7 +38,7 @@ impl fmt::Display for Reason {
 }
 
 impl<T: Into<String>> From<T> for Reason {
-    /// For a text that both may read.
+    /// The same text for both.
     fn from(text: T) -> Self {
         Self { answer: text.into(), log: None }
     }

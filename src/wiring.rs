@@ -1,4 +1,4 @@
-//! Makes the services that the settings name: the vault and the mark store, in Azure or embedded.
+//! Creates the services selected by the settings: the vault and the mark store, in Azure or embedded.
 
 use crate::azure::{NoCertificates, TlsRoots, Tokens};
 use crate::background::keep_running;
@@ -13,27 +13,27 @@ use std::time::Duration;
 use thiserror::Error;
 use tracing::{info, warn};
 
-/// What all services in Azure share.
+/// Shared by all services in Azure.
 pub struct Azure {
     /// The tokens of this process's identity.
     pub tokens: Arc<Tokens>,
-    /// The certificates that every client trusts.
+    /// The CA certificates that every client trusts.
     pub roots: TlsRoots,
 }
 
-/// Why a service cannot be made.
+/// Why a service cannot be created.
 #[derive(Debug, Error)]
 pub enum WiringError {
-    /// No client can verify a server's certificate.
+    /// No server's certificate can be verified.
     #[error(transparent)]
     Certificates(#[from] NoCertificates),
-    /// No HTTP client for the identity endpoint or the database.
+    /// The HTTP client for the identity endpoint or the database cannot be created.
     #[error(transparent)]
     HttpClient(#[from] reqwest::Error),
-    /// No client for the vault.
+    /// The client for the vault cannot be created.
     #[error(transparent)]
     VaultClient(#[from] azure_core::Error),
-    /// The data folder cannot be made.
+    /// The data folder cannot be created.
     #[error("LOCAL_DATA_DIR: {0}")]
     DataDir(#[source] KeyFileError),
     /// The embedded mark store cannot be opened.
@@ -42,22 +42,23 @@ pub enum WiringError {
     /// The key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
-    /// The first key cannot be named.
+    /// The name of the first key is invalid.
     #[error(transparent)]
     KeyName(#[from] InvalidKeyName),
     /// The first key cannot be generated.
     #[error(transparent)]
     Generate(#[from] SecretKeyError),
-    /// A service in Azure is never replaced by the embedded one, whose marks are others.
-    #[error("a service in Azure was not prepared")]
+    /// The settings select a service in Azure, but [`Azure`] is missing. The embedded service must not replace it: it has other
+    /// marks.
+    #[error("a service in Azure is selected, but Azure has not been prepared")]
     NotPrepared,
 }
 
 impl Azure {
-    /// Sends no request, so it fails only where this machine is set up wrong.
+    /// Sends no requests: it fails only if this machine is misconfigured.
     ///
     /// # Errors
-    /// [`WiringError`] without certificates, or if no HTTP client can be made.
+    /// [`WiringError`] without CA certificates, or if the HTTP client cannot be created.
     pub fn prepare(services: &Services) -> Result<Self, WiringError> {
         let roots = TlsRoots::read()?;
         let tokens = Tokens::new(services.identity.clone(), &roots)?;
@@ -65,7 +66,7 @@ impl Azure {
     }
 }
 
-/// Makes the data folder if it does not exist.
+/// Creates the data folder if it does not exist.
 ///
 /// # Errors
 /// [`WiringError::DataDir`]
@@ -73,8 +74,8 @@ pub fn make_data_dir(path: &Path) -> Result<(), WiringError> {
     KeyFile::make_folder(path).map_err(WiringError::DataDir)
 }
 
-/// The mark store. Opened before the vault, since an embedded one is where a second signer on the same folder stops, before
-/// it touches anything. `patience` is for how long to wait while another process has an embedded one.
+/// Opens the mark store. Call this before [`open_vault`]: the lock of the embedded store stops a second signer on the same
+/// folder before it touches anything. `patience` is how long to wait for that lock.
 ///
 /// # Errors
 /// [`WiringError`]
@@ -100,8 +101,8 @@ pub async fn open_marks(
         warn!(
             event = "embedded_marks",
             path = %marks.display(),
-            "MARKS=embedded: marks are in a local file, keys in a vault. No other signer may use these keys; with \
-             COSMOS_ENDPOINT, several can"
+            "MARKS=embedded: marks are in a local file, keys in a vault. No other signer may use these keys. Set \
+             COSMOS_ENDPOINT to use several signers"
         );
     }
     Ok(Arc::new(match patience {
@@ -110,7 +111,7 @@ pub async fn open_marks(
     }))
 }
 
-/// The vault. A task keeps its connection warm, if it is in Azure.
+/// Opens the vault. In Azure, a background task keeps its connection warm.
 ///
 /// # Errors
 /// [`WiringError`]
@@ -131,7 +132,7 @@ pub fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn 
     Ok(vault)
 }
 
-/// The embedded vault. When there is none yet, a first key is made, so that there is something to sign with.
+/// Opens the embedded vault. Creates it with one key if it does not exist, so that there is a key to try.
 fn open_embedded_vault(settings: &EmbeddedSettings) -> Result<EmbeddedVault, WiringError> {
     make_data_dir(&settings.data_dir)?;
     let file = KeyFile::open(&settings.data_dir, settings.passphrase.clone())?;
@@ -143,7 +144,7 @@ fn open_embedded_vault(settings: &EmbeddedSettings) -> Result<EmbeddedVault, Wir
         event = "embedded_vault",
         path = %file.path().display(),
         encrypted = settings.passphrase.is_some(),
-        "local vault: keys are in a file and in memory. For development and test networks, not for mainnet stake"
+        "local vault: keys are in a file and in memory. Use it for development and test networks, not for mainnet stake"
     );
     Ok(EmbeddedVault::open(file)?)
 }

@@ -1,3 +1,5 @@
+//! The identity of the process in Azure: which ones the environment offers, and requests for their tokens.
+
 use super::reason_of;
 use azure_core::credentials::{AccessToken, TokenCredential};
 use azure_core::error::{Error, ErrorKind};
@@ -10,23 +12,23 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the environment offers, as Azure and Kubernetes set it.
+/// The identities that the environment offers, from the variables that Azure and Kubernetes set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdentitySettings {
-    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` are set: App Service or Functions.
+    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` are set (App Service or Functions).
     pub has_endpoint: bool,
-    /// `AZURE_FEDERATED_TOKEN_FILE` is set: workload identity.
+    /// `AZURE_FEDERATED_TOKEN_FILE` is set (workload identity).
     pub has_federated_token: bool,
-    /// `AZURE_CLIENT_ID`: which user-assigned identity; the system-assigned one, if there is none.
+    /// `AZURE_CLIENT_ID`: the user-assigned identity to use. `None` selects the system-assigned one.
     pub client_id: Option<String>,
 }
 
-/// Where tokens come from.
+/// A source of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity {
     /// Managed identity of App Service or Functions.
     AppService,
-    /// Workload identity, of Kubernetes for instance.
+    /// Workload identity, for example in Kubernetes.
     Workload,
     /// Managed identity of a virtual machine.
     VirtualMachine,
@@ -45,13 +47,14 @@ impl fmt::Display for Identity {
     }
 }
 
-/// How long one question may take. Command line tools take their time; a machine's own endpoint does not.
+/// Limit for a request to an identity endpoint.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Limit for `az` and `azd`, which are much slower than an endpoint.
 const TOOL_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl IdentitySettings {
-    /// What to ask, in this order, until one gives a token. Where the environment says that the process has an identity,
-    /// that is the only one: another would have other rights.
+    /// The sources to try, in order, until one returns a token. If the environment provides an identity, it is the only
+    /// candidate: any other would have different permissions.
     pub fn candidates(&self) -> &'static [Identity] {
         if self.has_endpoint {
             &[Identity::AppService]
@@ -62,8 +65,8 @@ impl IdentitySettings {
         }
     }
 
-    /// Asks for a token. Each time by a new credential of the SDK: an old one would give what it gave before, until shortly
-    /// before the end.
+    /// Requests a token. Creates a new SDK credential each time, since an existing one would return its cached token until
+    /// shortly before that expires.
     pub(super) async fn token(
         &self,
         client: &reqwest::Client,
@@ -72,8 +75,8 @@ impl IdentitySettings {
         let mut reasons = Vec::new();
         for &identity in self.candidates() {
             let limit = if identity == Identity::Developer { TOOL_TIMEOUT } else { ANSWER_TIMEOUT };
-            let asked = async { self.credential(identity, client)?.get_token(&[scope], None).await };
-            match tokio::time::timeout(limit, asked).await {
+            let request = async { self.credential(identity, client)?.get_token(&[scope], None).await };
+            match tokio::time::timeout(limit, request).await {
                 Ok(Ok(token)) => return Ok((identity, token)),
                 Ok(Err(error)) => reasons.push(format!("{identity}: {}", reason_of(&error))),
                 Err(_) => reasons.push(format!("{identity}: no answer within {} s", limit.as_secs())),
@@ -83,7 +86,7 @@ impl IdentitySettings {
     }
 
     fn credential(&self, identity: Identity, client: &reqwest::Client) -> azure_core::Result<Arc<dyn TokenCredential>> {
-        // One try, and not for long: whoever asks tries again.
+        // A single attempt: the caller retries.
         let transport = Some(Transport::new(Arc::new(client.clone())));
         let client_options = ClientOptions { transport, retry: RetryOptions::none(), ..Default::default() };
         Ok(match identity {
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_says_which_identity_there_is() {
+    fn the_environment_determines_the_candidates() {
         let settings = |has_endpoint, has_federated_token| IdentitySettings {
             has_endpoint,
             has_federated_token,

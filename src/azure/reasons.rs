@@ -1,3 +1,5 @@
+//! Explains failed calls to a service: in full for the log, and in plain words for clients.
+
 use super::NoToken;
 use crate::reason::Reason;
 use hickory_resolver::net::NetError;
@@ -5,8 +7,8 @@ use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYet
 use std::error::Error;
 use std::io;
 
-/// An error with its causes, in one line. Never its `Debug` text, which holds whole responses, and never an address, which
-/// holds a query.
+/// An error with its causes, on one line. Excludes `Debug` text, which may contain whole responses, and URLs, which may
+/// contain query strings.
 pub(crate) fn reason_of(error: &(dyn Error + 'static)) -> String {
     let mut reason = text_of(error);
     let mut source = error.source();
@@ -29,19 +31,18 @@ fn text_of(cause: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// An error of a service, for an answer in plain words, and for the log with all causes.
+/// A service's error: plain words for the client, all causes for the log.
 pub(crate) fn plain_reason(error: &(dyn Error + 'static)) -> Reason {
-    Reason::with_log(plain_words(error).unwrap_or("it answered something unexpected"), reason_of(error))
+    Reason::with_log(plain_words(error).unwrap_or("unexpected response"), reason_of(error))
 }
 
-/// What went wrong between this program and a service, if that is known: in words that name no address, and no part of a
-/// library, which mean nothing to whoever reads an answer.
+/// A known failure of a call to a service, in words without addresses or library names, which mean nothing to a client.
 pub(crate) fn plain_words(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let known = [of_token, of_certificate, of_time, of_connection, of_client];
     known.into_iter().find_map(|words| causes(error).find_map(words))
 }
 
-/// An error and its causes, the outermost first. One that an I/O error was made of is a cause too.
+/// An error and its causes, outermost first, including an error wrapped in an I/O error.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&cause| {
         let within = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -52,9 +53,9 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 fn of_token(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     Some(match cause.downcast_ref::<NoToken>()? {
         NoToken::ClockAhead { .. } => {
-            "no token for it that has not expired by this machine's clock, which is probably ahead: set the clock"
+            "new access tokens have already expired by this machine's clock, which is probably ahead: set the clock"
         }
-        NoToken::BeingRenewed | NoToken::NotRenewed(_) => "no token for it",
+        NoToken::BeingRenewed | NoToken::NotRenewed(_) => "no access token",
     })
 }
 
@@ -62,29 +63,29 @@ fn of_certificate(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     let rustls::Error::InvalidCertificate(why) = cause.downcast_ref()? else { return None };
     Some(match why {
         Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => {
-            "its certificate is not valid by this machine's clock: is the clock right?"
+            "the certificate has expired or is not yet valid by this machine's clock: check the clock"
         }
-        _ => "its certificate is not trusted here",
+        _ => "the certificate is not trusted on this machine",
     })
 }
 
 fn of_time(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     let is_late = cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout)
         || cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
-    is_late.then_some("it did not answer in time")
+    is_late.then_some("timed out")
 }
 
 fn of_connection(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if cause.is::<NetError>() {
-        return Some("its name was not found");
+        return Some("name resolution failed");
     }
     match cause.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::ConnectionRefused => Some("no connection to it: refused"),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some("no connection to it: no route"),
+        io::ErrorKind::ConnectionRefused => Some("connection refused"),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some("no route to the service"),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof => Some("the connection to it broke"),
+        | io::ErrorKind::UnexpectedEof => Some("connection lost"),
         _ => None,
     }
 }
@@ -92,9 +93,9 @@ fn of_connection(cause: &(dyn Error + 'static)) -> Option<&'static str> {
 fn of_client(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     let error = cause.downcast_ref::<reqwest::Error>()?;
     if error.is_connect() {
-        Some("no connection to it")
+        Some("cannot connect")
     } else if error.is_request() || error.is_body() {
-        Some("the connection to it broke")
+        Some("connection lost")
     } else {
         None
     }
@@ -105,22 +106,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_went_wrong_is_said_in_plain_words() {
+    fn known_failures_are_explained_in_plain_words() {
         let io = |kind: io::ErrorKind| -> Box<dyn Error + Send + Sync> { io::Error::from(kind).into() };
         let tls =
             |why| -> Box<dyn Error + Send + Sync> { io::Error::other(rustls::Error::InvalidCertificate(why)).into() };
         let clock = NoToken::ClockAhead { expired: time::Duration::hours(2) };
         for (cause, expected) in [
-            (io(io::ErrorKind::ConnectionRefused), Some("no connection to it: refused")),
-            (io(io::ErrorKind::UnexpectedEof), Some("the connection to it broke")),
-            (io(io::ErrorKind::TimedOut), Some("it did not answer in time")),
-            (tls(NotValidYet), Some("its certificate is not valid by this machine's clock: is the clock right?")),
-            (tls(rustls::CertificateError::UnknownIssuer), Some("its certificate is not trusted here")),
-            (NoToken::NotRenewed("404".to_owned()).into(), Some("no token for it")),
+            (io(io::ErrorKind::ConnectionRefused), Some("connection refused")),
+            (io(io::ErrorKind::UnexpectedEof), Some("connection lost")),
+            (io(io::ErrorKind::TimedOut), Some("timed out")),
+            (
+                tls(NotValidYet),
+                Some("the certificate has expired or is not yet valid by this machine's clock: check the clock"),
+            ),
+            (tls(rustls::CertificateError::UnknownIssuer), Some("the certificate is not trusted on this machine")),
+            (NoToken::NotRenewed("404".to_owned()).into(), Some("no access token")),
             (
                 clock.into(),
                 Some(
-                    "no token for it that has not expired by this machine's clock, which is probably ahead: set the clock",
+                    "new access tokens have already expired by this machine's clock, which is probably ahead: set the \
+                     clock",
                 ),
             ),
             ("something else".into(), None),

@@ -1,5 +1,7 @@
+//! HTTP clients for services in Azure: the certificates they trust, and recovery from dead connections.
+
 use super::reason_of;
-use crate::net::dns::Names;
+use crate::net::dns::Resolver;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, Url};
@@ -9,22 +11,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// The certificates that this machine trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured), read once for all clients.
+/// The CA certificates that this machine trusts, read once for all clients. Honours `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 #[derive(Clone)]
 pub struct TlsRoots(ClientConfig);
 
-/// This machine has no certificates to trust, so no service can be reached.
+/// This machine has no CA certificates, so no server can be verified.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no CA certificates on this machine: install ca-certificates, or name a file of them in SSL_CERT_FILE{0}")]
+#[error("no CA certificates found: install ca-certificates, or set SSL_CERT_FILE to a bundle{0}")]
 pub struct NoCertificates(String);
 
 impl TlsRoots {
-    /// Reads them.
+    /// Loads the certificates of the system.
     ///
     /// # Errors
-    /// [`NoCertificates`] if there is none that can be used. The SDK would panic then.
+    /// [`NoCertificates`] if none is usable. The SDK would panic in that case.
     pub fn read() -> Result<Self, NoCertificates> {
-        // Fails if one was chosen before, which is as good.
+        // Fails only if a provider is already installed.
         drop(rustls::crypto::ring::default_provider().install_default());
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
@@ -36,15 +38,15 @@ impl TlsRoots {
         Ok(Self(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
     }
 
-    /// An HTTP client that trusts them, with a limit of time for each request.
+    /// An HTTP client that trusts these certificates, with `limit` as the timeout of each request.
     ///
     /// # Errors
-    /// If no client can be made.
+    /// If the client cannot be created.
     pub fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
         self.builder().timeout(limit).build()
     }
 
-    /// No proxy: the SDK's client of Cosmos DB uses none either, and the identity endpoint must not be asked through one.
+    /// No proxy: the SDK's Cosmos DB client uses none either, and identity endpoints must be called directly.
     fn builder(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.0.clone())
@@ -54,16 +56,15 @@ impl TlsRoots {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(Names::default()))
+            .dns_resolver(Arc::new(Resolver::default()))
     }
 }
 
-/// The HTTP client of one service: HTTP/1.1 connections that are kept open.
+/// The HTTP client of one service, over HTTP/1.1 keep-alive connections.
 ///
-/// A connection that dies silently (a NAT gateway that forgot it, a machine that is gone) is noticed when an answer is late. If
-/// nothing else was answered meanwhile, the other connections are given up too, since they died with it: the next call opens a
-/// new one. Without that, calls would go through the dead ones one by one. The late call itself is kept: the service may just
-/// be slow.
+/// A connection that dies silently (dropped by a NAT gateway, or its peer is gone) is detected by a late response. If the
+/// service has answered nothing else in the meantime, all pooled connections are presumed dead and discarded, so that the next
+/// call opens a new one instead of trying the dead ones in turn. The late call itself continues: the service may just be slow.
 pub struct ServiceClient {
     service: Url,
     roots: TlsRoots,
@@ -73,21 +74,19 @@ pub struct ServiceClient {
     answered: Mutex<Instant>,
 }
 
-/// Less than services keep theirs, so that they are not found closed.
+/// Shorter than the idle timeout of the services, so that pooled connections are not already closed by the peer.
 const IDLE: Duration = Duration::from_secs(90);
 
-/// How long a new connection may take. A call that waits longer goes on beside others over newer ones.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// As many as keys that sign at one instant.
+/// Enough for as many keys signing simultaneously.
 const MAX_IDLE_PER_HOST: usize = 64;
 
 impl ServiceClient {
-    /// A client of `service`, where a call that has not been answered after `late_after` is about to be repeated, and one
-    /// that has not been answered after `answer_timeout` is given up.
+    /// A client of `service`. Callers repeat a call after `late_after`; a call fails after `answer_timeout`.
     ///
     /// # Errors
-    /// If no client can be made.
+    /// If the client cannot be created.
     pub fn new(
         service: Url,
         roots: TlsRoots,
@@ -95,15 +94,16 @@ impl ServiceClient {
         answer_timeout: Duration,
     ) -> Result<Self, reqwest::Error> {
         let current = ArcSwap::from_pointee(roots.builder().connect_timeout(CONNECT_TIMEOUT).build()?);
-        // A little earlier, so that the repetition finds the new connections.
+        // Slightly earlier, so that the repeated call uses a new connection.
         let silent_after = late_after * 15 / 16;
         Ok(Self { service, roots, silent_after, answer_timeout, current, answered: Mutex::new(Instant::now()) })
     }
 
-    /// After a call since `start` that is late, or that broke.
-    fn give_up(&self, used: &Arc<reqwest::Client>, start: Instant) {
+    /// Discards all connections, after a late or broken call that started at `start`, unless the service has answered
+    /// another call since.
+    fn discard_connections(&self, used: &Arc<reqwest::Client>, start: Instant) {
         let is_alive = *self.answered.lock().unwrap_or_else(PoisonError::into_inner) > start;
-        // Whoever comes second finds new connections already.
+        // Another call may have replaced the client already.
         if !is_alive
             && Arc::ptr_eq(used, &self.current.load())
             && let Ok(client) = self.roots.builder().connect_timeout(CONNECT_TIMEOUT).build()
@@ -129,15 +129,16 @@ impl std::fmt::Debug for ServiceClient {
 impl HttpClient for ServiceClient {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         use azure_core::error::{Error, ErrorKind};
-        // A link to the next page is the service's word. It must not carry a token elsewhere.
+        // Links to next pages come from the service. The token must not be sent to another host.
         if !self.is_of_service(request.url()) {
-            let why = format!("{} is not on {}", request.url().host_str().unwrap_or_default(), self.service);
+            let host = request.url().host_str().unwrap_or_default();
+            let why = format!("refusing to send a token to {host}, which is not {}", self.service);
             return Err(Error::with_message(ErrorKind::Other, why));
         }
         let (client, start) = (self.current.load_full(), Instant::now());
         let answer = async {
             let response = client.execute_request(request).await?;
-            // To the last byte here, since a connection may die in the middle.
+            // Read the whole body within the timeouts, since a connection may die in the middle of it.
             let (status, headers, body) = response.deconstruct();
             Ok(AsyncRawResponse::from_bytes(status, headers, body.collect().await?))
         };
@@ -145,7 +146,7 @@ impl HttpClient for ServiceClient {
         let answer: azure_core::Result<_> = tokio::select! {
             answer = &mut answer => answer,
             () = tokio::time::sleep(self.silent_after) => {
-                self.give_up(&client, start);
+                self.discard_connections(&client, start);
                 answer.await
             }
         }
@@ -155,7 +156,7 @@ impl HttpClient for ServiceClient {
         });
         match &answer {
             Ok(_) => *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now(),
-            Err(error) if matches!(error.kind(), ErrorKind::Io) => self.give_up(&client, start),
+            Err(error) if matches!(error.kind(), ErrorKind::Io) => self.discard_connections(&client, start),
             Err(_) => {}
         }
         answer

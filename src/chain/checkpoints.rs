@@ -1,9 +1,8 @@
-//! How high a level can be by now, from what is built into the release. Pure.
+//! The highest level that a chain can have reached by now, from checkpoints built into the release. Pure.
 //!
-//! A chain makes at most one block a second (the shortest block time of any protocol so far is 4 s), so a block whose
-//! level and time are known bounds every later level. The bound is generous: on mainnet, with a block every 6 s, it moves
-//! ahead of the chain by five levels for each that the chain makes. So it stops a level with a digit too many, and a clock
-//! that is hours wrong does not matter.
+//! A chain produces at most one block per second (the shortest block time of any protocol so far is 4 s), so a block with
+//! known level and time bounds every later level. The bound is generous: on mainnet, with a block every 6 s, it rises six
+//! times as fast as the chain. It catches a level with a digit too many, even if the clock is off by hours.
 
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
@@ -14,7 +13,7 @@ use time::OffsetDateTime;
 pub struct Checkpoint {
     /// The chain.
     pub chain: ChainId,
-    /// What people call the network.
+    /// The common name of the network.
     pub network: &'static str,
     /// The hash of the block.
     pub block: &'static str,
@@ -22,19 +21,19 @@ pub struct Checkpoint {
     pub level: u32,
     /// Its timestamp, in seconds since 1970.
     pub seconds: i64,
-    /// Where the level and the time come from.
+    /// The origin of level and time.
     pub source: &'static str,
 }
 
 /// `src/lib_node_config/config_file.ml` and `tezt/lib_tezos/node.ml` of Octez hold the genesis of each public network.
 const OCTEZ: &str = "genesis block in the node configuration of Octez";
-/// The registry of test networks.
+/// teztnets.com is the registry of test networks.
 const TEZTNETS: &str = "genesis block in the network's configuration at teztnets.com";
 
-/// One block of each known network: mainnet's is recent, those of test networks are their genesis blocks.
+/// One block per known network: a recent block for mainnet, the genesis block for each test network.
 ///
-/// The chain id of a network is made from the hash of its genesis block, and the hash of a block from its header, level
-/// and time included. The tests check both.
+/// A network's chain id is derived from the hash of its genesis block, and a block's hash from its header, which includes
+/// level and time. The tests verify both.
 pub const CHECKPOINTS: [Checkpoint; 12] = [
     Checkpoint {
         chain: ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]),
@@ -42,7 +41,7 @@ pub const CHECKPOINTS: [Checkpoint; 12] = [
         block: "BL6eya89cPvUAZm7s9GvVcd91Vov3S3ajSJBLc6sbA2EBaWpPyg",
         level: 15_267_099,
         seconds: 1_791_361_159, // 2026-10-07T08:19:19Z
-        source: "its header, as a public node gave it; it hashes to the block's hash",
+        source: "header from a public node, which hashes to the block hash",
     },
     Checkpoint {
         chain: ChainId::from_bytes([0xaf, 0x18, 0x64, 0xd9]),
@@ -134,15 +133,15 @@ pub const CHECKPOINTS: [Checkpoint; 12] = [
     },
 ];
 
-/// The checkpoint of a chain, if it is a known one.
+/// The checkpoint of a chain; `None` for an unknown chain.
 pub fn checkpoint(chain: ChainId) -> Option<&'static Checkpoint> {
     CHECKPOINTS.iter().find(|checkpoint| checkpoint.chain == chain)
 }
 
-/// The highest level that a known chain can have reached by `now`: that of its checkpoint, and one more for each second
-/// since. `None` for a chain that is not known.
+/// The highest level that a chain can have reached by `now`: the level of its checkpoint plus one per second since. `None` for
+/// an unknown chain.
 ///
-/// A clock that is behind the checkpoint gives the checkpoint's level: the chain was there already.
+/// If the clock is behind the checkpoint, the result is the level of the checkpoint.
 pub fn max_level(chain: ChainId, now: OffsetDateTime) -> Option<NonNegative> {
     let checkpoint = checkpoint(chain)?;
     let seconds = now.unix_timestamp().saturating_sub(checkpoint.seconds).max(0);
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn mainnets_checkpoint_is_the_block_that_it_names() {
+    fn mainnets_checkpoint_matches_its_block_header() {
         let header = hex::decode(HEADER).unwrap();
         let checkpoint = checkpoint(MAINNET).unwrap();
         let hash = BlockHash::from_bytes(*Digest::of(&header).as_bytes());
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_networks_chain_id_is_made_from_its_genesis_block() {
+    fn a_chain_id_is_derived_from_the_genesis_block() {
         for checkpoint in CHECKPOINTS.iter().filter(|checkpoint| checkpoint.level == 0) {
             let genesis: BlockHash = checkpoint.block.parse().unwrap();
             let chain = Digest::of(genesis.as_bytes()).as_bytes()[..4].try_into().unwrap();
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_those_of_the_networks_names() {
+    fn genesis_times_match_the_published_ones() {
         for (network, time) in [
             ("ghostnet", "2022-01-25T15:00:00Z"),
             ("shadownet", "2025-08-07T20:00:00Z"),
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_may_rise_by_one_a_second() {
+    fn the_bound_rises_by_one_level_per_second() {
         for (chain, now, expected) in [
             (MAINNET, "2026-10-07T08:19:19Z", Some(15_267_099)),
             (MAINNET, "2026-10-07T08:20:19Z", Some(15_267_159)),

@@ -1,13 +1,15 @@
+//! Requests that the doctor sends to a node.
+
 use super::node::{CHAIN_ID, HEAD, Node, NodeError, NodeUrl};
 use crate::tezos::ChainId;
 use serde::Deserialize;
 use std::time::Duration;
 use time::OffsetDateTime;
 
-/// A node as an operator looks at it: beside its head, whether it keeps up with the chain.
+/// A node as the doctor examines it: its head, and whether it keeps up with the chain.
 pub(crate) struct Inspection(Node);
 
-/// The head of a node, and when it was made.
+/// The head of a node with its timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct TimedHead {
     pub(crate) level: u32,
@@ -15,7 +17,7 @@ pub(crate) struct TimedHead {
     pub(crate) timestamp: OffsetDateTime,
 }
 
-/// What a node says of its synchronisation (`src/lib_shell_services/chain_services.ml` in Octez).
+/// A node's synchronisation state (`src/lib_shell_services/chain_services.ml` in Octez).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Synchronisation {
     pub(crate) bootstrapped: bool,
@@ -26,7 +28,7 @@ pub(crate) struct Synchronisation {
 const SYNCHRONISATION: &str = "/chains/main/is_bootstrapped";
 
 impl Inspection {
-    /// Nothing is asked yet.
+    /// Sends no request yet. `limit` is the timeout of each request.
     pub(crate) fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
         Ok(Self(Node::new(url, limit)?))
     }
@@ -40,11 +42,11 @@ impl Inspection {
     }
 
     pub(crate) async fn synchronisation(&self) -> Result<Synchronisation, NodeError> {
-        self.0.get(SYNCHRONISATION, "whether it is bootstrapped").await
+        self.0.get(SYNCHRONISATION, "a synchronisation state").await
     }
 
-    /// A cheap question, of which the answer's headers matter.
-    pub(crate) fn cheap_question(&self) -> reqwest::RequestBuilder {
-        self.0.question(CHAIN_ID)
+    /// A cheap request, for the headers of its response.
+    pub(crate) fn cheap_request(&self) -> reqwest::RequestBuilder {
+        self.0.request(CHAIN_ID)
     }
 }

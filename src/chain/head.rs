@@ -1,33 +1,33 @@
-//! Whether a level is near the head of its chain. Pure.
+//! Checks that a level is near the head of its chain. Pure.
 
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// What a node said last.
+/// The last response of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObservedHead {
-    /// The chain that it follows.
+    /// The chain that the node follows.
     pub chain: ChainId,
     /// The level of its head.
     pub level: NonNegative,
-    /// When it said so.
+    /// When the response arrived.
     pub at: Instant,
 }
 
-/// What the nodes say about a level.
+/// The result of [`check`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeadCheck {
-    /// It is near the head.
+    /// The level is near the head.
     Near,
-    /// It is not: the request is refused.
+    /// The level is not near the head: the request is refused.
     NotNear(NotNear),
-    /// They do not say.
+    /// The head is unknown.
     Unknown(HeadUnknown),
 }
 
-/// The request is not about the chain's present. *Refused.*
+/// The request is not for a level near the head. *Refused.*
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotNear {
     /// Too far from the head.
@@ -35,37 +35,36 @@ pub enum NotNear {
     Level {
         /// The chain.
         chain: ChainId,
-        /// The level asked for.
+        /// The requested level.
         level: NonNegative,
         /// The level of the head.
         head: NonNegative,
-        /// How far is near.
+        /// The maximum distance, in levels.
         threshold: u32,
     },
     /// All nodes follow other chains.
     #[error("the configured nodes follow {followed}, not {chain}")]
     Chain {
-        /// The chain asked for.
+        /// The requested chain.
         chain: ChainId,
-        /// A chain that they follow.
+        /// A chain that the nodes follow.
         followed: ChainId,
     },
 }
 
-/// No node has told the head of this chain lately. *Failed.*
+/// No node has reported a head of this chain recently. *Failed.*
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the head of {chain} is not known: no configured node has told it within {} s", max_age.as_secs_f64())]
+#[error("the head of {chain} is unknown: no configured node has reported it within {} s", max_age.as_secs_f64())]
 pub struct HeadUnknown {
     /// The chain.
     pub chain: ChainId,
-    /// How old an answer may be.
+    /// The maximum age of a response.
     pub max_age: Duration,
 }
 
-/// Compares a level with the freshest head that the nodes have told: the highest one of that chain.
+/// Compares a level with the highest head of `chain` among the responses that are at most `max_age` old.
 ///
-/// `nodes` has one entry for each node, `None` for one that has not answered yet. Answers older than `max_age` do not
-/// count.
+/// `nodes` has one entry per node, `None` for a node that has not answered yet. `threshold` is the maximum distance, in levels.
 pub fn check(
     nodes: &[Option<ObservedHead>],
     now: Instant,
@@ -108,10 +107,10 @@ mod tests {
     fn the_freshest_head_of_the_right_chain_counts() {
         let now = Instant::now() + Duration::from_secs(1000);
         let unknown = HeadCheck::Unknown(HeadUnknown { chain: MAINNET, max_age: MAX_AGE });
-        let too_far = |asked, head| {
+        let too_far = |requested, head| {
             HeadCheck::NotNear(NotNear::Level {
                 chain: MAINNET,
-                level: level(asked),
+                level: level(requested),
                 head: level(head),
                 threshold: 120,
             })
@@ -135,8 +134,8 @@ mod tests {
                 HeadCheck::NotNear(NotNear::Chain { chain: MAINNET, followed: OTHER }),
             ),
         ];
-        for (name, nodes, asked, expected) in cases {
-            assert_eq!(check(&nodes, now, MAX_AGE, MAINNET, level(asked), 120), expected, "{name}");
+        for (name, nodes, requested, expected) in cases {
+            assert_eq!(check(&nodes, now, MAX_AGE, MAINNET, level(requested), 120), expected, "{name}");
         }
     }
 }

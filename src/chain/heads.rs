@@ -1,26 +1,28 @@
+//! Reads the nodes' heads once, for commands.
+
 use super::WatchSettings;
-use super::node::Node;
+use super::node::{Node, NodeError};
 use crate::net::backoff::Backoff;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
 use futures::future::join_all;
 use tokio::time::Instant;
 
-/// What one node answered when it was asked for its head once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The head of one node.
+#[derive(Debug)]
 pub struct NodeHead {
-    /// The node, without anything secret of its address.
+    /// The node's address, without secrets.
     pub node: String,
-    /// Its chain and level, or why it did not say.
-    pub head: Result<(ChainId, NonNegative), String>,
+    /// The chain and level of the head, or why they are unknown.
+    pub head: Result<(ChainId, NonNegative), NodeError>,
 }
 
-/// Asks all nodes at once for their heads. One that does not answer is asked again until `deadline`.
+/// Reads the heads of all nodes in parallel. Failed requests are repeated until `deadline`.
 pub async fn heads(settings: &WatchSettings, deadline: Instant) -> Vec<NodeHead> {
     join_all(settings.nodes.iter().map(async |url| {
         let head = match Node::new(url.clone(), settings.timeout) {
-            Ok(node) => ask(&node, deadline).await,
-            Err(error) => Err(error.to_string()),
+            Ok(node) => head_of(&node, deadline).await,
+            Err(error) => Err(NodeError::Client(error)),
         };
         NodeHead { node: url.to_string(), head }
     }))
@@ -32,7 +34,7 @@ pub fn highest_head(heads: &[NodeHead], chain: ChainId) -> Option<NonNegative> {
     heads.iter().filter_map(|node| node.head.as_ref().ok()).filter(|head| head.0 == chain).map(|head| head.1).max()
 }
 
-async fn ask(node: &Node, deadline: Instant) -> Result<(ChainId, NonNegative), String> {
+async fn head_of(node: &Node, deadline: Instant) -> Result<(ChainId, NonNegative), NodeError> {
     let mut backoff = Backoff::within_a_request();
     let mut last = None;
     loop {
@@ -42,8 +44,8 @@ async fn ask(node: &Node, deadline: Instant) -> Result<(ChainId, NonNegative), S
         };
         match tokio::time::timeout_at(deadline, both).await {
             Ok(Ok(head)) => return Ok((head.chain, head.level)),
-            Ok(Err(error)) => last = Some(error.to_string()),
-            Err(_) => return Err(last.unwrap_or_else(|| "no answer".to_owned())),
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => return Err(last.unwrap_or(NodeError::TimedOut)),
         }
         tokio::time::sleep_until(deadline.min(Instant::now() + backoff.pause(None))).await;
     }

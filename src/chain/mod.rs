@@ -1,4 +1,4 @@
-//! The head of the chain, as Tezos nodes tell it, and how high a level can be by the clock.
+//! The head of the chain, from Tezos nodes, and the highest level that is possible by the clock.
 
 pub mod checkpoints;
 mod diagnostics;
@@ -12,6 +12,6 @@ pub(crate) use diagnostics::Inspection;
 
 pub use head::{HeadCheck, HeadUnknown, NotNear, ObservedHead, check};
 pub use heads::{NodeHead, heads, highest_head};
-pub use node::{NodeError, NodeUrl};
+pub use node::{InvalidNodeUrl, NodeError, NodeUrl};
 pub use proxy::{Proxies, Proxy, UnusableProxy};
 pub use watch::{HeadWatch, WatchSettings};

@@ -1,6 +1,8 @@
+//! The RPC client of a Tezos node.
+
 use super::head::ObservedHead;
 use super::proxy::{Proxies, Proxy, UnusableProxy};
-use crate::net::dns::Names;
+use crate::net::dns::Resolver;
 use crate::text;
 use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// The address of a Tezos node's RPC interface, with a path prefix if it has one, and the proxy to it, if there is one.
+/// The address of a Tezos node's RPC interface, optionally with a path prefix, and the proxy to reach it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NodeUrl {
     url: reqwest::Url,
@@ -22,7 +24,7 @@ pub struct NodeUrl {
 }
 
 impl NodeUrl {
-    /// Lets the node be asked through the proxy that the environment names for it. Without this, it is asked directly.
+    /// Uses the proxy that the environment specifies for this node. By default, requests are sent directly.
     ///
     /// # Errors
     /// [`UnusableProxy`].
@@ -31,7 +33,7 @@ impl NodeUrl {
         Ok(())
     }
 
-    /// The proxy that the node is asked through.
+    /// The proxy for requests to the node.
     pub const fn proxy(&self) -> Option<&Proxy> {
         self.proxy.as_ref()
     }
@@ -42,12 +44,12 @@ impl NodeUrl {
         url
     }
 
-    /// HTTP/1.1 only: over HTTP/2 all questions share one connection, which is kept however long it is silent. Over HTTP/1.1 a
-    /// connection is closed with the question that it did not answer.
+    /// HTTP/1.1 only: HTTP/2 would multiplex all requests over one connection, and keep it even when it is dead. An HTTP/1.1
+    /// connection is closed when its request times out.
     fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
-        // Fails if one was chosen before, which is as good.
+        // Fails only if a provider is already installed.
         drop(rustls::crypto::ring::default_provider().install_default());
-        // The client reads no environment: the settings have.
+        // The proxy comes from the settings, not from the client's own reading of the environment.
         let mut builder = reqwest::Client::builder().http1_only().no_proxy();
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(proxy.to_client()?);
@@ -56,35 +58,48 @@ impl NodeUrl {
             .timeout(limit)
             .connect_timeout(limit)
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(Names::default()))
+            .dns_resolver(Arc::new(Resolver::default()))
             .build()
     }
 }
 
-impl FromStr for NodeUrl {
-    type Err = String;
+/// Why a text is not the address of a node. Shows the text only if it is a plain host: anything longer may contain a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidNodeUrl {
+    /// A host without a scheme.
+    #[error("has no scheme: write http://{0}, or https://{0}")]
+    BareHost(String),
+    /// No scheme.
+    #[error("has no scheme: {EXPECTED_URL}")]
+    NoScheme,
+    /// Not a URL.
+    #[error("{EXPECTED_URL}: {0}")]
+    Malformed(String),
+    /// Another scheme, or no host.
+    #[error("{EXPECTED_URL}")]
+    Unsupported,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected http://host:port or https://host";
+const EXPECTED_URL: &str = "expected http://host:port or https://host";
+
+impl FromStr for NodeUrl {
+    type Err = InvalidNodeUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNodeUrl> {
         if !text.contains("://") {
-            // More than a host may hold a password or a token.
             let is_host = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(c));
-            return Err(if is_host {
-                format!("has no scheme: write http://{text}, or https://{text}")
-            } else {
-                format!("has no scheme: {EXPECTED}")
-            });
+            return Err(if is_host { InvalidNodeUrl::BareHost(text.to_owned()) } else { InvalidNodeUrl::NoScheme });
         }
-        let url = reqwest::Url::parse(text).map_err(|error| format!("{EXPECTED}: {error}"))?;
+        let url = reqwest::Url::parse(text).map_err(|error| InvalidNodeUrl::Malformed(error.to_string()))?;
         if matches!(url.scheme(), "http" | "https") && url.has_host() {
             Ok(Self { url, proxy: None })
         } else {
-            Err(EXPECTED.to_owned())
+            Err(InvalidNodeUrl::Unsupported)
         }
     }
 }
 
-/// Without user, password, path and query, all of which may hold a secret.
+/// Omits user, password, path and query, all of which may contain secrets.
 impl fmt::Display for NodeUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}", self.url.scheme(), self.url.host_str().unwrap_or_default())?;
@@ -101,45 +116,51 @@ impl fmt::Debug for NodeUrl {
     }
 }
 
-/// Why a node did not tell its head.
+/// Why a request to a node failed.
 #[derive(Debug, Error)]
 pub enum NodeError {
-    /// No answer, or not in time.
+    /// The HTTP client cannot be created.
+    #[error("cannot create an HTTP client: {0}")]
+    Client(#[source] reqwest::Error),
+    /// No response, or none in time.
     #[error("no answer: {0}")]
     NoAnswer(String),
-    /// An answer of another kind.
+    /// No response before the caller's deadline.
+    #[error("no answer")]
+    TimedOut,
+    /// An HTTP status other than success.
     #[error("{path} answered {status}")]
     Status {
-        /// What was asked.
+        /// The path of the RPC.
         path: &'static str,
         /// The HTTP status.
         status: u16,
     },
-    /// An answer that is not what the RPC gives.
-    #[error("{path} gave something else than {expected}")]
+    /// An unexpected response body.
+    #[error("the response of {path} is not {expected}")]
     Unreadable {
-        /// What was asked.
+        /// The path of the RPC.
         path: &'static str,
-        /// What it should give.
+        /// The expected content.
         expected: &'static str,
     },
 }
 
-/// Asks one node, over connections of its own.
+/// The RPC client of one node.
 pub(super) struct Node {
     url: NodeUrl,
     limit: Duration,
     client: ArcSwap<reqwest::Client>,
 }
 
-/// A shell header has about 700 bytes.
+/// Far above the 700 bytes of a shell header.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 pub(super) const CHAIN_ID: &str = "/chains/main/chain_id";
 pub(super) const HEAD: &str = "/chains/main/blocks/head/header/shell";
 
 impl Node {
-    /// An answer may take `limit` at most. Nothing is asked yet.
+    /// `limit` is the timeout of each request. Sends none yet.
     pub(super) fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
         let client = ArcSwap::from_pointee(url.client(limit)?);
         Ok(Self { url, limit, client })
@@ -149,13 +170,13 @@ impl Node {
         &self.url
     }
 
-    /// The chain that it follows.
+    /// The chain that the node follows.
     pub(super) async fn chain(&self) -> Result<ChainId, NodeError> {
         let text: String = self.get(CHAIN_ID, "a chain id").await?;
         text.parse().map_err(|_| NodeError::Unreadable { path: CHAIN_ID, expected: "a chain id" })
     }
 
-    /// Its head, which is one of `chain`.
+    /// The node's head, labelled with `chain`.
     pub(super) async fn head(&self, chain: ChainId) -> Result<ObservedHead, NodeError> {
         #[derive(Deserialize)]
         struct ShellHeader {
@@ -167,13 +188,12 @@ impl Node {
         Ok(ObservedHead { chain, level, at: Instant::now() })
     }
 
-    /// A question to be sent.
-    pub(super) fn question(&self, path: &str) -> reqwest::RequestBuilder {
+    pub(super) fn request(&self, path: &str) -> reqwest::RequestBuilder {
         self.client.load().get(self.url.rpc(path))
     }
 
-    /// What an unanswered question means. After a time-out all connections are given up, since others may be as dead as the one
-    /// that was silent: the next question opens a new one.
+    /// The error for a failed request. After a timeout, discards all connections, since the others may be dead too: the next
+    /// request opens a new one.
     fn no_answer(&self, error: &reqwest::Error) -> NodeError {
         if error.is_timeout()
             && let Ok(client) = self.url.client(self.limit)
@@ -188,7 +208,7 @@ impl Node {
         path: &'static str,
         expected: &'static str,
     ) -> Result<T, NodeError> {
-        let mut response = self.question(path).send().await.map_err(|error| self.no_answer(&error))?;
+        let mut response = self.request(path).send().await.map_err(|error| self.no_answer(&error))?;
         if !response.status().is_success() {
             return Err(NodeError::Status { path, status: response.status().as_u16() });
         }
@@ -203,7 +223,7 @@ impl Node {
     }
 }
 
-/// The innermost cause says most, and unlike the outer ones it does not repeat the URL.
+/// The innermost cause is the most specific, and does not contain the URL.
 fn no_answer(error: &reqwest::Error) -> NodeError {
     let mut cause = error.source();
     let mut text = if error.is_timeout() { "timed out".to_owned() } else { "connection failed".to_owned() };

@@ -1,4 +1,4 @@
-//! Which proxy a node is asked through.
+//! Selects the proxy for a node from the conventional environment variables.
 
 use hyper::Uri;
 use hyper::http::HeaderValue;
@@ -8,10 +8,10 @@ use std::fmt;
 use std::net::IpAddr;
 use thiserror::Error;
 
-/// The proxies that the environment names for this machine's programs, and the hosts for which there is none.
+/// The proxies from the environment, and the hosts that are reached directly.
 ///
-/// The HTTP client could read the environment by itself, but it would send even a node on loopback through a proxy, and could
-/// not tell which proxy it uses.
+/// The HTTP client could read the environment itself, but it would use a proxy even for a node on loopback, and could not
+/// report which proxy it uses.
 #[derive(Default)]
 pub struct Proxies {
     http: Option<Variable>,
@@ -21,21 +21,21 @@ pub struct Proxies {
     exempt: String,
 }
 
-/// A variable that is set.
+/// A variable with its value.
 #[derive(Clone)]
 struct Variable {
     name: &'static str,
     value: String,
 }
 
-/// A proxy. `Display` and `Debug` leave out user and password.
+/// A proxy. `Display` and `Debug` omit user and password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     uri: Uri,
     authorization: Option<HeaderValue>,
 }
 
-/// A node would be asked through a proxy that cannot be used. The value is left out, since it may hold a password.
+/// The proxy for a node is not supported. Omits the value, which may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected a proxy such as http://host:port, without SOCKS; or name the nodes in NO_PROXY")]
 pub struct UnusableProxy {
@@ -44,7 +44,7 @@ pub struct UnusableProxy {
 }
 
 impl Proxies {
-    /// `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, each as the name under which it is set and its value, and the value of `NO_PROXY`.
+    /// `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, each with the name under which it is set, and the value of `NO_PROXY`.
     pub fn new(
         http: Option<(&'static str, String)>,
         https: Option<(&'static str, String)>,
@@ -60,10 +60,10 @@ impl Proxies {
         }
     }
 
-    /// The proxy for `node`: none on this machine, and none for what `NO_PROXY` names.
+    /// The proxy for `node`. `None` for nodes on this machine and for those in `NO_PROXY`.
     ///
     /// # Errors
-    /// [`UnusableProxy`], if there is one that this program cannot use.
+    /// [`UnusableProxy`] if the proxy is not supported.
     pub(super) fn of(&self, node: &Url) -> Result<Option<Proxy>, UnusableProxy> {
         let of_scheme = if node.scheme() == "https" { &self.https } else { &self.http };
         let Some(Variable { name, value }) = of_scheme.as_ref().or(self.all.as_ref()) else { return Ok(None) };
@@ -83,14 +83,14 @@ impl Proxies {
     }
 }
 
-/// What the matcher finds for an address without its user, password and path.
+/// The matcher's proxy for an address, without the address's user, password and path.
 fn intercepted(matcher: &Matcher, node: &Url) -> Option<Proxy> {
     let uri = Uri::builder().scheme(node.scheme()).authority(node.host_str()?).path_and_query("/").build().ok()?;
     let found = matcher.intercept(&uri)?;
     Some(Proxy { uri: found.uri().clone(), authorization: found.basic_auth().cloned() })
 }
 
-/// `*.example.com` is understood as `.example.com`, as other programs do.
+/// Treats `*.example.com` as `.example.com`, as other programs do.
 fn without_stars(list: &str) -> String {
     let entries = list.split(|c: char| c == ',' || c.is_whitespace());
     let without_star = |entry| match str::strip_prefix(entry, '*') {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_that_of_the_scheme_or_of_all() {
+    fn the_proxy_for_the_scheme_wins_over_the_one_for_all() {
         let http = ("HTTP_PROXY", "http://for-http:1");
         let https = ("HTTPS_PROXY", "http://for-https:2");
         let all = ("ALL_PROXY", "for-all:3");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_never_asked_through_a_proxy() {
+    fn nodes_on_this_machine_are_reached_directly() {
         let proxies = [("ALL_PROXY", "http://proxy:3128"), ("HTTP_PROXY", "socks5://proxy:1080")];
         for node in [
             "http://127.0.0.1:8732",
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_no_proxy_are_asked_directly() {
+    fn hosts_in_no_proxy_are_reached_directly() {
         for (list, node, is_direct) in [
             ("node.internal", "http://node.internal:8732", true),
             ("node.internal", "http://other.internal:8732", false),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_an_error_only_for_nodes_that_need_it() {
+    fn an_unsupported_proxy_is_an_error_only_for_nodes_that_need_it() {
         for value in ["socks5://proxy:1080", "ftp://proxy", "http://", "a b"] {
             let error = proxy_of("http://node.example", &[("ALL_PROXY", value)]);
             assert_eq!(error, Err(UnusableProxy { variable: "ALL_PROXY" }), "{value}");

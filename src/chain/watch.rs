@@ -1,3 +1,5 @@
+//! Polls the nodes' heads in the background, so that checks wait for nothing.
+
 use super::head::{self, HeadCheck, ObservedHead};
 use super::node::{Node, NodeError, NodeUrl};
 use crate::background::keep_running;
@@ -10,95 +12,94 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-/// How nodes are watched.
+/// How nodes are polled.
 #[derive(Debug, Clone)]
 pub struct WatchSettings {
     /// The nodes.
     pub nodes: Vec<NodeUrl>,
-    /// How far from the head is near, in levels.
+    /// The maximum distance from the head, in levels.
     pub threshold: u32,
-    /// How often each node is asked.
+    /// The polling interval.
     pub refresh: Duration,
-    /// How old an answer may be.
+    /// The maximum age of a response.
     pub max_age: Duration,
-    /// How long a node may take to answer.
+    /// The timeout of a request.
     pub timeout: Duration,
 }
 
-/// Keeps the heads that nodes tell. Nodes are asked in the background, each by a task of its own; a check looks at what
-/// they said last and waits for nothing. The tasks end with the watch.
+/// Follows the nodes' heads. One background task per node polls it, and a check uses the last responses. The tasks end when
+/// the watch is dropped.
 pub struct HeadWatch {
     settings: WatchSettings,
-    seen: Arc<Mutex<Vec<Option<ObservedHead>>>>,
-    asked_once: Arc<Semaphore>,
+    heads: Arc<Mutex<Vec<Option<ObservedHead>>>>,
+    first_polls: Arc<Semaphore>,
     _tasks: JoinSet<Infallible>,
 }
 
 impl HeadWatch {
-    /// Starts asking.
+    /// Starts polling.
     ///
     /// # Errors
-    /// If no HTTP client can be made, for want of certificates for instance.
+    /// If an HTTP client cannot be created, for example without CA certificates.
     pub fn start(settings: WatchSettings) -> Result<Self, reqwest::Error> {
-        let seen = Arc::new(Mutex::new(vec![None; settings.nodes.len()]));
-        let asked_once = Arc::new(Semaphore::new(0));
+        let heads = Arc::new(Mutex::new(vec![None; settings.nodes.len()]));
+        let first_polls = Arc::new(Semaphore::new(0));
         let mut tasks = JoinSet::new();
         for (index, url) in settings.nodes.iter().enumerate() {
             let node = Node::new(url.clone(), settings.timeout)?;
             if let Some(proxy) = url.proxy() {
-                info!(event = "node_proxy", node = %url, proxy = %proxy, "this node is asked through a proxy");
+                info!(event = "node_proxy", node = %url, proxy = %proxy, "using a proxy for this node");
             }
-            let place = Place { index, seen: Arc::clone(&seen), asked_once: Arc::clone(&asked_once) };
-            tasks.spawn(watch(node, place, settings.refresh));
+            let slot = Slot { index, heads: Arc::clone(&heads), first_polls: Arc::clone(&first_polls) };
+            tasks.spawn(watch(node, slot, settings.refresh));
         }
-        Ok(Self { settings, seen, asked_once, _tasks: tasks })
+        Ok(Self { settings, heads, first_polls, _tasks: tasks })
     }
 
-    /// Waits until some node has told its head, or each has been asked once: right after the start, a head that is not
-    /// known is one that nobody had the time to tell.
+    /// Waits until a head is known, or each node has been polled once: right after the start, an unknown head only means that
+    /// no node has had the time to answer.
     pub async fn wait_for_first_answers(&self) {
         let nodes = u32::try_from(self.settings.nodes.len()).unwrap_or(u32::MAX);
         for answered in 1..=nodes {
-            if self.knows_a_head() {
+            if self.has_recent_head() {
                 return;
             }
-            drop(self.asked_once.acquire_many(answered).await);
+            drop(self.first_polls.acquire_many(answered).await);
         }
     }
 
-    /// Whether `level` is near the head of `chain`, by what the nodes said last.
+    /// Whether `level` is near the head of `chain`, according to the last responses.
     pub fn check(&self, chain: ChainId, level: NonNegative) -> HeadCheck {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        head::check(&seen, Instant::now(), self.settings.max_age, chain, level, self.settings.threshold)
+        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        head::check(&heads, Instant::now(), self.settings.max_age, chain, level, self.settings.threshold)
     }
 
-    /// Whether some node has told its head lately.
-    pub fn knows_a_head(&self) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter().flatten().any(|seen| seen.at.elapsed() <= self.settings.max_age)
+    /// Whether any node has reported its head recently.
+    pub fn has_recent_head(&self) -> bool {
+        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        heads.iter().flatten().any(|head| head.at.elapsed() <= self.settings.max_age)
     }
 }
 
-/// Where the answers of one node are kept.
-struct Place {
+/// The place of one node's responses.
+struct Slot {
     index: usize,
-    seen: Arc<Mutex<Vec<Option<ObservedHead>>>>,
-    asked_once: Arc<Semaphore>,
+    heads: Arc<Mutex<Vec<Option<ObservedHead>>>>,
+    first_polls: Arc<Semaphore>,
 }
 
-/// Asks a node, for ever.
-async fn watch(node: impl HeadSource, place: Place, refresh: Duration) -> Infallible {
-    // It outlives a run, so that each node counts as asked once only.
+async fn watch(node: impl HeadSource, slot: Slot, refresh: Duration) -> Infallible {
+    // Outlives a restart of the task, so that the first poll of a node is counted once.
     let was_answering = Answering::default();
-    keep_running("head of the chain", || follow(&node, &place, &was_answering, refresh)).await
+    keep_running("head of the chain", || follow(&node, &slot, &was_answering, refresh)).await
 }
 
-async fn follow(node: &impl HeadSource, place: &Place, was_answering: &Answering, refresh: Duration) {
+async fn follow(node: &impl HeadSource, slot: &Slot, was_answering: &Answering, refresh: Duration) {
     let mut ticks = tokio::time::interval(refresh);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let answer = node.ask().await;
+        let answer = node.poll_head().await;
         let is_answering = answer.is_ok();
         let before = was_answering.replace(is_answering);
         match answer {
@@ -106,8 +107,8 @@ async fn follow(node: &impl HeadSource, place: &Place, was_answering: &Answering
                 if before != Some(true) {
                     info!(event = "node_available", node = %node.url(), chain = %head.chain, level = head.level.get(), "following the head");
                 }
-                if let Some(seen) = place.seen.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place.index) {
-                    *seen = Some(head);
+                if let Some(last) = slot.heads.lock().unwrap_or_else(PoisonError::into_inner).get_mut(slot.index) {
+                    *last = Some(head);
                 }
             }
             Err(error) => {
@@ -118,12 +119,12 @@ async fn follow(node: &impl HeadSource, place: &Place, was_answering: &Answering
             }
         }
         if before.is_none() {
-            place.asked_once.add_permits(1);
+            slot.first_polls.add_permits(1);
         }
     }
 }
 
-/// Whether the node has answered the last time; nothing, before the first.
+/// Whether the last poll succeeded; `None` before the first one.
 #[derive(Default)]
 struct Answering(Mutex<Option<bool>>);
 
@@ -133,11 +134,11 @@ impl Answering {
     }
 }
 
-/// The requests for the head.
+/// Where heads come from: a node, or a fake in tests.
 trait HeadSource: Send + Sync {
     fn url(&self) -> &NodeUrl;
 
-    fn ask(&self) -> impl Future<Output = Result<ObservedHead, NodeError>> + Send;
+    fn poll_head(&self) -> impl Future<Output = Result<ObservedHead, NodeError>> + Send;
 }
 
 impl HeadSource for Node {
@@ -145,8 +146,8 @@ impl HeadSource for Node {
         self.url()
     }
 
-    /// The chain is requested each time: a node may be set up for another one between two questions.
-    async fn ask(&self) -> Result<ObservedHead, NodeError> {
+    /// Requests the chain each time, since a node may be reconfigured for another one.
+    async fn poll_head(&self) -> Result<ObservedHead, NodeError> {
         let chain = self.chain().await?;
         self.head(chain).await
     }
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Panics when it is asked first.
+    /// Panics at the first poll.
     struct Faulty(NodeUrl, AtomicUsize);
 
     impl HeadSource for Faulty {
@@ -165,21 +166,21 @@ mod tests {
             &self.0
         }
 
-        async fn ask(&self) -> Result<ObservedHead, NodeError> {
-            assert!(self.1.fetch_add(1, Ordering::Relaxed) > 0, "a fault");
+        async fn poll_head(&self) -> Result<ObservedHead, NodeError> {
+            assert!(self.1.fetch_add(1, Ordering::Relaxed) > 0, "deliberate");
             let chain = "NetXdQprcVkpaWU".parse().unwrap();
             Ok(ObservedHead { chain, level: 7.try_into().unwrap(), at: Instant::now() })
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_is_asked_again_after_a_fault_of_the_program() {
-        let (seen, asked_once) = (Arc::new(Mutex::new(vec![None])), Arc::new(Semaphore::new(0)));
-        let place = Place { index: 0, seen: Arc::clone(&seen), asked_once: Arc::clone(&asked_once) };
+    async fn polling_continues_after_a_panic() {
+        let (heads, first_polls) = (Arc::new(Mutex::new(vec![None])), Arc::new(Semaphore::new(0)));
+        let slot = Slot { index: 0, heads: Arc::clone(&heads), first_polls: Arc::clone(&first_polls) };
         let node = Faulty("https://node.example".parse().unwrap(), AtomicUsize::new(0));
-        let watching = tokio::spawn(watch(node, place, Duration::from_secs(1)));
-        drop(asked_once.acquire().await.unwrap());
-        assert_eq!(seen.lock().unwrap()[0].as_ref().unwrap().level.get(), 7);
+        let watching = tokio::spawn(watch(node, slot, Duration::from_secs(1)));
+        drop(first_polls.acquire().await.unwrap());
+        assert_eq!(heads.lock().unwrap()[0].as_ref().unwrap().level.get(), 7);
         assert!(!watching.is_finished());
     }
 }

@@ -1,4 +1,4 @@
-//! `marks bind`: writes into the keys' tags which mark store guards them.
+//! `marks bind`: records in the keys' tags which mark store guards them.
 
 use super::{CommandError, print_line, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::binding::{self, MAX_TAG_LENGTH};
@@ -13,27 +13,29 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Binds keys to the mark store in use: writes the tag signer-marks, with the container's own id, on each key in the vault.
-/// A signer with another store then signs no block or vote with them. Needs the right to update keys
+/// Binds keys to the mark store in use: sets the tag signer-marks, with the container's id, on each key in the vault. A signer
+/// with another store then signs no blocks or votes with them. Requires permission to update keys
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only this key (tz2… or tz3…), may be given several times; all keys that can sign, otherwise
+    /// Only this key (tz2… or tz3…); repeatable. Default: all keys that can sign
     #[arg(long = "key")]
     keys: Vec<PublicKeyHash>,
 }
 
-/// How long the database may take to answer.
+/// Limit for connecting to the database.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 const PROCEDURE: &str = "\
-A key was bound to another mark store. Signers that run see the new tag only after KEYS_REFRESH_SECONDS (300 by default);
-until then, one with the other store goes on signing. The procedure is: stop every signer of the key, wait that long, bind,
-start. What was signed with the other store must be in the marks of this one before the start: azurehsm-signer marks raise.";
+A key was bound to another mark store. Running signers see the new tag only after KEYS_REFRESH_SECONDS (300 by default);
+until then, a signer with the other store continues to sign. Procedure: stop all signers of the key, wait that long, bind,
+start. Before the start, this store's marks must cover everything signed with the other one: azurehsm-signer marks raise.";
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let services = Services::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     let (VaultSettings::KeyVault(vault), MarkStoreSettings::Cosmos(marks)) = (&services.vault, &services.marks) else {
-        return Err("keys in a vault are bound to marks in Cosmos DB: set KEY_VAULT_URL and COSMOS_ENDPOINT".into());
+        return Err(
+            "only keys in a vault with marks in Cosmos DB can be bound: set KEY_VAULT_URL and COSMOS_ENDPOINT".into()
+        );
     };
     runtime()?.block_on(bind(&services, vault, marks, &arguments.keys))
 }
@@ -45,7 +47,7 @@ async fn bind(
     wanted: &[PublicKeyHash],
 ) -> Result<(), CommandError> {
     let azure = Azure::prepare(services)?;
-    // It reads the account and the container, and tells what is not suitable for marks.
+    // Connecting reads the account and the container, and fails if either is unsuitable for marks.
     let store = CosmosMarkStore::start(marks.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
     store.connected(Instant::now() + CONNECT_TIMEOUT).await.map_err(|error| error.log())?;
     let store = store.id();
@@ -53,7 +55,7 @@ async fn bind(
     let client = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
     let keys = keys(&client, wanted).await?;
 
-    // A reader who goes away stops no binding.
+    // A closed standard output does not stop the binding.
     let mut printed = Ok(());
     let (mut failed, mut is_moved) = (Vec::new(), false);
     for key in &keys {
@@ -79,25 +81,25 @@ async fn bind(
 /// The tag's value.
 fn binding_to(store: &StoreId) -> Result<String, CommandError> {
     let StoreId::Container { name, rid: Some(rid) } = store else {
-        return Err("the container does not tell its _rid, so no key can be bound to it".into());
+        return Err("cannot read the container's _rid, so no key can be bound to it".into());
     };
     let value = Binding::new(name.clone(), rid.clone()).to_string();
     let length = value.chars().count();
     if length > MAX_TAG_LENGTH {
         return Err(format!(
-            "the tag would be {length} characters long, and Azure takes {MAX_TAG_LENGTH}: {value}. Choose shorter names \
-             for COSMOS_DATABASE and COSMOS_CONTAINER"
+            "the tag would have {length} characters, and Azure allows {MAX_TAG_LENGTH}: {value}. Choose shorter names for \
+             COSMOS_DATABASE and COSMOS_CONTAINER"
         )
         .into());
     }
     Ok(value)
 }
 
-/// The keys to bind: each name and version of those that are wanted.
+/// The keys to bind: every name and version of the wanted keys.
 async fn keys(vault: &KeyVault, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, CommandError> {
     let found = vault.keys().await.map_err(|error| error.log())?;
     let is_found = |hash: &PublicKeyHash| found.usable.iter().any(|key| key.hash == *hash);
-    // One that could not be read may be another name of a key that is wanted.
+    // An unreadable key may be another name of a wanted key.
     if let Some(error) = found.unread {
         return Err(format!("no key was bound, since some could not be read: {}", error.log()).into());
     }
@@ -105,13 +107,13 @@ async fn keys(vault: &KeyVault, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, Co
         return Err(format!("no key was bound, since no key that can sign has the address {missing}").into());
     }
     let mut keys = found.usable;
-    // A signer obeys the tags of all names of a private key, also of those that cannot sign now.
+    // A signer obeys the tags of all names of a private key, including those that cannot sign now.
     let is_usable: HashSet<_> = keys.iter().map(|key| key.hash).collect();
     keys.extend(found.unusable.into_iter().map(|unusable| unusable.key).filter(|key| is_usable.contains(&key.hash)));
     keys.retain(|key| wanted.is_empty() || wanted.contains(&key.hash));
     keys.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
     if keys.is_empty() {
-        return Err("the vault has no keys that can sign: azurehsm-signer doctor says why".into());
+        return Err("the vault has no keys that can sign: run azurehsm-signer doctor to see why".into());
     }
     Ok(keys)
 }
@@ -120,7 +122,7 @@ fn line_of(id: &KeyIdentifier, key: &Key, before: &BTreeSet<String>, binding: &s
     let before: Vec<_> = before.iter().map(String::as_str).collect();
     let change = match before[..] {
         [] => format!("was not bound, now {binding}"),
-        [before] if before == binding => format!("stays {binding}"),
+        [before] if before == binding => format!("unchanged: {binding}"),
         _ => format!("was {}, now {binding}", before.join(", ")),
     };
     format!("{id}  {}  {change}", key.hash)
@@ -137,8 +139,8 @@ fn explained(error: &VaultError, vault: &VaultUrl) -> String {
 
 fn role(vault: &VaultUrl) -> &'static str {
     if vault.is_managed_hsm() {
-        "It needs the data action Microsoft.KeyVault/managedHsm/keys/write/action, as the role Managed HSM Crypto User has"
+        "This requires the data action Microsoft.KeyVault/managedHsm/keys/write/action (role Managed HSM Crypto User)"
     } else {
-        "It needs the data action Microsoft.KeyVault/vaults/keys/update/action, as the role Key Vault Crypto Officer has"
+        "This requires the data action Microsoft.KeyVault/vaults/keys/update/action (role Key Vault Crypto Officer)"
     }
 }

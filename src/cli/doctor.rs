@@ -1,9 +1,11 @@
+//! `doctor`: checks the deployment, and prints a report.
+
 use super::{CommandError, print_line, runtime, variable, variable_names};
 use azurehsm_signer::doctor::{self, Options};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Makes a test signature with each key, and some more to measure, over a text that means nothing to Tezos
+    /// Makes a test signature with each key, and a few more to measure the latency, over a text that is not a Tezos payload
     #[arg(long)]
     sign: bool,
     /// Prints JSON: {"ok": bool, "findings": [{"check", "subject", "outcome", "text", "advice"}]}
@@ -15,7 +17,7 @@ pub(super) fn run(Arguments { sign, json }: Arguments) -> Result<(), CommandErro
     let names = variable_names();
     let runtime = runtime()?;
     let report = runtime.block_on(doctor::examine(variable, &names, Options { sign }));
-    // A name that is not resolved yet is not waited for.
+    // Do not wait for pending name lookups.
     runtime.shutdown_background();
     print_line(&if json { report.to_json() } else { report.to_text() })?;
     match report.count(doctor::Outcome::Failed) {

@@ -1,5 +1,5 @@
-//! How a failure gets into the host's log. The host makes an entry of each line on standard
-//! error, so the reason has to be on one.
+//! Reports failures to the Functions host, which logs each line of standard error as a separate entry, so the reason must
+//! fit on one line.
 
 use azurehsm_signer::log;
 use std::any::Any;
@@ -8,17 +8,17 @@ use std::panic::{self, Location};
 use std::thread;
 use std::time::Duration;
 
-/// How long a process that fails lives on after its reason is written. The host reads the pipe in the background, and gives
-/// it up when the process has ended: without this time, the last line may be lost.
+/// How long a failing process stays alive after printing the reason. The host reads the pipe in the background, and stops when
+/// the process exits: without this delay, the last line may be lost.
 const READING_TIME: Duration = Duration::from_secs(1);
 
-/// Prints why the process is about to fail, as one entry of the host's log, and gives the host the time to read it.
+/// Prints why the process fails, on one line, and waits until the host has read it.
 pub(crate) fn print_failure(reason: &str) {
     print(&one_line(reason));
     thread::sleep(READING_TIME);
 }
 
-/// Makes every panic one line on standard error. One of the main thread is about to end the process.
+/// Prints each panic as one line on standard error. A panic of the main thread ends the process, so it also waits for the host.
 pub(crate) fn print_panics_on_one_line() {
     panic::set_hook(Box::new(|panic| {
         let thread = thread::current();
@@ -29,13 +29,13 @@ pub(crate) fn print_panics_on_one_line() {
     }));
 }
 
-/// In one write, so that no other line gets in between.
+/// Prints in a single write, so that lines of other threads do not interleave.
 fn print(line: &str) {
-    // If it fails, there is nowhere left to report that.
+    // An error here cannot be reported.
     drop(std::io::stderr().lock().write_all(&log::error_line(line)));
 }
 
-/// The lines of a text on one line.
+/// Joins the lines of a text.
 fn one_line(text: &str) -> String {
     let mut line = String::new();
     for part in text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()) {
@@ -76,7 +76,7 @@ mod tests {
         }
     }
 
-    /// Runs itself again, since a process has one hook for all of its tests.
+    /// Runs in a child process, since the panic hook applies to all tests of a process.
     #[test]
     fn a_panic_is_one_line() {
         const SWITCH: &str = "PANIC_ON_ONE_LINE";

@@ -1,3 +1,5 @@
+//! `keys`: lists, generates and imports keys.
+
 use super::{
     CommandError, base_address, import_command, print_line, runtime, variable, variable_names, wrong_settings,
 };
@@ -15,9 +17,9 @@ use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists the keys of the vault, each with the command that makes octez-client use it
+    /// Lists the keys of the vault, each with the command that configures octez-client to use it
     List,
-    /// Makes a new key
+    /// Generates a key
     Generate {
         /// Its name: letters, digits, - and _
         name: KeyName,
@@ -25,8 +27,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value = "p256")]
         curve: CurveName,
     },
-    /// Reads a secret key from standard input: edsk…, spsk…, p2sk… or BLsk…, or an encrypted one (edesk…, spesk…, p2esk… or
-    /// BLesk…) with its password in the next line. Without that line, its password is the vault's passphrase
+    /// Imports a secret key from standard input: edsk…, spsk…, p2sk… or BLsk…, or an encrypted one (edesk…, spesk…, p2esk… or
+    /// BLesk…) followed by its password on the next line. Without that line, the vault's passphrase is used
     Import {
         /// Its name: letters, digits, - and _
         name: KeyName,
@@ -67,8 +69,9 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
             return runtime()?.block_on(list_vault(&services));
         }
         let url = &vault.url;
-        let why =
-            format!("KEY_VAULT_URL is set: make keys in {url} (az keyvault key create); without it, in a local file");
+        let why = format!(
+            "KEY_VAULT_URL is set: create keys in {url} (az keyvault key create), or unset it to use a local file"
+        );
         return Err(why.into());
     }
     let settings = services.embedded;
@@ -95,19 +98,19 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Reads a secret key from standard input; an encrypted one is opened with the password in the next line, or else with the
+/// Reads a secret key from standard input. An encrypted one is decrypted with the password on the next line, or else with the
 /// vault's passphrase.
 fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, CommandError> {
     const EXPECTED: &str =
         "expected a secret key (edsk, spsk, p2sk or BLsk; edesk, spesk, p2esk or BLesk with its password)";
-    // More than a key and a password take, so that a wrong file is not read to its end.
+    // More than a key and a password need, so that a wrong file is not read to its end.
     const MAX_LENGTH: u64 = 4096;
     let mut bytes = Zeroizing::new(Vec::new());
     let unreadable = |error: &dyn Display| format!("standard input: {error}; {EXPECTED}");
     std::io::stdin().take(MAX_LENGTH).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
     let text = text::decode(&bytes).map_err(|error| unreadable(&error))?.trim_start();
     if text.is_empty() {
-        return Err(format!("nothing on standard input; {EXPECTED}").into());
+        return Err(format!("standard input is empty; {EXPECTED}").into());
     }
     let (key, next_line) = text.split_once('\n').unwrap_or((text, ""));
     let Some(encrypted) = EncryptedSecretKey::from_text(key.trim_end()) else {
@@ -124,14 +127,14 @@ fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, Comma
     Ok(encrypted.decrypt(&password).map_err(|error| format!("standard input: {error} ({origin})"))?)
 }
 
-/// The keys that would sign, as the vault has them now.
+/// Lists the keys in Key Vault or Managed HSM that can sign.
 async fn list_vault(services: &Services) -> Result<(), CommandError> {
     let azure = Azure::prepare(services)?;
     let mut found = open_vault(services, Some(&azure))?.keys().await?;
     found.unread.map_or(Ok(()), Err)?;
     found.usable.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
     if found.usable.is_empty() {
-        return print_line("no keys that can sign: azurehsm-signer doctor says why");
+        return print_line("no keys that can sign: run azurehsm-signer doctor to see why");
     }
     let lines: Vec<_> = found.usable.iter().map(|key| lines_of(&key.name, &key.public_key)).collect();
     print_line(&lines.join("\n"))
@@ -144,7 +147,7 @@ fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), CommandE
 }
 
 fn lines_of(name: impl Display, public_key: &PublicKey) -> String {
-    // A wrong setting elsewhere must not keep keys from being listed.
+    // An invalid setting elsewhere must not prevent the listing.
     let base = base_address(
         Settings::read(variable, &variable_names()).map_or(SIGNER_LISTEN.values.default, |settings| settings.listen),
     );

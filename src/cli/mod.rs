@@ -1,4 +1,4 @@
-//! What the program does, by the name of the command.
+//! The commands, and what they share: errors, output, environment and runtime.
 
 mod bind;
 mod doctor;
@@ -24,7 +24,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use thiserror::Error;
 
-/// Whatever stops a command, for people to read.
+/// Why a command failed, for people to read.
 pub(crate) type CommandError = Box<dyn Error + Send + Sync>;
 
 /// The commands.
@@ -33,13 +33,13 @@ pub(crate) enum Command {
     /// Answers signing requests (the default)
     #[default]
     Serve,
-    /// The keys
+    /// Lists, generates and imports keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// The high watermarks. Those of the embedded store can be had only while the signer does not run
+    /// Lists, raises, exports and imports high watermarks. The embedded store is accessible only while the signer is stopped
     #[command(subcommand)]
     Marks(MarksCommand),
-    /// Checks the deployment: one line a check, and what to do where it fails
+    /// Checks the deployment: one line per check, with advice where a check fails
     Doctor(doctor::Arguments),
     /// Lists the settings, which are environment variables
     #[command(after_long_help = listing::text())]
@@ -57,15 +57,14 @@ pub(crate) enum MarksCommand {
     Bind(bind::Arguments),
 }
 
-/// Runs a command, and gives the status of a planned end. `host` is the Functions host, if that started this process.
+/// Runs a command, and returns the exit status of a planned exit. `host` is the Functions host, if it started this process.
 ///
 /// # Errors
-/// Whatever stops the command.
+/// Why the command failed.
 pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitCode, CommandError> {
     require_unicode()?;
-    // A core file would hold secret keys and tokens. It cannot be allowed again after this.
-    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)
-        .map_err(|error| format!("core files cannot be turned off: {error}"))?;
+    // A core dump would contain secret keys and tokens. This cannot be reverted.
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(|error| format!("cannot disable core dumps: {error}"))?;
     match command {
         Command::Serve => return serve(host),
         Command::Keys(command) => keys::run(command),
@@ -79,22 +78,22 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
 }
 
 fn serve(host: Option<ParentProcess>) -> Result<ExitCode, CommandError> {
-    // Before anything that may take long.
-    let shutdown = Shutdown::watch(host).map_err(|error| format!("signals cannot be handled: {error}"))?;
+    // Before anything that may block.
+    let shutdown = Shutdown::watch(host).map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
     let logging = log::start(&settings, host.is_some())?;
     let runtime = runtime()?;
     runtime.block_on(serve::run(&logging, &shutdown))?;
-    // Nobody waits any more for what is still at work.
+    // No client waits for the remaining work.
     runtime.shutdown_background();
     Ok(shutdown.status())
 }
 
-/// For BLS, password hashing and name resolution: work of milliseconds, of which more at a time makes none faster.
-const THREADS_FOR_WORK: usize = 16;
+/// For BLS signatures and password hashing, which take milliseconds: more threads would not make them faster.
+const MAX_BLOCKING_THREADS: usize = 16;
 
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(THREADS_FOR_WORK).build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build()?)
 }
 
 /// An environment variable.
@@ -107,13 +106,13 @@ fn variable_names() -> Vec<String> {
     std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
 }
 
-/// One error is one line, which some readers of logs see alone.
+/// A single error stays on one line, since some log viewers show only one line.
 fn wrong_settings(error: &SettingsError) -> CommandError {
     let separator = if error.0.len() == 1 { ' ' } else { '\n' };
     format!("wrong settings:{separator}{error}").into()
 }
 
-/// A setting that cannot be read must not be taken as not set.
+/// A setting that is not Unicode must not count as unset.
 fn require_unicode() -> Result<(), CommandError> {
     match NAMES.iter().find(|name| matches!(std::env::var(name), Err(VarError::NotUnicode(_)))) {
         Some(name) => Err(format!("{name}: expected Unicode text").into()),
@@ -121,9 +120,9 @@ fn require_unicode() -> Result<(), CommandError> {
     }
 }
 
-/// Whoever read standard output has gone away, such as `head`: that ends a command, and is not worth a word.
+/// The reader of standard output, such as `head`, has closed it. Ends a command silently.
 #[derive(Debug, Error)]
-#[error("nobody reads standard output any more")]
+#[error("standard output is closed")]
 pub(crate) struct ReaderGone;
 
 /// Prints to standard output.
@@ -135,11 +134,11 @@ fn print_line(text: &str) -> Result<(), CommandError> {
     })
 }
 
-/// Where a client finds a signer that listens here: at the Functions host, if that started it and has named its address, or else
-/// on this machine.
+/// The base address for clients of a signer that listens at `listen`. Under the Functions host, that of the host, or `None` if
+/// the host has not set it.
 fn base_address(listen: SocketAddr) -> Option<String> {
     if functions_host::is_present(variable) {
-        // The port that the host gave is for the host alone.
+        // Only the host may use the port of its handler.
         return functions_host::public_address(variable);
     }
     let ip = match listen.ip() {
@@ -150,7 +149,7 @@ fn base_address(listen: SocketAddr) -> Option<String> {
     Some(format!("http://{}", SocketAddr::new(ip, listen.port())))
 }
 
-/// What lets octez-client use a key of a signer at this address.
+/// The command that configures octez-client to use a key of the signer at `base`.
 fn import_command(name: &dyn Display, base: &str, hash: &PublicKeyHash) -> String {
     format!("octez-client import secret key {name} {base}/{hash}")
 }

@@ -1,3 +1,5 @@
+//! `serve`: starts the services and the server, and keeps the keys up to date.
+
 use super::shutdown::Shutdown;
 use super::{CommandError, base_address, import_command, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
@@ -19,21 +21,21 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
 use tracing::{info, warn};
 
-/// Connections that are open at one time, if the system allows as many files.
+/// Maximum number of open connections, if the limit of open files permits.
 const MAX_CONNECTIONS: u64 = 2048;
 
-/// Connections that wait to be taken: a burst larger than this makes clients wait a second for their next try.
-const WAITING_CONNECTIONS: u32 = 4096;
+/// Length of the listen queue. In a larger burst, clients retry after a second.
+const LISTEN_BACKLOG: u32 = 4096;
 
-/// Files that the process needs beside its connections.
+/// Open files that the process needs in addition to connections.
 const OTHER_FILES: u64 = 64;
 
-/// How long a start under the Functions host waits for the embedded store. A script host that restarts starts the next process
-/// before it kills the last one: mostly a fraction of a second before, but sometimes its lock period of 15 s. It fails a start
-/// after 30 s.
+/// How long a start under the Functions host waits for the lock of the embedded store. A restarting script host starts the next
+/// process before it kills the last one, usually by a fraction of a second, but sometimes by its lock period of 15 s. It fails a
+/// start after 30 s.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(17);
 
-/// Longer than clients keep a connection for their next request, so that they close it, not we.
+/// Longer than the idle timeout of clients, so that they close connections first.
 const IDLE: Duration = Duration::from_mins(3);
 
 pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), CommandError> {
@@ -43,7 +45,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         warn!(
             event = "setting_ineffective",
             setting = name,
-            "this setting has no effect any more: a slow call is kept until the request's deadline"
+            "this setting no longer has an effect: a slow call continues until the request's deadline"
         );
     }
     let services = &settings.services;
@@ -60,11 +62,14 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         );
     }
     if settings.authorized_keys.is_empty() {
-        info!(event = "authentication_off", "no AUTHORIZED_KEYS: whoever reaches this address may request signatures");
+        info!(
+            event = "authentication_off",
+            "no AUTHORIZED_KEYS: anyone who can reach this address may request signatures"
+        );
     } else if settings.policy.requiring_authentication(true).is_empty() {
         warn!(
             event = "setting_ineffective",
-            "AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys"
+            "AUTHORIZED_KEYS has no effect: the policy sets \"require_authentication\" to false for all keys"
         );
     }
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
@@ -78,7 +83,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     ));
     let is_local = matches!(services.vault, VaultSettings::Embedded);
     if is_local {
-        // A file can be read at once, and what is wrong with it stays wrong.
+        // Reading a file is fast, and an error would be permanent.
         signer.refresh_keys().await?;
     }
 
@@ -97,21 +102,21 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     } else {
         (services.request_deadline + Duration::from_secs(1), Duration::ZERO)
     };
-    let limits = ConnectionLimits { most: most_connections(), idle: IDLE, drain, last_requests };
+    let limits = ConnectionLimits { most: max_connections(), idle: IDLE, drain, last_requests };
     let router = server::router(Arc::clone(&signer), server_settings);
     info!(event = "listening", address = %address, "listening");
     if is_local {
-        tell_how_to_use(&signer, address);
+        log_commands(&signer, address);
     }
     tokio::select! {
         () = server::serve(listener, router, limits, shutdown.requested()) => Ok(()),
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
-        never = keep_running("dropped lines", || tell_of_dropped_lines(logging)) => match never {},
+        never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
     }
 }
 
-/// The least time between two searches of the vault for an unknown key. A file is read in no time; a search of a vault is many
-/// calls, but a request for a new key should be able to wait for the next one within its deadline.
+/// The minimum time between two searches of the vault for an unknown key. Reading a file is fast. Searching a vault takes many
+/// calls, but a request for a new key should be able to wait for the next search within its deadline.
 fn search_interval(settings: &Settings) -> Duration {
     const MIN: Duration = Duration::from_secs(2);
     const MAX: Duration = Duration::from_secs(5);
@@ -123,7 +128,7 @@ fn search_interval(settings: &Settings) -> Duration {
     }
 }
 
-/// Asks the vault for its keys, now and then; often, while it does not say.
+/// Refreshes the keys every `every`, more often while that fails. `are_known` is whether they have already been read.
 async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, are_known: bool) -> Infallible {
     const WHILE_UNKNOWN: Duration = Duration::from_secs(2);
     let mut is_first = true;
@@ -140,43 +145,45 @@ async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, ar
                 warn!(event = "no_keys", "there are no keys in the vault: nothing can be signed");
             }
         }
-        // A vault that takes long to search is not searched all the time, whatever is wrong with one of its keys.
+        // A single bad key must not cause constant searches of a large vault.
         let pause = if answer.is_ok() { every } else { every.min(WHILE_UNKNOWN.max(start.elapsed())) };
         tokio::time::sleep(pause).await;
     }
 }
 
-/// An auditor who reads the log should know what is not in it.
-async fn tell_of_dropped_lines(logging: &Logging) -> Infallible {
-    let mut told = 0;
+/// Logs how many lines were dropped, so that an auditor knows that the log is incomplete.
+async fn report_dropped_lines(logging: &Logging) -> Infallible {
+    let mut reported = 0;
     loop {
         tokio::time::sleep(Duration::from_secs(10)).await;
         let dropped = logging.dropped_lines();
-        if dropped != told {
-            warn!(event = "lines_dropped", lines = dropped - told, "log lines were dropped: their reader was too slow");
-            told = dropped;
+        if dropped != reported {
+            let lines = dropped - reported;
+            warn!(event = "lines_dropped", lines, "log lines were dropped: their reader is too slow");
+            reported = dropped;
         }
     }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart need not wait for the old connections to be forgotten.
+    // A restart must not wait for connections in TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(WAITING_CONNECTIONS)
+    socket.listen(LISTEN_BACKLOG)
 }
 
-fn tell_how_to_use(signer: &Signer, address: SocketAddr) {
+/// Logs the commands with which clients use the keys.
+fn log_commands(signer: &Signer, address: SocketAddr) {
     let Some(base) = base_address(address) else { return };
     for key in signer.keys() {
         info!(event = "hint", command = import_command(&key.name, &base, &key.hash), "use this key");
     }
-    info!(event = "hint", command = format!("curl {base}/keys"), "see the keys");
+    info!(event = "hint", command = format!("curl {base}/keys"), "list the keys");
 }
 
-/// As many connections as are wanted, or as many as the system has files for.
-fn most_connections() -> usize {
+/// The maximum number of connections within the limit of open files.
+fn max_connections() -> usize {
     let wanted = MAX_CONNECTIONS + OTHER_FILES;
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(256);
     usize::try_from(files.min(wanted).saturating_sub(OTHER_FILES).max(16)).unwrap_or(16)

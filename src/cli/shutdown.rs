@@ -1,4 +1,4 @@
-//! How `serve` ends: by signals, or because the Functions host that started it is gone; when, and with which status.
+//! How `serve` ends: after a signal, or after the death of the Functions host that started it; when, and with which status.
 
 use azurehsm_signer::functions_host::{MAX_SHUTDOWN, PLANNED_END_STATUS, ParentProcess, WATCH_INTERVAL};
 use azurehsm_signer::log;
@@ -12,8 +12,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-/// Watches for the end of the process, on a thread that nothing else can block: not a start that waits for a lock, nor a
-/// runtime whose threads are all busy.
+/// Watches for signals and for the host's death, on a separate thread that cannot be blocked by a start that waits for a lock,
+/// or by a busy runtime.
 pub(super) struct Shutdown {
     host: Option<ParentProcess>,
     state: Arc<State>,
@@ -21,17 +21,17 @@ pub(super) struct Shutdown {
 
 #[derive(Default)]
 struct State {
-    /// Whether there may be requests, so that the first signal is a request to finish them. Before, it ends the process at once.
+    /// Whether there may be requests to finish after the first signal. Before that, a signal ends the process immediately.
     is_serving: AtomicBool,
     requested: Notify,
 }
 
 impl Shutdown {
-    /// Installs the handlers of SIGTERM, SIGINT and SIGHUP, and returns when they are in place. `host` is the Functions host,
-    /// if that started this process.
+    /// Installs handlers for SIGTERM, SIGINT and SIGHUP, and returns when they are active. `host` is the Functions host, if it
+    /// started this process.
     ///
     /// # Errors
-    /// The system's, if it has no more threads or files.
+    /// If the system is out of threads or files.
     pub(super) fn watch(host: Option<ParentProcess>) -> io::Result<Self> {
         let state = Arc::new(State::default());
         let (sender, installed) = mpsc::sync_channel(1);
@@ -49,7 +49,7 @@ impl Shutdown {
         Ok(Self { host, state })
     }
 
-    /// From now on, the first signal no longer ends the process. To be called before the first request can arrive.
+    /// From now on, the first signal no longer ends the process. Call this before the first request can arrive.
     pub(super) fn serve(&self) {
         self.state.is_serving.store(true, Ordering::SeqCst);
     }
@@ -59,30 +59,29 @@ impl Shutdown {
         self.state.requested.notified().await;
     }
 
-    /// The status of a planned end.
+    /// The exit status of a planned exit.
     pub(super) fn status(&self) -> ExitCode {
-        ExitCode::from(planned(self.host))
+        ExitCode::from(planned_status(self.host))
     }
 }
 
-/// Without the host, 0 as everywhere.
-fn planned(host: Option<ParentProcess>) -> u8 {
+fn planned_status(host: Option<ParentProcess>) -> u8 {
     if host.is_some() { PLANNED_END_STATUS } else { 0 }
 }
 
-/// Ends the process, unless the program ends by itself before.
+/// Ends the process, unless it exits first.
 async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) -> Infallible {
     tokio::select! {
         () = signals.next() => {}
-        // At once, with nobody there to answer. Nobody reads the status either.
+        // Immediately, since the only client is gone. The status is irrelevant.
         () = gone(host) => exit(PLANNED_END_STATUS.into()),
     }
     if !state.is_serving.load(Ordering::SeqCst) {
         log::finish();
-        exit(planned(host).into());
+        exit(planned_status(host).into());
     }
     state.requested.notify_one();
-    let time_is_up = async {
+    let timeout = async {
         match host {
             Some(_) => tokio::time::sleep(MAX_SHUTDOWN).await,
             None => std::future::pending().await,
@@ -91,13 +90,13 @@ async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) -
     tokio::select! {
         () = signals.next() => log::finish(),
         () = gone(host) => {}
-        () = time_is_up => {}
+        () = timeout => {}
     }
-    // Without the host, only a second signal comes here: what is in flight is lost, and whoever waits for the status should know.
+    // Without the host, this is reached only by a second signal, which aborts requests in flight: the status reports that.
     exit(host.map_or(1, |_| PLANNED_END_STATUS.into()));
 }
 
-/// Returns when the host is dead.
+/// Returns when the host is dead; never without a host.
 async fn gone(host: Option<ParentProcess>) {
     let Some(host) = host else { return std::future::pending().await };
     while !host.is_gone() {
@@ -108,7 +107,7 @@ async fn gone(host: Option<ParentProcess>) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// `None` if the process was started so that it outlives its terminal, with `nohup` say.
+    /// `None` if the process was started with SIGHUP ignored, for example with `nohup`.
     hang_up: Option<Signal>,
 }
 

@@ -1,16 +1,16 @@
-//! What to do about refusals, in commands.
+//! Advice for errors, with the commands to run.
 
 use crate::vault::VaultError;
 use azure_core::http::Url;
 
-/// The first label of a service's host: the name of the vault or account.
+/// The first label of a service's host name: the name of the vault or account.
 pub(super) fn name_of(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
     host.split('.').next().unwrap_or(host)
 }
 
-/// Whether a refusal is the firewall's and not a role's (`ForbiddenByFirewall`, `ForbiddenByConnection`; Cosmos DB tells it
-/// in words only).
+/// Whether an error comes from the firewall rather than from a missing role. Key Vault has codes for it
+/// (`ForbiddenByFirewall`, `ForbiddenByConnection`), Cosmos DB only sentences.
 pub(super) fn is_of_network(why: &str) -> bool {
     let why = why.to_ascii_lowercase();
     ["firewall", "forbiddenbyconnection", "client address is not authorized", "public network access"]
@@ -18,28 +18,28 @@ pub(super) fn is_of_network(why: &str) -> bool {
         .any(|sign| why.contains(sign))
 }
 
-/// What a refusal of the vault is about.
+/// The cause of a vault's error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It may work later.
-    Passing,
-    /// The network's rules.
+    /// Transient: a retry may succeed.
+    Transient,
+    /// The vault's network rules.
     Network,
-    /// The identity has no role for it.
+    /// The identity lacks a role.
     Role,
-    /// The vault has access policies instead of roles, and none for it.
+    /// The vault uses access policies instead of roles, and none permits the operation.
     AccessPolicy,
-    /// The key is disabled, or outside its time.
+    /// The key is disabled, or outside its validity period.
     StateOfKey,
-    /// Signing is not among the key's operations.
+    /// The key's operations do not include signing.
     Operation,
-    /// The vault is in conflict about the key (409).
+    /// The key is being changed (409).
     Conflict,
-    /// There is no such thing (404).
+    /// Not found (404).
     Missing,
-    /// The request itself (400, say).
+    /// The request was rejected, for example with status 400.
     Request,
-    /// What answers is another service.
+    /// Another service answers at the vault's address.
     OtherService,
 }
 
@@ -47,7 +47,7 @@ impl Cause {
     pub(super) fn of(error: &VaultError) -> Self {
         let why = error.reason().log();
         match error {
-            VaultError::Unavailable { .. } => Self::Passing,
+            VaultError::Unavailable { .. } => Self::Transient,
             VaultError::Missing(_) => Self::Missing,
             VaultError::Unable(_) => Self::Request,
             VaultError::Untrusted(_) => Self::OtherService,
@@ -69,83 +69,79 @@ impl Cause {
     }
 }
 
-/// What to do after the vault has refused something, by what the refusal is about.
-pub(super) fn after_refusal(error: &VaultError, vault: &Url) -> String {
+/// What to do about a vault's error, by its cause.
+pub(super) fn for_vault_error(error: &VaultError, vault: &Url) -> String {
     let option = vault_option(vault);
     match Cause::of(error) {
-        Cause::Passing => {
-            "try again; if it refuses the token, the identity and the vault must be of the same tenant".to_owned()
+        Cause::Transient => {
+            "try again; if the vault rejects the token, check that identity and vault are in the same tenant".to_owned()
         }
         Cause::Network => network("vault"),
         Cause::Role => vault_role(vault),
         Cause::AccessPolicy => format!(
-            "the vault has access policies instead of roles: `az keyvault set-policy -n {} --object-id <principal id> \
+            "the vault uses access policies instead of roles: `az keyvault set-policy -n {} --object-id <principal id> \
              --key-permissions get list sign`",
             name_of(vault)
         ),
         Cause::StateOfKey => format!(
-            "see its state and its dates: `az keyvault key show {option} -n <name>`; change them with `az keyvault key \
-             set-attributes`"
+            "check the key's state and dates: `az keyvault key show {option} -n <name>`; change them with `az keyvault \
+             key set-attributes`"
         ),
         Cause::Operation => {
-            format!("let it sign: `az keyvault key set-attributes {option} -n <name> --ops sign verify`")
+            format!("permit signing: `az keyvault key set-attributes {option} -n <name> --ops sign verify`")
         }
-        Cause::Conflict => "the vault is at work on this key, such as recovering it: try again".to_owned(),
+        Cause::Conflict => "the key is being changed or recovered: try again".to_owned(),
         Cause::Missing => {
-            "there is no such thing at KEY_VAULT_URL: is it the address of the vault itself, and is the key there?"
+            "not found at KEY_VAULT_URL: check that it is the address of the vault itself, and that the key exists"
                 .to_owned()
         }
-        Cause::Request => {
-            "the vault did not take the request as such: is KEY_VAULT_URL the address of the vault itself, and \
-                           not of a proxy or of an older service?"
-                .to_owned()
-        }
-        Cause::OtherService => {
-            "is KEY_VAULT_URL right? What answers there wants tokens for another service. A Key Vault is \
-                                <name>.vault.azure.net, a Managed HSM <name>.managedhsm.azure.net; other clouds have \
-                                names of their own"
-                .to_owned()
-        }
+        Cause::Request => "the vault rejected the request: check that KEY_VAULT_URL is the address of the vault itself, \
+                           and not of a proxy or another service"
+            .to_owned(),
+        Cause::OtherService => "check KEY_VAULT_URL: the service at that address expects tokens for another service. A Key \
+                                Vault is <name>.vault.azure.net, a Managed HSM <name>.managedhsm.azure.net; other clouds \
+                                use other domains"
+            .to_owned(),
     }
 }
 
-/// When there is no answer at all.
+/// When a service does not answer at all.
 pub(super) fn no_answer(variable: &str) -> String {
     format!(
-        "is {variable} right, does its name resolve here, and may this machine connect to port 443? With a private \
-         endpoint, the app needs the virtual network and its private DNS zone"
+        "check that {variable} is right, that its name resolves on this machine, and that this machine may connect to port \
+         443. With a private endpoint, the app needs the virtual network and its private DNS zone"
     )
 }
 
-/// When the network's rules keep this machine out.
+/// When a service's network rules block this machine.
 pub(super) fn network(service: &str) -> String {
     format!(
-        "its network rules keep this machine out: allow this network in the {service}'s Networking page, or run where \
+        "the network rules block this machine: allow its network on the {service}'s Networking page, or run the doctor where \
          the app runs"
     )
 }
 
-/// For an identity that may not do this with a key.
+/// For an identity that lacks a role for a key.
 pub(super) fn vault_role(vault: &Url) -> String {
     let name = name_of(vault);
     if is_managed_hsm(vault) {
         format!(
             "the identity needs a role with the data actions Microsoft.KeyVault/managedHsm/keys/read/action and \
              Microsoft.KeyVault/managedHsm/keys/sign/action: `az keyvault role assignment create --hsm-name {name} \
-             --role \"Managed HSM Crypto User\" --assignee <principal id> --scope /keys`, or a role definition of just \
+             --role \"Managed HSM Crypto User\" --assignee <principal id> --scope /keys`, or a role definition with just \
              these two"
         )
     } else {
         format!(
             "the identity needs a role with the data actions Microsoft.KeyVault/vaults/keys/read and \
              Microsoft.KeyVault/vaults/keys/sign/action: `az role assignment create --role \"Key Vault Crypto User\" \
-             --assignee <principal id> --scope $(az keyvault show -n {name} --query id -o tsv)`, or a custom role of \
-             just these two. A new assignment takes minutes"
+             --assignee <principal id> --scope $(az keyvault show -n {name} --query id -o tsv)`, or a custom role with \
+             just these two. A new assignment takes minutes to become effective"
         )
     }
 }
 
-/// The option that names this vault to `az keyvault key`.
+/// The option that selects this vault in `az keyvault key`.
 pub(super) fn vault_option(vault: &Url) -> String {
     format!("{} {}", if is_managed_hsm(vault) { "--hsm-name" } else { "--vault-name" }, name_of(vault))
 }
@@ -154,27 +150,27 @@ pub(super) fn is_managed_hsm(vault: &Url) -> bool {
     vault.host_str().unwrap_or_default().split('.').nth(1) == Some("managedhsm")
 }
 
-/// For an identity that may not do this with marks.
+/// For an identity that lacks a role for marks.
 pub(super) fn marks_role(account: &Url, database: &str, container: &str) -> String {
     format!(
-        "the identity needs a role of just {MARKS_ACTIONS}: make it with `az cosmosdb sql role definition create`, \
-         then `az cosmosdb sql role assignment create -g <group> -a {} --role-definition-name <role> --principal-id \
-         <principal id> --scope /dbs/{database}/colls/{container}`; readMetadata is also needed at the scope of the \
-         account. A new assignment takes minutes",
+        "the identity needs a role with just {MARKS_ACTIONS}: create it with `az cosmosdb sql role definition create`, \
+         then assign it with `az cosmosdb sql role assignment create -g <group> -a {} --role-definition-name <role> \
+         --principal-id <principal id> --scope /dbs/{database}/colls/{container}`; readMetadata is also needed at the \
+         scope of the account. A new assignment takes minutes to become effective",
         name_of(account)
     )
 }
 
-/// For an identity that may do more with marks than it should.
+/// For an identity with more permissions for marks than it should have.
 pub(super) fn marks_role_too_wide(account: &Url) -> String {
     format!(
-        "give it a role of just {MARKS_ACTIONS}, and remove the wider one: `az cosmosdb sql role assignment list -g \
+        "assign a role with just {MARKS_ACTIONS}, and remove the broader one: `az cosmosdb sql role assignment list -g \
          <group> -a {name}`, `az cosmosdb sql role assignment delete -g <group> -a {name} --role-assignment-id <id>`",
         name = name_of(account)
     )
 }
 
-/// The least role that a signer's marks need.
+/// The permissions that a signer's marks require.
 const MARKS_ACTIONS: &str = "Microsoft.DocumentDB/databaseAccounts/readMetadata and \
                              Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/create, …/items/read, \
                              …/items/replace";
@@ -184,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_of_the_network_are_told_from_those_of_roles() {
+    fn network_errors_are_distinguished_from_missing_roles() {
         for (why, expected) in [
             ("Client address is not authorized and caller is not a trusted service.", true),
             ("Public network access is disabled and request is not from a trusted service", true),
@@ -212,12 +208,12 @@ mod tests {
             (denied("403 Forbidden (Forbidden, KeyExpired)"), Cause::StateOfKey, "set-attributes"),
             (denied("403 Forbidden (Forbidden, KeyOperationForbidden)"), Cause::Operation, "--ops sign verify"),
             (denied("409 Conflict (Conflict, ObjectIsBeingRecovered)"), Cause::Conflict, "try again"),
-            (VaultError::unable("400 Bad Request (BadParameter)"), Cause::Request, "did not take the request"),
-            (VaultError::Missing("404 Not Found".into()), Cause::Missing, "no such thing"),
+            (VaultError::unable("400 Bad Request (BadParameter)"), Cause::Request, "rejected the request"),
+            (VaultError::Missing("404 Not Found".into()), Cause::Missing, "not found"),
             (VaultError::Untrusted("challenge resource".into()), Cause::OtherService, "another service"),
-            (VaultError::unavailable("503"), Cause::Passing, "try again"),
+            (VaultError::unavailable("503"), Cause::Transient, "try again"),
         ] {
-            let advice = after_refusal(&error, &vault);
+            let advice = for_vault_error(&error, &vault);
             assert_eq!(Cause::of(&error), cause, "{error}");
             assert!(advice.contains(words), "{error}: {advice}");
             assert_eq!(advice.contains("role assignment"), cause == Cause::Role, "{error}: {advice}");

@@ -1,39 +1,64 @@
+//! One area of the checks: its findings, and what later checks need from it.
+
 use super::Finding;
 use super::clock::Skew;
-use super::levels::Known;
-use crate::marks::StoreId;
+use crate::marks::{MarkId, StoreId};
+use crate::tezos::payload::{NonNegative, Position};
+use crate::tezos::{ChainId, PublicKeyHash};
 use crate::vault::Key;
 use futures::{StreamExt, stream};
 use std::time::Duration;
 
-/// What was found in one area, as far as its checks have come.
+/// The results of one area so far.
 #[derive(Debug, Default)]
 pub(super) struct Area {
     pub(super) findings: Vec<Finding>,
-    /// Keys in a vault that has tags.
+    /// Keys in a vault with tags.
     pub(super) keys: Vec<Key>,
     /// The mark store in use.
     pub(super) store: Option<StoreId>,
-    /// By how much this clock differs from the services'.
+    /// The differences between this machine's clock and those of the services.
     pub(super) skews: Vec<Skew>,
-    /// How quick they are. Told last.
+    /// Latencies, which are reported last.
     pub(super) latency: Vec<Finding>,
-    /// What the check of levels needs.
-    pub(super) known: Known,
+    /// Input for the check of levels.
+    pub(super) observed: Observed,
 }
 
-/// Each question has a limit of its own; this is for services that stay just below it with every answer.
+/// What an area contributes to the check of levels.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    /// The keys of the vault.
+    pub(super) keys: Vec<PublicKeyHash>,
+    /// The heads reported by nodes.
+    pub(super) heads: Vec<(ChainId, NonNegative)>,
+    /// Whether items of the container are readable.
+    pub(super) can_read: bool,
+    /// The marks of the embedded store.
+    pub(super) marks: Vec<(MarkId, Position)>,
+}
+
+impl Observed {
+    pub(super) fn merge(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        self.heads.extend(other.heads);
+        self.marks.extend(other.marks);
+        self.can_read |= other.can_read;
+    }
+}
+
+/// For services whose every response stays just below the limit of a single request.
 const AREA_TIMEOUT: Duration = Duration::from_secs(26);
 
 impl Area {
-    /// Makes the checks of an area, as many as there is time for.
+    /// Runs the checks of an area until [`AREA_TIMEOUT`].
     pub(super) async fn in_time(check: &'static str, checks: impl AsyncFnOnce(&mut Self)) -> Self {
         let mut area = Self::default();
         if tokio::time::timeout(AREA_TIMEOUT, checks(&mut area)).await.is_err() {
             area.add(Finding::failed(
                 check,
-                format!("the checks were not done within {} s: the answers take too long", AREA_TIMEOUT.as_secs()),
-                "try again, and see what the service's metrics in the portal say of its latency",
+                format!("the checks timed out after {} s: the service is too slow", AREA_TIMEOUT.as_secs()),
+                "try again, and check the service's latency metrics in the portal",
             ));
         }
         area
@@ -44,9 +69,9 @@ impl Area {
     }
 }
 
-/// Asks the same of each, of some at a time. The answers are in the order of the items.
-pub(super) async fn each<T, A>(items: impl IntoIterator<Item = T>, ask: impl AsyncFn(T) -> A) -> Vec<A> {
-    const AT_A_TIME: usize = 8;
-    let ask = &ask;
-    stream::iter(items).map(|item| ask(item)).buffered(AT_A_TIME).collect().await
+/// Runs the same call for each item, up to eight in parallel. The results are in the order of the items.
+pub(super) async fn each<T, A>(items: impl IntoIterator<Item = T>, call: impl AsyncFn(T) -> A) -> Vec<A> {
+    const MAX_IN_FLIGHT: usize = 8;
+    let call = &call;
+    stream::iter(items).map(|item| call(item)).buffered(MAX_IN_FLIGHT).collect().await
 }

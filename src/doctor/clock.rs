@@ -1,35 +1,36 @@
+//! Compares this machine's clock with those of the services.
+
 use super::{ANSWER_TIMEOUT, Finding};
-use crate::azure::{TlsRoots, reason_of};
+use crate::azure::TlsRoots;
 use azure_core::http::Url;
 use azure_core::time::parse_rfc7231;
 use reqwest::header::DATE;
 use time::{Duration, OffsetDateTime};
 
-/// How far this clock is ahead of a service's; less than nothing, if it is behind.
+/// How far this machine's clock is ahead of a service's; negative if it is behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Skew {
     pub(super) of: String,
     pub(super) ahead: Duration,
 }
 
-/// More than the whole seconds of the `Date` header and a slow network can make it look.
-const WORTH_A_WARNING: Duration = Duration::seconds(2);
+/// Above the error of the `Date` header, which has whole seconds, and of a slow network.
+const MIN_WARNING: Duration = Duration::seconds(2);
 
-/// Tokens are checked with some minutes of grace, marks and blocks with none.
-const TOO_MUCH: Duration = Duration::seconds(60);
+/// Tokens are checked with a tolerance of minutes, marks and blocks with none.
+const MIN_FAILURE: Duration = Duration::seconds(60);
 
-/// Sends a request. Any response will do, whatever its status: it shows that name, route and certificate are right, and
-/// mostly what time it is there.
+/// Sends a request. Any response, with any status, shows that name, route and certificate are right. Most have a `Date`.
 ///
 /// # Errors
-/// Why there was no response, in words.
-pub(super) async fn ask(service: &str, request: reqwest::RequestBuilder) -> Result<Option<Skew>, String> {
+/// Why there was no response.
+pub(super) async fn probe(service: &str, request: reqwest::RequestBuilder) -> Result<Option<Skew>, reqwest::Error> {
     let sent = OffsetDateTime::now_utc();
-    let answer = request.send().await.map_err(|error| reason_of(&error.without_url()))?;
+    let response = request.send().await.map_err(reqwest::Error::without_url)?;
     let received = OffsetDateTime::now_utc();
-    let date = answer.headers().get(DATE).and_then(|date| parse_rfc7231(date.to_str().ok()?).ok());
+    let date = response.headers().get(DATE).and_then(|date| parse_rfc7231(date.to_str().ok()?).ok());
     Ok(date.map(|date| {
-        // It counts whole seconds: on average, half of one has passed.
+        // Whole seconds: on average, half a second has passed.
         let theirs = date + Duration::milliseconds(500);
         Skew { of: service.to_owned(), ahead: sent + (received - sent) / 2 - theirs }
     }))
@@ -38,17 +39,16 @@ pub(super) async fn ask(service: &str, request: reqwest::RequestBuilder) -> Resu
 /// The same for a service in Azure, without a token.
 ///
 /// # Errors
-/// Why there was no response, in words.
-pub(super) async fn ask_azure(service: &str, roots: &TlsRoots, url: &Url) -> Result<Option<Skew>, String> {
-    let client = roots.client(ANSWER_TIMEOUT).map_err(|error| reason_of(&error))?;
-    ask(service, client.get(url.clone())).await
+/// Why there was no response.
+pub(super) async fn probe_azure(service: &str, roots: &TlsRoots, url: &Url) -> Result<Option<Skew>, reqwest::Error> {
+    probe(service, roots.client(ANSWER_TIMEOUT)?.get(url.clone())).await
 }
 
-/// Compares this clock with the services', by the median: one of them may be wrong too.
+/// Compares this machine's clock with the median of the services' clocks, since one of those may be wrong.
 pub(super) fn check(mut skews: Vec<Skew>) -> Finding {
     skews.sort_by_key(|skew| skew.ahead);
     let Some(median) = skews.get(skews.len() / 2) else {
-        return Finding::skipped("clock", "no service told its time");
+        return Finding::skipped("clock", "no service reported its time");
     };
     let all: Vec<_> = skews.iter().map(|skew| format!("{} {}", skew.of, in_seconds(skew.ahead))).collect();
     let direction = if median.ahead.is_negative() { "behind" } else { "ahead of" };
@@ -57,11 +57,11 @@ pub(super) fn check(mut skews: Vec<Skew>) -> Finding {
         in_seconds(median.ahead.abs()),
         all.join(", ")
     );
-    let advice = "set the clock: timedatectl set-ntp true, or chronyc makestep; a container and a virtual machine have \
-                  their host's clock";
-    if median.ahead.abs() > TOO_MUCH {
+    let advice = "set the clock: timedatectl set-ntp true, or chronyc makestep; containers and virtual machines use the clock \
+                  of their host";
+    if median.ahead.abs() > MIN_FAILURE {
         Finding::failed("clock", text, advice)
-    } else if median.ahead.abs() > WORTH_A_WARNING {
+    } else if median.ahead.abs() > MIN_WARNING {
         Finding::warning("clock", text, advice)
     } else {
         Finding::ok("clock", text)

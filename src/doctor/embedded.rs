@@ -1,4 +1,4 @@
-//! The embedded vault and mark store.
+//! Checks of the embedded vault and mark store.
 
 use super::Finding;
 use super::area::Area;
@@ -9,7 +9,7 @@ use crate::vault::embedded::{KeyFile, KeyFileError};
 use crate::vault::{EmbeddedVault, Vault};
 use std::path::Path;
 
-/// Reads the keys. Neither makes a file nor encrypts one, which a signer would do at its start.
+/// Reads the keys, without creating or encrypting the file as a signer does when it starts.
 pub(super) async fn check_vault(area: &mut Area, settings: &EmbeddedSettings, sign: bool) {
     const CHECK: &str = "vault.file";
     let settings = settings.clone();
@@ -27,14 +27,14 @@ pub(super) async fn check_vault(area: &mut Area, settings: &EmbeddedSettings, si
             vault
         }
         Ok(Ok(None)) => {
-            return area.add(Finding::ok(CHECK, "there are no keys yet: the first start of a signer makes one"));
+            return area.add(Finding::ok(CHECK, "no keys yet: the signer creates one at its first start"));
         }
         Ok(Err(error)) => {
-            let advice = "set LOCAL_DATA_DIR, and LOCAL_VAULT_PASSPHRASE or LOCAL_VAULT_PASSPHRASE_FILE, right; the \
-                          file must be readable by this user";
+            let advice = "check LOCAL_DATA_DIR, and LOCAL_VAULT_PASSPHRASE or LOCAL_VAULT_PASSPHRASE_FILE; this user must be \
+                          able to read the file";
             return area.add(Finding::failed(CHECK, error.to_string(), advice));
         }
-        Err(error) => return area.add(Finding::failed(CHECK, error.to_string(), "this is a defect: please report it")),
+        Err(error) => return area.add(Finding::failed(CHECK, error.to_string(), BUG)),
     };
     let keys = match vault.keys().await {
         Ok(found) => found.usable,
@@ -46,7 +46,7 @@ pub(super) async fn check_vault(area: &mut Area, settings: &EmbeddedSettings, si
     if sign {
         for key in &keys {
             area.add(
-                test_signature(&vault, key, |_| "see what the file holds: `azurehsm-signer keys list`".to_owned())
+                test_signature(&vault, key, |_| "list the keys in the file: `azurehsm-signer keys list`".to_owned())
                     .await,
             );
         }
@@ -56,11 +56,11 @@ pub(super) async fn check_vault(area: &mut Area, settings: &EmbeddedSettings, si
 fn of_permissions(check: &'static str, file: &KeyFile) -> Finding {
     let path = file.path();
     match file.permissions_of_others() {
-        None => Finding::ok(check, "it can be read"),
+        None => Finding::ok(check, "readable"),
         Some(mode) => Finding::warning(
             check,
-            format!("it can be read, and is open to other users of this machine (mode {mode:o})"),
-            format!("`chmod 600 {}`; if others may have read it, its keys are not secret any more", path.display()),
+            format!("readable, but also accessible to other users of this machine (mode {mode:o})"),
+            format!("`chmod 600 {}`; if others may have read it, its keys are no longer secret", path.display()),
         ),
     }
     .about(path.display())
@@ -77,7 +77,10 @@ fn open(settings: &EmbeddedSettings) -> Result<Option<Opened>, KeyFileError> {
     Ok(Some((EmbeddedVault::open(file.clone())?, file, is_plain)))
 }
 
-/// Looks into the mark store, but makes none.
+/// Advice for a panic in a blocking task.
+const BUG: &str = "this is a bug: please report it";
+
+/// Reads the mark store, without creating it.
 pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     const CHECK: &str = "marks.file";
     area.store = Some(StoreId::Embedded);
@@ -88,18 +91,18 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     };
     let finding = match opened {
         Ok(Ok(Some(store))) => of_store(area, &store, &path).await,
-        Ok(Ok(None)) => Finding::ok(CHECK, "there is none yet: the first start of a signer makes it"),
+        Ok(Ok(None)) => Finding::ok(CHECK, "does not exist yet: the signer creates it at its first start"),
         Ok(Err(OpenError::InUse { holder, .. })) => {
-            Finding::ok(CHECK, format!("in use by {holder}, as it is while a signer runs"))
+            Finding::ok(CHECK, format!("in use by {holder}, which is normal while a signer is running"))
         }
         Ok(Err(error)) => Finding::failed(CHECK, error.to_string(), advice(&error)),
-        Err(error) => Finding::failed(CHECK, error.to_string(), "this is a defect: please report it"),
+        Err(error) => Finding::failed(CHECK, error.to_string(), BUG),
     };
     area.add(finding.about(path.display()));
     if matches!(services.vault, VaultSettings::KeyVault(_)) {
         area.add(Finding::warning(
             "marks.shared",
-            "marks are in a local file, keys in a vault: nothing else may sign with these keys",
+            "marks are in a local file, keys in a vault: no other signer may use these keys",
             "set COSMOS_ENDPOINT instead of MARKS=embedded, so that several signers can share the keys",
         ));
     }
@@ -111,26 +114,31 @@ async fn of_store(area: &mut Area, store: &EmbeddedMarkStore, path: &Path) -> Fi
         Ok(read) => read,
         Err(error) => return Finding::failed(CHECK, error.to_string(), "restore the file"),
     };
-    area.known.marks.extend(listing.marks.iter().map(|(id, mark)| (*id, mark.position)));
+    area.observed.marks.extend(listing.marks.iter().map(|(id, mark)| (*id, mark.position)));
     if is_recreated {
         area.add(
             Finding::warning(
                 "marks.recreated",
-                "it was created in the place of a lost one: nothing is signed for which it holds no mark",
-                "raise the marks of each key above what it has signed (`azurehsm-signer marks raise CHAIN KEY LEVEL`, or \
-                 `marks import`); a key that has never signed on a chain: `marks raise CHAIN KEY --new-key`",
+                "it replaces a lost store: no block or vote is signed without a mark",
+                "raise the marks of each key above everything it has signed (`azurehsm-signer marks raise CHAIN KEY LEVEL`, or \
+                 `marks import`); for a key that has never signed on a chain: `marks raise CHAIN KEY --new-key`",
             )
             .about(path.display()),
         );
     }
+    let readable = match listing.marks.len() {
+        1 => "1 mark".to_owned(),
+        marks => format!("{marks} marks"),
+    };
     match listing.unreadable.as_slice() {
-        [] => Finding::ok(CHECK, format!("{} marks", listing.marks.len())),
+        [] => Finding::ok(CHECK, readable),
         unreadable => {
             let names: Vec<_> = unreadable.iter().map(|item| format!("{} ({})", item.name, item.why)).collect();
             Finding::failed(
                 CHECK,
-                format!("{} marks, and {} that cannot be read: {}", listing.marks.len(), names.len(), names.join("; ")),
-                "raise these above what was signed: `azurehsm-signer marks raise CHAIN KEY LEVEL --kind KIND`",
+                format!("{readable}, and {} unreadable: {}", names.len(), names.join("; ")),
+                "raise the unreadable ones above everything that was signed: `azurehsm-signer marks raise CHAIN KEY LEVEL \
+                 --kind KIND`",
             )
         }
     }
@@ -138,9 +146,9 @@ async fn of_store(area: &mut Area, store: &EmbeddedMarkStore, path: &Path) -> Fi
 
 fn advice(error: &OpenError) -> &'static str {
     match error {
-        OpenError::Damaged { .. } => "move it aside, then raise the marks, as it says",
+        OpenError::Damaged { .. } => "move the file away, then raise the marks, as described",
         OpenError::Lost { .. } => "restore it, or raise the marks: docs/operations.md, Embedded store lost",
-        OpenError::Link(_) => "mount what the link points to before the signer starts",
-        _ => "do what it says; the folder must be this user's",
+        OpenError::Link(_) => "mount the link's target before the signer starts",
+        _ => "follow the message; the folder must belong to this user",
     }
 }

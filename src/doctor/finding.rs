@@ -1,32 +1,34 @@
+//! The result of one check.
+
 use serde::Serialize;
 use std::fmt;
 
-/// What one check found.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which check, by a name that stays the same from version to version, such as `vault.key`.
+    /// The check, by an identifier that is stable between releases, such as `vault.key`.
     pub check: &'static str,
-    /// What was checked, if there may be several: a key, a node, a setting.
+    /// What was checked (a key, a node, a setting), if there can be several.
     pub subject: Option<String>,
-    /// How it went.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What was found, with values.
+    /// The details, with values.
     pub text: String,
     /// What to do.
     pub advice: Option<String>,
 }
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// As it should be.
     Ok,
-    /// It works, but may be not as it should be.
+    /// It works, but may not be configured as it should be.
     Warning,
-    /// It does not work, or must not stay so.
+    /// It does not work, or is unsafe.
     Failed,
-    /// It was not checked, or could not be.
+    /// Not checked.
     Skipped,
 }
 
@@ -67,7 +69,7 @@ impl Finding {
     }
 }
 
-/// Services send line breaks, and could send what a terminal takes for commands.
+/// Services send line breaks, and could send control sequences for terminals.
 fn in_one_line(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_service_says_stays_in_one_line_and_moves_no_cursor() {
+    fn text_from_services_is_one_line_without_control_characters() {
         let finding = Finding::ok("vault.list", "denied.\r\n\tCaller: \u{1b}[2Jappid").about("a\nb");
         assert_eq!(finding.text, "denied. Caller: [2Jappid");
         assert_eq!(finding.subject.as_deref(), Some("a b"));

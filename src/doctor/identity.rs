@@ -1,9 +1,11 @@
+//! Checks of the identity and its tokens.
+
 use super::Finding;
 use super::area::each;
 use crate::azure::{Identity, IdentitySettings, TokenState, Tokens};
 use time::OffsetDateTime;
 
-/// Who the process is, and whether it gets a token for each scope.
+/// Reports the identity of the process, and whether it gets a token for each scope.
 pub(super) async fn check(settings: &IdentitySettings, tokens: &Tokens, scopes: &[String]) -> Vec<Finding> {
     let states: Vec<_> = each(scopes, async |scope: &String| tokens.state(scope).await).await;
     let known = states.iter().find_map(|state| state.token.as_ref()).map(|(identity, _)| *identity);
@@ -34,11 +36,11 @@ fn token(settings: &IdentitySettings, scope: &str, state: TokenState) -> Finding
         }
         Some((_, token)) => {
             let expired = (OffsetDateTime::now_utc() - token.expires_on).whole_seconds();
-            let text = format!("what was obtained expired {expired} s ago by this machine's clock");
-            Finding::failed("identity.token", text, "set this machine's clock: what it gets is fresh")
+            let text = format!("a new token expired {expired} s ago by this machine's clock");
+            Finding::failed("identity.token", text, "set this machine's clock")
         }
         None => {
-            let why = state.trouble.map(|trouble| trouble.to_string()).unwrap_or_default();
+            let why = state.problem.map(|problem| problem.to_string()).unwrap_or_default();
             Finding::failed("identity.token", why, advice(settings))
         }
     }
@@ -51,16 +53,18 @@ fn advice(settings: &IdentitySettings) -> String {
         Some(Identity::AppService) => {
             let identity = match client {
                 Some(client) => format!(
-                    "AZURE_CLIENT_ID ({client}) must be of an identity that the app has: `az functionapp identity show \
-                     -g <group> -n <app>`"
+                    "AZURE_CLIENT_ID ({client}) must be the client id of an identity that is assigned to the app: `az \
+                     functionapp identity show -g <group> -n <app>`"
                 ),
-                None => "give the app an identity: `az functionapp identity assign -g <group> -n <app>`, and for a \
+                None => {
+                    "assign an identity to the app: `az functionapp identity assign -g <group> -n <app>`, and for a \
                          user-assigned one set AZURE_CLIENT_ID"
-                    .to_owned(),
+                        .to_owned()
+                }
             };
             format!(
-                "{identity}. IDENTITY_ENDPOINT and IDENTITY_HEADER are the platform's: remove them from the app \
-                 settings, and restart the app"
+                "{identity}. IDENTITY_ENDPOINT and IDENTITY_HEADER are set by the platform: if they are in the app settings, \
+                 remove them and restart the app"
             )
         }
         Some(Identity::Workload) => "the pod needs AZURE_TENANT_ID, AZURE_CLIENT_ID and a readable \

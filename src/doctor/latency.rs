@@ -1,16 +1,23 @@
+//! Measures the latency of a service.
+
 use super::Finding;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 const CALLS: usize = 10;
 
-/// All calls together.
+/// Limit for all calls together.
 const LATENCY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A block's time is a few seconds, and a signature may take several of these.
+/// A block time is a few seconds, and a signature may need several calls.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// Makes ten calls, one after the other, and tells how long they took.
-pub(super) async fn measure(check: &'static str, advice: &str, call: impl AsyncFn() -> Result<(), String>) -> Finding {
+/// Makes ten sequential calls, and reports how long they took.
+pub(super) async fn measure<E: fmt::Display>(
+    check: &'static str,
+    advice: &str,
+    call: impl AsyncFn() -> Result<(), E>,
+) -> Finding {
     let start = Instant::now();
     let mut times = Vec::with_capacity(CALLS);
     let mut failed = None;
@@ -19,24 +26,24 @@ pub(super) async fn measure(check: &'static str, advice: &str, call: impl AsyncF
         match tokio::time::timeout(LATENCY_TIMEOUT.saturating_sub(start.elapsed()), call()).await {
             Ok(Ok(())) => times.push(begin.elapsed()),
             Ok(Err(why)) => {
-                failed = Some(why);
+                failed = Some(why.to_string());
                 break;
             }
             Err(_) => {
-                failed = Some(format!("the others were not done within {} s", LATENCY_TIMEOUT.as_secs()));
+                failed = Some(format!("timed out after {} s", LATENCY_TIMEOUT.as_secs()));
                 break;
             }
         }
     }
-    tell(check, advice, times, failed.as_deref())
+    summarize(check, advice, times, failed.as_deref())
 }
 
-fn tell(check: &'static str, advice: &str, mut times: Vec<Duration>, failed: Option<&str>) -> Finding {
+fn summarize(check: &'static str, advice: &str, mut times: Vec<Duration>, failed: Option<&str>) -> Finding {
     times.sort();
     let middle = times.get(times.len().saturating_sub(1) / 2);
     let (Some(p50), Some(worst)) = (middle, times.last()) else {
-        // What was asked here was asked before, and told there.
-        return Finding::skipped(check, format!("no call was done: {}", failed.unwrap_or_default()));
+        // Skipped, since an earlier check of the same call has reported the error.
+        return Finding::skipped(check, format!("no call succeeded: {}", failed.unwrap_or_default()));
     };
     let numbers = format!("p50 {} ms, worst {} ms", in_ms(*p50), in_ms(*worst));
     match failed {
@@ -56,18 +63,18 @@ mod tests {
     use crate::doctor::Outcome;
 
     #[test]
-    fn half_of_all_calls_are_as_quick_as_p50() {
+    fn half_of_all_calls_take_at_most_p50() {
         let times: Vec<_> = [9, 1, 8, 2, 7, 3, 6, 4, 500, 5].map(Duration::from_millis).into();
-        let finding = tell("latency", "", times.clone(), None);
+        let finding = summarize("latency", "", times.clone(), None);
         assert_eq!(finding.text, "p50 5.0 ms, worst 500.0 ms, of 10 calls");
         assert_eq!(finding.outcome, Outcome::Ok);
         let slow = times.iter().map(|time| *time + SLOW).collect();
-        assert_eq!(tell("latency", "", slow, None).outcome, Outcome::Warning);
-        let few = tell("latency", "", times.into_iter().take(3).collect(), Some("503"));
+        assert_eq!(summarize("latency", "", slow, None).outcome, Outcome::Warning);
+        let few = summarize("latency", "", times.into_iter().take(3).collect(), Some("503"));
         assert_eq!(
             (few.outcome, few.text.as_str()),
             (Outcome::Warning, "p50 8.0 ms, worst 9.0 ms, of 3 of 10 calls: 503")
         );
-        assert_eq!(tell("latency", "", Vec::new(), Some("503")).outcome, Outcome::Skipped);
+        assert_eq!(summarize("latency", "", Vec::new(), Some("503")).outcome, Outcome::Skipped);
     }
 }

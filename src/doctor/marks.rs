@@ -1,4 +1,4 @@
-//! Marks in Cosmos DB.
+//! Checks of the marks in Cosmos DB: the account, the container, and the role.
 
 use super::advice::{is_of_network, marks_role, name_of, network, no_answer};
 use super::area::Area;
@@ -15,29 +15,30 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// Without answers, the SDK would look for them in other places first.
+/// The SDK itself would first try other regions.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
-const SAME_REGION: &str = "have the app and the account's write region in one region: each signature waits for this; \
-                           with strong consistency, further regions make writes slower by their distance";
+const SAME_REGION: &str = "run the app in the account's write region: each signature waits for this call; with strong \
+                           consistency, distant regions slow down writes";
 
 pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: &str, azure: &Azure) {
     let endpoint = &settings.endpoint;
     area.store = Some(StoreId::Container { name: settings.name(), rid: None });
     let (reached, token) =
-        tokio::join!(clock::ask_azure("Cosmos DB", &azure.roots, endpoint), azure.tokens.state(SCOPE));
+        tokio::join!(clock::probe_azure("Cosmos DB", &azure.roots, endpoint), azure.tokens.state(SCOPE));
     match reached {
         Ok(skew) => {
-            area.add(Finding::ok("marks.reachable", "it answers").about(endpoint));
+            area.add(Finding::ok("marks.reachable", "reachable").about(endpoint));
             area.skews.extend(skew);
         }
-        Err(why) => {
-            area.add(Finding::failed("marks.reachable", why, no_answer("COSMOS_ENDPOINT")).about(endpoint));
-            return area.add(Finding::skipped("marks.account", "the account does not answer"));
+        Err(error) => {
+            let advice = no_answer("COSMOS_ENDPOINT");
+            area.add(Finding::failed("marks.reachable", reason_of(&error), advice).about(endpoint));
+            return area.add(Finding::skipped("marks.account", "the account is not reachable"));
         }
     }
     if token.token.is_none() {
-        return area.add(Finding::skipped("marks.account", "there is no token"));
+        return area.add(Finding::skipped("marks.account", "no token"));
     }
     let inspection = match Inspection::new(settings.clone(), Arc::clone(&azure.tokens), &azure.roots) {
         Ok(inspection) => inspection,
@@ -49,7 +50,7 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
         Ok(account) => account,
         Err(why) => {
             area.add(Finding::failed("marks.account", why.log(), refused(settings, why.log())));
-            return area.add(Finding::skipped("marks.container", "the account does not say what it is"));
+            return area.add(Finding::skipped("marks.container", "cannot read the account's properties"));
         }
     };
     let (container, properties) = match tokio::time::timeout(CONNECT_TIMEOUT, inspection.container()).await {
@@ -57,7 +58,7 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
         failed => {
             of_account(area, settings, &account);
             area.add(no_container(settings, failed.ok().and_then(Result::err).as_ref()));
-            return area.add(Finding::skipped("marks.role", "there is no container to try it on"));
+            return area.add(Finding::skipped("marks.role", "cannot be tested without a container"));
         }
     };
     of_account(area, settings, &account);
@@ -66,11 +67,12 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
     let unsuitable = account::check(&account, &properties, settings.allow_weak_consistency);
     of_container(area, settings, &unsuitable);
     if unsuitable.iter().any(|why| matches!(why, Unsuitable::PartitionKey(_))) {
-        return area.add(Finding::skipped("marks.role", "marks are not looked for under this partition key"));
+        return area.add(Finding::skipped("marks.role", "cannot be tested with this partition key"));
     }
     let probe = Probe::new(container, instance);
     let of_role = role::check(&probe, settings).await;
-    area.known.can_read = of_role.iter().any(|finding| finding.check == "marks.read" && finding.outcome == Outcome::Ok);
+    area.observed.can_read =
+        of_role.iter().any(|finding| finding.check == "marks.read" && finding.outcome == Outcome::Ok);
     area.findings.extend(of_role);
     measure(area, &probe).await;
 }
@@ -83,18 +85,16 @@ fn of_account(area: &mut Area, settings: &CosmosSettings, account: &AccountPrope
     let weak = unsuitable.iter().find(|why| matches!(why, Unsuitable::Consistency(_)));
     area.add(match weak {
         Some(why) => {
-            let text = format!(
-                "{why}: a mark that was acknowledged could be lost in a failover, so nothing is signed \
-                                that needs one"
-            );
+            let text =
+                format!("{why}: an acknowledged mark could be lost in a failover, so no block or vote is signed");
             Finding::failed("marks.consistency", text, to_strong)
         }
         None if level == "Strong" => Finding::ok("marks.consistency", "Strong"),
         None => Finding::warning(
             "marks.consistency",
             format!(
-                "{level}, which only ALLOW_WEAK_CONSISTENCY lets pass: marks may be lost when the region fails, and \
-                 keys may then sign twice"
+                "{level}, permitted only by ALLOW_WEAK_CONSISTENCY: a region failure may lose marks, and keys may then \
+                 double-sign"
             ),
             format!("for tests only. For mainnet: {to_strong}, and remove ALLOW_WEAK_CONSISTENCY"),
         ),
@@ -103,12 +103,12 @@ fn of_account(area: &mut Area, settings: &CosmosSettings, account: &AccountPrope
     area.add(match several {
         Some(why) => Finding::failed(
             "marks.regions",
-            format!("{why}: two regions could accept two marks for one slot, so nothing is signed that needs one"),
+            format!("{why}: two regions could accept different marks for one slot, so no block or vote is signed"),
             format!("`az cosmosdb update -g <group> -n {name} --enable-multiple-write-locations false`"),
         ),
         None => Finding::ok(
             "marks.regions",
-            format!("writes in {}, reads in {}", account.write_regions(), account.regions()),
+            format!("write region {}, all regions: {}", account.write_regions(), account.regions()),
         ),
     });
 }
@@ -116,28 +116,26 @@ fn of_account(area: &mut Area, settings: &CosmosSettings, account: &AccountPrope
 fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuitable]) {
     let subject = format!("{}/{}", settings.database, settings.container);
     let another = format!(
-        "this cannot be changed: make another container, `az cosmosdb sql container create -g <group> -a {} -d {} -n \
-         <name> --partition-key-path /pkh --partition-key-version 2`, bring the marks with `azurehsm-signer marks \
+        "this cannot be changed: create another container, `az cosmosdb sql container create -g <group> -a {} -d {} -n \
+         <name> --partition-key-path /pkh --partition-key-version 2`, transfer the marks with `azurehsm-signer marks \
          export` and `marks import`, and set COSMOS_CONTAINER",
         name_of(&settings.endpoint),
         settings.database
     );
-    let mut is_well = true;
+    let mut is_suitable = true;
     for why in unsuitable {
         let advice = match why {
             Unsuitable::PartitionKey(_) | Unsuitable::PartitionKeyVersion => another.clone(),
-            Unsuitable::TimeToLive => {
-                "set Time to Live to Off in the container's Settings in the portal, or remove defaultTtl \
-                                       from its template"
-                    .to_owned()
-            }
+            Unsuitable::TimeToLive => "set Time to Live to Off in the container's Settings in the portal, or remove \
+                                       defaultTtl from its template"
+                .to_owned(),
             Unsuitable::Consistency(_) | Unsuitable::SeveralWriteRegions(_) | Unsuitable::Recreated => continue,
         };
-        is_well = false;
+        is_suitable = false;
         area.add(Finding::failed("marks.container", why.to_string(), advice).about(&subject));
     }
-    if is_well {
-        area.add(Finding::ok("marks.container", "partition key /pkh of version 2, no time to live").about(&subject));
+    if is_suitable {
+        area.add(Finding::ok("marks.container", "partition key /pkh version 2, no time to live").about(&subject));
     }
 }
 
@@ -148,9 +146,9 @@ fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Findi
     let advice = if error.is_some_and(|error| error.status().status_code() == StatusCode::NotFound) {
         let account = name_of(&settings.endpoint);
         format!(
-            "set COSMOS_DATABASE and COSMOS_CONTAINER right, or create what is missing: `az cosmosdb sql database create \
-             -g <group> -a {account} -n {database}` if it is the database, then `az cosmosdb sql container create -g \
-             <group> -a {account} -d {database} -n {container} --partition-key-path /pkh --partition-key-version 2`"
+            "correct COSMOS_DATABASE and COSMOS_CONTAINER, or create them: `az cosmosdb sql database create -g <group> -a \
+             {account} -n {database}` if the database is missing, then `az cosmosdb sql container create -g <group> -a \
+             {account} -d {database} -n {container} --partition-key-path /pkh --partition-key-version 2`"
         )
     } else {
         refused(settings, &why)
@@ -159,17 +157,16 @@ fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Findi
 }
 
 async fn measure(area: &mut Area, probe: &Probe) {
-    // Without an item, the role was the trouble, and was told.
+    // Without an item, the role is insufficient, which has been reported.
     let Ok(first) = probe.read().await else { return };
-    let explained = |error: CosmosError| error.to_string();
-    let read = async || probe.read().await.map(drop).map_err(explained);
+    let read = async || probe.read().await.map(drop);
     area.latency.push(latency::measure("latency.marks.read", SAME_REGION, read).await);
 
     let version = Mutex::new(role::etag(&first));
     let replace = async || {
-        let answer = probe.replace(&version.lock().await).await.map_err(explained)?;
+        let answer = probe.replace(&version.lock().await).await?;
         *version.lock().await = role::etag(&answer);
-        Ok(())
+        Ok::<_, CosmosError>(())
     };
     area.latency.push(latency::measure("latency.marks.replace", SAME_REGION, replace).await);
 }
@@ -178,6 +175,6 @@ fn refused(settings: &CosmosSettings, why: &str) -> String {
     if is_of_network(why) {
         network("account")
     } else {
-        format!("if it refuses: {}", marks_role(&settings.endpoint, &settings.database, &settings.container))
+        format!("if access is denied: {}", marks_role(&settings.endpoint, &settings.database, &settings.container))
     }
 }

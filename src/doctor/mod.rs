@@ -1,10 +1,11 @@
-//! Checks of a deployment, one a line, each with what to do where it fails.
+//! Checks a deployment: one finding per check, with advice where a check fails.
 //!
-//! The areas are checked at the same time and told in a fixed order: settings, identity, vault, marks, nodes, clock,
-//! latency. What depends on something that failed is skipped. Every question has a limit of time.
+//! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, marks, nodes, clock, latency.
+//! Checks that depend on a failed one are skipped. Every request has a timeout.
 //!
-//! Nothing that signers use is changed. One item is written beside the marks, `doctor:probe` in the partition `doctor`,
-//! which is no mark and never read by a signer; and with `sign`, each key signs one text that means nothing.
+//! The checks change nothing that signers use. They write one item to the container of the marks, `doctor:probe` in the
+//! partition `doctor`, which is not a mark and which signers never read. With `sign`, each key signs a text that is not a
+//! Tezos payload.
 
 mod advice;
 mod area;
@@ -32,26 +33,26 @@ use crate::marks::cosmos::account::SCOPE;
 use crate::settings::table::HEAD_THRESHOLD;
 use crate::settings::{MarkStoreSettings, Services, VaultSettings};
 use crate::wiring::Azure;
-use area::Area;
+use area::{Area, Observed};
 use std::time::Duration;
 
-/// What is done beside looking.
+/// Optional checks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// A test signature with each key.
+    /// Make a test signature with each key.
     pub sign: bool,
 }
 
-/// How long a service may take to answer.
+/// Limit for a request to a service.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Makes all checks. `variable` gives the value of an environment variable, and `names` are those of all that are set.
+/// Runs all checks. `variable` returns the value of an environment variable, and `names` lists all variables that are set.
 pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String], options: Options) -> Report {
-    let (mut findings, known) = settings::check(variable, names);
-    let Some(services) = known.services else {
+    let (mut findings, valid) = settings::check(variable, names);
+    let Some(services) = valid.services else {
         findings.extend(
             ["identity", "vault.list", "marks.account", "nodes.head", "clock", "latency"]
-                .map(|check| Finding::skipped(check, "the settings cannot be read")),
+                .map(|check| Finding::skipped(check, "the settings are invalid")),
         );
         return Report { findings };
     };
@@ -63,9 +64,9 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         }
     };
     let azure = azure.as_ref();
-    let nodes = async |area: &mut Area| match &known.settings {
+    let nodes = async |area: &mut Area| match &valid.settings {
         Some(settings) => nodes::check(area, settings.nodes.as_ref()).await,
-        None => area.add(Finding::skipped("nodes.head", "the settings cannot be read")),
+        None => area.add(Finding::skipped("nodes.head", "the settings are invalid")),
     };
     let (identity, vault, marks, nodes) = tokio::join!(
         identity(&services, azure),
@@ -75,25 +76,22 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
     );
     findings.extend(identity);
     let (mut skews, mut latency) = (Vec::new(), Vec::new());
-    let mut all = levels::Known::default();
+    let mut observed = Observed::default();
     let bindings = marks.store.as_ref().map(|store| binding::check(&vault.keys, store));
     for (area, more) in [(vault, None), (marks, bindings), (nodes, None)] {
         findings.extend(area.findings.into_iter().chain(more.into_iter().flatten()));
         skews.extend(area.skews);
         latency.extend(area.latency);
-        all.keys.extend(area.known.keys);
-        all.heads.extend(area.known.heads);
-        all.marks.extend(area.known.marks);
-        all.can_read |= area.known.can_read;
+        observed.merge(area.observed);
     }
-    let threshold = known.settings.as_ref().and_then(|settings| Some(settings.nodes.as_ref()?.threshold));
+    let threshold = valid.settings.as_ref().and_then(|settings| Some(settings.nodes.as_ref()?.threshold));
     let levels = Area::in_time("marks.level", async |area| {
         if let (MarkStoreSettings::Cosmos(settings), Some(azure), false) =
-            (&services.marks, azure, !all.can_read || all.keys.is_empty())
+            (&services.marks, azure, !observed.can_read || observed.keys.is_empty())
         {
-            levels::read(&mut all, settings, azure).await;
+            levels::read(&mut observed, settings, azure).await;
         }
-        levels::check(area, &all, threshold.unwrap_or(HEAD_THRESHOLD.values.default));
+        levels::check(area, &observed, threshold.unwrap_or(HEAD_THRESHOLD.values.default));
     });
     findings.extend(levels.await.findings);
     findings.push(clock::check(skews));
@@ -102,9 +100,13 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
 }
 
 fn prepare(services: &Services) -> Result<Azure, Finding> {
-    let advice = "install ca-certificates, or name a file of them in SSL_CERT_FILE";
-    Azure::prepare(services).map_err(|error| Finding::failed("certificates", error.to_string(), advice))
+    Azure::prepare(services).map_err(|error| Finding::failed("certificates", error.to_string(), INSTALL_CERTIFICATES))
 }
+
+const INSTALL_CERTIFICATES: &str = "install ca-certificates, or set SSL_CERT_FILE to a bundle";
+
+/// Why the checks of Azure are skipped after `certificates` has failed.
+const NO_CLIENT: &str = "no connections are possible without CA certificates";
 
 async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
     let mut scopes = Vec::new();
@@ -116,15 +118,15 @@ async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
     }
     match azure {
         Some(azure) => identity::check(&services.identity, &azure.tokens, &scopes).await,
-        None if scopes.is_empty() => vec![Finding::skipped("identity", "nothing is in Azure")],
-        None => vec![Finding::skipped("identity", "no service can be asked")],
+        None if scopes.is_empty() => vec![Finding::skipped("identity", "no service in Azure is used")],
+        None => vec![Finding::skipped("identity", NO_CLIENT)],
     }
 }
 
 async fn vault_area(area: &mut Area, services: &Services, azure: Option<&Azure>, options: Options) {
     match (&services.vault, azure) {
         (VaultSettings::KeyVault(settings), Some(azure)) => vault::check(area, settings, azure, options.sign).await,
-        (VaultSettings::KeyVault(_), None) => area.add(Finding::skipped("vault.list", "no service can be asked")),
+        (VaultSettings::KeyVault(_), None) => area.add(Finding::skipped("vault.list", NO_CLIENT)),
         (VaultSettings::Embedded, _) => embedded::check_vault(area, &services.embedded, options.sign).await,
     }
 }
@@ -134,7 +136,7 @@ async fn marks_area(area: &mut Area, services: &Services, azure: Option<&Azure>)
         (MarkStoreSettings::Cosmos(settings), Some(azure)) => {
             marks::check(area, settings, &services.instance, azure).await;
         }
-        (MarkStoreSettings::Cosmos(_), None) => area.add(Finding::skipped("marks.account", "no service can be asked")),
+        (MarkStoreSettings::Cosmos(_), None) => area.add(Finding::skipped("marks.account", NO_CLIENT)),
         (MarkStoreSettings::Embedded, _) => embedded::check_marks(area, services).await,
     }
 }

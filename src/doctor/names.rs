@@ -1,11 +1,11 @@
-//! One private key under several names of the vault.
+//! Finds private keys that are in the vault under several names.
 
 use super::Finding;
 use crate::tezos::PublicKeyHash;
 use crate::vault::Key;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A warning for each private key that the vault has under several names, of which one can sign at least.
+/// A warning for each private key that is in the vault under several names, at least one of which can sign.
 pub(super) fn check(usable: &[Key], idle: &[Key]) -> Vec<Finding> {
     let mut by_address: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
     for key in usable {
@@ -23,13 +23,14 @@ pub(super) fn check(usable: &[Key], idle: &[Key]) -> Vec<Finding> {
                 "the private key of {address} is in the vault under several names: {first} signs, and {} is the same key",
                 others.join(", ")
             );
-            let advice = "keep one: whoever may sign with any of them signs with all, and `signer-marks` of each counts";
+            let advice = "keep one: permission to sign with any of them is permission to sign with the key, and the \
+                          `signer-marks` tags of all of them apply";
             Some(Finding::warning("vault.names", text, advice).about(first))
         })
         .collect()
 }
 
-/// A private key obeys the tags of all its names, also of those that cannot sign.
+/// Merges the tags of names that cannot sign into those that can: the tags of all names of a private key apply.
 pub(super) fn join_tags(usable: &mut [Key], idle: &[Key]) {
     let mut tags: Vec<(PublicKeyHash, BTreeSet<String>)> = Vec::new();
     tags.extend(idle.iter().map(|key| (key.hash, key.bound_to.clone())));

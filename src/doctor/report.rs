@@ -1,25 +1,27 @@
+//! The report of all checks, as text and as JSON.
+
 use super::{Finding, Outcome};
 use serde_json::json;
 
-/// All findings, in the order in which they are told.
+/// The results of all checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The findings.
+    /// The findings, in the order of the report.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Whether nothing failed.
+    /// Whether no check failed.
     pub fn is_ok(&self) -> bool {
         self.count(Outcome::Failed) == 0
     }
 
-    /// How many findings have this outcome.
+    /// The number of findings with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.findings.iter().filter(|finding| finding.outcome == outcome).count()
     }
 
-    /// For people: one line a finding, below it what to do, and a summary at the end.
+    /// For people: one line per finding, followed by its advice, and a summary at the end.
     pub fn to_text(&self) -> String {
         let width = self.findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
         let mut text = String::new();
@@ -33,24 +35,27 @@ impl Report {
 
     /// For machines: `{"ok": bool, "findings": [{"check": …, "subject": …, "outcome": …, "text": …, "advice": …}]}`.
     ///
-    /// `ok` is false if something failed. `check` names the check and stays the same from version to version; `outcome` is
-    /// `ok`, `warning`, `failed` or `skipped`; `subject` and `advice` are a string or null. `text` and `advice` are for
-    /// people, and their wording may change.
+    /// `ok` is false if a check failed. `check` identifies the check and is stable between releases; `outcome` is `ok`,
+    /// `warning`, `failed` or `skipped`; `subject` and `advice` are a string or null. `text` and `advice` are for people, and
+    /// may change.
     pub fn to_json(&self) -> String {
         json!({ "ok": self.is_ok(), "findings": self.findings }).to_string()
     }
 
-    /// How many there are of each outcome.
+    /// The number of findings by outcome.
     pub fn summary(&self) -> String {
         let skipped = match self.count(Outcome::Skipped) {
             0 => String::new(),
             skipped => format!(", {skipped} skipped"),
         };
+        let warnings = match self.count(Outcome::Warning) {
+            1 => "1 warning".to_owned(),
+            warnings => format!("{warnings} warnings"),
+        };
         format!(
-            "{} checks: {} ok, {} warnings, {} failed{skipped}",
+            "{} checks: {} ok, {warnings}, {} failed{skipped}",
             self.findings.len(),
             self.count(Outcome::Ok),
-            self.count(Outcome::Warning),
             self.count(Outcome::Failed)
         )
     }
@@ -61,13 +66,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_a_finding_and_advice_below() {
+    fn a_report_has_one_line_per_finding_followed_by_its_advice() {
         let report = Report {
             findings: vec![
                 Finding::ok("settings", "well"),
                 Finding::warning("vault.protection", "in software", "make another").about("baker/1"),
                 Finding::failed("clock", "two minutes ahead", "set it"),
-                Finding::skipped("nodes.head", "there are none"),
+                Finding::skipped("nodes.head", "no nodes"),
             ],
         };
         let expected = "\
@@ -76,8 +81,8 @@ warning  vault.protection  baker/1  in software
          → make another
 failed   clock             two minutes ahead
          → set it
-skipped  nodes.head        there are none
-4 checks: 1 ok, 1 warnings, 1 failed, 1 skipped";
+skipped  nodes.head        no nodes
+4 checks: 1 ok, 1 warning, 1 failed, 1 skipped";
         assert_eq!(report.to_text(), expected);
         assert!(!report.is_ok());
         let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();

@@ -1,3 +1,5 @@
+//! Tests the role for marks, on an item that is not a mark.
+
 use super::Finding;
 use super::advice::{is_of_network, marks_role, marks_role_too_wide, network};
 use crate::marks::CosmosSettings;
@@ -8,17 +10,17 @@ use azure_data_cosmos::options::{ItemWriteOptions, Precondition};
 use azure_data_cosmos::{ContainerClient, CosmosError};
 use serde::Serialize;
 
-/// An item of this command's own, to try the role on. No signer reads or writes it: the id of a mark has three parts, and
-/// its partition key is a public key hash. It stays, since no role here may delete it.
+/// The item on which the role is tested. No signer reads or writes it: the id of a mark has three parts, and its partition key
+/// is a public key hash. The item remains, since the role does not permit deletion.
 pub(super) struct Probe {
     container: ContainerClient,
     item: ProbeItem,
 }
 
-/// The partition key of all that this command writes.
+/// The partition key of the item.
 const PARTITION: &str = "doctor";
 
-/// There never is such an item, so whoever may delete it deletes nothing.
+/// The id of an item that never exists, so that a permitted deletion deletes nothing.
 const NEVER: &str = "doctor:never";
 
 #[derive(Serialize)]
@@ -33,8 +35,7 @@ type Answer = Result<ItemResponse, CosmosError>;
 
 impl Probe {
     pub(super) fn new(container: ContainerClient, instance: &str) -> Self {
-        let purpose =
-            "azurehsm-signer doctor tries its role on this item. It is no mark, and is never read by a signer";
+        let purpose = "azurehsm-signer doctor tests its role on this item. It is not a mark, and signers never read it";
         Self { container, item: ProbeItem { id: PROBE, pkh: PARTITION, purpose, instance: instance.to_owned() } }
     }
 
@@ -61,21 +62,21 @@ impl Probe {
     }
 }
 
-/// The version of the item in an answer.
+/// The version of the item in a response.
 pub(super) fn etag(answer: &ItemResponse) -> String {
     answer.headers().etag().map_or_else(no_etag, ToString::to_string)
 }
 
-/// Of no version of anything.
+/// An `ETag` that matches no version of any item.
 fn no_etag() -> String {
     "\"none\"".to_owned()
 }
 
-/// Tries all that the role should permit, and what it should not.
+/// Tests every operation that the role should permit, and those that it should not.
 pub(super) async fn check(probe: &Probe, settings: &CosmosSettings) -> Vec<Finding> {
     let created = permitted("marks.create", &probe.create().await, &[StatusCode::Conflict], settings);
     let read = probe.read().await;
-    // Without an item, the question is still whether it may be asked.
+    // Even without an item, the status shows whether the operation is permitted.
     let etag = read.as_ref().map_or_else(|_| no_etag(), etag);
     let replaced = probe.replace(&etag).await;
     vec![
@@ -87,31 +88,36 @@ pub(super) async fn check(probe: &Probe, settings: &CosmosSettings) -> Vec<Findi
     ]
 }
 
-/// `as_good` are answers that only those get who may do it.
-fn permitted(check: &'static str, answer: &Answer, as_good: &[StatusCode], settings: &CosmosSettings) -> Finding {
+/// An error with a status in `also_permitted` shows that the operation is permitted, too.
+fn permitted(
+    check: &'static str,
+    answer: &Answer,
+    also_permitted: &[StatusCode],
+    settings: &CosmosSettings,
+) -> Finding {
     let Err(error) = answer else { return Finding::ok(check, "permitted") };
     let why = error.to_string();
-    if as_good.contains(&error.status().status_code()) {
+    if also_permitted.contains(&error.status().status_code()) {
         Finding::ok(check, "permitted")
     } else if is_of_network(&why) {
         Finding::failed(check, why, network("account"))
     } else if is_of_role(error) {
         Finding::failed(check, why, marks_role(&settings.endpoint, &settings.database, &settings.container))
     } else {
-        Finding::failed(check, why, "try again; see the account's metrics in the portal")
+        Finding::failed(check, why, "try again; check the account's metrics in the portal")
     }
 }
 
 fn forbidden_delete(answer: &Answer, settings: &CosmosSettings) -> Finding {
     const CHECK: &str = "marks.delete";
     match answer {
-        Err(error) if is_of_role(error) => Finding::ok(CHECK, "refused, as it should be"),
+        Err(error) if is_of_role(error) => Finding::ok(CHECK, "denied, as it should be"),
         Err(error) if error.status().status_code() != StatusCode::NotFound => {
-            Finding::warning(CHECK, format!("it is not known whether it is refused: {error}"), "try again")
+            Finding::warning(CHECK, format!("cannot determine whether this is denied: {error}"), "try again")
         }
         _ => Finding::failed(
             CHECK,
-            "the role permits to delete marks: a signer whose marks are deleted can be made to sign twice",
+            "the role permits deleting marks: a signer whose marks are deleted can be made to double-sign",
             marks_role_too_wide(&settings.endpoint),
         ),
     }
@@ -120,17 +126,17 @@ fn forbidden_delete(answer: &Answer, settings: &CosmosSettings) -> Finding {
 fn forbidden_upsert(answer: &Answer, settings: &CosmosSettings) -> Finding {
     const CHECK: &str = "marks.upsert";
     match answer {
-        Err(error) if is_of_role(error) => Finding::ok(CHECK, "refused, as it should be"),
-        Err(error) => Finding::skipped(CHECK, format!("it is not known whether it is refused: {error}")),
+        Err(error) if is_of_role(error) => Finding::ok(CHECK, "denied, as it should be"),
+        Err(error) => Finding::skipped(CHECK, format!("cannot determine whether this is denied: {error}")),
         Ok(_) => Finding::warning(
             CHECK,
-            "the role permits to write marks without a condition on their version; this program never does",
+            "the role permits writing marks without a condition on their version, which the signer never does",
             marks_role_too_wide(&settings.endpoint),
         ),
     }
 }
 
-/// 403, but neither 3 (the region takes no writes) nor 1008 (the account moves) nor the network's.
+/// 403, except for sub-status 3 (a read-only region), 1008 (the account is being moved), and network rules.
 fn is_of_role(error: &CosmosError) -> bool {
     let status = error.status();
     let sub_status = status.sub_status().map_or(0, |sub_status| sub_status.value());

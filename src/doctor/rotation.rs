@@ -1,7 +1,8 @@
+//! Checks that the vault does not rotate keys.
+
 use super::Finding;
-use super::advice::{Cause, after_refusal, is_managed_hsm, vault_option};
+use super::advice::{Cause, for_vault_error, is_managed_hsm, vault_option};
 use super::area::each;
-use super::vault::reason;
 use crate::vault::KeyVault;
 use crate::vault::key_vault::RotationPolicy;
 use azure_core::http::Url;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 
 const CHECK: &str = "vault.rotation";
 
-/// The rotation policy of each key: a vault that rotates a key gives the baker another address.
+/// Checks the rotation policy of each key: rotating a key changes the baker's address.
 pub(super) async fn check(vault: &KeyVault, url: &Url, names: &BTreeSet<&str>) -> Vec<Finding> {
     each(names, async |name: &&str| {
         let finding = match vault.rotation_policy(name).await {
@@ -20,18 +21,15 @@ pub(super) async fn check(vault: &KeyVault, url: &Url, names: &BTreeSet<&str>) -
                     Cause::Role | Cause::AccessPolicy => Finding::skipped(
                         CHECK,
                         format!(
-                            "it may not be read with this role, which is as it should be: it takes {}",
+                            "this role may not read the rotation policy, as it should be: that requires {}",
                             permission(url)
                         ),
                     )
-                    .advise(format!("an administrator sees it: {show}")),
+                    .advise(format!("an administrator can read it: {show}")),
                     _ => {
-                        let text = format!("it is not known whether the vault rotates it: {}", reason(&error));
-                        Finding::warning(
-                            CHECK,
-                            text,
-                            format!("{}. An administrator sees it: {show}", after_refusal(&error, url)),
-                        )
+                        let text = format!("cannot read the rotation policy: {}", error.reason().log());
+                        let advice = format!("{}. An administrator can read it: {show}", for_vault_error(&error, url));
+                        Finding::warning(CHECK, text, advice)
                     }
                 }
             }
@@ -41,7 +39,7 @@ pub(super) async fn check(vault: &KeyVault, url: &Url, names: &BTreeSet<&str>) -
     .await
 }
 
-/// What it takes to read a policy.
+/// The permission to read a rotation policy.
 fn permission(vault: &Url) -> &'static str {
     if is_managed_hsm(vault) {
         "a role that may read rotation policies, such as Managed HSM Crypto User"
@@ -58,13 +56,13 @@ fn of_policy(policy: &RotationPolicy, url: &Url, name: &str) -> Finding {
     );
     match (policy.rotates(), policy.expires_after()) {
         (Some(when), _) => {
-            let text = format!("the vault rotates it {when}: a new version is a new Tezos address");
+            let text = format!("the vault rotates this key {when}: a new version has a new Tezos address");
             Finding::warning(CHECK, text, advice)
         }
         (None, Some(expires)) => {
-            let text = format!("new versions expire {expires} after they are made, and then sign nothing");
+            let text = format!("new versions expire {expires} after their creation, and then stop signing");
             Finding::warning(CHECK, text, advice)
         }
-        (None, None) => Finding::ok(CHECK, "the vault does not rotate it"),
+        (None, None) => Finding::ok(CHECK, "no rotation"),
     }
 }

@@ -1,4 +1,4 @@
-//! Checks of the settings: what is wrong, misspelt or without effect.
+//! Checks of the settings: invalid, misspelt or ineffective ones.
 
 use super::Finding;
 use crate::settings::{
@@ -6,21 +6,21 @@ use crate::settings::{
     probable_typos, unknown_settings,
 };
 
-/// What could be read of the settings.
-pub(super) struct Known {
-    /// All, if none is wrong.
+/// The valid settings.
+pub(super) struct ValidSettings {
+    /// All settings; `None` if any is invalid.
     pub(super) settings: Option<Settings>,
-    /// Those about vault and marks, if none of these is wrong.
+    /// The settings for vault and marks; `None` if any of these is invalid.
     pub(super) services: Option<Services>,
 }
 
-/// Reads all settings. `names` are those of all variables that are set.
-pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> (Vec<Finding>, Known) {
+/// Reads all settings. `names` lists all variables that are set.
+pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> (Vec<Finding>, ValidSettings) {
     let mut findings = Vec::new();
-    // Typos are found below, beside other unknown names: they keep the start from happening, but nothing from being checked.
+    // Typos are reported below, with other unknown names: they prevent a start, but not these checks.
     let (settings, of_log) = (Settings::read(&variable, &[]), LogSettings::read(&variable));
     if settings.is_ok() && of_log.is_ok() {
-        findings.push(Finding::ok("settings", "all can be read"));
+        findings.push(Finding::ok("settings", "all valid"));
     }
     for SettingsError(errors) in settings.as_ref().err().into_iter().chain(of_log.as_ref().err()) {
         findings.extend(errors.iter().map(wrong));
@@ -33,7 +33,7 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
     };
     findings.extend(services.as_ref().map(mode));
     findings.extend(of_log.iter().flat_map(|of_log| of_log.filter.unknown_targets()).map(|unknown| {
-        let advice = "a target is a crate, or a path in one, such as azurehsm_signer or azure_core::http";
+        let advice = "a target is a crate or a module path, such as azurehsm_signer or azure_core::http";
         Finding::warning("settings.log", unknown.to_string(), advice).about("RUST_LOG")
     }));
     let typos = probable_typos(&variable, names);
@@ -41,7 +41,7 @@ pub(super) fn check(variable: impl Fn(&str) -> Option<String>, names: &[String])
     findings.extend(unknown_settings(names).into_iter().filter(|name| !is_typo(name)).map(|name| unknown(name)));
     findings.extend(typos.iter().map(probable_typo));
     findings.extend(of_the_sdk(names));
-    (findings, Known { settings, services })
+    (findings, ValidSettings { settings, services })
 }
 
 fn wrong(SettingError { name, why }: &SettingError) -> Finding {
@@ -53,7 +53,7 @@ fn wrong(SettingError { name, why }: &SettingError) -> Finding {
     .about(name)
 }
 
-/// Who may ask for signatures, where keys are authorized at all.
+/// Who may request signatures, if there are authorized keys.
 fn authentication(settings: &Settings) -> Option<Finding> {
     let authorized = settings.authorized_keys.len();
     if authorized == 0 {
@@ -62,7 +62,7 @@ fn authentication(settings: &Settings) -> Option<Finding> {
     let policy = &settings.policy;
     let required = policy.requiring_authentication(true);
     let finding = if required.is_empty() {
-        let text = "AUTHORIZED_KEYS has no effect: the policy says \"require_authentication\": false for all keys";
+        let text = "AUTHORIZED_KEYS has no effect: the policy sets \"require_authentication\" to false for all keys";
         Finding::warning(
             "settings.authentication",
             text,
@@ -71,11 +71,11 @@ fn authentication(settings: &Settings) -> Option<Finding> {
     } else if required.len() > policy.named_keys().count() {
         Finding::ok(
             "settings.authentication",
-            format!("every request to sign must be signed by one of {authorized} authorized keys"),
+            format!("every signing request must be signed by one of {authorized} authorized keys"),
         )
     } else {
         let text = format!(
-            "requests to sign must be signed by one of {authorized} authorized keys, where the policy requires it: {}",
+            "signing requests must be signed by one of {authorized} authorized keys where the policy requires it: {}",
             required.join(", ")
         );
         Finding::ok("settings.authentication", text)
@@ -97,13 +97,13 @@ fn mode(services: &Services) -> Finding {
     Finding::ok("settings.mode", format!("{vault}; {marks}"))
 }
 
-/// What the SDK would read for itself.
+/// The prefix of variables that the SDK reads.
 const OF_THE_SDK: &str = "AZURE_COSMOS_";
 
 fn of_the_sdk(names: &[String]) -> impl Iterator<Item = Finding> {
     names.iter().filter(|name| name.starts_with(OF_THE_SDK)).map(|name| {
-        let text = "it changes how the SDK works, beside what this program sets on purpose";
-        Finding::warning("settings.sdk", text, "remove it, unless Microsoft's support has asked for it").about(name)
+        let text = "changes the behaviour of the SDK, in addition to what this program configures";
+        Finding::warning("settings.sdk", text, "remove it, unless Microsoft support has requested it").about(name)
     })
 }
 

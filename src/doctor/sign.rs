@@ -1,13 +1,15 @@
+//! Test signatures.
+
 use super::Finding;
 use crate::tezos::BlsScheme;
 use crate::vault::{Key, Vault, VaultError};
 
-/// What a test signature is made over. It is harmless, whoever gets the signature: no payload of Tezos begins with the
-/// letter `a` (0x61; blocks and votes begin with 0x11, 0x12 and 0x13, operations with 0x03, packed data with 0x05), so no
-/// protocol and no contract takes it for one; and it is always the same text, so that it says nothing new.
+/// The text of test signatures. Such a signature is harmless: no Tezos payload begins with the letter `a` (0x61; blocks and
+/// votes begin with 0x11, 0x12 and 0x13, operations with 0x03, packed data with 0x05), so no protocol or contract accepts it,
+/// and the text is always the same, so it reveals nothing.
 pub(super) const PAYLOAD: &[u8] = b"azurehsm-signer doctor: this text is signed to test a key, and means nothing";
 
-/// Makes a test signature with a key, and verifies it.
+/// Makes a test signature with a key, and verifies it. `advice` is for errors of the vault.
 pub(super) async fn test_signature(vault: &dyn Vault, key: &Key, advice: impl Fn(&VaultError) -> String) -> Finding {
     let subject = match &key.version {
         Some(version) => format!("{}/{version}", key.name),
@@ -16,10 +18,10 @@ pub(super) async fn test_signature(vault: &dyn Vault, key: &Key, advice: impl Fn
     let scheme = BlsScheme::default();
     match vault.sign(key, PAYLOAD, scheme).await {
         Ok(signature) => match key.public_key.verify(PAYLOAD, scheme, &signature) {
-            Ok(()) => Finding::ok("vault.sign", "a test signature was made, and is valid"),
+            Ok(()) => Finding::ok("vault.sign", "made a valid test signature"),
             Err(error) => {
-                let advice = "this must not happen: the vault's public key and its signatures do not go together; ask \
-                              its support, and let the key sign nothing";
+                let advice = "this must not happen: the vault's signature does not match its public key; do not use the key, \
+                              and contact Azure support";
                 Finding::failed("vault.sign", error.to_string(), advice)
             }
         },
@@ -35,7 +37,7 @@ mod tests {
     use crate::tezos::payload::Payload;
 
     #[test]
-    fn what_is_signed_is_no_payload_of_tezos() {
+    fn the_test_text_is_not_a_tezos_payload() {
         for curve in Curve::ALL {
             assert!(Payload::decode(PAYLOAD, curve).is_err());
         }

@@ -1,11 +1,12 @@
-//! Keys in Key Vault or Managed HSM.
+//! Checks of the keys in Key Vault or Managed HSM.
 
-use super::advice::{Cause, after_refusal, no_answer, vault_option};
+use super::advice::{Cause, for_vault_error, no_answer, vault_option};
 use super::area::{Area, each};
 use super::names;
 use super::rotation;
 use super::sign::{PAYLOAD, test_signature};
 use super::{ANSWER_TIMEOUT, Finding, clock, latency};
+use crate::azure::reason_of;
 use crate::vault::key_vault::{
     Assessment, IneligibleKey, KeyIdentifier, KeyVaultSettings, assess, bound_to, check_attributes, check_selection,
 };
@@ -17,24 +18,25 @@ use azure_security_keyvault_keys::models::{Key as VaultKey, KeyAttributes, KeyTy
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const SAME_REGION: &str = "have the app and the vault in one region: each signature waits for this";
+const SAME_REGION: &str = "run the app in the vault's region: each signature waits for this call";
 
 pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &Azure, sign: bool) {
     let url = settings.url.as_url();
     let scope = settings.url.scope();
-    let (reached, token) = tokio::join!(clock::ask_azure("vault", &azure.roots, url), azure.tokens.state(&scope));
+    let (reached, token) = tokio::join!(clock::probe_azure("vault", &azure.roots, url), azure.tokens.state(&scope));
     match reached {
         Ok(skew) => {
-            area.add(Finding::ok("vault.reachable", "it answers").about(&settings.url));
+            area.add(Finding::ok("vault.reachable", "reachable").about(&settings.url));
             area.skews.extend(skew);
         }
-        Err(why) => {
-            area.add(Finding::failed("vault.reachable", why, no_answer("KEY_VAULT_URL")).about(&settings.url));
-            return area.add(Finding::skipped("vault.list", "the vault does not answer"));
+        Err(error) => {
+            let advice = no_answer("KEY_VAULT_URL");
+            area.add(Finding::failed("vault.reachable", reason_of(&error), advice).about(&settings.url));
+            return area.add(Finding::skipped("vault.list", "the vault is not reachable"));
         }
     }
     if token.token.is_none() {
-        return area.add(Finding::skipped("vault.list", "there is no token"));
+        return area.add(Finding::skipped("vault.list", "no token"));
     }
     let patient = KeyVaultSettings { answer_timeout: ANSWER_TIMEOUT, ..settings.clone() };
     let vault = match KeyVault::new(patient, Arc::clone(&azure.tokens), azure.roots.clone()) {
@@ -54,13 +56,13 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     }
     area.findings.extend(names::check(&keys, &idle));
     names::join_tags(&mut keys, &idle);
-    area.known.keys.extend(keys.iter().map(|key| key.hash));
+    area.observed.keys.extend(keys.iter().map(|key| key.hash));
     let Some(first) = keys.first() else {
         return area.add(Finding::failed(
             "vault.keys",
-            "no key in it can sign",
+            "the vault has no key that can sign",
             format!(
-                "make one: `az keyvault key create {} -n baker --kty EC-HSM --curve P-256 --ops sign verify`",
+                "create one: `az keyvault key create {} -n baker --kty EC-HSM --curve P-256 --ops sign verify`",
                 vault_option(url)
             ),
         ));
@@ -71,10 +73,10 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     measure(area, &vault, first, sign).await;
 }
 
-/// A version that is to be looked at.
+/// A version to check.
 struct Version {
     id: KeyIdentifier,
-    /// Why it cannot sign now, as far as a list shows.
+    /// Why it cannot sign now, according to the list.
     idle: Option<IneligibleKey>,
 }
 
@@ -84,16 +86,16 @@ enum Found {
     Idle(Key),
 }
 
-/// The versions to check: all that matter, as far as the list shows. The others are reported here.
+/// The versions to check, selected from the list. Reports the others.
 async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault) -> Option<Vec<Version>> {
     if !settings.keys.is_empty() {
-        let text = format!("not needed: SIGNING_KEYS names {} versions", settings.keys.len());
+        let text = format!("not needed: SIGNING_KEYS specifies {}", versions_in_words(settings.keys.len()));
         area.add(Finding::ok("vault.list", text));
         return Some(settings.keys.iter().map(|id| Version { id: id.clone(), idle: None }).collect());
     }
     match vault.versions().await {
         Ok(listed) => {
-            area.add(Finding::ok("vault.list", format!("{} versions of keys", listed.len())));
+            area.add(Finding::ok("vault.list", versions_in_words(listed.len())));
             let now = OffsetDateTime::now_utc();
             let mut versions = Vec::new();
             for version in listed {
@@ -108,11 +110,11 @@ async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault
             Some(versions)
         }
         Err(error) => {
-            let mut advice = after_refusal(&error, settings.url.as_url());
+            let mut advice = for_vault_error(&error, settings.url.as_url());
             if matches!(Cause::of(&error), Cause::Role | Cause::AccessPolicy) {
-                advice += ". Or set SIGNING_KEYS, for an identity that may not list";
+                advice += ". Or set SIGNING_KEYS, which requires no permission to list";
             }
-            area.add(Finding::failed("vault.list", reason(&error), advice));
+            area.add(Finding::failed("vault.list", error.reason().log(), advice));
             None
         }
     }
@@ -134,11 +136,11 @@ fn key(
         (Err(error), None) => {
             let advice = if matches!(error, VaultError::Missing(_)) {
                 let option = vault_option(settings.url.as_url());
-                format!("name a version that there is: `az keyvault key list-versions {option} -n {}`", id.name)
+                format!("specify an existing version: `az keyvault key list-versions {option} -n {}`", id.name)
             } else {
-                after_refusal(&error, settings.url.as_url())
+                for_vault_error(&error, settings.url.as_url())
             };
-            area.add(Finding::failed("vault.key", reason(&error), advice).about(id));
+            area.add(Finding::failed("vault.key", error.reason().log(), advice).about(id));
             return None;
         }
     };
@@ -172,8 +174,8 @@ fn key(
     area.add(Finding::ok("vault.key", text).about(id));
     if !is_in_hsm {
         let advice = format!(
-            "for stake on mainnet make another, with a new address, in a premium vault: `az keyvault key create {} -n \
-             <name> --kty EC-HSM --curve {curve} --ops sign verify`",
+            "for stake on mainnet, create a key with a new address in a premium vault: `az keyvault key create {} -n <name> \
+             --kty EC-HSM --curve {curve} --ops sign verify`",
             vault_option(settings.url.as_url())
         );
         area.add(
@@ -182,44 +184,49 @@ fn key(
     }
     if let Some(end) = expires {
         let text = format!("the key stops signing at {}", to_rfc3339(&end));
-        area.add(Finding::warning("vault.expiry", text, later(settings.url.as_url(), id)).about(id));
+        area.add(Finding::warning("vault.expiry", text, extend_expiry(settings.url.as_url(), id)).about(id));
     }
     Some(Found::Usable(key))
 }
 
-/// A version that does not sign here. That is as it may be, unless it was named, is a Tezos key that has run out, or is damaged.
+/// Reports a version that does not sign. This is normal, unless `SIGNING_KEYS` specifies it, or it is expired or damaged.
 fn unusable(settings: &KeyVaultSettings, id: &KeyIdentifier, key: Option<&Key>, why: &IneligibleKey) -> Finding {
     let url = settings.url.as_url();
     let address = key.map(|key| format!("{}  ", key.hash)).unwrap_or_default();
     let text = format!("{address}does not sign here: {why}");
     let is_wanted = settings.keys.contains(id);
     match why {
-        IneligibleKey::Expired(_) => Finding::failed("vault.expiry", text, later(url, id)),
+        IneligibleKey::Expired(_) => Finding::failed("vault.expiry", text, extend_expiry(url, id)),
         IneligibleKey::Disabled if is_wanted => Finding::failed("vault.key", text, set(url, id, "--enabled true")),
         IneligibleKey::MayNotSign if is_wanted => Finding::failed("vault.key", text, set(url, id, "--ops sign verify")),
         IneligibleKey::PublicKey(_) | IneligibleKey::CoordinateLength { .. } | IneligibleKey::Incomplete(_) => {
-            let advice = "this must not happen: ask the vault's support; a signature could not be verified with it";
+            let advice =
+                "this must not happen: contact Azure support; signatures could not be verified with this public key";
             if is_wanted {
                 Finding::failed("vault.key", text, advice)
             } else {
                 Finding::warning("vault.key", text, advice)
             }
         }
-        _ if is_wanted => Finding::failed("vault.key", text, "remove it from SIGNING_KEYS, or name another"),
+        _ if is_wanted => Finding::failed("vault.key", text, "remove it from SIGNING_KEYS, or specify another"),
         _ => Finding::skipped("vault.key", text),
     }
     .about(id)
 }
 
-fn later(url: &Url, id: &KeyIdentifier) -> String {
+fn extend_expiry(url: &Url, id: &KeyIdentifier) -> String {
     format!(
-        "keys of bakers should have no end: {}; if it is no longer wanted, disable it",
+        "a baker's key should not expire: {}; if it is no longer used, disable it",
         set(url, id, "--expires <a far date>")
     )
 }
 
 fn set(url: &Url, id: &KeyIdentifier, what: &str) -> String {
     format!("`az keyvault key set-attributes {} -n {} --version {} {what}`", vault_option(url), id.name, id.version)
+}
+
+fn versions_in_words(count: usize) -> String {
+    format!("{count} key version{}", if count == 1 { "" } else { "s" })
 }
 
 fn names_of(keys: &[Key]) -> BTreeSet<&str> {
@@ -230,14 +237,14 @@ async fn signatures(vault: &KeyVault, url: &Url, keys: &[Key], sign: bool) -> Ve
     if !sign {
         return vec![Finding::skipped(
             "vault.sign",
-            "not asked for: --sign makes a test signature with each key, and some more to measure",
+            "not requested: --sign makes a test signature with each key, and a few more to measure the latency",
         )];
     }
     each(keys, async |key: &Key| {
         let advice = |error: &VaultError| match Cause::of(error) {
-            Cause::Missing => "it was deleted meanwhile".to_owned(),
-            Cause::Passing => "try again; see the vault's metrics in the portal".to_owned(),
-            _ => after_refusal(error, url),
+            Cause::Missing => "the key has just been deleted".to_owned(),
+            Cause::Transient => "try again; check the vault's metrics in the portal".to_owned(),
+            _ => for_vault_error(error, url),
         };
         test_signature(vault, key, advice).await
     })
@@ -246,18 +253,13 @@ async fn signatures(vault: &KeyVault, url: &Url, keys: &[Key], sign: bool) -> Ve
 
 async fn measure(area: &mut Area, vault: &KeyVault, key: &Key, sign: bool) {
     let id = KeyIdentifier { name: key.name.clone(), version: key.version.clone().unwrap_or_default() };
-    let read = async || vault.read_key(&id).await.map(drop).map_err(|error| reason(&error));
+    let read = async || vault.read_key(&id).await.map(drop).map_err(|error| error.reason().log().to_owned());
     area.latency.push(latency::measure("latency.vault.get", SAME_REGION, read).await);
     if sign {
         let sign = async || {
             let signature = vault.sign(key, PAYLOAD, crate::tezos::BlsScheme::default()).await;
-            signature.map(drop).map_err(|error| reason(&error))
+            signature.map(drop).map_err(|error| error.reason().log().to_owned())
         };
         area.latency.push(latency::measure("latency.vault.sign", SAME_REGION, sign).await);
     }
-}
-
-/// The vault's own words.
-pub(super) fn reason(error: &VaultError) -> String {
-    error.reason().log().to_owned()
 }

@@ -1,4 +1,4 @@
-//! The Azure Functions host, where it runs the signer as its custom handler.
+//! The Azure Functions host, which runs the signer as its custom handler: detection, address, and shutdown rules.
 
 mod parent;
 
@@ -7,36 +7,35 @@ pub use parent::{ParentProcess, WATCH_INTERVAL};
 use crate::settings::table::{FUNCTIONS_CUSTOMHANDLER_PORT, WEBSITE_HOSTNAME};
 use std::time::Duration;
 
-/// The variable with the loopback port that the host calls. The host sets it for its handler, and nothing else does.
+/// The variable with the loopback port for requests from the host. Only the host sets it.
 pub const PORT: &str = FUNCTIONS_CUSTOMHANDLER_PORT.name;
 
-/// The exit status of every planned end. The host starts the handler again at once, and counts no error. After 0 it would never
-/// start it again; after any other status it counts an error, and stops itself at the third.
+/// The exit status of every planned exit: the host restarts the handler immediately, and counts no error. It would not restart
+/// the handler after status 0, and counts any other status as an error, of which the third stops the host.
 pub const PLANNED_END_STATUS: u8 = 200;
 
-/// How long after a signal the process ends, whatever it does. The host repeats what it cannot send for 1.9 s, and the next
-/// process has to answer within that time.
+/// When the process exits after a signal, even with requests in flight. The host retries for 1.9 s, within which the next
+/// process has to answer.
 pub const MAX_SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// How long requests in flight may take to end after a signal: the rest of [`MAX_SHUTDOWN`] is for the last log lines.
+/// How long requests in flight may run after a signal. The rest of [`MAX_SHUTDOWN`] is for the last log lines.
 pub const MAX_DRAIN: Duration = Duration::from_millis(900);
 
-/// How long after a signal the host may still send a request over a connection that it has kept open. A connection that is in
-/// steady use is closed after its next answer, and never under a request that is on its way: the host does not repeat one
-/// whose body it has sent.
+/// How long after a signal a kept-alive connection accepts another request. A connection in steady use is then closed after its
+/// next response and not while a request is being sent, since the host does not repeat a request whose body it has sent.
 pub const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
-/// Whether the host started this process. `variable` gives the value of an environment variable.
+/// Whether the host started this process. `variable` returns the value of an environment variable.
 pub fn is_present(variable: impl Fn(&str) -> Option<String>) -> bool {
     variable(PORT).is_some_and(|port| !port.is_empty())
 }
 
-/// The variable with the name, and maybe the port, at which the host is reached: its public name in Azure, `localhost:7071` with
-/// `func start`.
+/// The variable with the host name, and optionally the port, of the Functions host: its public name in Azure, `localhost:7071`
+/// with `func start`.
 pub const HOSTNAME: &str = WEBSITE_HOSTNAME.name;
 
-/// The address that clients of the host use, without a slash at the end, if the host has named it. `variable` gives the value of
-/// an environment variable.
+/// The base address for clients of the Functions host, without a trailing slash; `None` if [`HOSTNAME`] is not set. `variable`
+/// returns the value of an environment variable.
 pub fn public_address(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let name = variable(HOSTNAME)?;
     let name = name.trim();
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_reach_an_app_in_azure_over_https_and_a_host_on_a_laptop_over_http() {
+    fn the_public_address_is_https_in_azure_and_http_on_this_machine() {
         for (name, expected) in [
             (Some("signer.azurewebsites.net"), Some("https://signer.azurewebsites.net")),
             (Some("localhost:7071"), Some("http://localhost:7071")),
@@ -62,7 +61,7 @@ mod tests {
             (Some(" "), None),
             (None, None),
         ] {
-            let variable = |asked: &str| name.filter(|_| asked == HOSTNAME).map(str::to_owned);
+            let variable = |requested: &str| name.filter(|_| requested == HOSTNAME).map(str::to_owned);
             assert_eq!(public_address(variable).as_deref(), expected, "{name:?}");
         }
     }

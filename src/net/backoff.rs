@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt: twice as long each time, up to a limit, with jitter.
+//! Exponential backoff with jitter.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl Backoff {
         Self { min, max, next: min }
     }
 
-    /// Between attempts of one request, whose client waits for a few seconds at most.
+    /// For attempts within one request, whose client waits for a few seconds at most.
     pub(crate) const fn within_a_request() -> Self {
         Self::new(Duration::from_millis(20), Duration::from_millis(400))
     }
@@ -28,18 +28,18 @@ impl Backoff {
         interval
     }
 
-    /// The pause before the next attempt: between half of the next interval and all of it, so that processes that failed
-    /// together do not try again together. A longer `retry_after` is kept to: an attempt before would be rejected too, and
-    /// count against the quota.
+    /// The pause before the next attempt: a random time between half of the next interval and all of it, so that processes
+    /// that failed together do not retry together. A longer `retry_after` takes precedence: an earlier attempt would be
+    /// rejected, and count against the quota.
     pub(crate) fn pause(&mut self, retry_after: Option<Duration>) -> Duration {
         let interval = self.interval();
-        // Without a random number there is no jitter.
+        // No jitter if the system provides no random number.
         let random = getrandom::u32().unwrap_or(u32::MAX);
         let pause = interval.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX));
         pause.max(retry_after.unwrap_or_default())
     }
 
-    /// Starts again at the shortest interval, after a success.
+    /// Returns to the minimum interval, after a success.
     pub(crate) const fn reset(&mut self) {
         self.next = self.min;
     }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_are_between_half_an_interval_and_all_of_it_and_differ() {
+    fn pauses_vary_between_half_an_interval_and_all_of_it() {
         let first = || Backoff::new(ms(100), ms(1000)).pause(None);
         let pauses: BTreeSet<_> = std::iter::repeat_with(first).take(100).collect();
         assert!(pauses.len() > 90, "{pauses:?}");
@@ -72,9 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_pause_that_the_service_wants_is_not_cut_short() {
+    fn a_longer_retry_after_is_not_cut_short() {
         let mut backoff = Backoff::within_a_request();
         assert_eq!(backoff.pause(Some(ms(2000))), ms(2000));
-        assert!(backoff.pause(Some(ms(1))) >= ms(20), "the interval has doubled, and is longer");
+        assert!(backoff.pause(Some(ms(1))) >= ms(20), "the doubled interval is longer");
     }
 }

@@ -1,4 +1,4 @@
-//! How names of machines become addresses.
+//! Name resolution for all HTTP clients.
 
 use arc_swap::ArcSwapOption;
 use hickory_resolver::TokioResolver;
@@ -8,20 +8,21 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-/// `localhost` and names under it are this machine (RFC 6761, section 6.3), which not every system's resolver knows. Others are
-/// asked for as `/etc/resolv.conf` and `/etc/hosts` say, without the C library: in a static binary that would load parts of
-/// the machine's own. After a failure both are read anew, and nothing is remembered: a name may have been made meanwhile, or
-/// the machine have moved.
+/// Resolves host names.
 ///
-/// Addresses are IPv4 where there are any: the services have no others, and `/etc/hosts` mostly names no others, so nothing
-/// waits for an answer about them.
+/// `localhost` and its subdomains are this machine (RFC 6761, section 6.3), which some system resolvers do not support. All
+/// other names are resolved according to `/etc/resolv.conf` and `/etc/hosts`, without the C library: in a static binary, that
+/// would load shared libraries of the machine. After a failure, both files are read again and the cache is dropped, since a
+/// record may have been added, or the machine moved to another network.
 ///
-/// A vault's name has to have the name of its service in it, also that of a stand-in: the SDK compares the two before it
-/// sends a token.
+/// IPv4 addresses are preferred: the services have no others, so no lookup waits for IPv6 records.
+///
+/// The SDK compares a vault's host name with the service name in the challenge before it sends a token, so even a stand-in
+/// needs a matching name.
 #[derive(Default)]
-pub(crate) struct Names(Arc<ArcSwapOption<TokioResolver>>);
+pub(crate) struct Resolver(Arc<ArcSwapOption<TokioResolver>>);
 
-impl Resolve for Names {
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let current = Arc::clone(&self.0);
         Box::pin(async move {
@@ -30,7 +31,7 @@ impl Resolve for Names {
             }
             let resolver = match current.load_full() {
                 Some(resolver) => resolver,
-                None => Arc::new(as_the_system_says()?),
+                None => Arc::new(system_resolver()?),
             };
             let found = resolver.lookup_ip(name.as_str()).await;
             current.store(found.is_ok().then_some(resolver));
@@ -43,8 +44,8 @@ impl Resolve for Names {
 const THIS_MACHINE: [SocketAddr; 2] =
     [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0)];
 
-/// It belongs to the runtime that it is first used in.
-fn as_the_system_says() -> Result<TokioResolver, NetError> {
+/// A resolver with the system's configuration. Bound to the runtime of its first use.
+fn system_resolver() -> Result<TokioResolver, NetError> {
     let mut builder = TokioResolver::builder_tokio()?;
     builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
     builder.build()

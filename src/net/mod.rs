@@ -1,4 +1,4 @@
-//! What every client of a service needs: DNS, retries until a deadline, and backoff.
+//! Shared by all clients of services: DNS, retries until a deadline, and backoff.
 
 pub(crate) mod backoff;
 pub(crate) mod dns;

@@ -1,8 +1,8 @@
-//! Trying until a deadline: late calls are kept, failed ones repeated, and the first good result wins.
+//! Retries until a deadline: failed calls are repeated, late calls are hedged, and the first success wins.
 //!
-//! A baker never repeats a request, so a request ends with its deadline and not with its first error. A call that takes
-//! longer than usual may still succeed: cancelling it would lose the time that it has taken, and a service that needs a
-//! second for each call would never answer. But it may also be on a connection that is dead, so another call starts beside it.
+//! A baker never repeats a request, so a request fails at its deadline, not at its first error. A late call may still
+//! succeed: cancelling it would waste the time already spent, and a service that needs a second per call would never answer.
+//! But its connection may also be dead, so another call runs in parallel.
 
 use crate::net::backoff::Backoff;
 use futures::StreamExt;
@@ -10,42 +10,42 @@ use futures::stream::FuturesUnordered;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How many calls for one result may be in flight.
+/// Maximum number of parallel calls for one result.
 const MAX_IN_FLIGHT: usize = 3;
 
-/// After how long a call is late, so that another one starts beside it.
+/// When a call counts as late, so that another one starts in parallel.
 pub(crate) const LATE_AFTER: Duration = Duration::from_millis(800);
 
-/// Time kept for a last call before the deadline, where the service asks for a pause that ends after it.
+/// Time reserved for a last call before the deadline, if the service requests a longer pause.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// The pause before the one repetition of a call that was denied: a role or a key that was just created takes a moment.
+/// The pause before a denied call is repeated, once: new roles and keys take a moment to propagate.
 const AFTER_DENIAL: Duration = Duration::from_millis(250);
 
-/// Whether a failed call is worth another one.
+/// Whether to repeat a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
-    /// After a pause, or the longer one that the service asks for.
+    /// Until the deadline, after a pause, which is at least the given one (`Retry-After`).
     Yes(Option<Duration>),
-    /// Once. What the service says is meant to be final, but is not always: roles and keys take time to arrive everywhere.
+    /// Once: the error should be permanent, but new roles and keys take time to propagate.
     Once,
-    /// No: another call has the same result, or must not be made.
+    /// Never: another call would fail in the same way, or is not allowed.
     No,
 }
 
 /// Why there is no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum GaveUp<E> {
-    /// A call failed for good.
+    /// A permanent error.
     Final(E),
-    /// The deadline came. The error is that of the last call that failed, if any did: others were not answered.
+    /// The deadline has passed. Holds the error of the last failed call; `None` if no call was answered.
     Deadline(Option<E>),
 }
 
-/// Makes calls until one succeeds, one fails for good, or the deadline comes. At most three are in flight.
+/// Calls until a call succeeds, an error is permanent, or the deadline passes. At most three calls are in flight.
 ///
-/// A call that has not ended after `late_after` is kept, and the next one starts beside it. Calls in flight are dropped when
-/// this returns, so each must be harmless to abandon and to repeat.
+/// A call that takes longer than `late_after` continues, and another one starts in parallel. Calls in flight are dropped on
+/// return, so a call must be safe to abandon and to repeat.
 pub(crate) async fn persist<T, E, C>(
     deadline: Instant,
     late_after: Duration,
@@ -56,7 +56,7 @@ where
     C: Future<Output = Result<T, E>>,
 {
     let mut backoff = Backoff::within_a_request();
-    // At once: a timer would take up to a millisecond.
+    // Not through the timer below, which may take up to a millisecond.
     let mut calls = FuturesUnordered::from_iter([call()]);
     let mut next_call = Instant::now() + late_after;
     let mut last_error = None;
@@ -81,7 +81,7 @@ where
                 last_error = Some(error);
                 let now = Instant::now();
                 let last_call = deadline.checked_sub(LAST_CALL).unwrap_or(now);
-                // A last call that has already been made is repeated after the pause, if there is time.
+                // If even the last call has failed, another one follows after the pause, if there is time.
                 next_call = if now < last_call { (now + pause).min(last_call) } else { now + pause };
             }
             () = sleep_until(deadline) => return Err(GaveUp::Deadline(last_error)),
@@ -105,21 +105,20 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
-    /// What one call does: how long it takes, and how it ends.
-    type Does = (Duration, Result<(), Again>);
+    /// The duration and result of one call.
+    type Call = (Duration, Result<(), Again>);
 
-    /// Makes calls that do one after the other what the list says, the last one for ever. Returns the result, the time it
-    /// took, and when each call started.
-    async fn play(script: &[Does]) -> (Result<usize, GaveUp<Again>>, Duration, Vec<Duration>) {
+    /// Plays the calls in order, then repeats the last one. Returns the result, the time taken, and the start of each call.
+    async fn play(script: &[Call]) -> (Result<usize, GaveUp<Again>>, Duration, Vec<Duration>) {
         let start = Instant::now();
-        let (made, starts) = (Cell::new(0), RefCell::new(Vec::new()));
+        let (calls, starts) = (Cell::new(0), RefCell::new(Vec::new()));
         let call = || {
-            let number = made.replace(made.get() + 1);
+            let number = calls.replace(calls.get() + 1);
             starts.borrow_mut().push(start.elapsed());
-            let (takes, ends) = script.get(number).or(script.last()).copied().unwrap();
+            let (takes, result) = script.get(number).or(script.last()).copied().unwrap();
             async move {
                 tokio::time::sleep(takes).await;
-                ends.map(|()| number)
+                result.map(|()| number)
             }
         };
         let result = persist(start + DEADLINE, LATE_AFTER, call, |error: &Again| *error).await;
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_service_that_is_slow_all_the_time_answers_in_its_time() {
+    async fn a_consistently_slow_service_succeeds() {
         for takes in [ms(1), ms(850), ms(1100), ms(2000), ms(3500), ms(3990)] {
             let (result, took, starts) = play(&[(takes, Ok(()))]).await;
             assert_eq!(result, Ok(0), "{takes:?}");
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn errors_that_may_pass_are_outlasted_until_the_deadline() {
+    async fn transient_errors_are_retried_until_the_deadline() {
         let error = Again::Yes(None);
         let (result, took, _) = play(&[(ms(5), Err(error)), (ms(5), Err(error)), (ms(5), Ok(()))]).await;
         assert_eq!(result, Ok(2));
@@ -170,11 +169,11 @@ mod tests {
         assert_eq!((*starts.get(1).unwrap() + LAST_CALL).as_millis() / 10, DEADLINE.as_millis() / 10);
         let short = Err(Again::Yes(Some(SECOND)));
         let (result, took, _) = play(&[(ms(5), short), (ms(5), Ok(()))]).await;
-        assert_eq!((result, took >= SECOND), (Ok(1), true), "a pause that fits is kept");
+        assert_eq!((result, took >= SECOND), (Ok(1), true), "a pause that fits is observed");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_denied_is_tried_once_more_and_what_is_final_is_not() {
+    async fn denied_calls_are_retried_once_and_permanent_errors_never() {
         let (result, _, _) = play(&[(ms(5), Err(Again::Once)), (ms(5), Ok(()))]).await;
         assert_eq!(result, Ok(1));
         let (result, took, _) = play(&[(ms(5), Err(Again::Once))]).await;
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_late_call_is_kept_while_others_fail_beside_it() {
+    async fn a_late_call_continues_while_parallel_calls_fail() {
         let error = Err(Again::Yes(None));
         let (result, took, _) = play(&[(ms(1500), Ok(())), (ms(5), error)]).await;
         assert_eq!(result, Ok(0));

@@ -77,6 +77,6 @@ impl HeadRule {
 
     /// Whether a request for a block or a vote can pass the rule now.
     pub(super) fn is_ready(&self) -> bool {
-        self.when_unknown == WhenHeadUnknown::Sign || self.watch.as_ref().is_none_or(HeadWatch::knows_a_head)
+        self.when_unknown == WhenHeadUnknown::Sign || self.watch.as_ref().is_none_or(HeadWatch::has_recent_head)
     }
 }

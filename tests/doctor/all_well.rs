@@ -48,7 +48,7 @@ async fn a_deployment_that_is_well_has_no_finding_but_ok() {
     examined.assert_finds("vault.key", "ok", &[&key, "tz3", "P-256, HSM, sign verify, no expiry"]);
     examined.assert_finds("identity", "ok", &["managed identity (App Service), system-assigned"]);
     examined.assert_finds("identity.token", "ok", &["https://cosmos.azure.com", "valid for 59 min"]);
-    examined.assert_finds("marks.regions", "ok", &["writes in West Europe"]);
+    examined.assert_finds("marks.regions", "ok", &["write region West Europe"]);
     examined.assert_finds("nodes.level", "ok", &["1000 to 1001"]);
 }
 

@@ -38,7 +38,7 @@ async fn a_key_is_bound_here_elsewhere_or_nowhere() {
             vec![
                 "other.documents.azure.com/signer/marks",
                 &with_rid,
-                "stop all signers",
+                "stop all its signers",
                 "KEYS_REFRESH_SECONDS",
                 bind_it,
             ],

@@ -27,7 +27,7 @@ fn nothing_is_made_by_looking() {
     let data = folder.path().join("data");
     let examined = examine(&data, &[], &[]);
     examined.assert_finds("vault.file", "ok", &["no keys yet"]);
-    examined.assert_finds("marks.file", "ok", &["none yet"]);
+    examined.assert_finds("marks.file", "ok", &["does not exist yet"]);
     assert_eq!(examined.status, 0);
     assert!(!data.exists());
 }
@@ -49,13 +49,13 @@ fn keys_are_told_and_tried_and_a_plain_file_stays_plain() {
 }
 
 #[test]
-fn who_must_sign_requests_is_told() {
+fn who_must_sign_requests_is_reported() {
     const KEY: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
     const AUTHORIZED: &str = "p2pk66Y3178eHvgWFA4CDsgGPhbkWtwrYCVUKJnsAi41eGP7MbHKv24";
     let key = |require: bool| format!(r#""keys": {{"{KEY}": {{"require_authentication": {require}}}}}"#);
     let lax = r#""default": {"require_authentication": false}"#;
     for (policy, outcome, words) in [
-        ("{}".to_owned(), "ok", vec!["every request to sign", "one of 1 authorized keys"]),
+        ("{}".to_owned(), "ok", vec!["every signing request", "one of 1 authorized keys"]),
         (format!("{{{}}}", key(false)), "ok", vec!["where the policy requires it: default"]),
         (format!("{{{lax}, {}}}", key(true)), "ok", vec!["where the policy requires it: keys.", KEY]),
         (format!("{{{lax}}}"), "warning", vec!["AUTHORIZED_KEYS has no effect"]),
@@ -90,7 +90,7 @@ fn a_key_file_that_others_may_read_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     assert!(command(folder.path(), &["keys", "generate", "baker"]).status().unwrap().success());
     let keys = folder.path().join("keys.json");
-    examine(folder.path(), &[], &[]).assert_finds("vault.file", "ok", &["can be read"]);
+    examine(folder.path(), &[], &[]).assert_finds("vault.file", "ok", &["readable"]);
     std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o640)).unwrap();
     examine(folder.path(), &[], &[]).assert_finds("vault.file", "warning", &["mode 640", "chmod 600"]);
 }
@@ -102,7 +102,7 @@ fn settings_of_the_log_are_checked() {
         ("RUST_LOG", "Information", ("settings", "failed", "write info")),
         ("LOG_FORMAT", "JSON", ("settings", "failed", "expected auto, text or json")),
         ("RUST_LOG", "azurehsm-signer=info", ("settings.log", "warning", "write azurehsm_signer")),
-        ("RUST_LOG", " INFO\n", ("settings", "ok", "all can be read")),
+        ("RUST_LOG", " INFO\n", ("settings", "ok", "all valid")),
     ] {
         let examined = examine(folder.path(), &[(name, value)], &[]);
         let (check, outcome, text) = expected;

@@ -52,7 +52,7 @@ const CASES: &[Case] = &[
     Case {
         name: "rotate, as emulators write it",
         change: |deployment| rotates(deployment, "rotate"),
-        found: ("vault.rotation", "warning", &["P90D after it was made", "a new version is a new Tezos address"]),
+        found: ("vault.rotation", "warning", &["P90D after it was made", "a new version has a new Tezos address"]),
         ..NONE
     },
     Case {
@@ -70,20 +70,20 @@ const CASES: &[Case] = &[
     Case {
         name: "a rotation policy that was never set, in an emulator",
         change: |deployment| always(deployment, Operation::RotationPolicy, 500),
-        found: ("vault.rotation", "warning", &["it is not known whether", "500", "rotation-policy show"]),
+        found: ("vault.rotation", "warning", &["cannot read the rotation policy", "500", "rotation-policy show"]),
         ..NONE
     },
     Case {
         name: "no such rotation policy",
         change: |deployment| always(deployment, Operation::RotationPolicy, 404),
-        found: ("vault.rotation", "warning", &["it is not known whether", "404"]),
+        found: ("vault.rotation", "warning", &["cannot read the rotation policy", "404"]),
         nowhere: ROLE,
         ..NONE
     },
     Case {
         name: "a vault that does not understand lists",
         change: |deployment| always(deployment, Operation::ListKeys, 400),
-        found: ("vault.list", "failed", &["400", "did not take the request"]),
+        found: ("vault.list", "failed", &["400", "rejected the request"]),
         nowhere: ROLE,
         failed: &["vault.list"],
         ..NONE
@@ -91,7 +91,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a server that is no vault",
         change: |deployment| always(deployment, Operation::ListKeys, 404),
-        found: ("vault.list", "failed", &["404", "is it the address of the vault itself"]),
+        found: ("vault.list", "failed", &["404", "the address of the vault itself"]),
         nowhere: ROLE,
         failed: &["vault.list"],
         ..NONE
@@ -99,7 +99,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a vault that does not understand signatures",
         change: |deployment| always(deployment, Operation::Sign, 400),
-        found: ("vault.sign", "failed", &["400", "did not take the request"]),
+        found: ("vault.sign", "failed", &["400", "rejected the request"]),
         nowhere: ROLE,
         failed: &["vault.sign"],
         ..NONE
@@ -107,7 +107,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a key that does not understand",
         change: |deployment| always(deployment, Operation::GetKey, 400),
-        found: ("vault.key", "failed", &["400", "did not take the request"]),
+        found: ("vault.key", "failed", &["400", "rejected the request"]),
         nowhere: ROLE,
         failed: &["vault.key", "vault.keys"],
         ..NONE
@@ -216,6 +216,6 @@ async fn a_vault_that_wants_tokens_for_another_service_is_no_matter_of_roles() {
     let url = deployment.azure.key_vault.url().replace("standin.vault.localhost", "standin.managedhsm.localhost");
     deployment.set("KEY_VAULT_URL", url);
     let examined = deployment.examine(&[]);
-    examined.assert_finds("vault.list", "failed", &["challenge", "is KEY_VAULT_URL right"]);
+    examined.assert_finds("vault.list", "failed", &["challenge", "check KEY_VAULT_URL"]);
     assert!(!examined.to_string().contains("role assignment create"), "{examined}");
 }

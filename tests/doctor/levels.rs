@@ -38,7 +38,7 @@ async fn without_nodes_the_clock_tells_what_is_ahead_of_the_chain() {
     put(&deployment, 15_000_000).await;
     assert!(!deployment.examine(&[]).checks("warning").contains(&"marks.level".to_owned()));
     put(&deployment, 158_600_000).await;
-    deployment.examine(&[]).assert_finds("marks.level", "warning", &[":block", "158600000", "by this clock"]);
+    deployment.examine(&[]).assert_finds("marks.level", "warning", &[":block", "158600000", "by this machine's clock"]);
 }
 
 fn command(data: &Path, arguments: &[&str]) -> (String, String, i32) {
@@ -80,7 +80,7 @@ fn an_embedded_store_that_was_lost_or_damaged_is_told() {
     let path = folder.path().join("marks.redb");
     std::fs::remove_file(&path).unwrap();
     assert_eq!(raise("block").2, 0);
-    examine(folder.path()).assert_finds("marks.recreated", "warning", &["marks.redb", "a lost one"]);
+    examine(folder.path()).assert_finds("marks.recreated", "warning", &["marks.redb", "a lost store"]);
 
     let marks: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
     let database = Database::open(&path).unwrap();
@@ -89,5 +89,5 @@ fn an_embedded_store_that_was_lost_or_damaged_is_told() {
     transaction.commit().unwrap();
     drop(database);
     let examined = examine(folder.path());
-    examined.assert_finds("marks.file", "failed", &["1 marks", "1 that cannot be read", ":attestation"]);
+    examined.assert_finds("marks.file", "failed", &["1 mark, and 1 unreadable", ":attestation"]);
 }

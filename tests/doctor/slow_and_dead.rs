@@ -8,14 +8,14 @@ fn hang(on: Operation) -> Fault {
 }
 
 #[tokio::test]
-async fn slow_services_are_told() {
+async fn slow_services_are_reported() {
     let deployment = Deployment::start().await;
     let latency = Delay::Fixed(Duration::from_millis(150));
     deployment.azure.key_vault.latency(latency);
     deployment.azure.cosmos.latency(latency);
     let examined = deployment.examine(&["--sign"]);
     for check in ["latency.vault.get", "latency.vault.sign", "latency.marks.read", "latency.marks.replace"] {
-        examined.assert_finds(check, "warning", &["p50", "of 10 calls", "in one region"]);
+        examined.assert_finds(check, "warning", &["p50", "of 10 calls", " region: each signature waits"]);
     }
     assert_eq!(examined.status, 0);
 }

@@ -55,7 +55,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a wrong IDENTITY_HEADER",
         change: |deployment| deployment.set("IDENTITY_HEADER", "wrong"),
-        found: ("identity.token", "failed", &["IDENTITY_HEADER are the platform's", "restart the app"]),
+        found: ("identity.token", "failed", &["IDENTITY_HEADER are set by the platform", "restart the app"]),
         failed: &["identity.token", "identity.token"],
     },
     Case {
@@ -67,7 +67,7 @@ const CASES: &[Case] = &[
     Case {
         name: "the vault is down",
         change: |deployment| deployment.azure.key_vault.refuse_connections(true),
-        found: ("vault.reachable", "failed", &["refused", "is KEY_VAULT_URL right"]),
+        found: ("vault.reachable", "failed", &["refused", "check that KEY_VAULT_URL is right"]),
         failed: &["vault.reachable"],
     },
     Case {
@@ -83,7 +83,7 @@ const CASES: &[Case] = &[
             let key = deployment.key();
             deployment.set("SIGNING_KEYS", key);
         },
-        found: ("vault.list", "ok", &["SIGNING_KEYS names 1 version"]),
+        found: ("vault.list", "ok", &["SIGNING_KEYS specifies 1 key version"]),
         failed: &[],
     },
     Case {
@@ -114,7 +114,7 @@ const CASES: &[Case] = &[
             let effect = Effect::BadSignature(stand_ins::BadSignature::OfOtherData);
             deployment.azure.key_vault.faults().add(fault(Operation::Sign, effect));
         },
-        found: ("vault.sign", "failed", &["let the key sign nothing"]),
+        found: ("vault.sign", "failed", &["do not use the key"]),
         failed: &["vault.sign"],
     },
     Case {
@@ -172,7 +172,7 @@ const CASES: &[Case] = &[
             "warning",
             &[
                 "P90D after it was made",
-                "a new version is a new Tezos address",
+                "a new version has a new Tezos address",
                 "az keyvault key rotation-policy update",
             ],
         ),
@@ -203,7 +203,7 @@ const CASES: &[Case] = &[
     Case {
         name: "Cosmos DB is down",
         change: |deployment| deployment.azure.cosmos.refuse_connections(true),
-        found: ("marks.reachable", "failed", &["refused", "is COSMOS_ENDPOINT right"]),
+        found: ("marks.reachable", "failed", &["refused", "check that COSMOS_ENDPOINT is right"]),
         failed: &["marks.reachable"],
     },
     Case {
@@ -218,7 +218,7 @@ const CASES: &[Case] = &[
             deployment.azure.cosmos.set_consistency("Session");
             deployment.set("ALLOW_WEAK_CONSISTENCY", "true");
         },
-        found: ("marks.consistency", "warning", &["Session", "ALLOW_WEAK_CONSISTENCY", "sign twice"]),
+        found: ("marks.consistency", "warning", &["Session", "ALLOW_WEAK_CONSISTENCY", "double-sign"]),
         failed: &[],
     },
     Case {
@@ -276,7 +276,7 @@ const CASES: &[Case] = &[
     Case {
         name: "the role deletes",
         change: |deployment| deployment.azure.cosmos.allow_delete(true),
-        found: ("marks.delete", "failed", &["sign twice", "az cosmosdb sql role assignment delete"]),
+        found: ("marks.delete", "failed", &["double-sign", "az cosmosdb sql role assignment delete"]),
         failed: &["marks.delete"],
     },
     Case {
@@ -291,7 +291,7 @@ const CASES: &[Case] = &[
             let nodes = format!("{},http://user:secret@127.0.0.1:1/path", deployment.variables["NODE_URLS"]);
             deployment.set("NODE_URLS", nodes);
         },
-        found: ("nodes.head", "failed", &["http://127.0.0.1:1", "is NODE_URLS right"]),
+        found: ("nodes.head", "failed", &["http://127.0.0.1:1", "that NODE_URLS is right"]),
         failed: &["nodes.head"],
     },
     Case {
@@ -302,7 +302,7 @@ const CASES: &[Case] = &[
             deployment.set("NODE_URLS", "http://node.invalid:8732");
             deployment.set("HTTP_PROXY", proxy);
         },
-        found: ("nodes.proxy", "ok", &["http://node.invalid:8732", "asked through http://127.0.0.1:"]),
+        found: ("nodes.proxy", "ok", &["http://node.invalid:8732", "reached through http://127.0.0.1:"]),
         failed: &[],
     },
     Case {

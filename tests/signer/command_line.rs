@@ -84,7 +84,7 @@ fn keys_that_cannot_be_added_are_refused_and_nothing_is_lost() {
     for (arguments, input, expected) in [
         (["keys", "generate", "baker"], "", "a key named 'baker' already"),
         (["keys", "import", "other"], SECRET_KEY, "already, named 'baker'"),
-        (["keys", "import", "other"], "", "nothing on standard input"),
+        (["keys", "import", "other"], "", "standard input is empty"),
         (["keys", "import", "other"], PUBLIC_KEY, "this is a P-256 public key (p2pk), expected a secret key"),
         (["keys", "import", "other"], &SECRET_KEY[..53], "wrong checksum"),
     ] {

@@ -64,7 +64,7 @@ fn invariant_6_without_a_head_nothing_is_signed_and_the_answer_is_failed() {
     let failed =
         eventually("the head grows old", || Some(ask(&signer, &key, 1000)).filter(|answer| answer.status != 200));
     assert_eq!(failed.status, 500);
-    assert!(failed.error().contains("the head of NetXdQprcVkpaWU is not known"), "{}", failed.error());
+    assert!(failed.error().contains("the head of NetXdQprcVkpaWU is unknown"), "{}", failed.error());
     assert_eq!(http::get(signer.address, "/health").unwrap().status, 503);
     assert_eq!(http::sign(signer.address, &key, &transfer(1, 1)).unwrap().status, 200, "operations have no level");
 }

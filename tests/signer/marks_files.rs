@@ -179,7 +179,7 @@ fn files_that_are_no_marks_change_nothing() {
     for (contents, expected) in [
         ("nonsense".to_owned(), "not JSON"),
         ("[]".to_owned(), "not a file of marks"),
-        ("{}".to_owned(), "no marks in it"),
+        ("{}".to_owned(), "contains no marks"),
         (json!({MAINNET: {KEY: good}}).to_string(), "say it with --kind"),
         (json!({KEY: {"block": good}}).to_string(), "say it with --chain"),
         (json!({MAINNET: {"tz1": {"block": good}}}).to_string(), "tz1"),

@@ -93,17 +93,17 @@ fn a_name_that_is_there_twice_is_refused_with_its_place() {
         (
             "octez-signer, one key twice",
             format!(r#"{{"{MAINNET}": {{"{KEY}": {record}, "{KEY}": {record}}}}}"#),
-            format!("{MAINNET}: '{KEY}' is there twice"),
+            format!("{MAINNET}: duplicate name '{KEY}'"),
         ),
         (
             "octez-signer, one chain twice",
             format!(r#"{{"{MAINNET}": {{"{KEY}": {record}}}, "{MAINNET}": {{}}}}"#),
-            format!("'{MAINNET}' is there twice"),
+            format!("duplicate name '{MAINNET}'"),
         ),
         (
             "Signatory, one level twice",
             format!(r#"{{"{KEY}": {{"block": {{"level": 9, "round": 0, "level": 1}}}}}}"#),
-            format!("{KEY}.block: 'level' is there twice"),
+            format!("{KEY}.block: duplicate name 'level'"),
         ),
         (
             "own export",
@@ -111,7 +111,7 @@ fn a_name_that_is_there_twice_is_refused_with_its_place() {
                 r#"{{"format": "azurehsm-signer marks", "version": 1, "marks": [{{"chain": "{MAINNET}", "key": "{KEY}",
                      "kind": "block", "level": 9, "level": 1, "round": 0}}]}}"#
             ),
-            "marks[0]: 'level' is there twice".to_owned(),
+            "marks[0]: duplicate name 'level'".to_owned(),
         ),
     ] {
         let file = write(folder.path(), "file.json", text);
@@ -123,7 +123,7 @@ fn a_name_that_is_there_twice_is_refused_with_its_place() {
 
     let policy = r#"{"default": {"kinds": [], "kinds": ["block"]}}"#;
     let policy = complaint(&command(&data, &[("POLICY", policy)]).output().unwrap());
-    assert!(policy.contains("default: 'kinds' is there twice"), "{policy}");
+    assert!(policy.contains("default: duplicate name 'kinds'"), "{policy}");
 
     printed(&run(&data, &["keys", "generate", "first"], ""));
     let keys =

@@ -77,7 +77,7 @@ fn an_unreadable_mark_is_raised_only_to_what_is_legible_in_it_unless_by_force() 
         let output = raise(folder.path(), &accepted.split(' ').collect::<Vec<_>>());
         assert!(output.status.success(), "{contents}: {accepted}: {output:?}");
         let level = accepted.split(' ').next().unwrap();
-        assert!(text(&output.stdout).contains("in the place of what was not a mark"), "{output:?}");
+        assert!(text(&output.stdout).contains("replacing an item that was not a mark"), "{output:?}");
         let list = text(&run(folder.path(), &["marks", "list"], "").stdout);
         assert!(list.contains(&format!("attestation  level {level}")), "{list}");
         assert_eq!(list.lines().count(), 3);

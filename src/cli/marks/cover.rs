@@ -1,5 +1,7 @@
+//! Selects the marks to read where the container cannot be listed.
+
 use super::super::{CommandError, variable};
-use super::{Which, tell};
+use super::{Which, note};
 use azurehsm_signer::chain::{checkpoints, heads};
 use azurehsm_signer::settings::{self, MarksSettings, VaultSettings};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
@@ -9,20 +11,20 @@ use azurehsm_signer::wiring::Azure;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Where marks are looked for in a container that may not be listed.
+/// The keys and chains whose marks are read one by one, in a container that this identity may not query.
 #[derive(Default)]
 pub(super) struct Cover {
-    /// These keys, each with what it is known by.
+    /// The keys, each with its names.
     pub(super) keys: Vec<(PublicKeyHash, String)>,
-    /// On these chains.
+    /// The chains.
     pub(super) chains: Vec<ChainId>,
-    /// Keys that may have marks, and could not be read, each with the reason.
+    /// Keys that may have marks but could not be read, each with the reason.
     pub(super) unread: Vec<String>,
 }
 
 impl Cover {
-    /// What is asked for. Otherwise all keys of the vault, whatever their state, since one that cannot sign today may sign again; and all
-    /// chains of which this program knows.
+    /// The requested keys and chains. By default, all keys of the vault, including those that cannot sign now, since they may
+    /// have signed before, and all known chains.
     pub(super) async fn find(settings: &MarksSettings, azure: &Azure, which: &Which) -> Result<Self, CommandError> {
         let mut cover = Self::default();
         for key in &which.key {
@@ -44,7 +46,7 @@ impl Cover {
                     policy.named_keys().filter(|_| all_keys).for_each(|key| cover.add_key(*key, "policy"));
                     policy.named_chains().filter(|_| all_chains).for_each(|chain| cover.add_chain(chain));
                 }
-                Err(error) => tell(&format!("warning: keys and chains of the policy are not known: {error}")),
+                Err(error) => note(&format!("warning: cannot read the keys and chains of the policy: {error}")),
             }
         }
         Ok(cover)
@@ -72,7 +74,7 @@ impl Cover {
         if let Some(error) = all.unlisted {
             let why = format!("the keys of the vault could not be listed: {}", error.log());
             if are_named {
-                tell(&format!("{why}. Only those in SIGNING_KEYS are known"));
+                note(&format!("{why}. Only the keys in SIGNING_KEYS are included"));
             } else {
                 self.unread.push(why);
             }
@@ -88,7 +90,7 @@ impl Cover {
         for answer in heads(nodes, Instant::now() + settings.services.request_deadline).await {
             match answer.head {
                 Ok((chain, _)) => self.add_chain(chain),
-                Err(why) => tell(&format!("warning: the chain of {} is not known: {why}", answer.node)),
+                Err(why) => note(&format!("warning: cannot read the chain of {}: {why}", answer.node)),
             }
         }
     }
@@ -107,7 +109,7 @@ impl Cover {
     }
 }
 
-/// A chain with the name of its network, where that is known.
+/// A chain, with the name of its network if known.
 pub(super) fn name_of(chain: ChainId) -> String {
     match checkpoints::checkpoint(chain) {
         Some(checkpoint) => format!("{} ({chain})", checkpoint.network),

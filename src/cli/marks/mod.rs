@@ -1,4 +1,4 @@
-//! `marks`: list, raise, export, import.
+//! `marks`: lists, raises, exports and imports high watermarks.
 
 mod cover;
 mod place;
@@ -19,54 +19,54 @@ use std::path::PathBuf;
 pub(crate) enum Command {
     /// Lists all marks
     List(Which),
-    /// Raises a mark by hand: nothing at or below it will be signed any more
+    /// Raises a mark by hand: nothing at or below it will be signed again
     Raise {
         /// Chain id (Net…)
         chain: ChainId,
         /// Public key hash (tz1… to tz4…)
         key: PublicKeyHash,
-        /// Level of the last thing signed elsewhere, or higher
+        /// The last level signed elsewhere, or higher
         #[arg(required_unless_present = "new_key")]
         level: Option<NonNegative>,
-        /// Only up to this round of that level; all its rounds otherwise
+        /// Up to this round of that level. Default: all its rounds
         #[arg(long)]
         round: Option<NonNegative>,
-        /// Only this kind (block, preattestation or attestation); all three otherwise
+        /// Only this kind (block, preattestation or attestation). Default: all three
         #[arg(long)]
         kind: Option<Kind>,
         /// Instead of a level: the key has never signed on this chain. For an embedded store that was lost and recreated
         #[arg(long, conflicts_with_all = ["level", "round", "kind", "force"])]
         new_key: bool,
-        /// Also to a level that cannot be right, and in the place of something that is not a mark
+        /// Raises even to an implausible level, and replaces items that are not marks
         #[arg(long)]
         force: bool,
     },
     /// Writes all marks as JSON to standard output
     Export(Which),
-    /// Raises marks to those in files: of this program's export, octez-signer, or Signatory. Never lowers one
+    /// Raises marks to those in files from this program's export, octez-signer or Signatory. Never lowers a mark
     Import {
         /// The files
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// The kind of the marks, where neither the file nor its name says it
+        /// The kind of the marks, if neither a file nor its name specifies it
         #[arg(long)]
         kind: Option<Kind>,
-        /// The chain of the marks, where neither the file nor its name says it
+        /// The chain of the marks, if neither a file nor its name specifies it
         #[arg(long)]
         chain: Option<ChainId>,
-        /// Also to levels that cannot be right, and in the place of something that is not a mark
+        /// Raises even to implausible levels, and replaces items that are not marks
         #[arg(long)]
         force: bool,
     },
 }
 
-/// Which marks are wanted: all, if nothing is given.
+/// Selects marks. Default: all.
 #[derive(clap::Args, Default)]
 pub(crate) struct Which {
-    /// Only of this chain; may be given several times
+    /// Only marks of this chain; repeatable
     #[arg(long)]
     chain: Vec<ChainId>,
-    /// Only of this key; may be given several times
+    /// Only marks of this key; repeatable
     #[arg(long)]
     key: Vec<PublicKeyHash>,
 }
@@ -78,7 +78,7 @@ impl Which {
 }
 
 pub(super) async fn run(command: Command) -> Result<(), CommandError> {
-    // Everything is understood before anything is written.
+    // Parse all input before writing anything.
     let (raises, force) = match &command {
         Command::Raise { chain, key, level: Some(level), round, kind, force, .. } => {
             let kinds = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
@@ -101,7 +101,7 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
     }
 }
 
-/// Tells the operator something that is no result. A reader of standard error who has gone away stops nothing.
-fn tell(text: &str) {
+/// Prints a note to standard error. A closed standard error does not stop the command.
+fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }

@@ -1,3 +1,5 @@
+//! Where the marks are: in a file or in Cosmos DB.
+
 use super::super::CommandError;
 use azurehsm_signer::marks::cosmos::{Inspection, MarkReader};
 use azurehsm_signer::marks::{EmbeddedMarkStore, Found, MarkId, MarkStore, StoreError};
@@ -8,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Where the marks are, for an operator.
+/// The place of the marks.
 pub(super) enum Place {
-    /// In an embedded store.
+    /// An embedded store.
     File(Arc<EmbeddedMarkStore>),
-    /// In a container, whatever is wrong with it.
+    /// A container, even one that is unsuitable for a signer.
     Container { reader: Box<MarkReader>, azure: Box<Azure>, patience: Duration },
 }
 
@@ -22,10 +24,10 @@ pub(super) fn file_of(settings: &MarksSettings) -> PathBuf {
 }
 
 impl Place {
-    /// Opens it to look, which changes nothing on a disk: `None` if there never was an embedded one.
+    /// Opens the store for reading, without changing anything on disk. `None` if an embedded store has never existed.
     ///
     /// # Errors
-    /// In particular if the embedded store was lost.
+    /// In particular if the embedded store is lost.
     pub(super) async fn open(settings: &MarksSettings) -> Result<Option<Self>, CommandError> {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await.map(Some);
@@ -33,7 +35,7 @@ impl Place {
         Ok(EmbeddedMarkStore::open_to_read(&file_of(settings))?.map(|store| Self::File(Arc::new(store))))
     }
 
-    /// Opens it to raise marks; makes an embedded store, if there is none.
+    /// Opens the store for raising marks. Creates an embedded store if it does not exist.
     pub(super) async fn open_to_raise(settings: &MarksSettings) -> Result<Self, CommandError> {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await;
@@ -53,7 +55,7 @@ impl Place {
         Ok(Self::Container { reader: Box::new(reader), azure: Box::new(azure), patience })
     }
 
-    /// Whatever is there under the name of a mark.
+    /// The item with the name of a mark, even if it is not a mark.
     pub(super) async fn look(&self, id: &MarkId) -> Result<Option<Found>, StoreError> {
         match self {
             Self::File(store) => store.look(id).await,
@@ -61,7 +63,7 @@ impl Place {
         }
     }
 
-    /// The store as the signer uses it: one that is not safe for marks takes none.
+    /// The store as the signer uses it, which rejects marks if it is unsuitable for them.
     pub(super) async fn store(&self, settings: &MarksSettings) -> Result<Arc<dyn MarkStore>, CommandError> {
         match self {
             Self::File(store) => Ok(Arc::clone(store) as Arc<dyn MarkStore>),

@@ -1,6 +1,8 @@
+//! `marks raise` and `marks import`.
+
 use super::super::{CommandError, print_line};
+use super::note;
 use super::place::{Place, file_of};
-use super::tell;
 use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
 use azurehsm_signer::marks::interchange::{self, Hints, Imported};
 use azurehsm_signer::marks::{Evidence, Found, Ledger, MarkId, Raised, Unreadable};
@@ -14,7 +16,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-/// Raises marks, once nothing speaks against any of them, or the operator insists.
+/// Raises marks if there are no objections to any of them, or with `force`.
 pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bool) -> Result<(), CommandError> {
     let patience = settings.services.request_deadline;
     let heads = match &settings.nodes {
@@ -26,11 +28,11 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bo
     let objections = objections(settings, &heads, &present, raises);
     if force {
         for why in &objections {
-            tell(&format!("forced: {why}"));
+            note(&format!("forced: {why}"));
         }
     } else if !objections.is_empty() {
         return Err(format!(
-            "nothing was raised, since a mark cannot be lowered again:\n{}\nif this is meant, add --force",
+            "nothing was raised, since a mark cannot be lowered again:\n{}\nif this is intended, add --force",
             objections.join("\n")
         )
         .into());
@@ -50,20 +52,20 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bo
             Ok(Raised::From(None)) => format!("{id}: set to {to}"),
             Ok(Raised::From(Some(from))) => format!("{id}: raised from {from} to {to}"),
             Ok(Raised::Kept(kept)) => format!("{id}: kept at {kept}, which is not below {to}"),
-            Ok(Raised::Repaired) => format!("{id}: set to {to}, in the place of what was not a mark"),
+            Ok(Raised::Repaired) => format!("{id}: set to {to}, replacing an item that was not a mark"),
             Err(error) => {
-                // What was done is told before what was not.
+                // First report the marks that were raised.
                 drop(print_line(&lines.join("\n")));
                 let rest = raises.iter().skip(at + 1).map(|mark| mark.id.to_string()).collect::<Vec<_>>();
                 return Err(stopped_midway(&id, &error.log(), lines.len(), &rest).into());
             }
         });
     }
-    // After everything is written: a reader who goes away stops no raise.
+    // At the end, so that a closed standard output does not stop a raise.
     print_line(&lines.join("\n"))
 }
 
-/// Declares a key new on a chain, in an embedded store that was recreated.
+/// Declares that a key has never signed on a chain, in an embedded store that was recreated.
 pub(super) async fn declare_new(
     settings: &MarksSettings,
     chain: ChainId,
@@ -80,8 +82,8 @@ pub(super) async fn declare_new(
         let id = MarkId { chain, key, kind };
         if store.look(&id).await?.is_some() {
             return Err(format!(
-                "{key} is not new on {chain}: {} holds its {kind} mark. Raise the marks that are missing above all that \
-                 was signed (azurehsm-signer marks raise {chain} {key} LEVEL)",
+                "{key} is not new on {chain}: {} contains its {kind} mark. Raise the missing marks above everything that was \
+                 signed (azurehsm-signer marks raise {chain} {key} LEVEL)",
                 path.display()
             )
             .into());
@@ -109,22 +111,22 @@ pub(super) fn read_files(
         let hints = Hints { kind, chain }.or_from_name(path);
         let of_file = interchange::parse(&text, hints).map_err(|error| format!("{}: {error}", path.display()))?;
         if of_file.is_empty() {
-            return Err(format!("{}: no marks in it", path.display()).into());
+            return Err(format!("{}: contains no marks", path.display()).into());
         }
         marks.extend(of_file);
     }
     Ok(interchange::highest(marks))
 }
 
-/// What is there now, of all kinds of each key on each chain that is to be raised.
+/// The present items of all kinds, for each key and chain to be raised.
 async fn look_at_all(place: &Place, raises: &[Imported]) -> Result<HashMap<MarkId, Found>, CommandError> {
     let mut present = HashMap::new();
-    let mut asked = Vec::new();
+    let mut seen = Vec::new();
     for mark in raises {
         for kind in Kind::ALL {
             let id = MarkId { kind, ..mark.id };
-            if !asked.contains(&id) {
-                asked.push(id);
+            if !seen.contains(&id) {
+                seen.push(id);
                 let found =
                     place.look(&id).await.map_err(|error| format!("nothing was raised: {id}: {}", error.log()))?;
                 present.extend(found.map(|found| (id, found)));
@@ -134,7 +136,7 @@ async fn look_at_all(place: &Place, raises: &[Imported]) -> Result<HashMap<MarkI
     Ok(present)
 }
 
-/// All that speaks against the raises, each in a line.
+/// The objections to the raises, one per line.
 fn objections(
     settings: &MarksSettings,
     heads: &[NodeHead],
@@ -143,7 +145,7 @@ fn objections(
 ) -> Vec<String> {
     for NodeHead { node, head } in heads {
         if let Err(why) = head {
-            tell(&format!("warning: {node} does not say its head ({why}): levels are checked without it"));
+            note(&format!("warning: cannot read the head of {node} ({why}): levels are checked without it"));
         }
     }
     let now = OffsetDateTime::now_utc();
@@ -177,23 +179,23 @@ fn position_of(found: Option<&Found>) -> Option<Position> {
     }
 }
 
-/// What is not a mark may have been one, and must not be lowered.
+/// An item that is not a mark may have been one, and must not be lowered.
 fn against_repair(item: &Unreadable, to: Position) -> Option<String> {
     match item.legible() {
         Some(legible) if legible <= to => None,
         Some(legible) => {
-            Some(format!("what is there is not a mark ({}), and {legible} is legible in it, above {to}", item.why))
+            Some(format!("the stored item is not a mark ({}), but {legible} is legible in it, above {to}", item.why))
         }
-        None => Some(format!("what is there is not a mark ({}), and no level is legible in it", item.why)),
+        None => Some(format!("the stored item is not a mark ({}), and no level is legible in it", item.why)),
     }
 }
 
 fn stopped_midway(id: &MarkId, why: &str, done: usize, rest: &[String]) -> String {
     let rest = match rest {
-        [] => "nothing was left to do".to_owned(),
-        rest => format!("not done: {}", rest.join(", ")),
+        [] => "none remain".to_owned(),
+        rest => format!("not attempted: {}", rest.join(", ")),
     };
     format!(
-        "{id}: it is not known to be raised: {why}\n{done} done, named above; {rest}. Do the same again: marks only rise"
+        "{id}: the result is unknown: {why}\n{done} raised, listed above; {rest}. Repeat the command: marks are never lowered"
     )
 }

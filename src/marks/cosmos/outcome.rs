@@ -123,11 +123,11 @@ fn answer_of(error: &CosmosError) -> String {
 fn without_answer(error: &CosmosError) -> &'static str {
     let sub_status = error.status().sub_status().map_or(0, |sub_status| sub_status.value());
     plain_words(error).unwrap_or(match sub_status {
-        CLIENT_TIMEOUT => "it did not answer in time",
-        CONNECTION_FAILED => "no connection to it",
-        NAME_NOT_FOUND => "its name was not found",
-        IO_FAILED | BODY_FAILED | HTTP2_FAILED => "the connection to it broke",
-        sub_status if NO_TOKEN.contains(&sub_status) => "no token for it",
+        CLIENT_TIMEOUT => "timed out",
+        CONNECTION_FAILED => "cannot connect",
+        NAME_NOT_FOUND => "name resolution failed",
+        IO_FAILED | BODY_FAILED | HTTP2_FAILED => "connection lost",
+        sub_status if NO_TOKEN.contains(&sub_status) => "no access token",
         _ => "no usable answer",
     })
 }

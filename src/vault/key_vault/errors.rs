@@ -52,10 +52,10 @@ fn reason(error: &Error) -> Reason {
             };
             return Reason::with_log(answer, format!("{text}: {log}"));
         }
-        ErrorKind::Connection => "no connection to it",
-        ErrorKind::Io => "the connection to it broke, or it did not answer",
-        ErrorKind::Credential => "no token for it",
-        _ => "it answered something unexpected",
+        ErrorKind::Connection => "cannot connect",
+        ErrorKind::Io => "connection lost, or no response",
+        ErrorKind::Credential => "no access token",
+        _ => "unexpected response",
     };
     Reason::with_log(plain_words(error).unwrap_or(answer), log)
 }

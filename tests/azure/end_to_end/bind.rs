@@ -48,7 +48,7 @@ fn keys_are_bound_to_the_container_and_other_tags_stay() {
 
     let (is_done, printed, _) = bound(&azure, &[]);
     assert!(is_done);
-    assert_eq!(printed.lines().next().unwrap(), format!("{}stays {expected}", line(&key)));
+    assert_eq!(printed.lines().next().unwrap(), format!("{}unchanged: {expected}", line(&key)));
     assert_eq!(azure.key_vault.requests(Operation::UpdateKey), 2, "what is right is not written again");
     assert_eq!(wait(azure.cosmos.items()), Vec::<serde_json::Value>::new());
 }

@@ -136,7 +136,7 @@ fn a_container_that_was_created_again_signs_again_when_marks_are_raised_and_the_
     succeeds(&["marks", "raise", MAINNET, &key.hash, "7"]);
     azure.key_vault.allow_update(true);
     let bound = succeeds(&["marks", "bind"]);
-    assert!(bound.contains("stop every signer of the key, wait that long, bind,\nstart"), "{bound}");
+    assert!(bound.contains("stop all signers of the key, wait that long, bind,\nstart"), "{bound}");
     let signer = Instance::start_ready(&azure, &[]);
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
     key.verify(&vote(8), &signer.sign(&key.hash, &vote(8)).signature());

@@ -54,7 +54,7 @@ fn trouble_until_the_deadline_is_named_in_answer_and_log() {
         ("403/1008", |azure| always(azure.cosmos.faults(), ReplaceItem, sub(403, 1008)), "store", "403/1008"),
         ("503", |azure| always(azure.cosmos.faults(), ReplaceItem, Effect::status(503)), "store", "503"),
         ("store hangs", |azure| always(azure.cosmos.faults(), ReplaceItem, Effect::Hang), "store", "mark store"),
-        ("vault stopped", |azure| azure.key_vault.refuse_connections(true), "vault", "no connection to it"),
+        ("vault stopped", |azure| azure.key_vault.refuse_connections(true), "vault", "connection refused"),
         (
             "vault 500",
             |azure| always(azure.key_vault.faults(), Sign, Effect::status(500)),
@@ -88,24 +88,16 @@ fn trouble_until_the_deadline_is_named_in_answer_and_log() {
 fn trouble_from_the_start_is_named_in_plain_words() {
     type Trouble = fn(&Azure);
     let rows: [(&str, Trouble, &str); 11] = [
-        ("store refuses", |azure| azure.cosmos.refuse_connections(true), "no connection to it"),
-        (
-            "store hangs up",
-            |azure| always(azure.cosmos.faults(), Any, Effect::CloseBeforeAnswer),
-            "the connection to it broke",
-        ),
+        ("store refuses", |azure| azure.cosmos.refuse_connections(true), "connection refused"),
+        ("store hangs up", |azure| always(azure.cosmos.faults(), Any, Effect::CloseBeforeAnswer), "connection lost"),
         ("store hangs", |azure| always(azure.cosmos.faults(), Any, Effect::Hang), "no answer within"),
         ("store 403", |azure| always(azure.cosmos.faults(), Any, Effect::status(403)), "403"),
         ("store 503", |azure| always(azure.cosmos.faults(), Any, Effect::status(503)), "503"),
-        ("vault refuses", |azure| azure.key_vault.refuse_connections(true), "no connection to it"),
-        (
-            "vault hangs up",
-            |azure| always(azure.key_vault.faults(), Any, Effect::CloseBeforeAnswer),
-            "the connection to it broke",
-        ),
+        ("vault refuses", |azure| azure.key_vault.refuse_connections(true), "connection refused"),
+        ("vault hangs up", |azure| always(azure.key_vault.faults(), Any, Effect::CloseBeforeAnswer), "connection lost"),
         ("vault 500", |azure| always(azure.key_vault.faults(), Any, Effect::status(500)), "500"),
-        ("no identity", |azure| azure.identity.refuse_connections(true), "no token for it"),
-        ("identity 400", |azure| always(azure.identity.faults(), Token, Effect::status(400)), "no token for it"),
+        ("no identity", |azure| azure.identity.refuse_connections(true), "no access token"),
+        ("identity 400", |azure| always(azure.identity.faults(), Token, Effect::status(400)), "no access token"),
         (
             "clock ahead",
             |azure| azure.identity.set_token_life(Duration::ZERO),

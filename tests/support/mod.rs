@@ -5,6 +5,7 @@ pub(crate) mod eventually;
 pub(crate) mod http;
 pub(crate) mod marks;
 pub(crate) mod node;
+pub(crate) mod package;
 pub(crate) mod payloads;
 pub(crate) mod process;
 pub(crate) mod vault;

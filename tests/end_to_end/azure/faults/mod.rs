@@ -1,0 +1,227 @@
+//! What goes wrong in Azure, row by row: the answer, how long it takes, what is left behind, and that the signer goes on by
+//! itself afterwards.
+
+mod reasons;
+mod rows;
+mod takeover;
+
+use crate::azure::cloud::{self, KnownKey, always, baker, ms, stored};
+use crate::azure::instance::Instance;
+use crate::support::payloads::payload;
+use azurehsm_signer::tezos::payload::Kind;
+use rows::ROWS;
+use serde_json::Value;
+use stand_ins::{Azure, Effect, Fault, Operation, Options, Times};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The request's deadline, in milliseconds: the default.
+const DEADLINE: u64 = 4_000;
+
+/// What a loaded machine may add to every answer.
+const MARGIN: u64 = 700;
+
+/// A row of the table: what is asked, what is wrong meanwhile, the answer, how long it takes, and the mark then.
+struct Row {
+    asks: Asks,
+    wrong: Wrong,
+    answer: Answer,
+    /// Milliseconds.
+    takes: std::ops::RangeInclusive<u64>,
+    mark: MarkAfter,
+}
+
+/// What is asked while something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// Above a mark.
+    Vote,
+    Block,
+    /// Where there is no mark yet.
+    FirstVote,
+    FirstBlock,
+    /// What was signed before.
+    SameVote,
+    SameBlock,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy)]
+enum Wrong {
+    /// With so many signatures; 0 is all.
+    Sign(u32, Effect),
+    /// With so many of these requests to Cosmos DB; 0 is all.
+    Store(u32, Operation, Effect),
+    /// Something else, with its name.
+    Other(&'static str, fn(&Azure)),
+}
+
+#[derive(Debug)]
+enum Answer {
+    Signed,
+    /// 500, with this in the message.
+    Failed(&'static str),
+}
+
+/// The mark when the answer is there.
+#[derive(Debug, PartialEq, Eq)]
+enum MarkAfter {
+    /// At what was asked; written with so many requests.
+    Raised(u64),
+    /// As before.
+    Untouched,
+}
+
+/// Levels of what was signed before, of what is asked, and of what comes then.
+const BEFORE: u32 = 10;
+const ASKED: u32 = 20;
+const NEXT: u32 = 21;
+
+#[test]
+fn every_fault_has_its_answer_in_time_and_nothing_is_lost() {
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..ROWS_AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(row) = ROWS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| row.check())) {
+                        let why = panic.downcast_ref::<String>().map_or("", String::as_str);
+                        failed.lock().unwrap().push(format!("{}\n  {why}", row.name()));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {} rows:\n{}", failed.len(), ROWS.len(), failed.join("\n"));
+}
+
+/// Most of their time they wait.
+const ROWS_AT_A_TIME: usize = 8;
+
+impl Row {
+    fn name(&self) -> String {
+        match self.wrong {
+            Wrong::Sign(times, effect) => format!("{:?} when {}of signing: {effect:?}", self.asks, number(times)),
+            Wrong::Store(times, on, effect) => format!("{:?} when {}of {on:?}: {effect:?}", self.asks, number(times)),
+            Wrong::Other(name, _) => format!("{:?} when {name}", self.asks),
+        }
+    }
+
+    fn check(&self) {
+        let azure = cloud::start_with(Options { token_life: Duration::from_mins(10), ..Options::default() });
+        let key = baker(&azure);
+        let signer = Instance::start_ready(&azure, &[]);
+        let kind = self.asks.kind();
+        let asked = payload(kind, ASKED, 0, 0);
+        let before = self.asks.prepare(&signer, &key);
+        let mark_before = stored(&azure, &key, kind);
+
+        azure.cosmos.reset_requests();
+        self.wrong.begin(&azure);
+        let start = Instant::now();
+        let answer = signer.sign(&key.hash, &asked);
+        let took = start.elapsed();
+        let mark = stored(&azure, &key, kind);
+
+        let signature = match self.answer {
+            Answer::Signed => Some(answer.signature()),
+            Answer::Failed(why) => {
+                assert_eq!(answer.status, 500, "{answer:?}");
+                let error = answer.error();
+                assert!(error.contains(why), "{error}");
+                reasons::assert_plain(&error);
+                None
+            }
+        };
+        let limits = ms(*self.takes.start())..=ms(*self.takes.end() + MARGIN);
+        assert!(limits.contains(&took), "took {took:?}");
+        match self.mark {
+            MarkAfter::Untouched => assert_eq!(mark, mark_before),
+            MarkAfter::Raised(writes) => {
+                let mark = mark.as_ref().expect("a mark");
+                assert_eq!(mark["level"], ASKED);
+                let requests = [Operation::CreateItem, Operation::ReplaceItem];
+                assert_eq!(requests.map(|on| azure.cosmos.requests(on)).iter().sum::<u64>(), writes, "writes");
+            }
+        }
+
+        Wrong::end(&azure);
+        let in_mark = mark.filter(|mark| mark["level"] == ASKED).and_then(|mark| signature_in(Some(&mark)));
+        let one_signature = (kind == Kind::Block).then(|| before.or(signature).or(in_mark)).flatten();
+        Self::goes_on(&azure, &key, &signer, kind, one_signature);
+    }
+
+    /// The same is signed, something else is not, and the next level is: without a restart, within seconds.
+    fn goes_on(azure: &Azure, key: &KnownKey, signer: &Instance, kind: Kind, one_signature: Option<String>) {
+        let asked = payload(kind, ASKED, 0, 0);
+        let start = Instant::now();
+        let again = signer.eventually_signs(&key.hash, &asked);
+        assert!(start.elapsed() < Duration::from_secs(6), "goes on only after {:?}", start.elapsed());
+        key.verify(&asked, &again);
+        if kind == Kind::Block {
+            assert_eq!(one_signature.unwrap_or_else(|| again.clone()), again, "one signature of one block");
+            assert_eq!(signature_in(stored(azure, key, kind).as_ref()), Some(again));
+        }
+        let conflict = signer.sign(&key.hash, &payload(kind, ASKED, 0, 1));
+        assert_eq!(conflict.status, 409, "{conflict:?}");
+        let next = payload(kind, NEXT, 0, 0);
+        key.verify(&next, &signer.sign(&key.hash, &next).signature());
+        assert_eq!(azure.key_vault.requests(Operation::Other) + azure.cosmos.requests(Operation::Other), 0);
+    }
+}
+
+fn number(times: u32) -> String {
+    if times == 0 { "all ".to_owned() } else { format!("{times} ") }
+}
+
+fn signature_in(mark: Option<&Value>) -> Option<String> {
+    mark?["signature"].as_str().map(str::to_owned)
+}
+
+impl Asks {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Vote | Self::FirstVote | Self::SameVote => Kind::Attestation,
+            Self::Block | Self::FirstBlock | Self::SameBlock => Kind::Block,
+        }
+    }
+
+    /// Signs what must be signed before; the signature, if it is asked for again. Connections are there afterwards.
+    fn prepare(self, signer: &Instance, key: &KnownKey) -> Option<String> {
+        let sign = |kind, level| signer.sign(&key.hash, &payload(kind, level, 0, 0)).signature();
+        match self {
+            Self::FirstVote | Self::FirstBlock => drop(sign(Kind::Preattestation, BEFORE)),
+            Self::Vote | Self::Block => drop(sign(self.kind(), BEFORE)),
+            Self::SameVote | Self::SameBlock => return Some(sign(self.kind(), ASKED)),
+        }
+        None
+    }
+}
+
+impl Wrong {
+    fn begin(self, azure: &Azure) {
+        let add = |faults: &stand_ins::Faults, times, on, effect| match times {
+            0 => always(faults, on, effect),
+            _ => faults.add(Fault { on, times: Times::Next(times), effect }),
+        };
+        match self {
+            Self::Sign(times, effect) => add(azure.key_vault.faults(), times, Operation::Sign, effect),
+            Self::Store(times, on, effect) => add(azure.cosmos.faults(), times, on, effect),
+            Self::Other(_, begin) => begin(azure),
+        }
+    }
+
+    fn end(azure: &Azure) {
+        azure.identity.faults().clear();
+        azure.key_vault.faults().clear();
+        azure.cosmos.faults().clear();
+        azure.identity.refuse_connections(false);
+        azure.key_vault.refuse_connections(false);
+        azure.cosmos.refuse_connections(false);
+    }
+}

@@ -1,0 +1,124 @@
+//! An instance in trouble, and another one that goes on in its place.
+
+use crate::azure::cloud::{self, baker, ms, next, stored};
+use crate::azure::instance::Instance;
+use crate::azure::keep_alive::KeepAlive;
+use crate::support::eventually::eventually;
+use crate::support::payloads::payload;
+use azurehsm_signer::tezos::payload::Kind;
+use stand_ins::{Delay, Effect, Operation};
+use std::thread;
+
+/// What befalls the first instance's next request, and nobody else's.
+const TROUBLES: [(&str, Operation, Effect); 6] = [
+    ("its write is done and its answer lost", Operation::ReplaceItem, Effect::HangAfterWork),
+    ("its write is lost", Operation::ReplaceItem, Effect::Hang),
+    ("its write is done late", Operation::ReplaceItem, Effect::LateWork(Delay::Fixed(ms(1_500)))),
+    ("its write is slow", Operation::ReplaceItem, Effect::Delay(Delay::Fixed(ms(700)))),
+    ("its signature is lost", Operation::Sign, Effect::HangAfterWork),
+    ("its signature is slow", Operation::Sign, Effect::Delay(Delay::Fixed(ms(700)))),
+];
+
+#[test]
+fn another_instance_takes_over_the_slot_with_the_same_payload_and_not_with_another() {
+    for kind in [Kind::Attestation, Kind::Block] {
+        for same in [true, false] {
+            for (trouble, on, effect) in TROUBLES {
+                let name = format!("{kind}, {}: {trouble}", if same { "the same" } else { "another" });
+                let azure = cloud::start();
+                let key = baker(&azure);
+                let (first, other) = (Instance::start_ready(&azure, &[]), Instance::start_ready(&azure, &[]));
+                first.sign(&key.hash, &payload(kind, 10, 0, 0)).signature();
+                let faults = if on == Operation::Sign { azure.key_vault.faults() } else { azure.cosmos.faults() };
+                next(1, faults, on, effect);
+
+                let (mine, theirs) = (payload(kind, 20, 0, 0), payload(kind, 20, 0, u8::from(!same)));
+                let (answer, taken_over) = thread::scope(|scope| {
+                    let asked = scope.spawn(|| first.sign(&key.hash, &mine));
+                    // The trouble has begun when the fault is used up.
+                    eventually("the first one is in trouble", || faults.list().is_empty().then_some(()));
+                    let taken_over = other.sign(&key.hash, &theirs);
+                    (asked.join().unwrap(), taken_over)
+                });
+
+                let statuses = (answer.status, taken_over.status);
+                let expected: &[_] = if same { &[(200, 200)] } else { &[(200, 409), (409, 200)] };
+                assert!(expected.contains(&statuses), "{name}: {answer:?} {taken_over:?}");
+                let winner = if taken_over.status == 200 { (&theirs, &taken_over) } else { (&mine, &answer) };
+                let signature = winner.1.signature();
+                key.verify(winner.0, &signature);
+                for instance in [&first, &other] {
+                    let again = instance.sign(&key.hash, winner.0).signature();
+                    assert!(kind != Kind::Block || again == signature, "{name}: a second signature");
+                    assert_eq!(instance.sign(&key.hash, &payload(kind, 20, 0, 2)).status, 409, "{name}");
+                }
+                if kind == Kind::Block {
+                    assert!(!same || answer.signature() == signature, "{name}: a second signature");
+                    assert_eq!(stored(&azure, &key, kind).unwrap()["signature"], signature.as_str(), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_instance_had_recorded_when_it_was_killed_holds_for_the_others() {
+    for (kind, on) in [
+        (Kind::Attestation, Operation::ReplaceItem),
+        (Kind::Block, Operation::ReplaceItem),
+        (Kind::Attestation, Operation::Sign),
+        (Kind::Block, Operation::Sign),
+    ] {
+        let azure = cloud::start();
+        let key = baker(&azure);
+        let (first, other) = (Instance::start_ready(&azure, &[]), Instance::start_ready(&azure, &[]));
+        first.sign(&key.hash, &payload(kind, 10, 0, 0)).signature();
+        let faults = if on == Operation::Sign { azure.key_vault.faults() } else { azure.cosmos.faults() };
+        next(1, faults, on, Effect::HangAfterWork);
+        let asked = payload(kind, 20, 0, 0);
+        let mut waiting = KeepAlive::connect(first.address);
+        waiting.ask(&key.hash, &asked);
+        eventually("it is at work", || faults.list().is_empty().then_some(()));
+        // A vote's mark is written while the vault signs; a block's is not yet there then.
+        let is_recorded = (kind, on) != (Kind::Block, Operation::Sign);
+        let mark = is_recorded
+            .then(|| eventually("it is recorded", || stored(&azure, &key, kind).filter(|mark| mark["level"] == 20)));
+        drop(first);
+
+        let conflict = payload(kind, 20, 0, 1);
+        if is_recorded {
+            assert_eq!(other.sign(&key.hash, &conflict).status, 409, "{kind}, {on:?}");
+            let signature = other.sign(&key.hash, &asked).signature();
+            key.verify(&asked, &signature);
+            assert!(kind != Kind::Block || mark.unwrap()["signature"] == signature.as_str(), "{kind}, {on:?}");
+        } else {
+            key.verify(&conflict, &other.sign(&key.hash, &conflict).signature());
+            assert_eq!(other.sign(&key.hash, &asked).status, 409, "nothing was released, so the slot was free");
+        }
+    }
+}
+
+#[test]
+fn an_instance_that_stands_still_in_the_middle_of_a_request_releases_nothing_that_another_did_not() {
+    for kind in Kind::ALL {
+        let azure = cloud::start();
+        let key = baker(&azure);
+        let (first, other) = (Instance::start_ready(&azure, &[]), Instance::start_ready(&azure, &[]));
+        first.sign(&key.hash, &payload(kind, 10, 0, 0)).signature();
+        // Whatever it has begun, the machine stops: nothing that it sent is answered in its time.
+        azure.key_vault.latency(Delay::Fixed(ms(200)));
+        let before = azure.key_vault.requests(Operation::Sign);
+        let (answer, taken_over) = thread::scope(|scope| {
+            let asked = scope.spawn(|| first.sign(&key.hash, &payload(kind, 20, 0, 0)));
+            eventually("it is at work", || (azure.key_vault.requests(Operation::Sign) > before).then_some(()));
+            first.signal("STOP");
+            let taken_over = other.sign(&key.hash, &payload(kind, 20, 0, 1));
+            first.signal("CONT");
+            (asked.join().unwrap(), taken_over)
+        });
+        let released = [&answer, &taken_over].map(|answer| answer.status == 200);
+        assert_eq!(released.iter().filter(|released| **released).count(), 1, "{answer:?} {taken_over:?}");
+        let refused = if released[0] { &taken_over } else { &answer };
+        assert_eq!(refused.status, 409, "{refused:?}");
+    }
+}

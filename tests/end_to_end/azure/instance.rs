@@ -1,0 +1,108 @@
+//! An instance of the signer, with the settings that the doubles give.
+
+use crate::azure::runner::Runner;
+use crate::support::eventually::eventually;
+use crate::support::http::{self, Answer};
+use stand_ins::Azure;
+use std::net::SocketAddr;
+use std::process::{Command, Output};
+
+/// A running instance. Killed when dropped.
+pub(crate) struct Instance {
+    runner: Runner,
+    pub(crate) address: SocketAddr,
+}
+
+/// A command of the program. It knows nothing but the doubles and these settings.
+pub(crate) fn command(azure: &Azure, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_azurehsm-signer"));
+    command.env_clear().envs(azure.environment()).envs(settings.iter().copied());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(azure: &Azure, arguments: &[&str]) -> Output {
+    command(azure, &[]).args(arguments).output().unwrap()
+}
+
+impl Instance {
+    /// Starts one on a free port, and waits until it listens; Azure may be down.
+    pub(crate) fn start(azure: &Azure, settings: &[(&str, &str)]) -> Self {
+        let (runner, address) = Runner::start(azure, settings);
+        Self { runner, address }
+    }
+
+    /// Starts one that may be asked at once.
+    pub(crate) fn start_ready(azure: &Azure, settings: &[(&str, &str)]) -> Self {
+        let instance = Self::start(azure, settings);
+        instance.wait_until_ready();
+        instance
+    }
+
+    pub(crate) fn wait_until_ready(&self) {
+        eventually("the signer is ready", || self.is_ready().then_some(()));
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.get("/health").status == 200
+    }
+
+    pub(crate) fn sign(&self, key: &str, payload: &[u8]) -> Answer {
+        http::sign(self.address, key, payload).unwrap()
+    }
+
+    /// The signature, as soon as there is one; whoever asks before must be told that it failed.
+    pub(crate) fn eventually_signs(&self, key: &str, payload: &[u8]) -> String {
+        eventually("it is signed", || {
+            let answer = self.sign(key, payload);
+            assert!([200, 500].contains(&answer.status), "{answer:?}");
+            (answer.status == 200).then(|| answer.signature())
+        })
+    }
+
+    /// The signature, as soon as the key can sign again.
+    pub(crate) fn eventually_signs_again(&self, key: &str, payload: &[u8]) -> String {
+        eventually("it is signed", || {
+            let answer = self.sign(key, payload);
+            (answer.status == 200).then(|| answer.signature())
+        })
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        http::get(self.address, path).unwrap()
+    }
+
+    /// The addresses of its keys, in order.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let keys = self.get("/keys").json();
+        let hash = |key: &serde_json::Value| key["public_key_hash"].as_str().unwrap().to_owned();
+        let mut keys: Vec<_> = keys.as_array().unwrap().iter().map(hash).collect();
+        keys.sort();
+        keys
+    }
+
+    /// The first line of its log that holds `text`; waits for it.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        self.runner.logged(text)
+    }
+
+    /// Everything that it has logged so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.runner.log()
+    }
+
+    /// Ends it and returns everything that it ever logged.
+    pub(crate) fn stop(self) -> Vec<String> {
+        self.runner.stop()
+    }
+
+    /// What the host calls it, where there is one: whatever the settings say.
+    pub(crate) fn named_by_host(&self) -> Option<String> {
+        self.runner.named_by_host()
+    }
+
+    /// Sends a signal, such as `STOP` or `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.runner.signal(name);
+    }
+}

@@ -1,0 +1,25 @@
+//! The signer in Azure, as the shipped binary, against doubles of Key Vault, Cosmos DB and managed identity over TLS. With
+//! `SIGNER_PACKAGE` (`target/package/azurehsm-signer.zip`) it is the package behind a double of the Functions host.
+
+mod accounts;
+mod bind;
+mod binding;
+pub(crate) mod cloud;
+mod commands;
+mod faults;
+mod identity;
+mod in_process;
+pub(crate) mod instance;
+pub(crate) mod keep_alive;
+mod keys;
+mod marks;
+mod marks_export;
+mod outages;
+mod runner;
+mod secrets;
+mod two_bakers;
+mod unusable_keys;
+mod vault;
+
+/// Operations carry no level, so they are signed without a mark.
+const ANY_OPERATION: (&str, &str) = ("POLICY", r#"{"default": {"operations": ["any"]}}"#);

@@ -1,0 +1,147 @@
+//! Two bakers with one key, who want different things signed, at four instances at once.
+
+use crate::azure::cloud::{self, KnownKey, baker, stored};
+use crate::azure::instance::Instance;
+use crate::azure::keep_alive::KeepAlive;
+use crate::support::payloads::payload;
+use azurehsm_signer::tezos::payload::Kind;
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+const INSTANCES: usize = 4;
+const LEVELS: u32 = 2_000;
+
+/// No line for each request, but the one that tells where an instance listens.
+const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
+
+/// One round at each level, and not always the same.
+const fn round_of(level: u32) -> u32 {
+    level % 3
+}
+
+/// One of the two bakers, as far as it signs one kind.
+struct Baker<'a> {
+    /// What makes its payloads its own.
+    variant: u8,
+    kind: Kind,
+    key: &'a KnownKey,
+    instances: Vec<KeepAlive>,
+    /// Tells the other baker, and hears from it, what was signed: then both go on.
+    tells: Sender<Option<u8>>,
+    hears: Receiver<Option<u8>>,
+    /// Which instances are asked: nothing but spread out.
+    random: u64,
+    released: Vec<Release>,
+}
+
+/// A signature that a caller was given.
+struct Release {
+    slot: (Kind, u32, u32),
+    variant: u8,
+    signature: String,
+}
+
+#[test]
+fn invariants_3_and_4_two_bakers_at_four_instances_never_get_two_payloads_of_one_slot_signed() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signers: Vec<_> = (0..INSTANCES).map(|_| Instance::start_ready(&azure, &[QUIET])).collect();
+    let released: Vec<Release> = thread::scope(|scope| {
+        let mut bakers = Vec::new();
+        for kind in Kind::ALL {
+            let ((to_second, from_first), (to_first, from_second)) = (channel(), channel());
+            for (variant, tells, hears) in [(0, to_second, from_second), (1, to_first, from_first)] {
+                let instances = signers.iter().map(|signer| KeepAlive::connect(signer.address)).collect();
+                let (random, released) = (u64::from(variant) + 1, Vec::new());
+                let mut baker = Baker { variant, kind, key: &key, instances, tells, hears, random, released };
+                bakers.push(scope.spawn(move || {
+                    baker.bake();
+                    baker.released
+                }));
+            }
+        }
+        bakers.into_iter().flat_map(|baker| baker.join().unwrap()).collect()
+    });
+
+    let mut slots: HashMap<(Kind, u32, u32), (u8, HashSet<String>)> = HashMap::new();
+    for Release { slot, variant, signature } in released {
+        let (first, signatures) = slots.entry(slot).or_insert_with(|| (variant, HashSet::new()));
+        assert_eq!(*first, variant, "two payloads were released for {slot:?}");
+        signatures.insert(signature);
+    }
+    assert_eq!(slots.len(), Kind::ALL.len() * LEVELS as usize, "each slot is signed by somebody");
+    for ((kind, level, round), (variant, signatures)) in &slots {
+        assert!(*kind != Kind::Block || signatures.len() == 1, "{signatures:?} for the block {level}, {round}");
+        // All signatures, by another library than the product's.
+        for signature in signatures {
+            key.verify(&payload(*kind, *level, *round, *variant), signature);
+        }
+    }
+    for kind in Kind::ALL {
+        let mark = stored(&azure, &key, kind).unwrap();
+        assert_eq!((&mark["level"], &mark["round"]), (&LEVELS.into(), &round_of(LEVELS).into()));
+    }
+    let won = slots.values().filter(|(variant, _)| *variant == 0).count();
+    assert!((1..slots.len()).contains(&won), "a baker who always wins is no competition");
+}
+
+impl Baker<'_> {
+    fn bake(&mut self) {
+        for level in 1..=LEVELS {
+            let round = round_of(level);
+            // Two instances at once, now and then, as a relay that hedges.
+            let times = 1 + usize::from(self.random().is_multiple_of(5));
+            let mine = self.ask(self.variant, level, round, times);
+            assert!(mine == 0 || mine == times, "one was signed, its repeat was not");
+            let signed = (mine > 0).then_some(self.variant);
+            let other = self.meet(signed);
+            let [winner] = [signed, other].into_iter().flatten().collect::<Vec<_>>()[..] else {
+                panic!("{} at level {level}, round {round}: {signed:?} and {other:?}", self.kind);
+            };
+            if level.is_multiple_of(5) {
+                assert_eq!(self.ask(winner, level, round, 1), 1, "a repeat is answered, whoever asks");
+                assert_eq!(self.ask(1 - winner, level, round, 1), 0, "a conflict never is");
+                self.meet(None);
+            }
+        }
+    }
+
+    /// Asks so many instances at once; how many signed.
+    fn ask(&mut self, variant: u8, level: u32, round: u32, times: usize) -> usize {
+        let slot = (self.kind, level, round);
+        let payload = payload(self.kind, level, round, variant);
+        let first = usize::try_from(self.random() % 64).unwrap();
+        let asked: Vec<_> = (0..times).map(|number| (first + number) % INSTANCES).collect();
+        for instance in &asked {
+            self.instances[*instance].ask(&self.key.hash, &payload);
+        }
+        let mut signed = 0;
+        for instance in asked {
+            let (status, body) = self.instances[instance].answer();
+            if status == 200 {
+                let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+                let signature = body["signature"].as_str().unwrap().to_owned();
+                self.released.push(Release { slot, variant, signature });
+                signed += 1;
+            } else {
+                assert!(status == 409 && body.contains("already signed with different data"), "{slot:?}: {body}");
+            }
+        }
+        signed
+    }
+
+    /// Waits for the other baker, who may have gone: then this one goes too.
+    fn meet(&self, signed: Option<u8>) -> Option<u8> {
+        self.tells.send(signed).expect("the other baker");
+        self.hears.recv().expect("the other baker")
+    }
+
+    /// xorshift.
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+}

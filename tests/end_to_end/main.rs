@@ -1,0 +1,19 @@
+//! The signer as its users see it: in this process and as the shipped binary, with the embedded stores and in Azure, behind
+//! the Functions host, in trouble that lasts, and measured with the conformance suite.
+//!
+//! One part alone: `cargo test --workspace --test end_to_end azure::`.
+#![cfg(test)]
+
+#[path = "../samples/mod.rs"]
+#[allow(dead_code, reason = "the tests of formats use the rest")]
+mod samples;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod azure;
+mod conformance;
+mod doctor;
+mod functions;
+mod signer;
+#[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
+mod trouble;

@@ -1,0 +1,25 @@
+//! The signer as a user sees it, inside this process and as the shipped binary.
+
+mod authentication;
+mod checking_and_recording;
+mod closed_output;
+mod command_line;
+mod disk_trouble;
+mod head_of_the_chain;
+mod http_answers;
+mod killing;
+mod levels;
+mod limits;
+mod lost_store;
+mod many_connections;
+mod marks_files;
+mod one_process_at_a_time;
+mod process_end;
+mod requests_at_fault;
+mod settings_at_start;
+mod store_and_raising;
+mod text_files;
+mod under_functions_host;
+mod unknown_keys;
+mod unreadable_marks;
+mod way_of_a_request;

@@ -1,0 +1,184 @@
+//! Services that are slow but answer within the deadline, and connections that are dead.
+
+use crate::azure::cloud::{self, KnownKey, add, always, baker, ms};
+use crate::azure::instance::Instance;
+use crate::support::payloads::payload;
+use crate::trouble::figures::Times;
+use crate::trouble::is_long;
+use azurehsm_signer::tezos::payload::Kind;
+use stand_ins::{Azure, Curve, Delay, Effect, NewKey, Operation, Options};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a vote may take longer than the slower of vault and store.
+const OWN_TIME: Duration = Duration::from_millis(60);
+
+/// What a connection that is dead may cost, and what a busy machine may add.
+const DEAD_CONNECTION: Duration = Duration::from_millis(1_000 + 200);
+
+/// Within this time a cold instance finds a key in a vault whose answers take up to two seconds.
+const COLD_START: Duration = Duration::from_secs(15);
+
+/// Constant delays of vault and store, in milliseconds, with which every vote is signed: the longer one is at most 3.5 s.
+const FOR_VOTES: [(u64, u64); 7] =
+    [(850, 0), (0, 1_100), (1_500, 1_500), (2_000, 3_000), (3_500, 0), (0, 3_500), (3_500, 3_500)];
+
+/// And every block: together they are at most 3.5 s.
+const FOR_BLOCKS: [(u64, u64); 6] = [(850, 0), (0, 1_100), (1_750, 1_750), (2_500, 1_000), (3_500, 0), (0, 3_500)];
+
+/// Private keys of tests are numbers of a byte.
+const MAX_KEYS: u8 = 250;
+
+/// A signer whose keys have marks and whose connections are open.
+struct Warm {
+    azure: Azure,
+    signer: Instance,
+    keys: Vec<KnownKey>,
+}
+
+impl Warm {
+    fn start(keys: u8) -> Self {
+        let azure = cloud::start_with(Options { page_size: 25, ..Options::default() });
+        assert!(keys <= MAX_KEYS);
+        let keys = (1..=keys).map(|number| add(&azure, NewKey::new(format!("baker-{number}"), Curve::P256), number));
+        let keys: Vec<_> = keys.collect();
+        let signer = Instance::start_ready(&azure, &[QUIET]);
+        let warm = Self { azure, signer, keys };
+        for kind in Kind::ALL {
+            assert!(warm.sign_all(kind, 1).iter().all(Option::is_some), "nothing is wrong yet");
+        }
+        warm
+    }
+
+    fn delay(&self, vault: Delay, store: Delay) {
+        self.azure.key_vault.latency(vault);
+        self.azure.cosmos.latency(store);
+    }
+
+    /// Asks for one signature by each key, all at once. How long each took; `None` if it was not signed.
+    fn sign_all(&self, kind: Kind, level: u32) -> Vec<Option<Duration>> {
+        thread::scope(|scope| {
+            let asked: Vec<_> = self.keys.iter().map(|key| scope.spawn(|| self.sign(key, kind, level))).collect();
+            asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+        })
+    }
+
+    /// As octez-client asks, on a connection of its own.
+    fn sign(&self, key: &KnownKey, kind: Kind, level: u32) -> Option<Duration> {
+        let payload = payload(kind, level, 0, 0);
+        let start = Instant::now();
+        let answer = self.signer.sign(&key.hash, &payload);
+        let took = start.elapsed();
+        if answer.status != 200 {
+            println!("  {kind} at level {level} after {took:?}: {}", answer.error());
+            return None;
+        }
+        key.verify(&payload, &answer.signature());
+        Some(took)
+    }
+}
+
+/// No line for each request, but the one that tells where an instance listens.
+const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
+
+#[test]
+fn slow_constant_delays_cost_no_signature() {
+    let (keys, rounds) = if is_long() { (5, 8) } else { (3, 1) };
+    let votes = FOR_VOTES.map(|delays| (Kind::Attestation, delays));
+    let blocks = FOR_BLOCKS.map(|delays| (Kind::Block, delays));
+    // Most of the time is waiting, so all are measured at once.
+    let measured: Vec<_> = thread::scope(|scope| {
+        let measured = votes.into_iter().chain(blocks).map(|(kind, (vault, store))| {
+            scope.spawn(move || {
+                let warm = Warm::start(keys);
+                warm.delay(Delay::Fixed(ms(vault)), Delay::Fixed(ms(store)));
+                let took: Vec<_> = (2..2 + rounds).flat_map(|level| warm.sign_all(kind, level)).collect();
+                (format!("{kind}, vault {vault} ms, store {store} ms"), shortest(kind, vault, store), took)
+            })
+        });
+        let measured: Vec<_> = measured.collect();
+        measured.into_iter().map(|measured| measured.join().unwrap()).collect()
+    });
+    let mut wrong = Vec::new();
+    for (name, shortest, took) in measured {
+        let signed: Vec<_> = took.iter().flatten().map(|took| took.saturating_sub(shortest)).collect();
+        let (number, asked) = (signed.len(), took.len());
+        if number < asked {
+            wrong.push(format!("{name}: {number} of {asked} signed"));
+            continue;
+        }
+        let own = Times::of(signed);
+        println!("{name}: {number} of {asked} signed; beyond {shortest:?}: {own}");
+        if own.median() > OWN_TIME {
+            wrong.push(format!("{name}: beyond {shortest:?}: {own}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A vote takes as long as the slower of the two, and a block as long as both.
+fn shortest(kind: Kind, vault: u64, store: u64) -> Duration {
+    ms(if kind == Kind::Block { vault + store } else { vault.max(store) })
+}
+
+#[test]
+fn slow_in_a_log_normal_way_999_of_1000_votes_are_signed() {
+    let (keys, rounds) = if is_long() { (100, 20) } else { (40, 4) };
+    let warm = Warm::start(keys);
+    let delay = Delay::log_normal(ms(900), 0.3);
+    warm.delay(delay, delay);
+    let took: Vec<_> = (2..2 + rounds).flat_map(|level| warm.sign_all(Kind::Attestation, level)).collect();
+    let signed: Vec<_> = took.iter().flatten().copied().collect();
+    println!(
+        "vault and store log-normal: {} of {} votes signed: {}",
+        signed.len(),
+        took.len(),
+        Times::of(signed.clone())
+    );
+    assert!(signed.len() * 1_000 >= took.len() * 999, "{} of {}", signed.len(), took.len());
+}
+
+/// What is frozen, and how.
+type Freeze = (&'static str, fn(&Azure));
+
+#[test]
+fn slow_or_not_a_dead_connection_costs_a_second_at_most() {
+    const FREEZE: [Freeze; 2] =
+        [("vault", |azure| azure.key_vault.freeze_connections()), ("store", |azure| azure.cosmos.freeze_connections())];
+    thread::scope(|scope| {
+        for (name, freeze) in FREEZE {
+            for delay in [0, 900] {
+                for kind in [Kind::Attestation, Kind::Block] {
+                    scope.spawn(move || {
+                        let warm = Warm::start(1);
+                        warm.delay(Delay::Fixed(ms(delay)), Delay::Fixed(ms(delay)));
+                        freeze(&warm.azure);
+                        let took = warm.sign(&warm.keys[0], kind, 2).expect("it is signed within the deadline");
+                        let cost = took.saturating_sub(shortest(kind, delay, delay));
+                        println!("{kind} with delays of {delay} ms, connections to the {name} dead: {cost:?} more");
+                        // What became of a write is read back before it is written again.
+                        let read_back = if name == "store" { ms(delay) } else { Duration::ZERO };
+                        let allowed = DEAD_CONNECTION + read_back;
+                        assert!(cost <= allowed, "{kind}, delays of {delay} ms, {name}: {cost:?} more");
+                    });
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn slow_lists_and_reads_of_keys_keep_no_cold_instance_from_signing() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let slow = Delay::Uniform { from: ms(850), to: ms(2_000) };
+    for on in [Operation::ListKeys, Operation::ListVersions, Operation::GetKey] {
+        always(azure.key_vault.faults(), on, Effect::Delay(slow));
+    }
+    let start = Instant::now();
+    let signer = Instance::start(&azure, &[]);
+    let vote = payload(Kind::Attestation, 7, 0, 0);
+    key.verify(&vote, &signer.eventually_signs(&key.hash, &vote));
+    println!("cold, with a vault whose lists and reads take 0.85 to 2 s: signed after {:?}", start.elapsed());
+    assert!(start.elapsed() < COLD_START, "{:?}", start.elapsed());
+}

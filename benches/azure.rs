@@ -1,6 +1,7 @@
 //! The shipped program against stand-ins of Azure over TLS: what it adds to the latency of the vault and the database, what it
 //! asks of them, how fast it starts, and how much memory it takes.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark")]
+#![cfg(test)]
+#![allow(missing_docs, reason = "a benchmark")]
 
 #[path = "client/bare.rs"]
 mod bare;

@@ -1,5 +1,6 @@
 //! Decoding payloads, and the rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
+#![cfg(test)]
+#![allow(missing_docs, reason = "a benchmark")]
 
 #[path = "../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not all payloads are measured")]

@@ -1,7 +1,8 @@
 //! The signer's own work on a request: all but the vault, the store and the network. A vote comes in as an HTTP request and
 //! goes out as an answer; the vault returns signatures that were made before, the store is a map in memory. Verifying the
 //! signature is part of it.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
+#![cfg(test)]
+#![allow(missing_docs, reason = "a benchmark")]
 
 #[path = "../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not all payloads are measured")]

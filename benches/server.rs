@@ -1,6 +1,7 @@
 //! The shipped program on loopback, with the local vault and the durable embedded store: latency of one baker, requests a
 //! second of many, and resident memory.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a benchmark")]
+#![cfg(test)]
+#![allow(missing_docs, reason = "a benchmark")]
 
 #[allow(dead_code, reason = "the keys are asked for")]
 mod client;

@@ -1,5 +1,6 @@
 //! Signatures of each curve: made by the local vault's keys, and verified as before every release.
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
+#![cfg(test)]
+#![allow(missing_docs, reason = "a benchmark")]
 
 use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey};
 use criterion::{Criterion, criterion_group, criterion_main};

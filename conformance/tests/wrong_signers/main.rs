@@ -1,12 +1,6 @@
 //! Signers that are wrong on purpose: each differs in just the cases that are there for its fault.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails panics"
-)]
+#![cfg(test)]
 
 mod stub;
 

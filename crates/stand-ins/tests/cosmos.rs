@@ -1,12 +1,6 @@
 //! Items, and what an identity that may create, read and replace them may not do.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail anywhere, its helpers too"
-)]
+#![cfg(test)]
 
 mod support;
 

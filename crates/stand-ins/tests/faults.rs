@@ -1,12 +1,6 @@
 //! Every fault, as a client sees it, and whether the work was done.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail anywhere, its helpers too"
-)]
+#![cfg(test)]
 
 mod support;
 

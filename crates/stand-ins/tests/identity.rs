@@ -1,12 +1,6 @@
 //! Tokens: who gets them, and how long they are good for.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail anywhere, its helpers too"
-)]
+#![cfg(test)]
 
 mod support;
 

@@ -1,12 +1,6 @@
 //! The vault: keys, signatures, errors, and what an identity that may read keys and sign may not do.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail anywhere, its helpers too"
-)]
+#![cfg(test)]
 
 mod support;
 

@@ -1,12 +1,6 @@
 //! The program: what it writes, and its control API.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail anywhere, its helpers too"
-)]
+#![cfg(test)]
 
 mod support;
 

@@ -1,12 +1,6 @@
 //! The SDK that a signer uses gets along with the stand-ins: identity, keys, and items.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail anywhere, its helpers too"
-)]
+#![cfg(test)]
 
 mod support;
 

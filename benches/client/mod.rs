@@ -2,11 +2,12 @@
 
 use crate::payloads;
 use azurehsm_signer::tezos::payload::Kind;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use test_support::http::{Connection, request};
 
 /// A running signer. Killed when dropped.
 pub(crate) struct Process {
@@ -84,38 +85,23 @@ impl Drop for Process {
 
 /// A connection that is kept.
 pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
+    connection: Connection,
     path: String,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream), path: format!("/keys/{key}?version=3") }
+        Self { connection: Connection::open(address).unwrap(), path: format!("/keys/{key}?version=3") }
     }
 
     /// Asks for a signature, and says how long that took.
     pub(crate) fn sign(&mut self, kind: Kind, level: u32) -> Duration {
         let body = format!("\"{}\"\n", hex::encode(payloads::payload(kind, level, 0, 0)));
-        let request =
-            format!("POST {} HTTP/1.1\r\nhost: signer\r\ncontent-length: {}\r\n\r\n{body}", self.path, body.len());
+        let request = request("POST", &self.path, &["host: signer"], &body);
         let start = Instant::now();
-        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
-        let mut line = String::new();
-        self.stream.read_line(&mut line).unwrap();
-        let is_signed = line.starts_with("HTTP/1.1 200");
-        let mut length = 0;
-        while line != "\r\n" {
-            line.clear();
-            self.stream.read_line(&mut line).unwrap();
-            if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = text.trim().parse().unwrap();
-            }
-        }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).unwrap();
-        assert!(is_signed, "{}", String::from_utf8_lossy(&body));
+        self.connection.write_all(request.as_bytes()).unwrap();
+        let answer = self.connection.read_answer().unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
         start.elapsed()
     }
 }

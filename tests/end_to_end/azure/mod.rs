@@ -10,7 +10,6 @@ mod faults;
 mod identity;
 mod in_process;
 pub(crate) mod instance;
-pub(crate) mod keep_alive;
 mod keys;
 mod marks;
 mod marks_export;

@@ -2,8 +2,8 @@
 //! `SIGNER_PACKAGE`.
 
 use crate::support::http::FUNCTION_KEY;
-use functions_host::{FunctionsHost, Keys, Log, LogSource, Options, Package};
 use crate::support::package;
+use functions_host::{FunctionsHost, Keys, Log, LogSource, Options, Package};
 use stand_ins::Azure;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -2,10 +2,11 @@
 
 use crate::azure::cloud::{self, KnownKey, baker, stored};
 use crate::azure::instance::Instance;
-use crate::azure::keep_alive::KeepAlive;
+use crate::support::http::{self, Connection};
 use crate::support::payloads::payload;
 use azurehsm_signer::tezos::payload::Kind;
 use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -26,7 +27,7 @@ struct Baker<'a> {
     variant: u8,
     kind: Kind,
     key: &'a KnownKey,
-    instances: Vec<KeepAlive>,
+    instances: Vec<Connection>,
     /// Tells the other baker, and hears from it, what was signed: then both go on.
     tells: Sender<Option<u8>>,
     hears: Receiver<Option<u8>>,
@@ -52,7 +53,7 @@ fn invariants_3_and_4_two_bakers_at_four_instances_never_get_two_payloads_of_one
         for kind in Kind::ALL {
             let ((to_second, from_first), (to_first, from_second)) = (channel(), channel());
             for (variant, tells, hears) in [(0, to_second, from_second), (1, to_first, from_first)] {
-                let instances = signers.iter().map(|signer| KeepAlive::connect(signer.address)).collect();
+                let instances = signers.iter().map(|signer| http::connect(signer.address).unwrap()).collect();
                 let (random, released) = (u64::from(variant) + 1, Vec::new());
                 let mut baker = Baker { variant, kind, key: &key, instances, tells, hears, random, released };
                 bakers.push(scope.spawn(move || {
@@ -113,19 +114,19 @@ impl Baker<'_> {
         let payload = payload(self.kind, level, round, variant);
         let first = usize::try_from(self.random() % 64).unwrap();
         let asked: Vec<_> = (0..times).map(|number| (first + number) % INSTANCES).collect();
+        let request = http::sign_request(&self.key.hash, &payload);
         for instance in &asked {
-            self.instances[*instance].ask(&self.key.hash, &payload);
+            self.instances[*instance].write_all(request.as_bytes()).unwrap();
         }
         let mut signed = 0;
         for instance in asked {
-            let (status, body) = self.instances[instance].answer();
-            if status == 200 {
-                let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-                let signature = body["signature"].as_str().unwrap().to_owned();
-                self.released.push(Release { slot, variant, signature });
+            let answer = self.instances[instance].read_answer().unwrap();
+            if answer.status == 200 {
+                self.released.push(Release { slot, variant, signature: answer.signature() });
                 signed += 1;
             } else {
-                assert!(status == 409 && body.contains("already signed with different data"), "{slot:?}: {body}");
+                let is_conflict = answer.status == 409 && answer.error().contains("already signed with different data");
+                assert!(is_conflict, "{slot:?}: {answer:?}");
             }
         }
         signed

@@ -34,7 +34,8 @@ fn head_is_answered_like_get() {
             http::send(host.address(), format!("{lines}connection: close\r\n\r\n").as_bytes()).unwrap()
         });
         assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}: {head:?}");
-        assert!(head.head.contains("content-type: application/json") && !get.body.is_empty(), "{path}: {head:?}");
+        assert!(head.header("content-type").starts_with("application/json"), "{path}: {head:?}");
+        assert!(!get.body.is_empty(), "{path}: {get:?}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! The package at the host: that of `SIGNER_PACKAGE`, or one with the debug build.
 
 use crate::support::http::{self, Answer, FUNCTION_KEY};
-use functions_host::{FunctionsHost, Keys, LogEntry, LogSource, Options, Package};
 use crate::support::package;
+use functions_host::{FunctionsHost, Keys, LogEntry, LogSource, Options, Package};
 use packaging::Contents;
 use stand_ins::Azure;
 use std::collections::BTreeMap;

@@ -32,7 +32,7 @@ fn answers_without_a_body() {
     }
     let public_key = get(&format!("/keys/{key}"));
     assert_eq!(public_key.json(), serde_json::json!({"public_key": listed[0]["public_key"]}));
-    assert!(public_key.head.contains("content-type: application/json"));
+    assert!(public_key.header("content-type").starts_with("application/json"));
     for path in ["//keys//", "/keys/", &format!("//keys/{key}/")] {
         assert_eq!(get(path).status, 200, "{path}");
     }
@@ -57,8 +57,8 @@ fn answers_without_a_body() {
         let request = format!("HEAD {path} HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n");
         let (head, get) = (http::send(signer.address, request.as_bytes()).unwrap(), get(path));
         assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}");
-        let length = format!("content-length: {}", get.body.len());
-        assert!(head.head.contains(&length) && get.head.contains(&length), "{path}: {head:?} {get:?}");
+        let length = get.body.len().to_string();
+        assert_eq!([&head, &get].map(|answer| answer.header("content-length")), [&length; 2], "{path}");
     }
     let wrong_method =
         http::send(signer.address, b"PUT /keys HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n").unwrap();

@@ -1,10 +1,9 @@
 //! How the process ends, and with which status: by itself, and under the Functions host.
 
 use crate::support::eventually::eventually;
-use crate::support::http;
+use crate::support::http::{self, Connection};
 use crate::support::process::{HOSTED, Signer, command};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ const ALONE: [(&str, &str); 0] = [];
 const SIGNALS: [&str; 3] = ["TERM", "INT", "HUP"];
 
 /// A request of which half the body is there: a shutdown waits for it as long as it may.
-fn half_a_request(signer: &Signer) -> TcpStream {
+fn half_a_request(signer: &Signer) -> Connection {
     let key = signer.only_key();
     let mut stream = http::connect(signer.address).unwrap();
     let head = format!("POST /keys/{key} HTTP/1.1\r\nhost: s\r\nexpect: 100-continue\r\ncontent-length: 90\r\n\r\n");

@@ -2,13 +2,14 @@
 
 use crate::azure::cloud::{self, KnownKey, add, ms};
 use crate::azure::instance::Instance;
-use crate::azure::keep_alive::KeepAlive;
+use crate::support::http::{self, Connection};
 use crate::support::payloads::payload;
 use crate::trouble::figures::Times;
 use crate::trouble::is_long;
 use crate::trouble::repeaters::Repeaters;
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Curve, Delay, NewKey, Operation};
+use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,13 +32,13 @@ const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 /// An honest baker on a connection that he keeps.
 struct Baker<'a> {
     key: &'a KnownKey,
-    connection: KeepAlive,
+    connection: Connection,
     level: u32,
 }
 
 impl<'a> Baker<'a> {
     fn new(signer: &Instance, key: &'a KnownKey) -> Self {
-        let mut baker = Self { key, connection: KeepAlive::connect(signer.address), level: 0 };
+        let mut baker = Self { key, connection: http::connect(signer.address).unwrap(), level: 0 };
         baker.votes(2, |_| {});
         baker
     }
@@ -48,11 +49,12 @@ impl<'a> Baker<'a> {
             thread::sleep(PAUSE);
             self.level += 1;
             let vote = payload(Kind::Attestation, self.level, 0, 0);
+            let request = http::sign_request(&self.key.hash, &vote);
             let start = Instant::now();
-            self.connection.ask(&self.key.hash, &vote);
-            let (status, body) = self.connection.answer();
+            self.connection.write_all(request.as_bytes()).unwrap();
+            let answer = self.connection.read_answer().unwrap();
             let took = start.elapsed();
-            assert_eq!(status, 200, "an honest vote: {body}");
+            assert_eq!(answer.status, 200, "an honest vote: {answer:?}");
             voted(&vote);
             took
         });

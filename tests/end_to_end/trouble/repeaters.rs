@@ -1,6 +1,7 @@
 //! Many connections that repeat one request as fast as they are answered. One thread, and bytes that were prepared before: it
 //! takes as little as possible of the processors that the signer needs.
 
+use crate::support::http::sign_request;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -71,9 +72,7 @@ impl Drop for Repeaters {
 }
 
 fn request(key: &str, payload: &[u8]) -> Arc<[u8]> {
-    let body = format!("\"{}\"", hex::encode(payload));
-    let length = body.len();
-    format!("POST /keys/{key} HTTP/1.1\r\nhost: signer\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes().into()
+    sign_request(key, payload).into_bytes().into()
 }
 
 /// Asks, and asks again when it is answered, on one connection after the other.

@@ -1,13 +1,15 @@
 //! An app with the echo handler, and a client that sends exactly what it is given.
 
 use functions_host::{FunctionsHost, Options};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+pub(crate) use test_support::http::Answer;
+use test_support::http::{self, Connection};
 
 /// Far more than anything takes that comes at all.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -83,32 +85,14 @@ pub(crate) fn is_running(process: u32) -> bool {
     Path::new(&format!("/proc/{process}")).exists()
 }
 
-/// An answer of the host.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    /// In lower case.
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
 /// Sends a request such as `GET /path`, with these lines of headers, and reads the answer.
 pub(crate) fn send(address: SocketAddr, request: &str, headers: &[&str], body: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).unwrap();
-    // Each ends a line.
-    let headers = [headers, &[""]].concat().join("\r\n");
-    write!(stream, "{request} HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n{headers}\r\n{body}").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{request}: {answer:?}"));
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    let (method, path) = request.split_once(' ').unwrap();
+    let headers = [&["Host: app.example", "Connection: close"], headers].concat();
+    let mut connection = Connection::open(address).unwrap();
+    // The tests say how long a body is, or do not.
+    write!(connection, "{}{body}", http::request(method, path, &headers, "")).unwrap();
+    connection.read_to_close().unwrap()
 }
 
 pub(crate) fn get(host: &FunctionsHost, path: &str) -> Answer {

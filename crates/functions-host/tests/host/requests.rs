@@ -89,11 +89,11 @@ fn the_handler_gets_the_request_with_headers_of_the_host() {
     for gone in ["connection", "keep-alive", "te"] {
         assert!(got["headers"].get(gone).is_none(), "{gone}");
     }
-    for (header, is_there) in
-        [("x-own: kept", true), ("server: kestrel", true), ("\r\ndate: ", true), ("keep-alive", false)]
-    {
-        assert_eq!(answer.head.contains(header), is_there, "{header}: {}", answer.head);
+    assert_eq!(["x-own", "server"].map(|name| answer.header(name)), ["kept", "Kestrel"]);
+    for (header, is_there) in [("date", true), ("keep-alive", false)] {
+        assert_eq!(answer.headers.contains_key(header), is_there, "{header}: {answer:?}");
     }
+    assert_eq!(answer.header("connection"), "close");
     let executed = format!("Executed 'Functions.open' (Succeeded, Id={id})");
     assert!(host.log().wait_for(LONG, |entry| entry.message == executed).is_some());
 }
@@ -109,7 +109,7 @@ fn bodies_reach_the_handler_whole_and_head_has_the_headers_of_get() {
     assert_eq!(post(&host, "/echo", &large).json()["body"], large);
     assert!(is_empty(&send(host.address(), "POST /echo", &["Content-Length: 104857601"], ""), 500));
     let head = send(host.address(), "HEAD /echo", &[], "");
-    assert!(is_empty(&head, 200) && head.head.contains("x-own: kept"), "{head:?}");
+    assert!(is_empty(&head, 200) && head.header("x-own") == "kept", "{head:?}");
 }
 
 #[test]

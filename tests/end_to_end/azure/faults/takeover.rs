@@ -2,11 +2,12 @@
 
 use crate::azure::cloud::{self, baker, ms, next, stored};
 use crate::azure::instance::Instance;
-use crate::azure::keep_alive::KeepAlive;
 use crate::support::eventually::eventually;
+use crate::support::http;
 use crate::support::payloads::payload;
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Delay, Effect, Operation};
+use std::io::Write;
 use std::thread;
 
 /// What befalls the first instance's next request, and nobody else's.
@@ -76,8 +77,8 @@ fn what_an_instance_had_recorded_when_it_was_killed_holds_for_the_others() {
         let faults = if on == Operation::Sign { azure.key_vault.faults() } else { azure.cosmos.faults() };
         next(1, faults, on, Effect::HangAfterWork);
         let asked = payload(kind, 20, 0, 0);
-        let mut waiting = KeepAlive::connect(first.address);
-        waiting.ask(&key.hash, &asked);
+        let mut waiting = http::connect(first.address).unwrap();
+        waiting.write_all(http::sign_request(&key.hash, &asked).as_bytes()).unwrap();
         eventually("it is at work", || faults.list().is_empty().then_some(()));
         // A vote's mark is written while the vault signs; a block's is not yet there then.
         let is_recorded = (kind, on) != (Kind::Block, Operation::Sign);

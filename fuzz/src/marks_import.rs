@@ -1,6 +1,6 @@
 //! Files of marks to be imported. An input is a byte of hints, the name of a file, a line feed, and the file.
 
-use azurehsm_signer::marks::interchange::{Hints, Imported, export, parse};
+use azurehsm_signer::marks::interchange::{Hints, RaiseTarget, export, parse};
 use azurehsm_signer::marks::{AttemptId, Mark, MarkId};
 use azurehsm_signer::tezos::ChainId;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative};
@@ -29,7 +29,7 @@ fn hints(byte: u8) -> Hints {
     Hints { kind, chain }
 }
 
-fn check_imported(text: &str, hints: Hints, imported: &[Imported]) {
+fn check_imported(text: &str, hints: Hints, imported: &[RaiseTarget]) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let file: Value = serde_json::from_str(text).expect("what is accepted is JSON");
     for mark in imported {
@@ -53,9 +53,9 @@ fn check_imported(text: &str, hints: Hints, imported: &[Imported]) {
     }
 }
 
-fn as_stored(imported: &Imported) -> Mark {
+fn as_stored(imported: &RaiseTarget) -> Mark {
     let attempt: AttemptId = "0".parse().unwrap();
-    let Imported { position, digest, signature, .. } = *imported;
+    let RaiseTarget { position, digest, signature, .. } = *imported;
     Mark { position, digest, signature, attempt, written: None }
 }
 
@@ -70,7 +70,7 @@ fn holds(value: &Value, is_true: &dyn Fn(&Value) -> bool) -> bool {
 }
 
 /// A record without a round speaks of all rounds of its level, and one of a block may.
-fn says(object: &Value, mark: &Imported) -> bool {
+fn says(object: &Value, mark: &RaiseTarget) -> bool {
     let number = |field| object.get(field).and_then(Value::as_u64);
     let (level, round) = (mark.position.level.get(), mark.position.round);
     let is_whole_level = round == NonNegative::MAX && mark.digest.is_none();

@@ -10,13 +10,12 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Name of the tag. Compared without regard to case, so that no spelling of it is overlooked.
+/// Name of the tag. Compared case-insensitively, so that no spelling is overlooked.
 pub const TAG: &str = "signer-marks";
 
 /// Maximum length of a tag's value in Azure, in characters.
 pub const MAX_TAG_LENGTH: usize = 256;
 
-/// The port of Cosmos DB.
 const DEFAULT_PORT: u16 = 443;
 
 /// A Cosmos DB container by its address. Written `<host>/<database>/<container>`.
@@ -29,7 +28,7 @@ pub struct StoreName {
 }
 
 impl StoreName {
-    /// The container in this account; no port is that of HTTPS.
+    /// The container in the account at this host. Without a port, that of HTTPS.
     pub fn new(host: &str, port: Option<u16>, database: &str, container: &str) -> Self {
         Self {
             host: host.trim_end_matches('.').to_ascii_lowercase(),
@@ -39,9 +38,8 @@ impl StoreName {
         }
     }
 
-    /// Whether a tag with this name means the store in use. Its port counts if it has one: the accounts themselves know
-    /// no other than that of HTTPS, so a tag usually names the host alone. Names of databases and containers are
-    /// case-sensitive, those of hosts are not.
+    /// Whether a tag with this name means the store in use. Its port counts only if it has one: real accounts use that of
+    /// HTTPS, so a tag usually names the host alone. Names of databases and containers are case-sensitive, hosts are not.
     fn means(&self, store: &Self) -> bool {
         let is_port = |port| port == store.port.unwrap_or(DEFAULT_PORT);
         (&self.host, &self.database, &self.container) == (&store.host, &store.database, &store.container)
@@ -62,13 +60,13 @@ impl fmt::Display for StoreName {
 /// The store in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreId {
-    /// An embedded store. No key can be bound to one.
+    /// An embedded store, to which no key can be bound.
     Embedded,
     /// A Cosmos DB container.
     Container {
-        /// Its address.
+        /// The container's address.
         name: StoreName,
-        /// Its `_rid`, once it has been read.
+        /// The container's `_rid`, once it has been read.
         rid: Option<String>,
     },
 }
@@ -89,18 +87,18 @@ pub struct Binding {
     rid: Option<String>,
 }
 
-/// A tag that names no store. Nothing is signed that needs a mark, since nobody can tell which one was meant.
+/// A tag that names no store. Then nothing that needs a mark is signed, since the intended store is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("expected <cosmos host>/<database>/<container>, with or without #<container _rid>")]
 pub struct InvalidBinding;
 
 impl Binding {
-    /// To this container, and to no other under its name.
+    /// Binds to this container and not to a later one with the same name.
     pub const fn new(name: StoreName, rid: String) -> Self {
         Self { name, rid: Some(rid) }
     }
 
-    /// Whether it names the container's own id too.
+    /// Whether it includes the container's `_rid`.
     pub const fn has_rid(&self) -> bool {
         self.rid.is_some()
     }
@@ -146,31 +144,31 @@ fn write_binding(formatter: &mut fmt::Formatter<'_>, name: &StoreName, rid: Opti
     }
 }
 
-/// The store in use is not excluded by a key's tags.
+/// How a key's tags allow the store in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// There is no tag: any store will do.
+    /// The key has no tag, so any store is allowed.
     Nowhere,
     /// All tags name the store in use.
     Here,
-    /// All tags name it by its address, but one names a `_rid` too, and that of the store is not known yet.
+    /// All tags name the store's address, but one includes a `_rid`, and that of the store has not been read yet.
     Unconfirmed,
 }
 
 /// The key is bound to another mark store than the one in use.
 ///
-/// The text is for whoever asks, and names nothing; the fields are for the log.
+/// The text is for the client and names neither store; the fields are for the log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
 #[error("this key is bound to another mark store: no block or vote is signed with it here")]
 pub struct BoundElsewhere {
-    /// The tags of the key.
+    /// The tags of the key, separated by commas.
     pub bound_to: String,
-    /// The store in use.
+    /// The store in use, as a tag would name it.
     pub store: String,
 }
 
 impl BoundElsewhere {
-    /// For these tags and this store.
+    /// Describes these tags and this store.
     pub fn new(tags: &BTreeSet<String>, store: &StoreId) -> Self {
         let bound_to = tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         Self { bound_to, store: store.to_string() }
@@ -182,8 +180,8 @@ impl BoundElsewhere {
     }
 }
 
-/// Compares the tags of a key, one for each name under which the vault has it, with the store in use. Each of them must
-/// name that store, so two tags that name different stores exclude any.
+/// Compares the tags of a key, one for each of its names in the vault, with the store in use. Each must name that store, so
+/// two tags that name different stores exclude every store.
 ///
 /// # Errors
 /// [`BoundElsewhere`], also for a tag that cannot be read.
@@ -199,29 +197,28 @@ pub fn check(tags: &BTreeSet<String>, store: &StoreId) -> Result<Bound, BoundEls
     Ok(bound)
 }
 
-/// The container in use is not the one of the start: it was deleted and created again under its name, and what was signed
-/// before is not in it.
+/// The container was deleted and recreated under its name while the process ran, so the earlier marks are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Recreated {
-    /// A tag of the key names the container that is gone.
+    /// A tag of the key names the deleted container.
     #[error(
-        "the container of the marks was deleted and created again: raise this key's marks above all that was signed \
+        "the container of the marks was deleted and recreated: raise this key's marks above all that was signed \
          (azurehsm-signer marks raise), then bind the key to the new container (azurehsm-signer marks bind)"
     )]
     BindAgain,
-    /// No tag of the key says which container is meant.
+    /// No tag of the key includes a `_rid`.
     #[error(
-        "the container of the marks was deleted and created again: raise this key's marks above all that was signed \
+        "the container of the marks was deleted and recreated: raise this key's marks above all that was signed \
          (azurehsm-signer marks raise), then restart the signer, since the key is not bound to one container by its _rid"
     )]
     Restart,
 }
 
-/// Compares the tags of a key with a container that was created again while the process ran. Only a tag that names its
-/// `_rid`, and so was set since, shows that an operator has dealt with that.
+/// Compares the tags of a key with a container that was recreated while the process ran. Only a tag with the new `_rid`,
+/// which must have been set since, shows that an operator has dealt with that.
 ///
 /// # Errors
-/// [`Recreated`], which says what the operator has to do.
+/// [`Recreated`], with what the operator has to do.
 pub fn check_recreated(tags: &BTreeSet<String>, store: &StoreId) -> Result<(), Recreated> {
     let names_rid = tags.iter().any(|tag| tag.parse().is_ok_and(|binding: Binding| binding.has_rid()));
     match check(tags, store) {
@@ -231,7 +228,7 @@ pub fn check_recreated(tags: &BTreeSet<String>, store: &StoreId) -> Result<(), R
     }
 }
 
-/// How far a tag names the store; `None`, if it names another one or none.
+/// How a tag allows the store; `None` if it names another store or is invalid.
 fn compare(tag: &str, store: &StoreId) -> Option<Bound> {
     let (Ok(binding), StoreId::Container { name, rid }) = (tag.parse::<Binding>(), store) else { return None };
     if !binding.name.means(name) {
@@ -299,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_cannot_be_read_is_not_taken_for_none() {
+    fn an_invalid_tag_is_not_treated_as_absent() {
         for tag in [
             "",
             " ",
@@ -352,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_names_both_stores_to_the_log_and_none_to_the_caller() {
+    fn the_error_names_both_stores_in_the_log_and_neither_to_the_client() {
         let error = check(&tags(&["other/signer/marks", HERE]), &store(Some("AAA="))).unwrap_err();
         assert_eq!(error.bound_to, format!("{HERE}, other/signer/marks"));
         assert_eq!(error.store, format!("{HERE}#AAA="));
@@ -361,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_is_written_as_it_is_read() {
+    fn parsing_and_formatting_round_trip() {
         for text in [HERE, "bakery.documents.azure.com/signer/marks#AAA=", "[::1]:8081/signer/marks", "[::1]/a/b#c/d+e"]
         {
             assert_eq!(text.parse::<Binding>().unwrap().to_string(), text);

@@ -1,16 +1,19 @@
+//! A mark, its name, and its JSON form in the stores.
+
 use crate::tezos::payload::{Kind, Position};
-use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature, SignatureText};
+use crate::tezos::{ChainId, Digest, InvalidSignature, PublicKeyHash, Signature, SignatureText};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use thiserror::Error;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
-/// What a mark belongs to. Written `<chain>:<public key hash>:<kind>`.
+/// Names a mark. Written `<chain>:<public key hash>:<kind>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MarkId {
-    /// The chain.
+    /// The chain that the payloads are for.
     pub chain: ChainId,
-    /// The key.
+    /// The key that signs.
     pub key: PublicKeyHash,
     /// Block, preattestation or attestation.
     pub kind: Kind,
@@ -22,11 +25,19 @@ impl fmt::Display for MarkId {
     }
 }
 
+/// A text that does not name a mark.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{text}' is not <chain>:<public key hash>:<kind>: {why}")]
+pub struct InvalidMarkId {
+    text: String,
+    why: String,
+}
+
 impl std::str::FromStr for MarkId {
-    type Err = String;
+    type Err = InvalidMarkId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = |why: String| format!("'{text}' is not <chain>:<public key hash>:<kind>: {why}");
+        let invalid = |why| InvalidMarkId { text: text.to_owned(), why };
         let mut parts = text.split(':');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(chain), Some(key), Some(kind), None) => Ok(Self {
@@ -39,41 +50,41 @@ impl std::str::FromStr for MarkId {
     }
 }
 
-/// The highest position signed for one [`MarkId`], and what was signed there.
+/// The highest position signed for one [`MarkId`], with the digest of the payload and a block's signature.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mark {
     /// Level and round.
     pub position: Position,
-    /// Of the payload signed there. `None` if the mark was raised by hand: then nothing is a repeat of it.
+    /// The digest of the payload signed there. `None` if the mark was raised by hand: then nothing is a repeat of it.
     pub digest: Option<Digest>,
-    /// The one signature released there. Blocks only.
+    /// The only signature released there. Blocks only.
     pub signature: Option<Signature>,
-    /// Of the write that stored it, so that no two marks are the same version, and a writer can tell its own.
+    /// Identifies the write, so that no two marks are the same version and a writer recognizes its own.
     pub attempt: AttemptId,
-    /// Who wrote it, and when. `None` in marks of versions that did not say.
+    /// Who wrote it, and when. `None` in marks written by early versions of this program.
     pub written: Option<Written>,
 }
 
-/// Who wrote a mark, and when: for auditors. Nothing is decided by it.
+/// Who wrote a mark, and when. For auditors; no decision depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Written {
-    /// The instance of this program.
+    /// The name of the instance of this program.
     pub instance: String,
     /// The authorized key that signed the request, if requests are authenticated.
     pub requester: Option<PublicKeyHash>,
-    /// By the clock of the instance.
+    /// The time by the instance's clock.
     pub at: OffsetDateTime,
 }
 
-/// A random number that no other write has.
+/// A random 128-bit number that identifies one write.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptId(u128);
 
 impl AttemptId {
-    /// A new one from the operating system's random numbers.
+    /// Generates one with the operating system's random number generator.
     ///
     /// # Errors
-    /// If the system gives none.
+    /// If that fails.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
@@ -103,7 +114,7 @@ impl std::str::FromStr for AttemptId {
 
 /// A mark as the stores write it.
 ///
-/// Fields that are not known are left alone: a later version, on another instance, may have added some for auditors.
+/// Unknown fields are ignored: a later version on another instance may have added some for auditors.
 #[derive(Serialize, Deserialize)]
 struct MarkRecord {
     level: u32,
@@ -161,10 +172,19 @@ impl<'de> Deserialize<'de> for Mark {
     }
 }
 
-fn stored_signature(text: &str) -> Result<Signature, String> {
-    match text.parse().map_err(|error| format!("signature: {error}"))? {
+/// Why a stored signature cannot be used.
+#[derive(Debug, Error)]
+enum StoredSignatureError {
+    #[error("signature: {0}")]
+    Invalid(InvalidSignature),
+    #[error("signature: generic, so its curve is unknown")]
+    Generic,
+}
+
+fn stored_signature(text: &str) -> Result<Signature, StoredSignatureError> {
+    match text.parse().map_err(StoredSignatureError::Invalid)? {
         SignatureText::Known(signature) => Ok(signature),
-        SignatureText::Generic(_) => Err("signature: its curve is not known".to_owned()),
+        SignatureText::Generic(_) => Err(StoredSignatureError::Generic),
     }
 }
 
@@ -186,12 +206,12 @@ mod tests {
             ("NetXdQprcVkpaWU::block", "not <chain>:<public key hash>:<kind>"),
         ] {
             let error = text.parse::<MarkId>().unwrap_err();
-            assert!(error.contains(expected), "{text}: {error}");
+            assert!(error.to_string().contains(expected), "{text}: {error}");
         }
     }
 
     #[test]
-    fn no_two_attempts_are_the_same_and_their_text_tells_them_apart() {
+    fn attempts_are_unique_and_so_are_their_texts() {
         let (one, other) = (AttemptId::random().unwrap(), AttemptId::random().unwrap());
         assert_ne!(one, other);
         assert_ne!(one.to_string(), other.to_string());
@@ -199,7 +219,7 @@ mod tests {
         assert_eq!(AttemptId(0x2a).to_string(), format!("{:0>32}", "2a"));
     }
 
-    /// The items that older versions have left in stores must stay readable, and be written alike.
+    /// Items written by older versions must stay readable, and the format must not change.
     #[test]
     fn a_mark_is_this_json() {
         let minimal = json!({"level": 5, "round": 2, "attempt": "0000000000000000000000000000002a"});
@@ -223,7 +243,7 @@ mod tests {
             json[field] = value;
             serde_json::from_value::<Mark>(json)
         };
-        // Whoever wrote it is for auditors; half of it is dropped, and the mark still counts.
+        // The writer is for auditors: incomplete information is dropped, and the mark still counts.
         assert_eq!(with("instance", Value::Null).unwrap().written, None);
         let generic =
             "sigMzJ4GVAvXEd2RjsKGfG2H9QvqTSKCZsuB2KiHbZRGFz72XgF6KaKADznh674fQgBatxw3xdHqTtMHUZAGRprxy64wg1aq";

@@ -1,81 +1,79 @@
-//! Whether a level that an operator raises a mark to can be right. Pure.
+//! Whether the level that an operator raises a mark to is plausible. Pure.
 //!
-//! A mark cannot be lowered again, so a level with a digit too many silences a key for good.
+//! A mark cannot be lowered again, so a level with an extra digit disables a key for good.
 
 use crate::tezos::ChainId;
 use crate::tezos::payload::{NonNegative, Position};
 use thiserror::Error;
 
-/// What is known of the present of a chain, and of a key there.
+/// What is known about the current level of a chain, and about a key on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
-    /// The chain.
+    /// The chain whose level is judged.
     pub chain: ChainId,
-    /// The highest level that it can have reached by now, if it is a known one
+    /// The highest level that the chain can have reached by now, if it is a known one
     /// ([`checkpoints`](crate::chain::checkpoints)).
     pub max_level: Option<NonNegative>,
-    /// The highest head that a node has told.
+    /// The highest head that a node has reported.
     pub head: Option<NonNegative>,
-    /// `HEAD_THRESHOLD`: how many levels above the head are believed.
+    /// `HEAD_THRESHOLD`: how many levels above the head are plausible.
     pub head_threshold: u32,
-    /// The key's highest mark on the chain, of whichever kind.
+    /// The key's highest mark on the chain, of any kind.
     pub highest: Option<Position>,
-    /// `MAX_LEVEL_JUMP`: how many levels above the key's highest mark are believed, where no node tells the head.
+    /// `MAX_LEVEL_JUMP`: how many levels above the key's highest mark are plausible, if no node has reported the head.
     pub max_jump: u32,
 }
 
-/// Why a level is not believed.
+/// Why a level is implausible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Implausible {
-    /// The chain cannot be there yet.
-    #[error(
-        "level {level} cannot be right: {chain} can have reached level {max} by now at most, by this machine's clock"
-    )]
+    /// By this machine's clock, the chain cannot have reached the level yet.
+    #[error("level {level} cannot be right: by this machine's clock, {chain} is at level {max} at most")]
     BeyondClock {
-        /// The level.
+        /// The level to raise to.
         level: NonNegative,
-        /// The chain.
+        /// The chain it is for.
         chain: ChainId,
-        /// The highest level that is possible.
+        /// The highest possible level.
         max: NonNegative,
     },
-    /// The chain is not there yet.
+    /// The level is far above the head of the chain.
     #[error("level {level} is more than {threshold} levels (HEAD_THRESHOLD) above the head of {chain}, level {head}")]
     BeyondHead {
-        /// The level.
+        /// The level to raise to.
         level: NonNegative,
-        /// The chain.
+        /// The chain it is for.
         chain: ChainId,
-        /// The level of its head.
+        /// The level of the chain's head.
         head: NonNegative,
-        /// How far above is believed.
+        /// The plausible distance in levels.
         threshold: u32,
     },
-    /// Far above all that the key has signed, and no node says that the chain is there.
+    /// The level is far above the key's marks, and no node confirms it.
     #[error(
         "level {level} is more than {limit} levels (MAX_LEVEL_JUMP) above the key's highest mark on {chain}, {mark}, and no \
-         node (NODE_URLS) says that the chain is there"
+         node (NODE_URLS) confirms it"
     )]
     FarAboveMarks {
-        /// The level.
+        /// The level to raise to.
         level: NonNegative,
-        /// The chain.
+        /// The chain it is for.
         chain: ChainId,
         /// The key's highest mark.
         mark: Position,
-        /// How far above is believed.
+        /// The plausible distance in levels.
         limit: u32,
     },
-    /// The largest level that there is.
-    #[error("level {level} is the largest there is: nothing would ever be signed again")]
+    /// The highest possible level.
+    #[error("level {level} is the highest possible one: nothing would ever be signed again")]
     Largest {
-        /// The level.
+        /// The level to raise to.
         level: NonNegative,
     },
 }
 
 impl Evidence {
-    /// All that speaks against a level; nothing, if it is plausible.
+    /// All objections to a level; empty if it is plausible.
     pub fn against(&self, level: NonNegative) -> Vec<Implausible> {
         let Self { chain, head_threshold: threshold, max_jump: limit, .. } = *self;
         let above = |base: NonNegative, by: u32| level.get() > base.get().saturating_add(by);
@@ -108,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn a_level_is_believed_as_far_as_the_clock_the_nodes_and_the_marks_go() {
+    fn a_level_is_checked_against_the_clock_the_nodes_and_the_marks() {
         const MAX: u32 = NonNegative::MAX.get();
         let chain = ChainId::from_bytes([1, 2, 3, 4]);
-        for (name, max_level, head, highest, asked, expected) in [
+        for (name, max_level, head, highest, requested, expected) in [
             ("nothing is known", None, None, None, 1_000_000_000, &[][..]),
             ("the largest of an unknown chain", None, None, None, MAX, &["largest"]),
             ("at the bound", Some(5000), None, None, 5000, &[]),
@@ -134,7 +132,7 @@ mod tests {
                 max_jump: 1000,
             };
             let found: Vec<_> = evidence
-                .against(level(asked))
+                .against(level(requested))
                 .iter()
                 .map(|why| match why {
                     Implausible::BeyondClock { .. } => "clock",

@@ -1,21 +1,21 @@
-//! The rule: whether something may be signed, given what has been signed. Pure; whatever decides calls it.
+//! The rule: whether something may be signed, given what has been signed. Pure, and the only place where that is decided.
 //!
 //! | stored mark | requested | verdict |
 //! | --- | --- | --- |
 //! | none | any | advance |
 //! | level lower, or same level and round lower | | advance |
 //! | same level, same round, same digest | | repeat |
-//! | … and it is a block whose mark has no signature | | not safe: signed already, signature not known |
+//! | … and it is a block whose mark has no signature | | not safe: already signed, signature unknown |
 //! | same level, same round, other digest | | not safe: already signed with different data |
-//! | same level, same round, mark without a digest (raised by hand) | | not safe: raised to just here |
+//! | same level, same round, mark without a digest (raised by hand) | | not safe: equals a mark that was raised by hand |
 //! | level higher, or same level and round higher | | not safe: below the high watermark |
 //!
-//! An advance is also checked against what is known from elsewhere:
+//! An advance is also checked against other knowledge:
 //!
 //! | known | requested | verdict |
 //! | --- | --- | --- |
 //! | the highest level that the chain can have reached by now | above it | not safe: no such level yet |
-//! | no head of the chain, but marks of the key there, of whichever kind | more than the jump limit above the highest | not safe: too far |
+//! | no head of the chain, but marks of the key there, of any kind | more than the jump limit above the highest | not safe: too far |
 //!
 //! Positions are compared, never subtracted, so there is nothing to overflow.
 
@@ -25,112 +25,100 @@ use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::cmp::Ordering;
 use thiserror::Error;
 
-/// What is asked to be signed.
+/// A block or a vote that a client wants signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Request {
     /// Chain, key and kind.
     pub id: MarkId,
     /// Level and round.
     pub position: Position,
-    /// Of the whole payload.
+    /// BLAKE2b-256 of the whole payload.
     pub digest: Digest,
-    /// How many levels above the key's highest mark on the chain the request may be, where no node tells the head. A
-    /// far-future level would raise the mark and silence the key for good.
+    /// How many levels above the key's highest mark on the chain the request may be, if no node has reported the head. A
+    /// far-future level would raise the mark and disable the key for good.
     pub jump_limit: Option<u32>,
     /// The highest level that the chain can have reached by now, if it is a known one
     /// ([`checkpoints`](crate::chain::checkpoints)).
     pub max_level: Option<NonNegative>,
-    /// Who asks, if requests are authenticated. Written with the mark, for auditors.
+    /// The authorized key that signed the request, if requests are authenticated. Written with the mark, for auditors.
     pub requester: Option<PublicKeyHash>,
 }
 
-/// It may be signed.
+/// Why a request may be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Safe {
-    /// After the mark has been raised to it.
+    /// It is above the mark, which must be raised to it first.
     Advance,
-    /// Again: the mark is at this very payload.
+    /// The mark is for this very payload.
     Repeat {
-        /// The one signature that may be released. Always there for a block, never for a vote, which may be signed again.
+        /// The only signature that may be released: always `Some` for a block, `None` for a vote, which may be signed again.
         signature: Option<Signature>,
     },
 }
 
-/// It must not be signed.
+/// Why a request must not be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotSafe {
     /// The mark is higher.
     #[error("{kind} at {requested} is below the high watermark, {mark}")]
     BelowMark {
-        /// Of the request.
+        /// The requested kind.
         kind: Kind,
-        /// What was requested.
+        /// The requested position.
         requested: Position,
-        /// Where the mark is.
+        /// The position of the mark.
         mark: Position,
     },
-    /// The mark is just there, with another digest.
+    /// The mark is at this position, with another digest.
     #[error("{kind} at {requested} is already signed with different data")]
     DifferentData {
-        /// Of the request.
+        /// The requested kind.
         kind: Kind,
-        /// What was asked for, and where the mark is.
+        /// The requested position, which is also that of the mark.
         requested: Position,
-        /// The digest of what was asked for.
+        /// The digest of the requested payload.
         digest: Digest,
-        /// The digest of what was signed.
+        /// The digest of the signed payload.
         signed: Digest,
     },
-    /// The mark is just there and was raised by hand: nobody knows what was signed.
-    #[error("{kind} at {requested} is just where the high watermark was raised to, and nothing at it is signed")]
+    /// The mark is at this position and was raised by hand: the signed payload is unknown.
+    #[error("{kind} at {requested} equals a high watermark that was raised by hand, so nothing is signed there")]
     RaisedHere {
-        /// Of the request.
+        /// The requested kind.
         kind: Kind,
-        /// What was asked for, and where the mark is.
+        /// The requested position, which is also that of the mark.
         requested: Position,
     },
     /// This very block was signed, but the mark does not hold the signature, and a second one would be double baking.
-    #[error("block at {requested} is signed already, and its signature is not known")]
+    #[error("block at {requested} is already signed, and its signature is unknown")]
     SignatureUnknown {
-        /// What was asked for, and where the mark is.
+        /// The requested position, which is also that of the mark.
         requested: Position,
     },
-    /// Too far above all marks of the key to be true.
-    #[error(
-        "{kind} at {requested} is more than {limit} levels above the key's highest mark on this chain, {mark}; if it is \
-         right, raise the mark with `azurehsm-signer marks raise`, or set NODE_URLS to have levels checked against the \
-         head of the chain"
-    )]
+    /// Too far above all marks of the key to be plausible.
+    #[error("{kind} at {requested} is more than {limit} levels above the key's highest mark on this chain, {mark}")]
     JumpTooFar {
-        /// Of the request.
+        /// The requested kind.
         kind: Kind,
-        /// What was requested.
+        /// The requested position.
         requested: Position,
-        /// The key's highest mark on the chain, of whichever kind.
+        /// The key's highest mark on the chain, of any kind.
         mark: Position,
-        /// How many levels are allowed.
+        /// The allowed distance in levels.
         limit: u32,
     },
-    /// The chain cannot be there yet.
-    #[error(
-        "{kind} at {requested} cannot be right: this chain can have reached level {max} by now at most, by this machine's \
-         clock; check the node of the baker, and the clock"
-    )]
+    /// The chain cannot have reached this level yet.
+    #[error("{kind} at {requested} cannot be right: by this machine's clock, this chain is at level {max} at most")]
     LevelImpossible {
-        /// Of the request.
+        /// The requested kind.
         kind: Kind,
-        /// What was requested.
+        /// The requested position.
         requested: Position,
-        /// The highest level that is possible.
+        /// The highest possible level.
         max: NonNegative,
     },
-    /// The store was lost and recreated, and does not know what this key has signed.
-    #[error(
-        "the mark store was lost and recreated, and holds no {} mark of {} on {}: raise it above all that was signed \
-         (`azurehsm-signer marks raise`), or declare the key new on this chain if it has never signed there (`marks raise \
-         --new-key`)",
-        id.kind, id.key, id.chain
-    )]
+    /// The store was lost and recreated, so the key's earlier marks are missing.
+    #[error("the mark store was lost and recreated, and holds no {} mark of {} on {}", id.kind, id.key, id.chain)]
     MarkLost {
         /// The mark.
         id: MarkId,
@@ -138,7 +126,7 @@ pub enum NotSafe {
 }
 
 impl NotSafe {
-    /// The word for it in logs, which stays the same while the sentence may change.
+    /// The stable name of the cause in logs.
     pub const fn cause(&self) -> &'static str {
         match self {
             Self::BelowMark { .. } => "below_mark",
@@ -152,19 +140,19 @@ impl NotSafe {
     }
 }
 
-/// Decides whether `request` may be signed when `stored` is the mark, and nothing is known of the key's other kinds.
+/// Decides whether `request` may be signed given the stored mark of its kind alone.
 ///
 /// # Errors
-/// [`NotSafe`] if it must not be.
+/// [`NotSafe`] if it must not be signed.
 pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe> {
     decide_among(stored, None, request)
 }
 
-/// Decides whether `request` may be signed when `stored` is the mark, and `others` the highest position of the key's marks
-/// of other kinds on the same chain. A baker who votes at every level and seldom has a block to sign is known by his votes.
+/// Decides whether `request` may be signed, given the stored mark of its kind, and in `others` the highest position of the
+/// key's marks of other kinds on the same chain: a baker votes at every level and seldom has a block to sign.
 ///
 /// # Errors
-/// [`NotSafe`] if it must not be.
+/// [`NotSafe`] if it must not be signed.
 pub fn decide_among(stored: Option<&Mark>, others: Option<Position>, request: &Request) -> Result<Safe, NotSafe> {
     let Some(mark) = stored else { return may_advance(others, request) };
     let Request { id: MarkId { kind, .. }, position: requested, digest, .. } = *request;
@@ -182,7 +170,7 @@ pub fn decide_among(stored: Option<&Mark>, others: Option<Position>, request: &R
 }
 
 /// Whether the verdict depends on the key's marks of other kinds: it is an advance, and by this kind's mark alone (level 0,
-/// if there is none) it would be too far.
+/// if there is no such mark) it would be too far.
 pub fn depends_on_other_kinds(stored: Option<&Mark>, request: &Request) -> bool {
     let mark = stored.map_or(Position { level: NonNegative::ZERO, round: NonNegative::ZERO }, |mark| mark.position);
     matches!(may_advance(Some(mark), request), Err(NotSafe::JumpTooFar { .. }))
@@ -200,7 +188,7 @@ fn may_advance(highest: Option<Position>, request: &Request) -> Result<Safe, Not
     }
 }
 
-/// Whether a mark from elsewhere (imported, or set by hand) may take the place of the stored one: only if it is higher.
+/// Whether a position that is imported or set by hand may replace the stored mark: only if it is higher.
 pub fn is_raised_by(stored: &Mark, other: Position) -> bool {
     stored.position < other
 }
@@ -257,7 +245,7 @@ mod tests {
             ("same vote, mark with a signature", Some(&block_at_5_2), vote, at(5, 2), 1, sign_again),
             ("same block", Some(&block_at_5_2), block, at(5, 2), 1, repeat),
             (
-                "same block, signature not known",
+                "same block, signature unknown",
                 Some(&vote_at_5_2),
                 block,
                 at(5, 2),
@@ -285,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_far_above_the_mark_is_not_believed() {
+    fn a_level_far_above_the_mark_is_refused() {
         let mark = mark_at(at(1000, 0));
         for (level, limit, is_safe) in [
             (1100, Some(100), true),
@@ -351,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_the_chain_cannot_have_reached_is_refused_also_as_the_first() {
+    fn an_impossible_level_is_refused_even_without_a_mark() {
         let max = NonNegative::try_from(2000).unwrap();
         let request = |level| Request {
             id: id(Kind::Block),
@@ -368,7 +356,7 @@ mod tests {
         }
         let there = Mark { digest: Some(digest(1)), signature: Some(SIGNATURE), ..mark_at(at(2001, 0)) };
         let repeat = Ok(Safe::Repeat { signature: Some(SIGNATURE) });
-        assert_eq!(decide(Some(&there), &request(2001)), repeat, "what was released may be released again");
+        assert_eq!(decide(Some(&there), &request(2001)), repeat, "a released signature may be released again");
     }
 
     #[test]
@@ -380,9 +368,10 @@ mod tests {
             assert_eq!(is_raised_by(&mark, position), rises, "{position}");
         }
     }
-    /// Alerts and the operator's guide go by them.
+
+    /// Alerts and the operations guide refer to them.
     #[test]
-    fn each_cause_has_its_word() {
+    fn each_cause_has_a_stable_name() {
         let (kind, requested, mark, max) = (Kind::Block, at(5, 2), at(5, 3), NonNegative::MAX);
         for (not_safe, cause) in [
             (NotSafe::BelowMark { kind, requested, mark }, "below_mark"),

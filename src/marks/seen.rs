@@ -1,17 +1,17 @@
+//! What one process remembers of one mark.
+
 use super::{AttemptId, Lost, MarkId, Stored};
 use crate::tezos::payload::Position;
 
 /// What one process has seen of one mark. It may refuse early or save a read; it never permits anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Seen {
-    /// The mark last seen, if any. Taken out while a request may write, so that a caller who goes away in the middle leaves
-    /// nothing behind that may be outdated.
+    /// The mark last seen. Taken out while a request may write, so that a dropped request leaves nothing outdated behind.
     last: Option<Stored>,
     highest: Option<Highest>,
 }
 
-/// The highest mark that the store has ever returned or acknowledged. No position is written twice, so there is one write
-/// for each.
+/// The highest mark that the store has ever returned or acknowledged. No position is written twice, so each has one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Highest {
     position: Position,
@@ -25,27 +25,25 @@ impl Highest {
 }
 
 impl Seen {
-    /// The mark last seen.
     pub(super) const fn last(&self) -> Option<&Stored> {
         self.last.as_ref()
     }
 
-    /// The highest mark so far, to compare with what a read returns that begins now.
+    /// The highest mark so far, to compare with the result of a read that begins now.
     pub(super) const fn highest(&self) -> Option<Highest> {
         self.highest
     }
 
-    /// Whether the store holds, or once held, a mark.
+    /// Whether the store holds or once held a mark.
     pub(super) const fn is_acknowledged(&self) -> bool {
         self.highest.is_some()
     }
 
-    /// Takes the mark last seen out.
     pub(super) const fn take(&mut self) -> Option<Stored> {
         self.last.take()
     }
 
-    /// Keeps a mark for the next request: what the store returned, or acknowledged.
+    /// Keeps the mark that the store returned or acknowledged, for the next request.
     pub(super) fn keep(&mut self, stored: Option<Stored>) {
         self.last = stored;
     }
@@ -56,7 +54,7 @@ impl Seen {
         self.last = Some(stored);
     }
 
-    /// Compares what a read has returned with the highest mark from before the read, and remembers it.
+    /// Compares the result of a read with the highest mark from before the read, and remembers it.
     ///
     /// # Errors
     /// [`Lost`] if the store holds less than it once did, or another write at the same position.
@@ -77,7 +75,7 @@ impl Seen {
         Ok(())
     }
 
-    /// Whether a mark that was read is still the highest that is known.
+    /// Whether a mark that was read is still the highest known one.
     pub(super) fn is_highest(&self, stored: Option<&Stored>) -> bool {
         self.highest == stored.map(Highest::of)
     }
@@ -99,16 +97,16 @@ mod tests {
         }
     }
 
-    /// Else the loss would be forgotten with it.
+    /// Otherwise the loss would be forgotten.
     #[test]
-    fn what_was_acknowledged_is_not_replaced_by_another_write_at_its_position() {
+    fn an_acknowledged_mark_is_not_replaced_by_another_write_at_its_position() {
         let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
         let id = MarkId { chain: "NetXdQprcVkpaWU".parse().unwrap(), key, kind: Kind::Attestation };
         let (mut seen, acknowledged, other, higher) = (Seen::default(), stored(5), stored(5), stored(6));
         assert!(seen.is_highest(None));
         let before = seen.highest();
         seen.acknowledged(acknowledged.clone());
-        // The read began before that.
+        // A read that began before the acknowledgement.
         assert_eq!(seen.note(&id, before, Some(&other)), Ok(()));
         assert!(seen.is_highest(Some(&acknowledged)) && !seen.is_highest(Some(&other)) && !seen.is_highest(None));
         assert!(seen.note(&id, seen.highest(), Some(&other)).is_err());

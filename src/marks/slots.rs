@@ -1,20 +1,22 @@
+//! What one process remembers of all marks, and the locks between requests for the same mark.
+
 use super::{MarkId, NotRecorded, Seen};
 use crate::tezos::payload::Kind;
 use crate::tezos::{ChainId, PublicKeyHash};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What the process has seen of one mark. Locked by a request that may write it.
+/// What the process has seen of one mark. A request that may write the mark holds the lock.
 pub(super) type Slot = tokio::sync::Mutex<Seen>;
 
-/// How many chains a key may have marks on, beside those that are known. Chain ids come from callers, and each takes a mark in
-/// the store and a slot in memory for good.
+/// How many unknown chains a key may have marks on. Chain ids are supplied by clients, and each takes a mark in the store and
+/// a slot in memory permanently.
 const MAX_UNKNOWN_CHAINS: usize = 64;
 
 /// What the process has seen of all marks.
 ///
-/// This memory notices a store that has lost something, so no caller can make the process forget what was acknowledged: votes on
-/// made-up chains come to an end at a limit, instead of taking the place of others.
+/// This memory detects a store that has lost marks, so no client may make the process forget acknowledged marks: votes on
+/// invented chains hit a limit, instead of evicting other chains.
 #[derive(Default)]
 pub(super) struct Slots {
     known_chains: Vec<ChainId>,
@@ -37,7 +39,7 @@ impl OfChain {
         }
     }
 
-    /// Whether it holds nothing that the store has acknowledged, and nobody is at work with it.
+    /// Whether the store has acknowledged nothing in it, and no request uses it.
     fn is_unused(&self) -> bool {
         [&self.blocks, &self.preattestations, &self.attestations]
             .into_iter()
@@ -46,15 +48,15 @@ impl OfChain {
 }
 
 impl Slots {
-    /// `known_chains` do not count against the limit of chains.
+    /// `known_chains` do not count against the limit.
     pub(super) fn new(known_chains: Vec<ChainId>) -> Self {
         Self { known_chains, of_keys: Mutex::default() }
     }
 
-    /// The slot of a mark.
+    /// The slot of a mark, created if necessary.
     ///
     /// # Errors
-    /// [`NotRecorded::TooManyChains`] if it would be of one chain more than a key may have.
+    /// [`NotRecorded::TooManyChains`] if the key has reached its limit of unknown chains.
     pub(super) fn get(&self, id: &MarkId) -> Result<Arc<Slot>, NotRecorded> {
         let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let chains = of_keys.entry(id.key).or_default();
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_acknowledged_cannot_be_pushed_out_by_made_up_chains() {
+    fn invented_chains_cannot_evict_acknowledged_marks() {
         let slots = Slots::new(vec![id(u32::MAX).chain]);
         acknowledge(&slots, 0);
         let first = Arc::as_ptr(&slots.get(&id(0)).unwrap());
@@ -109,8 +111,9 @@ mod tests {
         assert_eq!(Arc::as_ptr(&slots.get(&id(0)).unwrap()), first);
         acknowledge(&slots, u32::MAX);
     }
+
     #[test]
-    fn a_chain_on_which_nothing_was_acknowledged_makes_room_for_another_unless_it_is_in_use() {
+    fn a_chain_without_acknowledged_marks_makes_room_for_another_unless_it_is_in_use() {
         let slots = Slots::default();
         for chain in 1..u32::try_from(MAX_UNKNOWN_CHAINS).unwrap() {
             acknowledge(&slots, chain);

@@ -1,24 +1,29 @@
+//! What a mark store must do, and how it fails.
+
+use super::binding::Recreated;
 use super::{Mark, MarkId, StoreId};
 use crate::reason::Reason;
 use crate::tezos::payload::Position;
 use async_trait::async_trait;
+use std::fmt;
 use thiserror::Error;
 use tokio::time::Instant;
 
-/// Where marks are kept: durably, one for each [`MarkId`].
+/// Keeps marks durably, one for each [`MarkId`].
 ///
-/// Two operations are all there is, so that the role of the running service needs no more: there is no delete, no
-/// unconditional write, no query.
+/// There are only two operations, so that the role of the running service needs no more: no delete, no unconditional write,
+/// no query.
 #[async_trait]
 pub trait MarkStore: Send + Sync {
-    /// Reads a mark. Sees every write that was acknowledged before the call, by whichever process
-    /// (not so in a Cosmos DB account that `ALLOW_WEAK_CONSISTENCY` lets pass: there a decision may be made on an older mark, but
-    /// its write then fails). Keeps trying until `deadline`.
+    /// Reads a mark. Sees every write that was acknowledged before the call, by any process. Keeps trying until `deadline`.
+    ///
+    /// In a Cosmos DB account that is used only because of `ALLOW_WEAK_CONSISTENCY`, it may return an older mark; a write
+    /// based on that fails.
     async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError>;
 
-    /// Writes `mark` if the stored one still has the version `expected`, or if there is still none when that is `None`;
-    /// compare and write are one step. Durable once `Ok` is returned. The caller has decided by the rule on just that
-    /// stored mark; that is what keeps marks rising. Keeps trying until `deadline`, for as long as nothing can have been written.
+    /// Writes `mark` if the stored one still has the version `expected`, or if `expected` is `None` and there is still no
+    /// mark; compare and write are one step. Durable once `Ok` is returned. The caller has applied the rule to exactly that
+    /// stored mark, which is what keeps marks rising. Keeps trying until `deadline`, as long as nothing can have been written.
     async fn write(
         &self,
         id: &MarkId,
@@ -27,100 +32,172 @@ pub trait MarkStore: Send + Sync {
         deadline: Instant,
     ) -> Result<Version, WriteError>;
 
-    /// Whether a mark that [`read`](Self::read) does not find may have been lost. So it is in an embedded store that was made
-    /// anew in the place of a lost one, for keys that an operator has not declared new.
+    /// Whether a mark that [`read`](Self::read) does not find may have been lost: true in an embedded store that replaces a
+    /// lost one, for keys that an operator has not declared new.
     async fn may_have_lost(&self, _id: &MarkId) -> Result<bool, StoreError> {
         Ok(false)
     }
 
-    /// Which store this is, for comparison with what keys are bound to. Asks nobody: the `_rid` of a container is missing
-    /// until it has been read. What does not say is taken for an embedded store, to which no key can be bound.
+    /// Identifies this store, for comparison with the tags of keys. Makes no call: the `_rid` of a container is missing until
+    /// it has been read. The default is an embedded store, to which no key can be bound.
     fn id(&self) -> StoreId {
         StoreId::Embedded
     }
 
-    /// Whether the container was deleted and created again since the process first saw it, so that [`Self::id`] names another
-    /// one than it did. It stays so until the process ends.
+    /// Whether the container was deleted and recreated since the process first saw it, so that [`Self::id`] names a different
+    /// one. Stays true until the process ends.
     fn is_recreated(&self) -> bool {
         false
     }
 
-    /// Waits until [`Self::id`] is complete, if the store has to connect first, but not beyond the deadline.
+    /// If the store has to connect first, waits until [`Self::id`] is complete, at most until the deadline.
     ///
     /// # Errors
-    /// [`StoreError`], if it cannot be used, or is not connected by then.
+    /// [`StoreError`] if the store cannot be used, or is not connected by then.
     async fn connected(&self, _deadline: Instant) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Whether it can be used: it is connected, if it has to be, and safe for marks.
+    /// Whether the store can be used: connected, where that applies, and safe for marks.
     fn is_ready(&self) -> bool {
         true
     }
 }
 
-/// A mark as it was read or written, with its version.
+/// A mark in the store, with its version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stored {
-    /// The mark.
+    /// The mark as it was read or written.
     pub mark: Mark,
     /// Changes with every write.
     pub version: Version,
 }
 
-/// Names one write of one item; to be compared for equality only (an `ETag` in Cosmos DB).
+/// Identifies one write of one item (an `ETag` in Cosmos DB). Only equality means anything.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(pub String);
 
 /// The store could not be read or written. Nothing is known to be wrong with the request: *failed*, not *refused*.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// The request's deadline passed first.
+    Deadline {
+        /// The last error before it.
+        last: Option<Reason>,
+    },
+    /// There has been no connection to the store yet.
+    NotConnected,
+    /// The store must not keep marks: an acknowledged one could be lost or overwritten there.
+    Unsuitable(String),
+    /// The container in use is not the one that the process started with.
+    Recreated(Recreated),
+    /// The stored item is not a mark.
+    NotAMark {
+        /// Which mark it should be.
+        id: String,
+        /// Why it is not one.
+        why: String,
+    },
+    /// The store does not accept this write.
+    Rejected {
+        /// Which mark.
+        id: String,
+        /// Why.
+        why: Rejection,
+    },
+    /// The mark that a repeat needs was deleted in the meantime.
+    ConfirmedMarkGone,
+    /// An item was changed while it was to be replaced.
+    ChangedMeanwhile,
+    /// The operating system has no random number for a write.
+    NoRandomNumber(getrandom::Error),
+    /// The thread of the embedded store has ended.
+    Stopped,
+    /// The service or the disk failed.
+    Failed(Reason),
+}
+
+/// Why an embedded store does not accept a write.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the mark store cannot be used: {0}")]
-pub struct StoreError(pub Reason);
+pub enum Rejection {
+    /// The store was opened read-only.
+    #[error("the store was opened read-only")]
+    ReadOnly,
+    /// A store was lost here, and this mark may have been in it.
+    #[error("it may have been lost with an earlier store at this path")]
+    MayBeLost,
+    /// The stored mark is as high or higher.
+    #[error("the mark would not rise")]
+    WouldNotRise,
+    /// The mark cannot be encoded.
+    #[error("cannot encode the mark: {0}")]
+    Encoding(String),
+}
 
 impl StoreError {
-    /// With a text that the client may read too.
+    /// The service or the disk failed, with a text that the client may read too.
     pub fn new(why: impl Into<Reason>) -> Self {
-        Self(why.into())
+        Self::Failed(why.into())
     }
 
-    /// With a text for the client, and one for the log, which may name the store.
-    pub fn with_log(answer: impl Into<String>, log: impl Into<String>) -> Self {
-        Self(Reason::with_log(answer, log))
-    }
-
-    /// The request's deadline came first. `last` is what went wrong before, if anything did.
+    /// The request's deadline passed first. `last` is the last error before it.
     pub fn deadline(last: Option<&Self>) -> Self {
-        const LATE: &str = "no answer within the request's deadline (REQUEST_DEADLINE_MS)";
-        Self(match last {
-            Some(Self(last)) => last.after(&format!("{LATE}; the last trouble was: ")),
-            None => LATE.into(),
-        })
+        Self::Deadline { last: last.map(Self::reason) }
     }
 
-    /// The text for the log.
+    /// What went wrong, for the client and for the log.
+    pub fn reason(&self) -> Reason {
+        const LATE: &str = "no answer within the request's deadline (REQUEST_DEADLINE_MS)";
+        match self {
+            Self::Deadline { last: None } => LATE.into(),
+            Self::Deadline { last: Some(last) } => last.after(&format!("{LATE}; last error: ")),
+            Self::NotConnected => "not connected yet".into(),
+            Self::Unsuitable(reasons) => reasons.as_str().into(),
+            Self::Recreated(recreated) => recreated.to_string().into(),
+            Self::NotAMark { id, why } => format!("{id}: the stored item is not a mark: {why}").into(),
+            Self::Rejected { id, why } => format!("{id}: {why}").into(),
+            Self::ConfirmedMarkGone => "the mark to confirm is gone".into(),
+            Self::ChangedMeanwhile => "it was changed by another writer in the meantime".into(),
+            Self::NoRandomNumber(error) => format!("no random number for a write: {error}").into(),
+            Self::Stopped => "its thread has stopped".into(),
+            Self::Failed(why) => why.clone(),
+        }
+    }
+
+    /// The text for the log, which may name the store.
     pub fn log(&self) -> String {
-        format!("the mark store cannot be used: {}", self.0.log())
+        format!("{CANNOT_BE_USED}: {}", self.reason().log())
     }
 }
 
-/// The store holds less than it once did, or something else: a backup was restored, the container was created again, or a mark
-/// was changed by hand. Nobody knows what else was signed, so nothing is, with this key. *Failed*, until its marks are raised.
+const CANNOT_BE_USED: &str = "the mark store cannot be used";
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{CANNOT_BE_USED}: {}", self.reason())
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// The store holds a lower mark than before, or a different one: a backup was restored, the container was recreated, or a mark
+/// was edited. It is unknown what else was signed, so nothing is signed with this key until its marks are raised. *Failed*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "the mark store has lost what it acknowledged for this key: raise its marks above all that was signed (azurehsm-signer \
      marks raise)"
 )]
 pub struct Lost {
-    /// The mark.
+    /// The lost mark.
     pub id: MarkId,
-    /// Where it was.
+    /// Its highest known position.
     pub before: Position,
-    /// Where it is now. At the same position it is another write.
+    /// Its position now; `None` if it is gone. At the same position, it is a different write.
     pub now: Option<Position>,
 }
 
 impl Lost {
-    /// Whether the mark is now above where it was, or was raised by hand to just there, where nothing is signed then.
+    /// Whether the mark is now higher, or was raised by hand to the same position, where nothing is signed then.
     pub fn is_made_up_for_by(&self, stored: Option<&Stored>) -> bool {
         stored.is_some_and(|Stored { mark, .. }| {
             mark.position > self.before || mark.position == self.before && mark.digest.is_none()
@@ -140,7 +217,7 @@ impl Lost {
     }
 }
 
-/// What became of a conditional write that was not acknowledged.
+/// The outcome of a conditional write that was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WriteError {
     /// The stored mark has another version: nothing was written by this call.
@@ -149,8 +226,8 @@ pub enum WriteError {
     /// Nothing was written.
     #[error(transparent)]
     NotWritten(StoreError),
-    /// It may have been written, or may still be: only reading tells.
-    #[error("it is not known whether the mark was written: {0}")]
+    /// It may have been written, or may still be: reading it back shows which.
+    #[error("unknown whether the mark was written: {0}")]
     Unknown(StoreError),
 }
 
@@ -159,8 +236,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_says_more_than_the_answer() {
-        let error = StoreError::with_log("403/5300", "403/5300 from marks.documents.azure.com");
+    fn the_log_has_details_that_the_answer_lacks() {
+        let error = StoreError::new(Reason::with_log("403/5300", "403/5300 from marks.documents.azure.com"));
         assert!(error.to_string().ends_with("403/5300"));
         assert_eq!(error.log(), "the mark store cannot be used: 403/5300 from marks.documents.azure.com");
 

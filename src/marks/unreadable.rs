@@ -1,7 +1,9 @@
+//! Items that should be marks and are not, and what can still be read in them before an operator replaces them.
+
 use super::{Stored, Version};
 use crate::tezos::payload::{NonNegative, Position};
 
-/// What a store holds under the name of a mark.
+/// The item that a store holds under the name of a mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// A mark.
@@ -10,23 +12,22 @@ pub enum Found {
     Unreadable(Unreadable),
 }
 
-/// Something that stands where a mark should be: damaged, or written by something else.
+/// An item that should be a mark: damaged, or written by another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Its name in the store.
+    /// The item's name in the store.
     pub name: String,
     /// Why it is not a mark.
     pub why: String,
-    /// What is there, as far as it is text.
+    /// The stored text, lossily decoded.
     pub contents: String,
-    /// Names just these contents. A write with this version replaces them and nothing else.
+    /// Identifies these contents. A write with this version replaces them and nothing else.
     pub version: Version,
 }
 
 impl Unreadable {
-    /// The lowest position that is surely not below what this once said, if that can be told: the highest level that is
-    /// legible in it, at the highest round that is. Where no round is legible, all rounds of that level. `None` if no level
-    /// is legible, or one that no chain can have.
+    /// The lowest position that is certainly not below the damaged mark: the highest legible level, at the highest legible
+    /// round, or at the last round if no round is legible. `None` if no level is legible, or an impossible one.
     pub fn legible(&self) -> Option<Position> {
         let level = highest_number(&self.contents, "level").and_then(|level| NonNegative::try_from(level).ok())?;
         let round = match highest_number(&self.contents, "round") {
@@ -38,7 +39,7 @@ impl Unreadable {
 }
 
 /// The highest number that follows `"name":` anywhere in a text that may be damaged JSON. Numbers that are too large
-/// become the largest.
+/// become `u32::MAX`.
 fn highest_number(text: &str, name: &str) -> Option<u32> {
     let text = text.to_ascii_lowercase();
     text.match_indices(name)
@@ -59,7 +60,7 @@ fn number(text: &str) -> Option<u32> {
         return None;
     }
     let at_least = whole.parse().unwrap_or(u32::MAX);
-    // A fraction or an exponent makes it larger at most by this; what is neither is cut off.
+    // Includes a fraction or an exponent, which may make the number larger.
     let exact: Option<f64> = all.parse().ok();
     let rounded = exact.map_or(at_least, |exact| {
         if exact > f64::from(u32::MAX) { u32::MAX } else { format!("{:.0}", exact.ceil()).parse().unwrap_or(u32::MAX) }
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_legible_is_read_also_from_damaged_text() {
+    fn positions_are_read_from_damaged_text() {
         const MAX: u32 = NonNegative::MAX.get();
         for (contents, expected) in [
             (r#"{"level": 500, "round": 2, "digest": "xx"}"#, Some((500, 2))),

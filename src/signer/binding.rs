@@ -43,7 +43,7 @@ pub(super) fn check_again(store: &dyn MarkStore, key: &Key) -> Result<(), NotSig
 fn check_recreated(store: &dyn MarkStore, key: &Key) -> Result<(), NotSigned> {
     if store.is_recreated() {
         let checked = binding::check_recreated(&key.bound_to, &store.id());
-        checked.map_err(|recreated| StoreError::new(recreated.to_string()))?;
+        checked.map_err(StoreError::Recreated)?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use super::repeats::{Identity, Repeats};
 use super::verify::{NotVerified, verify};
 use super::{Failure, NotSigned, Refusal};
-use crate::marks::{Ledger, NotRecorded, Request};
+use crate::marks::{BlockRequest, Ledger, NotRecorded, Request, VoteOrBlock};
 use crate::net::retry::{Again, GaveUp, persist};
-use crate::tezos::payload::Kind;
 use crate::tezos::{BlsScheme, Signature, WrongSignature};
 use crate::vault::{Key, Vault, VaultError};
+use std::sync::OnceLock;
 use tokio::time::Instant;
 
 /// A payload, the key to sign it with, and the time allowed.
@@ -37,36 +37,49 @@ pub(super) async fn commit_and_sign(
     if let Some(not_safe) = ledger.foresee_refusal(request) {
         return Err(not_safe.into());
     }
-    if request.id.kind == Kind::Block {
-        let mut produced = None;
-        let sign = async || {
-            repeats.before_call(&request.id, identity, signing.deadline).await;
-            let signature = signing.sign_and_verify().await?;
-            produced = Some(signature);
-            Ok::<_, NotSigned>(signature)
-        };
-        let signature = ledger.record_block(request, signing.deadline, sign).await?;
-        if produced != Some(signature) {
-            // Another process produced it, perhaps for another signature version, or it was imported: so it is verified too.
-            let verified = verify(&signing.key.public_key, signing.payload, signing.scheme, &signature).await;
-            verified.map_err(|error| match error {
-                NotVerified::Wrong(_) => NotSigned::from(Refusal::StoredSignatureInvalid),
-                NotVerified::Interrupted(failure) => failure.into(),
-            })?;
-        }
-        return Ok(signature);
-    }
+    let vote = match request.split() {
+        VoteOrBlock::Block(block) => return commit_block(ledger, repeats, request, &block, identity, signing).await,
+        VoteOrBlock::Vote(vote) => vote,
+    };
     if let Some(signature) = repeats.signature_of(&request.id, &identity) {
-        return Ok(ledger.record_vote(request, signing.deadline).await?.release_vote(signature));
+        return Ok(ledger.record_vote(&vote, signing.deadline).await?.release(signature));
     }
     repeats.before_call(&request.id, identity, signing.deadline).await;
     // The vault is called first: it is usually the slower of the two.
-    let record = async { ledger.record_vote(request, signing.deadline).await.map_err(NotSigned::from) };
+    let record = async { ledger.record_vote(&vote, signing.deadline).await.map_err(NotSigned::from) };
     // A write that has begun runs to its end even if the vault fails meanwhile. A refused mark ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
     let (signature, recorded) = tokio::try_join!(sign, record)?;
-    let signature = recorded.release_vote(signature?);
+    let signature = recorded.release(signature?);
     repeats.released(&request.id, &identity, signature);
+    Ok(signature)
+}
+
+/// The part for blocks.
+async fn commit_block(
+    ledger: &Ledger,
+    repeats: &Repeats,
+    request: &Request,
+    block: &BlockRequest,
+    identity: Identity,
+    signing: Signing<'_>,
+) -> Result<Signature, NotSigned> {
+    let produced = OnceLock::new();
+    let sign = || async {
+        repeats.before_call(&request.id, identity, signing.deadline).await;
+        let signature = signing.sign_and_verify().await?;
+        produced.get_or_init(|| signature);
+        Ok::<_, NotSigned>(signature)
+    };
+    let signature = ledger.record_block(block, signing.deadline, sign).await?;
+    if produced.get() != Some(&signature) {
+        // Another process produced it, perhaps for another signature version, or it was imported: so it is verified too.
+        let verified = verify(&signing.key.public_key, signing.payload, signing.scheme, &signature).await;
+        verified.map_err(|error| match error {
+            NotVerified::Wrong(_) => NotSigned::from(Refusal::StoredSignatureInvalid),
+            NotVerified::Interrupted(failure) => failure.into(),
+        })?;
+    }
     Ok(signature)
 }
 

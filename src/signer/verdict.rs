@@ -109,7 +109,7 @@ pub enum Refusal {
     #[error(transparent)]
     Head(NotNear),
     /// The mark forbids it.
-    #[error(transparent)]
+    #[error("{not_safe}{}", advice(.0), not_safe = .0)]
     Mark(NotSafe),
     /// The one signature that may be released for this block is of the other BLS scheme, or was imported and is wrong.
     #[error("this block is already signed, and the stored signature is not valid for this key and version")]
@@ -123,6 +123,25 @@ pub enum Refusal {
     /// A proof of possession was requested about a public key of another curve.
     #[error("bls_pk: {0}: only tz4 keys have proofs of possession")]
     PossessionOf(NotBls),
+}
+
+/// What the operator can do about it.
+const fn advice(not_safe: &NotSafe) -> &'static str {
+    match not_safe {
+        NotSafe::JumpTooFar { .. } => {
+            "; if it is right, raise the mark with `azurehsm-signer marks raise`, or set NODE_URLS to check levels against \
+             the head of the chain"
+        }
+        NotSafe::LevelImpossible { .. } => "; check the baker's node, and the clock",
+        NotSafe::MarkLost { .. } => {
+            "; raise it above all that was signed (`azurehsm-signer marks raise`), or declare the key new on this chain if it \
+             has never signed there (`marks raise --new-key`)"
+        }
+        NotSafe::BelowMark { .. }
+        | NotSafe::DifferentData { .. }
+        | NotSafe::RaisedHere { .. }
+        | NotSafe::SignatureUnknown { .. } => "",
+    }
 }
 
 /// Why a request failed.

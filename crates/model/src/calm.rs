@@ -1,11 +1,11 @@
 //! After the faults: what a state leads to when nothing goes wrong any more.
 
+use crate::recording::{Recorded, Recording, Step};
 use crate::state::Progress;
 use crate::store::{Store, Write};
 use crate::{Protocol, State};
-use azurehsm_signer::marks::{AttemptId, Recorded, Recording, Request, Seen, Step, WriteError};
+use azurehsm_signer::marks::{AttemptId, Request, Seen, WriteError};
 use azurehsm_signer::tezos::Signature;
-use azurehsm_signer::tezos::payload::Kind;
 use stateright::Model;
 
 impl Protocol {
@@ -31,9 +31,9 @@ impl Protocol {
                     self.asks.wanted.iter().map(|ask| ask.request).find(is_last)
                 });
                 let is_repeated = last.is_none_or(|request| {
-                    calm.ask(&request, self.asks.deliveries[0].attempt, UNUSED).is_some_and(|recorded| {
-                        request.id.kind != Kind::Block
-                            || recorded.release_block() == stored.and_then(|stored| stored.signature)
+                    calm.ask(&request, self.asks.deliveries[0].attempt, UNUSED).is_some_and(|recorded| match recorded {
+                        Recorded::Vote(_) => true,
+                        Recorded::Block(block) => Some(block.release()) == stored.and_then(|stored| stored.signature),
                     })
                 });
                 is_repeated && calm.ask(&self.asks.fresh[mark], self.asks.deliveries[0].attempt, UNUSED).is_some()
@@ -53,7 +53,7 @@ struct Calm {
 
 impl Calm {
     fn ask(&mut self, request: &Request, attempt: AttemptId, signature: Signature) -> Option<Recorded> {
-        let (mut recording, mut step) = Recording::begin(request, attempt, None, &mut self.seen);
+        let (mut recording, mut step) = Recording::begin(request, attempt, &mut self.seen);
         loop {
             step = match step {
                 Step::Confirm => {

@@ -1,10 +1,11 @@
 //! What goes wrong, and what is left of it.
 
 use crate::hashed::Hashed;
+use crate::recording::Step;
 use crate::state::Progress;
 use crate::task::Task;
 use crate::{Broken, Fault, Protocol, State};
-use azurehsm_signer::marks::{Step, StoreError, WriteError};
+use azurehsm_signer::marks::{StoreError, WriteError};
 
 impl Protocol {
     /// Something goes wrong with a request.

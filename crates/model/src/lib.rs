@@ -20,6 +20,7 @@ mod history;
 mod payload;
 mod properties;
 mod protocol;
+mod recording;
 mod report;
 mod setup;
 mod state;

@@ -2,13 +2,14 @@ use crate::ask::{Ask, Asks, Delivery};
 use crate::hashed::Hashed;
 use crate::history::History;
 use crate::properties::properties;
+use crate::recording::{Recorded, Recording, Step};
 use crate::setup::Loss;
 use crate::state::Progress;
 use crate::store::{ORIGINAL, Store, Write};
 use crate::task::{At, Stray, Task};
 use crate::{Action, Broken, Fault, Setup, State};
 use azurehsm_signer::marks::binding::{self, Bound, BoundElsewhere, StoreId, StoreName};
-use azurehsm_signer::marks::{NotRecorded, Recorded, Recording, Seen, Step, StoreError, Version, WriteError};
+use azurehsm_signer::marks::{NotRecorded, Seen, StoreError, Version, VoteRecorded, WriteError};
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Kind;
 use stateright::{Model, Property};
@@ -89,7 +90,7 @@ impl Protocol {
             if self.is(Broken::ReadInsteadOfCompare) || self.is(Broken::LossNotNoticed) {
                 *seen = Seen::default();
             }
-            Recording::begin(asked, self.delivery(request).attempt, None, seen)
+            Recording::begin(asked, self.delivery(request).attempt, seen)
         });
         let is_prompt = !self.setup.slow_vault && !self.is_block(request);
         let made = is_prompt.then(|| self.delivery(request).signature);
@@ -119,17 +120,16 @@ impl Protocol {
                     return self.write_behind(state, request, instance, task);
                 }
             }
-            Step::Done(Ok(recorded)) if self.is_block(request) => {
-                let stored = recorded.release_block();
-                let own = Some(self.delivery(request).signature);
-                let released = if self.is(Broken::BlockRepeatSignedAgain) { own } else { stored };
-                if let Some(signature) = released {
-                    self.release(state, request, signature);
-                }
+            Step::Done(Ok(Recorded::Block(recorded))) => {
+                let own = self.delivery(request).signature;
+                let released = if self.is(Broken::BlockRepeatSignedAgain) { own } else { recorded.release() };
+                self.release(state, request, released);
                 state.progress[request] = Progress::Over;
                 return;
             }
-            Step::Done(Ok(recorded)) => return self.vote_is_recorded(state, request, instance, task, recorded),
+            Step::Done(Ok(Recorded::Vote(recorded))) => {
+                return self.vote_is_recorded(state, request, instance, task, recorded);
+            }
             Step::Done(Err(why)) => {
                 self.not_signed(state, request, &why);
                 state.progress[request] = Progress::Over;
@@ -139,7 +139,7 @@ impl Protocol {
         state.progress[request] = Progress::active(instance, task);
     }
 
-    fn vote_is_recorded(&self, state: &mut State, request: usize, instance: usize, task: Task, recorded: Recorded) {
+    fn vote_is_recorded(&self, state: &mut State, request: usize, instance: usize, task: Task, recorded: VoteRecorded) {
         let Some(made) = task.made else {
             if !self.setup.slow_vault {
                 state.progress[request] = Progress::Over;
@@ -148,7 +148,7 @@ impl Protocol {
             state.progress[request] = Progress::active(instance, Task { at: At::Recorded(recorded), ..task });
             return;
         };
-        self.release(state, request, recorded.release_vote(made));
+        self.release(state, request, recorded.release(made));
         state.progress[request] = Progress::Over;
     }
 

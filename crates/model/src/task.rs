@@ -1,5 +1,6 @@
 use crate::hashed::Hashed;
-use azurehsm_signer::marks::{Mark, Recorded, Recording, Stored, Version};
+use crate::recording::Recording;
+use azurehsm_signer::marks::{Mark, Stored, Version, VoteRecorded};
 use azurehsm_signer::tezos::Signature;
 
 /// A request in an instance: the product's own [`Recording`], and what it waits for.
@@ -31,7 +32,7 @@ pub(crate) enum At {
     /// The store has answered, and the answer is on its way: done, with this version, or changed, and in which container.
     Wrote(Option<Version>, u8),
     /// The store has accepted the mark of a vote; the vault has not signed yet.
-    Recorded(Recorded),
+    Recorded(VoteRecorded),
 }
 
 impl Task {

@@ -7,7 +7,7 @@ mod show;
 
 use super::{CommandError, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::MarkId;
-use azurehsm_signer::marks::interchange::Imported;
+use azurehsm_signer::marks::interchange::RaiseTarget;
 use azurehsm_signer::settings::MarksSettings;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
@@ -85,7 +85,7 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
             let position = Position { level: *level, round: round.unwrap_or(NonNegative::MAX) };
             let raises = kinds.into_iter().map(|kind| {
                 let id = MarkId { chain: *chain, key: *key, kind };
-                Imported { id, position, digest: None, signature: None }
+                RaiseTarget { id, position, digest: None, signature: None }
             });
             (raises.collect(), *force)
         }

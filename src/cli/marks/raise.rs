@@ -4,7 +4,7 @@ use super::super::{CommandError, print_line};
 use super::note;
 use super::place::{Place, file_of};
 use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
-use azurehsm_signer::marks::interchange::{self, Hints, Imported};
+use azurehsm_signer::marks::interchange::{self, Hints, RaiseTarget};
 use azurehsm_signer::marks::{Evidence, Found, Ledger, MarkId, Raised, Unreadable};
 use azurehsm_signer::settings::table::HEAD_THRESHOLD;
 use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 /// Raises marks if there are no objections to any of them, or with `force`.
-pub(super) async fn run(settings: &MarksSettings, raises: &[Imported], force: bool) -> Result<(), CommandError> {
+pub(super) async fn run(settings: &MarksSettings, raises: &[RaiseTarget], force: bool) -> Result<(), CommandError> {
     let patience = settings.services.request_deadline;
     let heads = match &settings.nodes {
         Some(nodes) => heads(nodes, Instant::now() + patience).await,
@@ -104,7 +104,7 @@ pub(super) fn read_files(
     files: &[PathBuf],
     kind: Option<Kind>,
     chain: Option<ChainId>,
-) -> Result<Vec<Imported>, CommandError> {
+) -> Result<Vec<RaiseTarget>, CommandError> {
     let mut marks = Vec::new();
     for path in files {
         let text = text::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -119,7 +119,7 @@ pub(super) fn read_files(
 }
 
 /// The present items of all kinds, for each key and chain to be raised.
-async fn look_at_all(place: &Place, raises: &[Imported]) -> Result<HashMap<MarkId, Found>, CommandError> {
+async fn look_at_all(place: &Place, raises: &[RaiseTarget]) -> Result<HashMap<MarkId, Found>, CommandError> {
     let mut present = HashMap::new();
     let mut seen = Vec::new();
     for mark in raises {
@@ -141,7 +141,7 @@ fn objections(
     settings: &MarksSettings,
     heads: &[NodeHead],
     present: &HashMap<MarkId, Found>,
-    raises: &[Imported],
+    raises: &[RaiseTarget],
 ) -> Vec<String> {
     for NodeHead { node, head } in heads {
         if let Err(why) = head {
@@ -151,7 +151,7 @@ fn objections(
     let now = OffsetDateTime::now_utc();
     let threshold = settings.nodes.as_ref().map_or(HEAD_THRESHOLD.values.default, |nodes| nodes.threshold);
     let mut objections = Vec::new();
-    for Imported { id, position, .. } in raises {
+    for RaiseTarget { id, position, .. } in raises {
         let there = present.get(id);
         if matches!(there, Some(Found::Mark(stored)) if stored.mark.position >= *position) {
             continue;

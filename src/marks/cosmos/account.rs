@@ -1,4 +1,4 @@
-//! What an account and its container have to be, so that an acknowledged mark is never lost and never overwritten.
+//! Requirements for an account and its container, so that an acknowledged mark is never lost and never overwritten.
 
 use super::words;
 use crate::azure::{Tokens, plain_reason};
@@ -12,10 +12,10 @@ use serde::Deserialize;
 use std::net::IpAddr;
 use thiserror::Error;
 
-/// What tokens for Cosmos DB are for, in every cloud.
+/// The scope of tokens for Cosmos DB, in every cloud.
 pub const SCOPE: &str = "https://cosmos.azure.com/.default";
 
-/// What the account says of itself (`GET /`), as far as it matters here.
+/// The account's properties (`GET /`), as far as they matter here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountProperties {
@@ -38,47 +38,47 @@ struct Location {
     database_account_endpoint: Option<String>,
 }
 
-/// What is said of a container that is not the one that was checked.
-pub(super) const RECREATED: &str = "the container of the marks was deleted and created again: raise the marks above all that \
+/// The message for a container that is not the one that was checked.
+pub(super) const RECREATED: &str = "the container of the marks was deleted and recreated: raise the marks above all that \
                                     was signed, then bind the keys again, and restart the signer if a key is not bound";
 
-/// Why marks must not be kept there.
+/// Why marks must not be kept in an account or container.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unsuitable {
     /// An acknowledged mark could be lost in a failover.
-    #[error("its consistency is {0}, not Strong")]
+    #[error("its consistency is {0}, expected Strong")]
     Consistency(String),
     /// Two regions could accept two marks for one slot.
-    #[error("it takes writes in several regions ({0})")]
+    #[error("it accepts writes in several regions ({0})")]
     SeveralWriteRegions(String),
-    /// Marks would be looked for where they are not.
-    #[error("the container's partition key is {0}, not /pkh")]
+    /// Marks would be read from the wrong partitions.
+    #[error("the container's partition key is {0}, expected /pkh")]
     PartitionKey(String),
-    /// Keys would share partitions by their first 100 bytes.
-    #[error("the container's partition key is of version 1, not 2")]
+    /// Only the first 100 bytes of a partition key would count.
+    #[error("the container's partition key has version 1, expected 2")]
     PartitionKeyVersion,
-    /// Its marks are not the earlier ones, and it is not known which container it is now.
+    /// The earlier marks are missing, and the identity of the new container is unknown.
     #[error("{RECREATED}")]
     Recreated,
-    /// Marks would be forgotten.
+    /// Marks would expire.
     #[error("the container has a time to live: marks would expire")]
     TimeToLive,
 }
 
-/// All reasons in one line.
+/// Joins all reasons in one line.
 pub fn explained(reasons: &[Unsuitable]) -> String {
     let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
     format!("the Cosmos DB account is not safe for marks: {}", reasons.join("; "))
 }
 
 impl AccountProperties {
-    /// Reads the account's document; no call of the SDK gives it. `endpoint` is the account's global one or one of
+    /// Reads the account's properties, for which the SDK has no call. `endpoint` is the account's global one or one of
     /// `endpoints`.
     ///
     /// # Errors
-    /// What went wrong, in the service's own words where it gave any: a firewall and a missing role are both 403.
+    /// The reason, with the service's message if there is one: a firewall and a missing role are both 403.
     pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, Reason> {
-        const FAILED: &str = "the account could not be read: ";
+        const FAILED: &str = "cannot read the account's properties: ";
         let failed = |why: &(dyn std::error::Error + 'static)| plain_reason(why).after(FAILED);
         let token = tokens.get_token(&[SCOPE], None).await.map_err(|error| failed(&error))?;
         let authorization = format!("type%3Daad%26ver%3D1.0%26sig%3D{}", token.token.secret());
@@ -96,20 +96,20 @@ impl AccountProperties {
         }
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
         if !status.is_success() {
-            let said = format!("{status}{}", words_of(&body));
+            let said = format!("{status}{}", message_in(&body));
             return Err(Reason::with_log(words::for_answers(&said), said).after(FAILED));
         }
         serde_json::from_slice(&body).map_err(|error| failed(&error))
     }
 
-    /// Where else the account can be read: the endpoints of its regions, the write region's first. Only those beside
-    /// `global`, since they are sent a token.
+    /// The regional endpoints of the account, the write region's first. Only sibling domains of `global`, since they receive a
+    /// token.
     pub(super) fn endpoints(&self, global: &Url) -> Vec<Url> {
         let mut endpoints = Vec::new();
         for location in self.writable_locations.iter().chain(&self.readable_locations) {
             let endpoint = location.database_account_endpoint.as_deref().map(Url::parse);
             if let Some(Ok(endpoint)) = endpoint
-                && is_beside(global, &endpoint)
+                && is_sibling(global, &endpoint)
                 && !endpoints.contains(&endpoint)
             {
                 endpoints.push(endpoint);
@@ -118,17 +118,17 @@ impl AccountProperties {
         endpoints
     }
 
-    /// Whether writes go elsewhere than the other document says.
+    /// Whether the write region differs from that of an earlier reading.
     pub(super) fn has_moved_since(&self, before: &Self) -> bool {
         self.writable_locations != before.writable_locations
     }
 
-    /// Whether more than one region is listed as taking writes although only one does: so it is in the midst of a failover.
+    /// Whether a failover is in progress: several write regions are listed, although only one accepts writes.
     pub(super) fn is_moving(&self) -> bool {
         self.writable_locations.len() != 1 && !self.enable_multiple_write_locations
     }
 
-    /// The names of all regions that can be read, the write region first.
+    /// The names of all readable regions, the write region first.
     pub(super) fn regions_by_preference(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for location in self.writable_locations.iter().chain(&self.readable_locations) {
@@ -139,25 +139,25 @@ impl AccountProperties {
         names
     }
 
-    /// The consistency level, by its name.
+    /// The name of the consistency level, such as `Strong`.
     pub fn consistency(&self) -> &str {
         &self.user_consistency_policy.default_consistency_level
     }
 
-    /// The regions that take writes.
+    /// The names of the write regions, separated by commas.
     pub fn write_regions(&self) -> String {
         names(&self.writable_locations)
     }
 
-    /// All regions.
+    /// The names of all regions, separated by commas.
     pub fn regions(&self) -> String {
         names(&self.readable_locations)
     }
 
-    /// What is wrong with the account, whatever the container.
+    /// All problems of the account, regardless of the container.
     pub(crate) fn check(&self, allow_weak_consistency: bool) -> impl Iterator<Item = Unsuitable> {
-        // In a single region, a conditional write is a lock at any consistency; what may be lost are the last writes before
-        // the region itself is.
+        // In a single region, a conditional write is a lock at any consistency; only the last writes before a loss of the
+        // region may be lost.
         let is_excused = allow_weak_consistency && self.readable_locations.len() == 1;
         let is_weak = self.consistency() != "Strong" && !is_excused;
         let has_several = self.enable_multiple_write_locations || self.writable_locations.len() > 1;
@@ -166,8 +166,9 @@ impl AccountProperties {
     }
 }
 
-/// `bakery-westeurope.documents.azure.com` is beside `bakery.documents.azure.com`, and all of this machine is beside itself.
-fn is_beside(global: &Url, endpoint: &Url) -> bool {
+/// Whether the hosts share a parent domain, as `bakery-westeurope.documents.azure.com` and `bakery.documents.azure.com` do. All
+/// loopback addresses are siblings.
+fn is_sibling(global: &Url, endpoint: &Url) -> bool {
     let domain = |url: &Url| {
         let host = url.host_str().unwrap_or_default();
         let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -177,8 +178,8 @@ fn is_beside(global: &Url, endpoint: &Url) -> bool {
     endpoint.scheme() == "https" && domain(endpoint) == domain(global)
 }
 
-/// The message of an error answer, without its identifiers.
-fn words_of(body: &[u8]) -> String {
+/// The message of an error answer, without request identifiers.
+fn message_in(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Error {
         message: String,
@@ -192,7 +193,7 @@ fn names(locations: &[Location]) -> String {
     locations.iter().map(|location| location.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Everything that is wrong with an account and a container; nothing, if marks may be kept there.
+/// All problems of an account and a container; empty if marks may be kept there.
 pub fn check(account: &AccountProperties, container: &ContainerProperties, allow_weak: bool) -> Vec<Unsuitable> {
     let paths: Vec<_> = container.partition_key.paths().iter().map(AsRef::as_ref).collect();
     let of_container = [
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoints_of_the_regions_are_those_beside_the_global_one() {
+    fn regional_endpoints_are_siblings_of_the_global_one() {
         let global: Url = "https://bakery.documents.azure.com/".parse().unwrap();
         let both = account("North Europe", &["West Europe", "North Europe"]);
         let endpoints: Vec<_> = both.endpoints(&global).iter().map(ToString::to_string).collect();
@@ -232,12 +233,12 @@ mod tests {
             ["https://bakery-northeurope.documents.azure.com/", "https://bakery-westeurope.documents.azure.com/"]
         );
         let elsewhere: Url = "https://bakery.documents.azure.example/".parse().unwrap();
-        assert!(both.endpoints(&elsewhere).is_empty(), "a token is sent there");
+        assert!(both.endpoints(&elsewhere).is_empty(), "a token would be sent there");
         assert_eq!(both.regions_by_preference(), ["North Europe", "West Europe"]);
     }
 
     #[test]
-    fn a_move_is_of_the_write_region() {
+    fn only_a_change_of_the_write_region_is_a_move() {
         let (west, north) = ("West Europe", "North Europe");
         let before = account(west, &[west, north]);
         assert!(!account(west, &[west]).has_moved_since(&before));
@@ -245,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_the_service_are_kept_without_its_identifiers() {
+    fn the_services_message_is_kept_without_request_identifiers() {
         let body =
             br#"{"code":"Forbidden","message":"Request is blocked by your\r\nfirewall.\r\nActivityId: 1, Microsoft"}"#;
-        assert_eq!(words_of(body), ": Request is blocked by your firewall.");
-        assert_eq!(words_of(b"<html>"), "");
+        assert_eq!(message_in(body), ": Request is blocked by your firewall.");
+        assert_eq!(message_in(b"<html>"), "");
     }
 }

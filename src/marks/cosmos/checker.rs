@@ -1,3 +1,5 @@
+//! Connects to the container, with several attempts at once, and checks it and its account.
+
 use super::account::{self, AccountProperties, RECREATED};
 use super::client::{self, MAX_REQUEST};
 use super::health::Health;
@@ -16,27 +18,27 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{error, warn};
 
-/// Connects to the container, and checks it and its account.
+/// Connects and checks.
 pub(super) struct Checker {
     pub(super) settings: CosmosSettings,
     pub(super) health: Health,
     tokens: Arc<Tokens>,
     client: reqwest::Client,
-    /// The container, from the first check on. It is kept here so that it outlives connections, and the task that makes them.
+    /// The container, from the first check on. Kept here so that it outlives connections and the task that makes them.
     container: Mutex<Option<KnownContainer>>,
-    /// The container may be another one: the check is due now.
+    /// The container may have been replaced: check it now.
     pub(super) check_now: Notify,
 }
 
-/// Which container the checks have found.
+/// The container that the checks found.
 struct KnownContainer {
-    /// Its own id (`_rid`), as it was read last: one that is deleted and created again has another.
+    /// Its `_rid` as last read. A recreated container has a different one.
     rid: String,
-    /// Whether it was another one at first.
+    /// Whether it differs from the first one.
     is_recreated: bool,
 }
 
-/// A connection, and what was found out with it.
+/// A connection, and the properties read over it.
 pub(super) struct Client {
     pub(super) container: Arc<ContainerClient>,
     pub(super) account: AccountProperties,
@@ -45,31 +47,31 @@ pub(super) struct Client {
     pub(super) regions: Vec<String>,
 }
 
-/// What the account said, and where.
+/// The account's properties, and the endpoint that returned them.
 #[derive(Clone)]
 pub(super) struct Source {
     pub(super) account: AccountProperties,
     endpoint: Url,
 }
 
-/// After this long without an answer, the same is asked again beside the first question.
+/// After this long without an answer, a second call starts in parallel.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// So many attempts to connect run at once.
+/// Maximum number of parallel attempts to connect.
 const MAX_ATTEMPTS: usize = 3;
 
-/// How long connecting may take as a whole.
+/// Time limit for connecting as a whole.
 const MAX_CONNECT: Duration = Duration::from_secs(30);
 
-/// Between two attempts that failed: short at first, since requests are waiting.
+/// Pauses between failed attempts: short at first, since requests are waiting.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 impl Checker {
-    /// A checker that has not asked anything yet.
+    /// Makes no call yet.
     ///
     /// # Errors
-    /// If no HTTP client can be made.
+    /// If no HTTP client can be built.
     pub(super) fn new(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
         let client = roots.client(MAX_REQUEST)?;
         Ok(Self {
@@ -82,19 +84,19 @@ impl Checker {
         })
     }
 
-    /// Connects and reads everything that has to be checked. An attempt that is late is kept while another one starts beside
-    /// it, by another route: through the endpoint that answers, with another region first. The first that succeeds wins.
+    /// Connects and reads everything that is checked. When an attempt is late, another one starts in parallel by a different
+    /// route: through the endpoint that answers, with another region first. The first success wins.
     ///
-    /// `known` is what the account said before, if it said anything, and `fresh` what it says now, if it was just read;
-    /// `trouble` is told of whatever goes wrong on the way.
+    /// `known` are earlier properties of the account, `fresh` current ones that were just read. `on_error` is called with each
+    /// error on the way.
     ///
     /// # Errors
-    /// The last trouble, when the whole took too long.
+    /// The last error, once the time limit is reached.
     pub(super) async fn connect(
         &self,
         known: Option<&AccountProperties>,
         mut fresh: Option<Source>,
-        trouble: impl Fn(&Reason),
+        on_error: impl Fn(&Reason),
     ) -> Result<Client, Reason> {
         let end = Instant::now() + MAX_CONNECT;
         let mut attempts = FuturesUnordered::new();
@@ -112,18 +114,18 @@ impl Checker {
             match timeout_at(next.min(end), attempts.next()).await {
                 Ok(Some(Ok(client))) => return Ok(client),
                 Ok(Some(Err(why))) => {
-                    trouble(&why);
+                    on_error(&why);
                     last = why;
                     next = next.min(Instant::now() + backoff.pause(None));
                 }
                 Ok(None) => sleep_until(next.min(end)).await,
-                Err(_) => trouble(&format!("no answer within {} s", PATIENCE.as_secs()).into()),
+                Err(_) => on_error(&format!("no answer within {} s", PATIENCE.as_secs()).into()),
             }
         }
         Err(last)
     }
 
-    /// One attempt to connect. The first one goes the shortest way if nothing is known to be wrong, asking two things at once.
+    /// One attempt to connect. The first one takes the shortest route unless an earlier connection failed, with two calls at once.
     async fn attempt(
         &self,
         number: usize,
@@ -157,7 +159,8 @@ impl Checker {
         connected.map_err(|error| outcome::reason(&error).after("no connection: "))
     }
 
-    /// A connection as the mark store makes it first, for whoever has no deadline: no call takes longer than a request.
+    /// A connection like the mark store's first one, for commands, which have no deadline: calls take at most as long as a
+    /// request.
     ///
     /// # Errors
     /// [`CosmosError`].
@@ -166,23 +169,23 @@ impl Checker {
         client::connect(settings, &self.tokens, &settings.endpoint, client::nearest(settings), limit).await
     }
 
-    /// Reads the container, over a connection that exists.
+    /// Reads the container's properties over an existing connection.
     ///
     /// # Errors
-    /// What went wrong, in words.
+    /// The reason.
     pub(super) async fn properties(&self, container: &ContainerClient) -> Result<ContainerProperties, Reason> {
-        let failed = |error: CosmosError| outcome::reason(&error).after("the container could not be read: ");
+        let failed = |error: CosmosError| outcome::reason(&error).after("cannot read the container's properties: ");
         container.read(None).await.map_err(failed)?.into_model().map_err(failed)
     }
 
-    /// Reads the account: at its global endpoint, and if that does not answer soon, also at those of the regions that were
-    /// `known` before. Also tells which endpoint answered.
+    /// Reads the account's properties at its global endpoint, and if that does not answer soon, also at the regional endpoints
+    /// in `known`. Also returns the endpoint that answered.
     ///
-    /// Of several answers, one that names another write region than before is taken: an endpoint that was cut off may still
-    /// give the old one. If that were wrong, writes would only be refused.
+    /// Of several answers, one with a new write region wins: an isolated endpoint may still return the old one. If that were
+    /// wrong, writes would only be refused.
     ///
     /// # Errors
-    /// What went wrong, in words.
+    /// The reason.
     pub(super) async fn account(&self, known: Option<&AccountProperties>) -> Result<Source, Reason> {
         let read = |endpoint: Url| {
             Box::pin(async move {
@@ -191,20 +194,20 @@ impl Checker {
             })
         };
         let global = self.settings.endpoint.clone();
-        let mut questions = FuturesUnordered::from_iter([read(global.clone())]);
+        let mut calls = FuturesUnordered::from_iter([read(global.clone())]);
         let regional = known.map(|known| known.endpoints(&global)).unwrap_or_default();
-        let why = match (timeout(PATIENCE, questions.next()).await, regional.is_empty()) {
+        let why = match (timeout(PATIENCE, calls.next()).await, regional.is_empty()) {
             (Ok(Some(Ok(answer))), _) => return Ok(answer),
             (Ok(Some(Err(why))), true) => return Err(why),
             (Ok(Some(Err(why))), false) => why,
-            _ => format!("the account could not be read: no answer within {} s", PATIENCE.as_secs()).into(),
+            _ => format!("cannot read the account's properties: no answer within {} s", PATIENCE.as_secs()).into(),
         };
-        questions.extend(regional.into_iter().map(read));
+        calls.extend(regional.into_iter().map(read));
         let (mut old, mut why) = (None, why);
-        // Without any other endpoint, the first question is all there is to wait for.
+        // Without another endpoint, only the first call can answer.
         let limit = if known.is_some() { PATIENCE } else { MAX_REQUEST };
         let end = Instant::now() + limit;
-        while let Ok(Some(answer)) = timeout_at(end, questions.next()).await {
+        while let Ok(Some(answer)) = timeout_at(end, calls.next()).await {
             match answer {
                 Ok(source) if known.is_none_or(|known| source.account.has_moved_since(known)) => return Ok(source),
                 Ok(source) => old = Some(source),
@@ -214,24 +217,24 @@ impl Checker {
         old.ok_or(why)
     }
 
-    /// Reads everything that has to be checked, over a connection that exists.
+    /// Reads everything that is checked, over an existing connection.
     ///
     /// # Errors
-    /// What went wrong, in words.
-    pub(super) async fn look(&self, client: &Client) -> Result<(AccountProperties, ContainerProperties), Reason> {
+    /// The reason.
+    pub(super) async fn read_all(&self, client: &Client) -> Result<(AccountProperties, ContainerProperties), Reason> {
         let account = async { self.account(None).await.map(|source| source.account) };
         let both = async { tokio::try_join!(account, self.properties(&client.container)) };
         let late = || Err(format!("no answer within {} s", MAX_CONNECT.as_secs()).into());
         timeout(MAX_CONNECT, both).await.unwrap_or_else(|_| late())
     }
 
-    /// The container's own id as it was last read.
+    /// The container's `_rid` as last read.
     pub(super) fn container_rid(&self) -> Option<String> {
         self.seen().as_ref().map(|seen| seen.rid.clone()).filter(|rid| !rid.is_empty())
     }
 
-    /// Whether that is another one than at first. It stays so as long as the process lives: of what was signed before, the
-    /// container has no marks.
+    /// Whether the container was replaced since the first check. Stays true as long as the process lives: the new container
+    /// lacks the earlier marks.
     pub(super) fn is_recreated(&self) -> bool {
         self.seen().as_ref().is_some_and(|seen| seen.is_recreated)
     }
@@ -240,7 +243,7 @@ impl Checker {
         self.container.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything that is wrong with the account and the container; nothing, if marks may be kept there.
+    /// All problems of the account and the container; empty if marks may be kept there.
     pub(super) fn judge(&self, account: &AccountProperties, properties: &ContainerProperties) -> Vec<Unsuitable> {
         let mut unsuitable = account::check(account, properties, self.settings.allow_weak_consistency);
         let now = properties.system_properties.resource_id.clone().unwrap_or_default();
@@ -264,7 +267,7 @@ impl Checker {
             warn!(
                 event = "weak_consistency_allowed",
                 consistency = account.consistency(),
-                "ALLOW_WEAK_CONSISTENCY: marks may be lost when the region fails, and keys may then sign twice. For tests only"
+                "ALLOW_WEAK_CONSISTENCY: a region failure may lose marks, and keys may then sign twice. For tests only"
             );
         }
         unsuitable

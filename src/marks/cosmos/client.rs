@@ -1,4 +1,4 @@
-//! How the SDK is set up.
+//! Configuration of the SDK.
 
 use super::CosmosSettings;
 use crate::azure::Tokens;
@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// No single request takes longer; whoever waits for it has a deadline of its own.
+/// Time limit of a single request. Callers have their own deadlines.
 pub(super) const MAX_REQUEST: Duration = Duration::from_secs(30);
 
-/// Connects to the container: reads the account at `endpoint`, the container, and its partition key ranges. Has a runtime of
-/// its own, since clients that share one use one another's credentials, and a new one starts with no stale routes. No call
-/// takes longer than `limit`, neither here nor later.
+/// Connects to the container: reads the account at `endpoint`, the container, and its partition key ranges. Each connection has
+/// a separate runtime, since clients that share one also share credentials, and a new one starts without stale routes. Every
+/// call, here and later, takes at most `limit`.
 pub(super) async fn connect(
     settings: &CosmosSettings,
     tokens: &Arc<Tokens>,
@@ -45,12 +45,11 @@ pub(super) async fn connect(
     database.container_client(&settings.container, None).await
 }
 
-/// One connection for each endpoint, which many requests share; its death is noticed within a second. Only one, because the
-/// SDK sends a write that was cut off again over the next one, if there is any.
+/// One connection for each endpoint, shared by all requests; a dead one is detected within a second. Only one, because the SDK
+/// resends an interrupted write over a second one.
 ///
-/// The SDK's health sweep takes a connection out of use after some failures, and the next sweep replaces it. It runs often and
-/// with the highest threshold, so that it does not leave the endpoint without a connection: one that was closed is opened
-/// again by the next request anyway.
+/// The SDK's health sweep retires a connection after some failures, and the next sweep replaces it. It runs often and with the
+/// highest threshold, so that the endpoint is not left without a connection: the next request reopens a closed one anyway.
 fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
     const PING: Duration = Duration::from_millis(400);
     const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
@@ -69,12 +68,11 @@ fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
         .build()
 }
 
-/// The SDK does not try again what may have been done, as far as that can be switched off, so that what became of a write is
-/// known; whoever asks tries again where that is safe. Everything that matters is set here, since the environment
-/// (`AZURE_COSMOS_…`) decides the rest.
+/// As far as possible, turns off the SDK's retries, so that the outcome of a write is known; callers retry where that is safe.
+/// Everything that matters is set here, since environment variables (`AZURE_COSMOS_…`) determine the rest.
 fn one_request_an_operation(limit: Duration) -> OperationOptions {
     let mut options = OperationOptions::default();
-    // The account's own. A weaker read could show a write that is not in all regions yet.
+    // That of the account. A weaker read could return a write that is not in all regions yet.
     options.read_consistency_strategy = Some(ReadConsistencyStrategy::Default);
     options.excluded_regions = Some(ExcludedRegions::new());
     options.session_capturing_disabled = Some(false);
@@ -84,16 +82,16 @@ fn one_request_an_operation(limit: Duration) -> OperationOptions {
     options.end_to_end_latency_policy = Some(limit.into());
     options.availability_strategy = Some(AvailabilityStrategy::Disabled);
     options.hedging_enabled = Some(false);
-    // The item that was written names the container that it is in.
+    // The written item identifies its container.
     options.content_response_on_write = Some(ContentResponseOnWrite::Enabled);
     options
 }
 
-/// Options for a call that must end before a deadline: shortly before, so that what the SDK has met is known. It repeats some
-/// answers by itself (449, for one), and would do so for longer.
+/// Options for a call that must end shortly before a deadline, so that the SDK's error can be reported. The SDK retries some
+/// answers by itself (449, for example), and would do so for longer.
 pub(super) fn ends_before(deadline: Instant, options: Option<OperationOptions>) -> OperationOptions {
     const TIME_TO_ANSWER: Duration = Duration::from_millis(60);
-    /// The SDK allows no less.
+    /// The SDK's minimum.
     const MIN: Duration = Duration::from_secs(1);
     let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(TIME_TO_ANSWER);
     let mut options = options.unwrap_or_default();
@@ -101,12 +99,12 @@ pub(super) fn ends_before(deadline: Instant, options: Option<OperationOptions>) 
     options
 }
 
-/// The order of regions for reads, and for what is read of the container itself.
+/// The order of regions for reads of items and of the container.
 pub(super) fn routing(regions: &[String]) -> RoutingStrategy {
     RoutingStrategy::PreferredRegions(regions.iter().cloned().map(Region::from).collect())
 }
 
-/// The nearest region first, or the order of the account if it is not known where this runs.
+/// The nearest region first; the order of the account if the region of this process is unknown.
 pub(super) fn nearest(settings: &CosmosSettings) -> RoutingStrategy {
     match &settings.region {
         Some(region) => RoutingStrategy::ProximityTo(Region::from(region.clone())),
@@ -114,7 +112,7 @@ pub(super) fn nearest(settings: &CosmosSettings) -> RoutingStrategy {
     }
 }
 
-/// These regions in the order in which [`nearest`] reads them, as far as that is known: the SDK has the distances.
+/// The regions in the order of [`nearest`], as far as known: only the SDK has the distances.
 pub(super) fn by_distance(mut regions: Vec<String>, settings: &CosmosSettings) -> Vec<String> {
     let here = settings.region.clone().map(Region::from);
     if let Some(position) = regions.iter().position(|name| Some(Region::from(name.clone())) == here) {
@@ -124,7 +122,7 @@ pub(super) fn by_distance(mut regions: Vec<String>, settings: &CosmosSettings) -
     regions
 }
 
-/// Options for a read from this region and no other.
+/// Options for a read from this region only.
 pub(super) fn only_from(region: &str, regions: &[String]) -> OperationOptions {
     let mut options = OperationOptions::default();
     let others = regions.iter().filter(|name| *name != region).cloned().map(Region::from);

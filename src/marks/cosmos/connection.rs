@@ -1,3 +1,6 @@
+//! Keeps a checked connection to the container, in the background: rechecks the account and the container regularly, and
+//! reconnects when requests fail for some seconds or when writes move to another region.
+
 use super::account::{self, AccountProperties, SCOPE};
 use super::checker::{Checker, Client, Source};
 use super::client;
@@ -20,7 +23,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
-/// A connection to the container, made, checked and replaced in the background; it ends with this.
+/// A connection to the container, made, checked and replaced by a background task that ends when this is dropped.
 pub(super) struct Connection {
     state: watch::Receiver<StoreState>,
     checker: Arc<Checker>,
@@ -28,30 +31,30 @@ pub(super) struct Connection {
     _task: JoinSet<Infallible>,
 }
 
-/// What is known of the store.
+/// The current state of the store.
 #[derive(Clone)]
 pub(super) enum StoreState {
-    /// Nothing is known yet.
+    /// No attempt has ended yet.
     Connecting,
-    /// There has been no connection yet.
+    /// No attempt has succeeded yet.
     Failed(Reason),
-    /// The account and the container may keep marks. It stays so while the connection is replaced.
+    /// The account and the container are safe for marks. Stays so while the connection is replaced.
     Ready(Arc<Ready>),
-    /// They must not.
+    /// They are not safe for marks.
     Unsuitable(Vec<Unsuitable>),
 }
 
 /// A container that may keep marks.
 pub(super) struct Ready {
     pub(super) container: Arc<ContainerClient>,
-    /// All regions, in the order in which they are read.
+    /// All regions, in the order of reads.
     regions: Vec<String>,
     write_regions: String,
 }
 
 impl Ready {
-    /// Options for the read that comes after so many others: each goes to the next region. Under strong consistency, each of
-    /// them has every acknowledged write.
+    /// Options for the read with this number: each attempt goes to the next region. Under strong consistency, every region has
+    /// every acknowledged write.
     pub(super) fn read_options(&self, number: usize, deadline: Instant) -> ItemReadOptions {
         let region = number.checked_rem(self.regions.len()).and_then(|place| self.regions.get(place));
         let is_default = number == 0 || self.regions.len() == 1;
@@ -60,20 +63,20 @@ impl Ready {
     }
 }
 
-/// Between two checks of an account that was found suitable.
+/// Between two checks of a suitable account.
 const CHECK_INTERVAL: Duration = Duration::from_mins(3);
 
-/// Between two checks of an account that was found unsuitable: an operator is at work.
+/// Between two checks of an unsuitable account: an operator may be correcting it.
 const CHECK_INTERVAL_IF_UNSUITABLE: Duration = Duration::from_secs(5);
 
-/// Between two looks at the account while requests fail.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two reads of the account while requests fail.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After requests have failed for so long, a new connection is made; and again after longer and longer times. If they are
-/// late and do not fail, that is so much later: a slow store may well answer them.
+/// How long requests must fail before reconnecting, and, with backoff, before each further attempt. If they are late without
+/// failing, this takes `EXTRA_IF_LATE` longer: a slow store may still answer them.
 const MIN_REBUILD_INTERVAL: Duration = Duration::from_secs(2);
 const MAX_REBUILD_INTERVAL: Duration = Duration::from_secs(16);
-const PATIENCE_WITH_LATE_ONES: Duration = Duration::from_secs(2);
+const EXTRA_IF_LATE: Duration = Duration::from_secs(2);
 
 impl Connection {
     pub(super) fn start(
@@ -90,7 +93,7 @@ impl Connection {
         Ok(Self { state, checker, tokens, _task: task })
     }
 
-    /// What is known, as soon as the store can be used, or must not be; at the deadline, whatever is known then.
+    /// Waits until the store is ready or unsuitable, at most until the deadline, and returns the state.
     pub(super) async fn state(&self, deadline: Instant) -> StoreState {
         let mut state = self.state.clone();
         let is_known = |state: &StoreState| matches!(state, StoreState::Ready(_) | StoreState::Unsuitable(_));
@@ -102,8 +105,8 @@ impl Connection {
         matches!(*self.state.borrow(), StoreState::Ready(_))
     }
 
-    /// Waits for one request over a connection, and takes note whether it is answered. It is given up when writes have moved
-    /// to another region meanwhile: what it did, if anything, can be read there.
+    /// Runs one request over a connection, and records whether it is answered. It is dropped if writes move to another region
+    /// meanwhile: its effect, if any, can be read there.
     pub(super) async fn watch<T>(
         &self,
         access: Access,
@@ -122,26 +125,26 @@ impl Connection {
         let has_moved =
             |state: &StoreState| matches!(state, StoreState::Ready(now) if now.write_regions != ready.write_regions);
         if self.state.clone().wait_for(has_moved).await.is_err() {
-            // The background task is gone, and this with it.
+            // The background task ended, and this will be dropped with it.
             std::future::pending::<()>().await;
         }
     }
 
-    /// The container's own id, from the first check on.
+    /// The container's `_rid`, from the first check on.
     pub(super) fn container_rid(&self) -> Option<String> {
         self.checker.container_rid()
     }
 
-    /// Whether that has changed since.
+    /// Whether the `_rid` has changed since.
     pub(super) fn is_recreated(&self) -> bool {
         self.checker.is_recreated()
     }
 
-    /// Whether an item is in the container that was `checked` when the request began, and still is. One that is not has the
-    /// container checked again.
+    /// Whether an item is in the container that was `checked` when the request began and is still the checked one. If not, the
+    /// container is checked again.
     ///
     /// # Errors
-    /// If the container could not be read, where the item does not name it.
+    /// If the item does not identify its container, and the container cannot be read.
     pub(super) async fn is_in_checked_container(
         &self,
         ready: &Ready,
@@ -164,7 +167,7 @@ impl Connection {
         Ok(is_within)
     }
 
-    /// Has the container checked again.
+    /// Makes the background task check the container now.
     pub(super) fn check_container(&self) {
         self.checker.check_now.notify_one();
     }
@@ -174,18 +177,17 @@ impl Connection {
     }
 }
 
-/// What a task beside the loop came to.
+/// The result of a task of [`Keeper`].
 enum Done {
-    /// A new connection.
+    /// An attempt to connect.
     Connected(Result<Client, Reason>),
-    /// A look at the account, while requests fail.
-    Looked(Result<Source, Reason>),
+    /// A read of the account, while requests fail.
+    AccountRead(Result<Source, Reason>),
     /// The regular check.
     Checked(Result<(AccountProperties, ContainerProperties), Reason>),
 }
 
-/// Connects, and then keeps the connection in order: checks account and container now and then, and makes a new connection
-/// when requests have failed for some seconds, or when writes have moved to another region.
+/// Connects, and then maintains the connection forever.
 async fn keep_connected(states: Arc<States>) {
     let checker = Arc::clone(&states.checker);
     let first = loop {
@@ -196,15 +198,15 @@ async fn keep_connected(states: Arc<States>) {
     };
     let mut keeper = Keeper::new(states, first);
     loop {
-        let look = async {
-            keeper.states.checker.health.until_trouble().await;
-            sleep_until(keeper.next_look).await;
+        let read_due = async {
+            keeper.states.checker.health.until_outage().await;
+            sleep_until(keeper.next_read).await;
         };
         tokio::select! {
             Some(done) = keeper.tasks.join_next() => if let Ok(done) = done {
                 keeper.is_done(done);
             },
-            () = look, if !keeper.is_looking => keeper.look(),
+            () = read_due, if !keeper.is_reading => keeper.read_account(),
             () = sleep_until(keeper.next_check), if !keeper.is_checking => keeper.check(),
             () = checker.check_now.notified(), if !keeper.is_checking => keeper.check(),
         }
@@ -214,18 +216,18 @@ async fn keep_connected(states: Arc<States>) {
 struct Keeper {
     states: Arc<States>,
     client: Arc<Client>,
-    /// What the account said last, to the connection in use or since.
+    /// The account's properties as last read.
     account: AccountProperties,
     tasks: JoinSet<Done>,
     connecting: Option<AbortHandle>,
-    is_looking: bool,
+    is_reading: bool,
     is_checking: bool,
-    next_look: Instant,
+    next_read: Instant,
     next_check: Instant,
-    /// How long requests must fail before the next new connection.
+    /// How long requests must fail before the next attempt to reconnect.
     rebuild_after: Duration,
     rebuilds: Backoff,
-    last_trouble: Option<Reason>,
+    last_error: Option<Reason>,
 }
 
 impl Keeper {
@@ -238,40 +240,39 @@ impl Keeper {
             client: Arc::new(client),
             tasks: JoinSet::new(),
             connecting: None,
-            is_looking: false,
+            is_reading: false,
             is_checking: false,
-            next_look: now,
+            next_read: now,
             next_check: now,
             rebuild_after: rebuilds.interval(),
             rebuilds,
-            last_trouble: None,
+            last_error: None,
         };
         keeper.is_found(&keeper.client.account.clone(), &keeper.client.properties.clone());
         keeper
     }
 
-    fn look(&mut self) {
-        self.is_looking = true;
-        self.next_look = Instant::now() + LOOK_INTERVAL;
+    fn read_account(&mut self) {
+        self.is_reading = true;
+        self.next_read = Instant::now() + READ_INTERVAL;
         let (checker, known) = (Arc::clone(&self.states.checker), self.account.clone());
-        self.tasks.spawn(async move { Done::Looked(checker.account(Some(&known)).await) });
+        self.tasks.spawn(async move { Done::AccountRead(checker.account(Some(&known)).await) });
     }
 
     fn check(&mut self) {
         self.is_checking = true;
         let (checker, client) = (Arc::clone(&self.states.checker), Arc::clone(&self.client));
-        self.tasks.spawn(async move { Done::Checked(checker.look(&client).await) });
+        self.tasks.spawn(async move { Done::Checked(checker.read_all(&client).await) });
     }
 
-    /// Makes a new connection, while the old one is still used. One that is being made is given up: it may be on the way that
-    /// does not work any more.
+    /// Reconnects while the old connection stays in use. A pending attempt is cancelled: it may use the failed route.
     ///
-    /// `fresh` is what the account says now, and where.
+    /// `fresh` are current properties of the account, if they were just read.
     fn connect(&mut self, reason: &str, fresh: Option<Source>) {
         if let Some(connecting) = self.connecting.take() {
             connecting.abort();
         }
-        warn!(reason, event = "store_reconnects", "making a new connection to Cosmos DB");
+        warn!(reason, event = "store_reconnects", "reconnecting to Cosmos DB");
         let (checker, known) = (Arc::clone(&self.states.checker), self.account.clone());
         let connect = async move { Done::Connected(checker.connect(Some(&known), fresh, |_| {}).await) };
         self.connecting = Some(self.tasks.spawn(connect));
@@ -283,15 +284,15 @@ impl Keeper {
                 self.connecting = None;
                 match result {
                     Ok(client) => self.is_connected(client),
-                    Err(why) => self.has_trouble(why),
+                    Err(why) => self.has_failed(why),
                 }
             }
-            Done::Looked(result) => {
-                self.is_looking = false;
+            Done::AccountRead(result) => {
+                self.is_reading = false;
                 match result {
-                    Ok(source) => self.has_looked(source),
+                    Ok(source) => self.account_read(source),
                     Err(why) => {
-                        self.has_trouble(why);
+                        self.has_failed(why);
                         self.connect_if_due(None);
                     }
                 }
@@ -300,7 +301,7 @@ impl Keeper {
                 self.is_checking = false;
                 match result {
                     Ok((account, properties)) => {
-                        self.last_trouble = None;
+                        self.last_error = None;
                         if account.has_moved_since(&self.client.account) && !account.is_moving() {
                             self.account = account.clone();
                             self.connect("writes have moved to another region", None);
@@ -308,8 +309,8 @@ impl Keeper {
                         self.is_found(&account, &properties);
                     }
                     Err(why) => {
-                        // What was found before stands: the store may well work while this one question is not answered.
-                        self.has_trouble(why);
+                        // The last verdict stands: the store may work although this one call failed.
+                        self.has_failed(why);
                         self.next_check = self.states.next_check();
                     }
                 }
@@ -318,21 +319,17 @@ impl Keeper {
     }
 
     fn is_connected(&mut self, client: Client) {
-        info!(
-            write_region = client.account.write_regions(),
-            event = "store_reconnected",
-            "there is a new connection to Cosmos DB"
-        );
-        self.states.checker.health.start_again();
+        info!(write_region = client.account.write_regions(), event = "store_reconnected", "reconnected to Cosmos DB");
+        self.states.checker.health.reset();
         self.account = client.account.clone();
         self.client = Arc::new(client);
         self.is_found(&self.client.account.clone(), &self.client.properties.clone());
     }
 
-    fn has_looked(&mut self, source: Source) {
+    fn account_read(&mut self, source: Source) {
         let account = &source.account;
         if account.is_moving() {
-            // Soon only one region will be named.
+            // Soon only one region will be listed.
             return;
         }
         let has_moved = account.has_moved_since(&self.account)
@@ -347,25 +344,25 @@ impl Keeper {
 
     fn connect_if_due(&mut self, fresh: Option<Source>) {
         let health = &self.states.checker.health;
-        let (trouble, failing) = (health.trouble().unwrap_or_default(), health.failing().unwrap_or_default());
-        let is_due = failing >= self.rebuild_after || trouble >= self.rebuild_after + PATIENCE_WITH_LATE_ONES;
+        let (outage, failing) = (health.outage().unwrap_or_default(), health.failing().unwrap_or_default());
+        let is_due = failing >= self.rebuild_after || outage >= self.rebuild_after + EXTRA_IF_LATE;
         if is_due && self.connecting.is_none() {
             self.rebuild_after = self.rebuilds.interval();
-            self.connect("requests have not been answered for some seconds", fresh);
-        } else if trouble.is_zero() {
+            self.connect("requests have failed for some seconds", fresh);
+        } else if outage.is_zero() {
             self.rebuilds.reset();
             self.rebuild_after = self.rebuilds.interval();
         }
     }
 
-    fn has_trouble(&mut self, why: Reason) {
-        if self.last_trouble.as_ref() != Some(&why) {
+    fn has_failed(&mut self, why: Reason) {
+        if self.last_error.as_ref() != Some(&why) {
             warn!(event = "account_unchecked", reason = why.log(), "cannot check the Cosmos DB account");
-            self.last_trouble = Some(why);
+            self.last_error = Some(why);
         }
     }
 
-    /// Publishes what the check of account and container says.
+    /// Judges the account and the container, and publishes the verdict.
     fn is_found(&mut self, account: &AccountProperties, properties: &ContainerProperties) {
         let reasons = self.states.checker.judge(account, properties);
         self.states.publish(if reasons.is_empty() {
@@ -381,14 +378,13 @@ impl Keeper {
     }
 }
 
-/// Where the state is published.
 struct States {
     checker: Arc<Checker>,
     state: watch::Sender<StoreState>,
 }
 
 impl States {
-    /// There is no connection yet. What was found before stands, should the task have begun again.
+    /// There is no connection yet. An earlier verdict stands if the task was restarted.
     fn failed(&self, why: &Reason) {
         if !matches!(*self.state.borrow(), StoreState::Ready(_) | StoreState::Unsuitable(_)) {
             self.publish(StoreState::Failed(why.clone()));
@@ -400,7 +396,7 @@ impl States {
         Instant::now() + if is_unsuitable { CHECK_INTERVAL_IF_UNSUITABLE } else { CHECK_INTERVAL }
     }
 
-    /// Logs what is new.
+    /// Changes the state, and logs the change.
     fn publish(&self, new: StoreState) {
         let settings = &self.checker.settings;
         match (&*self.state.borrow(), &new) {
@@ -410,7 +406,7 @@ impl States {
                 endpoint = %settings.endpoint,
                 database = settings.database,
                 container = settings.container,
-                "marks are in Cosmos DB"
+                "using the mark store in Cosmos DB"
             ),
             (StoreState::Unsuitable(old), StoreState::Unsuitable(new)) if old == new => {}
             (_, StoreState::Unsuitable(reasons)) => {
@@ -422,7 +418,7 @@ impl States {
             }
             (StoreState::Failed(old), StoreState::Failed(new)) if old == new => {}
             (_, StoreState::Failed(why)) => {
-                warn!(event = "store_unavailable", reason = why.log(), "the mark store cannot be used yet");
+                warn!(event = "store_unavailable", reason = why.log(), "cannot connect to the mark store yet");
             }
         }
         self.state.send_replace(new);

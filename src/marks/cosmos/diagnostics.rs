@@ -1,3 +1,5 @@
+//! Read access to the account and the container for operators' commands.
+
 use super::CosmosSettings;
 use super::account::AccountProperties;
 use super::checker::Checker;
@@ -9,33 +11,33 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The account and the container as an operator looks at them: connected as the mark store connects, but shown whatever is
-/// wrong with them.
+/// The account and the container as an operator sees them: connected like the mark store, but shown even if unsuitable.
 pub struct Inspection(Checker);
 
-/// How long an operator waits for the account.
+/// Time limit for reading the account.
 const MAX_ANSWER: Duration = Duration::from_secs(5);
 
 impl Inspection {
-    /// Nothing is asked yet.
+    /// Makes no call yet.
     ///
     /// # Errors
-    /// If no client can be made.
+    /// If no HTTP client can be built.
     pub fn new(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
         Checker::new(settings, tokens, roots).map(Self)
     }
 
-    /// What the account says of itself.
+    /// Reads the account's properties.
     ///
     /// # Errors
-    /// What went wrong, in words.
+    /// The reason.
     pub async fn account(&self) -> Result<AccountProperties, Reason> {
         let account = timeout(MAX_ANSWER, self.0.account(None)).await;
-        let late = || Err(format!("the account could not be read: no answer within {} s", MAX_ANSWER.as_secs()).into());
+        let late =
+            || Err(format!("cannot read the account's properties: no answer within {} s", MAX_ANSWER.as_secs()).into());
         account.unwrap_or_else(|_| late()).map(|source| source.account)
     }
 
-    /// A connection to the container, and what the container says of itself.
+    /// Connects to the container, and reads its properties.
     ///
     /// # Errors
     /// [`CosmosError`].

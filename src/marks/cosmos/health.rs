@@ -1,3 +1,5 @@
+//! Tracks whether requests to Cosmos DB are answered, to decide when to reconnect.
+
 use super::outcome::Outcome;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -5,19 +7,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-/// Whether requests for marks are answered. Reads and writes count each for themselves: they may go to different regions.
+/// Whether requests are answered. Reads and writes count separately, since they may go to different regions.
 #[derive(Default)]
 pub(super) struct Health {
     outages: Mutex<Outages>,
-    trouble: Notify,
+    outage: Notify,
 }
 
-/// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// Reads a mark.
     Read,
-    /// Writes one.
     Write,
 }
 
@@ -29,21 +28,21 @@ struct Outages {
 
 #[derive(Clone, Copy)]
 struct Outage {
-    /// The start of the first request that was not answered in time.
+    /// When the first late or failed request began.
     since: Instant,
-    /// The end of the first that failed.
+    /// When the first failed request ended.
     failing_since: Option<Instant>,
     last: Instant,
 }
 
-/// After this long, a request counts as not answered, although its answer may still come.
+/// After this long, a request counts as late, although an answer may still arrive.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How long trouble lasts if no more requests are made.
+/// How long an outage counts without further requests.
 const MEMORY: Duration = Duration::from_secs(10);
 
 impl Health {
-    /// Waits for a request, and takes note of what becomes of it.
+    /// Runs a request, and records its outcome.
     pub(super) async fn watch<T>(
         &self,
         access: Access,
@@ -64,48 +63,48 @@ impl Health {
         result
     }
 
-    /// For how long requests have been late or have failed, if they have lately.
-    pub(super) fn trouble(&self) -> Option<Duration> {
-        self.longest(|trouble| Some(trouble.since))
+    /// How long requests have been late or failing; `None` if the recent ones were answered.
+    pub(super) fn outage(&self) -> Option<Duration> {
+        self.longest(|outage| Some(outage.since))
     }
 
-    /// For how long requests have failed, if they have lately. Late ones do not count: a connection that is slow works.
+    /// How long requests have been failing. Late ones do not count: a slow connection works.
     pub(super) fn failing(&self) -> Option<Duration> {
-        self.longest(|trouble| trouble.failing_since)
+        self.longest(|outage| outage.failing_since)
     }
 
     fn longest(&self, start: impl Fn(Outage) -> Option<Instant>) -> Option<Duration> {
         let outages = self.outages();
         let lately =
-            [outages.reads, outages.writes].into_iter().flatten().filter(|trouble| trouble.last.elapsed() < MEMORY);
+            [outages.reads, outages.writes].into_iter().flatten().filter(|outage| outage.last.elapsed() < MEMORY);
         lately.filter_map(start).map(|start| start.elapsed()).max()
     }
 
-    /// Waits until requests fail.
-    pub(super) async fn until_trouble(&self) {
+    /// Waits until requests are late or fail.
+    pub(super) async fn until_outage(&self) {
         loop {
-            let notified = self.trouble.notified();
-            if self.trouble().is_some() {
+            let notified = self.outage.notified();
+            if self.outage().is_some() {
                 return;
             }
             notified.await;
         }
     }
 
-    /// What was before does not count: requests go over another connection now.
-    pub(super) fn start_again(&self) {
+    /// Forgets outages of the previous connection.
+    pub(super) fn reset(&self) {
         *self.outages() = Outages::default();
     }
 
     fn is_not_answered(&self, access: Access, start: Instant, has_failed: bool) {
         let now = Instant::now();
         let mut outages = self.outages();
-        let trouble = outages.of(access);
-        let before = trouble.filter(|trouble| trouble.last.elapsed() < MEMORY);
-        let failing_since = before.and_then(|trouble| trouble.failing_since).or(has_failed.then_some(now));
-        *trouble = Some(Outage { since: before.map_or(start, |trouble| trouble.since), failing_since, last: now });
+        let outage = outages.of(access);
+        let before = outage.filter(|outage| outage.last.elapsed() < MEMORY);
+        let failing_since = before.and_then(|outage| outage.failing_since).or(has_failed.then_some(now));
+        *outage = Some(Outage { since: before.map_or(start, |outage| outage.since), failing_since, last: now });
         drop(outages);
-        self.trouble.notify_waiters();
+        self.outage.notify_waiters();
     }
 
     fn outages(&self) -> MutexGuard<'_, Outages> {
@@ -132,34 +131,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_that_is_late_is_trouble_before_it_ends() {
+    async fn a_late_request_counts_before_it_ends() {
         let health = Health::default();
         let start = Instant::now();
         let request = health.watch(Access::Write, pending::<Result<(), _>>());
         tokio::select! {
             _ = request => unreachable!(),
-            () = health.until_trouble() => {}
+            () = health.until_outage() => {}
         }
         assert_eq!(start.elapsed(), LATE);
-        assert_eq!((health.trouble(), health.failing()), (Some(LATE), None));
+        assert_eq!((health.outage(), health.failing()), (Some(LATE), None));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_ends_trouble_of_its_own_kind_only() {
+    async fn an_answer_ends_only_an_outage_of_the_same_access() {
         let health = Health::default();
         let failed = async || Err::<(), _>(outcome(false));
         assert!(health.watch(Access::Write, failed()).await.is_err());
         assert!(health.watch(Access::Read, async { Ok(()) }).await.is_ok());
-        assert!(health.failing().is_some(), "a read from another region says nothing about writes");
+        assert!(health.failing().is_some(), "a read from another region proves nothing about writes");
         assert!(health.watch(Access::Write, async { Err::<(), _>(outcome(true)) }).await.is_err());
-        assert!(health.trouble().is_none(), "a refusal is an answer");
+        assert!(health.outage().is_none(), "a refusal is an answer");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn trouble_is_forgotten_when_nothing_more_is_asked() {
+    async fn an_outage_is_forgotten_without_further_requests() {
         let health = Health::default();
         assert!(health.watch(Access::Read, async { Err::<(), _>(outcome(false)) }).await.is_err());
         tokio::time::advance(MEMORY).await;
-        assert!(health.trouble().is_none());
+        assert!(health.outage().is_none());
     }
 }

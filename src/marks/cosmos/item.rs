@@ -1,5 +1,8 @@
+//! The item of a mark in the container.
+
 use crate::marks::{Mark, MarkId};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// A mark as the container holds it. `id` is `<chain>:<public key hash>:<kind>`, and `pkh` is the partition key.
 #[derive(Serialize, Deserialize)]
@@ -18,17 +21,26 @@ impl Item {
         Self { id: id.to_string(), pkh: id.key.to_string(), rid: None, mark: mark.clone() }
     }
 
-    /// Its own id, which names the container that it is in.
+    /// The item's resource id, which identifies its container.
     pub(super) fn rid(&self) -> Option<&str> {
         self.rid.as_deref()
     }
 
-    /// The mark, if it is the one that was asked for.
-    pub(super) fn into_mark(self, id: &MarkId) -> Result<Mark, String> {
+    /// The mark, if the item is the requested one.
+    pub(super) fn into_mark(self, id: &MarkId) -> Result<Mark, WrongItem> {
         if self.id == id.to_string() && self.pkh == id.key.to_string() {
             Ok(self.mark)
         } else {
-            Err(format!("asked for {id}, it gave {} of {}", self.id, self.pkh))
+            Err(WrongItem { requested: *id, id: self.id, pkh: self.pkh })
         }
     }
+}
+
+/// The service returned another item.
+#[derive(Debug, Error)]
+#[error("requested {requested}, received {id} of {pkh}")]
+pub(super) struct WrongItem {
+    requested: MarkId,
+    id: String,
+    pkh: String,
 }

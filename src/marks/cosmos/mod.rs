@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Which container, and what is asked of its account.
+/// The container, and requirements for its account.
 #[derive(Debug, Clone)]
 pub struct CosmosSettings {
     /// `COSMOS_ENDPOINT`.
@@ -43,17 +43,17 @@ pub struct CosmosSettings {
     pub database: String,
     /// `COSMOS_CONTAINER`.
     pub container: String,
-    /// `ALLOW_WEAK_CONSISTENCY`: any consistency will do, for test accounts in a single region.
+    /// `ALLOW_WEAK_CONSISTENCY`: accept any consistency, for test accounts in a single region.
     pub allow_weak_consistency: bool,
-    /// `REGION_NAME`, as Azure sets it: where this process runs.
+    /// `REGION_NAME`, set by Azure: the region of this process.
     pub region: Option<String>,
-    /// `STORE_HEDGE_MS`: after how long another call starts beside one that has not been answered.
+    /// `STORE_HEDGE_MS`: after how long a parallel call is made if the first has not been answered.
     pub hedge_after: Duration,
-    /// `REQUEST_DEADLINE_MS`: no call takes longer.
+    /// `REQUEST_DEADLINE_MS`: time limit of every call.
     pub request_deadline: Duration,
 }
 
-/// Of a request's time, so much is left for the answer that says why there is no connection.
+/// Part of a request's time that is reserved for reporting why there is no connection.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(50);
 
 impl CosmosSettings {
@@ -66,15 +66,15 @@ impl CosmosSettings {
 
 /// Marks in a Cosmos DB container.
 ///
-/// Point reads, creates, and replaces that carry the `ETag` of what was read: no other operation is used, so the role of
-/// the service needs no other, and nothing here could lower or delete a mark. With strong consistency, an acknowledged
-/// write is in all regions; with one write region, an `ETag` is a lock.
+/// Only point reads, creates, and replaces with the `ETag` that was read are used, so the role of the service needs no other
+/// right, and nothing here could lower or delete a mark. With strong consistency, an acknowledged write is in all regions;
+/// with one write region, an `ETag` is a lock.
 ///
-/// The SDK's own tries are off, as far as they can be: it would send an item again after a broken connection, and our own
-/// write would come back to us as another's. What became of a write is always known here, or known to be unknown.
+/// The SDK's retries are off as far as possible: it would resend an item after a broken connection, and our write would look
+/// like that of another process. The outcome of a write is always known here, or known to be unknown.
 ///
-/// Every item names the container that it is in, and that has to be the one that was checked: one that was deleted and created
-/// again under the same name has other marks, and the SDK finds it by itself.
+/// Every item identifies its container, which must be the one that was checked: a recreated container of the same name has
+/// other marks, and the SDK switches to it silently.
 pub struct CosmosMarkStore {
     name: StoreName,
     connection: Connection,
@@ -82,29 +82,28 @@ pub struct CosmosMarkStore {
 }
 
 impl CosmosMarkStore {
-    /// A store that connects in the background, and checks the account there. Reads and writes wait for that until their
-    /// deadline.
+    /// A store that connects and checks the account in the background. Reads and writes wait for that until their deadline.
     ///
     /// # Errors
-    /// If no HTTP client can be made.
+    /// If no HTTP client can be built.
     pub fn start(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
         let name = settings.name();
         Ok(Self { name, hedge_after: settings.hedge_after, connection: Connection::start(settings, tokens, roots)? })
     }
 
-    /// The connection in use. While there has been none yet, this waits for it until just before the deadline.
+    /// The connection in use. Until there has been one, waits for it until just before the deadline.
     async fn ready(&self, deadline: Instant) -> Result<Arc<Ready>, StoreError> {
         // The reason must still reach the client.
         let before = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
         match self.connection.state(before).await {
             StoreState::Ready(ready) => Ok(ready),
-            StoreState::Connecting => Err(StoreError::deadline(Some(&StoreError::new("it is not connected yet")))),
-            StoreState::Failed(why) => Err(StoreError::deadline(Some(&StoreError(why)))),
-            StoreState::Unsuitable(reasons) => Err(StoreError::new(account::explained(&reasons))),
+            StoreState::Connecting => Err(StoreError::deadline(Some(&StoreError::NotConnected))),
+            StoreState::Failed(why) => Err(StoreError::deadline(Some(&StoreError::Failed(why)))),
+            StoreState::Unsuitable(reasons) => Err(StoreError::Unsuitable(account::explained(&reasons))),
         }
     }
 
-    /// Whether a failed call is worth another one. A token that was not accepted is renewed meanwhile.
+    /// Whether to retry a failed call. A rejected token is renewed meanwhile.
     fn again(&self, outcome: &Outcome) -> Again {
         if outcome.is_unauthorized {
             self.connection.renew_tokens();
@@ -117,7 +116,7 @@ impl CosmosMarkStore {
     }
 }
 
-/// What a read has returned, and what a write was answered with.
+/// Interpreting answers.
 impl CosmosMarkStore {
     async fn stored(
         &self,
@@ -129,19 +128,20 @@ impl CosmosMarkStore {
         let version = version(&response)?;
         let item: Item = response.into_model().map_err(|error| {
             let log = format!("the item {id} is not a mark: {}", reason_of(&error));
-            Outcome::refused(Reason::with_log("a stored mark cannot be read", log))
+            Outcome::refused(Reason::with_log("a stored mark is not readable", log))
         })?;
         if !self.connection.is_in_checked_container(ready, checked, item.rid()).await? {
             return Err(another_container());
         }
         let mark = item.into_mark(id);
-        let mark =
-            mark.map_err(|why| Outcome::refused(Reason::with_log("a stored mark is not the requested one", why)))?;
+        let mark = mark.map_err(|why| {
+            Outcome::refused(Reason::with_log("a stored mark is not the requested one", why.to_string()))
+        })?;
         Ok(Stored { mark, version })
     }
 
-    /// A write that took more than one request, or that is not in the container that was checked, is read back before anything
-    /// is released: the SDK may have found another container inside the call.
+    /// A write that took more than one request, or is not in the checked container, is read back before anything is released:
+    /// the SDK may have switched to another container within the call.
     async fn written(&self, ready: &Ready, checked: Option<&str>, response: ItemResponse) -> Result<Version, Outcome> {
         if response.diagnostics().request_count() > 1 {
             return Err(Outcome::unknown("the write took more than one request"));
@@ -168,10 +168,10 @@ impl MarkStore for CosmosMarkStore {
         let (partition, name) = (&id.key.to_string(), &id.to_string());
         let number = AtomicUsize::new(0);
         let call = || {
-            // Each call goes to the next region, over the connection that is in use by then.
+            // Each call goes to the next region, over the current connection.
             let number = number.fetch_add(1, Ordering::Relaxed);
             async move {
-                let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
+                let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.reason()))?;
                 let read = Box::pin(ready.container.read_item(
                     partition.clone(),
                     name,
@@ -187,7 +187,7 @@ impl MarkStore for CosmosMarkStore {
                 }
             }
         };
-        // Whatever became of a read, it may be repeated.
+        // A read may always be repeated.
         let again = |outcome: &Outcome| match outcome.effect {
             Effect::Changed | Effect::Unknown => Again::Yes(outcome.retry_after),
             _ => self.again(outcome),
@@ -210,14 +210,14 @@ impl MarkStore for CosmosMarkStore {
         let checked = self.connection.container_rid();
         let (partition, name) = (id.key.to_string(), id.to_string());
         let item = Item::new(id, mark);
-        // Many keys sign at one instant, and the vault takes longer than this: its calls of other requests go first.
+        // Many keys sign at the same instant, and the vault is slower than this: its calls for other requests go first.
         tokio::task::yield_now().await;
         // Calls that may have written, or may still: those in flight, and those that ended without a clear answer.
         let unclear = AtomicUsize::new(0);
         let call = || async {
             unclear.fetch_add(1, Ordering::Relaxed);
-            // The connection that is in use by now.
-            let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.0))?;
+            // The connection may have been replaced.
+            let ready = self.ready(deadline).await.map_err(|error| Outcome::unknown(error.reason()))?;
             if self.connection.container_rid() != checked {
                 return Err(another_container());
             }

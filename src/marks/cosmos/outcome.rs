@@ -1,3 +1,5 @@
+//! Classifies the SDK's errors: whether a read or write was done, was not done, or may have been done.
+
 use crate::azure::{plain_words, reason_of};
 use crate::marks::StoreError;
 use crate::reason::Reason;
@@ -5,16 +7,16 @@ use azure_core::http::StatusCode;
 use azure_data_cosmos::error::{CosmosError, CosmosStatus};
 use std::time::Duration;
 
-/// What became of a request that was not answered with success.
+/// The outcome of a request that did not succeed.
 pub(super) struct Outcome {
     pub(super) effect: Effect,
-    /// The service's status for the client, all its words for the log.
+    /// The service's status for the client, its full message for the log.
     pub(super) why: Reason,
-    /// How long the service asks to wait.
+    /// The service's `Retry-After`.
     pub(super) retry_after: Option<Duration>,
-    /// Whether the token was not taken.
+    /// Whether the token was rejected.
     pub(super) is_unauthorized: bool,
-    /// Whether the right region answered, whatever it said: connections and routes are well.
+    /// Whether the right region answered, with any status: connections and routes work.
     pub(super) is_answered: bool,
 }
 
@@ -22,22 +24,22 @@ pub(super) struct Outcome {
 pub(super) enum Effect {
     /// There is no such item.
     NotFound,
-    /// The item is not as expected: another has written it.
+    /// The item has another version: another writer was first.
     Changed,
-    /// Nothing was done, and it may work when tried again.
+    /// Nothing was done, and a retry may succeed.
     NotDone,
-    /// Nothing was done, and trying again will not help, unless a role or the container was created just now.
+    /// Nothing was done, and a retry will not help, unless a role or the container has only just been created.
     Denied,
-    /// Nothing was done, and trying again will not help.
+    /// Nothing was done, and a retry will not help.
     Refused,
     /// It may have been done, or may still be.
     Unknown,
 }
 
-/// "Retry with": the item was being written.
+/// "Retry with": a concurrent write to the item.
 const RETRY_WITH: StatusCode = StatusCode::UnknownValue(449);
 
-/// Sub-status codes of the service, and from [`BY_THE_SDK`] on those of the SDK, for what it met without an answer
+/// Sub-status codes of the service, and from [`BY_THE_SDK`] on those of the SDK, for errors without an answer
 /// (`azure_data_cosmos_driver`, `src/error/status_codes.rs`).
 const REGION_TAKES_NO_WRITES: u16 = 3;
 const ACCOUNT_MOVES: u16 = 1008;
@@ -51,18 +53,18 @@ const BODY_FAILED: u16 = 20_014;
 const HTTP2_FAILED: u16 = 20_015;
 const NO_TOKEN: [u16; 2] = [20_401, 20_402];
 
-/// What the SDK knows about the requests of one call. It may make several: on 449, say, or when the container was made anew.
+/// Which HTTP requests of one call were sent. The SDK may send several: after a 449, or when the container was recreated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
-    /// None left this machine, for sure.
+    /// Certainly none.
     None,
-    /// At most the last one did, so the answer is about all that was sent.
+    /// At most the last one, so its answer is conclusive.
     AtMostLast,
-    /// An earlier one may have, so an answer to the last one does not say what became of the call.
+    /// Perhaps an earlier one, so an answer to the last one is not conclusive.
     Earlier,
 }
 
-/// Reads the outcome from an error of the SDK.
+/// Classifies an error of the SDK.
 pub(super) fn of(error: &CosmosError) -> Outcome {
     let status = error.status();
     let code = status.status_code();
@@ -84,29 +86,29 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
 }
 
 impl Outcome {
-    /// Of a write that was acknowledged with something unreadable.
+    /// The outcome is unknown, for this reason.
     pub(super) fn unknown(why: impl Into<Reason>) -> Self {
         let (effect, why) = (Effect::Unknown, why.into());
         Self { effect, why, retry_after: None, is_unauthorized: false, is_answered: true }
     }
 
-    /// Of a read that was answered with something that must not be used.
+    /// The answer must not be used, for this reason.
     pub(super) fn refused(why: impl Into<Reason>) -> Self {
         Self { effect: Effect::Refused, ..Self::unknown(why) }
     }
 
     pub(super) fn into_error(self) -> StoreError {
-        StoreError(self.why)
+        StoreError::Failed(self.why)
     }
 }
 
-/// The same for what is no read or write of a mark.
+/// The reason for errors of calls other than reads and writes of marks.
 pub(super) fn reason(error: &CosmosError) -> Reason {
     Reason::with_log(answer_of(error), reason_of(error))
 }
 
-/// Status and sub-status of the service. Where the SDK gave up by itself, what it met, and the last answer of the service,
-/// which says more than that.
+/// Status and sub-status of the service. If the SDK gave up by itself, its error, with the last answer of the service, which is
+/// more specific.
 fn answer_of(error: &CosmosError) -> String {
     let status = error.status();
     let requests = error.diagnostics().map(|diagnostics| diagnostics.requests()).unwrap_or_default();
@@ -119,7 +121,7 @@ fn answer_of(error: &CosmosError) -> String {
     }
 }
 
-/// What the SDK met instead of an answer.
+/// The SDK's error, if there was no answer.
 fn without_answer(error: &CosmosError) -> &'static str {
     let sub_status = error.status().sub_status().map_or(0, |sub_status| sub_status.value());
     plain_words(error).unwrap_or(match sub_status {
@@ -143,7 +145,7 @@ fn answer(status: CosmosStatus) -> String {
 fn effect(code: StatusCode, sub_status: u16, sent: Sent) -> Effect {
     match (code, sub_status) {
         _ if sent == Sent::None => Effect::NotDone,
-        // Not an answer, and something may have been sent. The sub-status alone does not say.
+        // There was no answer, and a request may have been sent: the sub-status alone does not show that.
         (_, BY_THE_SDK..) => Effect::Unknown,
         (StatusCode::NotFound, 0) => Effect::NotFound,
         _ if sent == Sent::Earlier => Effect::Unknown,
@@ -163,7 +165,7 @@ fn sent(error: &CosmosError) -> Sent {
     sent_of(diagnostics.request_count(), &may_be_sent, is_http2_failure(error))
 }
 
-/// `count` requests were made, and of those that the SDK describes, in their order, some may have been sent.
+/// `count` requests were made; for those that the SDK describes, in order, `may_be_sent` has whether they may have been sent.
 fn sent_of(count: usize, may_be_sent: &[bool], is_http2_failure: bool) -> Sent {
     match may_be_sent.split_last() {
         // A summary may leave requests out.
@@ -174,7 +176,7 @@ fn sent_of(count: usize, may_be_sent: &[bool], is_http2_failure: bool) -> Sent {
     }
 }
 
-/// The SDK takes every protocol error of HTTP/2 for one of the handshake; it may come after the request.
+/// The SDK treats every protocol error of HTTP/2 as a failed handshake, but it may follow the request.
 fn is_http2_failure(error: &CosmosError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -192,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_became_of_a_request_is_read_from_its_answer() {
+    fn answers_are_classified() {
         for (code, sub_status, effect, is_answered) in [
             (404, 0, Effect::NotFound, true),
             (404, 1002, Effect::Unknown, true),
@@ -222,7 +224,7 @@ mod tests {
         }
     }
 
-    /// Statuses that the SDK makes up, for what it met without an answer.
+    /// Statuses that the SDK uses for errors without an answer.
     const BY_SDK: [(u16, u16); 10] = [
         (400, 20_000),
         (503, 20_003),
@@ -246,22 +248,23 @@ mod tests {
             }
             let made_up = CosmosStatus::new(code).with_sub_status(sub_status);
             let error = CosmosError::builder().with_status(made_up).with_message("no diagnostics").build();
-            assert_eq!(of(&error).effect, Effect::Unknown, "{status}/{sub_status}: nothing says that it was not sent");
+            assert_eq!(of(&error).effect, Effect::Unknown, "{status}/{sub_status}: it may have been sent");
             assert!(!of(&error).is_answered);
-            assert!(!of(&error).is_unauthorized, "a token that was not had is not a token that was not taken");
+            assert!(!of(&error).is_unauthorized, "a missing token is not a rejected token");
         }
     }
 
     #[test]
-    fn an_answer_to_the_last_of_several_requests_does_not_say_what_became_of_the_first() {
+    fn an_answer_to_the_last_of_several_requests_is_not_conclusive() {
         for (status, sub_status) in [(409, 0), (412, 0), (401, 0), (403, 3), (403, 5300), (429, 0), (449, 0), (400, 0)]
         {
             let code = StatusCode::from(status);
             assert_eq!(effect(code, sub_status, Sent::Earlier), Effect::Unknown, "{status}/{sub_status}");
         }
     }
+
     #[test]
-    fn what_was_sent_is_known_only_if_the_sdk_describes_every_request() {
+    fn nothing_counts_as_unsent_unless_the_sdk_describes_every_request() {
         for (count, may_be_sent, is_http2_failure, expected) in [
             (0, vec![], false, Sent::AtMostLast),
             (1, vec![true], false, Sent::AtMostLast),

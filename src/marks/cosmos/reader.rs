@@ -1,9 +1,11 @@
+//! Reads marks for an operator, even from a container that the signer rejects.
+
 use super::client;
 use super::diagnostics::Inspection;
-use super::item::Item;
+use super::item::{Item, WrongItem};
 use super::outcome::{self, Effect};
 use crate::azure::reason_of;
-use crate::marks::{Found, Listing, MarkId, StoreError, Stored, Unreadable, Version};
+use crate::marks::{Found, InvalidMarkId, Listing, Mark, MarkId, StoreError, Stored, Unreadable, Version};
 use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist};
 use azure_core::http::StatusCode;
 use azure_data_cosmos::models::{ContainerProperties, ItemResponse};
@@ -11,16 +13,17 @@ use azure_data_cosmos::options::QueryOptions;
 use azure_data_cosmos::{ContainerClient, FeedScope};
 use futures::TryStreamExt;
 use serde_json::Value;
+use thiserror::Error;
 use tokio::time::Instant;
 
-/// Reads marks from whatever container there is, for an operator: also one that the signer refuses to keep marks in, and also
-/// items that are no marks. Nothing may be decided by what it reads.
+/// Reads marks for an operator, even from a container that the signer rejects, and even items that are not marks. No decision
+/// may depend on the result.
 pub struct MarkReader {
     container: ContainerClient,
     partition: Partition,
 }
 
-/// How items are spread, as far as it can be told from a mark's name where one is.
+/// The partition key, of those with which a mark can be found by its name.
 #[derive(Clone, Copy)]
 enum Partition {
     ByKey,
@@ -28,25 +31,25 @@ enum Partition {
 }
 
 impl MarkReader {
-    /// Connects, and tries until `deadline`.
+    /// Connects, with retries until `deadline`.
     ///
     /// # Errors
-    /// [`StoreError`], also if the container's partition key is one that no mark can be found by.
+    /// [`StoreError`], also if marks cannot be found by the container's partition key.
     pub async fn connect(inspection: &Inspection, deadline: Instant) -> Result<Self, StoreError> {
         let connect = || async {
             let found = inspection.container().await;
-            found.map_err(|error| StoreError(outcome::reason(&error).after("no connection: ")))
+            found.map_err(|error| StoreError::Failed(outcome::reason(&error).after("no connection: ")))
         };
         let (container, properties) = until(deadline, connect).await?;
         let partition = partition_of(&properties)?;
         Ok(Self { container, partition })
     }
 
-    /// All that is in the container, in the order of its names; `None` if this identity may not query it, as the role of a
-    /// signer does not let it. Tries until `deadline`.
+    /// All items in the container, in the order of their names; `None` if this identity may not run queries, as the role of a
+    /// signer may not. Retries until `deadline`.
     ///
     /// # Errors
-    /// [`StoreError`] if there is no answer, or another refusal.
+    /// [`StoreError`] if there is no answer, or a different refusal.
     pub async fn list(&self, deadline: Instant) -> Result<Option<Listing>, StoreError> {
         let query = || async {
             let items = async {
@@ -63,7 +66,7 @@ impl MarkReader {
         Ok(until(deadline, query).await?.map(listing))
     }
 
-    /// Whatever is there under the name of a mark. Tries until `deadline`.
+    /// The item under the name of a mark, `None` if there is none. Retries until `deadline`.
     ///
     /// # Errors
     /// [`StoreError`] if there is no answer, or a refusal.
@@ -92,13 +95,13 @@ fn partition_of(properties: &ContainerProperties) -> Result<Partition, StoreErro
         ["/pkh"] => Ok(Partition::ByKey),
         ["/id"] => Ok(Partition::ById),
         _ => Err(StoreError::new(format!(
-            "the container's partition key is {}: marks cannot be found by it, only by /pkh or /id",
+            "the container's partition key is {}: marks can be found only by /pkh or /id",
             paths.join(", ")
         ))),
     }
 }
 
-/// The item that `doctor` writes to see what its role permits.
+/// The id of the item that `doctor` writes to see what its role permits.
 pub(crate) const PROBE: &str = "doctor:probe";
 
 fn listing(mut items: Vec<Value>) -> Listing {
@@ -111,38 +114,53 @@ fn listing(mut items: Vec<Value>) -> Listing {
         let name = text(&item, "id").to_owned();
         let version = Version(text(&item, "_etag").to_owned());
         let contents = item.to_string();
-        let mark = name.parse::<MarkId>().and_then(|id| {
-            let item: Item = serde_json::from_value(item).map_err(|error| error.to_string())?;
-            Ok((id, item.into_mark(&id)?))
-        });
-        match mark {
+        match listed_mark(&name, item) {
             Ok(mark) => listing.marks.push(mark),
-            Err(why) => listing.unreadable.push(Unreadable { name, why, contents, version }),
+            Err(why) => listing.unreadable.push(Unreadable { name, why: why.to_string(), contents, version }),
         }
     }
     listing
+}
+
+/// Why an item is not a mark.
+#[derive(Debug, Error)]
+enum NotAMark {
+    #[error(transparent)]
+    Id(#[from] InvalidMarkId),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Wrong(#[from] WrongItem),
+}
+
+fn listed_mark(name: &str, item: Value) -> Result<(MarkId, Mark), NotAMark> {
+    let id: MarkId = name.parse()?;
+    Ok((id, serde_json::from_value::<Item>(item)?.into_mark(&id)?))
+}
+
+fn mark_in(body: &[u8], id: &MarkId) -> Result<Mark, NotAMark> {
+    Ok(serde_json::from_slice::<Item>(body)?.into_mark(id)?)
 }
 
 fn found(id: &MarkId, response: ItemResponse) -> Result<Found, StoreError> {
     let etag = response.headers().etag().ok_or_else(|| StoreError::new("an answer without an ETag"))?;
     let version = Version(etag.to_string());
     let body = response.into_body().single().map_err(|error| StoreError::new(reason_of(&error)))?;
-    let read = serde_json::from_slice::<Item>(&body).map_err(|error| error.to_string());
-    Ok(match read.and_then(|item| item.into_mark(id)) {
+    Ok(match mark_in(&body, id) {
         Ok(mark) => Found::Mark(Stored { mark, version }),
         Err(why) => {
             let contents = String::from_utf8_lossy(&body).into_owned();
-            Found::Unreadable(Unreadable { name: id.to_string(), why, contents, version })
+            Found::Unreadable(Unreadable { name: id.to_string(), why: why.to_string(), contents, version })
         }
     })
 }
 
-/// Asks again until there is an answer, or the deadline comes. An operator reads the last trouble.
-async fn until<T, C>(deadline: Instant, ask: impl FnMut() -> C) -> Result<T, StoreError>
+/// Retries until there is an answer or the deadline passes. The operator sees the last error.
+async fn until<T, C>(deadline: Instant, call: impl FnMut() -> C) -> Result<T, StoreError>
 where
     C: Future<Output = Result<T, StoreError>>,
 {
-    persist(deadline, LATE_AFTER, ask, |_| Again::Yes(None)).await.map_err(|gave_up| match gave_up {
+    persist(deadline, LATE_AFTER, call, |_| Again::Yes(None)).await.map_err(|gave_up| match gave_up {
         GaveUp::Final(error) => error,
         GaveUp::Deadline(last) => StoreError::deadline(last.as_ref()),
     })

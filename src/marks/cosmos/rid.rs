@@ -1,8 +1,8 @@
-//! Resource ids: which container an item is in.
+//! Resource ids: how to see which container an item is in.
 //!
-//! A `_rid` is base64 with `-` in the place of `/`. That of a container has 8 bytes (4 of the database, 4 of the container), that of
-//! an item 16, of which the first 8 are its container's (`ResourceId` in the service's SDKs). A container that is deleted and
-//! created again has another one.
+//! A `_rid` is base64 with `-` instead of `/`. That of a container has 8 bytes (4 for the database, 4 for the container), that of
+//! an item 16, which begin with the 8 of its container (`ResourceId` in the service's SDKs). A recreated container has a
+//! different `_rid`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 const CONTAINER_BYTES: usize = 8;
 const ITEM_BYTES: usize = 16;
 
-/// Whether an item is in a container, by their `_rid`; `None` if either is not of this form.
+/// Whether an item is in a container, by their `_rid`; `None` if either does not have this form.
 pub(super) fn is_within(item: &str, container: &str) -> Option<bool> {
     let container = decode(container).filter(|bytes| bytes.len() == CONTAINER_BYTES)?;
     let item = decode(item).filter(|bytes| bytes.len() == ITEM_BYTES)?;
@@ -32,8 +32,8 @@ mod tests {
         let item = |container: [u8; 8]| rid(&[container, [0xff, 9, 9, 9, 9, 9, 9, 9]].concat());
         let other = [0xff, 0xff, 0, 1, 0x80, 0, 0, 3];
         for (name, item, container, expected) in [
-            ("its own", item(container), rid(&container), Some(true)),
-            ("another", item(other), rid(&container), Some(false)),
+            ("same container", item(container), rid(&container), Some(true)),
+            ("other container", item(other), rid(&container), Some(false)),
             ("of a container", rid(&container), rid(&container), None),
             ("too short", rid(&[1; 4]), rid(&container), None),
             ("not base64", "?".to_owned(), rid(&container), None),

@@ -1,6 +1,8 @@
+//! Removes addresses from the service's messages before a client reads them.
+
 use std::net::IpAddr;
 
-/// What a service says of itself, as an answer may carry it: addresses and host names are for the log alone.
+/// Masks addresses and host names, which only the log may contain.
 pub(super) fn for_answers(why: &str) -> String {
     let words: Vec<_> = why.split_whitespace().map(|word| if is_address(word) { "…" } else { word }).collect();
     words.join(" ")

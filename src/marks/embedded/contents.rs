@@ -1,4 +1,4 @@
-//! All that a store holds, read from the bytes of its file and verified, without a write to it.
+//! The contents of a store, read from the bytes of its file and verified. Read-only.
 
 use super::OpenError;
 use super::file::{MARKS, META, NEW_KEYS, builder, position_of};
@@ -11,26 +11,25 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// All that a store holds, as it stands there.
+/// The contents of a store, undecoded.
 pub(super) struct Contents {
     pub(super) marks: BTreeMap<String, Vec<u8>>,
     pub(super) meta: BTreeMap<String, String>,
     pub(super) new_keys: BTreeMap<String, String>,
 }
 
-/// Of the file format of redb: the byte with the flags, and the flag that says which of the last two commits is the last.
+/// The offset of the flags in redb's file format, and the flag for which of the last two commits is the latest.
 const FLAGS: usize = 9;
 const SECOND_IS_LAST: u8 = 1;
 
 impl Contents {
-    /// Reads and verifies the bytes of a file. They are the same after a crash in the middle of a commit, so what is not
-    /// complete is left out.
+    /// Reads and verifies the bytes of a file. After a crash in the middle of a commit, an incomplete commit is left out.
     ///
-    /// No checksum covers the flag that says which of the last two commits is the last, so both are read, if they can be:
-    /// of each mark, the higher one counts.
+    /// No checksum covers the flag for which of the last two commits is the latest, so both are read where possible: of each
+    /// mark, the higher one counts.
     ///
     /// # Errors
-    /// [`OpenError::Damaged`] or [`OpenError::Newer`]. `path` is only for these.
+    /// [`OpenError::Damaged`] or [`OpenError::Newer`]. `path` is only used in these.
     pub(super) fn of(bytes: &[u8], path: &Path) -> Result<Self, OpenError> {
         let mut contents = Self::of_commit(bytes, path)?;
         let mut other = bytes.to_vec();
@@ -44,13 +43,13 @@ impl Contents {
     }
 
     fn of_commit(bytes: &[u8], path: &Path) -> Result<Self, OpenError> {
-        // redb must not bring the process down, whatever the bytes are.
+        // redb must not crash the process on any input.
         let read = catch_unwind(AssertUnwindSafe(|| Self::read(&in_memory(bytes)?)));
         match read {
             Ok(Ok(contents)) => Ok(contents),
             Ok(Err(Unread::Table(table))) => Err(OpenError::Newer { path: path.to_owned(), table }),
             Ok(Err(Unread::Redb(error))) => Err(OpenError::damaged(path, error.to_string())),
-            Err(_) => Err(OpenError::damaged(path, "its contents make no sense")),
+            Err(_) => Err(OpenError::damaged(path, "its contents are inconsistent")),
         }
     }
 
@@ -79,10 +78,10 @@ impl Contents {
     }
 }
 
-/// The database in these bytes, verified; what redb writes to it is forgotten with it.
+/// Opens these bytes as a verified database in memory. Writes are not persisted.
 pub(super) fn in_memory(bytes: &[u8]) -> Result<Database, redb::Error> {
     if bytes.is_empty() {
-        return Err(redb::Error::Corrupted("it is empty".to_owned()));
+        return Err(redb::Error::Corrupted("the file is empty".to_owned()));
     }
     let memory = InMemoryBackend::new();
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -93,7 +92,7 @@ pub(super) fn in_memory(bytes: &[u8]) -> Result<Database, redb::Error> {
     Ok(builder().set_check_integrity_on_open(true).create_with_backend(memory)?)
 }
 
-/// The tables of text. Stores of earlier versions do not have all of them.
+/// The entries of a table of texts. Stores of earlier versions lack some of them.
 fn texts(
     transaction: &ReadTransaction,
     table: TableDefinition<'_, &str, &str>,

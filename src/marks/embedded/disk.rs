@@ -1,4 +1,4 @@
-//! What the embedded store needs of a disk. The tests have one that fails and forgets.
+//! The disk operations of the embedded store. Tests replace the disk by one that fails and loses unflushed data.
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError};
@@ -6,20 +6,19 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// A disk.
 pub(super) trait Disk: Send + Sync {
-    /// The database in a file that is open for reading and writing, or a new one if the file is empty. It is locked as long
-    /// as the database lives.
+    /// Opens the database in a file that is open for reading and writing, or creates one if the file is empty. The file is
+    /// locked as long as the database lives.
     fn database(&self, builder: &Builder, file: File) -> Result<Database, DatabaseError>;
 
-    /// Gives a file another name, in the place of whatever has that name.
+    /// Renames a file, and replaces an existing one.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Waits until the names in a folder are on the disk.
+    /// Flushes the directory entries of a folder to the disk.
     fn flush_names(&self, folder: &Path) -> io::Result<()>;
 }
 
-/// The one that the operating system has.
+/// The operating system's file systems.
 pub(super) struct SystemDisk;
 
 impl Disk for SystemDisk {

@@ -1,5 +1,5 @@
-//! A disk that fails at a given step, and what is left of its files when the power fails: what was not flushed is gone, and
-//! what a flush has failed for is gone too, although it can be read until then.
+//! A disk that fails at a given step, and what is left of its files after a power failure: unflushed data is lost, and so is
+//! data whose flush failed, although it can be read until then.
 
 use super::disk::Disk;
 use redb::backends::FileBackend;
@@ -19,14 +19,14 @@ pub(super) struct FailingDisk(Arc<Mutex<Platter>>);
 
 #[derive(Default)]
 struct Platter {
-    /// What is on the disk: bytes by inode, and inodes by name.
+    /// Data on the disk: bytes by inode, and inodes by name.
     bytes: BTreeMap<u64, Vec<u8>>,
     names: BTreeMap<PathBuf, u64>,
-    /// What has been written to the memory of the system since the last flush, also a failed one.
+    /// Writes in the page cache since the last flush, even a failed one.
     dirty: BTreeMap<u64, Vec<(u64, Vec<u8>)>>,
     dirty_names: BTreeMap<PathBuf, u64>,
     steps: usize,
-    /// From this step on, nothing is done.
+    /// From this step on, every operation fails.
     dies_at: Option<usize>,
     /// How many of the next flushes succeed, before all fail.
     flushes_left: Option<usize>,
@@ -35,7 +35,7 @@ struct Platter {
 }
 
 impl FailingDisk {
-    /// Takes the file as it is for flushed.
+    /// A disk on which this file is flushed in its current state.
     pub(super) fn holding(path: &Path) -> Self {
         let disk = Self::default();
         let inode = fs::metadata(path).unwrap().ino();
@@ -71,7 +71,7 @@ impl FailingDisk {
         self.0.lock().unwrap().before_each_step = Some(step);
     }
 
-    /// The power fails: in the folder is what is on the disk.
+    /// Simulates a power failure: the folder is reset to the flushed data.
     pub(super) fn lose_power(&self, folder: &Path) {
         let platter = self.0.lock().unwrap();
         for entry in fs::read_dir(folder).unwrap() {
@@ -176,7 +176,7 @@ impl StorageBackend for Backend {
         let may_flush = self.disk.may_flush();
         let length = usize::try_from(self.handle.metadata()?.len()).unwrap();
         let mut platter = self.disk.0.lock().unwrap();
-        // The system takes what it has tried to write for written, whatever came of it.
+        // The system marks pages as clean once it has tried to write them, even if that failed.
         let dirty = platter.dirty.remove(&self.inode).unwrap_or_default();
         if !may_flush {
             return Err(io::Error::other("a flush failed"));

@@ -1,7 +1,8 @@
+//! Reads and writes of the database in an embedded store's file.
+
 use super::contents::Contents;
-use super::owner::Write;
 use super::{Listing, Purpose};
-use crate::marks::{Found, Mark, MarkId, StoreError, Stored, Unreadable, Version, WriteError, is_raised_by};
+use crate::marks::{Found, Mark, MarkId, Rejection, StoreError, Stored, Unreadable, Version, WriteError, is_raised_by};
 use crate::tezos::payload::Position;
 use crate::tezos::{ChainId, Digest, PublicKeyHash};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
@@ -12,23 +13,28 @@ use time::format_description::well_known::Rfc3339;
 /// Mark id to mark, as JSON.
 pub(super) const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
 
-/// What is known of the store itself. Stores of earlier versions have no such table.
+/// Facts about the store itself. Stores of earlier versions lack this table.
 pub(super) const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 
-/// In [`META`], since when: the store was created in the place of one that was lost.
+/// In [`META`]: when the store was created to replace a lost one.
 const RECREATED: &str = "made_anew";
 
-/// `<chain>:<public key hash>` to since when: keys that an operator has declared new on a chain, in a store that was
-/// recreated.
+/// `<chain>:<public key hash>` to the time when an operator declared the key new on the chain, in a recreated store.
 pub(super) const NEW_KEYS: TableDefinition<'_, &str, &str> = TableDefinition::new("new_keys");
 
-/// Marks of tens of keys take a few kilobytes.
+/// The marks of tens of keys take a few kilobytes.
 const CACHE_BYTES: usize = 1 << 20;
 
-/// The store's database.
+/// A conditional write.
+pub(super) struct Write {
+    pub(super) id: String,
+    pub(super) mark: Mark,
+    pub(super) expected: Option<Version>,
+}
+
 pub(super) struct OpenFile {
     pub(super) database: Database,
-    /// Whether it was created in the place of a lost one. That never changes.
+    /// Whether the store replaces a lost one. Never changes.
     pub(super) is_recreated: bool,
 }
 
@@ -40,7 +46,7 @@ impl OpenFile {
 }
 
 impl Contents {
-    /// Those of a new store.
+    /// The contents of a new store.
     pub(super) fn empty(is_recreated: bool) -> Self {
         let since = is_recreated.then(|| (RECREATED.to_owned(), now()));
         Self { marks: BTreeMap::new(), meta: since.into_iter().collect(), new_keys: BTreeMap::new() }
@@ -61,12 +67,12 @@ pub(super) fn fill(transaction: &WriteTransaction, contents: &Contents) -> Resul
     Ok(())
 }
 
-/// The position of a mark, if this is one.
+/// The position of a mark; `None` if the value is not one.
 pub(super) fn position_of(value: &[u8]) -> Option<Position> {
     parse(value).ok().map(|stored| stored.mark.position)
 }
 
-/// A mark. A value that is not a mark is not an error of the file.
+/// Reads a mark. A value that is not a mark is an error of that mark only, not of the file.
 pub(super) fn read(database: &Database, id: &str) -> Result<Result<Option<Stored>, StoreError>, redb::Error> {
     Ok(match look(database, id)? {
         None => Ok(None),
@@ -76,7 +82,7 @@ pub(super) fn read(database: &Database, id: &str) -> Result<Result<Option<Stored
 }
 
 fn not_a_mark(id: &str, unreadable: &Unreadable) -> StoreError {
-    StoreError::new(format!("{id}: what is stored is not a mark: {}", unreadable.why))
+    StoreError::NotAMark { id: id.to_owned(), why: unreadable.why.clone() }
 }
 
 fn is_recreated(database: &Database) -> Result<bool, redb::Error> {
@@ -103,8 +109,8 @@ pub(super) fn declare_new(database: &Database, chain: ChainId, key: PublicKeyHas
     Ok(transaction.commit()?)
 }
 
-/// A transaction that is on the disk once it is committed. It takes two flushes, so that a commit that was acknowledged and
-/// is damaged later is not taken for one that was never finished, which would bring lower marks back.
+/// Begins a transaction that is on the disk once it is committed. A commit takes two flushes, so that an acknowledged commit
+/// that is damaged later is not mistaken for an unfinished one, which would bring lower marks back.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
@@ -121,13 +127,13 @@ fn key_of(id: &str) -> &str {
     id.rsplit_once(':').map_or(id, |(key, _)| key)
 }
 
-/// Whatever is there under the name of a mark.
+/// Reads the item under the name of a mark.
 pub(super) fn look(database: &Database, id: &str) -> Result<Option<Found>, redb::Error> {
     let table = database.begin_read()?.open_table(MARKS)?;
     Ok(table.get(id)?.map(|value| found(id, value.value())))
 }
 
-/// All that can be read, and what cannot. One item that is not a mark does not hide the others.
+/// Lists all items. One that is not a mark does not hide the others.
 pub(super) fn list(database: &Database) -> Result<Listing, redb::Error> {
     let table = database.begin_read()?.open_table(MARKS)?;
     let mut listing = Listing::default();
@@ -137,7 +143,7 @@ pub(super) fn list(database: &Database) -> Result<Listing, redb::Error> {
         match (name.parse::<MarkId>(), found(name, value.value())) {
             (Ok(id), Found::Mark(stored)) => listing.marks.push((id, stored.mark)),
             (Ok(_), Found::Unreadable(unreadable)) => listing.unreadable.push(unreadable),
-            (Err(why), _) => listing.unreadable.push(unreadable(name, value.value(), why)),
+            (Err(why), _) => listing.unreadable.push(unreadable(name, value.value(), why.to_string())),
         }
     }
     Ok(listing)
@@ -155,7 +161,7 @@ fn unreadable(name: &str, value: &[u8], why: String) -> Unreadable {
     Unreadable { name: name.to_owned(), why, contents, version: version_of_bytes(value) }
 }
 
-/// Applies the writes in their order and commits them together. Returns when the disk has them.
+/// Applies the writes in order and commits them together. Returns once they are on the disk.
 pub(super) fn apply(
     file: &OpenFile,
     writes: &[Write],
@@ -184,42 +190,42 @@ pub(super) fn apply(
     Ok(outcomes)
 }
 
-/// The bytes of a mark that may be written: the stored one is just the one expected, and lower. What is no mark gives way
-/// only to an operator who raises it.
+/// The bytes of a mark that may be written: the stored mark is the expected one, and lower. An item that is not a mark is
+/// replaced only for an operator who raises it.
 fn acceptable(
     write: &Write,
     stored: Option<&Found>,
     may_be_lost: bool,
     purpose: Purpose,
 ) -> Result<Vec<u8>, WriteError> {
-    let not_written = |why: &str| WriteError::NotWritten(StoreError::new(format!("{}: {why}", write.id)));
+    let rejected = |why| WriteError::NotWritten(StoreError::Rejected { id: write.id.clone(), why });
     let version = match stored {
         None => None,
         Some(Found::Mark(stored)) => Some(&stored.version),
         Some(Found::Unreadable(unreadable)) if purpose == Purpose::Raise => Some(&unreadable.version),
-        Some(Found::Unreadable(unreadable)) => return Err(not_written(&unreadable.why)),
+        Some(Found::Unreadable(unreadable)) => return Err(WriteError::NotWritten(not_a_mark(&write.id, unreadable))),
     };
     if purpose == Purpose::Read {
-        return Err(not_written("the store was opened only to be read"));
+        return Err(rejected(Rejection::ReadOnly));
     }
     if version != write.expected.as_ref() {
         return Err(WriteError::Changed);
     }
     if may_be_lost {
-        return Err(not_written("it may have been lost with the store that was here before"));
+        return Err(rejected(Rejection::MayBeLost));
     }
     if matches!(stored, Some(Found::Mark(stored)) if !is_raised_by(&stored.mark, write.mark.position)) {
-        return Err(not_written("the mark would not rise"));
+        return Err(rejected(Rejection::WouldNotRise));
     }
-    serde_json::to_vec(&write.mark).map_err(|error| not_written(&error.to_string()))
+    serde_json::to_vec(&write.mark).map_err(|error| rejected(Rejection::Encoding(error.to_string())))
 }
 
-/// Every write has an attempt id of its own, so that is the version.
+/// Every write has a unique attempt id, which serves as the version.
 fn version_of(mark: &Mark) -> Version {
     Version(mark.attempt.to_string())
 }
 
-/// Of what is not a mark. No attempt id looks like it.
+/// The version of an item that is not a mark. No attempt id looks like it.
 fn version_of_bytes(value: &[u8]) -> Version {
     Version(format!("unreadable:{}", Digest::of(value)))
 }

@@ -17,9 +17,9 @@ use crate::tezos::{ChainId, PublicKeyHash};
 use async_trait::async_trait;
 use contents::Contents;
 use disk::{Disk, SystemDisk};
-use file::OpenFile;
+use file::{OpenFile, Write};
 use open_error::ASIDE;
-use owner::{FileState, Owner, Work, Write};
+use owner::{FileState, Owner, Work};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,42 +32,40 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
-/// Requests that wait for the disk at one time; more wait to be queued.
+/// Requests queued for the disk. Further ones wait to be queued.
 const QUEUE: usize = 1024;
 
-/// Between two attempts to lock a store that another process has open.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Marks in a redb file. A write is on the disk before it is acknowledged, and a process may be killed at any instant.
 ///
-/// One process at a time has the file: it holds the lock on `marks.lock` beside it, which is never replaced or deleted, for
-/// as long as it lives. One thread owns the file. It takes all requests that wait and commits their writes together, so that
-/// many keys that sign at the same instant share one flush of the disk.
+/// One process at a time uses the file: it holds the lock on `marks.lock` in the same folder, which is never replaced or
+/// deleted, for as long as it lives. One thread owns the file. It takes all waiting requests and commits their writes together,
+/// so that keys that sign at the same instant share one flush of the disk.
 ///
-/// Whenever the store is opened, and after every error, all marks are copied to a new file that is flushed and takes the
-/// place of the old one. Nothing is answered before that.
+/// Whenever the store is opened, and after every error, all marks are copied to a new file that is flushed and replaces the
+/// old one. Nothing is answered before that.
 pub struct EmbeddedMarkStore {
     requests: mpsc::Sender<Work>,
     is_ready: Arc<AtomicBool>,
 }
 
 impl EmbeddedMarkStore {
-    /// Opens the store at `path`, or creates it if there never was one. While the disk does not take a copy of the marks, it
-    /// answers nothing, and tries again.
+    /// Opens the store at `path`, or creates it if there never was one. While the disk cannot store a copy of the marks, the
+    /// store answers nothing and retries.
     ///
     /// # Errors
-    /// [`OpenError`]; in particular if another process has it open, or if there was one and it is gone.
+    /// [`OpenError`]; in particular if another process uses the store, or if it existed and is gone.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_or_create(path, Purpose::Sign, Box::new(SystemDisk))
     }
 
-    /// Opens the store at `path` as [`open`](Self::open) does, and waits for up to `patience` while another process has it.
-    /// That changes nothing of who has it: each attempt takes the lock or does not, and nothing is held between two. So it can
-    /// be given up at any time.
+    /// Opens the store at `path` as [`open`](Self::open) does, and waits up to `timeout` while another process uses it. Nothing
+    /// is locked between two attempts, so this may be cancelled at any time.
     ///
     /// # Errors
-    /// [`OpenError`]; [`OpenError::StillInUse`] if another process still has it open after that time.
-    pub async fn open_when_free(path: &Path, patience: Duration) -> Result<Self, OpenError> {
+    /// [`OpenError`]; [`OpenError::StillInUse`] if another process still uses the store after that time.
+    pub async fn open_when_free(path: &Path, timeout: Duration) -> Result<Self, OpenError> {
         let start = Instant::now();
         let mut has_waited = false;
         loop {
@@ -76,22 +74,22 @@ impl EmbeddedMarkStore {
                 opened => {
                     if has_waited && opened.is_ok() {
                         let waited_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-                        info!(path = %path.display(), waited_ms, event = "store_lock_acquired", "the embedded mark store is free now");
+                        info!(path = %path.display(), waited_ms, event = "store_lock_acquired", "the embedded mark store is free");
                     }
                     return opened;
                 }
             };
-            if start.elapsed() >= patience {
-                return Err(OpenError::StillInUse { path, holder, waited: patience });
+            if start.elapsed() >= timeout {
+                return Err(OpenError::StillInUse { path, holder, waited: timeout });
             }
             if !has_waited {
-                let patience_seconds = patience.as_secs();
+                let timeout_seconds = timeout.as_secs();
                 info!(
                     path = %path.display(),
                     %holder,
-                    patience_seconds,
+                    timeout_seconds,
                     event = "store_lock_wait",
-                    "another process still has the embedded mark store open: waiting until it ends"
+                    "another process still uses the embedded mark store: waiting until it ends"
                 );
                 has_waited = true;
             }
@@ -99,23 +97,22 @@ impl EmbeddedMarkStore {
         }
     }
 
-    /// Opens the store at `path`, or creates it, also in the place of one that is lost. For an operator who brings its marks.
+    /// Opens the store at `path`, or creates it, even if an earlier one was lost. For an operator who restores its marks.
     ///
-    /// That a store was created in the place of a lost one is recorded in it for good: a mark that is absent there may have
-    /// been lost, so nothing is signed for it until it is raised, or the key is [declared new](Self::declare_new) on that
-    /// chain.
+    /// A store that replaces a lost one is marked as such permanently: an absent mark may have been lost, so nothing is
+    /// signed for it until it is raised, or the key is [declared new](Self::declare_new) on that chain.
     ///
     /// # Errors
-    /// [`OpenError`]; in particular if another process has it open.
+    /// [`OpenError`]; in particular if another process uses the store.
     pub fn open_to_raise(path: &Path) -> Result<Self, OpenError> {
         Self::open_or_create(path, Purpose::Raise, Box::new(SystemDisk))
     }
 
-    /// Opens a copy of the store at `path` in memory. Nothing on the disk changes, so it may be read-only; `None` if there
-    /// never was a store.
+    /// Opens a copy of the store at `path` in memory. Nothing on the disk changes, so the disk may be read-only. `None` if
+    /// there never was a store.
     ///
     /// # Errors
-    /// [`OpenError`]; in particular if another process has it open, or if there was one and it is gone.
+    /// [`OpenError`]; in particular if another process uses the store, or if it existed and is gone.
     pub fn open_to_read(path: &Path) -> Result<Option<Self>, OpenError> {
         let lock_path = lock_of(path);
         let lock = if resolve(&lock_path)?.is_some() {
@@ -148,7 +145,7 @@ impl EmbeddedMarkStore {
         let trace = trace_of(path, length);
         let (path, state, handle) = if let Some(real) = resolve(path)? {
             let mut handle = renewal::find(&real)?;
-            // A file that is damaged now, and moved aside next, was there.
+            // Even if the file is damaged and moved aside next, it existed.
             remember(&mut lock, &lock_path, length)?;
             let state = match renewal::renew(&real, &mut handle, disk.as_ref()) {
                 Ok(file) => FileState::Open(file),
@@ -188,7 +185,7 @@ impl EmbeddedMarkStore {
         Ok(Self { requests, is_ready })
     }
 
-    /// Every mark, in the order of chain, key and kind, and whatever stands there that is not a mark.
+    /// Every mark, in the order of chain, key and kind, and every item that is not a mark.
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read.
@@ -196,7 +193,7 @@ impl EmbeddedMarkStore {
         self.with_file(|file| file::list(&file.database)).await
     }
 
-    /// Whatever is there under the name of a mark.
+    /// The item under the name of a mark, `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read.
@@ -205,7 +202,7 @@ impl EmbeddedMarkStore {
         self.with_file(move |file| file::look(&file.database, &id)).await
     }
 
-    /// Whether the store was created in the place of a lost one: marks that are absent may have been lost.
+    /// Whether the store replaces a lost one, so that absent marks may have been lost.
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read.
@@ -222,23 +219,22 @@ impl EmbeddedMarkStore {
         self.with_file(move |file| file::declare_new(&file.database, chain, key)).await
     }
 
-    /// Has the thread do something with the file.
+    /// Runs `work` on the store's thread.
     async fn with_file<T: Send + 'static>(
         &self,
         work: impl FnOnce(&OpenFile) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(|reply| {
-            // A caller that has gone away needs no answer.
+        self.call(|reply| {
+            // The caller may have been dropped.
             Work::Other(Box::new(move |owner| drop(reply.send(owner.with(work).map_err(StoreError::from)))))
         })
         .await?
     }
 
-    async fn ask<T>(&self, work: impl FnOnce(oneshot::Sender<T>) -> Work) -> Result<T, StoreError> {
+    async fn call<T>(&self, work: impl FnOnce(oneshot::Sender<T>) -> Work) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let stopped = || StoreError::new("its thread has stopped".to_owned());
-        self.requests.send(work(reply)).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())
+        self.requests.send(work(reply)).await.map_err(|_| StoreError::Stopped)?;
+        answer.await.map_err(|_| StoreError::Stopped)
     }
 }
 
@@ -246,7 +242,7 @@ impl EmbeddedMarkStore {
 impl MarkStore for EmbeddedMarkStore {
     async fn read(&self, id: &MarkId, _: Instant) -> Result<Option<Stored>, StoreError> {
         let id = id.to_string();
-        self.ask(|reply| Work::Read { id, reply }).await?
+        self.call(|reply| Work::Read { id, reply }).await?
     }
 
     async fn write(
@@ -257,7 +253,7 @@ impl MarkStore for EmbeddedMarkStore {
         _: Instant,
     ) -> Result<Version, WriteError> {
         let write = Box::new(Write { id: id.to_string(), mark: mark.clone(), expected: expected.cloned() });
-        self.ask(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
+        self.call(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
     }
 
     fn is_ready(&self) -> bool {
@@ -270,35 +266,35 @@ impl MarkStore for EmbeddedMarkStore {
     }
 }
 
-/// What a store holds.
+/// All items of a store.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The marks, in the order of chain, key and kind.
     pub marks: Vec<(MarkId, Mark)>,
-    /// What is not a mark.
+    /// The items that are not marks.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// What a store is opened for.
+/// Why a store is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// To sign. That creates no store in the place of a lost one, nor a mark that may have been lost.
+    /// To sign. Neither a lost store nor a mark that may have been lost is created again.
     Sign,
-    /// For an operator who brings marks.
+    /// For an operator who restores marks.
     Raise,
-    /// To look.
+    /// Read-only.
     Read,
 }
 
-/// What `marks.lock` holds once there is a store. Written after it was created, so that a process that is killed between the
-/// two does not leave a false trace.
+/// The contents of `marks.lock` once a store exists. Written after the store, so that a process that is killed between the two
+/// leaves no false trace.
 const WAS_CREATED: &str = "The mark store beside this file was made. Keep both.\n";
 
 fn lock_of(path: &Path) -> PathBuf {
     path.with_extension("lock")
 }
 
-/// Of the file that is going to be the store.
+/// File name extension of a store that is being written.
 const UNFINISHED: &str = "new";
 
 fn remember(lock: &mut File, lock_path: &Path, length: u64) -> Result<(), OpenError> {
@@ -308,7 +304,7 @@ fn remember(lock: &mut File, lock_path: &Path, length: u64) -> Result<(), OpenEr
     lock.write_all(WAS_CREATED.as_bytes()).and_then(|()| lock.sync_all()).map_err(OpenError::io(lock_path))
 }
 
-/// What shows that there was a store at `path`: its lock, or a store that was moved aside.
+/// The file that proves that there was a store at `path`: its lock, or a store that was moved aside.
 fn trace_of(path: &Path, length_of_lock: u64) -> Option<PathBuf> {
     if length_of_lock > 0 {
         return Some(lock_of(path));

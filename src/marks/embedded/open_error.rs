@@ -1,3 +1,5 @@
+//! Why an embedded store cannot be opened, with the way out.
+
 use crate::links::LinkError;
 use crate::lock_holder::LockHolder;
 use std::fs::{File, TryLockError};
@@ -15,12 +17,12 @@ pub enum OpenError {
         path.display()
     )]
     InUse {
-        /// The file.
+        /// The store's file.
         path: PathBuf,
-        /// Who uses it.
+        /// The process that uses it.
         holder: LockHolder,
     },
-    /// Another process still used it after a wait.
+    /// Another process still used it after the timeout.
     #[error(
         "{} is still in use by {holder} after {} s: one process at a time can use an embedded mark store. Stop that process \
          if an earlier host has left it behind; two hosts cannot share a data folder",
@@ -28,35 +30,35 @@ pub enum OpenError {
         waited.as_secs()
     )]
     StillInUse {
-        /// The file.
+        /// The store's file.
         path: PathBuf,
-        /// Who uses it.
+        /// The process that uses it.
         holder: LockHolder,
-        /// How long it was waited for.
+        /// How long this process waited.
         waited: Duration,
     },
-    /// It was there, and is not any more.
+    /// It existed and is gone.
     #[error(
-        "{} is gone, but {} shows that it existed: restore it, or raise the marks of each key above what it has signed \
+        "{} is gone, but {} proves that it existed: restore it, or raise the marks of each key above what it has signed \
          (azurehsm-signer marks raise, or import) before it signs again",
         path.display(),
         trace.display()
     )]
     Lost {
-        /// The file.
+        /// The store's file.
         path: PathBuf,
-        /// The file that shows it.
+        /// The file that proves that it existed.
         trace: PathBuf,
     },
-    /// A name is a symbolic link that leads nowhere.
+    /// A name is a dangling symbolic link.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The file system refused.
+    /// The file system reported an error.
     #[error("{}: {source}{}", path.display(), hint(source))]
     Io {
-        /// The file.
+        /// The store's file.
         path: PathBuf,
-        /// Its reason.
+        /// The file system's error.
         source: io::Error,
     },
     /// The file is not a mark store, or is damaged.
@@ -69,39 +71,39 @@ pub enum OpenError {
         quoted(aside)
     )]
     Damaged {
-        /// The file.
+        /// The store's file.
         path: PathBuf,
-        /// A name for it that is free.
+        /// A free name to move the file to.
         aside: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         why: String,
     },
-    /// The file holds what this version does not know, and would drop.
-    #[error("{} has a table {table:?} that this version does not know: use the version that wrote it", path.display())]
+    /// The file holds a table of a later version, which would be dropped.
+    #[error("{} has a table {table:?} that this version does not support: use the version that wrote it", path.display())]
     Newer {
-        /// The file.
+        /// The store's file.
         path: PathBuf,
-        /// The table.
+        /// The table's name.
         table: String,
     },
-    /// The marks were read, but may not be on the disk, since they could not be copied to a new file.
+    /// The marks were read, but may not be on the disk, since copying them to a new file failed.
     #[error(
-        "{}: its marks could not be copied to a new file ({why}); none is relied on before that has succeeded",
+        "{}: cannot copy its marks to a new file ({why}); no mark is used until that succeeds",
         path.display()
     )]
     NotCopied {
-        /// The file.
+        /// The store's file.
         path: PathBuf,
-        /// What the disk says.
+        /// The disk's error.
         why: String,
     },
 }
 
-/// What is added to a store's name when it is moved aside. A file of that name shows that there was a store.
+/// Appended to a store's name when it is moved aside. A file of that name proves that there was a store.
 pub(super) const ASIDE: &str = ".damaged";
 
 impl OpenError {
-    /// For a file that is damaged.
+    /// Reports a damaged file, with a free name to move it to.
     pub(super) fn damaged(path: &Path, why: impl Into<String>) -> Self {
         let named = |suffix: &str| {
             let mut name = path.as_os_str().to_owned();
@@ -114,7 +116,7 @@ impl OpenError {
         Self::Damaged { path: path.to_owned(), aside: aside.unwrap_or_else(|| named(ASIDE)), why: why.into() }
     }
 
-    /// For the store at `path`, where `file`, which stands at `path_of_file`, could not be locked.
+    /// Reports that the store at `path` is locked: `file`, at `path_of_file`, could not be locked.
     pub(super) fn not_locked(error: TryLockError, file: &File, path_of_file: &Path, path: &Path) -> Self {
         match error {
             TryLockError::WouldBlock => Self::InUse { path: path.to_owned(), holder: LockHolder::of(file) },
@@ -141,7 +143,7 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// A name as a shell reads it.
+/// Quotes a name for a shell.
 fn quoted(path: &Path) -> String {
     let name = path.display().to_string();
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-+".contains(character);

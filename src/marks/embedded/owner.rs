@@ -1,7 +1,9 @@
+//! The thread that owns the file of an embedded store: it serves requests, and recovers after errors.
+
 use super::disk::Disk;
-use super::file::{OpenFile, apply, read};
+use super::file::{OpenFile, Write, apply, read};
 use super::{Purpose, renewal};
-use crate::marks::{Mark, StoreError, Stored, Version, WriteError};
+use crate::marks::{StoreError, Stored, Version, WriteError};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -13,16 +15,16 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
-/// Writes that share one flush of the disk, at most.
+/// Maximum number of writes that share one flush of the disk.
 const MAX_WRITES_AT_ONCE: usize = 1024;
 
-/// Between two attempts to copy the marks while the disk does not take them.
+/// Between two attempts to copy the marks while the disk fails.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Between two looks at the queue meanwhile.
+/// How often the queue is polled meanwhile.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What the thread is asked, and where the answer goes.
+/// A request to the thread, with the channel for its answer.
 pub(super) enum Work {
     Read {
         id: String,
@@ -32,46 +34,38 @@ pub(super) enum Work {
         write: Box<Write>,
         reply: oneshot::Sender<Result<Version, WriteError>>,
     },
-    /// What only commands ask for. It sends its answer itself.
+    /// Requests of commands. The closure sends the answer.
     Other(Box<dyn FnOnce(&mut Owner) + Send>),
 }
 
-/// A conditional write.
-pub(super) struct Write {
-    pub(super) id: String,
-    pub(super) mark: Mark,
-    pub(super) expected: Option<Version>,
-}
-
-/// What the thread has: the file, and the locks.
+/// The state of the thread: the file, and the locks.
 pub(super) struct Owner {
     path: PathBuf,
     state: FileState,
-    /// The file at `path`, as long as it is ours; `None` if the database is a copy in memory.
+    /// The file at `path`, unless it was replaced; `None` if the database is a copy in memory.
     handle: Option<File>,
     disk: Box<dyn Disk>,
     purpose: Purpose,
-    /// Whether marks are read and written.
+    /// Whether marks can be read and written.
     pub(super) is_ready: Arc<AtomicBool>,
-    /// Held for as long as the process lives.
     _lock: Option<File>,
 }
 
 pub(super) enum FileState {
     Open(OpenFile),
-    /// After an error: what is read may be in the memory of the system alone, and another flush would not show it. The marks are
-    /// copied to a new file before anything is answered again.
+    /// After an error, data that can be read may exist only in the page cache, and another flush would not reveal that. All
+    /// marks are copied to a new file before anything is answered again.
     Failed {
         why: StoreError,
         next_attempt: Instant,
     },
-    /// The file was moved or deleted. Only a start of the process leads out.
+    /// The file was moved or deleted. Only a restart recovers.
     Gone(StoreError),
 }
 
-/// Why something was not done with the file.
+/// Why work on the file failed.
 pub(super) enum NotDone {
-    /// It was not begun.
+    /// It was not started.
     Before(StoreError),
     /// It may have been done.
     Within(StoreError),
@@ -99,13 +93,13 @@ impl Owner {
         Self { path, state, handle, disk, purpose, is_ready, _lock: lock }
     }
 
-    /// Does the work that waits, until nobody can ask any more.
+    /// Serves requests until all senders are dropped.
     pub(super) fn serve(mut self, mut queue: mpsc::Receiver<Work>) {
         let mut waiting = Vec::new();
         while self.wait_for_work(&mut queue, &mut waiting) {
             let mut writes = Vec::new();
             for work in waiting.drain(..) {
-                // A caller that has gone away needs no answer.
+                // The caller may have been dropped.
                 match work {
                     Work::Write { write, reply } => writes.push((*write, reply)),
                     Work::Read { id, reply } => drop(reply.send(self.read(&id))),
@@ -118,7 +112,7 @@ impl Owner {
         }
     }
 
-    /// Waits for work; meanwhile, makes good what has failed. Returns whether there is any.
+    /// Waits for work and recovers meanwhile. Returns `false` at the end.
     fn wait_for_work(&mut self, queue: &mut mpsc::Receiver<Work>, waiting: &mut Vec<Work>) -> bool {
         while matches!(self.state, FileState::Failed { .. }) {
             match queue.try_recv() {
@@ -138,14 +132,14 @@ impl Owner {
         self.with(|file| read(&file.database, id))?
     }
 
-    /// Does something with the file.
+    /// Runs `work` on the file.
     pub(super) fn with<T>(&mut self, work: impl FnOnce(&OpenFile) -> Result<T, redb::Error>) -> Result<T, NotDone> {
         self.recover();
         if let Some(handle) = &self.handle
             && !matches!(self.state, FileState::Gone(_))
             && !renewal::is_at(&self.path, handle)
         {
-            let why = "the file was moved or deleted; restore it, and start the signer again";
+            let why = "the file was moved or deleted; restore it, and restart the signer";
             let error = StoreError::new(format!("{}: {why}", self.path.display()));
             self.enter(FileState::Gone(error));
         }
@@ -153,7 +147,7 @@ impl Owner {
             FileState::Gone(error) | FileState::Failed { why: error, .. } => {
                 return Err(NotDone::Before(error.clone()));
             }
-            // A fault of the database is one of the disk, for all that is known.
+            // A panic of the database is treated as a fault of the disk.
             FileState::Open(file) => {
                 match catch_unwind(AssertUnwindSafe(|| work(file))).unwrap_or_else(|_| Err(panicked())) {
                     Ok(done) => return Ok(done),
@@ -162,15 +156,15 @@ impl Owner {
             }
         };
         let why = StoreError::new(format!(
-            "{}: {failed}. What the disk holds is not certain, so nothing is answered before all marks have been copied to a new \
-             file, which is tried again until it succeeds",
+            "{}: {failed}. The state of the disk is uncertain, so nothing is answered until all marks have been copied to a new \
+             file, which is retried until it succeeds",
             self.path.display()
         ));
         self.enter(FileState::Failed { why: why.clone(), next_attempt: Instant::now() });
         Err(NotDone::Within(why))
     }
 
-    /// Copies all marks to a new file, if that is due.
+    /// Copies all marks to a new file, if an attempt is due.
     fn recover(&mut self) {
         let (FileState::Failed { next_attempt, .. }, Some(handle)) = (&self.state, &mut self.handle) else { return };
         if Instant::now() < *next_attempt || !renewal::is_at(&self.path, handle) {
@@ -185,7 +179,7 @@ impl Owner {
         }
     }
 
-    /// Logs what is new.
+    /// Changes the state, and logs the change.
     pub(super) fn enter(&mut self, state: FileState) {
         let why_before = match &self.state {
             FileState::Open(_) => None,
@@ -194,7 +188,7 @@ impl Owner {
         match &state {
             FileState::Open(_) => {
                 let path = self.path.display();
-                info!(%path, event = "store_recovered", "all marks were copied to a new file: the mark store is used again");
+                info!(%path, event = "store_recovered", "copied all marks to a new file; the mark store is in use again");
             }
             FileState::Failed { why, .. } | FileState::Gone(why) if why_before.as_ref() != Some(&why.log()) => {
                 log_failure(&self.path, why);
@@ -205,7 +199,7 @@ impl Owner {
         self.state = state;
     }
 
-    /// Applies the writes in their order and commits them together; nobody is told before the disk has them.
+    /// Applies the writes in their order and commits them together. They are acknowledged once the disk has them.
     fn write_all(&mut self, writes: Vec<(Write, oneshot::Sender<Result<Version, WriteError>>)>) {
         let (writes, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         let purpose = self.purpose;

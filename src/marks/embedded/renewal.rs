@@ -1,4 +1,4 @@
-//! How a store comes to be: as a new file with all its marks, complete and on the disk before it has its name.
+//! Writes a store as a new file with all its marks, complete and flushed before it gets its name.
 
 use super::contents::{Contents, in_memory};
 use super::disk::Disk;
@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
-/// Opens the file at `path` as one that is read only. Nothing on the disk changes.
+/// Opens the file at `path` read-only. Nothing on the disk changes.
 pub(super) fn read(path: &Path) -> Result<OpenFile, OpenError> {
     let mut file = open(path, OpenOptions::new().read(true))?;
     file.try_lock_shared().map_err(|error| OpenError::not_locked(error, &file, path, path))?;
@@ -27,10 +27,10 @@ pub(super) fn find(path: &Path) -> Result<File, OpenError> {
 }
 
 fn open(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
-    // Before it is opened, since that would wait for the other end of a pipe.
+    // Checked before opening, since opening a pipe would block.
     let metadata = fs::metadata(path).map_err(OpenError::io(path))?;
     if metadata.is_dir() {
-        return Err(OpenError::damaged(path, "it is a folder"));
+        return Err(OpenError::damaged(path, "it is a directory"));
     }
     if !metadata.is_file() {
         return Err(OpenError::damaged(path, "it is not a regular file"));
@@ -38,16 +38,16 @@ fn open(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
     options.open(path).map_err(OpenError::io(path))
 }
 
-/// Copies all marks of the file at `path`, of which `handle` is one, to a new file, and puts that in its place; `handle` is one
-/// of the new file then. When this returns, the marks are on the disk, whatever was read before from the memory of the system
-/// alone: after a flush that failed, the system may have taken what it could not write for written.
+/// Copies all marks of the file at `path`, opened as `handle`, to a new file that replaces it; `handle` then refers to the new
+/// file. When this returns, the marks are on the disk, even if they were read from the page cache: after a failed flush, the
+/// system may mark pages as clean that it could not write.
 ///
-/// At every instant, the file at `path` is complete and locked by this process, and no other one can write to it: the old
-/// file is locked before it is read, and the new one before it has the name. After an error, either of them is there; both
-/// have all marks.
+/// At every instant, the file at `path` is complete and locked by this process, and no other process can write to it: the old
+/// file is locked before it is read, and the new one before it gets the name. After an error, either file may be at `path`;
+/// both have all marks.
 ///
 /// # Errors
-/// [`OpenError::NotCopied`] if the disk did not take the copy: then it can be tried again, with this `handle`.
+/// [`OpenError::NotCopied`] if the disk could not store the copy. Then it can be retried, with this `handle`.
 pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<OpenFile, OpenError> {
     handle.try_lock().map_err(|error| OpenError::not_locked(error, handle, path, path))?;
     // Another process may have renewed it before it was locked.
@@ -59,17 +59,17 @@ pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<O
     write(path, &contents, Some(handle), disk).map(|(file, _)| file).map_err(OpenError::not_copied(path))
 }
 
-/// Makes a store that holds nothing but this.
+/// Creates a store with these contents.
 ///
 /// # Errors
-/// [`OpenError::NotCopied`] if the disk did not take it.
+/// [`OpenError::NotCopied`] if the disk could not store it.
 pub(super) fn create(path: &Path, contents: &Contents, disk: &dyn Disk) -> Result<(OpenFile, File), OpenError> {
     let (file, handle) = write(path, contents, None, disk).map_err(OpenError::not_copied(path))?;
     let handle = handle.map_or_else(|| find(path), Ok)?;
     Ok((file, handle))
 }
 
-/// Whether the file at `path` is this one.
+/// Whether `path` still names this file.
 pub(super) fn is_at(path: &Path, file: &File) -> bool {
     match (fs::metadata(path), file.metadata()) {
         (Ok(there), Ok(here)) => (there.dev(), there.ino()) == (here.dev(), here.ino()),
@@ -84,7 +84,7 @@ fn bytes_of(file: &mut File, path: &Path) -> Result<Vec<u8>, OpenError> {
     Ok(bytes)
 }
 
-/// The new file, and a handle of it unless that is in `handle`.
+/// Returns the new file, and a handle to it unless that replaces `handle`.
 fn write(
     path: &Path,
     contents: &Contents,
@@ -92,7 +92,7 @@ fn write(
     disk: &dyn Disk,
 ) -> Result<(OpenFile, Option<File>), redb::Error> {
     let unfinished = path.with_extension(UNFINISHED);
-    // What a process has left behind that was killed half-way.
+    // Left behind by a process that was killed.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
@@ -110,7 +110,7 @@ fn write(
         Ok((OpenFile::new(database)?, new))
     });
     if written.is_err() {
-        // It takes room that may be lacking. If it has its name already, there is nothing to remove.
+        // It takes up space that may be short. If it was renamed already, there is nothing to remove.
         drop(fs::remove_file(&unfinished));
     }
     written
@@ -126,7 +126,7 @@ fn write_as(
     if let Some(old) = old {
         keep_owner(&file, old)?;
     }
-    // Another handle: with a shared one, redb would unlock this too.
+    // A separate handle: with a shared one, redb would release this lock too.
     let handle = OpenOptions::new().read(true).write(true).open(path)?;
     let database = disk.database(&builder(), file)?;
     let transaction = begin(&database)?;
@@ -135,11 +135,11 @@ fn write_as(
     Ok((database, handle))
 }
 
-/// A command may run as another user than the signer, who has to be able to open the new file too.
+/// A command may run as a different user than the signer, which must be able to open the new file too.
 fn keep_owner(file: &File, old: &File) -> io::Result<()> {
     let (new, old) = (file.metadata()?, old.metadata()?);
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) && fchown(file, Some(old.uid()), Some(old.gid())).is_err() {
-        // Only the system's administrator may give a file away.
+        // Only root may give a file away.
         drop(fchown(file, None, Some(old.gid())));
     }
     file.set_permissions(Permissions::from_mode(old.mode() & 0o777))

@@ -1,4 +1,4 @@
-//! The embedded store on disks that fail, and in files that are damaged.
+//! The embedded store on failing disks, and with damaged files.
 
 use super::failing_disk::FailingDisk;
 use super::*;
@@ -34,7 +34,7 @@ async fn raise(store: &EmbeddedMarkStore, to: i32) -> Result<Version, WriteError
     store.write(&id(), &mark(to), stored.map(|stored| stored.version).as_ref(), soon()).await
 }
 
-/// A folder with a store that has acknowledged a mark at each of these levels.
+/// A folder with a store that acknowledged a mark at each of these levels.
 async fn folder_with(levels: impl IntoIterator<Item = i32>) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("marks.redb");
@@ -47,7 +47,7 @@ async fn folder_with(levels: impl IntoIterator<Item = i32>) -> (TempDir, PathBuf
     (folder, path)
 }
 
-/// Waits until the thread of the store that was there has let go of the file.
+/// Waits until the thread of the earlier store has released the file.
 fn wait_until_closed(path: &Path) {
     while matches!(EmbeddedMarkStore::open_to_read(path), Err(OpenError::InUse { .. })) {
         thread::yield_now();
@@ -60,12 +60,12 @@ fn open(path: &Path, disk: impl Disk + 'static) -> EmbeddedMarkStore {
 }
 
 #[tokio::test]
-async fn whenever_the_copying_ends_the_store_holds_all_marks() {
+async fn an_interrupted_copy_loses_no_marks() {
     for power_fails in [false, true] {
         let mut step = 0;
         loop {
             let (folder, path) = folder_with([4, 5]).await;
-            // What an earlier attempt has left behind.
+            // Left behind by an earlier attempt.
             fs::write(path.with_extension(UNFINISHED), "half of a file").unwrap();
             let disk = FailingDisk::holding(&path);
             disk.die_at(step);
@@ -98,9 +98,9 @@ async fn whenever_the_copying_ends_the_store_holds_all_marks() {
     }
 }
 
-/// The flush of a mark fails, at each of the flushes that there are, and so may those after it.
+/// Each of the flushes of a write fails, and then possibly later ones.
 #[tokio::test]
-async fn what_is_answered_after_a_failed_flush_is_on_the_disk() {
+async fn answers_after_a_failed_flush_are_on_the_disk() {
     for (until_failure, after_failure) in [(0, 0), (1, 0), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)] {
         let (folder, path) = folder_with([4, 5]).await;
         let disk = FailingDisk::holding(&path);
@@ -131,7 +131,7 @@ async fn what_is_answered_after_a_failed_flush_is_on_the_disk() {
     }
 }
 
-/// Also if somebody has removed the lock, and whatever is under way.
+/// Even if the lock file was removed, at any step.
 #[tokio::test]
 async fn no_other_process_opens_the_store_while_it_is_copied() {
     let (_folder, path) = folder_with([5]).await;
@@ -157,7 +157,7 @@ async fn no_other_process_opens_the_store_while_it_is_copied() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_taken_away_takes_no_more_marks() {
+async fn a_moved_file_accepts_no_more_marks() {
     let (folder, path) = folder_with([5]).await;
     let store = open(&path, SystemDisk);
     fs::rename(&path, folder.path().join("elsewhere")).unwrap();
@@ -167,19 +167,19 @@ async fn a_file_that_was_taken_away_takes_no_more_marks() {
 }
 
 #[tokio::test]
-async fn who_may_read_the_file_stays_as_it_was() {
+async fn the_file_permissions_are_kept() {
     let (_folder, path) = folder_with([5]).await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     drop(open(&path, SystemDisk));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
-/// One bit of the file is another one: then the file is damaged, or nothing is lost.
+/// With any bit flipped, the file is reported as damaged, or nothing is lost.
 #[tokio::test]
 async fn no_flipped_bit_lowers_a_mark() {
     let (_folder, path) = folder_with(1..=5).await;
     let clean = fs::read(&path).unwrap();
-    // What a process leaves behind that is killed: the last commit is one of marks.
+    // As left behind by a killed process: the last commit is one of marks.
     let store = open(&path, SystemDisk);
     raise(&store, 6).await.unwrap();
     let killed = fs::read(&path).unwrap();
@@ -214,9 +214,9 @@ async fn no_flipped_bit_lowers_a_mark() {
     }
 }
 
-/// What a process that is killed at each step leaves behind: the file under its other name, of whatever contents.
+/// A process that was killed during creation leaves the unfinished file behind, with any contents.
 #[tokio::test]
-async fn a_store_is_known_to_be_recreated_whenever_its_creation_was_interrupted() {
+async fn a_lost_store_is_noticed_even_if_its_recreation_was_interrupted() {
     for left_behind in [None, Some(&b""[..]), Some(b"half of a file")] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("marks.redb");
@@ -230,13 +230,13 @@ async fn a_store_is_known_to_be_recreated_whenever_its_creation_was_interrupted(
         assert!(store.is_recreated().await.unwrap() && store.may_have_lost(&id()).await.unwrap());
         drop(store);
         let store = open(&path, SystemDisk);
-        assert!(store.is_recreated().await.unwrap(), "a copy of it knows that too");
+        assert!(store.is_recreated().await.unwrap(), "its copy keeps that");
     }
 }
 
-/// Somebody has copied a damaged store without its lock, and moved it aside as the message says.
+/// An operator copied a damaged store without its lock file, and moved it aside as the message says.
 #[tokio::test]
-async fn a_store_that_was_moved_aside_was_there() {
+async fn a_store_that_was_moved_aside_counts_as_lost() {
     let (folder, path) = folder_with([5]).await;
     fs::remove_file(lock_of(&path)).unwrap();
     fs::rename(&path, folder.path().join("marks.redb.damaged-2")).unwrap();
@@ -253,7 +253,7 @@ fn with_table(path: &Path, name: &str) {
 }
 
 #[tokio::test]
-async fn a_store_of_an_earlier_version_was_not_lost() {
+async fn a_store_of_an_earlier_version_does_not_count_as_lost() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("marks.redb");
     with_table(&path, "marks");
@@ -271,19 +271,18 @@ async fn a_table_of_a_later_version_is_not_dropped() {
     assert!(matches!(&error, OpenError::Newer { table, .. } if table == "stops"), "{error}");
 }
 
-/// A start that waits gets the store when the one before has let go of it, not earlier, and not in the end if that never does.
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_the_store_gets_it_after_it_was_closed() {
-    const PATIENCE: Duration = Duration::from_secs(15);
+async fn a_waiting_start_opens_the_store_once_it_is_closed_and_fails_after_the_timeout() {
+    const TIMEOUT: Duration = Duration::from_secs(15);
     let (_folder, path) = folder_with([5]).await;
     let store = EmbeddedMarkStore::open(&path).unwrap();
-    let error = EmbeddedMarkStore::open_when_free(&path, PATIENCE).await.err().unwrap();
-    assert!(matches!(error, OpenError::StillInUse { waited: PATIENCE, .. }), "{error}");
+    let error = EmbeddedMarkStore::open_when_free(&path, TIMEOUT).await.err().unwrap();
+    assert!(matches!(error, OpenError::StillInUse { waited: TIMEOUT, .. }), "{error}");
     let expected = format!("marks.redb is still in use by process {} (", std::process::id());
     assert!(error.to_string().contains(&expected), "{error}");
     drop(store);
     wait_until_closed(&path);
-    let next = EmbeddedMarkStore::open_when_free(&path, PATIENCE).await.unwrap();
+    let next = EmbeddedMarkStore::open_when_free(&path, TIMEOUT).await.unwrap();
     assert_eq!(level(&next).await.unwrap(), Some(5));
     assert!(matches!(EmbeddedMarkStore::open(&path), Err(OpenError::InUse { .. })));
 }

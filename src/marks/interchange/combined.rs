@@ -1,4 +1,4 @@
-use super::Imported;
+use super::RaiseTarget;
 use crate::marks::MarkId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,9 +6,9 @@ use std::collections::hash_map::Entry;
 /// One mark for each [`MarkId`], whatever the order in which they are given: the highest. What was signed there is kept only
 /// if all that are as high agree about it; where they do not, nothing at this position may be signed, not even a repeat.
 #[must_use]
-pub fn highest(marks: Vec<Imported>) -> Vec<Imported> {
+pub fn highest(marks: Vec<RaiseTarget>) -> Vec<RaiseTarget> {
     let mut places: HashMap<MarkId, usize> = HashMap::new();
-    let mut highest: Vec<Imported> = Vec::new();
+    let mut highest: Vec<RaiseTarget> = Vec::new();
     for mark in marks {
         match places.entry(mark.id) {
             Entry::Vacant(vacant) => {
@@ -25,13 +25,13 @@ pub fn highest(marks: Vec<Imported>) -> Vec<Imported> {
     highest
 }
 
-fn higher(one: &Imported, other: &Imported) -> Imported {
+fn higher(one: &RaiseTarget, other: &RaiseTarget) -> RaiseTarget {
     if one.position != other.position {
         return if one.position > other.position { one.clone() } else { other.clone() };
     }
     let digest = one.digest.filter(|_| one.digest == other.digest);
     let signature = one.signature.filter(|_| digest.is_some() && one.signature == other.signature);
-    Imported { id: one.id, position: one.position, digest, signature }
+    RaiseTarget { id: one.id, position: one.position, digest, signature }
 }
 
 #[cfg(test)]
@@ -43,7 +43,7 @@ mod tests {
     /// Of three marks of one key in every order.
     #[test]
     fn the_highest_mark_counts_and_keeps_what_all_that_are_as_high_agree_on() {
-        let mark = |level: i32, round: i32, digest: Option<u8>, signature: Option<u8>| Imported {
+        let mark = |level: i32, round: i32, digest: Option<u8>, signature: Option<u8>| RaiseTarget {
             id: "NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block".parse().unwrap(),
             position: Position {
                 level: NonNegative::try_from(level).unwrap(),

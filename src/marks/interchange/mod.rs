@@ -27,7 +27,7 @@ use thiserror::Error;
 
 /// A mark to be raised to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
+pub struct RaiseTarget {
     /// What it belongs to.
     pub id: MarkId,
     /// Level and round.
@@ -38,7 +38,7 @@ pub struct Imported {
     pub signature: Option<Signature>,
 }
 
-impl Imported {
+impl RaiseTarget {
     /// A mark that closes all rounds of its level: what was signed is known to be at one of them.
     fn of_whole_level(self) -> Self {
         let position = Position { round: NonNegative::MAX, ..self.position };
@@ -69,10 +69,10 @@ impl Hints {
 /// Reads all marks of a file, whichever layout it has. There may be several for one [`MarkId`]: see [`highest`].
 ///
 /// # Errors
-/// [`ImportError`], which names the place in the file; then nothing of it should be used.
-pub fn parse(text: &str, hints: Hints) -> Result<Vec<Imported>, ImportError> {
+/// [`InterchangeError`], which names the place in the file; then nothing of it should be used.
+pub fn parse(text: &str, hints: Hints) -> Result<Vec<RaiseTarget>, InterchangeError> {
     let value: Value = json::from_text(text)?;
-    let Value::Object(object) = value else { return Err(ImportError::UnknownFormat) };
+    let Value::Object(object) = value else { return Err(InterchangeError::UnknownFormat) };
     if object.contains_key("format") {
         return own::parse(Value::Object(object));
     }
@@ -87,16 +87,16 @@ pub fn parse(text: &str, hints: Hints) -> Result<Vec<Imported>, ImportError> {
         } else if let Some(kind) = record::kind(name) {
             marks.extend(signatory::of_kind(hints.chain, kind, value, name)?);
         } else {
-            return Err(ImportError::UnknownFormat);
+            return Err(InterchangeError::UnknownFormat);
         }
     }
     Ok(marks)
 }
 
 /// The marks of one key; only the records below it distinguish them.
-fn of_key(hints: Hints, key: &str, value: &Value) -> Result<Vec<Imported>, ImportError> {
+fn of_key(hints: Hints, key: &str, value: &Value) -> Result<Vec<RaiseTarget>, InterchangeError> {
     let at = hints.chain.map_or_else(|| key.to_owned(), |chain| format!("{chain}/{key}"));
-    let chain = hints.chain.ok_or_else(|| ImportError::ChainMissing { at: at.clone() })?;
+    let chain = hints.chain.ok_or_else(|| InterchangeError::ChainMissing { at: at.clone() })?;
     let key = public_key_hash(key, &at)?;
     let object = as_object(value, &at)?;
     if !object.contains_key("level") {
@@ -110,7 +110,7 @@ fn of_key(hints: Hints, key: &str, value: &Value) -> Result<Vec<Imported>, Impor
 
 /// Why a file of marks is not used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ImportError {
+pub enum InterchangeError {
     /// Not JSON at all.
     #[error("not JSON: {0}")]
     NotJson(String),
@@ -152,7 +152,7 @@ pub enum ImportError {
     },
 }
 
-impl From<JsonError> for ImportError {
+impl From<JsonError> for InterchangeError {
     fn from(error: JsonError) -> Self {
         match error {
             JsonError::Repeated(repeated) => Self::Repeated(repeated),
@@ -161,19 +161,19 @@ impl From<JsonError> for ImportError {
     }
 }
 
-impl ImportError {
+impl InterchangeError {
     fn invalid(at: &str, why: impl Into<String>) -> Self {
         Self::Invalid { at: at.to_owned(), why: why.into() }
     }
 }
 
 /// serde also reads a struct from an array of its values, which nobody means.
-fn as_object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, ImportError> {
-    value.as_object().ok_or_else(|| ImportError::invalid(at, "expected a JSON object"))
+fn as_object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, InterchangeError> {
+    value.as_object().ok_or_else(|| InterchangeError::invalid(at, "expected a JSON object"))
 }
 
-fn public_key_hash(text: &str, at: &str) -> Result<PublicKeyHash, ImportError> {
-    text.parse().map_err(|error| ImportError::invalid(at, format!("{error}")))
+fn public_key_hash(text: &str, at: &str) -> Result<PublicKeyHash, InterchangeError> {
+    text.parse().map_err(|error| InterchangeError::invalid(at, format!("{error}")))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! octez-signer signs nothing else at its level.
 
 use super::record::Record;
-use super::{ImportError, Imported};
+use super::{InterchangeError, RaiseTarget};
 use crate::marks::MarkId;
 use crate::tezos::payload::Kind;
 use crate::tezos::{ChainId, PublicKeyHash};
@@ -16,7 +16,7 @@ pub(super) fn of_kind(
     kind: Option<Kind>,
     value: &Value,
     at: &str,
-) -> Result<Imported, ImportError> {
-    let kind = kind.ok_or_else(|| ImportError::KindMissing { at: at.to_owned() })?;
-    Record::read(value, at)?.into_imported(MarkId { chain, key, kind }, at)
+) -> Result<RaiseTarget, InterchangeError> {
+    let kind = kind.ok_or_else(|| InterchangeError::KindMissing { at: at.to_owned() })?;
+    Record::read(value, at)?.into_target(MarkId { chain, key, kind }, at)
 }

@@ -1,7 +1,7 @@
 //! This program's own export: all fields of a mark that another store of this program needs.
 
 use super::record::Record;
-use super::{ImportError, Imported, as_object};
+use super::{InterchangeError, RaiseTarget, as_object};
 use crate::marks::{Mark, MarkId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,26 +55,26 @@ pub fn export(marks: &[(MarkId, Mark)]) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&export)
 }
 
-pub(super) fn parse(value: Value) -> Result<Vec<Imported>, ImportError> {
+pub(super) fn parse(value: Value) -> Result<Vec<RaiseTarget>, InterchangeError> {
     if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
-        return Err(ImportError::UnknownFormat);
+        return Err(InterchangeError::UnknownFormat);
     }
     if let Some(found) = value.get("version").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok())
         && found != VERSION
     {
-        return Err(ImportError::UnknownVersion { found });
+        return Err(InterchangeError::UnknownVersion { found });
     }
     for (index, mark) in value.get("marks").and_then(Value::as_array).into_iter().flatten().enumerate() {
         as_object(mark, &format!("marks[{index}]"))?;
     }
     let export: Export =
-        serde_json::from_value(value).map_err(|error| ImportError::invalid("marks", error.to_string()))?;
+        serde_json::from_value(value).map_err(|error| InterchangeError::invalid("marks", error.to_string()))?;
     let marks = export.marks.into_iter().enumerate();
-    marks.map(|(index, mark)| imported(mark, &format!("marks[{index}]"))).collect()
+    marks.map(|(index, mark)| target(mark, &format!("marks[{index}]"))).collect()
 }
 
-fn imported(mark: ExportedMark, at: &str) -> Result<Imported, ImportError> {
-    let invalid = |field: &str, why: String| ImportError::invalid(at, format!("{field}: {why}"));
+fn target(mark: ExportedMark, at: &str) -> Result<RaiseTarget, InterchangeError> {
+    let invalid = |field: &str, why: String| InterchangeError::invalid(at, format!("{field}: {why}"));
     let id = MarkId {
         chain: mark.chain.parse().map_err(|error| invalid("chain", format!("{error}")))?,
         key: mark.key.parse().map_err(|error| invalid("key", format!("{error}")))?,
@@ -86,5 +86,5 @@ fn imported(mark: ExportedMark, at: &str) -> Result<Imported, ImportError> {
         hash: mark.digest,
         signature: mark.signature,
     };
-    record.into_imported(id, at)
+    record.into_target(id, at)
 }

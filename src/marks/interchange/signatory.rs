@@ -13,7 +13,7 @@
 //! earlier payload again has a higher one, so a record of a block stands for all rounds of its level.
 
 use super::record::{Record, kind};
-use super::{ImportError, Imported, as_object, public_key_hash};
+use super::{InterchangeError, RaiseTarget, as_object, public_key_hash};
 use crate::marks::MarkId;
 use crate::tezos::payload::Kind;
 use crate::tezos::{ChainId, PublicKeyHash};
@@ -25,14 +25,14 @@ pub(super) fn of_kinds(
     key: PublicKeyHash,
     kinds: &Map<String, Value>,
     at: &str,
-) -> Result<Vec<Imported>, ImportError> {
+) -> Result<Vec<RaiseTarget>, InterchangeError> {
     let of_name = |(name, value): (&String, &Value)| {
         let at = format!("{at}/{name}");
         let kind = kind(name).ok_or_else(|| {
             let known = "block, preattestation, attestation or attestation_with_dal";
-            ImportError::invalid(&at, format!("'{name}' is not a kind of mark, expected {known}"))
+            InterchangeError::invalid(&at, format!("'{name}' is not a kind of mark, expected {known}"))
         })?;
-        imported(Record::read(value, &at)?, MarkId { chain, key, kind }, &at)
+        target(Record::read(value, &at)?, MarkId { chain, key, kind }, &at)
     };
     kinds.iter().map(of_name).collect()
 }
@@ -43,12 +43,12 @@ pub(super) fn of_kind(
     kind: Kind,
     keys: &Value,
     at: &str,
-) -> Result<Vec<Imported>, ImportError> {
-    let chain = chain.ok_or_else(|| ImportError::ChainMissing { at: at.to_owned() })?;
+) -> Result<Vec<RaiseTarget>, InterchangeError> {
+    let chain = chain.ok_or_else(|| InterchangeError::ChainMissing { at: at.to_owned() })?;
     let of_key = |(key, value): (&String, &Value)| {
         let at = format!("{at}/{key}");
         let key = public_key_hash(key, &at)?;
-        imported(Record::read(value, &at)?, MarkId { chain, key, kind }, &at)
+        target(Record::read(value, &at)?, MarkId { chain, key, kind }, &at)
     };
     as_object(keys, at)?.iter().map(of_key).collect()
 }
@@ -61,7 +61,7 @@ pub(super) fn of_all_kinds(
     key: PublicKeyHash,
     value: &Value,
     at: &str,
-) -> Result<Vec<Imported>, ImportError> {
+) -> Result<Vec<RaiseTarget>, InterchangeError> {
     let of_record = match value.get("order").and_then(Value::as_u64) {
         Some(0) => Kind::Block,
         Some(1) => Kind::Preattestation,
@@ -69,18 +69,18 @@ pub(super) fn of_all_kinds(
         _ => {
             let order = value.get("order").unwrap_or(&Value::Null);
             let why = format!("order is {order}, expected 0 (block), 1 (preattestation) or 2 (attestation)");
-            return Err(ImportError::invalid(at, why));
+            return Err(InterchangeError::invalid(at, why));
         }
     };
     let of_kind = |kind| {
         let mut record = Record::read(value, at)?;
         record.hash = record.hash.filter(|_| kind == of_record);
-        imported(record, MarkId { chain, key, kind }, at)
+        target(record, MarkId { chain, key, kind }, at)
     };
     Kind::ALL.into_iter().map(of_kind).collect()
 }
 
-fn imported(record: Record, id: MarkId, at: &str) -> Result<Imported, ImportError> {
-    let mark = record.into_imported(id, at)?;
+fn target(record: Record, id: MarkId, at: &str) -> Result<RaiseTarget, InterchangeError> {
+    let mark = record.into_target(id, at)?;
     Ok(if id.kind == Kind::Block { mark.of_whole_level() } else { mark })
 }

@@ -14,7 +14,7 @@ const HASH: &str = "vh37YcaoWeWdyzuafhceCXtvUvvup4uefKFgSyFSw1vUXL16ifDA";
 /// A kind, a level, a round (`None` is all rounds), and whether the digest is kept.
 type Expected = (Kind, u32, Option<u32>, bool);
 
-fn read(name: &str, text: &str) -> Result<Vec<Imported>, ImportError> {
+fn read(name: &str, text: &str) -> Result<Vec<RaiseTarget>, InterchangeError> {
     parse(text, Hints::default().or_from_name(Path::new(name)))
 }
 

@@ -4,7 +4,8 @@ use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
 use async_trait::async_trait;
 use azurehsm_signer::marks::{
-    Ledger, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Raised, Request, StoreError, Stored, Version, WriteError,
+    Ledger, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Raised, Request, StoreError, Stored, Version, VoteOrBlock,
+    VoteRecorded, WriteError,
 };
 use azurehsm_signer::tezos::Digest;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
@@ -30,9 +31,14 @@ fn request(level: i32) -> Request {
     Request { id: id(), position: at(level), digest, jump_limit: None, max_level: None, requester: None }
 }
 
+async fn record(ledger: &Ledger, level: i32) -> Result<VoteRecorded, NotRecorded> {
+    let VoteOrBlock::Vote(vote) = request(level).split() else { panic!("not a vote") };
+    ledger.record_vote(&vote, deadline()).await
+}
+
 /// Records a vote at a level. Whether that worked.
 async fn vote(ledger: &Ledger, level: i32) -> bool {
-    ledger.record_vote(&request(level), deadline()).await.is_ok()
+    record(ledger, level).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,12 +112,7 @@ async fn raising_that_fails_says_why() {
     for (fault, times, expected, waits) in [
         (Fault::ReadFails, 1, "injected", false),
         (Fault::WriteRefused, 1, "injected", false),
-        (
-            Fault::WriteLost,
-            10_000,
-            "no answer within the request's deadline (REQUEST_DEADLINE_MS); the last trouble was",
-            true,
-        ),
+        (Fault::WriteLost, 10_000, "no answer within the request's deadline (REQUEST_DEADLINE_MS); last error", true),
     ] {
         let store = Arc::new(MemoryMarks::default());
         let ledger = Ledger::new(Arc::clone(&store) as _, "test");
@@ -186,16 +187,15 @@ impl MarkStore for Unclear {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_to_what_became_of_a_write_says_what_was_wrong_with_the_write() {
-    for (last, expected) in [
-        (Read::IsLate, "the last trouble was: the write got no answer"),
-        (Read::Fails, "cannot be used: it cannot be read"),
-    ] {
+    for (last, expected) in
+        [(Read::IsLate, "last error: the write got no answer"), (Read::Fails, "cannot be used: it cannot be read")]
+    {
         for is_raise in [false, true] {
             let ledger = Ledger::new(Arc::new(Unclear(Mutex::new(vec![Read::Nothing, Read::Nothing, last]))), "test");
             let text = if is_raise {
                 ledger.raise(&id(), at(9), None, None, deadline()).await.unwrap_err().to_string()
             } else {
-                ledger.record_vote(&request(9), deadline()).await.unwrap_err().to_string()
+                record(&ledger, 9).await.unwrap_err().to_string()
             };
             assert!(text.contains(expected), "{text}");
         }
@@ -230,7 +230,7 @@ impl MarkStore for Recreated {
 async fn a_mark_that_may_be_lost_is_not_taken_for_none_before_it_is_raised() {
     let ledger = Ledger::new(Arc::new(Recreated(MemoryMarks::default())), "test");
     let lost = NotRecorded::NotSafe(NotSafe::MarkLost { id: id() });
-    assert_eq!(ledger.record_vote(&request(7), deadline()).await, Err(lost));
+    assert_eq!(record(&ledger, 7).await, Err(lost));
     assert_eq!(ledger.raise(&id(), at(7), None, None, deadline()).await, Ok(Raised::From(None)));
     assert!(!vote(&ledger, 7).await);
     assert!(vote(&ledger, 8).await);
@@ -245,7 +245,8 @@ async fn a_jump_is_measured_from_the_highest_mark_of_the_other_kinds() {
         ledger.raise(&of(other), at(1000), None, None, deadline()).await.unwrap();
         let request = Request { id: of(Kind::Block), jump_limit: Some(100), ..request(level) };
         let signature = azurehsm_signer::tezos::Signature::P256([1; 64]);
-        let answer = ledger.record_block(&request, deadline(), async || Ok::<_, NotRecorded>(signature)).await;
+        let VoteOrBlock::Block(block) = request.split() else { panic!("not a block") };
+        let answer = ledger.record_block(&block, deadline(), async || Ok::<_, NotRecorded>(signature)).await;
         assert_eq!(answer.is_ok(), is_recorded, "{other} at 1000, block at {level}: {answer:?}");
     }
 }

@@ -1,0 +1,336 @@
+//! What a [`Recording`](super::Recording) records: a vote, a block, or a mark that an operator raises.
+//!
+//! | | vault signs | accepted by | result |
+//! | --- | --- | --- | --- |
+//! | [`VoteRequest`] | while the mark is written | the rule | [`VoteRecorded`] |
+//! | [`BlockRequest`] | before the mark is written, which holds the signature | the rule | [`BlockRecorded`] |
+//! | [`Raise`] | nothing | if it is higher than the stored mark | [`Raised`] |
+
+use super::rule::{decide_among, depends_on_other_kinds, is_raised_by};
+use super::{AttemptId, Mark, MarkId, NotRecorded, NotSafe, Request, Safe, Seen, Stored, Written};
+use crate::tezos::payload::{Kind, Position};
+use crate::tezos::{Digest, PublicKeyHash, Signature};
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// A request for the signature of an attestation or a preattestation. Made by [`Request::split`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VoteRequest(Request);
+
+/// A request for the signature of a block. Made by [`Request::split`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BlockRequest(Request);
+
+/// A request, by what it wants signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VoteOrBlock {
+    /// An attestation or a preattestation.
+    Vote(VoteRequest),
+    /// A block.
+    Block(BlockRequest),
+}
+
+impl Request {
+    /// The request with its sort in its type: votes and blocks are recorded differently.
+    pub const fn split(self) -> VoteOrBlock {
+        match self.id.kind {
+            Kind::Preattestation | Kind::Attestation => VoteOrBlock::Vote(VoteRequest(self)),
+            Kind::Block => VoteOrBlock::Block(BlockRequest(self)),
+        }
+    }
+}
+
+/// A mark that an operator raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Raise {
+    /// The mark.
+    pub id: MarkId,
+    /// Where it is raised to.
+    pub position: Position,
+    /// The digest of the payload signed there, if known.
+    pub digest: Option<Digest>,
+    /// The signature of a block signed there, if known.
+    pub signature: Option<Signature>,
+    from: Option<Position>,
+}
+
+impl Raise {
+    /// To this position. Without a digest, nothing at the position is signed afterwards, not even a repeat.
+    pub const fn new(id: MarkId, position: Position, digest: Option<Digest>, signature: Option<Signature>) -> Self {
+        Self { id, position, digest, signature, from: None }
+    }
+
+    /// The mark to write.
+    pub const fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
+        Mark { position: self.position, digest: self.digest, signature: self.signature, attempt, written }
+    }
+}
+
+/// Proof that the store holds a mark that covers a vote. No signature of a vote is released without one, and only this
+/// module makes it.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VoteRecorded(());
+
+impl VoteRecorded {
+    /// The signature that may be released now: `made`, by the vault in the meantime.
+    pub const fn release(self, made: Signature) -> Signature {
+        made
+    }
+}
+
+/// Proof that the store holds a block's mark together with its signature. Only this module makes it.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BlockRecorded {
+    signature: Signature,
+}
+
+impl BlockRecorded {
+    /// The only signature of the block that may ever be released: the stored one, no matter which process made it.
+    pub const fn release(self) -> Signature {
+        self.signature
+    }
+}
+
+/// The result of raising a mark by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// Raised from this position; `None` if there was no mark.
+    From(Option<Position>),
+    /// Left alone: it was at this position already, which is not below the target.
+    Kept(Position),
+    /// Written over an item that was not a mark.
+    Repaired,
+}
+
+/// How to proceed, given the stored mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision<R> {
+    /// Write the mark over the one that was decided on.
+    Write,
+    /// Read the key's marks of other kinds, then decide.
+    ReadOtherKinds,
+    /// End.
+    End(Result<R, NotRecorded>),
+}
+
+/// What can be done with the mark this process saw last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foresight {
+    /// It is a repeat: the store has to confirm it.
+    Confirm,
+    /// Nothing: read the mark.
+    Read,
+    /// Decide on it.
+    Decide,
+}
+
+/// The key's marks of other kinds on the same chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OtherKinds {
+    /// Not needed so far.
+    NotRead,
+    /// The highest of them. Marks only rise, so one read is enough.
+    Highest(Option<Position>),
+}
+
+/// What is recorded. Implemented by [`VoteRequest`], [`BlockRequest`] and [`Raise`], and by nothing else.
+pub trait Subject: sealed::Sealed + Debug + Clone + PartialEq + Eq + Hash {
+    /// What the vault must sign before the mark is written: the signature of a block; `()` otherwise.
+    type Signature: Debug + Copy + PartialEq + Eq + Hash;
+    /// The result once the store holds the mark.
+    type Recorded: Debug + Clone + PartialEq + Eq;
+
+    /// The signature, if none has to be made first.
+    const PRESIGNED: Option<Self::Signature>;
+
+    /// Whether it restores what the store may have lost. Then it is not refused because of that loss, and it leaves no trace
+    /// in [`Seen`]: whether the loss is made up for is decided by later reads.
+    const RESTORES: bool;
+
+    /// Which mark.
+    fn id(&self) -> &MarkId;
+
+    /// The authorized key that signed the request, for auditors.
+    fn requester(&self) -> Option<PublicKeyHash>;
+
+    /// The mark to write, before it is signed.
+    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark;
+
+    /// The signature as the mark holds it.
+    fn stored(signature: Self::Signature) -> Option<Signature>;
+
+    /// What the mark that this process saw last is good for.
+    fn foresee(&self, seen: &Seen) -> Foresight;
+
+    /// Decides on the stored mark. `attempt` is that of this recording.
+    fn decide(&mut self, stored: Option<&Stored>, attempt: AttemptId, others: OtherKinds) -> Decision<Self::Recorded>;
+
+    /// The store has acknowledged the mark with this signature.
+    fn recorded(&self, signature: Self::Signature) -> Self::Recorded;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::VoteRequest {}
+    impl Sealed for super::BlockRequest {}
+    impl Sealed for super::Raise {}
+}
+
+impl Subject for VoteRequest {
+    type Signature = ();
+    type Recorded = VoteRecorded;
+
+    const PRESIGNED: Option<()> = Some(());
+    const RESTORES: bool = false;
+
+    fn id(&self) -> &MarkId {
+        &self.0.id
+    }
+
+    fn requester(&self) -> Option<PublicKeyHash> {
+        self.0.requester
+    }
+
+    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
+        mark_of(&self.0, attempt, written)
+    }
+
+    fn stored((): ()) -> Option<Signature> {
+        None
+    }
+
+    fn foresee(&self, seen: &Seen) -> Foresight {
+        foresee(&self.0, seen)
+    }
+
+    fn decide(&mut self, stored: Option<&Stored>, _: AttemptId, others: OtherKinds) -> Decision<VoteRecorded> {
+        // Two signatures of the same vote are not a double vote, so any signature of a repeat will do.
+        decide_by_rule(&self.0, stored, others, |_| Some(VoteRecorded(())))
+    }
+
+    fn recorded(&self, (): ()) -> VoteRecorded {
+        VoteRecorded(())
+    }
+}
+
+impl Subject for BlockRequest {
+    type Signature = Signature;
+    type Recorded = BlockRecorded;
+
+    const PRESIGNED: Option<Signature> = None;
+    const RESTORES: bool = false;
+
+    fn id(&self) -> &MarkId {
+        &self.0.id
+    }
+
+    fn requester(&self) -> Option<PublicKeyHash> {
+        self.0.requester
+    }
+
+    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
+        mark_of(&self.0, attempt, written)
+    }
+
+    fn stored(signature: Signature) -> Option<Signature> {
+        Some(signature)
+    }
+
+    fn foresee(&self, seen: &Seen) -> Foresight {
+        foresee(&self.0, seen)
+    }
+
+    fn decide(&mut self, stored: Option<&Stored>, _: AttemptId, others: OtherKinds) -> Decision<BlockRecorded> {
+        decide_by_rule(&self.0, stored, others, |signature| signature.map(|signature| BlockRecorded { signature }))
+    }
+
+    fn recorded(&self, signature: Signature) -> BlockRecorded {
+        BlockRecorded { signature }
+    }
+}
+
+impl Subject for Raise {
+    type Signature = ();
+    type Recorded = Raised;
+
+    const PRESIGNED: Option<()> = Some(());
+    const RESTORES: bool = true;
+
+    fn id(&self) -> &MarkId {
+        &self.id
+    }
+
+    fn requester(&self) -> Option<PublicKeyHash> {
+        None
+    }
+
+    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
+        self.mark(attempt, written)
+    }
+
+    fn stored((): ()) -> Option<Signature> {
+        None
+    }
+
+    fn foresee(&self, _: &Seen) -> Foresight {
+        Foresight::Read
+    }
+
+    fn decide(&mut self, stored: Option<&Stored>, attempt: AttemptId, _: OtherKinds) -> Decision<Raised> {
+        match stored {
+            // An earlier write of this recording, whose answer was lost.
+            Some(stored) if stored.mark.attempt == attempt => Decision::End(Ok(Raised::From(self.from))),
+            Some(stored) if !is_raised_by(&stored.mark, self.position) => {
+                Decision::End(Ok(Raised::Kept(stored.mark.position)))
+            }
+            _ => {
+                self.from = stored.map(|stored| stored.mark.position);
+                Decision::Write
+            }
+        }
+    }
+
+    fn recorded(&self, (): ()) -> Raised {
+        Raised::From(self.from)
+    }
+}
+
+const fn mark_of(request: &Request, attempt: AttemptId, written: Option<Written>) -> Mark {
+    Mark { position: request.position, digest: Some(request.digest), signature: None, attempt, written }
+}
+
+fn foresee(request: &Request, seen: &Seen) -> Foresight {
+    match seen.last().map(|last| super::decide(Some(&last.mark), request)) {
+        // Only the store can say that something is a repeat.
+        Some(Ok(Safe::Repeat { .. })) => Foresight::Confirm,
+        // An operator may have raised the mark since.
+        Some(Err(NotSafe::JumpTooFar { .. })) | None => Foresight::Read,
+        // The store accepts an advance or not. And marks only rise: what the last one seen forbids, the current one forbids.
+        Some(Ok(Safe::Advance) | Err(_)) => Foresight::Decide,
+    }
+}
+
+fn decide_by_rule<R>(
+    request: &Request,
+    stored: Option<&Stored>,
+    others: OtherKinds,
+    repeat: impl FnOnce(Option<Signature>) -> Option<R>,
+) -> Decision<R> {
+    let mark = stored.map(|stored| &stored.mark);
+    let others = match others {
+        OtherKinds::NotRead if depends_on_other_kinds(mark, request) => return Decision::ReadOtherKinds,
+        OtherKinds::NotRead => None,
+        OtherKinds::Highest(highest) => highest,
+    };
+    let not_safe = |not_safe| Decision::End(Err(NotRecorded::NotSafe(not_safe)));
+    match decide_among(mark, others, request) {
+        Ok(Safe::Advance) => Decision::Write,
+        Ok(Safe::Repeat { signature }) => match repeat(signature) {
+            Some(recorded) => Decision::End(Ok(recorded)),
+            None => not_safe(NotSafe::SignatureUnknown { requested: request.position }),
+        },
+        Err(why) => not_safe(why),
+    }
+}

@@ -1,4 +1,4 @@
-//! Which process has locked a file, as far as the system tells.
+//! Finds the process that holds the lock on a file, as far as the system shows it.
 //!
 //! For messages only: whether a file is locked is decided by locking it.
 
@@ -13,16 +13,16 @@ pub enum LockHolder {
     Process {
         /// Its process id.
         id: u32,
-        /// The name of its program. `None` if it has ended, and a process that it started still holds the lock, or if this
-        /// user may not look.
+        /// The name of its program. `None` if the process has ended and its child still holds the lock, or if this user may not
+        /// see it.
         program: Option<String>,
     },
-    /// It is not listed: it runs in another container or on another machine, has let go by now, or this is not Linux.
+    /// Not listed: it runs in another container or on another machine, has released the lock by now, or this is not Linux.
     Unknown,
 }
 
 impl LockHolder {
-    /// Finds the process that has locked `file` (with `flock`), in `/proc/locks`. If there are several, one of them.
+    /// Finds the process that has locked `file` with `flock`, in `/proc/locks`. If there are several, returns one of them.
     pub fn of(file: &File) -> Self {
         let (Ok(metadata), Ok(locks)) = (file.metadata(), fs::read_to_string("/proc/locks")) else {
             return Self::Unknown;
@@ -30,7 +30,7 @@ impl LockHolder {
         let id = FileId { device: metadata.dev(), inode: metadata.ino() };
         let locks: Vec<_> = locks.lines().filter_map(Lock::parse).filter(|lock| lock.inode == id.inode).collect();
         let exact = locks.iter().find(|lock| lock.device == id.major_and_minor());
-        // Some file systems (btrfs, overlays) number their devices differently there.
+        // Some file systems (btrfs, overlayfs) have different device numbers there.
         exact
             .or_else(|| locks.iter().find(|lock| id.is_open_in(lock.process)))
             .map_or(Self::Unknown, |lock| Self::Process { id: lock.process, program: program_of(lock.process) })
@@ -50,7 +50,7 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// A lock in `/proc/locks`.
+/// An entry in `/proc/locks`.
 #[derive(Debug, PartialEq, Eq)]
 struct Lock {
     process: u32,
@@ -59,8 +59,8 @@ struct Lock {
 }
 
 impl Lock {
-    /// Of a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:9978119 0 EOF`; `None` for other kinds of locks, for a process
-    /// that waits for one (`->`), and where the process has no number here.
+    /// Parses a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:9978119 0 EOF`. `None` for other kinds of locks, for a
+    /// process that waits for one (`->`), and if the process has no id in this namespace.
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.split_ascii_whitespace().skip(1);
         if fields.next()? != "FLOCK" {
@@ -74,7 +74,7 @@ impl Lock {
     }
 }
 
-/// What tells one file from all others.
+/// Identifies a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct FileId {
     device: u64,
@@ -82,7 +82,7 @@ struct FileId {
 }
 
 impl FileId {
-    /// The two parts of the device's number, as Linux packs them.
+    /// The major and minor device number, as Linux packs them.
     const fn major_and_minor(self) -> (u64, u64) {
         let device = self.device;
         (((device >> 32) & 0xffff_f000) | ((device >> 8) & 0xfff), ((device >> 12) & 0xffff_ff00) | (device & 0xff))
@@ -99,7 +99,7 @@ impl FileId {
 fn program_of(process: u32) -> Option<String> {
     let name = fs::read(format!("/proc/{process}/comm")).ok()?;
     let name = String::from_utf8_lossy(&name);
-    // A program may give itself any name.
+    // A program may set any name for itself.
     let name: String = name.trim().chars().filter(|character| !character.is_control()).collect();
     (!name.is_empty()).then_some(name)
 }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_proc_locks_are_understood() {
+    fn lines_of_proc_locks_are_parsed() {
         let lock = |process, device, inode| Some(Lock { process, device, inode });
         for (line, expected) in [
             ("1: FLOCK  ADVISORY  WRITE 4711 fe:00:9978119 0 EOF", lock(4711, (0xfe, 0), 9_978_119)),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_are_split_as_linux_packs_them() {
+    fn device_numbers_are_split_as_linux_packs_them() {
         for (device, expected) in [
             (0xfe00, (0xfe, 0)),
             (0x0801, (8, 1)),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_claimed() {
+    fn the_holder_is_found_or_reported_as_unknown() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(LockHolder::of(&file), LockHolder::Unknown);
         file.lock().unwrap();

@@ -265,7 +265,7 @@ describe('accounts', () => {
 
   const [WEST, NORTH] = ['West Europe', 'North Europe'];
   for (const [title, regions, options, words] of [
-    ['the consistency that the emulator has', [WEST], { consistency: 'Session' }, /Session, not Strong/],
+    ['the consistency that the emulator has', [WEST], { consistency: 'Session' }, /Session, expected Strong/],
     ['two regions, of which one takes writes', [WEST, NORTH], {}],
     ['two regions that take writes', [WEST, NORTH], { writable: [WEST, NORTH] }, /several regions/],
   ]) {

@@ -14,10 +14,9 @@
 //! `ReadOtherKinds`.
 
 use super::seen::Highest;
-use super::subject::{Decision, Foresight, OtherKinds};
-use super::{AttemptId, Lost, Mark, NotSafe, Seen, StoreError, Stored, Subject, Version, WriteError, Written};
+use super::subject::{Decision, Foresight, OtherKinds, Subject};
+use super::{AttemptId, Mark, NotRecorded, Seen, StoreError, Stored, Version, WriteError, Written};
 use crate::tezos::payload::Position;
-use thiserror::Error;
 
 /// A vote, a block or a raise on its way into the store.
 ///
@@ -54,40 +53,6 @@ pub enum Step<R> {
     Write,
     /// Nothing: the recording has ended.
     Done(Result<R, NotRecorded>),
-}
-
-/// Why nothing was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NotRecorded {
-    /// Refused: it must not be signed.
-    #[error(transparent)]
-    NotSafe(NotSafe),
-    /// Failed: the store could not be read or written.
-    #[error(transparent)]
-    Store(StoreError),
-    /// Failed: the store has lost a mark of the key.
-    #[error(transparent)]
-    Lost(Lost),
-    /// Failed: the key has been used on too many unknown chains.
-    #[error(
-        "this key already has marks on {limit} unknown chains in this process: name its chains in the policy, and restart \
-         the signer"
-    )]
-    TooManyChains {
-        /// How many are allowed.
-        limit: usize,
-    },
-}
-
-impl NotRecorded {
-    /// The text for the log.
-    pub fn log(&self) -> String {
-        match self {
-            Self::Store(error) => error.log(),
-            Self::Lost(lost) => lost.log(),
-            Self::NotSafe(_) | Self::TooManyChains { .. } => self.to_string(),
-        }
-    }
 }
 
 impl<S: Subject> Recording<S> {
@@ -193,7 +158,7 @@ impl<S: Subject> Recording<S> {
                 }
                 Step::Done(Ok(self.subject.recorded(signature)))
             }
-            // A write is asked for only after signing. Whatever else is acknowledged, the stored mark decides.
+            // Nothing is written unsigned. If that ever happened, the stored mark would decide.
             (Ok(_), None) | (Err(WriteError::Changed | WriteError::Unknown(_)), _) => Step::ReadBack,
             (Err(WriteError::NotWritten(error)), _) => Step::Done(Err(NotRecorded::Store(error))),
         }
@@ -272,22 +237,22 @@ mod tests {
     }
 
     #[test]
-    fn invariant_1_only_the_word_of_the_store_records() {
+    fn invariant_1_only_an_answer_of_the_store_records() {
         let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
         let (mut recording, step) = vote(&request, &mut seen);
         assert_eq!(step, Step::Read);
         assert_eq!(recording.read(Ok(None), &mut seen), Step::Write);
-        assert_eq!(recording.mark().1, None, "there must be none yet");
+        assert_eq!(recording.mark().1, None, "expects that there is no mark yet");
         let done = recording.written(Ok(version("1")), &mut seen);
         assert!(matches!(done, Step::Done(Ok(_))));
 
-        // The same once more: it is remembered, and still asked for.
+        // A repeat is known, and still has to be confirmed.
         let (_, step) = vote(&request, &mut seen);
         assert_eq!(step, Step::Confirm);
     }
 
     #[test]
-    fn a_higher_request_replaces_just_the_version_that_was_seen() {
+    fn a_higher_request_replaces_only_the_version_last_seen() {
         let mut seen = Seen::default();
         let (mut first, _) = vote(&request(Kind::Preattestation, 5), &mut seen);
         first.read(Ok(None), &mut seen);
@@ -297,13 +262,13 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_unclear_is_looked_up_before_anything_else() {
+    fn an_unclear_write_is_read_back_first() {
         for answer in [WriteError::Changed, unknown()] {
             let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
             let (mut recording, _) = vote(&request, &mut seen);
             recording.read(Ok(None), &mut seen);
             assert_eq!(recording.written(Err(answer), &mut seen), Step::ReadBack);
-            assert_eq!(recording.read(Ok(None), &mut seen), Step::Write, "it was not done");
+            assert_eq!(recording.read(Ok(None), &mut seen), Step::Write, "nothing was written");
         }
     }
 
@@ -319,11 +284,11 @@ mod tests {
         let Step::Done(Ok(recorded)) = recording.read(Ok(Some(recorded_elsewhere(&request))), &mut seen) else {
             panic!("another process has recorded the same block")
         };
-        assert_eq!(recorded.release(), ELSEWHERE, "what this one made is lost");
+        assert_eq!(recorded.release(), ELSEWHERE, "the new signature is dropped");
     }
 
     #[test]
-    fn a_store_that_has_lost_what_it_told_records_nothing() {
+    fn a_store_that_lost_a_mark_records_nothing() {
         let (request, mut seen) = (request(Kind::Attestation, 5), Seen::default());
         let (mut recording, _) = vote(&request, &mut seen);
         recording.read(Ok(Some(recorded_elsewhere(&request))), &mut seen);
@@ -349,10 +314,10 @@ mod tests {
         assert!(repeat.confirmed(Ok(Some(stored)), &mut seen).is_ok());
 
         let (above, step) = vote(&request(Kind::Attestation, 7), &mut seen);
-        assert_eq!((step, above.mark().1), (Step::Write, Some(&version("6"))), "the newer mark is still known");
+        assert_eq!((step, above.mark().1), (Step::Write, Some(&version("6"))), "the newer mark is kept");
     }
 
-    /// A baker who votes at every level, and had his last block long ago.
+    /// A baker that votes at every level, and baked its last block long ago.
     #[test]
     fn other_kinds_are_read_once_and_only_if_the_limit_would_refuse() {
         let far = Request { jump_limit: Some(100), ..request(Kind::Block, 1000) };
@@ -373,7 +338,7 @@ mod tests {
         recording.read(Ok(Some(old.clone())), &mut seen);
         recording.other_kinds(Ok(position(999)), &mut seen);
         assert_eq!(recording.signed(MADE), Step::Write);
-        assert_eq!(recording.mark().1, Some(&old.version), "of its own kind");
+        assert_eq!(recording.mark().1, Some(&old.version), "the version of the same kind");
         recording.written(Err(WriteError::Changed), &mut seen);
         assert_eq!(recording.read(Ok(Some(old.clone())), &mut seen), Step::Write, "they are not read again");
 

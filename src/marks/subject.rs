@@ -135,7 +135,8 @@ pub enum OtherKinds {
     Highest(Option<Position>),
 }
 
-/// What is recorded. Implemented by [`VoteRequest`], [`BlockRequest`] and [`Raise`], and by nothing else.
+/// What is recorded. Implemented by [`VoteRequest`], [`BlockRequest`] and [`Raise`], and by nothing else. Not visible outside of
+/// the marks, so that no other code makes the proofs.
 pub trait Subject: sealed::Sealed + Debug + Clone + PartialEq + Eq + Hash {
     /// What the vault must sign before the mark is written: the signature of a block; `()` otherwise.
     type Signature: Debug + Copy + PartialEq + Eq + Hash;

@@ -1,4 +1,4 @@
-//! Vaults: where private keys live.
+//! Vaults, which hold the private keys: Azure Key Vault and Managed HSM, and a file for development.
 
 pub mod embedded;
 mod key;
@@ -19,13 +19,13 @@ use thiserror::Error;
 /// Holds private keys and signs with them. What it returns is not trusted: every signature is verified before release.
 #[async_trait]
 pub trait Vault: Send + Sync {
-    /// All keys that can sign now. Called at start, from time to time, and when an unknown key is asked for.
+    /// All keys that can sign now. Called at start, periodically, and when an unknown key is requested.
     ///
     /// # Errors
-    /// [`VaultError`] if the vault does not say; one unusable key is no error, but left out and logged.
+    /// [`VaultError`] if the vault cannot list its keys. A single unusable key is not an error: it is left out and logged.
     async fn keys(&self) -> Result<FoundKeys, VaultError>;
 
-    /// The same. If it takes long, `so_far` learns now and then what has been found that may be used already.
+    /// The same. In a long search, `so_far` is called with keys that may be used already.
     ///
     /// # Errors
     /// As [`Vault::keys`].
@@ -33,56 +33,56 @@ pub trait Vault: Send + Sync {
         self.keys().await
     }
 
-    /// Signs a whole payload: its BLAKE2b-256 digest for tz1, tz2 and tz3, the payload itself for tz4. One try: whoever
-    /// asks knows how much time there is for another.
+    /// Signs a whole payload: its BLAKE2b-256 digest for tz1, tz2 and tz3, the payload itself for tz4. One attempt: the
+    /// caller has the deadline, and retries.
     async fn sign(&self, key: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError>;
 
-    /// After how long a call is late, so that another one starts beside it.
+    /// After how long a call is late, so that a parallel one starts.
     fn late_after(&self) -> Duration {
         LATE_AFTER
     }
 
-    /// Makes a proof of possession with a tz4 key, about itself or about another tz4 public key.
+    /// Creates a proof of possession with a tz4 key, of itself or of another tz4 public key.
     async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError>;
 }
 
-/// What a vault says of its keys.
+/// The keys of a vault.
 #[derive(Debug, Clone, Default)]
 pub struct FoundKeys {
-    /// Those that can sign.
+    /// Keys that can sign.
     pub usable: Vec<Key>,
-    /// Those that cannot sign now, for a reason that can change.
+    /// Keys that cannot sign now, for a reason that can change.
     pub unusable: Vec<UnusableKey>,
-    /// Why some could not be read now, if so: a key that is not among the usable ones may be one of them.
+    /// Why some keys could not be read: then a key that is missing from `usable` may be one of them.
     pub unread: Option<VaultError>,
 }
 
-/// A key whose public key the vault returns, and that cannot sign.
+/// A key that cannot sign, with its public key.
 #[derive(Debug, Clone)]
 pub struct UnusableKey {
-    /// The key.
+    /// The key that cannot sign.
     pub key: Key,
-    /// Why, such as "it expired at 2026-01-01T00:00:00Z".
+    /// The reason, such as "it expired at 2026-01-01T00:00:00Z".
     pub why: String,
 }
 
-/// What a search has found before its end.
+/// Intermediate results of a search.
 #[derive(Debug, Clone, Default)]
 pub struct FoundSoFar {
-    /// Keys that were not among those of the last time, and that may be used: what is still unread cannot change that.
+    /// Newly found keys that may be used: the rest of the search cannot change that.
     pub usable: Vec<Key>,
-    /// How far it has come.
+    /// The progress of the search.
     pub progress: SearchProgress,
 }
 
-/// How far a search of a vault has come.
+/// The progress of a search of a vault.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SearchProgress {
-    /// How many keys are listed so far.
+    /// Keys listed so far.
     pub keys: usize,
-    /// How many versions of them are listed so far.
+    /// Versions listed so far.
     pub versions: usize,
-    /// How many of these have been read.
+    /// Versions read so far.
     pub read: usize,
 }
 
@@ -97,53 +97,53 @@ impl fmt::Display for SearchProgress {
     }
 }
 
-/// The vault did not do what it was asked. Nothing is known to be wrong with the request: *failed*, not *refused*.
+/// The vault could not be used. Nothing is known to be wrong with the request: *failed*, not *refused*.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VaultError {
-    /// It may work when tried again.
+    /// A retry may succeed.
     #[error("the vault cannot be used now: {why}")]
     Unavailable {
-        /// What it said.
+        /// The vault's error.
         why: Reason,
-        /// How long to wait before the next try, if it said so.
+        /// The vault's `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// It will not work when tried again.
+    /// A retry will not succeed.
     #[error("the vault cannot do this: {0}")]
     Unable(Reason),
-    /// What answers is not the service that it should be, such as one that wants tokens for another service.
+    /// The answer is not from the expected service, such as one that demands tokens for another service.
     #[error("the vault cannot do this: {0}")]
     Untrusted(Reason),
-    /// The identity may not do this (403), or the vault is in conflict about it (409): final, unless a role or a key was
-    /// created just now.
+    /// The identity may not do this (403), or it conflicts with the state of the key (409): final, unless a role or a key has
+    /// only just been created.
     #[error("the vault cannot do this: {0}")]
     Denied(Reason),
-    /// There is no such key, or no such version: final, unless it was created just now.
+    /// There is no such key or version: final, unless it has only just been created.
     #[error("it is not in the vault: {0}")]
     Missing(Reason),
 }
 
 impl VaultError {
-    /// It may work when tried again, at any time.
+    /// A retry may succeed at any time.
     pub fn unavailable(why: impl Into<Reason>) -> Self {
         Self::Unavailable { why: why.into(), retry_after: None }
     }
 
-    /// It will not work when tried again.
+    /// A retry will not succeed.
     pub fn unable(why: impl Into<Reason>) -> Self {
         Self::Unable(why.into())
     }
 
-    /// The request's deadline came first. `last` is what went wrong before, if anything did.
+    /// The request's deadline passed first. `last` is the last error before it.
     pub fn deadline(last: Option<&Self>) -> Self {
         const LATE: &str = "no signature within the request's deadline (REQUEST_DEADLINE_MS)";
         match last {
-            Some(last) => Self::unavailable(last.reason().after(&format!("{LATE}; the last trouble was: "))),
+            Some(last) => Self::unavailable(last.reason().after(&format!("{LATE}; last error: "))),
             None => Self::unavailable(LATE),
         }
     }
 
-    /// What the vault said.
+    /// The vault's error.
     pub const fn reason(&self) -> &Reason {
         match self {
             Self::Unavailable { why, .. }
@@ -161,8 +161,8 @@ impl VaultError {
         format!("{}{}", text.strip_suffix(answer.as_str()).unwrap_or_default(), self.reason().log())
     }
 
-    /// Whether the two differ by no more than what the service says beside its status and code, such as the time and the
-    /// number of a request.
+    /// Whether the two errors have the same kind, status and code, and differ at most in details such as the time and id of a
+    /// request.
     pub fn is_same_event(&self, other: &Self) -> bool {
         let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
         is_same_kind && self.reason().to_string() == other.reason().to_string()

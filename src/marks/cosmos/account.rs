@@ -96,8 +96,8 @@ impl AccountProperties {
         }
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
         if !status.is_success() {
-            let said = format!("{status}{}", message_in(&body));
-            return Err(Reason::with_log(words::for_answers(&said), said).after(FAILED));
+            let why = format!("{status}{}", message_in(&body));
+            return Err(Reason::with_log(words::for_answers(&why), why).after(FAILED));
         }
         serde_json::from_slice(&body).map_err(|error| failed(&error))
     }

@@ -1,11 +1,11 @@
 //! The contents of a store, read from the bytes of its file and verified. Read-only.
 
 use super::OpenError;
-use super::file::{MARKS, META, NEW_KEYS, builder, position_of};
+use super::file::{MARKS, META, NEW_KEYS, RECREATED, builder, now, position_of};
 use redb::backends::InMemoryBackend;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError,
-    TableHandle,
+    TableHandle, WriteTransaction,
 };
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,6 +66,27 @@ impl Contents {
         let marks = marks.iter()?.map(|item| item.map(|(id, mark)| (id.value().to_owned(), mark.value().to_vec())));
         let marks = marks.collect::<Result<_, _>>()?;
         Ok(Self { marks, meta: texts(&transaction, META)?, new_keys: texts(&transaction, NEW_KEYS)? })
+    }
+
+    /// The contents of a new store.
+    pub(super) fn empty(is_recreated: bool) -> Self {
+        let since = is_recreated.then(|| (RECREATED.to_owned(), now()));
+        Self { marks: BTreeMap::new(), meta: since.into_iter().collect(), new_keys: BTreeMap::new() }
+    }
+
+    /// Writes all items.
+    pub(super) fn fill(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
+        let mut marks = transaction.open_table(MARKS)?;
+        for (id, mark) in &self.marks {
+            marks.insert(id.as_str(), mark.as_slice())?;
+        }
+        for (name, items) in [(META, &self.meta), (NEW_KEYS, &self.new_keys)] {
+            let mut table = transaction.open_table(name)?;
+            for (key, value) in items {
+                table.insert(key.as_str(), value.as_str())?;
+            }
+        }
+        Ok(())
     }
 
     fn take_higher(&mut self, other: Self) {

@@ -1,12 +1,10 @@
 //! Reads and writes of the database in an embedded store's file.
 
-use super::contents::Contents;
 use super::{Listing, Purpose};
 use crate::marks::{Found, Mark, MarkId, Rejection, StoreError, Stored, Unreadable, Version, WriteError, is_raised_by};
 use crate::tezos::payload::Position;
 use crate::tezos::{ChainId, Digest, PublicKeyHash};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
-use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -17,7 +15,7 @@ pub(super) const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new(
 pub(super) const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 
 /// In [`META`]: when the store was created to replace a lost one.
-const RECREATED: &str = "made_anew";
+pub(super) const RECREATED: &str = "made_anew";
 
 /// `<chain>:<public key hash>` to the time when an operator declared the key new on the chain, in a recreated store.
 pub(super) const NEW_KEYS: TableDefinition<'_, &str, &str> = TableDefinition::new("new_keys");
@@ -43,28 +41,6 @@ impl OpenFile {
         let is_recreated = is_recreated(&database)?;
         Ok(Self { database, is_recreated })
     }
-}
-
-impl Contents {
-    /// The contents of a new store.
-    pub(super) fn empty(is_recreated: bool) -> Self {
-        let since = is_recreated.then(|| (RECREATED.to_owned(), now()));
-        Self { marks: BTreeMap::new(), meta: since.into_iter().collect(), new_keys: BTreeMap::new() }
-    }
-}
-
-pub(super) fn fill(transaction: &WriteTransaction, contents: &Contents) -> Result<(), redb::Error> {
-    let mut marks = transaction.open_table(MARKS)?;
-    for (id, mark) in &contents.marks {
-        marks.insert(id.as_str(), mark.as_slice())?;
-    }
-    for (name, items) in [(META, &contents.meta), (NEW_KEYS, &contents.new_keys)] {
-        let mut table = transaction.open_table(name)?;
-        for (key, value) in items {
-            table.insert(key.as_str(), value.as_str())?;
-        }
-    }
-    Ok(())
 }
 
 /// The position of a mark; `None` if the value is not one.
@@ -118,7 +94,7 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error
     Ok(transaction)
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339).unwrap_or_default()
 }
 

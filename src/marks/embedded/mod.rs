@@ -288,7 +288,7 @@ enum Purpose {
 
 /// The contents of `marks.lock` once a store exists. Written after the store, so that a process that is killed between the two
 /// leaves no false trace.
-const WAS_CREATED: &str = "The mark store beside this file was made. Keep both.\n";
+const WAS_CREATED: &str = "A mark store was created in this folder. Keep it together with this file.\n";
 
 fn lock_of(path: &Path) -> PathBuf {
     path.with_extension("lock")

@@ -2,7 +2,7 @@
 
 use super::contents::{Contents, in_memory};
 use super::disk::Disk;
-use super::file::{OpenFile, begin, builder, fill};
+use super::file::{OpenFile, begin, builder};
 use super::{OpenError, UNFINISHED};
 use crate::lock_holder::LockHolder;
 use redb::Database;
@@ -130,7 +130,7 @@ fn write_as(
     let handle = OpenOptions::new().read(true).write(true).open(path)?;
     let database = disk.database(&builder(), file)?;
     let transaction = begin(&database)?;
-    fill(&transaction, contents)?;
+    contents.fill(&transaction)?;
     transaction.commit()?;
     Ok((database, handle))
 }

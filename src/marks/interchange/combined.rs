@@ -1,16 +1,18 @@
+//! Merges several marks for the same key, chain and kind.
+
 use super::RaiseTarget;
 use crate::marks::MarkId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// One mark for each [`MarkId`], whatever the order in which they are given: the highest. What was signed there is kept only
-/// if all that are as high agree about it; where they do not, nothing at this position may be signed, not even a repeat.
+/// Keeps the highest mark for each [`MarkId`], independent of the order. Its digest and signature are kept only if all marks at
+/// the same position agree; otherwise nothing at this position may be signed, not even a repeat.
 #[must_use]
 pub fn highest(marks: Vec<RaiseTarget>) -> Vec<RaiseTarget> {
-    let mut places: HashMap<MarkId, usize> = HashMap::new();
+    let mut indices: HashMap<MarkId, usize> = HashMap::new();
     let mut highest: Vec<RaiseTarget> = Vec::new();
     for mark in marks {
-        match places.entry(mark.id) {
+        match indices.entry(mark.id) {
             Entry::Vacant(vacant) => {
                 vacant.insert(highest.len());
                 highest.push(mark);
@@ -40,9 +42,9 @@ mod tests {
     use crate::tezos::payload::{NonNegative, Position};
     use crate::tezos::{Digest, Signature};
 
-    /// Of three marks of one key in every order.
+    /// Three marks of one key, in every order.
     #[test]
-    fn the_highest_mark_counts_and_keeps_what_all_that_are_as_high_agree_on() {
+    fn the_highest_mark_wins_and_conflicting_details_are_dropped() {
         let mark = |level: i32, round: i32, digest: Option<u8>, signature: Option<u8>| RaiseTarget {
             id: "NetXdQprcVkpaWU:tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t:block".parse().unwrap(),
             position: Position {

@@ -1,12 +1,12 @@
-//! Marks in files: this program's own export, and the records of octez-signer and Signatory.
+//! Files of marks: this program's export, and those of octez-signer and Signatory.
 //!
-//! Each file holds one JSON object. Its layout is recognised by the names in it:
+//! Each file holds one JSON object. Its layout is recognized by the names in it:
 //!
 //! | | layout | |
 //! | --- | --- | --- |
-//! | own export | `{"format": "azurehsm-signer marks", "version": 1, "marks": [mark, …]}` | `own.rs` |
-//! | octez-signer | chain → key → record; the file's name says the kind | `octez.rs` |
-//! | Signatory | key → kind → record, and two older ones; the file's name says the chain | `signatory.rs` |
+//! | export | `{"format": "azurehsm-signer marks", "version": 1, "marks": [mark, …]}` | `own.rs` |
+//! | octez-signer | chain → key → record; the file is named after the kind | `octez.rs` |
+//! | Signatory | key → kind → record, and two older ones; the file is named after the chain | `signatory.rs` |
 
 mod combined;
 mod octez;
@@ -25,28 +25,28 @@ use serde_json::{Map, Value};
 use std::path::Path;
 use thiserror::Error;
 
-/// A mark to be raised to.
+/// A mark, and where to raise it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaiseTarget {
-    /// What it belongs to.
+    /// The mark.
     pub id: MarkId,
     /// Level and round.
     pub position: Position,
-    /// Of the payload, if known. Without it, nothing at the position is signed, not even a repeat.
+    /// The digest of the payload, if known. Without it, nothing at the position is signed, not even a repeat.
     pub digest: Option<Digest>,
-    /// Of a block, if known.
+    /// The signature of a block, if known.
     pub signature: Option<Signature>,
 }
 
 impl RaiseTarget {
-    /// A mark that closes all rounds of its level: what was signed is known to be at one of them.
+    /// Covers all rounds of its level: the signed round is unknown.
     fn of_whole_level(self) -> Self {
         let position = Position { round: NonNegative::MAX, ..self.position };
         Self { position, digest: None, signature: None, ..self }
     }
 }
 
-/// What a file's contents do not say.
+/// Facts that a file's contents may lack.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Hints {
     /// The kind of all marks in it.
@@ -56,7 +56,7 @@ pub struct Hints {
 }
 
 impl Hints {
-    /// What octez-signer and Signatory say with the name of the file; `self` wins.
+    /// Adds what octez-signer and Signatory put in the name of the file; `self` takes precedence.
     #[must_use]
     pub fn or_from_name(self, path: &Path) -> Self {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -66,10 +66,10 @@ impl Hints {
     }
 }
 
-/// Reads all marks of a file, whichever layout it has. There may be several for one [`MarkId`]: see [`highest`].
+/// Reads all marks of a file in any layout. There may be several for one [`MarkId`]: see [`highest`].
 ///
 /// # Errors
-/// [`InterchangeError`], which names the place in the file; then nothing of it should be used.
+/// [`InterchangeError`], with the location in the file. Then no part of it should be used.
 pub fn parse(text: &str, hints: Hints) -> Result<Vec<RaiseTarget>, InterchangeError> {
     let value: Value = json::from_text(text)?;
     let Value::Object(object) = value else { return Err(InterchangeError::UnknownFormat) };
@@ -93,7 +93,7 @@ pub fn parse(text: &str, hints: Hints) -> Result<Vec<RaiseTarget>, InterchangeEr
     Ok(marks)
 }
 
-/// The marks of one key; only the records below it distinguish them.
+/// The marks of one key. The layout shows only in its records.
 fn of_key(hints: Hints, key: &str, value: &Value) -> Result<Vec<RaiseTarget>, InterchangeError> {
     let at = hints.chain.map_or_else(|| key.to_owned(), |chain| format!("{chain}/{key}"));
     let chain = hints.chain.ok_or_else(|| InterchangeError::ChainMissing { at: at.clone() })?;
@@ -108,46 +108,49 @@ fn of_key(hints: Hints, key: &str, value: &Value) -> Result<Vec<RaiseTarget>, In
     }
 }
 
-/// Why a file of marks is not used.
+/// Why a file of marks cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InterchangeError {
-    /// Not JSON at all.
+    /// Not JSON.
     #[error("not JSON: {0}")]
     NotJson(String),
-    /// A name is twice in one object: one of two marks would be lost.
+    /// A name occurs twice in one object, so one of two marks would be lost.
     #[error(transparent)]
     Repeated(Repeated),
-    /// JSON of another shape.
+    /// JSON in another layout.
     #[error(
         "not a file of marks: expected an export of this program, a high_watermarks file of octez-signer \
          (chain → key → mark), or a file of Signatory from watermark_v2 (key → kind → mark), watermark_v1 (key → mark) or \
-         watermark (kind → key → mark). For anything else, look up the levels, and use azurehsm-signer marks raise"
+         watermark (kind → key → mark). For other files, look up the levels and use azurehsm-signer marks raise"
     )]
     UnknownFormat,
-    /// A later version of this program's own format.
-    #[error("format version {found}, this program reads version {}: import it with a release that does", own::VERSION)]
+    /// Another version of this program's format.
+    #[error(
+        "format version {found}, this release reads version {}: import the file with a release that supports it",
+        own::VERSION
+    )]
     UnknownVersion {
-        /// The version.
+        /// The file's version.
         found: u32,
     },
-    /// Neither the contents nor the file's name say the kind.
-    #[error("{at}: the kind is not known; say it with --kind (octez-signer's files say it in their name)")]
+    /// Neither the contents nor the file's name have the kind.
+    #[error("{at}: unknown kind; set it with --kind (octez-signer's files have it in their name)")]
     KindMissing {
-        /// The place.
+        /// The location in the file.
         at: String,
     },
-    /// Neither the contents nor the file's name say the chain.
-    #[error("{at}: the chain is not known; say it with --chain (Signatory's files are named <chain>.json)")]
+    /// Neither the contents nor the file's name have the chain.
+    #[error("{at}: unknown chain; set it with --chain (Signatory's files are named <chain>.json)")]
     ChainMissing {
-        /// The place.
+        /// The location in the file.
         at: String,
     },
-    /// A value that is not what should be there.
+    /// An invalid value.
     #[error("{at}: {why}")]
     Invalid {
-        /// The place.
+        /// The location in the file.
         at: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         why: String,
     },
 }
@@ -167,7 +170,7 @@ impl InterchangeError {
     }
 }
 
-/// serde also reads a struct from an array of its values, which nobody means.
+/// serde also deserializes a struct from an array of its values, which no layout uses.
 fn as_object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, InterchangeError> {
     value.as_object().ok_or_else(|| InterchangeError::invalid(at, "expected a JSON object"))
 }

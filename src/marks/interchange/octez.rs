@@ -1,6 +1,6 @@
 //! octez-signer, `src/bin_signer/handler.ml`: `<kind>_high_watermarks`, chain → key → `{level, round, hash, signature}`.
 //!
-//! The hash is the hexadecimal BLAKE2b-256 of the payload. A record without a round is one of before Tenderbake, for which
+//! The hash is the hexadecimal BLAKE2b-256 of the payload. A record without a round is from before Tenderbake:
 //! octez-signer signs nothing else at its level.
 
 use super::record::Record;

@@ -1,4 +1,4 @@
-//! This program's own export: all fields of a mark that another store of this program needs.
+//! This program's export: all fields of a mark that another store of this program needs.
 
 use super::record::Record;
 use super::{InterchangeError, RaiseTarget, as_object};
@@ -31,10 +31,10 @@ struct ExportedMark {
     signature: Option<String>,
 }
 
-/// Writes marks as this program's own export.
+/// Formats marks as this program's export.
 ///
 /// # Errors
-/// None that is known; an error is not taken for an empty export.
+/// If JSON encoding fails, which is not expected.
 pub fn export(marks: &[(MarkId, Mark)]) -> Result<String, serde_json::Error> {
     let export = Export {
         format: FORMAT.to_owned(),

@@ -1,4 +1,4 @@
-//! A record, as all layouts have it with few differences.
+//! A record of level, round, hash and signature, which is nearly the same in all layouts.
 
 use super::{InterchangeError, RaiseTarget, as_object};
 use crate::marks::MarkId;
@@ -13,7 +13,7 @@ use thiserror::Error;
 #[derive(Deserialize)]
 pub(super) struct Record {
     pub(super) level: i64,
-    /// Without one, the record speaks of the whole level.
+    /// Without a round, the record covers the whole level.
     pub(super) round: Option<i64>,
     pub(super) hash: Option<String>,
     pub(super) signature: Option<String>,
@@ -42,8 +42,8 @@ impl Record {
     }
 }
 
-/// The kind of a record by the names that other signers use: those of today, those of protocols before attestations were
-/// called so, and that of an attestation with DAL content, of which there is one a slot as of any other.
+/// The kind of a record, by its current name, by its name before endorsements were renamed attestations, or as an attestation
+/// with DAL content, which counts as an attestation.
 pub(super) fn kind(name: &str) -> Option<Kind> {
     match name {
         "endorsement" | "attestation_with_dal" => Some(Kind::Attestation),

@@ -1,16 +1,16 @@
-//! Signatory's files, one for each chain, named `<chain>.json`. `pkg/signatory/watermark` of its source has the last layout,
-//! and what it makes of the two before:
+//! Signatory's files, one for each chain, named `<chain>.json`. `pkg/signatory/watermark` in its source has the latest layout,
+//! and reads the two earlier ones:
 //!
 //! | folder | releases | layout | |
 //! | --- | --- | --- | --- |
 //! | `watermark_v2` | since 1.1.1 | key → kind → `{level, round, hash}` | |
-//! | `watermark_v1` | 1.1.0 | key → `{level, round, order, hash}` | betas wrote the chain around it |
-//! | `watermark` | 0.3 to 1.0 | kind → key → `{level, round, hash}` | no round where it is 0 |
+//! | `watermark_v1` | 1.1.0 | key → `{level, round, order, hash}` | beta releases nested it in the chain |
+//! | `watermark` | 0.3 to 1.0 | kind → key → `{level, round, hash}` | round 0 is omitted |
 //!
 //! The hash is the digest of the payload, written as a block payload hash.
 //!
-//! **What is recorded as the round of a block is its payload's round** in all releases before 1.4.0. A block that proposes an
-//! earlier payload again has a higher one, so a record of a block stands for all rounds of its level.
+//! **The recorded round of a block is its payload's round** in all releases before 1.4.0. A block that proposes an earlier
+//! payload again has a higher round, so a record of a block covers all rounds of its level.
 
 use super::record::{Record, kind};
 use super::{InterchangeError, RaiseTarget, as_object, public_key_hash};
@@ -53,9 +53,8 @@ pub(super) fn of_kind(
     as_object(keys, at)?.iter().map(of_key).collect()
 }
 
-/// `watermark_v1`: one record for all kinds. At one level and round, a block comes first (order 0), then a preattestation (1), then
-/// an attestation (2). So nothing of any kind was signed above the record's level and round, and what it says of its own kind
-/// is exact.
+/// `watermark_v1`: one record for all kinds. At one level and round, the block is first (order 0), then the preattestation (1), then the
+/// attestation (2). So nothing of any kind was signed above the record's level and round, and for its kind it is exact.
 pub(super) fn of_all_kinds(
     chain: ChainId,
     key: PublicKeyHash,

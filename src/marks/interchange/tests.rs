@@ -1,4 +1,4 @@
-//! Files as their programs write them.
+//! Files as octez-signer, Signatory and this program write them.
 
 use super::*;
 use crate::tezos::payload::NonNegative;
@@ -18,11 +18,11 @@ fn read(name: &str, text: &str) -> Result<Vec<RaiseTarget>, InterchangeError> {
     parse(text, Hints::default().or_from_name(Path::new(name)))
 }
 
-/// What it is, the file's name, its text, and the marks in it.
+/// Description, file name, text, and the marks in it.
 type Row<'a> = (&'a str, &'a str, String, &'a [Expected]);
 
 #[test]
-fn files_of_octez_signer_are_read_as_they_are_meant() {
+fn files_of_octez_signer_are_read() {
     assert_are_read(&[
         (
             "octez-signer",
@@ -31,13 +31,13 @@ fn files_of_octez_signer_are_read_as_they_are_meant() {
             &[(Attestation, 100, Some(2), true)],
         ),
         (
-            "octez-signer, of before attestations were called so",
+            "octez-signer, before endorsements were renamed",
             "preendorsement_high_watermarks",
             format!(r#"{{ "{CHAIN}": {{ "{KEY}": {{ "level": 100, "round": 0, "hash": "{DIGEST}" }} }} }}"#),
             &[(Preattestation, 100, Some(0), true)],
         ),
         (
-            "octez-signer, of before there were rounds",
+            "octez-signer, before Tenderbake",
             "block_high_watermarks",
             format!(r#"{{ "{CHAIN}": {{ "{KEY}": {{ "level": 100, "hash": "{DIGEST}" }} }} }}"#),
             &[(Block, 100, None, false)],
@@ -46,10 +46,10 @@ fn files_of_octez_signer_are_read_as_they_are_meant() {
 }
 
 #[test]
-fn files_of_signatory_are_read_as_they_are_meant() {
+fn files_of_signatory_are_read() {
     assert_are_read(&[
         (
-            "Signatory, of a DAL baker",
+            "Signatory, with DAL attestations",
             "NetXdQprcVkpaWU.json",
             format!(
                 r#"{{
@@ -79,7 +79,7 @@ fn files_of_signatory_are_read_as_they_are_meant() {
             ],
         ),
         (
-            "Signatory: the round of a block is that of its payload",
+            "Signatory: the payload's round of a block",
             "NetXdQprcVkpaWU.json",
             format!(r#"{{"{KEY}": {{"block": {{"level": 100, "round": 0, "hash": "{HASH}"}}}}}}"#),
             &[(Block, 100, None, false)],
@@ -103,13 +103,13 @@ fn files_of_signatory_are_read_as_they_are_meant() {
             &[(Block, 100, None, false), (Preattestation, 100, Some(1), true), (Attestation, 100, Some(1), false)],
         ),
         (
-            "Signatory's watermark_v1, an attestation; betas wrote the chain too, and no hash",
+            "Signatory's watermark_v1, an attestation; beta releases nested it in the chain, without a hash",
             "watermark_v1/NetXdQprcVkpaWU.json",
             format!(r#"{{"{CHAIN}": {{"{KEY}": {{"level": 100, "round": 1, "order": 2}}}}}}"#),
             &[(Block, 100, None, false), (Preattestation, 100, Some(1), false), (Attestation, 100, Some(1), false)],
         ),
         (
-            "Signatory's watermark, which writes no round 0",
+            "Signatory's watermark, which omits round 0",
             "watermark/NetXdQprcVkpaWU.json",
             format!(
                 r#"{{"block": {{"{KEY}": {{"round": 3, "level": 100, "hash": "{HASH}"}}}},
@@ -142,7 +142,7 @@ fn assert_are_read(table: &[Row]) {
 }
 
 #[test]
-fn what_cannot_be_read_for_certain_is_refused_with_its_place() {
+fn invalid_files_are_refused_with_the_location() {
     for (name, text, place, expected) in [
         (
             "NetXdQprcVkpaWU.json",
@@ -163,7 +163,7 @@ fn what_cannot_be_read_for_certain_is_refused_with_its_place() {
             OTHER_KEY,
             "missing field `level`",
         ),
-        ("marks.json", format!(r#"{{"block": {{"{KEY}": {{"level": 5}}}}}}"#), "block", "say it with --chain"),
+        ("marks.json", format!(r#"{{"block": {{"{KEY}": {{"level": 5}}}}}}"#), "block", "set it with --chain"),
         (
             "marks.json",
             format!(

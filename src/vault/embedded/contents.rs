@@ -1,4 +1,4 @@
-//! What a key file holds: JSON with the names and the secret keys, each plain or encrypted with the passphrase.
+//! The contents of a key file: JSON with names and secret keys, each plain or encrypted with the passphrase.
 
 use super::KeyName;
 use crate::json::{self, JsonError, Repeated};
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 const FORMAT_VERSION: u32 = 1;
 
-/// The keys of a file as they are written there, in the order in which they were added.
+/// The keys of a file as written, in the order in which they were added.
 pub(super) struct Contents(Vec<StoredKey>);
 
 struct StoredKey {
@@ -29,7 +29,7 @@ enum Stored {
 #[error("{0}")]
 pub(super) struct InvalidContents(pub(super) String);
 
-/// A key that the passphrase does not open.
+/// A key that the passphrase does not decrypt.
 #[derive(Debug)]
 pub(super) struct CannotDecrypt {
     pub(super) name: KeyName,
@@ -46,7 +46,7 @@ impl Contents {
         let text = text::decode(bytes).map_err(|error| invalid(error.to_string()))?;
         let file: File = json::from_text(text).map_err(|error| invalid(without_values(&error)))?;
         if file.version != FORMAT_VERSION {
-            return Err(invalid(format!("version {}, this program reads {FORMAT_VERSION}", file.version)));
+            return Err(invalid(format!("its version is {}, this release supports {FORMAT_VERSION}", file.version)));
         }
         let mut keys: Vec<StoredKey> = Vec::with_capacity(file.keys.len());
         for Entry { name, secret_key } in &file.keys {
@@ -59,7 +59,7 @@ impl Contents {
                 )),
             };
             if keys.iter().any(|other| other.name == name) {
-                return Err(invalid(format!("'{name}' is there twice")));
+                return Err(invalid(format!("'{name}' occurs twice")));
             }
             keys.push(StoredKey { name, secret_key });
         }
@@ -90,7 +90,7 @@ impl Contents {
         self.0.push(StoredKey { name, secret_key: Stored::Plain(Box::new(key)) });
     }
 
-    /// Encrypts what is plain. What is encrypted stays as it is written.
+    /// Encrypts plain keys. Encrypted ones are unchanged.
     pub(super) fn encrypt(self, passphrase: &SecretString) -> Result<Self, EncryptedKeyError> {
         let encrypt = |StoredKey { name, secret_key }| {
             let encrypted = match secret_key {
@@ -102,7 +102,7 @@ impl Contents {
         self.0.into_iter().map(encrypt).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The keys. Encrypted ones need the passphrase: see [`Self::has_encrypted_keys`].
+    /// Decrypts the keys. Encrypted ones need the passphrase: see [`Self::has_encrypted_keys`].
     pub(super) fn decrypt(self, passphrase: Option<&SecretString>) -> Result<Vec<(KeyName, SecretKey)>, CannotDecrypt> {
         let decrypt = |StoredKey { name, secret_key }| {
             let secret = match (secret_key, passphrase) {
@@ -119,18 +119,18 @@ impl Contents {
     }
 }
 
-/// What is wrong with the text, without a part of it: `serde_json` quotes values, and a name may be a secret in the wrong place.
+/// Describes the error without quoting the text: `serde_json` quotes values, and a name may be a misplaced secret.
 fn without_values(error: &JsonError) -> String {
     match error {
         JsonError::Repeated(Repeated { name, line, column, .. }) => {
             let name = FIELDS.iter().find(|field| *field == name).unwrap_or(&"a name");
-            format!("{name} is there twice (again in line {line}, column {column}): keep the right one")
+            format!("{name} occurs twice (again at line {line}, column {column}): keep the right one")
         }
         JsonError::Invalid(error) => format!("not valid at line {}, column {}", error.line(), error.column()),
     }
 }
 
-/// All names in the file.
+/// All field names of the format.
 const FIELDS: [&str; 4] = ["version", "keys", "name", "secret_key"];
 
 #[derive(Serialize, Deserialize)]

@@ -12,44 +12,44 @@ use thiserror::Error;
 /// Why the key file cannot be used. Holds no part of any key.
 #[derive(Debug, Error)]
 pub enum KeyFileError {
-    /// The file system refused.
+    /// The file system reported an error.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Its reason.
+        /// The file system's error.
         source: io::Error,
     },
-    /// Another process keeps it from being written.
+    /// Another process holds the lock.
     #[error("{} is still locked by {holder} after {} s: stop that process, then try again", path.display(), waited.as_secs())]
     InUse {
-        /// The lock's file.
+        /// The lock file.
         path: PathBuf,
-        /// Who has it.
+        /// The process that holds the lock.
         holder: LockHolder,
-        /// How long it was waited for.
+        /// How long this process waited.
         waited: Duration,
     },
-    /// A name is a symbolic link that leads nowhere.
+    /// A name is a dangling symbolic link.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// It was there, and is not any more.
+    /// The file existed and is gone.
     #[error("{} is gone", path.display())]
     Gone {
         /// The file.
         path: PathBuf,
     },
-    /// An encrypted file, and no passphrase.
+    /// The file is encrypted, and there is no passphrase.
     #[error("{} is encrypted: set LOCAL_VAULT_PASSPHRASE_FILE or LOCAL_VAULT_PASSPHRASE", path.display())]
     PassphraseMissing {
         /// The file.
         path: PathBuf,
     },
-    /// A file of an earlier version, in a format that this one does not read.
+    /// A file in the age format of earlier versions, which is no longer supported.
     #[error(
         "{} is an age file, the format of earlier versions. Decrypt it with the age tool (https://age-encryption.org): \
          umask 077 && age --decrypt --output {} {} && rm {}. With the passphrase set, the next command encrypts the keys \
-         again, in today's format",
+         again, in the current format",
         age.display(),
         keys.display(),
         age.display(),
@@ -58,10 +58,10 @@ pub enum KeyFileError {
     AgeFile {
         /// The old file.
         age: PathBuf,
-        /// Where its contents belong.
+        /// The current key file.
         keys: PathBuf,
     },
-    /// A file of an earlier version, and one of this version.
+    /// There is a file of an earlier version and a current one.
     #[error(
         "there are two key files, {} of an earlier version and {}: keep the right one, move the other away",
         age.display(),
@@ -70,17 +70,17 @@ pub enum KeyFileError {
     Both {
         /// The old file.
         age: PathBuf,
-        /// The file of this version.
+        /// The current file.
         keys: PathBuf,
     },
-    /// The passphrase does not fit, or the file is damaged.
+    /// The passphrase is wrong, or the file is damaged.
     #[error("{}: the secret key of '{name}': {source}; is the passphrase right?", path.display())]
     Decrypt {
         /// The file.
         path: PathBuf,
-        /// Whose key.
+        /// The name of the key.
         name: KeyName,
-        /// Why.
+        /// The error.
         source: EncryptedKeyError,
     },
     /// A key cannot be encrypted.
@@ -88,27 +88,27 @@ pub enum KeyFileError {
     Encrypt {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error.
         source: EncryptedKeyError,
     },
-    /// The contents are not what they should be.
+    /// The contents are invalid.
     #[error("{} is not a key file: {why}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Why they are invalid.
         why: String,
     },
-    /// A key of that name is there.
-    #[error("there is a key named '{name}' already")]
+    /// A key already has the name.
+    #[error("a key named '{name}' exists already")]
     NameTaken {
-        /// The name.
+        /// The taken name.
         name: KeyName,
     },
-    /// That key is there.
-    #[error("this key is there already, named '{name}'")]
+    /// The key is already in the file.
+    #[error("this key exists already, named '{name}'")]
     KeyThere {
-        /// The name that it has.
+        /// The name of the existing key.
         name: KeyName,
     },
 }

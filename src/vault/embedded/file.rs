@@ -1,4 +1,4 @@
-//! The key file of the local vault, as a file: reading, replacing and locking it.
+//! The key file of the local vault: reading, replacing and locking it.
 
 use super::contents::{CannotDecrypt, Contents, InvalidContents};
 use super::lock::{LOCK_TIMEOUT, lock};
@@ -29,14 +29,14 @@ const LOCK: &str = "keys.lock";
 const AGE_FILE: &str = "keys.json.age";
 
 impl KeyFile {
-    /// The key file in `folder`. With a passphrase, keys in it that are not encrypted yet are.
+    /// The key file in `folder`. With a passphrase, plain keys in it are encrypted.
     ///
     /// # Errors
     /// [`KeyFileError`], in particular if a key is encrypted and there is no passphrase.
     pub fn open(folder: &Path, passphrase: Option<SecretString>) -> Result<Self, KeyFileError> {
         let file = Self::open_to_read(folder, passphrase)?;
         if file.passphrase.is_some() && file.has_plain_keys()? {
-            // Whoever adds a key meanwhile waits.
+            // A process that adds a key meanwhile waits.
             let _locked = file.lock()?;
             // All keys have the same passphrase.
             file.read()?;
@@ -45,7 +45,7 @@ impl KeyFile {
         Ok(file)
     }
 
-    /// The key file in `folder`, which stays as it is.
+    /// The key file in `folder`, which is not changed.
     ///
     /// # Errors
     /// [`KeyFileError`], in particular if a key is encrypted and there is no passphrase.
@@ -55,7 +55,7 @@ impl KeyFile {
         Ok(file)
     }
 
-    /// Whether a key in it is not encrypted.
+    /// Whether it has a plain key.
     ///
     /// # Errors
     /// [`KeyFileError`].
@@ -63,7 +63,7 @@ impl KeyFile {
         Ok(self.contents()?.has_plain_keys())
     }
 
-    /// What the file holds; nothing if there is no file yet.
+    /// Reads the file; empty if it does not exist.
     fn contents(&self) -> Result<Contents, KeyFileError> {
         let (keys, age) = (self.path(), self.folder.join(AGE_FILE));
         match (resolve(&keys)?.is_some(), resolve(&age)?.is_some()) {
@@ -87,15 +87,15 @@ impl KeyFile {
         KeyFileError::Invalid { path: self.path(), why }
     }
 
-    /// Keeps other processes from writing until it is dropped.
+    /// Prevents other processes from writing until the result is dropped.
     fn lock(&self) -> Result<File, KeyFileError> {
         lock(&self.folder.join(LOCK), LOCK_TIMEOUT)
     }
 
-    /// Makes the data folder, for the owner only, if it does not exist.
+    /// Creates the data folder, accessible to the owner only, if it does not exist.
     ///
     /// # Errors
-    /// [`KeyFileError::Io`]; [`KeyFileError::Link`] if it is a symbolic link that leads nowhere.
+    /// [`KeyFileError::Io`]; [`KeyFileError::Link`] if it is a dangling symbolic link.
     pub fn make_folder(folder: &Path) -> Result<(), KeyFileError> {
         resolve(folder)?;
         fs::DirBuilder::new()
@@ -105,12 +105,12 @@ impl KeyFile {
             .map_err(|source| KeyFileError::Io { path: folder.to_owned(), source })
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> PathBuf {
         self.folder.join(NAME)
     }
 
-    /// The permissions of the file, if others than its owner have any.
+    /// The permission bits of the file, if users other than its owner have any.
     pub fn permissions_of_others(&self) -> Option<u32> {
         const ALL: u32 = 0o777;
         const OTHERS: u32 = 0o077;
@@ -118,12 +118,12 @@ impl KeyFile {
         (mode & OTHERS != 0).then_some(mode)
     }
 
-    /// Whether there is one.
+    /// Whether the file exists.
     pub fn exists(&self) -> bool {
         self.path().exists()
     }
 
-    /// The keys in it, in the order in which they were added; none if there is no file yet.
+    /// The keys in the order in which they were added; none if the file does not exist.
     ///
     /// # Errors
     /// [`KeyFileError`].
@@ -144,7 +144,7 @@ impl KeyFile {
     /// Adds a key. Other processes that add one at the same time wait.
     ///
     /// # Errors
-    /// [`KeyFileError::NameTaken`] or [`KeyFileError::KeyThere`] if the name or the key is in it already.
+    /// [`KeyFileError::NameTaken`] or [`KeyFileError::KeyThere`] if the file already has the name or the key.
     pub fn add(&self, name: KeyName, key: SecretKey) -> Result<(), KeyFileError> {
         let _locked = self.lock()?;
         for (other, there) in self.read()? {
@@ -160,7 +160,7 @@ impl KeyFile {
         self.write(contents)
     }
 
-    /// Changes whenever the file does.
+    /// Identifies the current state of the file.
     pub(super) fn stamp(&self) -> Result<Stamp, KeyFileError> {
         let path = self.path();
         match fs::metadata(&path) {
@@ -170,7 +170,7 @@ impl KeyFile {
         }
     }
 
-    /// Writes another file and renames it over the old one, so that there is a whole file at every instant.
+    /// Writes a new file and renames it over the old one, so that the file is complete at every instant.
     fn write(&self, mut contents: Contents) -> Result<(), KeyFileError> {
         let path = self.path();
         if let Some(passphrase) = &self.passphrase {
@@ -178,7 +178,7 @@ impl KeyFile {
                 contents.encrypt(passphrase).map_err(|source| KeyFileError::Encrypt { path: path.clone(), source })?;
         }
         let bytes = contents.to_json().map_err(|error| self.invalid(error))?;
-        // A symbolic link stays one.
+        // Keep a symbolic link.
         let real = resolve(&path)?.unwrap_or_else(|| path.clone());
         let unfinished = real.with_extension("new");
         let written = (|| {
@@ -196,7 +196,7 @@ impl KeyFile {
     }
 }
 
-/// Tells one state of the file from another.
+/// A state of the file: inode, length and modification time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp(Option<(u64, u64, i64, i64)>);
 

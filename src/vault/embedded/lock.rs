@@ -1,4 +1,4 @@
-//! The lock that keeps two processes from writing the key file at once.
+//! The lock that prevents two processes from writing the key file at once.
 
 use super::KeyFileError;
 use crate::links::resolve;
@@ -9,10 +9,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to wait for another process. Each holds the lock while it derives a key from the passphrase and writes a small file.
+/// How long to wait for another process, which holds the lock while it derives a key from the passphrase and writes a small file.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Between two attempts.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Locks the file at `path`, which is created if it does not exist, until the result is dropped.
@@ -45,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waits_for_the_key_file_in_vain_says_who_has_it() {
+    fn a_timeout_names_the_process_that_holds_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.lock");
         let held = lock(&path, Duration::ZERO).unwrap();

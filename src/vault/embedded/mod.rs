@@ -19,14 +19,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tracing::warn;
 
-/// Keys of all four curves from a [`KeyFile`], held in memory. Not for stake on mainnet: whoever can read the process or
-/// the file has the keys.
+/// Keys of all four curves from a [`KeyFile`], held in memory. Not for stake on mainnet: anyone who can read the process
+/// or the file has the keys.
 pub struct EmbeddedVault {
     file: KeyFile,
     held: ArcSwap<Held>,
 }
 
-/// What was last read of the file.
+/// The contents of the file as last read.
 struct Held {
     stamp: file::Stamp,
     keys: HashMap<PublicKeyHash, HeldKey>,
@@ -53,7 +53,7 @@ impl EmbeddedVault {
             .keys
             .get(&key.hash)
             .map(|held| Arc::clone(&held.secret))
-            .ok_or_else(|| VaultError::unable(format!("{} is not in it any more", key.hash)))
+            .ok_or_else(|| VaultError::unable(format!("{} has been removed", key.hash)))
     }
 }
 
@@ -62,7 +62,7 @@ impl Vault for EmbeddedVault {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
         let file = self.file.clone();
         let seen = self.held.load().stamp;
-        let held = on_a_thread_for_work(move || Held::read_if_changed(&file, seen))
+        let held = on_blocking_thread(move || Held::read_if_changed(&file, seen))
             .await?
             .map_err(|error| VaultError::unavailable(error.to_string()))?;
         if let Some(held) = held {
@@ -79,9 +79,9 @@ impl Vault for EmbeddedVault {
         let secret = self.secret(key)?;
         if key.curve() == Curve::Bls {
             let payload = payload.to_vec();
-            return on_a_thread_for_work(move || secret.sign(&payload, scheme)).await?.map_err(unable);
+            return on_blocking_thread(move || secret.sign(&payload, scheme)).await?.map_err(unable);
         }
-        // Work for this very thread: what can wait for a disk or a network meanwhile goes first.
+        // Signing blocks this thread, so let requests start their I/O first.
         tokio::task::yield_now().await;
         secret.sign(payload, scheme).map_err(unable)
     }
@@ -89,7 +89,7 @@ impl Vault for EmbeddedVault {
     async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         let secret = self.secret(key)?;
         let about = about.cloned();
-        on_a_thread_for_work(move || secret.prove_possession(about.as_ref())).await?.map_err(unable)
+        on_blocking_thread(move || secret.prove_possession(about.as_ref())).await?.map_err(unable)
     }
 }
 
@@ -97,7 +97,7 @@ impl Held {
     fn read_if_changed(file: &KeyFile, seen: file::Stamp) -> Result<Option<Self>, KeyFileError> {
         let stamp = file.stamp()?;
         if stamp.is_of_no_file() && !seen.is_of_no_file() {
-            // Encrypted by another process, or being restored: no reason to give up the keys that are held.
+            // It may be being restored: keep the keys in memory.
             return Err(KeyFileError::Gone { path: file.path() });
         }
         if stamp == seen { Ok(None) } else { Self::read(file).map(Some) }
@@ -124,11 +124,11 @@ impl Held {
     }
 }
 
-/// BLS and password hashing take longer than other requests should wait.
-async fn on_a_thread_for_work<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VaultError> {
+/// Runs BLS operations and password hashing, which would delay other requests, on a blocking thread.
+async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VaultError> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| VaultError::unavailable(Reason::with_log("a part of the program failed", error.to_string())))
+        .map_err(|error| VaultError::unavailable(Reason::with_log("internal error", error.to_string())))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]

@@ -28,7 +28,7 @@ impl fmt::Display for KeyName {
     }
 }
 
-/// A text that cannot name a key.
+/// A text that is not a valid key name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("'{0}' cannot be a key's name: 1 to 127 letters, digits, - and _ can")]
+#[error("'{0}' is not a valid key name: expected 1 to 127 letters, digits, - and _")]
 pub struct InvalidKeyName(String);

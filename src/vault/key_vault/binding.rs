@@ -1,4 +1,4 @@
-//! The tag that binds a key to its mark store: read by a signer, written by an operator.
+//! The tag that binds a key to its mark store: read by a signer, written by an operator's command.
 
 use super::{KeyIdentifier, KeyVault};
 use crate::marks::binding::TAG;
@@ -9,12 +9,12 @@ use azure_security_keyvault_keys::models::{
 };
 use std::collections::{BTreeSet, HashMap};
 
-/// The values of the tag `signer-marks`: one, unless it is there in several spellings.
+/// The values of the tag `signer-marks`: at most one, unless it exists in several spellings.
 pub fn bound_to(read: &VaultKey) -> BTreeSet<String> {
     tags_that_bind(read.tags.as_ref())
 }
 
-/// The same of tags from a list.
+/// The same for the tags in a list.
 pub(super) fn tags_that_bind(tags: Option<&HashMap<String, String>>) -> BTreeSet<String> {
     let tags = tags.into_iter().flatten();
     tags.filter(|(name, _)| is_binding(name)).map(|(_, value)| value.clone()).collect()
@@ -25,23 +25,23 @@ fn is_binding(name: &str) -> bool {
 }
 
 impl KeyVault {
-    /// Sets the tag `signer-marks` of a version, and leaves its other tags as they are. Returns what the tag was before; if
-    /// that is the same, nothing was written. Needs the right to update keys, which a signer does not have.
+    /// Sets the tag `signer-marks` of a version, and keeps its other tags. Returns the previous values; if the value is the same,
+    /// nothing is written. Needs the permission to update keys, which a signer does not have.
     ///
     /// # Errors
-    /// [`VaultError`]; it is then not known whether the tag was written, unless the vault refused it.
+    /// [`VaultError`]. Unless the vault refused, the tag may have been written.
     pub async fn bind(&self, key: &KeyIdentifier, value: &str) -> Result<BTreeSet<String>, VaultError> {
-        let read = self.several_tries(|| self.read_key(key)).await?;
+        let read = self.with_retries(|| self.read_key(key)).await?;
         let before = bound_to(&read);
         let mut tags = read.tags.unwrap_or_default();
         if tags.get(TAG).is_some_and(|tag| tag == value) && before.len() == 1 {
             return Ok(before);
         }
-        // The service replaces all tags by those that it is given.
+        // The service replaces all tags.
         tags.retain(|name, _| !is_binding(name));
         tags.insert(TAG.to_owned(), value.to_owned());
         let parameters = UpdateKeyPropertiesParameters { tags: Some(tags), ..Default::default() };
-        self.several_tries(|| self.update(key, parameters.clone())).await?;
+        self.with_retries(|| self.update(key, parameters.clone())).await?;
         Ok(before)
     }
 

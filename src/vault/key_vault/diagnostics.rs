@@ -1,6 +1,6 @@
-//! What an operator wants to know of a vault, beside what signing needs.
+//! Properties of a vault that only operators' commands need.
 
-use super::questions::{AT_A_TIME, NextPage, Page, identifier};
+use super::calls::{MAX_PARALLEL_CALLS, NextPage, Page, identifier};
 use super::{KeyIdentifier, KeyVault, public_key};
 use crate::tezos::PublicKey;
 use crate::vault::VaultError;
@@ -10,21 +10,21 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 
-/// A version as a list shows it.
+/// A key version as listed.
 #[derive(Debug)]
 pub struct ListedVersion {
-    /// Its name.
+    /// The key's name and version.
     pub id: KeyIdentifier,
-    /// Whether it is enabled, and its time.
+    /// Whether it is enabled, and its period of validity.
     pub attributes: Option<KeyAttributes>,
     /// Whether it is the key of a certificate.
     pub managed: Option<bool>,
-    /// Its tags.
+    /// The tags of the version.
     pub tags: Option<HashMap<String, String>>,
 }
 
-/// When a key is rotated and its new versions expire. Read here, since the SDK knows just one spelling of each action, where
-/// the service's own documents say that letters of either case are the same.
+/// When a key is rotated, and when its new versions expire. Parsed here, since the SDK accepts only one spelling of each action,
+/// while the service documents them as case-insensitive.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RotationPolicy {
@@ -64,40 +64,39 @@ impl LifetimeAction {
 }
 
 impl RotationPolicy {
-    /// When the vault rotates the key, in words, if it does.
+    /// When the vault rotates the key, as text; `None` if it does not.
     pub fn rotates(&self) -> Option<String> {
         let rotate = self.lifetime_actions.iter().flatten().find(|action| action.rotates())?;
         let trigger = rotate.trigger.as_ref();
         let after = trigger.and_then(|trigger| trigger.time_after_create.as_ref());
         let before = trigger.and_then(|trigger| trigger.time_before_expiry.as_ref());
         Some(match (after, before) {
-            (Some(after), _) => format!("{after} after it was made"),
+            (Some(after), _) => format!("{after} after its creation"),
             (None, Some(before)) => format!("{before} before it expires"),
-            (None, None) => "at some time".to_owned(),
+            (None, None) => "at an unspecified time".to_owned(),
         })
     }
 
-    /// How long after they are made new versions expire, as an ISO 8601 duration.
+    /// How long after their creation new versions expire, as an ISO 8601 duration.
     pub fn expires_after(&self) -> Option<&str> {
         self.attributes.as_ref()?.expiry_time.as_deref()
     }
 }
 
 impl KeyVault {
-    /// All versions of all keys with what the list says of them, in the order of their names. None is left out,
-    /// whatever is wrong with it. Each question is asked once.
+    /// All versions of all keys as listed, in the order of their names, including ineligible ones. Without retries.
     pub(crate) async fn versions(&self) -> Result<Vec<ListedVersion>, VaultError> {
         self.list(false).await
     }
 
-    /// The same. If it `repeats`, each question is asked again while it may be answered the next time.
-    async fn list(&self, repeats: bool) -> Result<Vec<ListedVersion>, VaultError> {
+    /// The same, with retries if `retries`.
+    async fn list(&self, retries: bool) -> Result<Vec<ListedVersion>, VaultError> {
         let list_keys = async |page: NextPage| {
-            if repeats { self.several_tries(|| self.list_keys(page.clone())).await } else { self.list_keys(page).await }
+            if retries { self.with_retries(|| self.list_keys(page.clone())).await } else { self.list_keys(page).await }
         };
         let list_versions = async |name: &str, page: NextPage| {
-            if repeats {
-                self.several_tries(|| self.list_versions(name, page.clone())).await
+            if retries {
+                self.with_retries(|| self.list_versions(name, page.clone())).await
             } else {
                 self.list_versions(name, page).await
             }
@@ -109,7 +108,7 @@ impl KeyVault {
         let list_versions = &list_versions;
         let lists: Vec<_> = stream::iter(names)
             .map(|name| async move { pages(async |page| list_versions(&name, page).await).await })
-            .buffer_unordered(AT_A_TIME)
+            .buffer_unordered(MAX_PARALLEL_CALLS)
             .try_collect()
             .await?;
         let mut versions: Vec<_> = lists
@@ -126,8 +125,8 @@ impl KeyVault {
         Ok(versions)
     }
 
-    /// The public keys of all versions of all keys, and of those in `SIGNING_KEYS`: also of those that cannot sign now, since
-    /// they are disabled or expired, say, and may sign again one day. Keys that can never sign for Tezos are left out.
+    /// The public keys of all versions of all keys, and of those in `SIGNING_KEYS`, including disabled and expired ones, which may
+    /// sign again. Keys that can never sign for Tezos are left out.
     pub async fn all_public_keys(&self) -> AllPublicKeys {
         let mut all = AllPublicKeys::default();
         let mut versions: BTreeSet<_> = self.listed().await.into_iter().collect();
@@ -137,10 +136,10 @@ impl KeyVault {
         }
         let mut answers = stream::iter(versions)
             .map(|version| async move {
-                let key = self.several_tries(|| self.read_key(&version)).await;
+                let key = self.with_retries(|| self.read_key(&version)).await;
                 (version, key)
             })
-            .buffered(AT_A_TIME);
+            .buffered(MAX_PARALLEL_CALLS);
         while let Some((version, key)) = answers.next().await {
             match key.map(|key| key.key.as_ref().and_then(|jwk| public_key(jwk).ok())) {
                 Ok(key) => all.keys.extend(key.map(|key| (version, key))),
@@ -150,7 +149,7 @@ impl KeyVault {
         all
     }
 
-    /// When a key is rotated and its new versions expire.
+    /// Reads the rotation policy of a key.
     pub(crate) async fn rotation_policy(&self, name: &str) -> Result<RotationPolicy, VaultError> {
         let policy = async {
             let answer = self.client.get_key_rotation_policy(name, None).await?;
@@ -164,20 +163,20 @@ impl KeyVault {
 /// The public keys of a vault.
 #[derive(Debug, Default)]
 pub struct AllPublicKeys {
-    /// Those that could be read, in the order of their names.
+    /// The readable ones, in the order of their names.
     pub keys: Vec<(KeyIdentifier, PublicKey)>,
-    /// Versions that could not.
+    /// Versions that could not be read.
     pub unread: Vec<(KeyIdentifier, VaultError)>,
-    /// Why there may be others: the vault did not list them.
+    /// Why there may be others: the vault could not list its keys.
     pub unlisted: Option<VaultError>,
 }
 
-/// All entries of a list.
-async fn pages(ask: impl AsyncFn(NextPage) -> Result<Page, VaultError>) -> Result<Vec<KeyProperties>, VaultError> {
+/// Reads all entries of a list.
+async fn pages(read: impl AsyncFn(NextPage) -> Result<Page, VaultError>) -> Result<Vec<KeyProperties>, VaultError> {
     let mut entries = Vec::new();
     let mut next = None;
     loop {
-        let page = ask(next).await?;
+        let page = read(next).await?;
         entries.extend(page.entries);
         next = page.next;
         if next.is_none() {
@@ -191,16 +190,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_is_known_however_its_letters_are_written() {
+    fn actions_are_case_insensitive() {
         for (json, rotates, expires_after) in [
             (
                 r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P9D"},"action":{"type":"Rotate"}}]}"#,
-                Some("P9D after it was made"),
+                Some("P9D after its creation"),
                 None,
             ),
             (
                 r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P9D"},"action":{"type":"rotate"}}]}"#,
-                Some("P9D after it was made"),
+                Some("P9D after its creation"),
                 None,
             ),
             (
@@ -208,7 +207,11 @@ mod tests {
                 Some("P9D before it expires"),
                 None,
             ),
-            (r#"{"lifetimeActions":[{"trigger":null,"action":{"type":"Rotate"}}]}"#, Some("at some time"), None),
+            (
+                r#"{"lifetimeActions":[{"trigger":null,"action":{"type":"Rotate"}}]}"#,
+                Some("at an unspecified time"),
+                None,
+            ),
             (r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P9D"},"action":{"type":"notify"}}]}"#, None, None),
             (r#"{"lifetimeActions":null,"attributes":{"expiryTime":"P90D"}}"#, None, Some("P90D")),
             (r#"{"id":"a","attributes":{"expiryTime":null,"created":1}}"#, None, None),

@@ -1,10 +1,13 @@
-//! Which keys there are: one search of the vault.
+//! One search of the vault: lists keys and their versions, reads each version, and decides which can sign.
+//!
+//! A [`Pass`] determines the order of the calls and what may be published before the end. Earlier results are kept, so that a
+//! version that was read once remains usable while the vault cannot be read.
 
 use super::binding::{bound_to, tags_that_bind};
+use super::calls::{MAX_PARALLEL_CALLS, MAX_PAUSE, NextPage, Page, identifier};
 use super::eligibility::{Assessment, IneligibleKey, assess, check_attributes, check_selection};
 use super::left_out::LeftOut;
-use super::pass::{Listed, Pass, Question};
-use super::questions::{AT_A_TIME, MAX_PAUSE, NextPage, Page, identifier};
+use super::pass::{Call, Listed, Pass};
 use super::{KeyIdentifier, KeyTag, KeyVault};
 use crate::tezos::{PublicKey, PublicKeyHash};
 use crate::vault::{FoundKeys, FoundSoFar, Key, UnusableKey, VaultError};
@@ -15,39 +18,39 @@ use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::time::sleep_until;
 
-/// What is looked for, and what was found before.
+/// What to search for, and the results of earlier searches.
 pub(super) struct Discovery {
     listed: Vec<KeyIdentifier>,
     tag: Option<KeyTag>,
-    /// A version's public key never changes, so one that was read once serves when it cannot be read again; so does its tag,
-    /// or it would look as if it were bound to no store.
+    /// A version's public key never changes, so a version that was read once is used when it cannot be read again. Its tag is
+    /// kept too: otherwise it would look unbound.
     known: HashMap<KeyIdentifier, Known>,
-    /// Versions that could not sign when they were read. They are read again when a list says that they can.
+    /// Versions that could not sign when they were read. They are read again once a list shows that they can.
     idle: HashMap<KeyIdentifier, Assessment>,
     left_out: LeftOut,
 }
 
-/// What was last read of a version that can sign.
+/// A version that can sign, as last read.
 #[derive(Clone)]
 struct Known {
     public_key: PublicKey,
     bound_to: BTreeSet<String>,
 }
 
-/// What one search has found so far.
+/// The results of one search so far.
 #[derive(Default)]
 struct Results {
     found: HashMap<KeyIdentifier, Known>,
-    /// Those of `found` that are not published yet.
+    /// The part of `found` that is not published yet.
     unpublished: BTreeMap<KeyIdentifier, Known>,
     idle: HashMap<KeyIdentifier, Assessment>,
     unusable: BTreeMap<KeyIdentifier, UnusableKey>,
-    /// All tags that bind a key, under whichever name.
+    /// All tags that bind a key, of all its names.
     bindings: HashMap<PublicKeyHash, BTreeSet<String>>,
     seen: HashSet<KeyIdentifier>,
     /// Why some versions may be missing.
     unread: Option<VaultError>,
-    /// Why one version may not be read, which is no trouble unless none may.
+    /// Why a version may not be read. Only a problem if this is true of all.
     forbidden: Option<VaultError>,
 }
 
@@ -60,7 +63,7 @@ impl Discovery {
         self.known.keys().next().cloned()
     }
 
-    /// A question was answered.
+    /// Processes the answer of a call.
     ///
     /// # Errors
     /// If the list of keys cannot be read.
@@ -68,28 +71,28 @@ impl Discovery {
         &mut self,
         pass: &mut Pass,
         results: &mut Results,
-        question: &Question,
+        call: &Call,
         answer: Result<Answer, VaultError>,
     ) -> Result<(), VaultError> {
         if let Err(VaultError::Unavailable { retry_after: Some(pause), .. }) = &answer
             && *pause > MAX_PAUSE
-            && pass.postpone(question, *pause)
+            && pass.postpone(call, *pause)
         {
             return Ok(());
         }
-        match (question, answer) {
-            (Question::Keys(_), Ok(Answer::Page(Page { entries, next }))) => {
+        match (call, answer) {
+            (Call::Keys(_), Ok(Answer::Page(Page { entries, next }))) => {
                 pass.keys_listed(entries.iter().filter_map(identifier).map(|(name, _)| name), next);
             }
-            (Question::Keys(_), Err(error)) => return Err(error),
-            (Question::Versions(name, _), Ok(Answer::Page(Page { entries, next }))) => {
+            (Call::Keys(_), Err(error)) => return Err(error),
+            (Call::Versions(name, _), Ok(Answer::Page(Page { entries, next }))) => {
                 for entry in &entries {
                     self.listed(pass, results, entry);
                 }
                 pass.versions_listed(name, next);
             }
-            // They are looked for among the versions that are known already.
-            (Question::Versions(name, _), Err(error)) => {
+            // Fall back to the known versions.
+            (Call::Versions(name, _), Err(error)) => {
                 let known: Vec<_> = self.known.iter().filter(|(key, _)| key.name == *name).collect();
                 for (key, known) in known {
                     pass.add(key.clone(), Listed { bound_to: known.bound_to.clone(), idle: None });
@@ -97,11 +100,11 @@ impl Discovery {
                 pass.versions_listed(name, NextPage::None);
                 results.unread = Some(error);
             }
-            (Question::Version(key), Ok(Answer::Version(read))) => {
+            (Call::Version(key), Ok(Answer::Version(read))) => {
                 let listed = pass.done(key);
                 self.read(results, key, listed, Ok(*read));
             }
-            (Question::Version(key), Err(error)) => {
+            (Call::Version(key), Err(error)) => {
                 let listed = pass.done(key);
                 self.read(results, key, listed, Err(error));
             }
@@ -110,7 +113,7 @@ impl Discovery {
         Ok(())
     }
 
-    /// An entry of a key's list of versions: whether the version is to be read.
+    /// Processes an entry of a key's list of versions: decides whether to read the version.
     fn listed(&mut self, pass: &mut Pass, results: &mut Results, entry: &KeyProperties) {
         let Some((name, Some(version))) = identifier(entry) else { return };
         let key = KeyIdentifier { name, version };
@@ -122,7 +125,7 @@ impl Discovery {
         let Err(why) = check_attributes(entry.attributes.as_ref(), OffsetDateTime::now_utc()) else {
             return pass.add(key, Listed { bound_to, idle: None });
         };
-        // Its public key is as it was.
+        // A version's public key never changes.
         match (self.known.get(&key), self.idle.get(&key)) {
             (Some(Known { public_key, .. }), _) | (None, Some(Assessment::Idle(public_key, _))) => {
                 let public_key = public_key.clone();
@@ -136,7 +139,7 @@ impl Discovery {
         }
     }
 
-    /// A version was read, or could not be.
+    /// Processes the result of reading a version.
     fn read(
         &mut self,
         results: &mut Results,
@@ -158,7 +161,7 @@ impl Discovery {
         match (error, self.known.get(key).cloned()) {
             (VaultError::Missing(why), _) => self.left_out.add(key, &IneligibleKey::Unreadable(why)),
             (_, Some(known)) => results.can_sign(key, known),
-            // One key that may not be read is left out; if none may, it is the identity or the network.
+            // A single key that may not be read is left out. If this is true of all, the identity or the network is at fault.
             (error @ (VaultError::Unable(_) | VaultError::Untrusted(_) | VaultError::Denied(_)), None) => {
                 self.left_out.add(key, &IneligibleKey::Unreadable(error.reason().clone()));
                 results.forbidden = Some(error);
@@ -187,7 +190,7 @@ impl Discovery {
         }
     }
 
-    /// A Tezos key that cannot sign now.
+    /// Records a Tezos key that cannot sign now.
     fn set_aside(
         &mut self,
         results: &mut Results,
@@ -211,7 +214,7 @@ impl Results {
         self.unpublished.insert(key.clone(), known);
     }
 
-    /// What may be published already, and how far the search has come.
+    /// The keys that may be published already, and the progress of the search.
     fn so_far(&mut self, pass: &Pass) -> FoundSoFar {
         let publishable = pass.publishable(&mut self.unpublished);
         let usable = publishable.iter().map(|(id, known)| {
@@ -226,16 +229,14 @@ fn as_key(id: &KeyIdentifier, public_key: &PublicKey, bound_to: BTreeSet<String>
     Key::new(id.name.clone(), public_key.clone()).with_version(id.version.clone()).with_bound_to(bound_to)
 }
 
-/// What the vault answered.
 enum Answer {
     Page(Page),
     Version(Box<VaultKey>),
 }
 
 impl KeyVault {
-    /// Finds all versions of all keys that can sign, or those that are named by `SIGNING_KEYS`. One that cannot be used is
-    /// left out, with its reason in the log, and harms no other. However long it takes, `so_far` learns what may be used
-    /// already.
+    /// Finds all versions of all keys that can sign, or of those in `SIGNING_KEYS`. An ineligible version is logged and left out,
+    /// without affecting others. During the search, `so_far` is called with keys that may be used already.
     pub(super) async fn discover(&self, so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Result<FoundKeys, VaultError> {
         let mut discovery = self.discovery.lock().await;
         let mut results = Results::default();
@@ -243,17 +244,17 @@ impl KeyVault {
             [] => Pass::of_everything(),
             named => Pass::of_named(named.iter().cloned()),
         };
-        let mut asked = FuturesUnordered::new();
+        let mut calls = FuturesUnordered::new();
         loop {
-            while asked.len() < AT_A_TIME
-                && let Some(question) = pass.next()
+            while calls.len() < MAX_PARALLEL_CALLS
+                && let Some(call) = pass.next()
             {
-                asked.push(self.answer(question));
+                calls.push(self.call(call));
             }
             let pause = pass.pause();
             tokio::select! {
-                Some((question, answer)) = asked.next() => {
-                    discovery.take(&mut pass, &mut results, &question, answer)?;
+                Some((call, answer)) = calls.next() => {
+                    discovery.take(&mut pass, &mut results, &call, answer)?;
                     so_far(results.so_far(&pass));
                 }
                 () = sleep_until(pause.unwrap_or_else(tokio::time::Instant::now)), if pause.is_some() => {}
@@ -273,21 +274,21 @@ impl KeyVault {
         Ok(FoundKeys { usable, unusable: unusable.into_values().collect(), unread })
     }
 
-    /// `SIGNING_KEYS`.
+    /// The versions in `SIGNING_KEYS`.
     pub(super) async fn listed(&self) -> Vec<KeyIdentifier> {
         self.discovery.lock().await.listed.clone()
     }
 
-    async fn answer(&self, question: Question) -> (Question, Result<Answer, VaultError>) {
-        let answer = match &question {
-            Question::Keys(page) => self.several_tries(|| self.list_keys(page.clone())).await.map(Answer::Page),
-            Question::Versions(name, page) => {
-                self.several_tries(|| self.list_versions(name, page.clone())).await.map(Answer::Page)
+    async fn call(&self, call: Call) -> (Call, Result<Answer, VaultError>) {
+        let answer = match &call {
+            Call::Keys(page) => self.with_retries(|| self.list_keys(page.clone())).await.map(Answer::Page),
+            Call::Versions(name, page) => {
+                self.with_retries(|| self.list_versions(name, page.clone())).await.map(Answer::Page)
             }
-            Question::Version(key) => {
-                self.several_tries(|| self.read_key(key)).await.map(|read| Answer::Version(Box::new(read)))
+            Call::Version(key) => {
+                self.with_retries(|| self.read_key(key)).await.map(|read| Answer::Version(Box::new(read)))
             }
         };
-        (question, answer)
+        (call, answer)
     }
 }

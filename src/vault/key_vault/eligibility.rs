@@ -1,3 +1,5 @@
+//! Which key versions may sign: their type, curve, attributes, operations and tags.
+
 use super::KeyTag;
 use crate::reason::Reason;
 use crate::tezos::{Curve, InvalidPublicKey, PublicKey};
@@ -9,70 +11,69 @@ use thiserror::Error;
 /// Why a version of a key does not sign here.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IneligibleKey {
-    /// It was disabled.
+    /// It is disabled.
     #[error("it is disabled")]
     Disabled,
-    /// Its time is over.
+    /// It has expired.
     #[error("it expired at {0}")]
     Expired(String),
-    /// Its time has not come.
+    /// Its period of validity has not begun.
     #[error("it is not valid before {0}")]
     NotYetValid(String),
-    /// It does not have the tag that selects keys (`SIGNING_KEY_TAG`).
-    #[error("it has no tag {0}")]
+    /// It lacks the required tag (`SIGNING_KEY_TAG`).
+    #[error("it lacks the required tag {0}")]
     WithoutTag(String),
-    /// A certificate's key: the vault replaces it when it renews the certificate.
+    /// It belongs to a certificate, and is replaced when that is renewed.
     #[error("it is the key of a certificate: the vault replaces it whenever it renews the certificate")]
     OfCertificate,
-    /// No elliptic curve key.
-    #[error("it is of type {0}, not EC or EC-HSM")]
+    /// It is not an elliptic curve key.
+    #[error("its type is {0}, expected EC or EC-HSM")]
     Type(String),
-    /// Not a curve of Tezos.
-    #[error("it is on curve {0}, not P-256 (tz3) or P-256K (tz2)")]
+    /// Tezos does not support its curve.
+    #[error("its curve is {0}, expected P-256 (tz3) or P-256K (tz2)")]
     Curve(String),
-    /// Not made for signing.
+    /// It may not be used for signing.
     #[error("'sign' is not among its permitted operations")]
     MayNotSign,
-    /// The vault left something out.
-    #[error("the vault does not say its {0}")]
+    /// The vault's answer is incomplete.
+    #[error("the vault's answer lacks its {0}")]
     Incomplete(&'static str),
-    /// A coordinate that is no number below 2^256.
-    #[error("its {coordinate} has {length} bytes, not 32")]
+    /// A coordinate does not fit in 32 bytes.
+    #[error("its {coordinate} has {length} bytes, expected 32")]
     CoordinateLength {
-        /// Which one.
+        /// The name of the coordinate.
         coordinate: &'static str,
-        /// In bytes.
+        /// Its length in bytes.
         length: usize,
     },
-    /// The coordinates are not those of a point of the curve.
+    /// The coordinates are not a point on the curve.
     #[error("its public key is not valid: {0}")]
     PublicKey(InvalidPublicKey),
-    /// The vault does not let this identity read it.
-    #[error("it may not be read: {}", .0.log())]
+    /// The identity may not read it.
+    #[error("it cannot be read: {}", .0.log())]
     Unreadable(Reason),
 }
 
 impl IneligibleKey {
-    /// Whether the two differ by no more than a date or by what the service says beside its code, such as the time and the
-    /// number of a request.
+    /// Whether the two reasons are the same except for a date, or for details such as the time and id of a request.
     pub(super) fn is_same_event(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Expired(_), Self::Expired(_)) | (Self::NotYetValid(_), Self::NotYetValid(_)) => true,
-            // As a client reads it, a reason is the status and the code.
+            // The client's form of the reason is the status and the code.
             (Self::Unreadable(one), Self::Unreadable(other)) => one.to_string() == other.to_string(),
             (one, other) => one == other,
         }
     }
 }
 
-/// What a version that was read is good for.
+/// Whether a version can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assessment {
     /// It can sign now.
     Usable(PublicKey),
     /// It is a Tezos key that cannot sign now, for a reason that can change.
     Idle(PublicKey, IneligibleKey),
-    /// It is of no concern: not a Tezos key, or not one of those that are to be used.
+    /// It is not a Tezos key, or not selected.
     Other(IneligibleKey),
 }
 
@@ -92,7 +93,7 @@ pub fn assess(read: &VaultKey, tag: Option<&KeyTag>, now: OffsetDateTime) -> Ass
     }
 }
 
-/// Whether a version may be used, as far as a list shows.
+/// Checks the properties of a version that do not change with time.
 ///
 /// # Errors
 /// [`IneligibleKey`].
@@ -110,7 +111,7 @@ pub(crate) fn check_selection(
     }
 }
 
-/// Whether a version may be used at a time.
+/// Checks whether a version may be used at a given time.
 ///
 /// # Errors
 /// [`IneligibleKey`].
@@ -136,7 +137,7 @@ fn check_operations(key: &JsonWebKey) -> Result<(), IneligibleKey> {
 /// The Tezos public key in a JSON Web Key (RFC 7518, section 6.2).
 ///
 /// # Errors
-/// [`IneligibleKey`], if it is not.
+/// [`IneligibleKey`] if it is not one.
 pub fn public_key(key: &JsonWebKey) -> Result<PublicKey, IneligibleKey> {
     match &key.kty {
         Some(KeyType::Ec | KeyType::EcHsm) => {}
@@ -154,7 +155,7 @@ pub fn public_key(key: &JsonWebKey) -> Result<PublicKey, IneligibleKey> {
     PublicKey::from_coordinates(curve, &x, &y).map_err(IneligibleKey::PublicKey)
 }
 
-/// A coordinate is a number of 32 bytes. Not every vault writes its leading zeros.
+/// A coordinate of 32 bytes. Some vaults omit leading zeros.
 fn coordinate(bytes: Option<&[u8]>, name: &'static str) -> Result<[u8; 32], IneligibleKey> {
     let bytes = bytes.filter(|bytes| !bytes.is_empty()).ok_or(IneligibleKey::Incomplete(name))?;
     let mut padded = [0; 32];
@@ -171,7 +172,7 @@ mod tests {
     use p256::elliptic_curve::sec1::ToSec1Point;
 
     #[test]
-    fn only_enabled_versions_in_their_time_are_used() {
+    fn only_enabled_and_valid_versions_are_used() {
         let now = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
         let at = |days: Option<i64>| days.map(|days| now + Duration::days(days));
         for (enabled, not_before, expires, expected) in [
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_sign_for_tezos_say_why() {
+    fn unsupported_keys_are_rejected_with_the_reason() {
         const NOT_ON_P256: &str = "its public key is not valid: the point (x, y) is not on the curve p256";
         const NOT_ON_K256: &str = "its public key is not valid: the point (x, y) is not on the curve secp256k1";
 
@@ -257,26 +258,26 @@ mod tests {
             (JsonWebKey { crv: Some(CurveName::P256), ..k256(&x, &y) }, NOT_ON_P256),
             (
                 JsonWebKey { kty: Some(KeyType::UnknownValue("OKP".to_owned())), ..jwk.clone() },
-                "it is of type OKP, not EC or EC-HSM",
+                "its type is OKP, expected EC or EC-HSM",
             ),
-            (JsonWebKey { kty: Some(KeyType::Rsa), ..jwk.clone() }, "it is of type RSA, not EC or EC-HSM"),
-            (JsonWebKey { kty: None, ..jwk.clone() }, "the vault does not say its type"),
+            (JsonWebKey { kty: Some(KeyType::Rsa), ..jwk.clone() }, "its type is RSA, expected EC or EC-HSM"),
+            (JsonWebKey { kty: None, ..jwk.clone() }, "the vault's answer lacks its type"),
             (
                 JsonWebKey { crv: Some(CurveName::P384), ..jwk.clone() },
-                "it is on curve P-384, not P-256 (tz3) or P-256K (tz2)",
+                "its curve is P-384, expected P-256 (tz3) or P-256K (tz2)",
             ),
-            (JsonWebKey { crv: None, ..jwk.clone() }, "the vault does not say its curve"),
-            (JsonWebKey { x: None, ..jwk.clone() }, "the vault does not say its x coordinate"),
-            (JsonWebKey { y: None, ..jwk.clone() }, "the vault does not say its y coordinate"),
-            (JsonWebKey { y: Some(Vec::new()), ..jwk.clone() }, "the vault does not say its y coordinate"),
-            (JsonWebKey { y: Some(vec![1; 33]), ..jwk.clone() }, "its y coordinate has 33 bytes, not 32"),
+            (JsonWebKey { crv: None, ..jwk.clone() }, "the vault's answer lacks its curve"),
+            (JsonWebKey { x: None, ..jwk.clone() }, "the vault's answer lacks its x coordinate"),
+            (JsonWebKey { y: None, ..jwk.clone() }, "the vault's answer lacks its y coordinate"),
+            (JsonWebKey { y: Some(Vec::new()), ..jwk.clone() }, "the vault's answer lacks its y coordinate"),
+            (JsonWebKey { y: Some(vec![1; 33]), ..jwk.clone() }, "its y coordinate has 33 bytes, expected 32"),
         ] {
             assert_eq!(public_key(&key).unwrap_err().to_string(), expected);
         }
     }
 
     #[test]
-    fn a_tezos_key_that_cannot_sign_now_is_known_by_its_public_key() {
+    fn versions_are_assessed() {
         let now = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
         let (_, jwk) = key_with_short_x();
         let key = public_key(&jwk).unwrap();
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_that_differ_by_a_date_or_the_number_of_a_request_are_one_event() {
+    fn reasons_that_differ_in_a_date_or_a_request_id_are_the_same_event() {
         let unreadable = |status: &str, request: &str| IneligibleKey::Unreadable(Reason::with_log(status, request));
         for (one, other, is_same) in [
             (IneligibleKey::Expired("2024".to_owned()), IneligibleKey::Expired("2025".to_owned()), true),

@@ -1,3 +1,5 @@
+//! Turns errors of the SDK into [`VaultError`].
+
 use crate::azure::{plain_words, reason_of};
 use crate::reason::Reason;
 use crate::vault::VaultError;
@@ -7,19 +9,19 @@ use azure_core::http::headers::RETRY_AFTER;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// What an answer of the SDK means: whether it may work when tried again.
+/// Classifies an error of the SDK by whether a retry may succeed.
 pub(super) fn vault_error(error: &Error) -> VaultError {
     let why = reason(error);
     let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() else {
         return match error.kind() {
-            // The SDK's word for what it does not expect, such as a challenge for another service.
+            // The SDK reports this for unexpected answers, such as a challenge for another service.
             ErrorKind::Other => VaultError::Untrusted(why),
             _ => VaultError::unavailable(why),
         };
     };
     let retry_after = || {
         let seconds = raw_response.as_ref()?.headers().get_optional_str(&RETRY_AFTER)?;
-        // Never a date here, but if it were, the pause would be the usual one.
+        // Never a date here; if it were, the usual pause would apply.
         seconds.trim().parse().ok().map(Duration::from_secs)
     };
     let may_pass = is_unauthorized(error)
@@ -36,7 +38,7 @@ pub(super) fn vault_error(error: &Error) -> VaultError {
     }
 }
 
-/// The client learns the status and the service's code for it; the service's sentences name vaults and identities.
+/// The client sees the status and the service's code; the service's messages name vaults and identities.
 fn reason(error: &Error) -> Reason {
     let log = reason_of(error);
     let answer = match error.kind() {
@@ -60,7 +62,7 @@ fn reason(error: &Error) -> Reason {
     Reason::with_log(plain_words(error).unwrap_or(answer), log)
 }
 
-/// The service's own code within its code, such as `ForbiddenByRbac`.
+/// The service's inner error code, such as `ForbiddenByRbac`.
 fn inner_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Body {
@@ -80,7 +82,7 @@ fn inner_code(body: &[u8]) -> Option<String> {
     is_code.then_some(code)
 }
 
-/// What the service's code says of the key, in words.
+/// The state of the key, by the service's inner code.
 fn state_of_key(code: &str) -> Option<&'static str> {
     match code {
         "KeyDisabled" => Some("the key is disabled"),
@@ -90,7 +92,7 @@ fn state_of_key(code: &str) -> Option<&'static str> {
     }
 }
 
-/// The service did not take the token.
+/// Whether the service rejected the token.
 pub(super) fn is_unauthorized(error: &Error) -> bool {
     error.http_status() == Some(StatusCode::Unauthorized)
 }

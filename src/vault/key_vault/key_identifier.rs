@@ -1,31 +1,32 @@
+//! Parsing of the settings that name a vault, its keys and their tags.
+
 use azure_core::http::Url;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// The address of a Key Vault or a Managed HSM, in whichever cloud.
+/// The address of a Key Vault or a Managed HSM, in any cloud.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VaultUrl(Url);
 
-/// Why a text is not what a setting needs. Says what would be right.
+/// Why a setting is invalid, with the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct InvalidIdentifier(&'static str);
 
 impl VaultUrl {
-    /// As a URL.
+    /// The address as a URL.
     pub const fn as_url(&self) -> &Url {
         &self.0
     }
 
-    /// Whether it is a Managed HSM, whose roles are other ones.
+    /// Whether it is a Managed HSM, which has different roles.
     pub fn is_managed_hsm(&self) -> bool {
         self.0.host_str().unwrap_or_default().split('.').nth(1) == Some("managedhsm")
     }
 
-    /// What a token has to be for: the service without the vault's own name. That is how the service's challenge says it,
-    /// in every cloud: `name.vault.azure.net` wants `https://vault.azure.net`, `name.managedhsm.azure.net` wants
-    /// `https://managedhsm.azure.net`.
+    /// The scope of tokens: the service's domain without the vault's name, as in the service's challenge in every cloud:
+    /// `https://vault.azure.net` for `name.vault.azure.net`, `https://managedhsm.azure.net` for `name.managedhsm.azure.net`.
     pub fn scope(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         let service = host.split_once('.').map_or(host, |(_, service)| service);
@@ -40,7 +41,7 @@ impl FromStr for VaultUrl {
         const EXPECTED: InvalidIdentifier =
             InvalidIdentifier("expected https://<name>.vault.azure.net/ or https://<name>.managedhsm.azure.net/");
         const NO_SCHEME: InvalidIdentifier = InvalidIdentifier(
-            "has no https:// in front: expected https://<name>.vault.azure.net/ or https://<name>.managedhsm.azure.net/",
+            "https:// is missing: expected https://<name>.vault.azure.net/ or https://<name>.managedhsm.azure.net/",
         );
         if !text.contains("://") {
             return Err(NO_SCHEME);
@@ -86,7 +87,7 @@ impl FromStr for KeyIdentifier {
     fn from_str(text: &str) -> Result<Self, InvalidIdentifier> {
         const EXPECTED: InvalidIdentifier = InvalidIdentifier(
             "expected <name>/<version> or https://<vault>/keys/<name>/<version>, as `az keyvault key show --query \
-             key.kid` prints it: every version is a Tezos key of its own",
+             key.kid` prints it: every version is a separate Tezos key",
         );
         let path = match text.split_once("/keys/") {
             Some((vault, path)) if vault.starts_with("https://") => path,
@@ -111,7 +112,7 @@ impl fmt::Display for KeyIdentifier {
     }
 }
 
-/// A tag that keys must have: with this value, or with any.
+/// A tag that keys must have, with a given value or with any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyTag {
     name: String,
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_vaults_in_all_clouds_say_what_their_tokens_are_for() {
+    fn the_scope_of_tokens_follows_from_the_address_in_every_cloud() {
         for (url, scope) in [
             ("https://bakery.vault.azure.net/", "https://vault.azure.net/.default"),
             ("https://bakery.vault.azure.net", "https://vault.azure.net/.default"),
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn other_addresses_are_no_vaults() {
+    fn other_addresses_are_refused() {
         for text in [
             "",
             "bakery",
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_asked_for_with_or_without_its_value() {
+    fn a_required_tag_may_have_a_value() {
         let tags = std::collections::HashMap::from([("tezos".to_owned(), "baker".to_owned())]);
         for (tag, is_among) in
             [("tezos", true), ("tezos=baker", true), ("tezos = baker", true), ("tezos=other", false), ("other", false)]

@@ -1,6 +1,7 @@
-//! Azure Key Vault and Managed HSM: keys that never leave them.
+//! Azure Key Vault and Managed HSM, whose private keys never leave them.
 
 mod binding;
+mod calls;
 mod diagnostics;
 mod discovery;
 mod eligibility;
@@ -8,7 +9,6 @@ mod errors;
 mod key_identifier;
 mod left_out;
 mod pass;
-mod questions;
 mod signing;
 
 pub use binding::bound_to;
@@ -29,22 +29,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// Which vault, which of its keys, and how it is asked.
+/// The vault, which of its keys to use, and timing.
 #[derive(Debug, Clone)]
 pub struct KeyVaultSettings {
     /// `KEY_VAULT_URL`.
     pub url: VaultUrl,
-    /// `SIGNING_KEYS`: only these, without listing; all that are found, if there are none.
+    /// `SIGNING_KEYS`: use only these, without listing keys. If empty, use all that are found.
     pub keys: Vec<KeyIdentifier>,
-    /// `SIGNING_KEY_TAG`: only keys that have it.
+    /// `SIGNING_KEY_TAG`: use only keys with this tag.
     pub tag: Option<KeyTag>,
-    /// `VAULT_HEDGE_MS`: after how long another signing call starts beside one that has not been answered.
+    /// `VAULT_HEDGE_MS`: after how long a parallel signing call is made if the first has not been answered.
     pub hedge_after: Duration,
-    /// How long one answer may take, whoever waits for it.
+    /// Time limit of one call, even if no request waits for it any more.
     pub answer_timeout: Duration,
 }
 
-/// Longer than any request of a client.
+/// Time limit of one call: longer than any request of a client.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// All keys of a Key Vault or Managed HSM that can sign for Tezos: P-256 (tz3) and P-256K (tz2, secp256k1).
@@ -57,10 +57,10 @@ pub struct KeyVault {
 }
 
 impl KeyVault {
-    /// A client of the vault. Nothing is asked yet but a token.
+    /// A client of the vault. Requests only a token yet.
     ///
     /// # Errors
-    /// If no client can be made.
+    /// If no HTTP client can be built.
     pub fn new(settings: KeyVaultSettings, tokens: Arc<Tokens>, roots: TlsRoots) -> Result<Self, azure_core::Error> {
         let scope = settings.url.scope();
         tokens.keep(&scope);
@@ -70,17 +70,17 @@ impl KeyVault {
         Ok(Self { client, tokens, scope, hedge_after, discovery })
     }
 
-    /// Makes a cheap call now and then, for as long as it is polled, so that there is a connection whenever a signature is
-    /// wanted, and a dead one is found by this call rather than by a signature.
+    /// While polled, makes a cheap call periodically, so that a connection is open when a signature is requested, and a dead one is
+    /// found by this call instead of a signing request.
     pub async fn keep_warm(&self) {
         const INTERVAL: Duration = Duration::from_secs(20);
         const TIMEOUT: Duration = Duration::from_secs(5);
         loop {
             tokio::time::sleep(INTERVAL).await;
-            // While the vault is searched, there are calls enough.
+            // A search of the vault makes enough calls.
             let known = self.discovery.try_lock().ok().and_then(|discovery| discovery.any_known());
             if let Some(known) = known {
-                // What went wrong shows in the next signature, if it still does then.
+                // A lasting error will show in the next signing request.
                 drop(tokio::time::timeout(TIMEOUT, self.read_key(&known)).await);
             }
         }
@@ -106,11 +106,11 @@ impl Vault for KeyVault {
     }
 
     async fn prove_possession(&self, key: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
-        Err(VaultError::unable(format!("{} is no tz4 key: Key Vault and Managed HSM have none", key.hash)))
+        Err(VaultError::unable(format!("{} is not a tz4 key: Key Vault and Managed HSM do not support them", key.hash)))
     }
 }
 
-/// A client that tries once: whoever asks knows how much time there is for another try.
+/// A client without retries: the caller has the deadline, and retries.
 fn client(
     settings: &KeyVaultSettings,
     late_after: Duration,

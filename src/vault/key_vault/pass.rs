@@ -1,15 +1,15 @@
-//! What is still to be asked in one search of the vault, and what may be published before its end.
+//! The order of calls in one search of the vault, and which results may be published before its end.
 
-use super::questions::NextPage;
+use super::calls::NextPage;
 use super::{IneligibleKey, KeyIdentifier};
 use crate::vault::SearchProgress;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// One question of a search.
+/// One call of a search.
 #[derive(Debug, Clone)]
-pub(super) enum Question {
+pub(super) enum Call {
     /// A page of the list of keys.
     Keys(NextPage),
     /// A page of the list of a key's versions.
@@ -18,7 +18,7 @@ pub(super) enum Question {
     Version(KeyIdentifier),
 }
 
-/// The order in which versions are read: what binds a key to a mark store first, what cannot sign anyway last.
+/// The order in which versions are read: those that bind a key to a mark store first, those that cannot sign last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Bound,
@@ -26,52 +26,51 @@ enum Rank {
     Idle,
 }
 
-/// What a list shows of a version.
+/// A version's properties in a list.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Listed {
     pub(super) bound_to: BTreeSet<String>,
-    /// Why it cannot sign now, if so.
+    /// Why it cannot sign now; `None` if it can.
     pub(super) idle: Option<IneligibleKey>,
 }
 
-/// One search. All lists come before the first version: only then is it known which tags there are.
+/// One search. All lists are read before the first version: only then are all tags known.
 ///
-/// What is found is published before the end only if the rest cannot change it. A private key that is in the vault under
-/// several names obeys the tags of all of them, so all versions that have the tag come first; and it signs under the first
-/// name of those that can, so a version is published after all before it in the order of their names.
+/// A result is published before the end only if the rest cannot change it. A private key that is in the vault under several
+/// names obeys the tags of all of them, so all versions with the tag are read first; and it signs under its first usable name,
+/// so a version is published after all that precede it by name.
 pub(super) struct Pass {
     began: Instant,
-    lists: VecDeque<Question>,
-    /// Lists, or pages of them, that were requested and not received yet.
+    lists: VecDeque<Call>,
+    /// Lists or pages that are not received yet.
     lists_left: usize,
     to_read: BTreeSet<(Rank, KeyIdentifier)>,
-    /// Not read yet, whether requested or not.
+    /// Not read yet, requested or not.
     unread: BTreeSet<(Rank, KeyIdentifier)>,
     listed: HashMap<KeyIdentifier, Listed>,
     names: HashSet<String>,
     postponed: HashMap<String, u32>,
     paused_until: Option<Instant>,
-    /// Whether the tags are known before the versions are read.
-    knows_tags: bool,
+    /// Whether tags are listed before the versions are read.
+    lists_tags: bool,
     read: usize,
 }
 
-/// How often a question is asked again after a pause that the vault wanted for all.
+/// How often a call is repeated after a pause that the vault requested.
 const MAX_POSTPONED: u32 = 3;
 
-/// A search that is over sooner publishes all at once.
+/// A shorter search publishes everything at its end.
 const PUBLISHED_AT_ONCE: Duration = Duration::from_secs(2);
 
-/// The longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 impl Pass {
     /// A search of the whole vault.
     pub(super) fn of_everything() -> Self {
         Self {
-            lists: VecDeque::from([Question::Keys(None)]),
+            lists: VecDeque::from([Call::Keys(None)]),
             lists_left: 1,
-            knows_tags: true,
+            lists_tags: true,
             ..Self::of_named(std::iter::empty())
         }
     }
@@ -89,13 +88,13 @@ impl Pass {
             names: HashSet::new(),
             postponed: HashMap::new(),
             paused_until: None,
-            knows_tags: false,
+            lists_tags: false,
             read: 0,
         }
     }
 
-    /// What to ask next, if anything may be asked now.
-    pub(super) fn next(&mut self) -> Option<Question> {
+    /// The next call, if one may be made now.
+    pub(super) fn next(&mut self) -> Option<Call> {
         if self.pause().is_some() {
             return None;
         }
@@ -105,25 +104,25 @@ impl Pass {
         if self.lists_left > 0 {
             return None;
         }
-        self.to_read.pop_first().map(|(_, key)| Question::Version(key))
+        self.to_read.pop_first().map(|(_, key)| Call::Version(key))
     }
 
-    /// Until when nothing is asked, because the vault wants a pause.
+    /// Until when the vault has requested a pause.
     pub(super) fn pause(&self) -> Option<Instant> {
         self.paused_until.filter(|until| *until > Instant::now())
     }
 
-    /// Asks again after a pause, unless that was done often enough.
-    pub(super) fn postpone(&mut self, question: &Question, pause: Duration) -> bool {
-        let times = self.postponed.entry(format!("{question:?}")).or_default();
+    /// Repeats a call after a pause. Returns `false` if its repetitions are used up.
+    pub(super) fn postpone(&mut self, call: &Call, pause: Duration) -> bool {
+        let times = self.postponed.entry(format!("{call:?}")).or_default();
         if *times >= MAX_POSTPONED {
             return false;
         }
         *times += 1;
         let until = Instant::now() + pause.min(MAX_PAUSE);
         self.paused_until = self.paused_until.max(Some(until));
-        match question {
-            Question::Version(key) => {
+        match call {
+            Call::Version(key) => {
                 let key = (self.rank_of(key), key.clone());
                 self.to_read.insert(key);
             }
@@ -132,32 +131,32 @@ impl Pass {
         true
     }
 
-    /// A page of the list of keys was answered, with these names.
+    /// Processes a page of the list of keys, with these names.
     pub(super) fn keys_listed(&mut self, names: impl Iterator<Item = String>, next: NextPage) {
         if next.is_some() {
-            // The next page first, since the others can be asked beside it.
-            self.lists.push_front(Question::Keys(next));
+            // The next page first, since the other lists can be read in parallel.
+            self.lists.push_front(Call::Keys(next));
             self.lists_left += 1;
         }
         for name in names {
             if self.names.insert(name.clone()) {
-                self.lists.push_back(Question::Versions(name, None));
+                self.lists.push_back(Call::Versions(name, None));
                 self.lists_left += 1;
             }
         }
         self.lists_left = self.lists_left.saturating_sub(1);
     }
 
-    /// A page of the list of a key's versions was answered, or is given up.
+    /// A page of the list of a key's versions was received or given up.
     pub(super) fn versions_listed(&mut self, name: &str, next: NextPage) {
         if next.is_some() {
-            self.lists.push_back(Question::Versions(name.to_owned(), next));
+            self.lists.push_back(Call::Versions(name.to_owned(), next));
         } else {
             self.lists_left = self.lists_left.saturating_sub(1);
         }
     }
 
-    /// A version is to be read.
+    /// Adds a version to read.
     pub(super) fn add(&mut self, key: KeyIdentifier, listed: Listed) {
         self.listed.insert(key.clone(), listed);
         let entry = (self.rank_of(&key), key);
@@ -165,16 +164,16 @@ impl Pass {
         self.to_read.insert(entry);
     }
 
-    /// A version was read, or is given up. Returns what the list showed of it.
+    /// A version was read or given up. Returns its properties in the list.
     pub(super) fn done(&mut self, key: &KeyIdentifier) -> Listed {
         self.read += 1;
         self.unread.remove(&(self.rank_of(key), key.clone()));
         self.listed.get(key).cloned().unwrap_or_default()
     }
 
-    /// Takes from `found` what may be published now.
+    /// Removes from `found` the results that may be published now, and returns them.
     pub(super) fn publishable<T>(&self, found: &mut BTreeMap<KeyIdentifier, T>) -> BTreeMap<KeyIdentifier, T> {
-        let may_publish = self.lists_left == 0 && self.knows_tags && self.began.elapsed() >= PUBLISHED_AT_ONCE;
+        let may_publish = self.lists_left == 0 && self.lists_tags && self.began.elapsed() >= PUBLISHED_AT_ONCE;
         match self.unread.first() {
             _ if !may_publish => BTreeMap::new(),
             Some((Rank::Bound, _)) => BTreeMap::new(),
@@ -207,16 +206,16 @@ mod tests {
         KeyIdentifier { name: name.to_owned(), version: "1".to_owned() }
     }
 
-    /// A pass that has listed these versions: bound, plain, and idle ones.
+    /// A pass that has listed these versions: bound, unbound, and idle ones.
     fn listed(bound: &[&str], plain: &[&str], idle: &[&str]) -> Pass {
         let mut pass = Pass::of_everything();
-        assert!(matches!(pass.next(), Some(Question::Keys(None))));
+        assert!(matches!(pass.next(), Some(Call::Keys(None))));
         pass.keys_listed(bound.iter().chain(plain).chain(idle).map(|name| (*name).to_owned()), None);
         let is_bound = Listed { bound_to: BTreeSet::from(["a/b/c".to_owned()]), idle: None };
         let is_idle = Listed { idle: Some(IneligibleKey::Disabled), ..Listed::default() };
         for (names, what) in [(bound, is_bound), (plain, Listed::default()), (idle, is_idle)] {
             for name in names {
-                assert!(matches!(pass.next(), Some(Question::Versions(..))));
+                assert!(matches!(pass.next(), Some(Call::Versions(..))));
                 pass.add(id(name), what.clone());
                 pass.versions_listed(name, None);
             }
@@ -224,13 +223,13 @@ mod tests {
         pass
     }
 
-    /// In which order versions are read, and what is published after each.
+    /// The order in which versions are read, and what is published after each.
     async fn read(mut pass: Pass) -> Vec<(String, Vec<String>)> {
         let mut found = BTreeMap::new();
         let mut order = Vec::new();
         assert!(pass.publishable(&mut BTreeMap::from([(id("a"), 1)])).is_empty(), "it may be over soon");
         tokio::time::sleep(PUBLISHED_AT_ONCE).await;
-        while let Some(Question::Version(key)) = pass.next() {
+        while let Some(Call::Version(key)) = pass.next() {
             pass.done(&key);
             found.insert(key.clone(), 1);
             let published = pass.publishable(&mut found).into_keys().map(|key| key.name).collect();
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_published_that_what_is_unread_could_change() {
+    async fn nothing_is_published_that_the_rest_of_the_search_could_change() {
         for (pass, expected) in [
             (listed(&[], &["a", "b"], &[]), vec![("a", vec!["a"]), ("b", vec!["b"])]),
             // The last may be another name of the first two.
@@ -268,26 +267,26 @@ mod tests {
         assert!(pass.next().is_none());
         assert!(pass.publishable(&mut BTreeMap::from([(id("a"), 1)])).is_empty());
         pass.versions_listed("b", None);
-        assert!(matches!(pass.next(), Some(Question::Version(_))));
+        assert!(matches!(pass.next(), Some(Call::Version(_))));
         assert_eq!(pass.progress(), SearchProgress { keys: 2, versions: 1, read: 0 });
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_named_versions_nothing_is_published_before_the_end() {
+    async fn a_search_for_named_versions_publishes_nothing_before_its_end() {
         let read = read(Pass::of_named([id("b"), id("a")].into_iter())).await;
         assert_eq!(read, [("a".to_owned(), vec![]), ("b".to_owned(), vec![])]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_that_the_vault_wants_is_kept_by_all_questions_and_not_for_ever() {
+    async fn a_requested_pause_applies_to_all_calls_and_ends_after_a_few_repetitions() {
         let mut pass = listed(&[], &["a"], &[]);
         for _ in 0..MAX_POSTPONED {
-            let question = pass.next().unwrap();
-            assert!(pass.postpone(&question, Duration::from_mins(10)));
+            let call = pass.next().unwrap();
+            assert!(pass.postpone(&call, Duration::from_mins(10)));
             assert!(pass.next().is_none());
             tokio::time::sleep(MAX_PAUSE).await;
         }
-        let question = pass.next().unwrap();
-        assert!(!pass.postpone(&question, Duration::from_secs(5)));
+        let call = pass.next().unwrap();
+        assert!(!pass.postpone(&call, Duration::from_secs(5)));
     }
 }

@@ -1,3 +1,5 @@
+//! Signing with a key in the vault.
+
 use super::errors::{is_unauthorized, vault_error};
 use super::{KeyIdentifier, KeyVault};
 use crate::tezos::{Curve, Digest, Signature};
@@ -6,7 +8,7 @@ use azure_core::Error;
 use azure_security_keyvault_keys::models::{KeyClientSignOptions, SignParameters, SignatureAlgorithm};
 
 impl KeyVault {
-    /// Signs the digest of a payload, with one call.
+    /// Signs the digest of a payload with one call.
     pub(super) async fn sign_payload(&self, key: &Key, payload: &[u8]) -> Result<Signature, VaultError> {
         let version =
             key.version.clone().ok_or_else(|| VaultError::unable(format!("{} has no version in a vault", key.hash)))?;
@@ -25,7 +27,7 @@ impl KeyVault {
             Curve::P256 => SignatureAlgorithm::Es256,
             Curve::Secp256k1 => SignatureAlgorithm::Es256K,
             Curve::Ed25519 | Curve::Bls => {
-                return Err(VaultError::unable(format!("there are no {} keys in it", curve.name())));
+                return Err(VaultError::unable(format!("it does not support {} keys", curve.name())));
             }
         };
         let parameters = SignParameters { algorithm: Some(algorithm), value: Some(digest.as_bytes().to_vec()) };
@@ -36,7 +38,7 @@ impl KeyVault {
         signature(curve, &bytes)
     }
 
-    /// An error of the SDK as this vault's. New tokens are asked for, if that is what it was about.
+    /// Converts an error of the SDK. If the token was rejected, requests a new one.
     pub(super) fn explained(&self, error: &Error) -> VaultError {
         if is_unauthorized(error) {
             self.tokens.renew(&self.scope);
@@ -45,10 +47,10 @@ impl KeyVault {
     }
 }
 
-/// r and s, 32 bytes each (RFC 7518, section 3.4). Whether they sign anything is seen when the signature is verified.
+/// r and s, 32 bytes each (RFC 7518, section 3.4). The signature is verified later.
 fn signature(curve: Curve, bytes: &[u8]) -> Result<Signature, VaultError> {
-    let wrong = |why: String| VaultError::unavailable(format!("its answer is no signature: {why}"));
-    let bytes = bytes.try_into().map_err(|_| wrong(format!("{} bytes instead of 64", bytes.len())))?;
+    let wrong = |why: String| VaultError::unavailable(format!("its answer is not a signature: {why}"));
+    let bytes = bytes.try_into().map_err(|_| wrong(format!("length {}, expected 64 bytes", bytes.len())))?;
     if curve == Curve::P256 {
         return Ok(Signature::P256(bytes));
     }

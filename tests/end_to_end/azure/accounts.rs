@@ -21,12 +21,20 @@ fn on_an_unsuitable_account_blocks_and_votes_fail_with_the_reason_and_operations
     let weak_excuse = [ANY_OPERATION, ("ALLOW_WEAK_CONSISTENCY", "true")];
     let strict = [ANY_OPERATION];
     for (options, settings, reason) in [
-        (weak("Session"), &strict[..], "its consistency is Session, not Strong"),
-        (weak("BoundedStaleness"), &strict, "its consistency is BoundedStaleness, not Strong"),
-        (weak("Eventual"), &strict, "its consistency is Eventual, not Strong"),
-        (options(|cosmos| cosmos.multiple_write_locations = true), &strict, "it takes writes in several regions"),
-        (options(|cosmos| cosmos.multiple_write_locations = true), &weak_excuse, "it takes writes in several regions"),
-        (options(|cosmos| "/id".clone_into(&mut cosmos.partition_key_path)), &strict, "partition key is /id, not /pkh"),
+        (weak("Session"), &strict[..], "its consistency is Session, expected Strong"),
+        (weak("BoundedStaleness"), &strict, "its consistency is BoundedStaleness, expected Strong"),
+        (weak("Eventual"), &strict, "its consistency is Eventual, expected Strong"),
+        (options(|cosmos| cosmos.multiple_write_locations = true), &strict, "it accepts writes in several regions"),
+        (
+            options(|cosmos| cosmos.multiple_write_locations = true),
+            &weak_excuse,
+            "it accepts writes in several regions",
+        ),
+        (
+            options(|cosmos| "/id".clone_into(&mut cosmos.partition_key_path)),
+            &strict,
+            "partition key is /id, expected /pkh",
+        ),
         (options(|cosmos| cosmos.partition_key_version = 1), &strict, "partition key is of version 1, not 2"),
         (options(|cosmos| cosmos.default_ttl = Some(60)), &strict, "marks would expire"),
         (options(|cosmos| cosmos.default_ttl = Some(-1)), &weak_excuse, "marks would expire"),

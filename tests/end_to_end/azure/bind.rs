@@ -134,7 +134,7 @@ fn no_key_is_bound_to_what_must_not_keep_marks_or_cannot_be_read() {
     let azure = operator(Options { cosmos: weak, ..Options::default() });
     let key = baker(&azure);
     let (is_done, _, complaint) = bound(&azure, &[]);
-    assert!(!is_done && complaint.contains("its consistency is Session, not Strong"), "{complaint}");
+    assert!(!is_done && complaint.contains("its consistency is Session, expected Strong"), "{complaint}");
     assert_eq!(tag(&azure, &key), None);
 
     let azure = operator(Options::default());

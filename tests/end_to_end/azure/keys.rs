@@ -41,8 +41,8 @@ fn unusable_keys(azure: &Azure) -> [(String, &'static str); 9] {
         (NewKey { enabled: false, ..key("off", Curve::P256) }, "it is disabled"),
         (NewKey { expires: Some(1_700_000_000), ..key("old", Curve::P256K) }, "it expired at 2023-11-14T22:13:20Z"),
         (NewKey { not_before: Some(4_000_000_000), ..key("young", Curve::P256) }, "it is not valid before 2096-10-02"),
-        (key("p-384", Curve::P384), "it is on curve P-384, not P-256 (tz3) or P-256K (tz2)"),
-        (key("rsa", Curve::Rsa), "it is of type RSA, not EC or EC-HSM"),
+        (key("p-384", Curve::P384), "its curve is P-384, expected P-256 (tz3) or P-256K (tz2)"),
+        (key("rsa", Curve::Rsa), "its type is RSA, expected EC or EC-HSM"),
         (NewKey { key_ops: vec!["verify".to_owned()], ..key("checker", Curve::P256) }, "'sign' is not among"),
         (NewKey { managed: true, ..key("website", Curve::P256) }, "it is the key of a certificate"),
         (NewKey { off_curve: true, ..key("damaged-tz3", Curve::P256) }, "(x, y) is not on the curve p256"),
@@ -152,7 +152,7 @@ fn only_keys_with_the_tag_are_used_if_one_is_named() {
     for (tag, expected) in [("tezos=mainnet", vec![&mainnet]), ("tezos", vec![&mainnet, &testnet])] {
         let signer = Instance::start_ready(&azure, &[("SIGNING_KEY_TAG", tag)]);
         assert_eq!(signer.keys(), sorted(expected), "{tag}");
-        assert!(signer.logged("\"plain\"").contains(&format!("it has no tag {tag}")));
+        assert!(signer.logged("\"plain\"").contains(&format!("it lacks the required tag {tag}")));
     }
 }
 

@@ -52,13 +52,13 @@ const CASES: &[Case] = &[
     Case {
         name: "rotate, as emulators write it",
         change: |deployment| rotates(deployment, "rotate"),
-        found: ("vault.rotation", "warning", &["P90D after it was made", "a new version has a new Tezos address"]),
+        found: ("vault.rotation", "warning", &["P90D after its creation", "a new version has a new Tezos address"]),
         ..NONE
     },
     Case {
         name: "rotation in capitals",
         change: |deployment| rotates(deployment, "ROTATE"),
-        found: ("vault.rotation", "warning", &["P90D after it was made"]),
+        found: ("vault.rotation", "warning", &["P90D after its creation"]),
         ..NONE
     },
     Case {
@@ -137,7 +137,7 @@ const CASES: &[Case] = &[
             seven(deployment, NewKey { expires: LONG_AGO, ..NewKey::new("untagged", Curve::P256) });
         },
         settings: &[("SIGNING_KEY_TAG", "tezos")],
-        found: ("vault.key", "skipped", &["untagged/", "it has no tag tezos"]),
+        found: ("vault.key", "skipped", &["untagged/", "it lacks the required tag tezos"]),
         nowhere: &["expired at"],
         ..NONE
     },

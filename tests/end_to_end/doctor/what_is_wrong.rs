@@ -171,7 +171,7 @@ const CASES: &[Case] = &[
             "vault.rotation",
             "warning",
             &[
-                "P90D after it was made",
+                "P90D after its creation",
                 "a new version has a new Tezos address",
                 "az keyvault key rotation-policy update",
             ],
@@ -209,7 +209,7 @@ const CASES: &[Case] = &[
     Case {
         name: "weak consistency",
         change: |deployment| deployment.azure.cosmos.set_consistency("Session"),
-        found: ("marks.consistency", "failed", &["Session, not Strong", "--default-consistency-level Strong"]),
+        found: ("marks.consistency", "failed", &["Session, expected Strong", "--default-consistency-level Strong"]),
         failed: &["marks.consistency"],
     },
     Case {
@@ -394,7 +394,7 @@ async fn an_unsuitable_container_is_found() {
         ),
         (
             CosmosOptions { partition_key_path: "/id".to_owned(), ..CosmosOptions::default() },
-            ["/id, not /pkh", "--partition-key-path /pkh"],
+            ["/id, expected /pkh", "--partition-key-path /pkh"],
         ),
     ] {
         let deployment = Deployment::start_with(Options { cosmos, ..Options::default() }).await;

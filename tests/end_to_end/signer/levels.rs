@@ -92,7 +92,7 @@ fn marks_are_not_raised_above_what_the_clock_allows_unless_by_force() {
     assert!(succeeds(&marks(data, &[], &["raise", UNKNOWN, KEY, "158600000"])).contains("set to level 158600000"));
     assert!(refuses(data, &[], &["raise", UNKNOWN, KEY, "2147483647"]).contains("more than 100000 levels"));
     let other = "tz3gXffsd2euM7pzj2uEXyfpeWXuBBsjLWM2";
-    assert!(refuses(data, &[], &["raise", UNKNOWN, other, "2147483647"]).contains("the largest there is"));
+    assert!(refuses(data, &[], &["raise", UNKNOWN, other, "2147483647"]).contains("the highest possible one"));
 
     let forced = marks(data, &[], &["raise", MAINNET, KEY, "2147483647", "--force"]);
     assert!(succeeds(&forced).contains("set to level 2147483647"), "a key is closed on purpose");

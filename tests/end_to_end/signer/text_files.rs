@@ -130,5 +130,5 @@ fn a_name_that_is_there_twice_is_refused_with_its_place() {
         format!(r#"{{"version": 1, "keys": [{{"name": "a", "secret_key": "edsk", "secret_key": "{SECRET_KEY}"}}]}}"#);
     std::fs::write(data.join("keys.json"), keys).unwrap();
     let keys = complaint(&run(&data, &["keys", "list"], ""));
-    assert!(keys.contains("secret_key is there twice (again in line 1, column ") && !keys.contains("p2sk"), "{keys}");
+    assert!(keys.contains("secret_key occurs twice (again at line 1, column ") && !keys.contains("p2sk"), "{keys}");
 }

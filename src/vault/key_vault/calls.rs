@@ -1,4 +1,4 @@
-//! What the vault is asked to learn its keys: lists page by page, and one version at a time.
+//! The calls that read the vault's keys: one page of a list, or one version.
 
 use super::{KeyIdentifier, KeyVault};
 use crate::net::retry::{Again, GaveUp, persist};
@@ -15,30 +15,30 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Questions at one time. A vault allows thousands in ten seconds; this is a matter of connections.
-pub(super) const AT_A_TIME: usize = 8;
+/// Maximum number of parallel calls. A vault allows thousands in ten seconds; this limits connections.
+pub(super) const MAX_PARALLEL_CALLS: usize = 8;
 
-/// How often one question may fail in one search.
+/// How often one call may fail in one search.
 const MAX_FAILURES: u32 = 3;
 
-/// How long one question is waited for.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(6);
+/// Time limit of one call with its retries.
+const CALL_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// A question does not wait out a longer pause than this by itself.
+/// Longer pauses requested by the vault are left to the search.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// The way to the next page of a list; the first page, if there is none.
+/// Continuation of a list; `None` for its first page.
 pub(super) type NextPage = Option<PagerContinuation>;
 
 /// One page of a list.
 pub(super) struct Page {
     pub(super) entries: Vec<KeyProperties>,
-    /// Where the list goes on, if it does.
+    /// The next page, if there is one.
     pub(super) next: NextPage,
 }
 
 impl KeyVault {
-    /// A page of the list of keys.
+    /// Reads a page of the list of keys.
     pub(super) async fn list_keys(&self, page: NextPage) -> Result<Page, VaultError> {
         let page = async {
             let method_options = PagerOptions { continuation: page, ..PagerOptions::default() };
@@ -53,7 +53,7 @@ impl KeyVault {
         page.await.map_err(|error: Error| self.explained(&error))
     }
 
-    /// A page of the list of a key's versions.
+    /// Reads a page of the list of a key's versions.
     pub(super) async fn list_versions(&self, name: &str, page: NextPage) -> Result<Page, VaultError> {
         let page = async {
             let method_options = PagerOptions { continuation: page, ..PagerOptions::default() };
@@ -74,8 +74,8 @@ impl KeyVault {
         read.map_err(|error| self.explained(&error))
     }
 
-    /// Repeats a question while it may be answered the next time.
-    pub(super) async fn several_tries<T, A>(&self, ask: impl Fn() -> A) -> Result<T, VaultError>
+    /// Retries a call while that may succeed.
+    pub(super) async fn with_retries<T, A>(&self, call: impl Fn() -> A) -> Result<T, VaultError>
     where
         A: Future<Output = Result<T, VaultError>>,
     {
@@ -88,17 +88,15 @@ impl KeyVault {
                 Again::No
             }
         };
-        let deadline = Instant::now() + QUESTION_TIMEOUT;
-        persist(deadline, self.hedge_after, ask, again).await.map_err(|gave_up| match gave_up {
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        persist(deadline, self.hedge_after, call, again).await.map_err(|gave_up| match gave_up {
             GaveUp::Final(error) | GaveUp::Deadline(Some(error)) => error,
-            GaveUp::Deadline(None) => {
-                VaultError::unavailable(format!("it did not answer within {} s", QUESTION_TIMEOUT.as_secs()))
-            }
+            GaveUp::Deadline(None) => VaultError::unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
         })
     }
 }
 
-/// The name and, in a list of versions, the version of an entry.
+/// The name of an entry, and its version if it is from a list of versions.
 pub(super) fn identifier(entry: &KeyProperties) -> Option<(String, Option<String>)> {
     let id = entry.resource_id().ok()?;
     Some((id.name, id.version))

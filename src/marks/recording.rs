@@ -187,7 +187,7 @@ impl<S: Subject> Recording<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::marks::{BlockRecorded, BlockRequest, MarkId, Request, VoteOrBlock, VoteRecorded, VoteRequest};
+    use crate::marks::{BlockRecorded, BlockRequest, MarkId, NotSafe, Request, VoteOrBlock, VoteRecorded, VoteRequest};
     use crate::tezos::payload::{Kind, Position};
     use crate::tezos::{Digest, Signature};
 

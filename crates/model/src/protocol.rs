@@ -375,13 +375,13 @@ impl Protocol {
                 return Some(state);
             }
             (Action::StoreReads(_), _) => {
-                task.at = At::Told(state.store.read(mark).cloned(), state.store.container());
+                task.at = At::Told(state.store.read(mark).cloned().map(Box::new), state.store.container());
                 state.progress[request] = Progress::active(instance, task);
                 return Some(state);
             }
             (Action::ReadIsAnswered(_), At::Told(stored, container)) => {
                 let answer = if self.is_expected(&state, instance, container) {
-                    Ok(stored)
+                    Ok(stored.map(|stored| *stored))
                 } else {
                     Err(StoreError::new("another container"))
                 };

@@ -24,7 +24,7 @@ pub(crate) enum At {
     /// The store is asked for the mark.
     Reading,
     /// The store has answered, and the answer is on its way. It says what was, not what is, and of which container.
-    Told(Option<Stored>, u8),
+    Told(Option<Box<Stored>>, u8),
     /// The vault is asked for the signature of a block.
     Signing,
     /// A write is on its way to the store.

@@ -78,9 +78,9 @@ fn refuses(data: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String
 fn marks_are_not_raised_above_what_the_clock_allows_unless_by_force() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
-    for (level, expected) in [("158600000", "can have reached level"), ("2147483647", "can have reached level")] {
+    for level in ["158600000", "2147483647"] {
         let complaint = refuses(data, &[], &["raise", MAINNET, KEY, level]);
-        assert!(complaint.contains(expected) && complaint.contains("--force"), "{complaint}");
+        assert!(complaint.contains("by this machine's clock") && complaint.contains("--force"), "{complaint}");
     }
     let file = data.join("block_high_watermarks");
     let mark = serde_json::json!({MAINNET: {KEY: {"level": 492_830_720, "round": 0}}});

@@ -338,7 +338,7 @@ async fn a_far_future_level_does_not_silence_the_key() {
     let setup = Setup::new(Curve::P256);
     setup.sign(payload(Kind::Attestation, 1000, 0, 0)).await.unwrap();
     let answer = setup.sign(payload(Kind::Attestation, 101_001, 0, 0)).await;
-    let Err(NotSigned::Refused(Refusal::Mark(reason))) = answer else { panic!("{answer:?}") };
+    let Err(NotSigned::Refused(reason @ Refusal::Mark(_))) = answer else { panic!("{answer:?}") };
     assert!(reason.to_string().contains("azurehsm-signer marks raise"), "{reason}");
     setup.sign(payload(Kind::Attestation, 101_000, 0, 0)).await.unwrap();
 }

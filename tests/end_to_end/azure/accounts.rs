@@ -35,7 +35,7 @@ fn on_an_unsuitable_account_blocks_and_votes_fail_with_the_reason_and_operations
             &strict,
             "partition key is /id, expected /pkh",
         ),
-        (options(|cosmos| cosmos.partition_key_version = 1), &strict, "partition key is of version 1, not 2"),
+        (options(|cosmos| cosmos.partition_key_version = 1), &strict, "partition key has version 1, expected 2"),
         (options(|cosmos| cosmos.default_ttl = Some(60)), &strict, "marks would expire"),
         (options(|cosmos| cosmos.default_ttl = Some(-1)), &weak_excuse, "marks would expire"),
     ] {

@@ -162,7 +162,7 @@ fn under_a_running_signer_a_container_that_was_created_again_takes_the_marks_of_
     says(&bound, "then bind the key to the new container");
     says(&by_name, "then restart the signer");
     says(&unbound, "then restart the signer");
-    assert!(signer.logged("\"container_recreated\"").contains("created again"));
+    assert!(signer.logged("\"container_recreated\"").contains("deleted and recreated"));
     assert_eq!(signer.get("/health").status, 503);
 
     // Its marks are still missing.

@@ -128,7 +128,7 @@ fn nothing_is_released_with_a_mark_in_a_container_that_was_created_again() {
             }
         }
     }
-    assert!(signer.logged("\"container_recreated\"").contains("created again"));
+    assert!(signer.logged("\"container_recreated\"").contains("deleted and recreated"));
     let answer = signer.sign(&unused.hash, &payload(Kind::Preattestation, 1, 0, 0));
-    assert!(answer.error().contains("created again") && answer.error().contains("restart"), "{answer:?}");
+    assert!(answer.error().contains("deleted and recreated") && answer.error().contains("restart"), "{answer:?}");
 }

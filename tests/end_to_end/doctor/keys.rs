@@ -126,7 +126,7 @@ const CASES: &[Case] = &[
                 deployment.azure.key_vault.add_key(NewKey { expires: LONG_AGO, ..NewKey::new(name, curve) });
             }
         },
-        found: ("vault.key", "skipped", &["website/", "of type RSA"]),
+        found: ("vault.key", "skipped", &["website/", "its type is RSA"]),
         nowhere: &["expired at"],
         ..NONE
     },

@@ -149,7 +149,7 @@ const CASES: &[Case] = &[
             deployment.azure.key_vault.add_key(NewKey::new("website", Curve::Rsa));
             deployment.azure.key_vault.add_key(NewKey { enabled: false, ..NewKey::new("old", Curve::P256K) });
         },
-        found: ("vault.key", "skipped", &["website/", "of type RSA"]),
+        found: ("vault.key", "skipped", &["website/", "its type is RSA"]),
         failed: &[],
     },
     Case {
@@ -390,7 +390,7 @@ async fn an_unsuitable_container_is_found() {
         (CosmosOptions { default_ttl: Some(-1), ..CosmosOptions::default() }, ["time to live", "Off"]),
         (
             CosmosOptions { partition_key_version: 1, ..CosmosOptions::default() },
-            ["version 1, not 2", "--partition-key-version 2"],
+            ["version 1, expected 2", "--partition-key-version 2"],
         ),
         (
             CosmosOptions { partition_key_path: "/id".to_owned(), ..CosmosOptions::default() },

@@ -151,7 +151,7 @@ fn failover_to_a_container_that_was_created_again_signs_nothing() {
         let answer = signer.sign(&key.hash, &payload(Kind::Attestation, level, 0, 0));
         assert_eq!(answer.status, 500, "{answer:?}");
     }
-    assert!(signer.logged("\"container_recreated\"").contains("created again"));
+    assert!(signer.logged("\"container_recreated\"").contains("deleted and recreated"));
     assert!(cloud::wait(azure.cosmos.items()).is_empty());
 }
 

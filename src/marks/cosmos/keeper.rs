@@ -193,7 +193,7 @@ impl Keeper {
         let is_due = failing >= self.rebuild_after || outage >= self.rebuild_after + EXTRA_IF_LATE;
         if is_due && self.connecting.is_none() {
             self.rebuild_after = self.rebuilds.interval();
-            self.connect("requests have failed for some seconds", fresh);
+            self.connect("requests have not been answered for some seconds", fresh);
         } else if outage.is_zero() {
             self.rebuilds.reset();
             self.rebuild_after = self.rebuilds.interval();

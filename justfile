@@ -62,6 +62,12 @@ clients:
 foreign:
     checks/foreign/run
 
+# The package in the real Functions host, that of Azure Functions Core Tools
+functions-host:
+    cargo run -p packaging
+    cargo build --workspace
+    STAND_INS=target/debug/stand-ins checks/functions-host/run
+
 # All of Azure again, with the package behind a stand-in of the Functions host
 functions:
     tests/functions/run

@@ -121,7 +121,7 @@ fn hedging(azure: &Azure) {
     }
 }
 
-/// From the start of the process to the first signature that it releases, asked for from the first instant on.
+/// From the start of the process to the first signature that it releases, requested from the first instant on.
 async fn cold_start() {
     let azure = Azure::start().await;
     azure.key_vault.add_key(NewKey::new("baker", Curve::P256));

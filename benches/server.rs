@@ -3,7 +3,7 @@
 #![cfg(test)]
 #![allow(missing_docs, reason = "a benchmark")]
 
-#[allow(dead_code, reason = "the keys are asked for")]
+#[allow(dead_code, reason = "the benchmark needs only the keys")]
 mod client;
 #[path = "../tests/support/http.rs"]
 #[allow(dead_code, reason = "only one question is asked this way")]

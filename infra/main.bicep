@@ -17,7 +17,7 @@ param environmentName string
 })
 param location string
 
-@description('Name of the resource group, which is made if there is none.')
+@description('Name of the resource group, which is created if it does not exist.')
 param resourceGroupName string = 'rg-${environmentName}'
 
 @description('The signing keys: each a name (letters, digits, -) and a curve, P-256 for a tz3 address or P-256K for tz2. Keys are added, never changed or removed: what is no longer in this list stays in the vault.')
@@ -92,7 +92,7 @@ param endpointSubnetPrefix string = '10.91.0.64/27'
 @description('Where alerts are sent, or nothing: then they are only seen in the portal.')
 param alertEmail string = ''
 
-@description('How the signer may use the vault. custom: a role of its own, to read and to sign, which whoever deploys must be allowed to define (Microsoft.Authorization/roleDefinitions/write on the resource group). builtIn: Key Vault Reader, and Key Vault Crypto User on each key; wider, and without that right.')
+@description('How the signer may use the vault. custom: its own role, to read and to sign, which whoever deploys must be allowed to define (Microsoft.Authorization/roleDefinitions/write on the resource group). builtIn: Key Vault Reader, and Key Vault Crypto User on each key; wider, and without that right.')
 @allowed([
   'custom'
   'builtIn'
@@ -105,13 +105,13 @@ param operatorPrincipalId string = ''
 @description('Whether vault and database are locked against deletion. Such a lock also keeps role assignments on them, and their private endpoints, from being deleted. The locks must be removed before that, before azd down, and before the resource group\'s deletion.')
 param protectFromDeletion bool = true
 
-@description('Tezos nodes that tell the head of the chain. No passwords: settings can be read by whoever may see the app.')
+@description('Tezos nodes that report the head of the chain. No passwords: settings can be read by whoever may see the app.')
 param nodeUrls string[] = []
 
 @description('What each key may sign, in the form of docs/policy.schema.json. Empty: blocks and votes, nothing else.')
 param policy policyType = {}
 
-@description('Public keys, one of which must sign every request (Tezos request authentication). Empty: none is asked for.')
+@description('Public keys, one of which must sign every request (Tezos request authentication). Empty: requests are not authenticated.')
 param authorizedKeys string[] = []
 
 @description('Any other of the signer\'s settings, by their names in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')

@@ -26,10 +26,10 @@ type signerSettingsType = {
   @description('Seconds between two searches of the vault for keys.')
   KEYS_REFRESH_SECONDS: string?
 
-  @description('Milliseconds until a second call to the vault starts beside one that does not answer.')
+  @description('Milliseconds until a second call to the vault starts while the first is unanswered.')
   VAULT_HEDGE_MS: string?
 
-  @description('Milliseconds until a second call to the database starts beside one that does not answer.')
+  @description('Milliseconds until a second call to the database starts while the first is unanswered.')
   STORE_HEDGE_MS: string?
 
   @description('Whether an account that is not strongly consistent is accepted. It is unsafe.')

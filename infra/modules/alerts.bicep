@@ -15,7 +15,7 @@ param tags textsType = {}
 @description('What the names of the alerts begin with.')
 param namePrefix string
 
-@description('Resource id of the action group that is told.')
+@description('Resource id of the action group to notify.')
 param actionGroupId string
 
 @description('Resource id of the Log Analytics workspace.')
@@ -45,7 +45,7 @@ param isPublic bool = false
 @description('Whether alerts on logs and metrics are on.')
 param enabled bool = true
 
-@description('Whether changes in the resource group are told: roles, vault, database, app. Off while a deployment is being worked on, perhaps.')
+@description('Whether changes in the resource group raise an alert: roles, vault, database, app. Off while a deployment is being worked on, perhaps.')
 param tellChanges bool = true
 
 @description('Minutes without a signature after which a key that signs votes or blocks is missed. 0: never.')
@@ -83,7 +83,7 @@ param testLocations string[] = [
 @description('The query that makes a row of each line of the log.')
 var signerLog = loadTextContent('../queries/signer_log.kql')
 
-// Columns of which each value has an alert of its own.
+// Columns that are split: each value has its own alert.
 @description('An alert for each cause.')
 var byCause = {
   name: 'Cause'
@@ -168,7 +168,7 @@ var queryRules = [
   {
     name: 'different-data'
     title: 'Two bakers disagree'
-    description: 'Two different votes or blocks were asked for at one level and round, with one key. The second was refused: nothing was signed twice. With two bakers that happens now and then. First: look whether the nodes of both are healthy, or one lags. With one baker, see who else asks (requester, and the invocations in the workbook): somebody may have the function key.'
+    description: 'Two different votes or blocks were requested at one level and round, with one key. The second was refused: nothing was signed twice. With two bakers that happens now and then. First: look whether the nodes of both are healthy, or one lags. With one baker, see who else asks (requester, and the invocations in the workbook): somebody may have the function key.'
     severity: 2
     frequency: 'PT5M'
     window: 'PT15M'
@@ -266,7 +266,7 @@ var queryRules = [
   {
     name: 'background-task'
     title: 'A background task failed'
-    description: 'A fault in the program: a task that renews tokens, keeps connections warm or follows the chain ended, and began anew. Signing goes on. First: note the line with its task and the version, restart the app if requests fail, and report it.'
+    description: 'A fault in the program: a task that renews tokens, keeps connections warm or follows the chain ended, and was restarted. Signing goes on. First: note the line with its task and the version, restart the app if requests fail, and report it.'
     severity: 2
     frequency: 'PT15M'
     window: 'PT30M'
@@ -294,7 +294,7 @@ var queryRules = [
   {
     name: 'keys-missing'
     title: 'A key is missing'
-    description: 'A key that could sign cannot any more, or there is none, or the policy names one that is not there. First: look in the vault whether the key or its version is disabled, deleted (it can be recovered) or expired, and whether the role of the signer is still assigned.'
+    description: 'A key that could sign no longer can, or there are no keys, or the policy names one that is not there. First: look in the vault whether the key or its version is disabled, deleted (it can be recovered) or expired, and whether the role of the signer is still assigned.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT15M'
@@ -308,7 +308,7 @@ var queryRules = [
   {
     name: 'lines-dropped'
     title: 'Lines of the log are missing'
-    description: 'The host read the log too slowly, and lines were dropped rather than waited for: the log does not tell all that was signed. The marks do. First: see whether an instance is short of processor time; a larger instance helps.'
+    description: 'The host read the log too slowly, and lines were dropped rather than waited for: the log is not complete. The marks are. First: see whether an instance is short of processor time; a larger instance helps.'
     severity: 3
     frequency: 'PT15M'
     window: 'PT30M'
@@ -794,7 +794,7 @@ var changeRules = [
   }
   {
     name: 'monitoring'
-    description: 'An alert was deleted, or who is told was changed, or the logs go nowhere any more: the next alert may not be heard. An alert that is only switched off is not told here. First: is it a deployment of yours? If not, see in the activity log who did it.'
+    description: 'An alert was deleted, its recipients were changed, or the logs no longer go anywhere: the next alert may not arrive. Switching off an alert is not reported here. First: is it a deployment of yours? If not, see in the activity log who did it.'
     operations: monitoringChanges
   }
 ]

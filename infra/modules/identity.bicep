@@ -1,4 +1,4 @@
-// Who the signer is. A user-assigned identity outlives the app: its roles stay when the app is made anew or moves to another plan.
+// Who the signer is. A user-assigned identity outlives the app: its roles stay when the app is recreated or moves to another plan.
 
 import { textsType } from '../types.bicep'
 
@@ -20,7 +20,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 @description('Resource identifier of the identity.')
 output id string = identity.id
 
-@description('Client identifier, which tells the identity apart in token requests.')
+@description('Client identifier, which selects the identity in token requests.')
 output clientId string = identity.properties.clientId
 
 @description('Object identifier, which roles are given to.')

@@ -1,4 +1,4 @@
-// Where logs and metrics go: a Log Analytics workspace, Application Insights on top of it, and who is told of alerts.
+// Where logs and metrics go: a Log Analytics workspace, Application Insights on top of it, and who receives alerts.
 
 import { textsType } from '../types.bicep'
 

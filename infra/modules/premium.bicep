@@ -70,7 +70,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
-  //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; a request needs the function key, and may need a signature of its own.
+  //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; a request needs the function key, and may need its own signature.
   //checkov:skip=CKV_AZURE_212: One instance is the default and the operator's choice by a parameter, since each costs the same again.
   //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; networking "isolated" takes it away.
   //checkov:skip=CKV_AZURE_213: The signer is not well when the vault or the database is not, and another instance would not be either.

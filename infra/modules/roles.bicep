@@ -32,7 +32,7 @@ param operatorPrincipalId string
 @description('Whether the operator puts the package into the container with an own hand.')
 param operatorUploadsPackage bool
 
-@description('Whether the signer has a role of its own.')
+@description('Whether the signer has its own role.')
 var isCustom = vaultRole == 'custom'
 
 // Built-in roles have the same identifiers everywhere.
@@ -87,7 +87,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
   name: applicationInsightsName
 }
 
-@description('Name of the role of its own.')
+@description('Name of that role.')
 var keySignerRoleId = guid(resourceGroup().id, 'key signer')
 
 // To see the keys and to sign with them, and nothing else: not to change, back up or delete one, and not to make another.

@@ -17,7 +17,7 @@ param cosmosContainer string
 @description('Client identifier of the identity.')
 param clientId string
 
-@description('Tezos nodes that tell the head of the chain.')
+@description('Tezos nodes that report the head of the chain.')
 param nodeUrls string[]
 
 @description('What each key may sign.')

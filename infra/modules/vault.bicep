@@ -121,7 +121,7 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeleti
   }
 }
 
-// A preview, and yet what everybody uses: the only stable version, of 2016, cannot ask for the log to go to a table of its own type.
+// A preview, and yet what everybody uses: the only stable version, of 2016, cannot send the log to a table of its type.
 #disable-next-line use-recent-api-versions
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault

@@ -9,7 +9,7 @@ use crate::chain::WatchSettings;
 pub struct MarksSettings {
     /// Where keys and marks are, and who the process is there.
     pub services: Services,
-    /// `NODE_URLS` and how they are asked; `None` if there are none.
+    /// `NODE_URLS`, and how to query them. `None` without nodes.
     pub nodes: Option<WatchSettings>,
     /// `MAX_LEVEL_JUMP`.
     pub max_level_jump: u32,

@@ -154,7 +154,7 @@ struct Named {
 
 impl Entry {
     fn read(entry: &str) -> Result<Self, InvalidLogFilter> {
-        // A span may hold equals signs of its own: `target[span{field=value}]=level`.
+        // A span may contain equals signs: `target[span{field=value}]=level`.
         let behind_span = entry.rfind(']').map_or(0, |end| end + 1);
         let (head, level) = match entry.get(behind_span..).and_then(|rest| rest.split_once('=')) {
             Some((rest, level)) => {

@@ -39,11 +39,11 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where keys and marks are, and who the process is there.
     pub services: Services,
-    /// `KEYS_REFRESH_SECONDS`: how often the vault is asked for all its keys.
+    /// `KEYS_REFRESH_SECONDS`: the interval between two searches of the vault for keys.
     pub keys_refresh: Duration,
     /// `POLICY` or the contents of `POLICY_FILE`.
     pub policy: Policy,
-    /// `NODE_URLS` and how they are asked; `None` if there are none.
+    /// `NODE_URLS`, and how to query them. `None` without nodes.
     pub nodes: Option<WatchSettings>,
     /// `WHEN_HEAD_UNKNOWN`.
     pub when_head_unknown: WhenHeadUnknown,

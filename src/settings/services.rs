@@ -136,8 +136,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         services
     }
 
-    /// Keys in a vault may be used by other instances, so their marks must be where all of these see them. An embedded store
-    /// beside a vault has to be asked for by name, in a folder that does not depend on where the program is started, and on
+    /// Keys in a vault may be used by other instances, so their marks must be in a database that all instances share. Together
+    /// with a vault, an embedded store must be set explicitly, in a folder that does not depend on the working directory, and on
     /// a machine that keeps its disk.
     pub(super) fn require_database(&mut self, services: &Services) {
         let has_marks = self.is_set(&MARKS);
@@ -239,7 +239,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             };
             return MarkStoreSettings::Cosmos(settings);
         }
-        // Beside a vault, a missing database is reported as such.
+        // With a vault, a missing database is reported as such.
         if !self.is_set(&KEY_VAULT_URL) || self.is_set(&MARKS) {
             let others = [
                 self.name_if_set(&COSMOS_DATABASE),

@@ -83,7 +83,7 @@ impl Group {
 pub enum InAzure {
     /// The operator chooses it, in the parameter `signerSettings`.
     Chosen,
-    /// The operator chooses it, in a parameter of its own.
+    /// The operator chooses it, in its own parameter.
     Parameter(&'static str),
     /// It follows from the deployment.
     Deployment,

@@ -38,7 +38,7 @@ pub fn probable_typos(variable: impl Fn(&str) -> Option<String>, names: &[String
         .collect()
 }
 
-/// Variables that look like settings of this program and are none. They have no effect, whatever they were meant for. `names` are
+/// Variables that look like settings of this program but are not. They have no effect, whatever they were meant for. `names` are
 /// those of all variables that are set.
 pub fn unknown_settings(names: &[String]) -> Vec<&String> {
     let entries = table::entries();

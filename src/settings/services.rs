@@ -217,7 +217,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                     && url.username().is_empty()
             });
             if url.is_none() {
-                let why = if text.contains("://") { "" } else { "has no https:// in front: " };
+                let why = if text.contains("://") { "" } else { "https:// is missing: " };
                 self.wrong(&COSMOS_ENDPOINT, format!("{why}{EXPECTED}"));
             }
             url

@@ -209,12 +209,12 @@ fn settings_of_azure_say_what_is_expected() {
         (
             vec![("COSMOS_ENDPOINT", "bakery.documents.azure.com:443")],
             "COSMOS_ENDPOINT",
-            "has no https:// in front: expected https://<account>",
+            "https:// is missing: expected https://<account>",
         ),
         (
             vec![("KEY_VAULT_URL", "bakery.vault.azure.net"), database],
             "KEY_VAULT_URL",
-            "has no https:// in front: expected https://<name>.vault.azure.net/",
+            "https:// is missing: expected https://<name>.vault.azure.net/",
         ),
         (
             vec![("NODE_URLS", "127.0.0.1:8732")],

@@ -295,8 +295,13 @@ impl Reader {
     }
 }
 
-/// Where a signer listens, from the line that says so.
+/// Where a signer listens, if this is the event that reports it.
 fn address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("\"message\":\"listening\",\"address\":\"")?;
-    rest.split_once('"')?.0.parse().ok()
+    // Most lines are other ones, and there are many.
+    if !line.contains("listening") {
+        return None;
+    }
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let fields = &line["fields"];
+    (fields["event"] == "listening").then(|| fields["address"].as_str()?.parse().ok())?
 }

@@ -15,7 +15,6 @@ ECOSYSTEMS = {
     "gomod": re.compile(r"(^|/)go\.mod$"),
     "npm": re.compile(r"(^|/)package-lock\.json$"),
     "pip": re.compile(r"(^|/)requirements[^/]*\.txt$"),
-    "rust-toolchain": re.compile(r"^rust-toolchain\.toml$"),
 }
 
 

@@ -302,6 +302,7 @@ fn address(line: &str) -> Option<SocketAddr> {
         return None;
     }
     let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    let fields = &line["fields"];
-    (fields["event"] == "listening").then(|| fields["address"].as_str()?.parse().ok())?
+    let fields = line.get("fields")?;
+    let is_listening = fields.get("event")? == "listening";
+    is_listening.then(|| fields.get("address")?.as_str()?.parse().ok())?
 }

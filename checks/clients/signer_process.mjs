@@ -4,11 +4,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { freePort } from './free_port.mjs';
 import { Program, fileIn } from './program.mjs';
 
 const HOST = '127.0.0.1';
@@ -22,16 +22,6 @@ export const behindHost = Boolean(process.env.FUNCTIONS_HOST);
 /** The program whose command line imports keys. */
 export const signerBinary = () =>
   fileIn('SIGNER_BIN', fileURLToPath(new URL('../../target/release/azurehsm-signer', import.meta.url)));
-
-/** A port that nothing listens on now. Another process may take it before the signer does: the caller tries again. */
-async function freePort() {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function importKey(dataDirectory, name, secretText) {
   const child = spawn(signerBinary(), ['keys', 'import', name], {
@@ -131,7 +121,7 @@ export function instancesWithLine(signer, text) {
 async function start({ program, isReady, withinMs, headers = {} }, release = async () => {}) {
   let output = '';
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    const port = await freePort();
+    const port = await freePort(HOST);
     const started = program(`${HOST}:${port}`);
     const signer = new SignerProcess(started, port, headers, release);
     try {

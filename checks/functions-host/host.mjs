@@ -2,13 +2,12 @@
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { freePort } from '../clients/free_port.mjs';
 import { Program, fileIn } from '../clients/program.mjs';
 
 const HOST = '127.0.0.1';
@@ -30,16 +29,6 @@ export async function eventually(what, condition, withinMs = 20_000) {
     if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
     await pause(POLL_MS);
   }
-}
-
-/** A port that nothing listens on now. Another process may take it before the host does: the start fails then. */
-async function freePort() {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Whether a process runs. A zombie does not. */
@@ -103,7 +92,7 @@ export class App {
 
   /** Starts a host, without waiting for anything. */
   async start(settings = this.development) {
-    const port = await freePort();
+    const port = await freePort(HOST);
     return new FunctionsHost(this, port, this.#program(port, settings));
   }
 

@@ -71,15 +71,21 @@ fn parsed(lines: &str) -> Vec<(&str, Value)> {
     lines.lines().map(|line| (line, whole(line))).collect()
 }
 
+/// A signer that listens on this address, under the host or by itself.
+fn serving(folder: &Path, address: SocketAddr, is_under_host: bool) -> Command {
+    let mut command = under_host(folder, address);
+    if !is_under_host {
+        command.env_remove("FUNCTIONS_CUSTOMHANDLER_PORT").env("SIGNER_LISTEN", address.to_string());
+    }
+    command
+}
+
 #[test]
 fn warnings_and_errors_go_to_standard_error_only_under_the_functions_host() {
     for is_under_host in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
-        let mut command = under_host(folder.path(), address);
-        if !is_under_host {
-            command.env_remove("FUNCTIONS_CUSTOMHANDLER_PORT").env("SIGNER_LISTEN", address.to_string());
-        }
+        let command = serving(folder.path(), address, is_under_host);
         let Written { output: on_output, errors: on_errors } = written(command, address, log_each_level);
         let levels = |lines: &str, level: &str| parsed(lines).iter().filter(|(_, line)| line["level"] == level).count();
         if !is_under_host {
@@ -160,10 +166,7 @@ fn the_envelope_of_a_host_that_does_not_proxy_is_logged_once_with_the_remedy() {
     for is_under_host in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
-        let mut command = under_host(folder.path(), address);
-        if !is_under_host {
-            command.env_remove("FUNCTIONS_CUSTOMHANDLER_PORT").env("SIGNER_LISTEN", address.to_string());
-        }
+        let command = serving(folder.path(), address, is_under_host);
         let Written { output, errors } = written(command, address, |address| {
             for (path, status) in [("/sign", 404), ("/keys", 405), ("/health", 405), ("/sign", 404)] {
                 let answer = http::post(address, path, br#"{"Data":{},"Metadata":{}}"#).unwrap();

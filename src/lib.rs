@@ -45,11 +45,12 @@
 //! | `net` | DNS, retries and backoff | – |
 //! | [`tezos`] | formats; pure | – |
 //!
-//! Any module may use the small ones: [`background`], [`links`], [`lock_holder`], [`log`], [`text`], `json` and [`Reason`].
+//! Any module may use the small ones: [`answer`], [`background`], [`links`], [`lock_holder`], [`log`], [`text`], `json` and [`Reason`].
 //!
 //! [`marks::decide`] is the rule that decides what may be signed, and [`marks::Recording`] the state machine that records it. Both
 //! are pure: tests and the model call them directly.
 
+pub mod answer;
 pub mod azure;
 pub mod background;
 pub mod chain;

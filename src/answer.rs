@@ -1,0 +1,162 @@
+//! What each answer says for programs: the names of its headers, and the closed sets of their values.
+//!
+//! The signer sends them and the relay decides by them, so both use this module, and neither has to use the other. The log uses
+//! the same words.
+
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// Names of headers.
+pub mod header {
+    /// [`Verdict`](super::Verdict). Every answer has it: one without it does not come from a signer.
+    pub const VERDICT: &str = "x-signer-verdict";
+    /// [`Cause`](super::Cause): of an answer that is *refused* or *failed*, and of no other.
+    pub const REASON: &str = "x-signer-reason";
+    /// The digest of the identity of the mark store in use, or [`UNKNOWN`](super::UNKNOWN) until it has been read.
+    pub const STORE: &str = "x-signer-store";
+    /// The digest of the policy in force.
+    pub const POLICY: &str = "x-signer-policy";
+    /// The version of the program, such as `1.2.3`.
+    pub const VERSION: &str = "x-signer-version";
+    /// Of a request to sign an attestation with a tz4 key: the hash of the companion key that is to sign the same bytes.
+    pub const COMPANION: &str = "x-signer-companion";
+    /// Of the same request: the authentication of a request for the companion key, as it would be in `authentication=`.
+    pub const COMPANION_AUTHENTICATION: &str = "x-signer-companion-authentication";
+    /// Of its answer, if it is *signed*: the signature of the companion key, in Base58Check.
+    pub const COMPANION_SIGNATURE: &str = "x-signer-companion-signature";
+    /// Of its answer, if it is *signed* and has no signature of the companion key: the [`Cause`](super::Cause).
+    pub const COMPANION_REASON: &str = "x-signer-companion-reason";
+}
+
+/// The value of [`header::STORE`] while the store's identity has not been read yet.
+pub const UNKNOWN: &str = "unknown";
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The answer is a signature, or a proof of possession.
+    Signed,
+    /// The answer is what was requested, and no signature was: a public key, a list of keys.
+    Answered,
+    /// It must not be signed, ever; or the request itself is wrong.
+    Refused,
+    /// It could not be decided, or not be done now. Nothing is wrong with the request.
+    Failed,
+}
+
+impl Verdict {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Signed, Self::Answered, Self::Refused, Self::Failed];
+
+    /// The name in headers and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+macro_rules! causes {
+    ($($verdict:ident { $($cause:ident $name:literal $meaning:literal;)* })*) => {
+        /// Why an answer is *refused* or *failed*. The names are stable, while messages may change: alerts, queries and relays go
+        /// by them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Cause {
+            $($(#[doc = $meaning] $cause,)*)*
+        }
+
+        impl Cause {
+            /// Each of them, those that are refused first.
+            pub const ALL: &[Self] = &[$($(Self::$cause,)*)*];
+
+            /// The name in headers and logs.
+            pub const fn name(self) -> &'static str {
+                match self { $($(Self::$cause => $name,)*)* }
+            }
+
+            /// The verdict that it is the cause of, always the same.
+            pub const fn verdict(self) -> Verdict {
+                match self { $($(Self::$cause => Verdict::$verdict,)*)* }
+            }
+
+            /// What it means, in the Markdown of `docs/operations.md`.
+            pub const fn meaning(self) -> &'static str {
+                match self { $($(Self::$cause => $meaning,)*)* }
+            }
+        }
+    };
+}
+
+causes! {
+    Refused {
+        Request "request" "invalid by itself, whatever the keys: an unknown route, a body that is not hexadecimal, a web page";
+        Unauthenticated "unauthenticated" "no authentication of an authorized key";
+        UnknownKey "unknown_key" "no such key in the vault";
+        UnusableKey "unusable_key" "the vault has the key, and it is disabled, expired, not yet valid, or may not sign";
+        Payload "payload" "not understood";
+        Version "version" "the requested signature version has no form for this key";
+        Policy "policy" "the policy does not allow it for this key";
+        Head "head" "not near the head of the chain, or another chain";
+        BelowMark "below_mark" "a higher level or round is signed already";
+        DifferentData "different_data" "signed already, with other bytes: [below](#refused-different_data)";
+        Stopped "stopped" "reserved: no version gives this yet. An operator has stopped the key";
+        RaisedHere "raised_here" "just where the mark was raised to";
+        SignatureUnknown "signature_unknown" "this block is signed, and its signature was not recorded (an imported mark)";
+        TooFar "too_far" "more than `MAX_LEVEL_JUMP` above the key's highest mark on the chain, without nodes: [what is believed](octez.md#levels-that-are-believed)";
+        LevelImpossible "level_impossible" "above what the chain can have reached by now. The node of the baker is wrong, or this machine's clock";
+        MarkLost "mark_lost" "the embedded store was lost and created again, and this mark was not raised yet: [below](#embedded-store-lost)";
+        StoredSignatureInvalid "stored_signature_invalid" "the recorded signature of this block is not one of this key and version";
+        NoPossession "no_possession" "a proof of possession of, or about, a key that is not tz4";
+    }
+    Failed {
+        BoundElsewhere "bound_elsewhere" "the key's tag names another mark store, or cannot be read: [below](#bind-a-key-to-its-marks). The reason names both stores";
+        Store "store" "the database did not answer, or is not suitable";
+        Vault "vault" "the vault did not sign";
+        KeySearch "key_search" "the key is not known, and the vault cannot be searched for it before the deadline, or 32 requests wait already. A new key can sign after the next search";
+        HeadUnknown "head_unknown" "no node reported the head in time";
+        MarksLost "marks_lost" "the store has lost a mark that it acknowledged: [the database is lost or restored](#restore)";
+        TooManyChains "too_many_chains" "votes on more than 64 unknown chains with one key: name the chains in the policy, and start the signer again";
+        WrongSignature "wrong_signature" "the vault's signature does not verify";
+        LargeBodies "large_bodies" "64 large request bodies were being received, and none of them ended in time";
+        Deadline "deadline" "`REQUEST_DEADLINE_MS` came first, and neither vault nor store is known to be the reason";
+        NotReady "not_ready" "only in the answer of `/health`: nothing can be signed now";
+        Internal "internal" "a bug; report it";
+    }
+}
+
+/// A value that is not in its closed set: a newer signer may have more of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not a value that this version knows")]
+pub struct UnknownValue;
+
+impl FromStr for Verdict {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == text).ok_or(UnknownValue)
+    }
+}
+
+impl FromStr for Cause {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        Self::ALL.iter().copied().find(|cause| cause.name() == text).ok_or(UnknownValue)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}

@@ -59,6 +59,9 @@ const WRONG_SIGNATURE: &str = "the vault returned a wrong signature";
 const ANY: RangeInclusive<u64> = 0..=DEADLINE;
 const QUICK: RangeInclusive<u64> = 0..=300;
 
+/// Before the second, third and fourth try: half of 20, 40 and 80 ms each, if the jitter is at its smallest.
+const SHORTEST_PAUSES: u64 = 70;
+
 type Columns = (Asks, Wrong, Answer, RangeInclusive<u64>, MarkAfter);
 
 pub(super) static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
@@ -96,7 +99,7 @@ fn vault() -> Vec<Columns> {
         (Vote, Sign(1, status(403)), Signed, QUICK, Raised(1)),
         (Block, Sign(1, status(404)), Signed, QUICK, Raised(1)),
         (Vote, Sign(1, status(409)), Signed, QUICK, Raised(1)),
-        (Vote, Sign(3, status(429)), Signed, 100..=400, Raised(1)),
+        (Vote, Sign(3, status(429)), Signed, SHORTEST_PAUSES..=400, Raised(1)),
         (Vote, Sign(1, busy(429, 1_000)), Signed, 1_000..=1_200, Raised(1)),
         // A pause that is longer than what is left is cut short for a last call.
         (Vote, Sign(1, busy(429, 30_000)), Signed, 3_400..=DEADLINE, Raised(1)),

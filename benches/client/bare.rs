@@ -8,7 +8,7 @@ const TIMES: usize = 200;
 
 /// The usual time of an answer: of the vault over HTTP/1.1, and of the database over HTTP/2.
 pub(crate) async fn answers(azure: &Azure) -> (Duration, Duration) {
-    drop(rustls::crypto::ring::default_provider().install_default());
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let authority = Certificate::from_pem(azure.authority_pem().as_bytes()).unwrap();
     let builder = || Client::builder().tls_certs_only([authority.clone()]).no_proxy();
     let vault = azure.key_vault.url();

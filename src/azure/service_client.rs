@@ -27,7 +27,7 @@ impl TlsRoots {
     /// [`NoCertificates`] if none is usable. The SDK would panic in that case.
     pub fn read() -> Result<Self, NoCertificates> {
         // Fails only if a provider is already installed.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         let (usable, _) = roots.add_parsable_certificates(found.certs.into_iter().map(CertificateDer::into_owned));
@@ -160,5 +160,14 @@ impl HttpClient for ServiceClient {
             Err(_) => {}
         }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Otherwise its first one costs 50 ms, which would be most of a cold start: see `.cargo/config.toml`.
+    #[test]
+    fn aws_lc_takes_random_numbers_from_the_kernel_alone() {
+        assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
     }
 }

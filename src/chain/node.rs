@@ -48,7 +48,7 @@ impl NodeUrl {
     /// connection is closed when its request times out.
     fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
         // Fails only if a provider is already installed.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         // The proxy comes from the settings, not from the client's own reading of the environment.
         let mut builder = reqwest::Client::builder().http1_only().no_proxy();
         if let Some(proxy) = &self.proxy {

@@ -143,7 +143,7 @@ fn tls() -> Result<Arc<ClientConfig>, ClientError> {
         let why: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
         return Err(ClientError::Certificates(why.join("; ")));
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| ClientError::Certificates(error.to_string()))?
         .with_root_certificates(roots)

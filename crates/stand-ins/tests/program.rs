@@ -52,7 +52,7 @@ impl Drop for Program {
 
 #[tokio::test]
 async fn it_is_controlled_over_http() {
-    drop(rustls::crypto::ring::default_provider().install_default());
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let folder = tempfile::tempdir().unwrap();
     let program = Program::start(folder.path());
     let variables: Vec<_> = program
@@ -94,7 +94,7 @@ async fn it_is_controlled_over_http() {
 
 #[tokio::test]
 async fn it_says_what_is_wrong_with_a_request() {
-    drop(rustls::crypto::ring::default_provider().install_default());
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let folder = tempfile::tempdir().unwrap();
     let program = Program::start(folder.path());
     for (path, body, expected) in [

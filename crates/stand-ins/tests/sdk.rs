@@ -49,7 +49,7 @@ async fn the_sdk_signs_and_writes() {
 #[tokio::test]
 #[ignore = "the test above runs it"]
 async fn in_a_process_of_its_own() {
-    drop(rustls::crypto::ring::default_provider().install_default());
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let without_retries = ClientOptions { retry: RetryOptions::none(), ..ClientOptions::default() };
     let options = ManagedIdentityCredentialOptions { client_options: without_retries, ..Default::default() };
     let credential: Arc<dyn TokenCredential> = ManagedIdentityCredential::new(Some(options)).unwrap();

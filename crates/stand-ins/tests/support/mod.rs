@@ -19,7 +19,7 @@ pub(crate) fn client(azure: &Azure) -> Client {
 
 pub(crate) fn builder(azure: &Azure) -> ClientBuilder {
     // Fails if another test of this process was here first.
-    drop(rustls::crypto::ring::default_provider().install_default());
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let authority = Certificate::from_pem(azure.authority_pem().as_bytes()).unwrap();
     let host = azure.key_vault.url();
     let host = host.strip_prefix("https://").unwrap().split(':').next().unwrap();

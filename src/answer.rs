@@ -106,7 +106,7 @@ causes! {
         Stopped "stopped" "reserved: no version gives this yet. An operator has stopped the key";
         RaisedHere "raised_here" "just where the mark was raised to";
         SignatureUnknown "signature_unknown" "this block is signed, and its signature was not recorded (an imported mark)";
-        TooFar "too_far" "more than `MAX_LEVEL_JUMP` above the key's highest mark on the chain, without nodes: [what is believed](octez.md#levels-that-are-believed)";
+        TooFar "too_far" "more than `MAX_LEVEL_JUMP` above the key's highest mark on the chain, without nodes: [level limits](octez.md#level-limits)";
         LevelImpossible "level_impossible" "above what the chain can have reached by now. The node of the baker is wrong, or this machine's clock";
         MarkLost "mark_lost" "the embedded store was lost and created again, and this mark was not raised yet: [below](#embedded-store-lost)";
         StoredSignatureInvalid "stored_signature_invalid" "the recorded signature of this block is not one of this key and version";

@@ -45,7 +45,8 @@
 //! | `net` | DNS, retries and backoff | – |
 //! | [`tezos`] | formats; pure | – |
 //!
-//! Any module may use the small ones: [`answer`], [`background`], [`links`], [`lock_holder`], [`log`], [`text`], `json` and [`Reason`].
+//! Any module may use the small ones: [`answer`], [`background`], [`links`], [`lock_holder`], [`log`], [`text`], `json` and
+//! [`FailureReason`].
 //!
 //! [`marks::decide`] is the rule that decides what may be signed, and [`marks::Recording`] the state machine that records it. Both
 //! are pure: tests and the model call them directly.
@@ -56,6 +57,7 @@ pub mod background;
 pub mod chain;
 pub mod doctor;
 pub mod events;
+mod failure_reason;
 pub mod functions_host;
 mod json;
 pub mod links;
@@ -63,7 +65,6 @@ pub mod lock_holder;
 pub mod log;
 pub mod marks;
 mod net;
-mod reason;
 pub mod server;
 pub mod settings;
 pub mod signer;
@@ -72,7 +73,7 @@ pub mod tezos;
 pub mod vault;
 pub mod wiring;
 
-pub use reason::Reason;
+pub use failure_reason::FailureReason;
 
 // For mutation testing, see `tests/mutants/library.rs`.
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Explains failed calls to a service: in full for the log, and in plain words for clients.
 
 use super::NoToken;
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use hickory_resolver::net::NetError;
 use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
 use std::error::Error;
@@ -32,8 +32,8 @@ fn text_of(cause: &(dyn Error + 'static)) -> String {
 }
 
 /// A service's error: plain words for the client, all causes for the log.
-pub(crate) fn plain_reason(error: &(dyn Error + 'static)) -> Reason {
-    Reason::with_log(plain_words(error).unwrap_or("unexpected response"), reason_of(error))
+pub(crate) fn plain_reason(error: &(dyn Error + 'static)) -> FailureReason {
+    FailureReason::with_log(plain_words(error).unwrap_or("unexpected response"), reason_of(error))
 }
 
 /// A known failure of a call to a service, in words without addresses or library names, which mean nothing to a client.

@@ -35,7 +35,7 @@ pub use cosmos::{CosmosMarkStore, CosmosSettings};
 pub use embedded::{EmbeddedMarkStore, Listing, OpenError};
 pub use ledger::Ledger;
 pub use mark::{AttemptId, InvalidMarkId, Mark, MarkId, Written};
-pub use not_recorded::NotRecorded;
+pub use not_recorded::{NotRecorded, TooManyChains};
 pub use plausible::{Evidence, Implausible};
 pub use recording::{Recording, Step};
 pub use rule::{NotSafe, Request, Safe, decide, decide_among, depends_on_other_kinds, is_raised_by};

@@ -16,14 +16,22 @@ pub enum NotRecorded {
     #[error(transparent)]
     Lost(Lost),
     /// Failed: the key has been used on too many unknown chains.
-    #[error(
-        "this key already has marks on {limit} unknown chains in this process: name its chains in the policy, and restart \
-         the signer"
-    )]
-    TooManyChains {
-        /// How many are allowed.
-        limit: usize,
-    },
+    #[error(transparent)]
+    TooManyChains(TooManyChains),
+}
+
+/// A key has marks on as many chains as one process remembers, not counting the public networks
+/// ([`CHECKPOINTS`](crate::chain::checkpoints::CHECKPOINTS)).
+///
+/// Requests for chains that the policy excludes do not get this far, so a policy that lists the key's chains ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "this key already has marks on {limit} chains that are not public networks, the most that one process remembers: list \
+     the key's chains under \"chains\" in the policy (POLICY or POLICY_FILE), and restart the signer"
+)]
+pub struct TooManyChains {
+    /// The maximum.
+    pub limit: usize,
 }
 
 impl NotRecorded {
@@ -32,7 +40,7 @@ impl NotRecorded {
         match self {
             Self::Store(error) => error.log(),
             Self::Lost(lost) => lost.log(),
-            Self::NotSafe(_) | Self::TooManyChains { .. } => self.to_string(),
+            Self::NotSafe(_) | Self::TooManyChains(_) => self.to_string(),
         }
     }
 }

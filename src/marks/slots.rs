@@ -1,6 +1,6 @@
 //! What one process remembers of all marks, and the locks between requests for the same mark.
 
-use super::{MarkId, NotRecorded, Seen};
+use super::{MarkId, NotRecorded, Seen, TooManyChains};
 use crate::tezos::payload::Kind;
 use crate::tezos::{ChainId, PublicKeyHash};
 use std::collections::HashMap;
@@ -68,7 +68,7 @@ impl Slots {
                 chains.retain(|_, slots| !slots.is_unused());
             }
             if unknown(chains) >= MAX_UNKNOWN_CHAINS {
-                return Err(NotRecorded::TooManyChains { limit: MAX_UNKNOWN_CHAINS });
+                return Err(NotRecorded::TooManyChains(TooManyChains { limit: MAX_UNKNOWN_CHAINS }));
             }
         }
         Ok(Arc::clone(chains.entry(id.chain).or_default().of_kind(id.kind)))
@@ -107,7 +107,7 @@ mod tests {
         for chain in 1..u32::try_from(MAX_UNKNOWN_CHAINS).unwrap() {
             acknowledge(&slots, chain);
         }
-        assert!(matches!(slots.get(&id(20_000)), Err(NotRecorded::TooManyChains { .. })));
+        assert!(matches!(slots.get(&id(20_000)), Err(NotRecorded::TooManyChains(_))));
         assert_eq!(Arc::as_ptr(&slots.get(&id(0)).unwrap()), first);
         acknowledge(&slots, u32::MAX);
     }
@@ -122,7 +122,7 @@ mod tests {
             drop(slots.get(&id(chain)).unwrap());
         }
         let in_use = slots.get(&id(2000)).unwrap();
-        assert!(matches!(slots.get(&id(3000)), Err(NotRecorded::TooManyChains { .. })));
+        assert!(matches!(slots.get(&id(3000)), Err(NotRecorded::TooManyChains(_))));
         assert!(Arc::ptr_eq(&in_use, &slots.get(&id(2000)).unwrap()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::binding::Recreated;
 use super::{Mark, MarkId, StoreId};
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use crate::tezos::payload::Position;
 use async_trait::async_trait;
 use std::fmt;
@@ -83,7 +83,7 @@ pub enum StoreError {
     /// The request's deadline passed first.
     Deadline {
         /// The last error before it.
-        last: Option<Reason>,
+        last: Option<FailureReason>,
     },
     /// There has been no connection to the store yet.
     NotConnected,
@@ -114,7 +114,7 @@ pub enum StoreError {
     /// The thread of the embedded store has ended.
     Stopped,
     /// The service or the disk failed.
-    Failed(Reason),
+    Failed(FailureReason),
 }
 
 /// Why an embedded store does not accept a write.
@@ -136,7 +136,7 @@ pub enum Rejection {
 
 impl StoreError {
     /// The service or the disk failed, with a text that the client may read too.
-    pub fn new(why: impl Into<Reason>) -> Self {
+    pub fn new(why: impl Into<FailureReason>) -> Self {
         Self::Failed(why.into())
     }
 
@@ -146,7 +146,7 @@ impl StoreError {
     }
 
     /// What went wrong, for the client and for the log.
-    pub fn reason(&self) -> Reason {
+    pub fn reason(&self) -> FailureReason {
         const LATE: &str = "no answer within the request's deadline (REQUEST_DEADLINE_MS)";
         match self {
             Self::Deadline { last: None } => LATE.into(),
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_log_has_details_that_the_answer_lacks() {
-        let error = StoreError::new(Reason::with_log("403/5300", "403/5300 from marks.documents.azure.com"));
+        let error = StoreError::new(FailureReason::with_log("403/5300", "403/5300 from marks.documents.azure.com"));
         assert!(error.to_string().ends_with("403/5300"));
         assert_eq!(error.log(), "the mark store cannot be used: 403/5300 from marks.documents.azure.com");
 

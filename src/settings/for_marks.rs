@@ -5,7 +5,7 @@ use super::table::MAX_LEVEL_JUMP;
 use super::{Services, SettingsError};
 use crate::chain::WatchSettings;
 
-/// What the commands on marks need to know.
+/// The settings that the commands on marks need.
 pub struct MarksSettings {
     /// Where keys and marks are, and who the process is there.
     pub services: Services,
@@ -16,11 +16,11 @@ pub struct MarksSettings {
 }
 
 impl MarksSettings {
-    /// Reads them. The rules are those of the signer's start, so that such a command never opens another mark store than the
-    /// signer would. `names` are those of all variables that are set.
+    /// Reads the settings. The same rules apply as when the signer starts, so a command never opens another mark store than the
+    /// signer would. `names` lists all variables that are set.
     ///
     /// # Errors
-    /// [`SettingsError`], with all that is wrong.
+    /// [`SettingsError`], which lists every invalid setting.
     pub fn read(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
         reader.refuse_typos(names);

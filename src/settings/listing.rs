@@ -5,26 +5,26 @@ use super::table;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// A setting as it is listed.
+/// A row of the listing.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     /// The environment variable.
     pub name: &'static str,
-    /// A second name, which counts where the first is not set.
+    /// An alternative name, read if the first is not set.
     pub alias: Option<&'static str>,
-    /// Which settings it belongs with.
+    /// The group of the setting.
     pub group: Group,
-    /// What values are expected.
+    /// The form of valid values.
     pub values: String,
-    /// All values, where they can be listed.
+    /// All valid values, if they can be listed.
     pub choices: &'static [&'static str],
-    /// The value where the setting is not set, if there is one.
+    /// The default, if any.
     pub default: Option<String>,
-    /// Where its value comes from in a deployment by the templates.
+    /// The origin of its value in a deployment by the templates.
     pub in_azure: InAzure,
     /// Whether its value may hold a secret.
     pub secret: bool,
-    /// What it is for, as Markdown.
+    /// The description, in Markdown.
     pub help: &'static str,
 }
 
@@ -84,7 +84,7 @@ pub fn markdown() -> String {
 /// All settings for programs: a list of [`Entry`].
 ///
 /// # Errors
-/// None that is known: everything in the table can be written.
+/// None are known: everything in the table can be serialized.
 pub fn json() -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&table::entries())
 }
@@ -99,7 +99,7 @@ fn source(in_azure: InAzure) -> String {
     }
 }
 
-/// The settings of each group, with its title.
+/// The settings of each group, with the group's title.
 fn groups() -> Vec<(&'static str, Vec<Entry>)> {
     let mut groups: Vec<(Group, Vec<Entry>)> = Vec::new();
     for entry in table::entries() {

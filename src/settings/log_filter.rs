@@ -9,7 +9,7 @@ use tracing_subscriber::filter::Directive;
 
 /// Which events are logged: a level, exceptions for some targets, or both, as `tracing_subscriber::EnvFilter` reads them.
 ///
-/// What is not named keeps its default. So a level alone does not bring the lines of libraries with it, and an entry for one
+/// Targets without an entry keep their default. So a bare level does not enable the lines of libraries, and an entry for one
 /// target does not silence the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter {
@@ -17,49 +17,49 @@ pub struct LogFilter {
     unknown_targets: Vec<UnknownTarget>,
 }
 
-/// What is logged of the signer itself, if it is not named.
+/// The default level of the signer's own events.
 const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
 
-/// What the targets of the signer's own events begin with.
+/// The prefix of the targets of the signer's own events.
 const OWN: &str = "azurehsm_signer";
 
-/// From this level on, libraries are logged, too. Below it, their lines would only repeat what the signer's own say with the cause:
-/// the SDK logs every attempt of a request to a service that is down.
+/// The least verbose level at which libraries are logged, too. Otherwise their lines would only repeat those of the signer, which
+/// have the cause: the SDK logs every attempt of a request to a service that is down.
 const WITH_LIBRARIES: LevelFilter = LevelFilter::DEBUG;
 
-/// The SDK logs each client that it makes, and each request. Not more of it than this, unless a target asks for it.
+/// The SDK logs each client that it creates, and each request. This caps its level, unless an entry names its target.
 const MAX_NOISE: LevelFilter = LevelFilter::WARN;
 const NOISY: [&str; 5] =
     ["azure_core", "azure_identity", "azure_data_cosmos", "azure_data_cosmos_driver", "typespec_client_core"];
 
-/// What warns of unknown targets.
+/// Warns about unknown targets.
 const WARNS: &str = "azurehsm_signer::log=warn";
 
-/// The lock file of this build, which names all its crates.
+/// The lock file of this build, which lists all its crates.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
-/// An entry that has no effect: no crate of the build has such a name.
+/// An entry without effect: no crate of the build has this name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{target}' is no crate of this build, so this entry has no effect{}", or_rather(.suggestion.as_deref()))]
 pub struct UnknownTarget {
     /// The target, or its first part.
     pub target: String,
-    /// What was probably meant.
+    /// The target that was probably meant.
     pub suggestion: Option<String>,
 }
 
-/// Why a text is no filter.
+/// Why a text is not a filter.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidLogFilter {
-    /// A level that there is not.
+    /// An unknown level.
     #[error(
         "'{level}' is not a level: expected off, error, warn, info, debug or trace{}",
         or_rather(.suggestion.as_deref())
     )]
     UnknownLevel {
-        /// What stands in its place.
+        /// The text in the level's place.
         level: String,
-        /// What was probably meant.
+        /// The level that was probably meant.
         suggestion: Option<String>,
     },
     /// No level after the equals sign.
@@ -68,7 +68,7 @@ pub enum InvalidLogFilter {
         /// The entry.
         entry: String,
     },
-    /// Something else.
+    /// Any other syntax error.
     #[error(
         "'{entry}' is not an entry: expected a level, or target=level, separated by commas, as in info,azure_core=debug"
     )]
@@ -85,7 +85,7 @@ impl Default for LogFilter {
 }
 
 impl LogFilter {
-    /// `level` for what is not named; of the targets that are, the later ones win.
+    /// `level` applies to targets without an entry; of several entries for one target, the last wins.
     fn new(level: LevelFilter, named: &[Named]) -> Self {
         let unknown_targets: Vec<_> = named.iter().filter_map(|Named { target, .. }| unknown(target)).collect();
         let mut directives = Vec::new();
@@ -108,7 +108,7 @@ impl LogFilter {
         Self { directives, unknown_targets }
     }
 
-    /// Entries that have no effect.
+    /// Entries without effect.
     pub fn unknown_targets(&self) -> &[UnknownTarget] {
         &self.unknown_targets
     }
@@ -139,14 +139,14 @@ impl FromStr for LogFilter {
 
 /// One of the entries between commas.
 enum Entry {
-    /// Of everything that no target names.
+    /// For every target without an entry of its own.
     Level(LevelFilter),
     Named(Named),
 }
 
-/// Of some events only.
+/// For some events only.
 struct Named {
-    /// What their targets begin with; empty for an entry about a span alone.
+    /// The prefix of their targets; empty for an entry with only a span.
     target: String,
     /// The whole entry.
     directive: String,
@@ -170,7 +170,7 @@ impl Entry {
             Some(level) => format!("{head}={}", read_level(level)?),
             None => match read_level(head) {
                 Ok(level) => return Ok(Self::Level(level)),
-                // Without a level, all that this target logs.
+                // Without a level, everything that this target logs.
                 Err(_) if !is_word || head.contains("::") || unknown(head).is_none() => head.to_owned(),
                 Err(error) => return Err(error),
             },
@@ -186,7 +186,7 @@ fn read_level(text: &str) -> Result<LevelFilter, InvalidLogFilter> {
     text.parse().map_err(|_| InvalidLogFilter::UnknownLevel { level: text.to_owned(), suggestion: meant_level(text) })
 }
 
-/// The level that a misspelt one is nearest to, or that other programs call so, the Functions host among them.
+/// The level closest to a misspelt one, or the level that other programs, such as the Functions host, call by this name.
 fn meant_level(text: &str) -> Option<String> {
     const LEVELS: [(&str, &str); 12] = [
         ("off", "off"),
@@ -211,7 +211,7 @@ fn meant_level(text: &str) -> Option<String> {
         .map(|(_, level)| (*level).to_owned())
 }
 
-/// The target, if no event can have it: targets are paths in crates, and a filter's target is what they begin with.
+/// The target, if no event can match it: events' targets are paths in crates, and a filter's target is a prefix of them.
 fn unknown(target: &str) -> Option<UnknownTarget> {
     let mut parts = target.splitn(2, "::");
     let (first, has_more) = (parts.next().unwrap_or_default(), parts.next().is_some());
@@ -231,16 +231,16 @@ fn crate_like(text: &str) -> Option<String> {
     crates().find(|name| text.contains('-') && *name == text.replace('-', "_"))
 }
 
-/// All crates of the build, as targets call them.
+/// All crates of the build, spelled as in targets.
 fn crates() -> impl Iterator<Item = String> {
     let name = |line: &str| Some(line.strip_prefix("name = \"")?.strip_suffix('"')?.replace('-', "_"));
     LOCK_FILE.lines().filter_map(name)
 }
 
-/// The name within two edits, and less than half of the letters.
+/// The name within two edits, if these are less than half of its letters.
 fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const MAX_DISTANCE: usize = 2;
-    // A difference of lengths is a distance of at least as much, and quickly known.
+    // The difference of the lengths is a lower bound of the distance, and cheap.
     let near = names.filter(|name| name.len().abs_diff(text.len()) <= MAX_DISTANCE * char::MAX_LEN_UTF8);
     let near = near.map(|name| (distance(text, name), name));
     let near = near.filter(|(distance, name)| *distance <= MAX_DISTANCE && distance * 2 < name.len());
@@ -259,7 +259,7 @@ mod tests {
                          typespec_client_core=warn";
 
     #[test]
-    fn what_is_not_named_keeps_its_default() {
+    fn targets_without_an_entry_keep_their_default() {
         let own = |level: &str| format!("off,azurehsm_signer={level}");
         let with_noise = |level: &str| format!("{level},{NOISE}");
         for (text, expected) in [
@@ -289,7 +289,7 @@ mod tests {
                  azure_core=debug"
                     .to_owned(),
             ),
-            // The SDK's events have targets that begin so.
+            // A prefix of the SDK's targets.
             ("trace,azure=trace", "trace,typespec_client_core=warn,azure=trace".to_owned()),
             (
                 "debug,azure_data_cosmos=off",
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_no_crate_of_the_build_is_named_and_silences_nothing() {
+    fn a_target_that_matches_no_crate_is_reported_and_silences_nothing() {
         for (text, target, suggestion) in [
             ("azurehsm-signer=info", "azurehsm-signer", Some("azurehsm_signer")),
             ("off,azurehsm-signer=info", "azurehsm-signer", Some("azurehsm_signer")),

@@ -1,11 +1,12 @@
-//! How and what is logged: `LOG_FORMAT` and `RUST_LOG`.
+//! Format and filter of the log: `LOG_FORMAT` and `RUST_LOG`.
 
 use super::reader::Reader;
 use super::table::{LOG_FORMAT, RUST_LOG};
 use super::{LogFilter, SettingsError};
 use std::str::FromStr;
+use thiserror::Error;
 
-/// How and what is logged. It is needed before the other settings are read.
+/// Format and filter of the log, which are needed before the other settings are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// `LOG_FORMAT`.
@@ -15,10 +16,10 @@ pub struct LogSettings {
 }
 
 impl LogSettings {
-    /// Reads them. `variable` gives the value of an environment variable.
+    /// Reads the settings. `variable` returns the value of an environment variable.
     ///
     /// # Errors
-    /// [`SettingsError`], with all that is wrong.
+    /// [`SettingsError`], which lists every invalid setting.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
         let format = reader.choice(&LOG_FORMAT).unwrap_or_default();
@@ -27,7 +28,7 @@ impl LogSettings {
     }
 }
 
-/// How logs are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// Text on a terminal, JSON otherwise.
@@ -35,19 +36,24 @@ pub enum LogFormat {
     Auto,
     /// For people.
     Text,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl FromStr for LogFormat {
-    type Err = ();
+    type Err = UnknownLogFormat;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self, UnknownLogFormat> {
         match text {
             "auto" => Ok(Self::Auto),
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(()),
+            _ => Err(UnknownLogFormat(text.to_owned())),
         }
     }
 }
+
+/// A text that is no [`LogFormat`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{0}' is not 'auto', 'text' or 'json'")]
+pub struct UnknownLogFormat(String);

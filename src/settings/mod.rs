@@ -1,4 +1,4 @@
-//! Environment variables to settings. Everything that is wrong is named at once, each with what would be right.
+//! Reads settings from environment variables, and reports all errors at once, each with the expected form.
 
 mod for_marks;
 pub mod listing;
@@ -33,11 +33,11 @@ use table::{
 };
 use thiserror::Error;
 
-/// What the environment says, or the defaults.
+/// All settings of the signer.
 pub struct Settings {
-    /// `SIGNER_LISTEN`, or the port that the Functions host gives.
+    /// `SIGNER_LISTEN`, or the port that the Functions host sets.
     pub listen: SocketAddr,
-    /// Where keys and marks are, and who the process is there.
+    /// Where keys and marks are stored, and the identity of the process.
     pub services: Services,
     /// `KEYS_REFRESH_SECONDS`: the interval between two searches of the vault for keys.
     pub keys_refresh: Duration,
@@ -55,17 +55,17 @@ pub struct Settings {
     pub list_known_keys: bool,
 }
 
-/// Every setting that is wrong. Values of secret settings are not in it.
+/// All invalid settings. It does not contain the values of secret settings.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct SettingsError(pub Vec<SettingError>);
 
-/// One setting that is wrong.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingError {
     /// The variable.
     pub name: &'static str,
-    /// What is wrong, and what would be right.
+    /// Why it is invalid, and what is expected.
     pub why: String,
 }
 
@@ -76,11 +76,11 @@ impl fmt::Display for SettingError {
 }
 
 impl Settings {
-    /// Reads all settings from `variable`, which gives the value of an environment variable. `names` are those of all variables
-    /// that are set: one that is probably a misspelt setting is an error.
+    /// Reads all settings from `variable`, which returns the value of an environment variable. `names` lists all variables that
+    /// are set: one that is probably a misspelt setting is an error.
     ///
     /// # Errors
-    /// [`SettingsError`], with all that is wrong.
+    /// [`SettingsError`], which lists every invalid setting.
     pub fn read(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
         reader.refuse_typos(names);
@@ -101,7 +101,7 @@ impl Settings {
     }
 }
 
-/// `POLICY` or `POLICY_FILE`, by itself.
+/// Reads only the policy, from `POLICY` or `POLICY_FILE`.
 ///
 /// # Errors
 /// [`SettingsError`] if it cannot be read.
@@ -136,14 +136,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             (None, None) => return Policy::default(),
         };
         text.parse().unwrap_or_else(|error: crate::signer::policy::PolicyError| {
-            for why in error.0 {
-                self.wrong_variable(name, why);
+            for problem in error.0 {
+                self.wrong_variable(name, problem.to_string());
             }
             Policy::default()
         })
     }
 
-    /// A key that requires authentication by nobody could never sign.
+    /// A key that requires authentication, with no authorized keys, could never sign.
     fn require_authorized_keys(&mut self, settings: &Settings) {
         if !settings.authorized_keys.is_empty() || self.is_set(&AUTHORIZED_KEYS) {
             return;
@@ -169,7 +169,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         );
         for node in &mut nodes {
             if let Err(error) = node.use_proxy(&proxies) {
-                self.wrong_variable(error.variable, format!("{node} is asked through it: {error}"));
+                self.wrong_variable(error.variable, format!("{node} is queried through it: {error}"));
             }
         }
         let threshold = self.levels(&HEAD_THRESHOLD);

@@ -1,6 +1,6 @@
-//! Paths in settings: what only a shell would have expanded is refused.
+//! Paths in settings: refuses `~` and variables, which only a shell expands.
 
-/// What is wrong with a text that is not a path, or not the one that was meant. The file system would take it for a name.
+/// Why a text is not a path, or not the intended one. The file system would accept it as a name.
 pub(super) fn problem_of(text: &str) -> Option<String> {
     let is_quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if text.is_empty() {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_shell_would_have_replaced_is_no_path() {
+    fn text_that_a_shell_would_expand_is_not_a_path() {
         for (text, expected) in [
             ("/var/lib/signer", None),
             ("data", None),

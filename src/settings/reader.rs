@@ -1,4 +1,4 @@
-//! Reads settings by their definitions, and gathers everything that is wrong with them.
+//! Reads settings by their definitions, and collects all errors.
 
 use super::path::problem_of;
 use super::setting::{Address, Choice, FilePath, Levels, List, Milliseconds, Seconds, Setting, Text, Values};
@@ -10,13 +10,13 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Reads variables, and gathers what is wrong with them.
+/// Reads variables, and collects the errors.
 pub(super) struct Reader<F> {
     variable: F,
     errors: Vec<SettingError>,
 }
 
-/// A whole number of some unit: its default and the numbers that are accepted.
+/// A whole number with a unit: its default and its valid range.
 struct Number<'a, T> {
     default: T,
     range: &'a RangeInclusive<T>,
@@ -28,17 +28,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Self { variable, errors: Vec::new() }
     }
 
-    /// The value as it is. An empty one counts as not set.
+    /// The value, unchanged. An empty one counts as not set.
     pub(super) fn untrimmed<V>(&self, setting: &Setting<V>) -> Option<String> {
         self.variable_of(setting).map(|(_, value)| value)
     }
 
-    /// The value without blanks around it. An empty one counts as not set, one of white space does not.
+    /// The value without surrounding blanks. An empty one counts as not set; one that is only blanks does not.
     pub(super) fn text<V>(&self, setting: &Setting<V>) -> Option<String> {
         self.trimmed(setting).map(|(_, value)| value)
     }
 
-    /// The same, with the name under which it is set.
+    /// The same, with the name of the variable that is set.
     pub(super) fn trimmed<V>(&self, setting: &Setting<V>) -> Option<(&'static str, String)> {
         self.variable_of(setting).map(|(name, value)| (name, value.trim().to_owned()))
     }
@@ -57,7 +57,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.wrong_variable(setting.name, why);
     }
 
-    /// The same, of a setting that is known by its name.
+    /// The same, for a setting given by its name.
     pub(super) fn wrong_variable(&mut self, name: &'static str, why: impl Into<String>) {
         self.errors.push(SettingError { name, why: why.into() });
     }
@@ -66,7 +66,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if self.errors.is_empty() { Ok(settings) } else { Err(SettingsError(self.errors)) }
     }
 
-    /// Refuses variables that are probably misspelt settings. `names` are those of all variables that are set.
+    /// Refuses variables that are probably misspelt settings. `names` lists all variables that are set.
     pub(super) fn refuse_typos(&mut self, names: &[String]) {
         for Typo { name, setting } in probable_typos(&self.variable, names) {
             self.wrong_variable(
@@ -86,7 +86,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         value
     }
 
-    /// A value that is described by its form alone.
+    /// A value whose error message is just the expected form.
     pub(super) fn value<T: FromStr>(&mut self, setting: &Setting<Text>) -> Option<T> {
         self.parsed(setting, setting.values.form)
     }
@@ -99,8 +99,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.parsed(setting, &setting.values.form())
     }
 
-    /// A list separated by commas. One wrong entry does not hide another. Entries are not repeated in errors: a URL may hold
-    /// a password, and a secret key may stand where a public one should.
+    /// A comma-separated list. Every invalid entry is reported. Errors do not repeat the entry: a URL may contain a password, and
+    /// a secret key may have been set instead of a public one.
     pub(super) fn list<T: FromStr<Err: fmt::Display>>(&mut self, setting: &Setting<List>) -> Vec<T> {
         let Some(text) = self.text(setting) else { return Vec::new() };
         let mut values = Vec::new();
@@ -140,7 +140,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         value
     }
 
-    /// A value whose type says what it expects. The value itself is not repeated: it may be a URL with a password.
+    /// A value whose parse error describes what is expected. Errors do not repeat the value: it may be a URL with a password.
     pub(super) fn parsed_with_reason<T: FromStr<Err: fmt::Display>>(&mut self, setting: &Setting<Text>) -> Option<T> {
         match self.text(setting)?.parse() {
             Ok(value) => Some(value),
@@ -151,7 +151,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    /// A path. What only a shell would have understood is an error: the file system takes it for a name.
+    /// A path. `~` and variables, which only a shell expands, are errors: the file system would take them literally.
     pub(super) fn path(&mut self, setting: &Setting<FilePath>) -> Option<String> {
         let text = self.text(setting)?;
         match problem_of(&text) {

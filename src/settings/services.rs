@@ -1,4 +1,4 @@
-//! Where keys and marks are: in Azure, or embedded.
+//! Where keys and marks are stored: in Azure, or embedded.
 
 use super::SettingsError;
 use super::reader::Reader;
@@ -19,25 +19,26 @@ use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
+use thiserror::Error;
 
-/// Where keys and marks are, and who the process is there.
+/// Where keys and marks are stored, and the identity of the process.
 #[derive(Clone)]
 pub struct Services {
-    /// Where keys are.
+    /// Where keys are stored.
     pub vault: VaultSettings,
-    /// Where marks are.
+    /// Where marks are stored.
     pub marks: MarkStoreSettings,
-    /// The folder of whichever of the two is embedded.
+    /// The settings of the embedded vault and mark store, as far as they are used.
     pub embedded: EmbeddedSettings,
-    /// What the environment says of the process's identity in Azure.
+    /// The process's identity in Azure, as configured by the environment.
     pub identity: IdentitySettings,
-    /// What this process is called in the marks that it writes.
+    /// The name of this process in the marks that it writes.
     pub instance: String,
-    /// `REQUEST_DEADLINE_MS`: how long a request may take. Commands are as patient with each mark.
+    /// `REQUEST_DEADLINE_MS`: the deadline of a request. Commands use it for each mark.
     pub request_deadline: Duration,
 }
 
-/// Where keys are.
+/// Where keys are stored.
 #[derive(Clone)]
 pub enum VaultSettings {
     /// In a file in `LOCAL_DATA_DIR`.
@@ -46,7 +47,7 @@ pub enum VaultSettings {
     KeyVault(KeyVaultSettings),
 }
 
-/// Where marks are.
+/// Where marks are stored.
 #[derive(Clone)]
 pub enum MarkStoreSettings {
     /// In a file in `LOCAL_DATA_DIR`.
@@ -55,7 +56,7 @@ pub enum MarkStoreSettings {
     Cosmos(CosmosSettings),
 }
 
-/// Where the embedded vault and mark store are.
+/// Folder and passphrase of the embedded vault and mark store.
 #[derive(Clone)]
 pub struct EmbeddedSettings {
     /// `LOCAL_DATA_DIR`.
@@ -65,11 +66,11 @@ pub struct EmbeddedSettings {
 }
 
 impl Services {
-    /// Reads what the commands on marks need. The rules are those of the signer's start, so that such a command never opens
-    /// another mark store than the signer would. `names` are those of all variables that are set.
+    /// Reads what the commands on marks need. The same rules apply as when the signer starts, so a command never opens another
+    /// mark store than the signer would. `names` lists all variables that are set.
     ///
     /// # Errors
-    /// [`SettingsError`], with all that is wrong.
+    /// [`SettingsError`], which lists every invalid setting.
     pub fn read(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
         reader.refuse_typos(names);
@@ -81,7 +82,7 @@ impl Services {
     /// Reads what the commands on keys need. They open no mark store, so a vault without a database is fine here.
     ///
     /// # Errors
-    /// [`SettingsError`], with all that is wrong.
+    /// [`SettingsError`], which lists every invalid setting.
     pub fn read_for_keys(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
         reader.refuse_typos(names);
@@ -89,7 +90,7 @@ impl Services {
         reader.finish(settings)
     }
 
-    /// Whether anything of this is in Azure.
+    /// Whether the vault or the mark store is in Azure.
     pub const fn are_in_azure(&self) -> bool {
         matches!(self.vault, VaultSettings::KeyVault(_)) || matches!(self.marks, MarkStoreSettings::Cosmos(_))
     }
@@ -100,12 +101,17 @@ impl Services {
 struct Embedded;
 
 impl FromStr for Embedded {
-    type Err = ();
+    type Err = NotEmbedded;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if text == "embedded" { Ok(Self) } else { Err(()) }
+    fn from_str(text: &str) -> Result<Self, NotEmbedded> {
+        if text == "embedded" { Ok(Self) } else { Err(NotEmbedded) }
     }
 }
+
+/// Another text than `embedded`.
+#[derive(Debug, Error)]
+#[error("expected 'embedded'")]
+struct NotEmbedded;
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn services(&mut self) -> Services {
@@ -148,7 +154,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.wrong(&MARKS, "is embedded, and COSMOS_ENDPOINT is set too: set one of the two");
         } else if is_embedded && self.must_not_be_embedded() {
             let why = "embedded is refused here: a Functions or App Service instance does not keep its disk; set \
-                       COSMOS_ENDPOINT beside KEY_VAULT_URL";
+                       COSMOS_ENDPOINT together with KEY_VAULT_URL";
             self.wrong(&MARKS, why);
         } else if is_embedded && has_vault && !self.has_absolute_data_dir() {
             let why = "expected an absolute path, since MARKS=embedded keeps the marks of the keys in KEY_VAULT_URL there: a \
@@ -197,8 +203,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         VaultSettings::Embedded
     }
 
-    /// A call that has not been answered for the default time is on a dead connection, or the service is slow: no setting
-    /// makes another call wait longer.
+    /// A call without an answer after the default time is on a dead connection, or the service is slow: no setting delays the
+    /// second call any longer.
     fn hedge_after(&mut self, setting: &Setting<Milliseconds>) -> Duration {
         let max = Duration::from_millis(setting.values.default);
         match self.milliseconds(setting).min(max) {
@@ -252,8 +258,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         MarkStoreSettings::Embedded
     }
 
-    /// The name of a database or container, as Cosmos DB allows it. It becomes a segment of a URL's path, so `..` must not
-    /// get through either.
+    /// The name of a database or container, by the rules of Cosmos DB. It becomes a segment of a URL's path, so `..` is
+    /// invalid, too.
     fn resource_name(&mut self, setting: &Setting<Text>) -> String {
         const MAX_LENGTH: usize = 255;
         let Some(text) = self.text(setting) else { return setting.values.default.unwrap_or_default().to_owned() };
@@ -271,8 +277,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         text
     }
 
-    /// A setting that makes sense with another one only says that the other was forgotten, or misspelt. To go on with the
-    /// embedded default would be to forget what was signed.
+    /// A setting that only makes sense with another one shows that the other was forgotten or misspelt. To continue with the
+    /// embedded default would be to lose the marks.
     fn expect_with<V>(&mut self, setting: &Setting<V>, others: &[Option<&str>]) {
         if !self.is_set(setting)
             && let Some(other) = others.iter().flatten().next()
@@ -285,7 +291,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.is_set(setting).then_some(setting.name)
     }
 
-    /// As the platform calls it, or the machine and the process.
+    /// The platform's name for the instance, or else the host name and the process id.
     fn instance(&self) -> String {
         let machine = self.text(&WEBSITE_INSTANCE_ID).or_else(|| self.text(&WEBSITE_POD_NAME));
         let machine = machine.or_else(|| {
@@ -319,9 +325,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         EmbeddedSettings { data_dir, passphrase: text.map(SecretString::from) }
     }
 
-    /// Whether what is on the disk is lost with the instance. The platform names its instances, whatever an app setting says.
-    /// It names the site too, and a host names the port to listen on, with or without the platform around it (in a container
-    /// of Kubernetes, say); `func start` on a laptop does these two as well, but also declares that it is for development.
+    /// Whether the disk is lost with the instance. The platform sets a name for each instance, regardless of app settings. It
+    /// also sets the name of the site, and a Functions host sets the port to listen on, on the platform or elsewhere (in a
+    /// Kubernetes container, say). `func start` on a laptop sets these two as well, but also declares that it is for
+    /// development.
     fn must_not_be_embedded(&self) -> bool {
         let is_hosted =
             functions_host::is_present(|_| self.text(&FUNCTIONS_CUSTOMHANDLER_PORT)) || self.is_set(&WEBSITE_SITE_NAME);

@@ -1,24 +1,24 @@
-//! What a setting is: its name, the values that it takes, its default, and what it is for.
+//! The definition of a setting: its name, valid values, default and description.
 
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
-/// A setting. Only the [table](super::table) makes them, so that no other variable can be read.
+/// A setting. Only the [table](super::table) creates them, so that no other variable can be read.
 pub struct Setting<V> {
     /// The environment variable.
     pub name: &'static str,
-    /// A second name, which counts where the first is not set.
+    /// An alternative name, read if the first is not set.
     pub alias: Option<&'static str>,
-    /// Which settings it belongs with.
+    /// The group of the setting.
     pub group: Group,
-    /// The values that it takes.
+    /// The valid values.
     pub values: V,
-    /// Where its value comes from in a deployment by the templates.
+    /// The origin of its value in a deployment by the templates.
     pub in_azure: InAzure,
-    /// Whether its value may hold a secret: no message repeats it.
+    /// Whether its value may contain a secret: no message repeats it.
     pub is_secret: bool,
-    /// What it is for, as Markdown.
+    /// The description, in Markdown.
     pub help: &'static str,
 }
 
@@ -43,26 +43,26 @@ impl<V> Setting<V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
-    /// Where and how requests are answered.
+    /// The HTTP server.
     Requests,
-    /// Where keys are, and which of them sign.
+    /// The vault, and which of its keys sign.
     Keys,
-    /// Where high watermarks are.
+    /// The mark store.
     Marks,
     /// Files of the embedded vault and mark store.
     Embedded,
-    /// What each key signs, and for whom.
+    /// The policy, and who may request signatures.
     Policy,
     /// The head of the chain.
     Head,
     /// The log.
     Log,
-    /// What a platform or another program sets.
+    /// Variables that a platform or another program sets.
     Environment,
 }
 
 impl Group {
-    /// The heading over its settings.
+    /// The heading of the group.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Requests => "Requests",
@@ -77,7 +77,7 @@ impl Group {
     }
 }
 
-/// Where the value of a setting comes from in a deployment by the templates.
+/// The origin of a setting's value in a deployment by the templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InAzure {
@@ -93,15 +93,15 @@ pub enum InAzure {
     Unset(&'static str),
 }
 
-/// Values that a setting takes.
+/// The valid values of a setting.
 pub trait Values {
-    /// What is expected, as in "expected …".
+    /// The form of a valid value, to complete "expected …".
     fn form(&self) -> String;
 
-    /// The value where the setting is not set, if there is one.
+    /// The default, if any.
     fn default(&self) -> Option<String>;
 
-    /// All values, where they can be listed.
+    /// All valid values, if they can be listed.
     fn choices(&self) -> &'static [&'static str] {
         &[]
     }
@@ -109,21 +109,21 @@ pub trait Values {
 
 /// Text of some form.
 pub struct Text {
-    /// What is expected.
+    /// The form of a valid value.
     pub form: &'static str,
     /// The default.
     pub default: Option<&'static str>,
 }
 
-/// Entries separated by commas.
+/// A comma-separated list.
 pub struct List {
-    /// What each of them is.
+    /// The form of an entry.
     pub of: &'static str,
 }
 
-/// A path of a file or folder.
+/// The path of a file or folder.
 pub struct FilePath {
-    /// What is at the path.
+    /// What the path is of.
     pub of: &'static str,
     /// The default.
     pub default: Option<&'static str>,
@@ -147,7 +147,7 @@ pub struct Choice {
 pub struct Levels {
     /// The default.
     pub default: u32,
-    /// The numbers that are accepted.
+    /// The valid range.
     pub range: RangeInclusive<u32>,
 }
 
@@ -155,7 +155,7 @@ pub struct Levels {
 pub struct Milliseconds {
     /// The default.
     pub default: u64,
-    /// The numbers that are accepted.
+    /// The valid range.
     pub range: RangeInclusive<u64>,
 }
 
@@ -163,7 +163,7 @@ pub struct Milliseconds {
 pub struct Seconds {
     /// The default.
     pub default: u64,
-    /// The numbers that are accepted.
+    /// The valid range.
     pub range: RangeInclusive<u64>,
 }
 

@@ -1,6 +1,6 @@
-//! Every setting, once: name, values, default, where it comes from in Azure, and what it is for.
+//! The single definition of every setting: name, values, default, origin in Azure, and description.
 //!
-//! A new setting is added here and read in [`Settings::read`](super::Settings::read). What else must follow, a test says: the reference
+//! A new setting is added here and read in [`Settings::read`](super::Settings::read). Tests fail until the rest follows: the reference
 //! page (`azurehsm-signer settings --markdown` prints its tables) and, if an operator chooses it in Azure, `infra/types.bicep`.
 
 use super::listing::Entry;
@@ -174,7 +174,7 @@ settings! {
     HEAD_THRESHOLD: Levels = Setting::new(
         Group::Head,
         // Twelve minutes of blocks. 0 would refuse nearly everything. The upper end is about a week of blocks: beyond that, the
-        // head no longer says what is right.
+        // check no longer means anything.
         Levels { default: 120, range: 1..=100_000 },
         InAzure::Chosen,
         "How far from the head the level of a block or vote may be.",
@@ -331,5 +331,5 @@ settings! {
 
 const COSMOS_NAME: &str = "1 to 255 characters without `/`, `\\`, `#` and `?`";
 
-/// Variables that earlier versions read. They have no effect; a warning at the start says so.
+/// Variables that earlier versions read. They have no effect; a warning at startup says so.
 pub const NO_LONGER_READ: [&str; 2] = ["STORE_TRY_TIMEOUT_MS", "VAULT_TRY_TIMEOUT_MS"];

@@ -14,7 +14,7 @@ fn the_reference_page_has_the_table() {
     let page = include_str!("../../docs/reference.md");
     assert!(
         page.contains(&listing::markdown()),
-        "put into docs/reference.md what `azurehsm-signer settings --markdown` prints"
+        "replace the tables of docs/reference.md with the output of `azurehsm-signer settings --markdown`"
     );
 }
 
@@ -32,7 +32,7 @@ fn every_setting_in_the_table_is_read() {
 }
 
 #[test]
-fn every_default_and_every_choice_is_accepted_where_it_is_written_out() {
+fn every_default_and_every_choice_is_accepted_as_an_explicit_value() {
     for entry in table::entries() {
         for value in entry.default.iter().map(String::as_str).chain(entry.choices.iter().copied()) {
             let others = if value == "embedded" { vec![] } else { vec![VAULT, DATABASE] };
@@ -57,7 +57,7 @@ fn no_message_repeats_the_value_of_a_secret_setting() {
 }
 
 #[test]
-fn a_name_in_lower_case_counts_where_the_other_is_not_set() {
+fn a_name_in_lower_case_is_read_if_the_other_is_not_set() {
     let node = ("NODE_URLS", "http://node.example");
     let (upper, lower) = (("HTTP_PROXY", "http://proxy:1"), ("http_proxy", "socks5://proxy:1"));
     let error = read(&[node, lower]).err().unwrap();
@@ -78,7 +78,7 @@ fn the_port_of_the_functions_host_wins() {
 }
 
 #[test]
-fn all_wrong_settings_are_named_at_once() {
+fn all_invalid_settings_are_reported_at_once() {
     let error = read(&[
         ("SIGNER_LISTEN", "6732"),
         ("LOCAL_VAULT_PASSPHRASE", "correct horse"),
@@ -118,7 +118,7 @@ fn all_wrong_settings_are_named_at_once() {
 }
 
 #[test]
-fn what_looks_set_is_never_taken_as_not_set() {
+fn a_blank_or_empty_looking_value_is_never_taken_as_not_set() {
     for (name, value) in [
         ("AUTHORIZED_KEYS", ","),
         ("AUTHORIZED_KEYS", " "),
@@ -133,7 +133,7 @@ fn what_looks_set_is_never_taken_as_not_set() {
 }
 
 #[test]
-fn every_path_is_the_whole_path() {
+fn paths_must_not_need_a_shell_to_expand_them() {
     let names = ["LOCAL_DATA_DIR", "LOCAL_VAULT_PASSPHRASE_FILE", "POLICY_FILE", "AZURE_FEDERATED_TOKEN_FILE"];
     let is_of_path = |name: &str| name.ends_with("_FILE") || name.ends_with("_DIR");
     assert!(NAMES.iter().filter(|name| is_of_path(name)).all(|name| names.contains(name)));
@@ -151,7 +151,7 @@ fn every_path_is_the_whole_path() {
 }
 
 #[test]
-fn secrets_in_the_wrong_place_are_not_repeated() {
+fn secrets_in_the_wrong_setting_are_not_repeated() {
     for (name, value, secret) in [
         ("AUTHORIZED_KEYS", "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD9", "p2sk2"),
         ("AUTHORIZED_KEYS", "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD8", "p2sk2"),
@@ -200,7 +200,7 @@ fn the_embedded_default_is_refused_in_azure_and_under_any_functions_host_that_is
 }
 
 #[test]
-fn settings_of_azure_say_what_is_expected() {
+fn errors_in_azure_settings_describe_the_expected_value() {
     let vault = ("KEY_VAULT_URL", "https://bakery.vault.azure.net/");
     let database = ("COSMOS_ENDPOINT", "https://bakery.documents.azure.com/");
     for (variables, name, why) in [
@@ -287,7 +287,7 @@ fn a_vault_without_a_database_is_one_error_that_names_both() {
 }
 
 #[test]
-fn an_embedded_store_beside_a_vault_has_to_be_asked_for() {
+fn an_embedded_store_together_with_a_vault_must_be_explicit() {
     let development = ("AZURE_FUNCTIONS_ENVIRONMENT", "Development");
     for others in [vec![], vec![development, ("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")]] {
         let settings =
@@ -295,7 +295,7 @@ fn an_embedded_store_beside_a_vault_has_to_be_asked_for() {
         assert!(matches!(settings.services.marks, MarkStoreSettings::Embedded));
         assert_eq!(settings.services.embedded.data_dir.to_str(), Some(FOLDER.1));
     }
-    // Where keys are in a file, the default says the same.
+    // With keys in a file, it is the default anyway.
     assert!(read(&[EMBEDDED]).is_ok());
 }
 
@@ -337,7 +337,7 @@ fn a_probable_typo_stops_every_reader_of_settings() {
 }
 
 #[test]
-fn names_of_database_and_container_are_those_that_the_service_allows() {
+fn names_of_database_and_container_follow_the_rules_of_cosmos_db() {
     let longest = "x".repeat(255);
     for name in ["COSMOS_DATABASE", "COSMOS_CONTAINER"] {
         for value in ["marks", "my marks", "Märkte", "a.b", "...", longest.as_str()] {

@@ -1,25 +1,25 @@
-//! Variables whose names are nearly those of settings.
+//! Finds variables whose names are similar to those of settings.
 
 use super::setting::Group;
 use super::table::{self, NAMES};
 
-/// What only this program's variables begin with. A name without one of these may well be another program's.
+/// Prefixes that only this program's variables have. A name without one of them may belong to another program.
 const PREFIXES: [&str; 3] = ["COSMOS_", "KEY_VAULT_", "SIGNER_"];
 
-/// Two edits: a letter that is missing, added, wrong, or swapped with its neighbour, twice.
+/// An edit is a letter that is missing, added, wrong, or swapped with its neighbour.
 const MAX_DISTANCE: usize = 2;
 
-/// A variable that is set, and is probably meant to be a setting that is not.
+/// A variable that is set and is probably a misspelt setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typo {
     /// The variable.
     pub name: String,
-    /// The setting that it is probably meant to be.
+    /// The setting that was probably meant. It is not set.
     pub setting: &'static str,
 }
 
-/// Finds variables that are probably misspelt settings: the name begins as only this program's do, and is within two edits of a
-/// setting that is not set. `names` are those of all variables that are set.
+/// Finds variables that are probably misspelt settings: the name has a prefix that only this program uses, and is within two
+/// edits of a setting that is not set. `names` lists all variables that are set.
 ///
 /// Such a setting would silently keep its default, and for `COSMOS_ENDPOINT` that is another mark store.
 pub fn probable_typos(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Vec<Typo> {
@@ -38,8 +38,8 @@ pub fn probable_typos(variable: impl Fn(&str) -> Option<String>, names: &[String
         .collect()
 }
 
-/// Variables that look like settings of this program but are not. They have no effect, whatever they were meant for. `names` are
-/// those of all variables that are set.
+/// Variables that look like settings of this program but are not, and so have no effect. `names` lists all variables that are
+/// set.
 pub fn unknown_settings(names: &[String]) -> Vec<&String> {
     let entries = table::entries();
     let ours = || entries.iter().filter(|entry| entry.group != Group::Environment);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_setting_is_found_and_what_does_not_is_left_alone() {
+    fn variables_that_look_like_settings_are_found_and_others_ignored() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let ours = names(&[
             "ALLOW_LIST_KNOWN",
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn variables_of_others_are_harmless() {
-        // The template's outputs and parameters, what the tests use, and what Kubernetes sets for a Service called signer.
+        // Outputs and parameters of the templates, variables of the tests, and those that Kubernetes sets for a Service called signer.
         for name in [
             "SIGNER_URL",
             "SIGNER_CLIENT_ID",

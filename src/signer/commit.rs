@@ -149,7 +149,7 @@ impl From<NotRecorded> for NotSigned {
             NotRecorded::NotSafe(not_safe) => not_safe.into(),
             NotRecorded::Store(error) => error.into(),
             NotRecorded::Lost(lost) => lost.into(),
-            NotRecorded::TooManyChains { limit } => Failure::TooManyChains { limit }.into(),
+            NotRecorded::TooManyChains(why) => Failure::TooManyChains(why).into(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::NotSigned;
 use crate::chain::{HeadCheck, HeadWatch};
 use crate::tezos::payload::Consensus;
 use std::str::FromStr;
+use thiserror::Error;
 
 /// How far from the head of its chain a level may be.
 pub struct HeadRule {
@@ -26,16 +27,21 @@ pub enum WhenHeadUnknown {
 }
 
 impl FromStr for WhenHeadUnknown {
-    type Err = ();
+    type Err = UnknownAction;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self, UnknownAction> {
         match text {
             "fail" => Ok(Self::Fail),
             "sign" => Ok(Self::Sign),
-            _ => Err(()),
+            _ => Err(UnknownAction(text.to_owned())),
         }
     }
 }
+
+/// A text that is no [`WhenHeadUnknown`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{0}' is neither 'fail' nor 'sign'")]
+pub struct UnknownAction(String);
 
 /// An acceptable level: what vouches for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ mod verdict;
 mod verify;
 
 pub use authenticate::{AuthorizedKey, AuthorizedKeys, Unauthenticated};
-pub use head::{HeadRule, WhenHeadUnknown};
+pub use head::{HeadRule, UnknownAction, WhenHeadUnknown};
 pub use keyring::KeyRing;
 pub use policy::Policy;
 pub use request::{InvalidVersion, SignRequest, SignatureVersion};

@@ -3,8 +3,8 @@
 use super::Unauthenticated;
 use super::policy::NotAllowed;
 use crate::chain::{HeadUnknown, NotNear};
-use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError};
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
+use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError, TooManyChains};
 use crate::tezos::payload::NotUnderstood;
 use crate::tezos::{NotBls, PublicKeyHash, WrongSignature};
 use crate::vault::{SearchProgress, VaultError};
@@ -63,7 +63,7 @@ impl NotSigned {
                 Failure::BoundElsewhere(_) => "bound_elsewhere",
                 Failure::Store(_) => "store",
                 Failure::Lost(_) => "marks_lost",
-                Failure::TooManyChains { .. } => "too_many_chains",
+                Failure::TooManyChains(_) => "too_many_chains",
                 Failure::Vault(_) => "vault",
                 Failure::KeySearchPending { .. } => "key_search",
                 Failure::Head(_) => "head_unknown",
@@ -157,14 +157,8 @@ pub enum Failure {
     #[error(transparent)]
     Lost(Lost),
     /// The key has marks on too many unknown chains.
-    #[error(
-        "this key already has marks on {limit} unknown chains in this process: name its chains in the policy, and restart the \
-         signer"
-    )]
-    TooManyChains {
-        /// How many chains are allowed.
-        limit: usize,
-    },
+    #[error(transparent)]
+    TooManyChains(TooManyChains),
     /// The vault did not sign.
     #[error(transparent)]
     Vault(VaultError),
@@ -197,13 +191,13 @@ pub enum Failure {
     Deadline,
     /// A bug in this program.
     #[error("internal error: {0}")]
-    Internal(Reason),
+    Internal(FailureReason),
 }
 
 impl Failure {
     /// A task of the request panicked.
     pub fn task_failed(error: &JoinError) -> Self {
-        Self::Internal(Reason::with_log("a task panicked; standard error has the details", error.to_string()))
+        Self::Internal(FailureReason::with_log("a task panicked; standard error has the details", error.to_string()))
     }
 }
 

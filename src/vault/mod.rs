@@ -8,8 +8,8 @@ pub use embedded::EmbeddedVault;
 pub use key::Key;
 pub use key_vault::KeyVault;
 
+use crate::failure_reason::FailureReason;
 use crate::net::retry::{Again, LATE_AFTER};
-use crate::reason::Reason;
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use async_trait::async_trait;
 use std::fmt;
@@ -104,33 +104,33 @@ pub enum VaultError {
     #[error("the vault cannot be used now: {why}")]
     Unavailable {
         /// The vault's error.
-        why: Reason,
+        why: FailureReason,
         /// The vault's `Retry-After`.
         retry_after: Option<Duration>,
     },
     /// A retry will not succeed.
     #[error("the vault cannot do this: {0}")]
-    Unable(Reason),
+    Unable(FailureReason),
     /// The answer is not from the expected service, such as one that demands tokens for another service.
     #[error("the vault cannot do this: {0}")]
-    Untrusted(Reason),
+    Untrusted(FailureReason),
     /// The identity may not do this (403), or it conflicts with the state of the key (409): final, unless a role or a key has
     /// only just been created.
     #[error("the vault cannot do this: {0}")]
-    Denied(Reason),
+    Denied(FailureReason),
     /// There is no such key or version: final, unless it has only just been created.
     #[error("it is not in the vault: {0}")]
-    Missing(Reason),
+    Missing(FailureReason),
 }
 
 impl VaultError {
     /// A retry may succeed at any time.
-    pub fn unavailable(why: impl Into<Reason>) -> Self {
+    pub fn unavailable(why: impl Into<FailureReason>) -> Self {
         Self::Unavailable { why: why.into(), retry_after: None }
     }
 
     /// A retry will not succeed.
-    pub fn unable(why: impl Into<Reason>) -> Self {
+    pub fn unable(why: impl Into<FailureReason>) -> Self {
         Self::Unable(why.into())
     }
 
@@ -144,7 +144,7 @@ impl VaultError {
     }
 
     /// The vault's error.
-    pub const fn reason(&self) -> &Reason {
+    pub const fn reason(&self) -> &FailureReason {
         match self {
             Self::Unavailable { why, .. }
             | Self::Unable(why)

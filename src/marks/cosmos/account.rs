@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::azure::{Tokens, plain_reason};
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Url;
 use azure_core::time::{OffsetDateTime, to_rfc7231};
@@ -77,7 +77,7 @@ impl AccountProperties {
     ///
     /// # Errors
     /// The reason, with the service's message if there is one: a firewall and a missing role are both 403.
-    pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, Reason> {
+    pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, FailureReason> {
         const FAILED: &str = "cannot read the account's properties: ";
         let failed = |why: &(dyn std::error::Error + 'static)| plain_reason(why).after(FAILED);
         let token = tokens.get_token(&[SCOPE], None).await.map_err(|error| failed(&error))?;
@@ -97,7 +97,7 @@ impl AccountProperties {
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
         if !status.is_success() {
             let why = format!("{status}{}", message_in(&body));
-            return Err(Reason::with_log(words::for_answers(&why), why).after(FAILED));
+            return Err(FailureReason::with_log(words::for_answers(&why), why).after(FAILED));
         }
         serde_json::from_slice(&body).map_err(|error| failed(&error))
     }

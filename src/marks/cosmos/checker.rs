@@ -5,8 +5,8 @@ use super::client::{self, MAX_REQUEST};
 use super::health::Health;
 use super::{CosmosSettings, Unsuitable, outcome};
 use crate::azure::{TlsRoots, Tokens};
+use crate::failure_reason::FailureReason;
 use crate::net::backoff::Backoff;
-use crate::reason::Reason;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError, RoutingStrategy};
@@ -96,13 +96,13 @@ impl Checker {
         &self,
         known: Option<&AccountProperties>,
         mut fresh: Option<Source>,
-        on_error: impl Fn(&Reason),
-    ) -> Result<Client, Reason> {
+        on_error: impl Fn(&FailureReason),
+    ) -> Result<Client, FailureReason> {
         let end = Instant::now() + MAX_CONNECT;
         let mut attempts = FuturesUnordered::new();
         let (mut number, mut next) = (0, Instant::now());
         let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
-        let mut last: Reason = format!("no connection within {} s", MAX_CONNECT.as_secs()).into();
+        let mut last: FailureReason = format!("no connection within {} s", MAX_CONNECT.as_secs()).into();
         while Instant::now() < end {
             if Instant::now() >= next {
                 next = Instant::now() + PATIENCE;
@@ -131,7 +131,7 @@ impl Checker {
         number: usize,
         known: Option<&AccountProperties>,
         fresh: Option<Source>,
-    ) -> Result<Client, Reason> {
+    ) -> Result<Client, FailureReason> {
         let (container, account, regions) = if number == 0 && known.is_none() {
             let nearest = client::nearest(&self.settings);
             let both = async { tokio::try_join!(self.container(&self.settings.endpoint, nearest), self.account(None)) };
@@ -154,7 +154,7 @@ impl Checker {
         Ok(Client { container: Arc::new(container), account, properties, regions })
     }
 
-    async fn container(&self, endpoint: &Url, routing: RoutingStrategy) -> Result<ContainerClient, Reason> {
+    async fn container(&self, endpoint: &Url, routing: RoutingStrategy) -> Result<ContainerClient, FailureReason> {
         let connected = client::connect(&self.settings, &self.tokens, endpoint, routing, MAX_REQUEST).await;
         connected.map_err(|error| outcome::reason(&error).after("no connection: "))
     }
@@ -173,7 +173,7 @@ impl Checker {
     ///
     /// # Errors
     /// The reason.
-    pub(super) async fn properties(&self, container: &ContainerClient) -> Result<ContainerProperties, Reason> {
+    pub(super) async fn properties(&self, container: &ContainerClient) -> Result<ContainerProperties, FailureReason> {
         let failed = |error: CosmosError| outcome::reason(&error).after("cannot read the container's properties: ");
         container.read(None).await.map_err(failed)?.into_model().map_err(failed)
     }
@@ -186,7 +186,7 @@ impl Checker {
     ///
     /// # Errors
     /// The reason.
-    pub(super) async fn account(&self, known: Option<&AccountProperties>) -> Result<Source, Reason> {
+    pub(super) async fn account(&self, known: Option<&AccountProperties>) -> Result<Source, FailureReason> {
         let read = |endpoint: Url| {
             Box::pin(async move {
                 let account = AccountProperties::read(&self.client, &endpoint, &self.tokens).await?;
@@ -221,7 +221,10 @@ impl Checker {
     ///
     /// # Errors
     /// The reason.
-    pub(super) async fn read_all(&self, client: &Client) -> Result<(AccountProperties, ContainerProperties), Reason> {
+    pub(super) async fn read_all(
+        &self,
+        client: &Client,
+    ) -> Result<(AccountProperties, ContainerProperties), FailureReason> {
         let account = async { self.account(None).await.map(|source| source.account) };
         let both = async { tokio::try_join!(account, self.properties(&client.container)) };
         let late = || Err(format!("no answer within {} s", MAX_CONNECT.as_secs()).into());

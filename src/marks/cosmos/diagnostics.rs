@@ -4,7 +4,7 @@ use super::CosmosSettings;
 use super::account::AccountProperties;
 use super::checker::Checker;
 use crate::azure::{TlsRoots, Tokens};
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Inspection {
     ///
     /// # Errors
     /// The reason.
-    pub async fn account(&self) -> Result<AccountProperties, Reason> {
+    pub async fn account(&self) -> Result<AccountProperties, FailureReason> {
         let account = timeout(MAX_ANSWER, self.0.account(None)).await;
         let late =
             || Err(format!("cannot read the account's properties: no answer within {} s", MAX_ANSWER.as_secs()).into());

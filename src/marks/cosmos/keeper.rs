@@ -4,8 +4,8 @@
 use super::account::AccountProperties;
 use super::checker::{Client, Source};
 use super::state::{Ready, States, StoreState};
+use crate::failure_reason::FailureReason;
 use crate::net::backoff::Backoff;
-use crate::reason::Reason;
 use azure_data_cosmos::models::ContainerProperties;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +25,11 @@ const EXTRA_IF_LATE: Duration = Duration::from_secs(2);
 /// The result of a task of [`Keeper`].
 enum Done {
     /// An attempt to connect.
-    Connected(Result<Client, Reason>),
+    Connected(Result<Client, FailureReason>),
     /// A read of the account, while requests fail.
-    AccountRead(Result<Source, Reason>),
+    AccountRead(Result<Source, FailureReason>),
     /// The regular check.
-    Checked(Result<(AccountProperties, ContainerProperties), Reason>),
+    Checked(Result<(AccountProperties, ContainerProperties), FailureReason>),
 }
 
 /// Connects, and then maintains the connection forever.
@@ -72,7 +72,7 @@ struct Keeper {
     /// How long requests must fail before the next attempt to reconnect.
     rebuild_after: Duration,
     rebuilds: Backoff,
-    last_error: Option<Reason>,
+    last_error: Option<FailureReason>,
 }
 
 impl Keeper {
@@ -200,7 +200,7 @@ impl Keeper {
         }
     }
 
-    fn has_failed(&mut self, why: Reason) {
+    fn has_failed(&mut self, why: FailureReason) {
         if self.last_error.as_ref() != Some(&why) {
             warn!(event = "account_unchecked", reason = why.log(), "cannot check the Cosmos DB account");
             self.last_error = Some(why);

@@ -21,8 +21,8 @@ pub(crate) use reader::PROBE;
 
 use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
+use crate::failure_reason::FailureReason;
 use crate::net::retry::{Again, GaveUp, persist};
-use crate::reason::Reason;
 use async_trait::async_trait;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ItemResponse;
@@ -131,14 +131,14 @@ impl CosmosMarkStore {
         let version = version(&response)?;
         let item: Item = response.into_model().map_err(|error| {
             let log = format!("the item {id} is not a mark: {}", reason_of(&error));
-            Outcome::refused(Reason::with_log("a stored mark is not readable", log))
+            Outcome::refused(FailureReason::with_log("a stored mark is not readable", log))
         })?;
         if !self.connection.is_in_checked_container(ready, checked, item.rid()).await? {
             return Err(another_container());
         }
         let mark = item.into_mark(id);
         let mark = mark.map_err(|why| {
-            Outcome::refused(Reason::with_log("a stored mark is not the requested one", why.to_string()))
+            Outcome::refused(FailureReason::with_log("a stored mark is not the requested one", why.to_string()))
         })?;
         Ok(Stored { mark, version })
     }

@@ -1,8 +1,8 @@
 //! Classifies the SDK's errors: whether a read or write was done, was not done, or may have been done.
 
 use crate::azure::{plain_words, reason_of};
+use crate::failure_reason::FailureReason;
 use crate::marks::StoreError;
-use crate::reason::Reason;
 use azure_core::http::StatusCode;
 use azure_data_cosmos::error::{CosmosError, CosmosStatus};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) struct Outcome {
     pub(super) effect: Effect,
     /// The service's status for the client, its full message for the log.
-    pub(super) why: Reason,
+    pub(super) why: FailureReason,
     /// The service's `Retry-After`.
     pub(super) retry_after: Option<Duration>,
     /// Whether the token was rejected.
@@ -72,7 +72,7 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
     let retry_after = error.response().and_then(|response| response.headers().retry_after_ms);
     Outcome {
         effect: effect(code, sub_status, sent(error)),
-        why: Reason::with_log(answer_of(error), error.to_string()),
+        why: FailureReason::with_log(answer_of(error), error.to_string()),
         retry_after: retry_after.map(Duration::from_millis),
         is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
         is_answered: sub_status < BY_THE_SDK
@@ -87,13 +87,13 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
 
 impl Outcome {
     /// The outcome is unknown, for this reason.
-    pub(super) fn unknown(why: impl Into<Reason>) -> Self {
+    pub(super) fn unknown(why: impl Into<FailureReason>) -> Self {
         let (effect, why) = (Effect::Unknown, why.into());
         Self { effect, why, retry_after: None, is_unauthorized: false, is_answered: true }
     }
 
     /// The answer must not be used, for this reason.
-    pub(super) fn refused(why: impl Into<Reason>) -> Self {
+    pub(super) fn refused(why: impl Into<FailureReason>) -> Self {
         Self { effect: Effect::Refused, ..Self::unknown(why) }
     }
 
@@ -103,8 +103,8 @@ impl Outcome {
 }
 
 /// The reason for errors of calls other than reads and writes of marks.
-pub(super) fn reason(error: &CosmosError) -> Reason {
-    Reason::with_log(answer_of(error), reason_of(error))
+pub(super) fn reason(error: &CosmosError) -> FailureReason {
+    FailureReason::with_log(answer_of(error), reason_of(error))
 }
 
 /// Status and sub-status of the service. If the SDK gave up by itself, its error, with the last answer of the service, which is

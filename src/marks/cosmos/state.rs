@@ -3,7 +3,7 @@
 use super::account;
 use super::checker::Checker;
 use super::{Unsuitable, client};
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use azure_data_cosmos::ContainerClient;
 use azure_data_cosmos::options::ItemReadOptions;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) enum StoreState {
     /// No attempt has ended yet.
     Connecting,
     /// No attempt has succeeded yet.
-    Failed(Reason),
+    Failed(FailureReason),
     /// The account and the container are safe for marks. Stays so while the connection is replaced.
     Ready(Arc<Ready>),
     /// They are not safe for marks.
@@ -58,7 +58,7 @@ pub(super) struct States {
 
 impl States {
     /// There is no connection yet. An earlier verdict stands if the task was restarted.
-    pub(super) fn failed(&self, why: &Reason) {
+    pub(super) fn failed(&self, why: &FailureReason) {
         if !matches!(*self.state.borrow(), StoreState::Ready(_) | StoreState::Unsuitable(_)) {
             self.publish(StoreState::Failed(why.clone()));
         }

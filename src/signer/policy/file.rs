@@ -1,8 +1,10 @@
 //! Reads a policy from JSON, and reports everything that is wrong with it at once.
 
+use super::error::{PolicyError, PolicyProblem};
 use super::said::Said;
 use super::{AllowedOperations, Policy, Rules};
-use crate::json::{self, JsonError};
+use crate::json;
+use crate::tezos::Base58CheckError;
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::Kind;
 use crate::tezos::payload::operations::OperationKind;
@@ -12,12 +14,6 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-use thiserror::Error;
-
-/// Why a policy is invalid: every error in it, one a line.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", .0.join("\n"))]
-pub struct PolicyError(pub Vec<String>);
 
 /// All operation kinds but those that hand over or empty the account.
 const ANY: &str = "any";
@@ -28,9 +24,9 @@ impl FromStr for Policy {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        let not_read = |error: JsonError| PolicyError(vec![error.to_string()]);
-        require_objects(&json::from_text(text).map_err(not_read)?)?;
-        let file: File = json::from_text(text).map_err(not_read)?;
+        let invalid = |error| PolicyError(vec![PolicyProblem::Json(error)]);
+        require_objects(&json::from_text(text).map_err(invalid)?)?;
+        let file: File = json::from_text(text).map_err(invalid)?;
         let mut errors = Vec::new();
         let default = file.default.unwrap_or_default().over(&Rules::default(), "default", &mut errors);
         let mut policy = Self { default, ..Self::default() };
@@ -38,7 +34,7 @@ impl FromStr for Policy {
             let rules = rules.over(&policy.default, &format!("keys.{name}"), &mut errors);
             match name.parse::<PublicKeyHash>() {
                 Ok(key) => drop(policy.keys.insert(key, rules)),
-                Err(error) => errors.push(format!("keys: '{name}' is not a public key hash: {error}")),
+                Err(why) => errors.push(PolicyProblem::InvalidKey { name, why }),
             }
         }
         if errors.is_empty() { Ok(policy) } else { Err(PolicyError(errors)) }
@@ -54,7 +50,7 @@ fn require_objects(file: &Value) -> Result<(), PolicyError> {
         .chain(rules_of_keys.map(|(name, value)| (name.as_str(), value)));
     let wrong: Vec<_> = objects
         .filter(|(_, value)| !value.is_object())
-        .map(|(name, _)| format!("{name}: expected a JSON object, such as {{\"kinds\": [\"block\"]}}"))
+        .map(|(name, _)| PolicyProblem::NotAnObject { at: name.to_owned() })
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(PolicyError(wrong)) }
 }
@@ -117,22 +113,21 @@ struct RulesInFile {
 }
 
 impl RulesInFile {
-    fn over(self, base: &Rules, at: &str, errors: &mut Vec<String>) -> Rules {
+    fn over(self, base: &Rules, at: &str, errors: &mut Vec<PolicyProblem>) -> Rules {
         const NO_LIST: &str = "expected a list, such as [] for none; without the field, the default applies";
         const NO_BOOL: &str = "expected true or false; without the field, the default applies";
         let mut rules = base.clone();
         if let Some(names) = self.kinds.value(|| format!("{at}.kinds"), NO_LIST, errors) {
-            let known = Kind::ALL.map(Kind::name).join(", ");
-            let describe = |name: &str, _| format!("{at}.kinds: '{name}' is not a kind; known are {known}");
-            rules.kinds = parse_each(&names, errors, describe).into_iter().collect();
+            let unknown = |name, _| PolicyProblem::UnknownKind { at: format!("{at}.kinds"), name };
+            rules.kinds = parse_each(names, errors, unknown).into_iter().collect();
         }
         if let Some(names) = self.operations.value(|| format!("{at}.operations"), NO_LIST, errors) {
             rules.operations = operations(&names, &format!("{at}.operations"), errors);
         }
-        let chains = |names: Vec<String>| parse(&names, &format!("{at}.chains"), "expected chain ids (Net…)", errors);
+        let chains = |names: Vec<String>| parse(names, &format!("{at}.chains"), "expected chain ids (Net…)", errors);
         rules.chains = self.chains.map(chains).over(rules.chains);
         let addresses = "expected addresses (tz1… to tz5…, KT1…)";
-        let destinations = |names: Vec<String>| parse(&names, &format!("{at}.destinations"), addresses, errors);
+        let destinations = |names: Vec<String>| parse(names, &format!("{at}.destinations"), addresses, errors);
         rules.destinations = self.destinations.map(destinations).over(rules.destinations);
         rules.max_amount = self.max_amount.over(rules.max_amount);
         rules.max_fee = self.max_fee.over(rules.max_fee);
@@ -146,7 +141,7 @@ impl RulesInFile {
     }
 }
 
-fn operations(names: &[String], at: &str, errors: &mut Vec<String>) -> AllowedOperations {
+fn operations(names: &[String], at: &str, errors: &mut Vec<PolicyProblem>) -> AllowedOperations {
     let mut named = BTreeSet::new();
     let mut any = false;
     for name in names {
@@ -155,7 +150,10 @@ fn operations(names: &[String], at: &str, errors: &mut Vec<String>) -> AllowedOp
             BALLOT => named.extend([OperationKind::BallotYay, OperationKind::BallotNay, OperationKind::BallotPass]),
             name => match name.parse() {
                 Ok(kind) => drop(named.insert(kind)),
-                Err(error) => errors.push(format!("{at}: {error}; known are {}", known_operations().join(", "))),
+                Err(unknown) => {
+                    let known = known_operations();
+                    errors.push(PolicyProblem::UnknownOperation { at: at.to_owned(), unknown, known });
+                }
             },
         }
     }
@@ -168,26 +166,26 @@ fn known_operations() -> Vec<&'static str> {
     names
 }
 
-/// Parses texts whose errors name neither the text nor what is expected.
-fn parse<T: FromStr<Err: fmt::Display>>(
-    names: &[String],
+/// Parses chain ids or addresses.
+fn parse<T: FromStr<Err = Base58CheckError>>(
+    names: Vec<String>,
     at: &str,
-    expected: &str,
-    errors: &mut Vec<String>,
+    expected: &'static str,
+    errors: &mut Vec<PolicyProblem>,
 ) -> Vec<T> {
-    parse_each(names, errors, |name, error| format!("{at}: '{name}': {error}; {expected}"))
+    parse_each(names, errors, |text, why| PolicyProblem::InvalidValue { at: at.to_owned(), text, why, expected })
 }
 
 fn parse_each<T: FromStr>(
-    names: &[String],
-    errors: &mut Vec<String>,
-    describe: impl Fn(&str, T::Err) -> String,
+    names: Vec<String>,
+    errors: &mut Vec<PolicyProblem>,
+    problem: impl Fn(String, T::Err) -> PolicyProblem,
 ) -> Vec<T> {
     let mut values = Vec::with_capacity(names.len());
     for name in names {
         match name.parse() {
             Ok(value) => values.push(value),
-            Err(error) => errors.push(describe(name, error)),
+            Err(error) => errors.push(problem(name, error)),
         }
     }
     values

@@ -2,13 +2,14 @@
 
 mod costs;
 mod effects;
+mod error;
 mod file;
 mod rules;
 mod said;
 
 pub use costs::{COST_PER_BYTE, ROLLUP_BOND, Spending};
 pub use effects::{Cost, Effects, Place, effects};
-pub use file::PolicyError;
+pub use error::{PolicyError, PolicyProblem};
 pub use rules::{AllowedOperations, NotAllowed, Rules};
 
 use crate::tezos::{ChainId, PublicKeyHash};

@@ -1,5 +1,6 @@
 //! A field of a policy file, where absent and `null` differ.
 
+use super::error::PolicyProblem;
 use serde::Deserialize;
 use serde::de::Deserializer;
 
@@ -38,11 +39,16 @@ impl<T> Said<T> {
     }
 
     /// The value of a field that is not a limit, where `null` is an error.
-    pub(super) fn value(self, at: impl FnOnce() -> String, expected: &str, errors: &mut Vec<String>) -> Option<T> {
+    pub(super) fn value(
+        self,
+        at: impl FnOnce() -> String,
+        expected: &'static str,
+        errors: &mut Vec<PolicyProblem>,
+    ) -> Option<T> {
         match self {
             Self::Nothing => None,
             Self::Null => {
-                errors.push(format!("{}: null is not allowed here; {expected}", at()));
+                errors.push(PolicyProblem::Null { at: at(), expected });
                 None
             }
             Self::Value(value) => Some(value),

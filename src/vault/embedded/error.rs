@@ -100,13 +100,13 @@ pub enum KeyFileError {
         why: String,
     },
     /// A key already has the name.
-    #[error("a key named '{name}' exists already")]
+    #[error("a key named '{name}' already exists")]
     NameTaken {
         /// The taken name.
         name: KeyName,
     },
     /// The key is already in the file.
-    #[error("this key exists already, named '{name}'")]
+    #[error("this key already exists, named '{name}'")]
     KeyThere {
         /// The name of the existing key.
         name: KeyName,

@@ -11,7 +11,7 @@ pub use file::KeyFile;
 pub use name::{InvalidKeyName, KeyName};
 
 use super::{FoundKeys, Key, Vault, VaultError};
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use crate::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, SecretKeyError, Signature};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -128,7 +128,7 @@ impl Held {
 async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VaultError> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| VaultError::unavailable(Reason::with_log("internal error", error.to_string())))
+        .map_err(|error| VaultError::unavailable(FailureReason::with_log("internal error", error.to_string())))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]

@@ -1,7 +1,7 @@
 //! Which key versions may sign: their type, curve, attributes, operations and tags.
 
 use super::KeyTag;
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use crate::tezos::{Curve, InvalidPublicKey, PublicKey};
 use azure_core::time::{OffsetDateTime, to_rfc3339};
 use azure_security_keyvault_keys::models::{CurveName, JsonWebKey, Key as VaultKey, KeyAttributes, KeyType};
@@ -51,7 +51,7 @@ pub enum IneligibleKey {
     PublicKey(InvalidPublicKey),
     /// The identity may not read it.
     #[error("it cannot be read: {}", .0.log())]
-    Unreadable(Reason),
+    Unreadable(FailureReason),
 }
 
 impl IneligibleKey {
@@ -319,7 +319,8 @@ mod tests {
 
     #[test]
     fn reasons_that_differ_in_a_date_or_a_request_id_are_the_same_event() {
-        let unreadable = |status: &str, request: &str| IneligibleKey::Unreadable(Reason::with_log(status, request));
+        let unreadable =
+            |status: &str, request: &str| IneligibleKey::Unreadable(FailureReason::with_log(status, request));
         for (one, other, is_same) in [
             (IneligibleKey::Expired("2024".to_owned()), IneligibleKey::Expired("2025".to_owned()), true),
             (IneligibleKey::NotYetValid("2034".to_owned()), IneligibleKey::NotYetValid("2035".to_owned()), true),

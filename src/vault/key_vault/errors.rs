@@ -1,7 +1,7 @@
 //! Turns errors of the SDK into [`VaultError`].
 
 use crate::azure::{plain_words, reason_of};
-use crate::reason::Reason;
+use crate::failure_reason::FailureReason;
 use crate::vault::VaultError;
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::StatusCode;
@@ -39,7 +39,7 @@ pub(super) fn vault_error(error: &Error) -> VaultError {
 }
 
 /// The client sees the status and the service's code; the service's messages name vaults and identities.
-fn reason(error: &Error) -> Reason {
+fn reason(error: &Error) -> FailureReason {
     let log = reason_of(error);
     let answer = match error.kind() {
         ErrorKind::HttpResponse { status, error_code, raw_response } => {
@@ -52,14 +52,14 @@ fn reason(error: &Error) -> Reason {
                 Some(state) => format!("{state}: {text}"),
                 None => text.clone(),
             };
-            return Reason::with_log(answer, format!("{text}: {log}"));
+            return FailureReason::with_log(answer, format!("{text}: {log}"));
         }
         ErrorKind::Connection => "cannot connect",
         ErrorKind::Io => "connection lost, or no response",
         ErrorKind::Credential => "no access token",
         _ => "unexpected response",
     };
-    Reason::with_log(plain_words(error).unwrap_or(answer), log)
+    FailureReason::with_log(plain_words(error).unwrap_or(answer), log)
 }
 
 /// The service's inner error code, such as `ForbiddenByRbac`.

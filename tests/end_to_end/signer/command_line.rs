@@ -82,7 +82,7 @@ fn keys_that_cannot_be_added_are_refused_and_nothing_is_lost() {
     printed(&run(folder.path(), &["keys", "import", "baker"], SECRET_KEY));
     let before = printed(&run(folder.path(), &["keys", "list"], ""));
     for (arguments, input, expected) in [
-        (["keys", "generate", "baker"], "", "a key named 'baker' exists already"),
+        (["keys", "generate", "baker"], "", "a key named 'baker' already exists"),
         (["keys", "import", "other"], SECRET_KEY, "already, named 'baker'"),
         (["keys", "import", "other"], "", "standard input is empty"),
         (["keys", "import", "other"], PUBLIC_KEY, "this is a P-256 public key (p2pk), expected a secret key"),

@@ -12,7 +12,7 @@ mod refutation;
 mod standalone;
 
 pub use address::{Account, Address};
-pub use kind::{Entrypoint, OperationKind};
+pub use kind::{Entrypoint, OperationKind, UnknownOperationKind};
 pub use outdated::OutdatedForm;
 
 use super::{DecodeError, MAX_OPERATION_LENGTH, Reader, Reason};

@@ -7,12 +7,12 @@ use std::fmt;
 /// Anyone who can reach the signer can read its responses, so the client's text contains no addresses, hosts or item names.
 /// The log's text may.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Reason {
+pub struct FailureReason {
     answer: String,
     log: Option<String>,
 }
 
-impl Reason {
+impl FailureReason {
     /// `answer` is for the client, `log` for the log.
     pub fn with_log(answer: impl Into<String>, log: impl Into<String>) -> Self {
         Self { answer: answer.into(), log: Some(log.into()) }
@@ -30,14 +30,14 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for FailureReason {
     /// The text for the client.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.answer)
     }
 }
 
-impl<T: Into<String>> From<T> for Reason {
+impl<T: Into<String>> From<T> for FailureReason {
     /// The same text for both.
     fn from(text: T) -> Self {
         Self { answer: text.into(), log: None }

@@ -1,5 +1,5 @@
-// Octez and Taquito at the packaged signer as it runs in Azure: behind the Functions host that asks for a key, on two
-// instances, with the keys in Key Vault and the marks in Cosmos DB. All three are stand-ins.
+// Octez and Taquito against the packaged signer as it runs in Azure: behind a Functions host that requires a key, on two
+// instances, with keys in Key Vault and marks in Cosmos DB. All three are stand-ins.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -20,8 +20,15 @@ import { CONSENSUS_CONTENTS, forge, manager, transfer } from './operations.mjs';
 import { CONSENSUS_KINDS, consensus, payloadHashOf } from './payloads.mjs';
 import { instancesWithLine, startInAzure } from './signer_process.mjs';
 import { startStandIns } from './stand_ins.mjs';
-import { OPERATION, assertFailure, assertFails, assertForbids, assertSigns } from './taquito_calls.mjs';
-import { remote, splitPayload } from './taquito_calls.mjs';
+import {
+  OPERATION,
+  assertFailure,
+  assertFails,
+  assertForbids,
+  assertSigns,
+  remote,
+  splitPayload,
+} from './taquito_calls.mjs';
 import { PublicKey, SecretKey } from './verification.mjs';
 
 const NEEDED = ['FUNCTIONS_HOST', 'SIGNER_PACKAGE', 'STAND_INS'];
@@ -34,11 +41,11 @@ const NAME = { p256: 'baker-p256', secp256k1: 'baker-k256' };
 const ADDRESS = { p256: 'tz3', secp256k1: 'tz2' };
 const OTHER_BLOCK = payloadHashOf('another block');
 
-// The marks begin and end with the stand-ins. Each test signs at a level of its own, above those of the tests before.
+// The marks live as long as the stand-ins. Each test signs at a fresh level, above those of the tests before.
 let nextLevel = 1_000_000;
 const freshLevel = () => nextLevel++;
 
-/** The keys that the signer lists for people, by their curves. */
+/** The keys of `GET /keys`, by curve. */
 async function listedKeys(signer) {
   const { status, body } = await get(signer, '/keys');
   assert.equal(status, 200, body);
@@ -69,7 +76,7 @@ describe('the package in Azure', { skip }, () => {
     await standIns?.stop();
   });
 
-  test('GET /keys names the keys of the vault for people', async () => {
+  test('GET /keys lists the keys of the vault', async () => {
     const listed = await listedKeys(signer);
     assert.deepEqual(Object.keys(listed).sort(), Object.keys(NAME).sort());
     for (const [curve, { name, public_key_hash: hash }] of Object.entries(listed)) {
@@ -85,28 +92,28 @@ describe('the package in Azure', { skip }, () => {
     });
 
     for (const kind of CONSENSUS_KINDS) {
-      test(`${ADDRESS[curve]}, octez: ${kind}, the same from the other instance, others refused`, async () => {
+      test(`${ADDRESS[curve]}, octez: ${kind}: a repeat at the other instance is signed, other data refused`, async () => {
         const level = freshLevel();
-        const ask = (fields) => sign(signer, key[curve], consensus(kind, curve, { level, ...fields }));
+        const request = (fields) => sign(signer, key[curve], consensus(kind, curve, { level, ...fields }));
         const payload = consensus(kind, curve, { level, round: 1 });
-        const first = assertSigned(await ask({ round: 1 }), key[curve], payload);
-        // The instances take turns. Without the question that octez asks before, it is the turn of the other one.
+        const first = assertSigned(await request({ round: 1 }), key[curve], payload);
+        // The instances take turns, and octez's query of the authorized keys took one: without it, this reaches the other one.
         const again = await post(signer, signTarget(key[curve]), jsonHex(payload));
         const second = assertSigned(again, key[curve], payload);
-        const askedBoth = () => instancesWithLine(signer, `"level":${level},"round":1,`).size === INSTANCES;
-        assert.ok(await signer.reaches(askedBoth, LOGGED_WITHIN_MS));
+        const reachedBoth = () => instancesWithLine(signer, `"level":${level},"round":1,`).size === INSTANCES;
+        assert.ok(await signer.reaches(reachedBoth, LOGGED_WITHIN_MS));
         // Two signatures over one header are two block hashes, which the protocol punishes.
         if (kind === 'block') assert.equal(second, first);
 
         for (const fields of [{ round: 1, payloadHash: OTHER_BLOCK }, { round: 0 }, { level: level - 1, round: 9 }]) {
-          assertRefused(await ask(fields), 409);
+          assertRefused(await request(fields), 409);
         }
         const next = { round: 2, payloadHash: OTHER_BLOCK };
-        assertSigned(await ask(next), key[curve], consensus(kind, curve, { level, ...next }));
+        assertSigned(await request(next), key[curve], consensus(kind, curve, { level, ...next }));
       });
     }
 
-    test(`${ADDRESS[curve]}, octez: of ten different attestations at once, exactly one is signed`, async () => {
+    test(`${ADDRESS[curve]}, octez: of ten different concurrent attestations, exactly one is signed`, async () => {
       const level = freshLevel();
       const payloads = Array.from({ length: 10 }, (_, index) =>
         consensus('attestation', curve, { level, payloadHash: payloadHashOf(`${index}`) }),
@@ -119,14 +126,14 @@ describe('the package in Azure', { skip }, () => {
       answers.filter(({ status }) => status !== 200).forEach((answer) => assertRefused(answer, 409));
     });
 
-    test(`${ADDRESS[curve]}, octez: ten replays of one block at once are one signature`, async () => {
+    test(`${ADDRESS[curve]}, octez: ten concurrent replays of one block get one signature`, async () => {
       const payload = consensus('block', curve, { level: freshLevel() });
       const answers = await Promise.all(Array.from({ length: 10 }, () => sign(signer, key[curve], payload)));
 
       assert.equal(new Set(answers.map((answer) => assertSigned(answer, key[curve], payload))).size, 1);
     });
 
-    test(`${ADDRESS[curve]}, octez: no function key, or a wrong one: 401, and no mark is left behind`, async () => {
+    test(`${ADDRESS[curve]}, octez: no function key, or a wrong one: 401, and no mark is written`, async () => {
       const level = freshLevel();
       const refused = consensus('attestation', curve, { level, payloadHash: OTHER_BLOCK });
       for (const client of [withoutKey, withWrongKey]) {
@@ -154,14 +161,14 @@ describe('the package in Azure', { skip }, () => {
     });
 
     for (const kind of CONSENSUS_KINDS) {
-      test(`${ADDRESS[curve]}, Taquito: ${kind}: once, again, and a different one refused`, async () => {
+      test(`${ADDRESS[curve]}, Taquito: ${kind}: signed, signed again, and different data refused`, async () => {
         const level = freshLevel();
-        const ask = (fields) => splitPayload(consensus(kind, curve, { level, ...fields }));
-        const first = await assertSigns(signer, key[curve], ...ask());
-        const second = await assertSigns(signer, key[curve], ...ask());
+        const payload = (fields) => splitPayload(consensus(kind, curve, { level, ...fields }));
+        const first = await assertSigns(signer, key[curve], ...payload());
+        const second = await assertSigns(signer, key[curve], ...payload());
         if (kind === 'block') assert.equal(second, first);
 
-        const different = remote(signer, key[curve]).sign(...ask({ payloadHash: OTHER_BLOCK }));
+        const different = remote(signer, key[curve]).sign(...payload({ payloadHash: OTHER_BLOCK }));
         await assertFails(different, 'HttpResponseError', 409);
       });
     }
@@ -187,7 +194,7 @@ describe('the package in Azure', { skip }, () => {
     assert.equal((await get(withoutKey, '/health')).status, 200);
   });
 
-  test('the signer has logged nothing of the function key', () => {
+  test('the signer never logs the function key', () => {
     const ownLines = signer.output.split('\n').filter((line) => line.startsWith('[handler '));
     assert.notEqual(ownLines.length, 0);
     assert.deepEqual(

@@ -1,4 +1,4 @@
-// Encrypted secret keys: what the signer encrypts pytezos decrypts, and the other way round.
+// Encrypted secret keys: pytezos decrypts those of the signer, and the signer those of pytezos.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** A vault in which the command line put these keys, each as standard input has it. */
+/** An embedded vault with these keys, each imported from standard input. */
 function imported(name, inputs, environment) {
   const data = join(folder, name);
   const options = { env: { PATH: process.env.PATH, LOCAL_DATA_DIR: data, ...environment }, encoding: 'utf8' };
@@ -37,7 +37,7 @@ function imported(name, inputs, environment) {
   return { data, listed: execFileSync(signerBinary(), ['keys', 'list'], options) };
 }
 
-test('pytezos decrypts what is in a key file with a passphrase', async () => {
+test('pytezos decrypts the keys of a key file with a passphrase', async () => {
   const inputs = keys.map((key) => key.secretText);
   const { data } = imported('vault', inputs, { LOCAL_VAULT_PASSPHRASE: PASSWORD });
   const file = JSON.parse(await readFile(join(data, 'keys.json'), 'utf8'));
@@ -49,7 +49,7 @@ test('pytezos decrypts what is in a key file with a passphrase', async () => {
   assert.deepEqual(throughPytezos(encrypted), inputs);
 });
 
-test('what pytezos encrypted is imported with its password', () => {
+test('keys encrypted by pytezos are imported with their password', () => {
   const encrypted = throughPytezos(keys.map((key) => key.secretText));
   const { listed } = imported(
     'imported',

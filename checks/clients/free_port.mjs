@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** A port of this address that nothing listens on now. Another process may take it before the server does. */
+/** A port of this address that is free now. Another process may take it before the server does. */
 export async function freePort(address) {
   const server = createServer().listen(0, address);
   await once(server, 'listening');

@@ -1,4 +1,4 @@
-// What octez-client and octez-baker send, and whether they could read the answers.
+// The requests of octez-client and octez-baker, and whether these could read the answers.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -30,7 +30,7 @@ const companion = SecretKey.random('bls');
 const account = SecretKey.fromText('bls', TZ4_ACCOUNT.secret);
 const stranger = SecretKey.random('p256');
 
-// Each test signs at a level of its own, so that none depends on the marks that another one left.
+// Each test signs at a fresh level, so that none depends on the marks of another.
 let nextLevel = LEVEL + 1;
 const freshLevel = () => nextLevel++;
 
@@ -49,7 +49,7 @@ describe('a signer with default settings', () => {
     });
 
     for (const kind of CONSENSUS_KINDS) {
-      test(`${ADDRESS[curve]}: ${kind}, and the same again`, async () => {
+      test(`${ADDRESS[curve]}: ${kind}, and a repeat`, async () => {
         const payload = consensus(kind, curve, { level: freshLevel() });
         const first = assertSigned(await sign(signer, key, payload), key, payload);
         const second = assertSigned(await sign(signer, key, payload), key, payload);
@@ -60,18 +60,18 @@ describe('a signer with default settings', () => {
 
       test(`${ADDRESS[curve]}: another ${kind} and a lower round are refused, a higher round is signed`, async () => {
         const level = freshLevel();
-        const ask = (fields) => sign(signer, key, consensus(kind, curve, { level, ...fields }));
-        await ask({ round: 1 }).then((answer) => readObject(answer, 'signature'));
+        const request = (fields) => sign(signer, key, consensus(kind, curve, { level, ...fields }));
+        await request({ round: 1 }).then((answer) => readObject(answer, 'signature'));
 
-        assertRefused(await ask({ round: 1, payloadHash: OTHER_BLOCK }), 409);
-        assertRefused(await ask({ round: 0 }), 409);
-        assertRefused(await ask({ level: level - 1, round: 9 }), 409);
+        assertRefused(await request({ round: 1, payloadHash: OTHER_BLOCK }), 409);
+        assertRefused(await request({ round: 0 }), 409);
+        assertRefused(await request({ level: level - 1, round: 9 }), 409);
         const next = consensus(kind, curve, { level, round: 2, payloadHash: OTHER_BLOCK });
         assertSigned(await sign(signer, key, next), key, next);
       });
     }
 
-    test(`${ADDRESS[curve]}: block, preattestation and attestation of one level asked for at once`, async () => {
+    test(`${ADDRESS[curve]}: concurrent block, preattestation and attestation of one level`, async () => {
       const level = freshLevel();
       await Promise.all(
         CONSENSUS_KINDS.map(async (kind) => {
@@ -81,7 +81,7 @@ describe('a signer with default settings', () => {
       );
     });
 
-    test(`${ADDRESS[curve]}: of ten different attestations at once, exactly one is signed`, async () => {
+    test(`${ADDRESS[curve]}: of ten different concurrent attestations, exactly one is signed`, async () => {
       const level = freshLevel();
       const payloads = Array.from({ length: 10 }, (_, index) =>
         consensus('attestation', curve, { level, payloadHash: payloadHashOf(`${index}`) }),
@@ -96,7 +96,7 @@ describe('a signer with default settings', () => {
       answers.filter((answer) => answer.status !== 200).forEach((answer) => assertRefused(answer, 409));
     });
 
-    test(`${ADDRESS[curve]}: ten replays of one block at once are one signature`, async () => {
+    test(`${ADDRESS[curve]}: ten concurrent replays of one block get one signature`, async () => {
       const payload = consensus('block', curve, { level: freshLevel() });
       const answers = await Promise.all(Array.from({ length: 10 }, () => sign(signer, key, payload)));
 
@@ -105,7 +105,7 @@ describe('a signer with default settings', () => {
   }
 
   for (const curve of ['ed25519', 'secp256k1', 'p256']) {
-    test(`${ADDRESS[curve]}: an attestation with DAL content; with other content, or none, it is refused`, async () => {
+    test(`${ADDRESS[curve]}: an attestation with DAL content is signed; with other content or none, it is refused`, async () => {
       const key = baker[curve];
       const fields = { level: freshLevel() };
       const payload = consensus('attestation', curve, { ...fields, dal: '8020' });
@@ -124,7 +124,7 @@ describe('a signer with default settings', () => {
     });
   }
 
-  test('tz4: the companion key signs the very bytes that the consensus key signed', async () => {
+  test('tz4: the companion key signs the same bytes as the consensus key', async () => {
     const payload = consensus('attestation', 'bls', { level: freshLevel() });
     assertSigned(await sign(signer, baker.bls, payload), baker.bls, payload);
     assertSigned(await sign(signer, companion, payload), companion, payload);
@@ -156,12 +156,12 @@ describe('a signer with default settings', () => {
     });
   }
 
-  test('tz4: the signatures that Octez makes, to the byte', async () => {
-    const ask = async (version) =>
+  test('tz4: the same signatures as those of Octez, byte for byte', async () => {
+    const signature = async (version) =>
       readObject(await sign(signer, account, PAYLOADS.blsAttestation, { version }), 'signature');
-    assert.equal(await ask(3), TZ4_ACCOUNT.pop);
-    assert.equal(await ask(1), TZ4_ACCOUNT.aug);
-    assert.equal(await ask(2), TZ4_ACCOUNT.pop);
+    assert.equal(await signature(3), TZ4_ACCOUNT.pop);
+    assert.equal(await signature(1), TZ4_ACCOUNT.aug);
+    assert.equal(await signature(2), TZ4_ACCOUNT.pop);
   });
 
   for (const [title, framing] of Object.entries(FRAMINGS)) {
@@ -171,8 +171,8 @@ describe('a signer with default settings', () => {
     });
   }
 
-  // An empty segment counts for nothing to the signer, but the routing of the host finds no function then.
-  test(`a base address that ends in a slash: ${behindHost ? 'the host answers 404' : 'as without'}`, async () => {
+  // The signer ignores an empty path segment, but the host's routing finds no function then.
+  test(`a base address that ends in a slash: ${behindHost ? 'the host answers 404' : 'works as without'}`, async () => {
     const key = baker.p256;
     const payload = consensus('attestation', 'p256', { level: freshLevel() });
     const proof = await get(signer, `//bls_prove_possession/${baker.bls.hash}`);
@@ -189,11 +189,11 @@ describe('a signer with default settings', () => {
     }
   });
 
-  test('no authentication is expected, which octez reads from an empty object', async () => {
+  test('an empty object of authorized keys: octez need not authenticate', async () => {
     assert.equal((await get(signer, '/authorized_keys')).body.trim(), '{}');
   });
 
-  // Above every level that the tests before sign: a mark must not be the reason for any of these refusals.
+  // Above all levels signed by the tests before, so that no mark can be the reason for a refusal.
   const level = LEVEL + 10_000;
   const attestation = consensus('attestation', 'p256', { level });
   const withByte = (index, value) => Buffer.from(attestation).fill(value, index, index + 1);
@@ -214,9 +214,9 @@ describe('a signer with default settings', () => {
     ['an odd number of hex digits', () => post(signer, signTarget(key), '"13a"\n'), 400],
     ['an empty body', () => post(signer, signTarget(key), ''), 400],
     ['an empty payload', () => post(signer, signTarget(key), '""\n'), 403],
-    ['a payload that is cut short', () => post(signer, signTarget(key), jsonHex(attestation.subarray(0, -1))), 403],
+    ['a truncated payload', () => post(signer, signTarget(key), jsonHex(attestation.subarray(0, -1))), 403],
     [
-      'a payload with a byte too many',
+      'a payload with a trailing byte',
       () => post(signer, signTarget(key), jsonHex(Buffer.concat([attestation, Buffer.from([0])]))),
       403,
     ],
@@ -244,12 +244,12 @@ describe('a signer with default settings', () => {
 
   test(`an unknown route: 404, ${behindHost ? 'without a body' : 'with an error that octez can read'}`, async () => {
     const answer = await get(signer, '/chains/main/blocks/head');
-    // The host knows the routes of the package, so the signer is not asked.
+    // The host has the routes of the package, so the request does not reach the signer.
     if (behindHost) assertRefusedByHost(answer, 404);
     else assertRefused(answer, 404);
   });
 
-  test("a request to authenticate is never signed: it would be another client's authentication", async () => {
+  test("the bytes of an authentication are never signed: they would authenticate another client", async () => {
     assertRefused(await post(signer, signTarget(key), jsonHex(authenticationBytes(key, attestation))), 403);
   });
 });
@@ -271,7 +271,7 @@ describe('a signer that expects authentication', () => {
   });
   after(() => signer?.stop());
 
-  test('names the clients that may authenticate', async () => {
+  test('lists the clients that may authenticate', async () => {
     const named = readObject(await get(signer, '/authorized_keys'), 'authorized_keys');
     assert.deepEqual(
       named.toSorted(),
@@ -303,7 +303,7 @@ describe('a signer that expects authentication', () => {
   const wrong = {
     'no authentication': () => undefined,
     'an empty authentication': () => '',
-    'text that is no signature': () => 'edsig',
+    'text that is not a signature': () => 'edsig',
     'the signature of a stranger': (payload) => stranger.sign(authenticationBytes(key, payload)),
     'the signature of the signing key itself': (payload) => key.sign(authenticationBytes(key, payload)),
     'a signature over another payload': (payload) => client.sign(authenticationBytes(key, other(payload))),
@@ -314,7 +314,7 @@ describe('a signer that expects authentication', () => {
       clients.bls.sign(authenticationBytes(key, payload), { scheme: 'proof' }),
   };
   for (const [title, authenticate] of Object.entries(wrong)) {
-    test(`${title}: 401, and no mark is left behind`, async () => {
+    test(`${title}: 401, and no mark is written`, async () => {
       const fields = { level: freshLevel() };
       const refused = consensus('attestation', 'p256', { ...fields, payloadHash: OTHER_BLOCK });
       assertRefused(await sign(signer, key, refused, { authentication: authenticate(refused) }), 401);
@@ -340,7 +340,7 @@ describe('a signer that lists its keys and proves possession', () => {
   });
   after(() => signer?.stop());
 
-  test('names its keys', async () => {
+  test('lists its keys', async () => {
     const named = readObject(await get(signer, '/known_keys'), 'known_keys');
     assert.deepEqual(named.toSorted(), keys.map((key) => key.hash).sort());
   });
@@ -351,7 +351,7 @@ describe('a signer that lists its keys and proves possession', () => {
     assert.equal(key.verify(proof, key.bytes, 'proof'), true);
   });
 
-  test('the proof that Octez makes, to the byte', async () => {
+  test('the same proof as that of Octez, byte for byte', async () => {
     assert.equal(
       readObject(await get(signer, `/bls_prove_possession/${account.hash}`), 'bls_prove_possession'),
       TZ4_ACCOUNT.proof,
@@ -366,14 +366,14 @@ describe('a signer that lists its keys and proves possession', () => {
   });
 });
 
-describe('addresses that octez does not use', () => {
+describe('paths that octez does not use', () => {
   let signer;
   before(async () => {
     signer = await startSigner({ keys: [baker.p256] });
   });
   after(() => signer?.stop());
 
-  test('GET /health says yes, GET /keys names the key for people', async () => {
+  test('GET /health reports success, GET /keys lists the key', async () => {
     assert.equal((await get(signer, '/health')).status, 200);
     const list = await get(signer, '/keys');
     assert.equal(list.status, 200);

@@ -1,5 +1,5 @@
-// Vectors from the sources of Octez, or computed from them with libraries that are not used here: something to
-// hold this suite's own code against.
+// Vectors from the sources of Octez, or computed from them with libraries that are not used here, to check this suite's
+// own code against.
 
 const hex = (text) => Buffer.from(text, 'hex');
 

@@ -1,7 +1,7 @@
-// The requests of octez-client and octez-baker as they leave the socket, and its strict reading of the answers.
+// The requests of octez-client and octez-baker, byte for byte, and their strict parsing of answers.
 //
-// Written on a bare socket because no HTTP library of node sends what cohttp does: every request on a connection of its
-// own, every body chunked, header names in lower case, and a newline behind the JSON.
+// Written on a bare socket because no HTTP library of Node sends requests as cohttp does: every request on a new
+// connection, every body chunked, header names in lower case, and a newline after the JSON.
 
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
@@ -15,7 +15,7 @@ function head(signer, method, target, moreHeaders = []) {
     `host: ${signer.host}:${signer.port}`,
     `accept: ${ACCEPT}`,
     ...moreHeaders,
-    // As from TEZOS_SIGNER_HTTP_HEADERS, which octez sends with every request.
+    // Like TEZOS_SIGNER_HTTP_HEADERS, which octez sends with every request.
     ...Object.entries(signer.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
     'user-agent: ocaml-cohttp/5.3.1',
     '',
@@ -23,19 +23,19 @@ function head(signer, method, target, moreHeaders = []) {
   ].join('\r\n');
 }
 
-// A chunk of no bytes would be the end of the body.
+// An empty chunk would end the body.
 const chunk = (text) => (text === '' ? '' : `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
 const LAST_CHUNK = '0\r\n\r\n';
 
-/** The ways in which one request may arrive: how its body is cut into chunks, and its bytes into writes. */
+/** Ways to split one request: its body into chunks, and its bytes into writes. */
 export const FRAMINGS = {
   'one chunk, one write': (headText, body) => [headText + chunk(body) + LAST_CHUNK],
-  'headers, chunk and end in a write each': (headText, body) => [headText, chunk(body), LAST_CHUNK],
-  'the newline in a chunk of its own': (headText, body) => [
+  'headers, chunk and end in separate writes': (headText, body) => [headText, chunk(body), LAST_CHUNK],
+  'the newline in a separate chunk': (headText, body) => [
     headText + chunk(body.slice(0, -1)) + chunk('\n') + LAST_CHUNK,
   ],
-  'one byte a chunk': (headText, body) => [headText + [...body].map(chunk).join('') + LAST_CHUNK],
-  'several chunks, a write each': (headText, body) => [headText, ...body.match(/[^]{1,50}/g).map(chunk), LAST_CHUNK],
+  'one byte per chunk': (headText, body) => [headText + [...body].map(chunk).join('') + LAST_CHUNK],
+  'several chunks in separate writes': (headText, body) => [headText, ...body.match(/[^]{1,50}/g).map(chunk), LAST_CHUNK],
   'writes that end inside a header, a chunk size, a chunk and the end': (headText, body) => {
     const framed = chunk(body);
     return [
@@ -46,10 +46,10 @@ export const FRAMINGS = {
       '\r\n',
     ];
   },
-  'one byte a write': (headText, body) => [...(headText + chunk(body) + LAST_CHUNK)],
+  'one byte per write': (headText, body) => [...(headText + chunk(body) + LAST_CHUNK)],
 };
 
-/** What an answer holds when it is all there, else undefined: octez closes the connection, it does not wait for it. */
+/** The parsed answer, or undefined if it is incomplete: octez closes the connection itself, without waiting for the end. */
 function parseAnswer(bytes) {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
@@ -63,7 +63,7 @@ function parseAnswer(bytes) {
 }
 
 function sizedBody(bytes, headers) {
-  assert.match(headers.get('content-length') ?? '', /^\d+$/, 'an answer must say where it ends');
+  assert.match(headers.get('content-length') ?? '', /^\d+$/, 'an answer must declare its length');
   const length = Number(headers.get('content-length'));
   return bytes.length < length ? undefined : bytes.subarray(0, length);
 }
@@ -82,7 +82,7 @@ function chunkedBody(bytes) {
   }
 }
 
-/** One request on a new connection, each of `writes` handed to the network before the next. */
+/** One request on a new connection. Each of `writes` is flushed to the network before the next. */
 export function exchange(signer, writes) {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
@@ -93,11 +93,11 @@ export function exchange(signer, writes) {
       if (answer) resolve(answer);
       else
         reject(
-          new Error(`no whole answer: ${error.message}; received: ${received.toString('latin1')}`, { cause: error }),
+          new Error(`no complete answer: ${error.message}; received: ${received.toString('latin1')}`, { cause: error }),
         );
     };
-    socket.setTimeout(ANSWER_WITHIN_MS, () => finish(new Error(`nothing for ${ANSWER_WITHIN_MS} ms`)));
-    // A signer that refuses a long body early may close while it is still being sent: the answer is what counts.
+    socket.setTimeout(ANSWER_WITHIN_MS, () => finish(new Error(`nothing received for ${ANSWER_WITHIN_MS} ms`)));
+    // A signer that refuses a long body early may close while it is still being sent: only the answer matters.
     socket.on('error', (error) => (failure = error));
     socket.on('close', () => finish(failure));
     socket.on('data', (data) => {
@@ -120,7 +120,7 @@ export function get(signer, target) {
   return exchange(signer, [head(signer, 'GET', target)]);
 }
 
-/** A POST of `body`, exactly as given: `jsonHex` makes the body of a request to sign. */
+/** A POST of `body`, unchanged. `jsonHex` creates the body of a request to sign. */
 export function post(signer, target, body, framing = FRAMINGS['one chunk, one write']) {
   const headers = ['content-type: application/json', 'transfer-encoding: chunked'];
   return exchange(signer, framing(head(signer, 'POST', target, headers), body));
@@ -128,7 +128,7 @@ export function post(signer, target, body, framing = FRAMINGS['one chunk, one wr
 
 export const jsonHex = (payload) => `"${payload.toString('hex')}"\n`;
 
-/** The bytes that a client signs to prove that it may ask for a signature of `key` over `payload`. */
+/** The bytes that a client signs to authenticate a request for a signature of `key` over `payload`. */
 export function authenticationBytes(key, payload) {
   return Buffer.concat([Buffer.from([0x04, 0x01]), key.taggedHash, payload]);
 }
@@ -141,8 +141,7 @@ export function signTarget(key, { version = 3, authentication, prefix = '' } = {
 }
 
 /**
- * One signature, as octez asks for it: whether an authentication is expected comes first, every time and on a
- * connection of its own.
+ * One signature, as octez requests it: it first queries the authorized keys, every time and on a separate connection.
  *
  * @param {{ wallet?: import('./verification.mjs').SecretKey[] }} options the keys that the client may authenticate with
  */
@@ -170,7 +169,7 @@ export function readObject(answer, field, { optional = false } = {}) {
   return object[field];
 }
 
-/** The message of a refusal, read as octez reads a list of errors with id `failure`. */
+/** The message of a refusal, parsed as octez does: a list of errors with id `failure`. */
 export function readFailure(body) {
   const errors = JSON.parse(body);
   assert.ok(Array.isArray(errors) && errors.length === 1, `not a list of one error: ${body}`);
@@ -197,7 +196,7 @@ export function assertSigned(answer, key, payload, scheme) {
   return signature;
 }
 
-/** Asserts a refusal by the Functions host itself, which sends no body; octez has words of its own for these. */
+/** Asserts a refusal by the Functions host itself, which sends no body; octez prints its own message for these. */
 export function assertRefusedByHost(answer, status) {
   assert.equal(answer.status, status, answer.body);
   assert.equal(answer.body, '');

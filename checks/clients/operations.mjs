@@ -1,5 +1,5 @@
-// At least one sample of every operation that the forgers of Taquito and octez.js know. The forger of Taquito is the newest;
-// RemoteSigner, of which there is none newer, comes with that of its own version.
+// At least one sample of every operation that the forgers of Taquito and octez.js support. Taquito's forger is the newest;
+// its RemoteSigner has not been released since, and depends on the forger of its own version.
 
 import { LocalForger } from '@taquito/local-forging';
 import { kindMapping } from '@taquito/local-forging/dist/lib/constants.js';
@@ -7,7 +7,7 @@ import { kindMapping } from '@taquito/local-forging/dist/lib/constants.js';
 import { SecretKey, base58 } from './verification.mjs';
 import { TZ4_ACCOUNT } from './octez_vectors.mjs';
 
-/** The forger's own table of kinds: a kind that a newer Taquito adds shows up here. */
+/** The forger's own table of kinds, so that a kind added by a newer Taquito is noticed. */
 export const FORGER_KINDS = Object.values(kindMapping);
 
 export const BLOCK = base58('0134', Buffer.alloc(32, 1));
@@ -73,7 +73,7 @@ export const SAMPLES = [
   ['reveal', 'reveal', (key) => manager(key, 'reveal', { public_key: key.text })],
   ['transfer to an account', 'transaction', (key) => transfer(key)],
   ['transfer to a tz4 account', 'transaction', (key) => transfer(key, { destination: TZ4_ACCOUNT.hash })],
-  ['transfer of the largest amount there is', 'transaction', (key) => transfer(key, { amount: '9223372036854775807' })],
+  ['transfer of the largest possible amount', 'transaction', (key) => transfer(key, { amount: '9223372036854775807' })],
   ['transfer to a contract', 'transaction', (key) => transfer(key, { destination: CONTRACT })],
   [
     'call of a named entrypoint',
@@ -212,8 +212,8 @@ export const CONSENSUS_CONTENTS = {
   attestation_with_dal: { kind: 'attestation_with_dal', ...ATTESTATION, dal_attestation: '1' },
 };
 
-/** Kinds of the forger's table that carry no signature, so that nobody asks a signer for one; each with the reason. */
+/** Kinds of the forger's table that carry no signature, so that no signer is involved; each with the reason. */
 export const ANONYMOUS = {
-  seed_nonce_revelation: 'whoever knows the nonce may reveal it',
-  activate_account: 'the activation code stands for the signature',
+  seed_nonce_revelation: 'anyone who knows the nonce may reveal it',
+  activate_account: 'the activation code replaces the signature',
 };

@@ -1,5 +1,5 @@
-// Clients that are no JavaScript: each has tests in its own language, which get the signer's address and keys in their
-// environment and leave the signatures in a file.
+// Clients in other languages: each has tests in its own language, which read the signer's address and keys from the
+// environment and write the signatures to a file.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { fileIn } from './program.mjs';
 
 const MAX_FEE = 1_000_000;
 
-/** What the tests of these clients expect of the policy: every operation, and a limit that can be exceeded. */
+/** The policy that the tests of these clients expect: every operation, and a fee limit that can be exceeded. */
 export const POLICY = {
   default: {
     operations: ['any', 'drain_delegate', 'update_consensus_key', 'update_companion_key'],
@@ -21,7 +21,7 @@ export const POLICY = {
   },
 };
 
-/** How the tests of each client, in the folder of its name, are run. ./run builds and installs what the variables name. */
+/** How to run the tests of each client, which are in the folder of its name. ./run builds and installs the programs. */
 const COMMAND_LINES = {
   tzgo: () => [fileIn('TZGO_TESTS'), []],
   pytezos: () => [fileIn('PYTEZOS_PYTHON'), ['-B', '-m', 'unittest']],
@@ -29,7 +29,7 @@ const COMMAND_LINES = {
 
 export const CLIENTS = Object.keys(COMMAND_LINES);
 
-/** Runs the tests of a client; throws what they have written unless all pass. */
+/** Runs the tests of a client; throws their output unless all pass. */
 async function passes(client, environment) {
   const [program, commandLine] = COMMAND_LINES[client]();
   const { PATH, HOME } = process.env;
@@ -46,12 +46,12 @@ async function passes(client, environment) {
 }
 
 /**
- * Runs the tests of a client, and verifies every signature that it got without that client's own code.
+ * Runs the tests of a client, and verifies every signature that it received, independently of the client's code.
  *
  * @param {keyof typeof COMMAND_LINES} client
  * @param {{ keys: import('./verification.mjs').PublicKey[], firstLevel: number, strict?: { url: string } }} options the
- *   keys that `signer` holds, a level above all that they have signed at, and another signer with the same keys that
- *   wants requests to be signed
+ *   keys of `signer`, a level above all their marks, and another signer with the same keys that requires authenticated
+ *   requests
  */
 export async function assertWorks(client, signer, { keys, firstLevel, strict }) {
   const results = await mkdtemp(join(tmpdir(), `azurehsm-signer-${client}-`));

@@ -1,5 +1,5 @@
-// tzgo and pytezos, by their own tests: at the program itself with keys of all curves, and through the Functions host as
-// in Azure with those that Key Vault has.
+// The tests of tzgo and pytezos: directly against the program with keys of all curves, and through the Functions host as
+// in Azure with the keys of Key Vault.
 
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
@@ -13,7 +13,7 @@ import { PublicKey, SecretKey } from './verification.mjs';
 const CURVES = ['ed25519', 'secp256k1', 'p256', 'bls'];
 const settings = { POLICY: JSON.stringify(POLICY) };
 
-// A client's tests use some levels from the first on.
+// A client's tests use several levels from the first one up.
 let nextLevel = 1_000_000;
 const freshLevels = () => (nextLevel += 1_000);
 

@@ -18,12 +18,12 @@ function uint(value, size) {
 
 const prefixed = (bytes) => Buffer.concat([uint(bytes.length, 4), bytes]);
 
-/** The hash of a block's payload; two seeds make two payloads that differ in nothing else. */
+/** A block payload hash derived from a seed. */
 export function payloadHashOf(seed) {
   return createHash('sha256').update(seed).digest();
 }
 
-/** A Tenderbake block header without signature, watermark and chain id in front. */
+/** A Tenderbake block header without its signature, preceded by watermark and chain id. */
 export function block({ level, round = 0, lockedRound, payloadHash = payloadHashOf('a block'), chain = MAINNET }) {
   const fitness = Buffer.concat([
     prefixed(Buffer.from([2])),
@@ -51,7 +51,7 @@ export function block({ level, round = 0, lockedRound, payloadHash = payloadHash
   ]);
 }
 
-/** What a tz1, tz2 or tz3 key signs. `dal` is the DAL content (hex of a signed Z), for attestations only. */
+/** A vote for tz1, tz2 and tz3 keys. `dal` is the DAL content (hex of a signed Z), for attestations only. */
 function slotVote(kind, { level, round = 0, slot = 0, payloadHash = payloadHashOf('a block'), chain = MAINNET, dal }) {
   const tag = kind === 'preattestation' ? 20 : dal === undefined ? 21 : 23;
   return Buffer.concat([
@@ -67,7 +67,7 @@ function slotVote(kind, { level, round = 0, slot = 0, payloadHash = payloadHashO
   ]);
 }
 
-/** What a tz4 key signs: no slot and no DAL content, so that all votes of a round can be aggregated. */
+/** A vote for tz4 keys: no slot and no DAL content, so that all votes of a round can be aggregated. */
 function blsVote(kind, { level, round = 0, payloadHash = payloadHashOf('a block'), chain = MAINNET }) {
   return Buffer.concat([
     Buffer.from([WATERMARK[kind]]),
@@ -88,7 +88,7 @@ export function consensus(kind, curve, fields) {
 
 export const CONSENSUS_KINDS = Object.keys(WATERMARK);
 
-/** A payload with watermark 3 in front of forged operations, as `RemoteSigner` and octez-client send it. */
+/** Watermark 3 followed by forged operations, as `RemoteSigner` and octez-client send it. */
 export function operationPayload(forged) {
   return Buffer.concat([Buffer.from([3]), Buffer.from(forged, 'hex')]);
 }

@@ -1,4 +1,4 @@
-// A program that a test starts and ends, and what it wrote.
+// A program that a test starts and ends, with its output.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ const POLL_MS = 20;
 export function fileIn(variable, otherwise) {
   const file = process.env[variable] || otherwise;
   if (!file) throw new Error(`${variable} is not set`);
-  if (!existsSync(file)) throw new Error(`${variable}: there is no file ${file}`);
+  if (!existsSync(file)) throw new Error(`${variable}: no file ${file}`);
   return file;
 }
 
@@ -19,7 +19,7 @@ export class Program {
   #child;
   #output = '';
 
-  /** Starts it in a folder with these settings, and with none of the settings of whoever runs the tests. */
+  /** Starts it in a folder with these settings, without inheriting those of the test runner. */
   constructor(file, commandLine, settings, folder) {
     this.#child = spawn(file, commandLine, {
       cwd: folder,
@@ -38,12 +38,12 @@ export class Program {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** True once `condition` holds, false if the program ended before; throws if neither happens in time. */
+  /** True once `condition` holds, false if the program ends first; throws if neither happens in time. */
   async reaches(condition, withinMs) {
     const deadline = Date.now() + withinMs;
     while (!this.ended) {
       if (await condition()) return true;
-      if (Date.now() > deadline) throw new Error(`waited for ${withinMs} ms in vain:\n${this.output}`);
+      if (Date.now() > deadline) throw new Error(`timed out after ${withinMs} ms:\n${this.output}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     return false;

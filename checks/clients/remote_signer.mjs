@@ -11,7 +11,7 @@ export class RemoteSigner {
   }
 
   async publicKey() {
-    return this.ask('public_key', `keys/${this.address}`);
+    return this.request('public_key', `keys/${this.address}`);
   }
 
   async secretKey() {
@@ -20,18 +20,18 @@ export class RemoteSigner {
 
   async sign(bytes, watermark = []) {
     const body = JSON.stringify(Buffer.from(watermark).toString('hex') + bytes);
-    const signature = await this.ask('signature', `keys/${this.address}`, { method: 'POST', body });
+    const signature = await this.request('signature', `keys/${this.address}`, { method: 'POST', body });
     const raw = bs58check.decode(signature).slice(this.address.startsWith('tz4') ? -96 : -64);
     return { bytes, sig: signature, prefixSig: signature, sbytes: bytes + Buffer.from(raw).toString('hex') };
   }
 
   // For the reveal of a tz4 key. The policy must allow it.
   async provePossession() {
-    const proof = await this.ask('bls_prove_possession', `bls_prove_possession/${this.address}`);
+    const proof = await this.request('bls_prove_possession', `bls_prove_possession/${this.address}`);
     return { prefixSig: proof };
   }
 
-  async ask(field, path, options) {
+  async request(field, path, options) {
     const headers = { 'content-type': 'application/json', ...this.headers };
     const answer = await fetch(`${this.url}/${path}`, { ...options, headers });
     if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);

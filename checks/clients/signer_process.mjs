@@ -1,5 +1,5 @@
-// Starts the signer as an operator would, and stops it: keys come through the command line, settings through the
-// environment. Either the program serves by itself, or its package does behind a stand-in of the Azure Functions host.
+// Starts the signer as an operator would, and stops it: keys are imported on the command line, settings are in the
+// environment. The signer is either the program itself, or its package behind a stand-in of the Azure Functions host.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,7 +56,7 @@ class SignerProcess {
     this.host = HOST;
     this.port = port;
     this.url = `http://${HOST}:${port}`;
-    /** What a client is configured to send with every request. */
+    /** The headers that a client is configured to send with every request. */
     this.headers = headers;
   }
 
@@ -79,7 +79,7 @@ class SignerProcess {
   }
 }
 
-/** The program by itself: it listens when it is ready to sign, so any answer will do. */
+/** The program itself: it listens once it is ready to sign, so any answer will do. */
 const byItself = (settings) => ({
   program: (listen) => new Program(signerBinary(), ['serve'], { ...settings, SIGNER_LISTEN: listen }),
   isReady: ({ url }) => answers(url),
@@ -88,7 +88,7 @@ const byItself = (settings) => ({
 
 const hostCommandLine = (...more) => ['--package', fileIn('SIGNER_PACKAGE'), ...more, '--listen'];
 
-/** The package at the host of a developer: that one asks for no keys, and lets the signer keep its own in a file. */
+/** The package on a developer's host, which requires no function key, with the embedded vault. */
 const atDeveloper = (settings) => ({
   program: (listen) => new Program(fileIn('FUNCTIONS_HOST'), [...hostCommandLine('--development'), listen], settings),
   // The host answers `GET /` before its handler runs.
@@ -96,14 +96,14 @@ const atDeveloper = (settings) => ({
   withinMs: HOST_READY_WITHIN_MS,
 });
 
-/** The package at the host as in Azure. */
+/** The package on a host as in Azure. */
 const inAzure = (settings, functionKey, instances) => ({
   program: (listen) => {
     const options = hostCommandLine('--key', functionKey, '--instances', String(instances));
     return new Program(fileIn('FUNCTIONS_HOST'), [...options, listen], settings);
   },
   isReady: async (signer) => {
-    // Those that run take turns: after each has been seen, one round of requests reaches all.
+    // Running instances take turns: once each has been seen, one round of requests reaches all of them.
     const everyoneRuns = instancesWithLine(signer, "Executed 'Functions.health'").size === instances;
     for (let round = 0; round < instances; round += 1) if (!(await answers(`${signer.url}/health`))) return false;
     return everyoneRuns;
@@ -112,7 +112,7 @@ const inAzure = (settings, functionKey, instances) => ({
   headers: { 'x-functions-key': functionKey },
 });
 
-/** The instances with a line in the log of the host, their own or the host's, that holds this text. */
+/** The instances with a line in the host's output, their own or the host's about them, that contains this text. */
 export function instancesWithLine(signer, text) {
   const lines = signer.output.split('\n').filter((line) => line.includes(text));
   return new Set(lines.map((line) => line.match(/^\[\w+ (\d+)\]/)?.[1]));
@@ -153,19 +153,19 @@ export async function startSigner({ keys, settings = {} }) {
   }
 }
 
-/** The program by itself with these settings. It listens, but what it needs may be away. */
+/** The program itself with these settings. It listens, but services that it needs may be down. */
 export function startProgram(settings) {
   return start(byItself(settings));
 }
 
-/** A command of the program with these settings: its exit code, and what it wrote. */
+/** Runs a command of the program with these settings: its exit code and output. */
 export async function runProgram(commandLine, settings) {
   const program = new Program(signerBinary(), commandLine, settings);
   const code = await program.exitCode();
   return { code, output: program.output };
 }
 
-/** The packaged signer as it runs in Azure: keys and marks are in services, and the host asks for this key. */
+/** The packaged signer as it runs in Azure: keys and marks are in services, and the host requires this function key. */
 export function startInAzure({ settings, functionKey, instances }) {
   return start(inAzure(settings, functionKey, instances));
 }

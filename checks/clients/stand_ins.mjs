@@ -1,4 +1,4 @@
-// The stand-ins of Key Vault, Cosmos DB and managed identity, with the two keys that they begin with.
+// The stand-ins of Key Vault, Cosmos DB and managed identity, with their two initial keys.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ function exported(commands) {
   );
 }
 
-/** Running stand-ins, and as `environment` what a signer needs to know of them. */
+/** Running stand-ins; `environment` has the settings for a signer. */
 export async function startStandIns() {
   const folder = await mkdtemp(join(tmpdir(), 'azurehsm-signer-stand-ins-'));
   const file = join(folder, 'environment');

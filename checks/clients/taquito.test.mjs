@@ -1,10 +1,19 @@
-// Taquito's RemoteSigner, with operations that Taquito's own forger made.
+// Taquito's RemoteSigner, with operations from Taquito's own forger.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { ANONYMOUS, CONSENSUS_CONTENTS, CONTRACT, FORGER_KINDS, RECIPIENT, SAMPLES } from './operations.mjs';
-import { forge, manager, transfer } from './operations.mjs';
+import {
+  ANONYMOUS,
+  CONSENSUS_CONTENTS,
+  CONTRACT,
+  FORGER_KINDS,
+  RECIPIENT,
+  SAMPLES,
+  forge,
+  manager,
+  transfer,
+} from './operations.mjs';
 import { CONSENSUS_KINDS, consensus, payloadHashOf } from './payloads.mjs';
 import { startSigner } from './signer_process.mjs';
 import { OPERATION, assertFails, assertForbids, assertSigns, remote, splitPayload } from './taquito_calls.mjs';
@@ -17,10 +26,10 @@ const keyOf = (curve) => SecretKey.random(curve);
 const policies = (...entries) =>
   JSON.stringify({ keys: Object.fromEntries(entries.map(([key, policy]) => [key.hash, policy])) });
 
-/** Manager operations have a counter, and they alone may be several in one payload. */
+/** Manager operations have a counter, and only they can be batched. */
 const isManager = ({ contents }, key) => 'counter' in contents(key);
 
-test('every kind that the forger knows has a sample, or a reason why no key signs it with watermark 3', () => {
+test('every kind that the forger supports has a sample, or a reason why no key signs it with watermark 3', () => {
   const sampled = new Set(SAMPLES.map(({ kind }) => kind));
   const excluded = Object.keys({ ...CONSENSUS_CONTENTS, ...ANONYMOUS });
   assert.deepEqual([...sampled, ...excluded].sort(), FORGER_KINDS.toSorted());
@@ -68,14 +77,14 @@ describe('keys that may sign every operation', () => {
     }
 
     for (const [kind, contents] of Object.entries(CONSENSUS_CONTENTS)) {
-      test(`${address}: ${kind} is refused behind watermark 3, where it would keep no mark`, async () => {
+      test(`${address}: ${kind} is refused with watermark 3, which has no mark`, async () => {
         await assertForbids(signer, key, await forge(contents));
         await assertForbids(signer, key, await forge(transfer(key), contents));
       });
     }
 
     for (const { title, contents } of SAMPLES.filter((sample) => !isManager(sample, key))) {
-      test(`${address}: ${title} is refused in a batch: no protocol takes it there`, async () => {
+      test(`${address}: ${title} is refused in a batch: no protocol accepts it there`, async () => {
         await assertForbids(signer, key, await forge(transfer(key), contents(key)));
       });
     }
@@ -133,7 +142,7 @@ describe('policies', () => {
     destination: RECIPIENT,
   });
 
-  // Beside each refusal stands the nearest request that is signed: what was refused is the difference of the two.
+  // Each refused request is paired with a signed one that differs only in the reason for the refusal.
   const rows = [
     {
       title: 'no policy: consensus only',
@@ -142,7 +151,7 @@ describe('policies', () => {
       reason: /transaction/,
     },
     {
-      title: 'a kind of operation that is not named',
+      title: 'a kind of operation that is not listed',
       policy: { operations: ['transaction'] },
       refused: operations(delegate),
       signed: operations(send()),
@@ -156,7 +165,7 @@ describe('policies', () => {
       reason: /delegation/,
     },
     {
-      title: 'an amount over the maximum, beside the storage of a new account',
+      title: 'an amount that exceeds the maximum together with the storage of a new account',
       policy: { operations: ['transaction'], max_amount: 1_064_250 },
       refused: operations(send({ amount: '1000001' })),
       signed: operations(send({ amount: '1000000' })),
@@ -177,42 +186,42 @@ describe('policies', () => {
       reason: /fee/,
     },
     {
-      title: 'a destination that is not named',
+      title: 'a destination that is not listed',
       policy: { operations: ['transaction'], destinations: [RECIPIENT] },
       refused: operations(send({ destination: CONTRACT })),
       signed: operations(send({ destination: RECIPIENT })),
       reason: new RegExp(CONTRACT),
     },
     {
-      title: 'a contract that is named, and an account that is not',
+      title: 'a contract that is listed, and an account that is not',
       policy: { operations: ['transaction'], destinations: [CONTRACT] },
       refused: operations(send({ destination: RECIPIENT })),
       signed: operations(send({ destination: CONTRACT })),
       reason: new RegExp(RECIPIENT),
     },
     {
-      title: 'to drain a delegate, for a consensus key that may sign any operation',
+      title: 'draining a delegate, with a consensus key that may sign any operation',
       policy: { operations: ['any'] },
       refused: operations(drain),
       signed: operations(send()),
       reason: /drain_delegate/,
     },
     {
-      title: 'to drain a delegate is named: then another kind is refused',
+      title: 'draining a delegate is listed: another kind is refused',
       policy: { operations: ['drain_delegate'] },
       refused: operations(send()),
       signed: operations(drain),
       reason: /transaction/,
     },
     {
-      title: 'a kind of consensus that is not named',
+      title: 'a consensus kind that is not listed',
       policy: { kinds: ['preattestation', 'attestation'] },
       refused: vote('block', 1),
       signed: vote('attestation', 1),
       reason: /block/,
     },
     {
-      title: 'a chain that is not named',
+      title: 'a chain that is not listed',
       policy: { chains: [chain.ghostnet] },
       refused: vote('attestation', 1),
       signed: payload(consensus('attestation', 'p256', { level: 1, chain: Buffer.from('af1864d9', 'hex') })),
@@ -225,7 +234,7 @@ describe('policies', () => {
       reason: /packed/,
     },
     {
-      title: 'packed data, allowed: then an operation is still refused',
+      title: 'packed data, allowed: an operation is still refused',
       policy: { packed_data: true },
       refused: operations(send()),
       signed: packed,
@@ -242,9 +251,9 @@ describe('policies', () => {
 
   for (const { title, refused, signed, reason, key } of rows) {
     test(title, async () => {
-      const asked = { refused: await refused(key), signed: await signed(key) };
-      assert.match(await assertForbids(signer, key, asked.refused.bytes, asked.refused.watermark), reason);
-      await assertSigns(signer, key, asked.signed.bytes, asked.signed.watermark);
+      const requests = { refused: await refused(key), signed: await signed(key) };
+      assert.match(await assertForbids(signer, key, requests.refused.bytes, requests.refused.watermark), reason);
+      await assertSigns(signer, key, requests.signed.bytes, requests.signed.watermark);
     });
   }
 });
@@ -259,17 +268,17 @@ describe('blocks and votes', () => {
 
   for (const key of keys) {
     for (const kind of CONSENSUS_KINDS) {
-      test(`${ADDRESS[key.curve]}: ${kind}: once, again, and a different one refused`, async () => {
-        const ask = (fields) => splitPayload(consensus(kind, key.curve, { level: 10, ...fields }));
-        const first = await assertSigns(signer, key, ...ask());
-        const second = await assertSigns(signer, key, ...ask());
+      test(`${ADDRESS[key.curve]}: ${kind}: signed, signed again, and different data refused`, async () => {
+        const payload = (fields) => splitPayload(consensus(kind, key.curve, { level: 10, ...fields }));
+        const first = await assertSigns(signer, key, ...payload());
+        const second = await assertSigns(signer, key, ...payload());
         if (kind === 'block') assert.equal(second, first);
 
         for (const fields of [{ payloadHash: payloadHashOf('another block') }, { level: 9 }]) {
-          await assertFails(remote(signer, key).sign(...ask(fields)), 'HttpResponseError', 409);
+          await assertFails(remote(signer, key).sign(...payload(fields)), 'HttpResponseError', 409);
         }
-        await assertSigns(signer, key, ...ask({ round: 1, payloadHash: payloadHashOf('another block') }));
-        await assertSigns(signer, key, ...ask({ level: 11 }));
+        await assertSigns(signer, key, ...payload({ round: 1, payloadHash: payloadHashOf('another block') }));
+        await assertSigns(signer, key, ...payload({ level: 11 }));
       });
     }
   }

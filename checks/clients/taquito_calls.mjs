@@ -1,4 +1,4 @@
-// Calls of Taquito's RemoteSigner, and what has to come of them.
+// Calls of Taquito's RemoteSigner, and their expected results.
 
 import assert from 'node:assert/strict';
 
@@ -11,10 +11,10 @@ const SIGNATURE_PREFIX = { ed25519: '09f5cd8612', secp256k1: '0d7365133f', p256:
 const GENERIC_PREFIX = '04822b';
 export const OPERATION = Uint8Array.of(3);
 
-// Taquito adds a header of its own to the object it is given.
+// A copy, since Taquito adds a header to the object.
 export const remote = (signer, key) => new RemoteSigner(key.hash, signer.url, { headers: { ...signer.headers } });
 
-/** Signs through Taquito, and verifies without it that the signature covers watermark and bytes. */
+/** Signs through Taquito, and verifies independently of it that the signature covers watermark and bytes. */
 export async function assertSigns(signer, key, hexBytes, watermark = OPERATION) {
   const { bytes, sbytes, sig, prefixSig } = await remote(signer, key).sign(hexBytes, watermark);
   const raw = decodeBase58(prefixSig, SIGNATURE_PREFIX[key.curve], 64);
@@ -26,10 +26,10 @@ export async function assertSigns(signer, key, hexBytes, watermark = OPERATION) 
   return prefixSig;
 }
 
-/** Asserts that Taquito fails with an error of this name, and returns the body of the answer that made it fail. */
+/** Asserts that Taquito fails with an error of this name, and returns the body of the answer. */
 export async function assertFailure(promise, name, status) {
   const error = await promise.then(
-    () => assert.fail('the request was granted'),
+    () => assert.fail('the request succeeded'),
     (reason) => reason,
   );
   assert.equal(error.name, name, error.message);
@@ -38,7 +38,7 @@ export async function assertFailure(promise, name, status) {
   return response.body;
 }
 
-/** Asserts that Taquito fails with an error of this name that holds the signer's reason, and returns the reason. */
+/** Asserts that Taquito fails with an error of this name that contains the signer's reason, and returns the reason. */
 export async function assertFails(promise, name, status) {
   return readFailure(await assertFailure(promise, name, status));
 }
@@ -47,5 +47,5 @@ export async function assertForbids(signer, key, hexBytes, watermark = OPERATION
   return assertFails(remote(signer, key).sign(hexBytes, watermark), 'OperationNotAuthorized', 403);
 }
 
-/** A consensus payload as Taquito takes it: it knows watermarks, and chain ids behind them; the rest is bytes to it. */
+/** A consensus payload as Taquito takes it: watermark and chain id are separate from the other bytes. */
 export const splitPayload = (payload) => [payload.subarray(5).toString('hex'), payload.subarray(0, 5)];

@@ -1,4 +1,4 @@
-// Toolkits as users set them up, with a node that tells them what they ask for and keeps what they inject.
+// Toolkits as users set them up, with a mock node that records injected operations.
 
 import BigNumber from 'bignumber.js';
 
@@ -8,7 +8,7 @@ import { base58 } from './verification.mjs';
 const CONSTANTS = { hard_gas_limit_per_operation: 1_040_000, hard_storage_limit_per_operation: 60_000 };
 const OPERATION_HASH = base58('0574', Buffer.alloc(32, 3));
 
-/** A node to which every account is new. What is injected ends with the signature that was preapplied before. */
+/** A node that has never seen any account. An injected operation ends with the signature that was preapplied before. */
 function node() {
   const seen = {};
   return {
@@ -31,7 +31,7 @@ function node() {
   };
 }
 
-/** Sends tez from an account that was never used, and returns what the node has seen of that. */
+/** Sends tez from an account that was never used, and returns the node's record of it. */
 export async function firstTransfer(TezosToolkit, signer) {
   const rpc = node();
   const toolkit = new TezosToolkit(rpc);

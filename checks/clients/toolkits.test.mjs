@@ -1,5 +1,5 @@
-// Taquito and octez.js as users combine them: the newest toolkits with the signer class of docs/octez.md, and what
-// Taquito's own remote signer, which is older than its toolkit, makes of it.
+// Taquito and octez.js as users combine them: the newest toolkits with the signer class of docs/octez.md, and Taquito's
+// own remote signer, which is older than its toolkit.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -68,7 +68,7 @@ for (const [title, { TezosToolkit }] of Object.entries({ 'Taquito 25': taquito, 
 describe('octez.js', () => {
   const forge = forgeWith(new LocalForger());
 
-  test('every kind that the forger knows has a sample, or a reason why no key signs it with watermark 3', () => {
+  test('every kind that the forger supports has a sample, or a reason why no key signs it with watermark 3', () => {
     const covered = new Set(SAMPLES.map(({ kind }) => kind));
     for (const kind of Object.keys({ ...CONSENSUS_CONTENTS, ...ANONYMOUS })) covered.add(kind);
     assert.deepEqual([...covered].sort(), Object.values(kindMapping).toSorted());
@@ -90,7 +90,7 @@ describe('octez.js', () => {
     }
 
     for (const kind of CONSENSUS_KINDS) {
-      test(`${address}: ${kind}: once, again, and a different one refused`, async () => {
+      test(`${address}: ${kind}: signed, signed again, and different data refused`, async () => {
         const payload = (fields) => splitPayload(consensus(kind, key.curve, { level: 10, ...fields }));
         const first = await assertSigns(key, ...payload());
         const second = await assertSigns(key, ...payload());
@@ -102,7 +102,7 @@ describe('octez.js', () => {
       });
     }
 
-    test(`${address}: a fee over the maximum of the policy, a vote behind watermark 3, and no hex`, async () => {
+    test(`${address}: a fee over the policy's maximum, a vote with watermark 3, and text that is not hex`, async () => {
       await assertSigns(key, await forge(transfer(key, { fee: String(MAX_FEE) })));
       await assertRefused(key, 403, /fee/, await forge(transfer(key, { fee: String(MAX_FEE + 1) })));
       await assertRefused(key, 403, /consensus operation/, await forge(CONSENSUS_CONTENTS.attestation));
@@ -117,7 +117,7 @@ describe('octez.js', () => {
   });
 });
 
-describe('a signer that wants requests to be signed', () => {
+describe('a signer that requires authenticated requests', () => {
   let strict;
   before(async () => {
     strict = await startSigner({ keys, settings: { AUTHORIZED_KEYS: SecretKey.random('ed25519').text } });
@@ -125,7 +125,7 @@ describe('a signer that wants requests to be signed', () => {
   after(() => strict?.stop());
 
   for (const key of keys) {
-    test(`${ADDRESS[key.curve]}: neither Taquito nor the class of docs/octez.md does that`, async () => {
+    test(`${ADDRESS[key.curve]}: neither Taquito nor the class of docs/octez.md authenticates`, async () => {
       const reason = /^401: .*missing authentication signature/;
       await assert.rejects(new RemoteSigner(strict.url, key.hash).sign('00', OPERATION), { message: reason });
       const body = await assertFailure(remote(strict, key).sign('00', OPERATION), 'HttpResponseError', 401);
@@ -134,11 +134,11 @@ describe('a signer that wants requests to be signed', () => {
   }
 });
 
-describe("Taquito's remote signer, and the toolkit that it brings along", () => {
+describe("Taquito's remote signer, and the toolkit of its version", () => {
   const forge = forgeWith(new LocalForger21());
   const [tz1, , tz3, tz4] = keys;
 
-  test('its toolkit cannot make the first transfer of an account', async () => {
+  test('its toolkit cannot send the first transfer of an account', async () => {
     await assert.rejects(firstTransfer(taquito21.TezosToolkit, remote(signer, tz1)), ({ cause }) => {
       assert.equal(cause.status, 403);
       assert.match(cause.body, /the older form of reveal, .* is probably out of date/);
@@ -151,7 +151,7 @@ describe("Taquito's remote signer, and the toolkit that it brings along", () => 
     assert.equal(contents[0].kind, 'reveal');
   });
 
-  test('its toolkit cannot write a tz4 key', async () => {
+  test('its toolkit cannot encode a tz4 key', async () => {
     const update = manager(tz3, 'update_consensus_key', { pk: tz4.text });
     await assert.rejects(async () => forge(update), { name: 'InvalidPublicKeyError' });
   });
@@ -168,7 +168,7 @@ describe("Taquito's remote signer, and the toolkit that it brings along", () => 
     });
   }
 
-  test('tz4: it gets the signature and throws', async () => {
+  test('tz4: it receives the signature, and throws', async () => {
     const bytes = await forge(manager(tz4, 'delegation', {}));
     await assert.rejects(remote(signer, tz4).sign(bytes, OPERATION), {
       name: 'InvalidSignatureError',
@@ -185,7 +185,7 @@ describe('docs/octez.md', () => {
     'pytezos/remote_key.py': 'import',
   };
   for (const [file, start] of Object.entries(samples)) {
-    test(`has ${file} as it is tested`, async () => {
+    test(`contains the tested ${file}`, async () => {
       const docs = await readFile(new URL('../../docs/octez.md', import.meta.url), 'utf8');
       const code = await readFile(new URL(file, import.meta.url), 'utf8');
       assert.ok(docs.includes(code.slice(code.indexOf(`\n${start} `) + 1)));

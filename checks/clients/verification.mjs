@@ -1,6 +1,6 @@
-// Keys and signatures, done with @noble alone.
+// Keys and signatures, implemented with @noble only.
 //
-// Neither the signer nor Taquito takes part in a verification: a mistake that they share would otherwise go unseen.
+// Neither the signer nor Taquito takes part in a verification: a mistake that they share would otherwise go unnoticed.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
@@ -11,7 +11,7 @@ import bs58check from 'bs58check';
 
 const bls = bls12_381.longSignatures;
 
-/** What a tz4 signature is made over: Octez calls these signature versions 1 (aug) and 2, 3 (pop). */
+/** The message of a tz4 signature: Octez calls these signature versions 1 (aug) and 2, 3 (pop). */
 export const BLS_SCHEMES = {
   pop: { tag: 'BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_', message: (_publicKey, bytes) => bytes },
   aug: {
@@ -23,7 +23,7 @@ export const BLS_SCHEMES = {
 
 const ECDSA_SIGN = { prehash: false, format: 'compact' };
 
-// Octez verifies secp256k1 with libsecp256k1, which rejects the high half of s; its P-256 takes both halves.
+// Octez verifies secp256k1 with libsecp256k1, which rejects the high half of s; its P-256 accepts both halves.
 const ecdsa = (curve, lowS) => ({
   randomSecret: () => curve.utils.randomSecretKey(),
   publicKey: (secret) => curve.getPublicKey(secret, true),
@@ -90,30 +90,30 @@ function blsMessage(publicKey, bytes, scheme) {
   return bls.hash(message(publicKey, bytes), tag);
 }
 
-/** What tz1, tz2 and tz3 keys sign: Blake2b-256 of the payload, watermark byte included. */
+/** The digest that tz1, tz2 and tz3 keys sign: Blake2b-256 of the payload, including the watermark byte. */
 export function digest(bytes) {
   return blake2b(bytes, { dkLen: 32 });
 }
 
-/** Base58check text of `bytes` behind a prefix given in hex. */
+/** Base58check text of a prefix in hex, followed by `bytes`. */
 export function base58(prefix, bytes) {
   return bs58check.encode(Buffer.concat([Buffer.from(prefix, 'hex'), bytes]));
 }
 
-/** The bytes behind the prefix; throws unless prefix and length are the expected ones. */
+/** The bytes after the prefix; throws unless prefix and length are as expected. */
 export function decodeBase58(text, prefix, length) {
   const decoded = Buffer.from(bs58check.decode(text));
   const start = Buffer.from(prefix, 'hex');
-  if (!decoded.subarray(0, start.length).equals(start)) throw new Error(`${text} has another prefix than ${prefix}`);
+  if (!decoded.subarray(0, start.length).equals(start)) throw new Error(`${text} does not have the prefix ${prefix}`);
   const bytes = decoded.subarray(start.length);
-  if (bytes.length !== length) throw new Error(`${text} holds ${bytes.length} bytes, expected ${length}`);
+  if (bytes.length !== length) throw new Error(`${text} has ${bytes.length} bytes, expected ${length}`);
   return bytes;
 }
 
 // The secret of a tz4 key is written little-endian in text, and big-endian everywhere else.
 const secretAsWritten = (curve, secret) => (curve === 'bls' ? Buffer.from(secret).reverse() : secret);
 
-/** A public key, which is all that a verification needs. */
+/** A public key, which verifies signatures. */
 export class PublicKey {
   constructor(curve, bytes) {
     const { publicPrefix, hashPrefix, tag } = CURVES[curve];
@@ -122,7 +122,7 @@ export class PublicKey {
     this.text = base58(publicPrefix, this.bytes);
     const hash = Buffer.from(blake2b(this.bytes, { dkLen: 20 }));
     this.hash = base58(hashPrefix, hash);
-    /** The 21 bytes that stand for the key inside operations and authentication requests. */
+    /** The key hash with its tag, 21 bytes, as in operations and authentication requests. */
     this.taggedHash = Buffer.concat([Buffer.from([tag]), hash]);
   }
 
@@ -130,14 +130,14 @@ export class PublicKey {
     return new PublicKey(curve, decodeBase58(text, CURVES[curve].publicPrefix, CURVES[curve].publicLength));
   }
 
-  /** Whether `signature` (text with this curve's own prefix, the one octez-signer answers with) covers `payload`. */
+  /** Whether `signature` (text with the curve's prefix, as octez-signer returns it) covers `payload`. */
   verify(signature, payload, scheme) {
     const { verify, signaturePrefix, signatureLength } = CURVES[this.curve];
     return verify(decodeBase58(signature, signaturePrefix, signatureLength), payload, this.bytes, scheme);
   }
 }
 
-/** A key that the tests hold in clear: to be imported into the signer, or to stand for a client. */
+/** A key whose secret the tests have: to import into the signer, or as a client's key. */
 export class SecretKey extends PublicKey {
   #secret;
 
@@ -158,7 +158,7 @@ export class SecretKey extends PublicKey {
     return base58(CURVES[this.curve].secretPrefix, secretAsWritten(this.curve, this.#secret));
   }
 
-  /** A signature made by this key itself and not by the signer, as text with the curve's prefix or the generic one. */
+  /** A signature made here, not by the signer, as text with the curve's prefix or the generic one. */
   sign(payload, { generic = false, scheme } = {}) {
     const { sign, signaturePrefix } = CURVES[this.curve];
     return base58(generic ? GENERIC_SIGNATURE_PREFIX : signaturePrefix, sign(payload, this.#secret, scheme));

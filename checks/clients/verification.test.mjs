@@ -1,4 +1,4 @@
-// The other files trust `verification.mjs` and `payloads.mjs`; here both are held against vectors from elsewhere.
+// The other files rely on `verification.mjs` and `payloads.mjs`; here both are checked against vectors from elsewhere.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -14,7 +14,7 @@ function withOneBitChanged(bytes) {
   return changed;
 }
 
-describe('keys made for the tests', () => {
+describe('generated keys', () => {
   const beginnings = {
     ed25519: ['edsk', 'edpk', 'tz1', 'edsig'],
     secp256k1: ['spsk', 'sppk', 'tz2', 'spsig1'],
@@ -24,12 +24,12 @@ describe('keys made for the tests', () => {
   const payload = Buffer.from('03aabbcc', 'hex');
 
   for (const [curve, texts] of Object.entries(beginnings)) {
-    test(`${curve}: the text forms of Tezos, and a signature that covers its own bytes only`, () => {
+    test(`${curve}: the text forms of Tezos, and a signature that covers only the signed bytes`, () => {
       const key = SecretKey.random(curve);
       const signature = key.sign(payload);
 
       [key.secretText, key.text, key.hash, signature].forEach((text, index) => {
-        assert.ok(text.startsWith(texts[index]), `${text} does not begin with ${texts[index]}`);
+        assert.ok(text.startsWith(texts[index]), `${text} does not start with ${texts[index]}`);
       });
       assert.equal(SecretKey.fromText(curve, key.secretText).hash, key.hash);
       assert.equal(PublicKey.fromText(curve, key.text).hash, key.hash);
@@ -65,18 +65,18 @@ describe('vectors from Octez', () => {
     assert.equal(key.verify(signature, withOneBitChanged(SIGNED_BATCH.payload)), false);
   });
 
-  test('the tz4 account: key, both signature schemes and proof of possession, none taken for another', () => {
+  test('the tz4 account: key, both signature schemes and proof of possession, none accepted as another', () => {
     const key = SecretKey.fromText('bls', TZ4_ACCOUNT.secret);
     const messages = { pop: PAYLOADS.blsAttestation, aug: PAYLOADS.blsAttestation, proof: key.bytes };
 
     assert.equal(key.hash, TZ4_ACCOUNT.hash);
     assert.equal(key.text, TZ4_ACCOUNT.publicKey);
     for (const made of Object.keys(messages)) {
-      for (const asked of Object.keys(messages)) {
+      for (const expected of Object.keys(messages)) {
         assert.equal(
-          key.verify(TZ4_ACCOUNT[made], messages[made], asked),
-          made === asked,
-          `${made} taken for ${asked}`,
+          key.verify(TZ4_ACCOUNT[made], messages[made], expected),
+          made === expected,
+          `${made} accepted as ${expected}`,
         );
       }
     }

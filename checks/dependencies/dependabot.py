@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that .github/dependabot.yml covers every file that pins versions, and names no folder without one."""
+"""Checks that .github/dependabot.yml covers every file that pins versions, and lists no folder without one."""
 
 import pathlib
 import re
@@ -8,7 +8,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# What pins versions, by the name of its ecosystem in dependabot.yml.
+# Files that pin versions, by ecosystem as in dependabot.yml.
 ECOSYSTEMS = {
     "cargo": re.compile(r"(^|/)Cargo\.lock$"),
     "github-actions": re.compile(r"^\.github/workflows/[^/]+\.yml$"),
@@ -19,13 +19,13 @@ ECOSYSTEMS = {
 
 
 def folder(ecosystem, path):
-    """As dependabot names it. Workflows belong to the root."""
+    """The folder of a file as in dependabot.yml: the root for workflows."""
     parent = "" if ecosystem == "github-actions" else str(pathlib.PurePosixPath(path).parent)
     return "/" if parent in ("", ".") else f"/{parent}"
 
 
 def pinned():
-    # Files that are new and not yet committed count too.
+    # Including new files that are not yet committed.
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     paths = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     return {
@@ -37,7 +37,7 @@ def pinned():
 
 
 def covered():
-    """Every update in dependabot.yml, which is written with one `directory: X` or `directories: [X, Y]` each."""
+    """The entries of dependabot.yml, each of which must have `directory: X` or `directories: [X, Y]`."""
     text = (ROOT / ".github/dependabot.yml").read_text(encoding="utf8")
     found = set()
     for update in re.split(r"^  - package-ecosystem: ", text, flags=re.MULTILINE)[1:]:
@@ -52,10 +52,10 @@ def covered():
 def main():
     pins, updates = pinned(), covered()
     for ecosystem, name in sorted(pins - updates):
-        print(f"dependabot.yml: nothing updates the {ecosystem} versions that are pinned in {name}", file=sys.stderr)
+        print(f"dependabot.yml: no entry for the {ecosystem} versions pinned in {name}", file=sys.stderr)
     for ecosystem, name in sorted(updates - pins):
-        print(f"dependabot.yml: no {ecosystem} versions are pinned in {name}", file=sys.stderr)
-    print(f"dependabot: {len(pins)} places with pinned versions")
+        print(f"dependabot.yml: {name} pins no {ecosystem} versions", file=sys.stderr)
+    print(f"dependabot: {len(pins)} folders with pinned versions")
     sys.exit(0 if pins and pins == updates else 1)
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that the documents in this folder, docs/*.md and the README.md of parts name only what there is. Prints each finding, and fails if there is one.
+"""Checks that the documents refer only to things that exist: *.md, docs/*.md, and the README.md of some folders. Prints each finding, and
+fails if there is any.
 
     checks/docs/check.py
 
@@ -17,19 +18,19 @@ ROOT = Path(__file__).resolve().parents[2]
 OF_PARTS = [ROOT / part / "README.md" for part in ("conformance", "fuzz", "crates/chaos")]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *OF_PARTS]
 
-# Names in capitals that are not settings of the signer: whose they are, the comments say.
+# Names in capitals that are not settings of the signer, with their owners.
 OTHERS_NAMES = {
     "TEZOS_SIGNER_HTTP_HEADERS",  # octez
     "SSL_CERT_FILE",  # TLS libraries
     "RUSTUP_TOOLCHAIN",  # rustup
     "AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID",  # azd
-    "FUNCTION_KEY",  # the examples for other clients than octez
+    "FUNCTION_KEY",  # examples for clients other than octez
 }  # fmt: skip
-# Settings of earlier versions, which the changelog names.
+# Settings of earlier versions, in the changelog.
 FORMER_SETTINGS = {"STORE_TRY_TIMEOUT_MS", "VAULT_TRY_TIMEOUT_MS"}
-# Paths that come into being when something runs, or that the reader makes.
+# Paths that are created when something runs, or by the reader.
 MADE_LATER = ("target/", "data/", "local.settings.json")
-# Words that begin a path of this repository.
+# First components of the repository's paths.
 TOP_LEVEL = {path.name for path in ROOT.iterdir()} | {"infra", "packaging", "azure.yaml"}
 
 findings: list[str] = []
@@ -48,14 +49,14 @@ def code_spans(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub makes of headings."""
+    """The anchors that GitHub derives from headings."""
     headings = re.findall(r"^#+ +(.*)$", without_code_blocks(text), flags=re.MULTILINE)
     words = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
     return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in words}
 
 
 def tables(text: str) -> list[list[list[str]]]:
-    """All tables: rows of cells, the heading first and without the line of dashes."""
+    """All tables: rows of cells, with the header first and without the line of dashes."""
     blocks = re.findall(r"(?:^\|.*\|\n)+", text, flags=re.MULTILINE)
     rows = ([[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()] for block in blocks)
     return [[row for row in table if not set("".join(row)) <= set("-: ")] for table in rows]
@@ -68,9 +69,9 @@ def check_links(document: Path, text: str) -> None:
         path, _, anchor = target.partition("#")
         linked = (document.parent / path).resolve() if path else document
         if not linked.exists():
-            finding(document, f"the link {target} leads nowhere")
+            finding(document, f"the link {target} is broken")
         elif anchor and anchor not in anchors(linked.read_text()):
-            finding(document, f"the link {target} has an anchor that is not there")
+            finding(document, f"the link {target} has an unknown anchor")
 
 
 def check_paths(document: Path, text: str) -> None:
@@ -80,11 +81,11 @@ def check_paths(document: Path, text: str) -> None:
         is_path = "/" in span or "." in span
         is_there = any((folder / span).exists() for folder in (ROOT, document.parent))
         if is_path and span.split("/")[0] in TOP_LEVEL and not is_there:
-            finding(document, f"there is no {span}")
+            finding(document, f"{span} does not exist")
 
 
 def settings() -> set[str]:
-    """The names in the tables of the reference page, which a test of the signer compares with the settings that it reads."""
+    """The names in the tables of the reference page, which a test of the signer compares with its settings."""
     rows = [row for table in tables((ROOT / "docs/reference.md").read_text()) if table[0][0] == "setting" for row in table[1:]]
     return {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
 
@@ -94,7 +95,7 @@ def check_settings(document: Path, text: str, known: set[str]) -> None:
     for code in [*code_spans(text), *blocks]:
         for name in re.findall(r"(?<![\w<])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w>])", code):
             if name not in known:
-                finding(document, f"{name} is no setting, nor a name of others that is known here")
+                finding(document, f"{name} is neither a setting nor in OTHERS_NAMES")
 
 
 def commands() -> dict[str, set[str]]:
@@ -121,22 +122,22 @@ def check_commands(document: Path, text: str, known: dict[str, set[str]]) -> Non
             continue
         command, *rest = words[1].split()
         if command not in known:
-            finding(document, f"there is no command {command!r} ({span})")
+            finding(document, f"unknown command {command!r} ({span})")
         elif rest and known[command] and rest[0] not in known[command]:
-            finding(document, f"{command} has no command {rest[0]!r} ({span})")
+            finding(document, f"unknown subcommand {rest[0]!r} of {command} ({span})")
 
 
 def azd_variables() -> dict[str, str]:
-    """The parameters of the template, and the variables that azd takes them from."""
+    """The parameters of the template, and the azd variables that set them."""
     parameters = json.loads((ROOT / "infra/main.parameters.json").read_text())["parameters"]
     return {name: re.sub(r"^\$\{(\w+).*$", r"\1", given["value"]) for name, given in parameters.items()}
 
 
 def check_parameters(document: Path, text: str) -> None:
-    """The table of parameters, against those of the template."""
+    """Compares the table of parameters with the template."""
     template = ROOT / "infra/main.bicep"
     if not template.exists():
-        return finding(document, "there is no infra/main.bicep to compare its parameters with")
+        return finding(document, "infra/main.bicep is missing, so its parameters cannot be compared")
     declared = set(re.findall(r"^param (\w+)", template.read_text(), flags=re.MULTILINE))
     named = {
         name
@@ -146,17 +147,17 @@ def check_parameters(document: Path, text: str) -> None:
         for name in re.findall(r"`(\w+)`", row[0])
     }
     for name in sorted(declared - named):
-        finding(document, f"the parameter {name} of infra/main.bicep is not told")
+        finding(document, f"the parameter {name} of infra/main.bicep is not listed")
     for name in sorted(named - declared):
         finding(document, f"infra/main.bicep has no parameter {name}")
-    told = {row[0].strip("`"): row[1].strip("`") for table in tables(text) if table[0][0] == "parameter" for row in table[1:]}
-    if told != azd_variables():
-        differing = dict(told.items() ^ azd_variables().items())
-        finding(document, f"the variables of these differ from infra/main.parameters.json: {sorted(differing)}")
+    listed = {row[0].strip("`"): row[1].strip("`") for table in tables(text) if table[0][0] == "parameter" for row in table[1:]}
+    if listed != azd_variables():
+        differing = dict(listed.items() ^ azd_variables().items())
+        finding(document, f"azd variables that differ from infra/main.parameters.json: {sorted(differing)}")
 
 
 def check_alerts(document: Path, text: str) -> None:
-    """The table of alerts, against those of the template."""
+    """Compares the table of alerts with the template."""
     source = (ROOT / "infra/modules/alerts.bicep").read_text()
     declared = set(re.findall(r"^    name: '([a-z-]+)'\n    title:", source, flags=re.MULTILINE))
     declared |= {f"changed-{name}" for name in re.findall(r"^    name: '([a-z-]+)'\n    description:", source, flags=re.MULTILINE)}
@@ -176,7 +177,7 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def check_costs(document: Path, text: str) -> None:
-    """Each line is units × price, each total the sum of its lines, and the summary has each total in whole dollars."""
+    """Checks that each line is units × price, each total is the sum of its lines, and the summary has the totals in whole dollars."""
     prices = {row[0]: number(row[1]) for table in tables(text) if table[0][0] == "price" for row in table[1:]}
     totals = []
     for table in tables(text):
@@ -185,18 +186,18 @@ def check_costs(document: Path, text: str) -> None:
         *lines, total = table[1:]
         for item, units, price, amount in lines:
             if price not in prices:
-                finding(document, f"{item}: there is no price {price}")
+                finding(document, f"{item}: unknown price {price}")
                 continue
             right = cents(prod(map(number, units.split("×")), start=prices[price]))
             if number(amount) != right:
-                finding(document, f"{item}: {amount}, and it is {right}")
+                finding(document, f"{item}: {amount}, expected {right}")
         right = sum(number(line[3]) for line in lines)
         if number(total[3]) != right:
-            finding(document, f"the total is {total[3]}, and its lines are {right}")
+            finding(document, f"the total is {total[3]}, expected {right}")
         totals.append(f"${right.quantize(Decimal(1), rounding=ROUND_HALF_UP)}")
     summary = [row[1] for row in tables(text)[0][1:]]
     if not prices or not totals or summary != totals:
-        finding(document, f"the summary says {summary}, and the totals are {totals}")
+        finding(document, f"the summary has {summary}, but the totals are {totals}")
 
 
 def main() -> None:
@@ -214,7 +215,7 @@ def main() -> None:
     check_parameters(ROOT / "docs/deploy.md", (ROOT / "docs/deploy.md").read_text())
     check_alerts(ROOT / "docs/operations.md", (ROOT / "docs/operations.md").read_text())
     check_costs(ROOT / "docs/costs.md", (ROOT / "docs/costs.md").read_text())
-    print("\n".join(findings) or f"{len(DOCUMENTS)} documents: nothing to complain of")
+    print("\n".join(findings) or f"{len(DOCUMENTS)} documents: no findings")
     sys.exit(1 if findings else 0)
 
 

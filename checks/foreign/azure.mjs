@@ -1,4 +1,4 @@
-// Key Vault and Cosmos DB by servers that others wrote, and a managed identity endpoint that gives tokens for them.
+// Third-party servers for Key Vault and Cosmos DB, and a managed identity endpoint that issues tokens for them.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { fileIn } from '../clients/program.mjs';
 import { Cosmos } from './cosmos.mjs';
 import { Server } from './servers.mjs';
 
-// The fake's challenge names the last three labels as the service, and the SDK wants one more in front of them.
+// The fake's challenge has the last three labels as the resource, and the SDK requires the vault's name to have one more.
 const SERVICE = 'foreign.vault.localhost';
 const VAULT = `bakery.${SERVICE}`;
 
@@ -56,7 +56,7 @@ export class Vault {
 
   constructor(folder, { certificate, privateKey }, ca) {
     this.#files = ['-keys', join(folder, 'keys.json'), '-certificate', certificate, '-private-key', privateKey];
-    // A connection would not outlive the vault.
+    // The vault is killed and restarted, which would break open connections.
     this.#agent = new Agent({ ca, keepAlive: false });
   }
 
@@ -64,12 +64,12 @@ export class Vault {
     return `https://${VAULT}:${this.#port}/`;
   }
 
-  /** Starts it, with the keys that it had before. */
+  /** Starts the vault, with the keys that it had before. */
   async start() {
     this.#port = await this.#server.start(fileIn('VAULT'), ['-listen', `127.0.0.1:${this.#port}`, ...this.#files]);
   }
 
-  /** Kills it. */
+  /** Kills the vault. */
   async crash() {
     await this.#server.crash();
   }
@@ -77,19 +77,19 @@ export class Vault {
   /** Creates a version of a key, and returns its path, which the other methods take. */
   async create(name, description) {
     const request = { key_ops: ['sign', 'verify'], ...description };
-    const { key } = await this.#ask('POST', `/keys/${name}/create`, request);
+    const { key } = await this.#request('POST', `/keys/${name}/create`, request);
     return new URL(key.kid).pathname;
   }
 
   async enable(version, enabled) {
-    await this.#ask('PATCH', version, { attributes: { enabled } });
+    await this.#request('PATCH', version, { attributes: { enabled } });
   }
 
   async tags(version) {
-    return (await this.#ask('GET', version)).tags;
+    return (await this.#request('GET', version)).tags;
   }
 
-  async #ask(method, path, body) {
+  async #request(method, path, body) {
     const headers = { authorization: `Bearer for-https://${SERVICE}`, host: new URL(this.url).host };
     const address = { host: '127.0.0.1', port: this.#port, servername: VAULT, agent: this.#agent };
     const request = secureRequest({ ...address, method, path: `${path}?api-version=2025-07-01`, headers });
@@ -101,7 +101,7 @@ export class Vault {
   }
 }
 
-/** All three, running, with the settings of a signer that uses them as `environment`. */
+/** Starts all three servers; `environment` has the settings for a signer. */
 export async function startAzure() {
   const folder = await mkdtemp(join(tmpdir(), 'azurehsm-signer-foreign-'));
   const files = await makeCertificate(folder);
@@ -127,7 +127,7 @@ export async function startAzure() {
     IDENTITY_ENDPOINT: identity.url,
     IDENTITY_HEADER: 'a secret',
     SSL_CERT_FILE: files.certificate,
-    // Otherwise the SDK looks for the metadata of a virtual machine.
+    // Otherwise the SDK queries the metadata service of virtual machines.
     COSMOS_DISABLE_IMDS: '1',
   };
   return { vault, cosmos, environment, stop };

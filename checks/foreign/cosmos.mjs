@@ -1,4 +1,4 @@
-// The Cosmos DB emulator of Vercel, which keeps everything in memory, behind a proxy for what the SDK cannot work with.
+// Vercel's Cosmos DB emulator, which keeps everything in memory, behind a proxy that adapts its answers for the SDK.
 
 import { once } from 'node:events';
 import { Agent, request as plainRequest } from 'node:http';
@@ -22,13 +22,13 @@ async function bodyOf(stream) {
 const withoutConnection = (headers) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !CONNECTION_HEADERS.test(name)));
 
-/** What the emulator answers, as the service would. */
-function putRight(path, account, { status, body, ...answer }) {
+/** The emulator's answer, changed to that of the service. */
+function adapted(path, account, { status, body, ...answer }) {
   if (path === '/') return { ...answer, status, body: JSON.stringify({ ...JSON.parse(body), ...account }) };
   if (status === 200 && path.endsWith('/pkranges')) {
     return { ...answer, status, body: body.replace('"id":0,', '"id":"0",') };
   }
-  // It reads fields of an item without checking that there is one.
+  // The emulator crashes on a missing item.
   if (status === 500 && body.includes('Cannot read properties of undefined')) return { ...answer, status: 404, body };
   return { ...answer, status, body };
 }
@@ -39,7 +39,7 @@ export class Cosmos {
   #agent;
   #proxy;
   #containers = 0;
-  /** What the account says, where the emulator says something else. */
+  /** Properties of the account that replace the emulator's. */
   account = {};
 
   constructor(tls) {
@@ -52,7 +52,7 @@ export class Cosmos {
     return `https://localhost:${this.#proxy.address().port}/`;
   }
 
-  /** An account in these regions, of which some take writes; all are the same emulator. */
+  /** An account with these regions, some of which are writable; all are the same emulator. */
   accountIn(names, { writable = names.slice(0, 1), consistency = 'Strong' } = {}) {
     const locations = (names) => names.map((name) => ({ name, databaseAccountEndpoint: this.url }));
     return {
@@ -68,12 +68,12 @@ export class Cosmos {
     await this.startEmulator();
   }
 
-  /** Starts it, with an empty container whose id no container before had. */
+  /** Starts the emulator, with an empty container whose id was never used before. */
   async startEmulator() {
     this.#agent = new Agent({ keepAlive: true });
     this.#emulatorPort = await this.#emulator.start(process.execPath, [EMULATOR]);
     await this.#create('/dbs', { id: 'signer' });
-    // Its ids start over, and the service never uses one twice.
+    // The emulator's ids start over, but the service never reuses one.
     for (let number = 0; number < this.#containers; number += 1) {
       await this.#create('/dbs/signer/colls', { id: `container-${number}` });
     }
@@ -82,7 +82,7 @@ export class Cosmos {
     this.#containers += 1;
   }
 
-  /** Kills the emulator, and all that it holds is gone. The proxy stays, and resets the requests that it gets. */
+  /** Kills the emulator, which loses all data. The proxy keeps running, and resets incoming requests. */
   async crashEmulator() {
     await this.#emulator.crash();
     this.#agent?.destroy();
@@ -93,20 +93,20 @@ export class Cosmos {
     await this.crashEmulator();
   }
 
-  /** All marks, as the emulator holds them. */
+  /** All stored marks. */
   async marks() {
-    const { body } = await this.#ask('GET', '/dbs/signer/colls/marks/docs');
+    const { body } = await this.#request('GET', '/dbs/signer/colls/marks/docs');
     return JSON.parse(body).Documents;
   }
 
   async #create(path, document) {
-    const { status, body } = await this.#ask('POST', path, {}, Buffer.from(JSON.stringify(document)));
+    const { status, body } = await this.#request('POST', path, {}, Buffer.from(JSON.stringify(document)));
     if (status !== 201) throw new Error(`POST ${path}: ${status}: ${body}`);
     return JSON.parse(body);
   }
 
-  /** Asks the emulator. */
-  async #ask(method, path, headers = {}, body = Buffer.alloc(0)) {
+  /** Sends a request to the emulator. */
+  async #request(method, path, headers = {}, body = Buffer.alloc(0)) {
     const all = { ...headers, 'content-length': body.length };
     const address = { host: HOST, port: this.#emulatorPort, agent: this.#agent };
     const request = plainRequest({ ...address, method, path, headers: all });
@@ -117,12 +117,12 @@ export class Cosmos {
 
   async #answer(request, response) {
     if (decodeURIComponent(request.headers.authorization) !== AUTHORIZATION) {
-      response.writeHead(401).end('{"message":"the token is for something else"}');
+      response.writeHead(401).end('{"message":"the token is for another resource"}');
       return;
     }
     const forwarded = withoutConnection(request.headers);
-    const answer = await this.#ask(request.method, request.url, forwarded, await bodyOf(request));
-    const { status, headers, body } = putRight(request.url, this.account, answer);
+    const answer = await this.#request(request.method, request.url, forwarded, await bodyOf(request));
+    const { status, headers, body } = adapted(request.url, this.account, answer);
     response.writeHead(status, withoutConnection(headers)).end(body);
   }
 }

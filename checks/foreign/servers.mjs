@@ -1,4 +1,4 @@
-// A server in a process of its own, which says on which port it listens.
+// A server in a separate process, which prints the port on which it listens.
 
 import { Program } from '../clients/program.mjs';
 

@@ -1,4 +1,4 @@
-// The signer with servers that others wrote: the stand-ins may misread Azure in the same way as the signer does.
+// The signer with third-party servers: our stand-ins might misinterpret Azure in the same way as the signer.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -16,7 +16,7 @@ const OTHER = payloadHashOf('another block');
 const P256 = { kty: 'EC', crv: 'P-256' };
 const P256K = { kty: 'EC', crv: 'P-256K' };
 
-/** The versions of keys in the vault by the names of the tests, and which of them sign. The vault lists two at a time. */
+/** The key versions in the vault, and which of them sign. The vault lists two per page. */
 const KEYS = [
   { name: 'alice', ...P256, signs: true },
   { name: 'bob', ...P256K, signs: true },
@@ -31,7 +31,7 @@ const KEYS = [
   { name: 'heidi', ...P256, attributes: { enabled: true, exp: 1_600_000_000 } },
   { name: 'ivan', ...P256, attributes: { enabled: true, nbf: 4_000_000_000 } },
 ];
-/** Words of the reasons why the others do not, and how many of them. */
+/** Words of the reasons why the others do not sign, and how often each occurs. */
 const SKIPPED = {
   'is disabled': 2,
   "'sign' is not among": 1,
@@ -44,7 +44,7 @@ const SKIPPED = {
 let nextLevel = 1_000;
 const freshLevel = () => nextLevel++;
 
-const ask = (signer, key, payload) => post(signer, signTarget(key), jsonHex(payload));
+const sign = (signer, key, payload) => post(signer, signTarget(key), jsonHex(payload));
 
 async function start(azure, settings = {}) {
   const signer = await startProgram({ ...azure.environment, ...settings });
@@ -54,18 +54,18 @@ async function start(azure, settings = {}) {
 
 const listed = async (signer) => JSON.parse((await get(signer, '/keys')).body);
 
-/** Asks until it is signed. Before, the signer may fail, but never refuse. */
+/** Repeats a request until it is signed. Until then, the signer may fail, but never refuse. */
 async function eventuallySigned(signer, key, payload) {
   let answer;
   await signer.reaches(async () => {
-    answer = await ask(signer, key, payload);
+    answer = await sign(signer, key, payload);
     assert.ok([200, 500].includes(answer.status), answer.body);
     return answer.status === 200;
   }, WITHIN_MS);
   return assertSigned(answer, key, payload);
 }
 
-describe('servers that others wrote', () => {
+describe('third-party servers', () => {
   const version = {};
   const key = {};
   let azure;
@@ -101,16 +101,16 @@ describe('servers that others wrote', () => {
 
   for (const name of ['alice', 'bob', 'carol']) {
     for (const kind of CONSENSUS_KINDS) {
-      test(`${name}: ${kind}, the same from the other instance, others refused`, async () => {
+      test(`${name}: ${kind}: a repeat at the other instance is signed, other data refused`, async () => {
         const level = freshLevel();
         const payload = (fields) => consensus(kind, key[name].curve, { level, round: 1, ...fields });
         const [first, second] = signers;
-        const signature = assertSigned(await ask(first, key[name], payload()), key[name], payload());
+        const signature = assertSigned(await sign(first, key[name], payload()), key[name], payload());
         for (const signer of [second, first]) {
-          const again = assertSigned(await ask(signer, key[name], payload()), key[name], payload());
+          const again = assertSigned(await sign(signer, key[name], payload()), key[name], payload());
           if (kind === 'block') assert.equal(again, signature);
           for (const fields of [{ payloadHash: OTHER }, { round: 0 }, { level: level - 1, round: 9 }]) {
-            assertRefused(await ask(signer, key[name], payload(fields)), 409);
+            assertRefused(await sign(signer, key[name], payload(fields)), 409);
           }
         }
         const [mark] = (await azure.cosmos.marks()).filter(({ id }) => id.endsWith(`${key[name].hash}:${kind}`));
@@ -121,38 +121,38 @@ describe('servers that others wrote', () => {
 
   for (const name of ['alice', 'bob']) {
     for (const kind of ['block', 'attestation']) {
-      test(`${name}: two different ${kind}s at two instances at once: exactly one is signed, ${CONTENDED_LEVELS} times`, async () => {
+      test(`${name}: two different concurrent ${kind}s at two instances: exactly one is signed, ${CONTENDED_LEVELS} times`, async () => {
         const won = [0, 0];
         for (let number = 0; number < CONTENDED_LEVELS; number += 1) {
           const level = freshLevel();
           const payloads = [undefined, OTHER].map((payloadHash) =>
             consensus(kind, key[name].curve, { level, ...(payloadHash && { payloadHash }) }),
           );
-          const askAt = (instance, payload) => ask(signers[instance], key[name], payloads[payload]);
-          // Each of them is the first one half of the time.
+          const signAt = (instance, payload) => sign(signers[instance], key[name], payloads[payload]);
+          // They take turns in being sent first.
           const order = number % 2 ? [1, 0] : [0, 1];
-          const answers = await Promise.all(order.map((one) => askAt(one, one)));
+          const answers = await Promise.all(order.map((one) => signAt(one, one)));
           const winner = order[answers.findIndex(({ status }) => status === 200)];
           const loser = 1 - winner;
           const signature = assertSigned(answers[order.indexOf(winner)], key[name], payloads[winner]);
           assertRefused(answers[order.indexOf(loser)], 409);
           won[winner] += 1;
 
-          const again = assertSigned(await askAt(loser, winner), key[name], payloads[winner]);
+          const again = assertSigned(await signAt(loser, winner), key[name], payloads[winner]);
           if (kind === 'block') assert.equal(again, signature);
-          assertRefused(await askAt(winner, loser), 409);
+          assertRefused(await signAt(winner, loser), 409);
         }
         assert.ok(Math.min(...won) > 0, `won: ${won}`);
       });
     }
   }
 
-  test('a signer that is killed knows after its start what it has signed', async () => {
+  test('a killed signer remembers after its restart what it has signed', async () => {
     const released = [];
     for (const kind of CONSENSUS_KINDS) {
       const fields = { level: freshLevel() };
       const payload = consensus(kind, key.alice.curve, fields);
-      const signature = assertSigned(await ask(signers[0], key.alice, payload), key.alice, payload);
+      const signature = assertSigned(await sign(signers[0], key.alice, payload), key.alice, payload);
       const other = consensus(kind, key.alice.curve, { ...fields, payloadHash: OTHER });
       released.push({ kind, payload, signature, other });
     }
@@ -160,8 +160,8 @@ describe('servers that others wrote', () => {
     signers[0] = await start(azure);
 
     for (const { kind, payload, signature, other } of released) {
-      assertRefused(await ask(signers[0], key.alice, other), 409);
-      const again = assertSigned(await ask(signers[0], key.alice, payload), key.alice, payload);
+      assertRefused(await sign(signers[0], key.alice, other), 409);
+      const again = assertSigned(await sign(signers[0], key.alice, payload), key.alice, payload);
       if (kind === 'block') assert.equal(again, signature);
     }
   });
@@ -170,7 +170,7 @@ describe('servers that others wrote', () => {
     const level = freshLevel();
     const payload = (fields) => consensus('attestation', key.bob.curve, { level, ...fields });
     await azure.vault.crash();
-    assertRefused(await ask(signers[0], key.bob, payload()), 500);
+    assertRefused(await sign(signers[0], key.bob, payload()), 500);
     const isMarked = ({ id, level: at }) => id.endsWith(`${key.bob.hash}:attestation`) && at === level;
     assert.ok((await azure.cosmos.marks()).some(isMarked));
     await signers[0].crash();
@@ -178,7 +178,7 @@ describe('servers that others wrote', () => {
     signers[0] = await start(azure);
 
     for (const signer of signers) {
-      assertRefused(await ask(signer, key.bob, payload({ payloadHash: OTHER })), 409);
+      assertRefused(await sign(signer, key.bob, payload({ payloadHash: OTHER })), 409);
       await eventuallySigned(signer, key.bob, payload());
     }
   });
@@ -188,13 +188,13 @@ describe('servers that others wrote', () => {
     const payload = () => consensus('attestation', key.alice.curve, { level: freshLevel() });
     const isListed = async () => (await listed(signer)).some(({ public_key_hash: hash }) => hash === key.alice.hash);
     await azure.vault.enable(version.alice, false);
-    const { status, body } = await ask(signer, key.alice, payload());
-    // As the vault says, or as the signer knows by now.
+    const { status, body } = await sign(signer, key.alice, payload());
+    // The vault's error, or the signer's own if it has noticed already.
     assert.ok([500, 404].includes(status), body);
     await signer.reaches(async () => !(await isListed()), WITHIN_MS);
-    assert.match(assertRefused(await ask(signer, key.alice, payload()), 404), /disabled/);
+    assert.match(assertRefused(await sign(signer, key.alice, payload()), 404), /disabled/);
     const ofBob = consensus('attestation', key.bob.curve, { level: freshLevel() });
-    assertSigned(await ask(signer, key.bob, ofBob), key.bob, ofBob);
+    assertSigned(await sign(signer, key.bob, ofBob), key.bob, ofBob);
 
     await azure.vault.enable(version.alice, true);
     await signer.reaches(isListed, WITHIN_MS);
@@ -209,7 +209,7 @@ describe('servers that others wrote', () => {
     for (const path of Object.values(version)) assert.equal((await azure.vault.tags(path))['signer-marks'], store);
   });
 
-  test('`doctor` finds what is wrong: a key that expired, and an emulator without roles', async () => {
+  test('`doctor` finds an expired key, and that the emulator has no roles', async () => {
     const { output } = await runProgram(['doctor', '--sign'], azure.environment);
     const failed = output.split('\n').filter((line) => line.startsWith('failed'));
     assert.equal(failed.length, 2, output);
@@ -222,15 +222,15 @@ describe('servers that others wrote', () => {
   test('the database comes back empty: nothing is signed before the keys are bound and the marks raised', async () => {
     const level = freshLevel();
     const payload = (fields) => consensus('block', key.alice.curve, { level, ...fields });
-    assertSigned(await ask(signers[0], key.alice, payload()), key.alice, payload());
+    assertSigned(await sign(signers[0], key.alice, payload()), key.alice, payload());
     await azure.cosmos.crashEmulator();
     const above = payload({ level: level + 1 });
-    assertRefused(await ask(signers[0], key.alice, above), 500);
+    assertRefused(await sign(signers[0], key.alice, above), 500);
     await azure.cosmos.startEmulator();
 
     const refuses = async (signer, words) => {
-      for (const asked of [payload({ payloadHash: OTHER }), above]) {
-        assert.match(assertRefused(await ask(signer, key.alice, asked), 500), words);
+      for (const bytes of [payload({ payloadHash: OTHER }), above]) {
+        assert.match(assertRefused(await sign(signer, key.alice, bytes), 500), words);
       }
     };
     for (const signer of signers) await refuses(signer, /lost what it acknowledged|the container .*was deleted/);
@@ -249,8 +249,8 @@ describe('servers that others wrote', () => {
     }
     signers = await Promise.all([start(azure), start(azure)]);
     for (const signer of signers) {
-      assertRefused(await ask(signer, key.alice, payload({ payloadHash: OTHER })), 409);
-      assertSigned(await ask(signer, key.alice, above), key.alice, above);
+      assertRefused(await sign(signer, key.alice, payload({ payloadHash: OTHER })), 409);
+      assertSigned(await sign(signer, key.alice, above), key.alice, above);
     }
   });
 });
@@ -265,11 +265,11 @@ describe('accounts', () => {
 
   const [WEST, NORTH] = ['West Europe', 'North Europe'];
   for (const [title, regions, options, words] of [
-    ['the consistency that the emulator has', [WEST], { consistency: 'Session' }, /Session, expected Strong/],
-    ['two regions, of which one takes writes', [WEST, NORTH], {}],
-    ['two regions that take writes', [WEST, NORTH], { writable: [WEST, NORTH] }, /several regions/],
+    ['the consistency of the emulator', [WEST], { consistency: 'Session' }, /Session, expected Strong/],
+    ['two regions, one of them writable', [WEST, NORTH], {}],
+    ['two writable regions', [WEST, NORTH], { writable: [WEST, NORTH] }, /several regions/],
   ]) {
-    test(`${title}: ${words ? 'no votes' : 'votes'}`, async () => {
+    test(`${title}: votes are ${words ? 'not ' : ''}signed`, async () => {
       azure.cosmos.account = azure.cosmos.accountIn(regions, options);
       const signer = await startProgram(azure.environment);
       await signer.reaches(async () => (await listed(signer)).length === 1, WITHIN_MS);
@@ -277,7 +277,7 @@ describe('accounts', () => {
       const key = PublicKey.fromText(curve, text);
       const payload = consensus('attestation', curve, { level: freshLevel() });
       if (words) {
-        await signer.reaches(async () => words.test(assertRefused(await ask(signer, key, payload), 500)), WITHIN_MS);
+        await signer.reaches(async () => words.test(assertRefused(await sign(signer, key, payload), 500)), WITHIN_MS);
         assert.deepEqual(
           (await azure.cosmos.marks()).filter(({ level }) => level === nextLevel - 1),
           [],

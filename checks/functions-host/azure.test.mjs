@@ -32,7 +32,7 @@ describe('two hosts on one store', { skip }, () => {
   });
 
   for (const kind of CONSENSUS_KINDS) {
-    test(`${kind}: the other host repeats the signature, and neither signs another payload`, async () => {
+    test(`${kind}: the other host signs a repeat, and neither signs another payload`, async () => {
       const level = nextLevel++;
       const sign = (host, fields) => host.sign(key, consensus(kind, 'p256', { level, ...fields }));
       const [first, second] = [await sign(hosts[0]), await sign(hosts[1])];
@@ -44,7 +44,7 @@ describe('two hosts on one store', { skip }, () => {
     });
   }
 
-  test('contended positions while signers end and are killed: one payload each is signed', async () => {
+  test('contended positions while signers end and are killed: at most one payload is signed for each', async () => {
     let running = true;
     const endSigners = async (host) => {
       // Kills count as errors, and the third stops the host.
@@ -74,20 +74,20 @@ describe('two hosts on one store', { skip }, () => {
     assert.ok(winners.filter(({ size }) => size === 1).length > 80, `${winners.map(({ size }) => size)}`);
   });
 
-  test('one host dies: the other signs on', async () => {
+  test('one host dies: the other continues to sign', async () => {
     await hosts[0].crash();
     const answer = await hosts[1].sign(key, consensus('attestation', 'p256', { level: nextLevel++ }));
     assert.equal(answer.status, 200, answer.body);
-    await eventually('its signer ends', async () => (await apps[0].handlers()).length === 0);
+    await eventually('its signer to end', async () => (await apps[0].handlers()).length === 0);
     hosts[0] = await apps[0].startReady(standIns.environment);
   });
 
-  test('an outage of all services: log levels are right, and the SDK is silent', { skip: !printsLevels }, async () => {
+  test('an outage of all services: log levels are right, and the SDK logs nothing', { skip: !printsLevels }, async () => {
     await standIns.stop();
     const answer = await hosts[0].sign(key, consensus('attestation', 'p256', { level: nextLevel++ }));
     assert.equal(answer.status, 500, answer.body);
     const lines = () => hosts[0].signerEntries.map(({ level, message }) => ({ level, line: JSON.parse(message) }));
-    await eventually('there is an error', () => lines().some(({ level }) => level === 'Error'));
+    await eventually('an error', () => lines().some(({ level }) => level === 'Error'));
     const levels = { INFO: 'Information', WARN: 'Warning', ERROR: 'Error' };
     for (const { level, line } of lines()) assert.equal(level, levels[line.level], JSON.stringify(line));
     // The SDK logs this every two seconds.

@@ -1,4 +1,4 @@
-// How signers and hosts end, and what is lost while they do.
+// How signers and hosts end, and which requests are lost meanwhile.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -11,9 +11,9 @@ import { PublicKey } from '../clients/verification.mjs';
 import { App, eventually, kill, pause, printsLevels, runs } from './host.mjs';
 import { lost, vote } from './load.mjs';
 
-/** Within this time a signer notices that its host is gone. */
+/** The time within which a signer ends after its host. */
 const ORPHAN_ENDS_WITHIN_MS = 3_000;
-/** After functionTimeout the host replaces a signer that does not answer. The rest is for the start. */
+/** The host replaces an unresponsive signer after functionTimeout. The rest is for the start. */
 const MAX_OUTAGE_MS = 15_000 + 4_000;
 
 async function firstKey(host) {
@@ -43,32 +43,32 @@ describe('a signer that ends', () => {
   const signs = () => host.sign(key, consensus('attestation', 'p256', { level: nextLevel++ }));
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
-    test(`${signal}: it is started again each time, and no request is lost`, async () => {
+    test(`${signal}: it is restarted each time, and no request is lost`, async () => {
       const load = vote(host, key, { bakers: 4, perSecond: 20 });
-      // Ends with an error count, and the third stops the host.
+      // Exits with an error are counted, and the third stops the host.
       for (let round = 0; round < 4; round += 1) {
         await host.replaceSigner(signal);
         const before = load.answers.length;
-        await eventually('it signs', () => load.answers.length > before + 10);
+        await eventually('a signature', () => load.answers.length > before + 10);
       }
       assert.deepEqual(lost(await load.stop(), key), []);
       assert.equal(host.count('exited with code'), 0);
     });
   }
 
-  test('two signals at once, and a signal during the start, are no error', async () => {
+  test('two concurrent signals, and a signal during the start, are not errors', async () => {
     const load = vote(host, key, { bakers: 4, perSecond: 20 });
     for (let round = 0; round < 4; round += 1) {
       const pid = await app.handler();
       kill(pid, 'SIGTERM');
       kill(pid, 'SIGINT');
-      // As soon as the next one catches signals, long before it listens.
-      const next = await eventually('the next one', async () => (await app.handlers()).find((other) => other !== pid));
-      await eventually('it catches signals', () => catchesSigterm(next));
+      // The next one gets its signal as soon as it has a handler, long before it listens.
+      const next = await eventually('the next signer', async () => (await app.handlers()).find((other) => other !== pid));
+      await eventually('its signal handler', () => catchesSigterm(next));
       kill(next, 'SIGTERM');
-      await eventually('another one', async () => (await app.handlers()).some((other) => ![pid, next].includes(other)));
+      await eventually('another signer', async () => (await app.handlers()).some((other) => ![pid, next].includes(other)));
     }
-    await eventually('it signs', async () => (await signs()).status === 200);
+    await eventually('a signature', async () => (await signs()).status === 200);
     await load.stop();
     assert.equal(host.count('exited with code'), 0);
   });
@@ -78,11 +78,11 @@ describe('a signer that ends', () => {
     const load = vote(host, key, { bakers });
     for (let round = 0; round < 2; round += 1) {
       const before = load.answers.length;
-      await eventually('they sign', () => load.answers.length > before + 100);
+      await eventually('signatures', () => load.answers.length > before + 100);
       await host.replaceSigner('SIGKILL');
     }
     const before = load.answers.length;
-    await eventually('they sign', () => load.answers.length > before + 100);
+    await eventually('signatures', () => load.answers.length > before + 100);
     assert.ok(lost(await load.stop(), key).length <= 2 * bakers);
   });
 
@@ -93,7 +93,7 @@ describe('a signer that ends', () => {
     await host.replaceSigner('SIGKILL');
     await host.replaceSigner('SIGKILL');
     kill(await app.handler(), 'SIGKILL');
-    await eventually('the host ends', () => host.program.ended, 20_000);
+    await eventually('the host to end', () => host.program.ended, 20_000);
     assert.deepEqual(await app.handlers(), []);
 
     host = await app.startReady();
@@ -102,20 +102,20 @@ describe('a signer that ends', () => {
     assert.equal((await host.sign(key, other)).status, 409);
   });
 
-  /** How long no request is answered with a signature when the signer hangs. */
+  /** The time without signatures after the signer hangs. */
   async function outageOfHanging() {
     kill(await app.handler(), 'SIGSTOP');
     const begin = Date.now();
-    await eventually('it signs', async () => (await signs()).status === 200, 60_000);
+    await eventually('a signature', async () => (await signs()).status === 200, 60_000);
     return Date.now() - begin;
   }
 
-  test('one that hangs is replaced after 15 seconds', async () => {
+  test('a signer that hangs is replaced after 15 seconds', async () => {
     const outage = await outageOfHanging();
     assert.ok(outage < MAX_OUTAGE_MS, `${outage} ms`);
   });
 
-  test('the setting that the template gives for a longer deadline replaces that time', async () => {
+  test('the setting with which the template allows longer deadlines changes that time', async () => {
     await host.stop();
     const timeout = { AzureFunctionsJobHost__functionTimeout: '00:00:03' };
     host = await app.startReady({ ...app.development, ...timeout });
@@ -127,12 +127,12 @@ describe('a signer that ends', () => {
     const orphans = await host.crash();
     assert.equal(orphans.length, 1);
     const ended = async () => !(await runs(orphans[0]));
-    await eventually('the orphan ends', ended, ORPHAN_ENDS_WITHIN_MS);
+    await eventually('the orphan to end', ended, ORPHAN_ENDS_WITHIN_MS);
     host = await app.startReady();
     assert.equal((await signs()).status, 200);
   });
 
-  test('a host that starts while the signer of the last one still runs waits for the store', async () => {
+  test('a host that starts while the previous signer still runs waits for the store', async () => {
     await host.crash();
     host = await app.startReady();
     assert.equal((await signs()).status, 200);
@@ -155,12 +155,12 @@ describe('a signer that ends', () => {
       for (let round = 0; round < 3; round += 1) {
         const before = await app.handler();
         await restart();
-        // The next one is started before this one has ended, and waits for the store.
+        // The next signer is started before this one has ended, and waits for the store.
         await eventually('another signer', async () => (await app.handlers()).some((pid) => pid !== before), 30_000);
         await app.handler([before]);
         const answered = load.answers.length;
         const signed = () => load.answers.slice(answered).some(({ status }) => status === 200);
-        await eventually('it signs', signed, 20_000);
+        await eventually('a signature', signed, 20_000);
       }
       await load.stop();
       assert.equal(host.program.ended, false);
@@ -169,7 +169,7 @@ describe('a signer that ends', () => {
     });
   }
 
-  test('contended positions while signers end: one payload each is signed', async () => {
+  test('contended positions while signers end: at most one payload is signed for each', async () => {
     const signed = new Map();
     let running = true;
     const enders = (async () => {
@@ -194,7 +194,7 @@ describe('a signer that ends', () => {
   });
 });
 
-/** Whether the process catches SIGTERM, bit 14 of the mask, or has ended. */
+/** Whether the process has a handler for SIGTERM (bit 14 of the mask), or has ended. */
 async function catchesSigterm(pid) {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const caught = status.match(/^SigCgt:\s+([0-9a-f]+)$/m)?.[1];
@@ -219,7 +219,7 @@ describe('a signer that cannot start', () => {
       const all = Object.entries({ ...app.development, ...settings });
       const host = await app.start(Object.fromEntries(all.filter(([, value]) => value !== undefined)));
       try {
-        await eventually('the host ends', () => host.program.ended, 30_000);
+        await eventually('the host to end', () => host.program.ended, 30_000);
         const errors = host.signerEntries.filter(({ level }) => level === 'Error');
         // The host tries three times.
         assert.equal(errors.length, 3, host.output);
@@ -230,7 +230,7 @@ describe('a signer that cannot start', () => {
     });
   }
 
-  test('another process holds the store: it says which, and waits', { skip: !printsLevels }, async () => {
+  test('another process holds the store: the signer logs its id, and waits', { skip: !printsLevels }, async () => {
     const first = await app.startReady();
     await first.stop();
     const holder = spawn('flock', ['--no-fork', join(app.data, 'marks.lock'), 'sleep', '60']);
@@ -238,11 +238,11 @@ describe('a signer that cannot start', () => {
       const host = await app.start();
       try {
         const waits = () => host.signerEntries.some(({ message }) => message.includes(`${holder.pid}`));
-        await eventually('it names the process', waits);
+        await eventually('a line with its id', waits);
         assert.equal((await app.handlers()).length, 1);
         assert.notEqual((await readFile(join(app.data, 'marks.lock'))).length, 0);
         kill(holder.pid, 'SIGKILL');
-        await eventually('it signs', () => host.isReady(), 20_000);
+        await eventually('a healthy signer', () => host.isReady(), 20_000);
         assert.equal(host.count('exited with code'), 0);
       } finally {
         await host.stop();

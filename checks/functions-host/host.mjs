@@ -133,7 +133,7 @@ export class App {
       const running = await this.handlers();
       return running.length === 1 && !others.includes(running[0]) && running[0];
     };
-    return eventually('there is one signer', one);
+    return eventually('exactly one signer', one);
   }
 
   /** Ends what still runs, and removes all files. */
@@ -237,7 +237,7 @@ class FunctionsHost {
   async stop() {
     await this.crash();
     for (const pid of await this.app.handlers()) kill(pid, 'SIGKILL');
-    await eventually('no signer runs', async () => (await this.app.handlers()).length === 0);
+    await eventually('all signers to end', async () => (await this.app.handlers()).length === 0);
   }
 }
 

@@ -1,15 +1,15 @@
-// Bakers that request signatures, each one after the other, and never repeat a request.
+// Bakers that request one signature after another, without retries.
 
 import { consensus } from '../clients/payloads.mjs';
 import { pause } from './host.mjs';
 
-// Each baker uses its own chain, so that levels only rise. They are few, since a signer accepts few chains for one key.
+// Each baker uses its own chain, so that levels only rise. There are few of them, since a signer limits the unknown chains of a key.
 const chains = Array.from({ length: 6 }, (_, index) => ({ id: Buffer.from([1, 2, 3, index]), level: 1 }));
 
 /**
- * Starts bakers that vote for level after level.
+ * Starts bakers that vote at one level after another.
  *
- * @param {{ bakers: number, perSecond?: number }} options `perSecond` is for all together; without it, they do not pause
+ * @param {{ bakers: number, perSecond?: number }} options `perSecond` is the rate of all together; without it, they do not pause
  */
 export function vote(host, key, { bakers, perSecond }) {
   const answers = [];
@@ -25,7 +25,7 @@ export function vote(host, key, { bakers, perSecond }) {
       await pause(Math.max(0, next - Date.now()));
     }
   };
-  if (bakers > chains.length) throw new Error(`there are ${chains.length} chains`);
+  if (bakers > chains.length) throw new Error(`at most ${chains.length} bakers, one per chain`);
   const all = Promise.all(chains.slice(0, bakers).map(baker));
   return {
     answers,
@@ -38,7 +38,7 @@ export function vote(host, key, { bakers, perSecond }) {
   };
 }
 
-/** Of the answers, those without a valid signature. */
+/** The answers without a valid signature. */
 export function lost(answers, key) {
   return answers.filter(
     ({ status, body, payload }) => status !== 200 || !key.verify(JSON.parse(body).signature, payload),

@@ -1,4 +1,4 @@
-// Requests, answers and log lines on their way through the host.
+// How the host forwards requests, answers and log lines.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -21,7 +21,7 @@ describe('the package in the Functions host', () => {
   let key;
   before(async () => {
     app = await App.unpack();
-    // Core Tools set the name themselves, to the host's address.
+    // Core Tools set this variable themselves, to the host's address.
     host = await app.startReady({ ...app.development, WEBSITE_HOSTNAME: HOSTNAME });
     const [listed] = JSON.parse((await host.get('/keys')).body);
     key = PublicKey.fromText(listed.curve, listed.public_key);
@@ -69,14 +69,14 @@ describe('the package in the Functions host', () => {
     }
   });
 
-  test('HEAD is answered like GET, without a body', async () => {
+  test('HEAD gets the answer to GET, without a body', async () => {
     for (const path of ['/health', '/keys', `/keys/${key.hash}`, '/authorized_keys']) {
       const { status, body } = await host.request(path, { method: 'HEAD' });
       assert.deepEqual([status, body], [200, ''], path);
     }
   });
 
-  test('nothing but health is answered without the host key or with a wrong one', async () => {
+  test('without the host key or with a wrong one, only /health answers', async () => {
     const body = jsonHex(freshVote());
     for (const headers of [{}, { 'x-functions-key': 'wrong' }]) {
       for (const path of ['/keys', `/keys/${key.hash}`, '/authorized_keys', '/keys?code=wrong']) {
@@ -92,14 +92,14 @@ describe('the package in the Functions host', () => {
   });
 
   for (const [framing, writes] of Object.entries(octez.FRAMINGS)) {
-    test(`octez' request arrives: ${framing}`, async () => {
+    test(`a request of octez arrives: ${framing}`, async () => {
       const payload = freshVote();
       const answer = await octez.post(host, octez.signTarget(key), octez.jsonHex(payload), writes);
       octez.assertSigned(answer, key, payload);
     });
   }
 
-  test('a body with its length, without a type, or with `Expect: 100-continue`', async () => {
+  test('a body with Content-Length, without a type, or with `Expect: 100-continue`', async () => {
     for (const headers of [{ 'content-type': 'application/json' }, {}, { expect: '100-continue' }]) {
       const payload = freshVote();
       const head = Object.entries({ ...host.headers, ...headers, host: HOSTNAME, connection: 'close' });
@@ -113,7 +113,7 @@ describe('the package in the Functions host', () => {
     }
   });
 
-  test('refusals reach the client as the signer words them', async () => {
+  test('refusals reach the client unchanged', async () => {
     for (const [path, body, status] of [
       [`/keys/${key.hash}`, '"zz"', 400],
       [`/keys/${key.hash}`, '', 400],
@@ -127,7 +127,7 @@ describe('the package in the Functions host', () => {
     }
   });
 
-  test('a repeat of a block gets the same signature, a second block at its position none', async () => {
+  test('a repeated block gets the same signature, another block at its position none', async () => {
     const level = nextLevel++;
     const sign = (fields) => host.sign(key, consensus('block', 'p256', { level, ...fields }));
     const [first, second] = [await sign(), await sign()];
@@ -136,7 +136,7 @@ describe('the package in the Functions host', () => {
     assert.equal((await sign({ payloadHash: payloadHashOf('another') })).status, 409);
   });
 
-  test('of 20 payloads for one position at once, one is signed', async () => {
+  test('of 20 concurrent payloads for one position, one is signed', async () => {
     for (const kind of CONSENSUS_KINDS) {
       const level = nextLevel++;
       const payloads = Array.from({ length: 20 }, (_, seed) =>
@@ -147,7 +147,7 @@ describe('the package in the Functions host', () => {
     }
   });
 
-  test('the hints name the address that clients use', () => {
+  test('the hints contain the address that clients use', () => {
     const hosts = [...host.output.matchAll(/https?:\/\/[^\s"\/]+/g)].map(([address]) => address);
     const expected = printsLevels ? `https://${HOSTNAME}` : host.url.replace('127.0.0.1', 'localhost');
     assert.equal(host.count(`octez-client import secret key first ${expected}/${key.hash}`), 1);
@@ -157,17 +157,17 @@ describe('the package in the Functions host', () => {
     assert.deepEqual(hosts.filter((address) => address.endsWith(signers)), []);
   });
 
-  test('log levels of the signer are those of the host', { skip: !printsLevels }, async () => {
+  test('the host logs the signer\'s lines at their levels', { skip: !printsLevels }, async () => {
     await host.replaceSigner('SIGTERM');
     const events = () => host.signerEntries.map(({ level, message }) => ({ level, line: JSON.parse(message) }));
-    await eventually('it signs again', async () => (await host.sign(key, freshVote())).status === 200);
+    await eventually('a signature', async () => (await host.sign(key, freshVote())).status === 200);
     const expected = { INFO: 'Information', WARN: 'Warning', ERROR: 'Error' };
     for (const { level, line } of events()) assert.equal(level, expected[line.level], JSON.stringify(line));
     // The development vault logs a warning.
     assert.ok(events().some(({ level }) => level === 'Warning'));
   });
 
-  test('no secret is in the log of host or signer', async () => {
+  test('neither host nor signer logs secrets', async () => {
     const client = SecretKey.random('p256');
     const authentication = client.sign(Buffer.from('0401', 'hex'));
     const path = `/keys/${key.hash}?authentication=${authentication}&code=${app.hostKey}`;

@@ -1,4 +1,4 @@
-"""Encrypts the secret keys on standard input with the password in the first argument, or decrypts them, one a line."""
+"""Encrypts the secret keys on standard input with the password in the first argument, or decrypts them. One key per line."""
 
 import functools
 import sys
@@ -6,7 +6,7 @@ import sys
 from fastecdsa.encoding.sec1 import SEC1Encoder
 from pytezos.crypto.key import Key
 
-# pytezos calls it as fastecdsa had it before its version 4.
+# pytezos uses the API of fastecdsa before version 4.
 SEC1Encoder.encode_public_key = staticmethod(functools.partial(SEC1Encoder.encode_public_key, SEC1Encoder()))
 
 for line in sys.stdin:

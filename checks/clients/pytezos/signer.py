@@ -1,4 +1,4 @@
-"""A running signer, as ../other_languages.mjs hands it over in the environment, and what has to come of requests to it."""
+"""A running signer, described by the environment that ../other_languages.mjs sets, and assertions about its answers."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ FIRST_LEVEL = int(os.environ['FIRST_LEVEL'])
 MAX_FEE = int(os.environ['MAX_FEE'])
 KEYS = [Key.from_encoded_key(key['public_key']) for key in json.loads(os.environ['SIGNER_KEYS'])]
 
-# With the other two see test_requests.py.
+# For the other two, see test_requests.py.
 VERIFIED_BY_PYTEZOS = (b'ed', b'sp')
 
 CHAIN = 'NetXdQprcVkpaWU'
@@ -34,7 +34,7 @@ BRANCH = base58(b'B', 32, 1)
 
 
 def context(key):
-    """What pytezos takes from a node when it signs."""
+    """What pytezos reads from a node when it signs."""
     main = SimpleNamespace(watermark=CHAIN_BYTES.hex)
     return ExecutionContext(key=key, shell=SimpleNamespace(chains=SimpleNamespace(main=main)))
 
@@ -51,7 +51,7 @@ def for_each_key(test):
 
 class SignerTest(unittest.TestCase):
     def assert_covers(self, signature, key, payload, own_form):
-        """Verified by pytezos, and again without it from the file."""
+        """Verified by pytezos, and again from the file, independently of it."""
         if key.curve in VERIFIED_BY_PYTEZOS:
             self.assertTrue(key.verify(signature, payload))
         line = {'hash': key.public_key_hash(), 'payload': payload.hex(), 'signature': own_form}

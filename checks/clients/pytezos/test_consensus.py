@@ -1,4 +1,4 @@
-"""Votes and blocks as pytezos encodes them, and what the signer's marks make of them."""
+"""Votes and blocks as pytezos encodes them, and the effect of the signer's marks."""
 
 from pytezos.block.header import BlockHeader
 from pytezos.operation.forge import forge_operation_group
@@ -17,7 +17,7 @@ def vote(kind, level, round, block):
 
 
 def vote_payload(kind, level, round, block):
-    """pytezos forges what stands behind the watermark; its own `sign` puts that of before 2022 in front."""
+    """pytezos forges the bytes after the watermark; its own `sign` would prepend the watermark used before 2022."""
     forged = forge_operation_group({'branch': BRANCH, 'contents': [vote(kind, level, round, block)]})
     return WATERMARKS[kind] + CHAIN_BYTES + forged
 
@@ -63,7 +63,7 @@ class Consensus(SignerTest):
             with self.subTest(kind):
                 payload = lambda *fields: vote_payload(kind, *fields)
                 level = FIRST_LEVEL + 10 * offset
-                # pytezos knows no form of a vote that a tz4 key signs.
+                # pytezos does not support votes of tz4 keys.
                 if key.curve == b'BL':
                     self.assert_refused(403, '40 and 41 are for tz4', key.sign, payload(level, 1, 1))
                     continue
@@ -75,7 +75,7 @@ class Consensus(SignerTest):
                 self.assert_signs(key, payload(level + 1, 0, 3))
 
     @for_each_key
-    def test_a_vote_by_pytezos_own_sign_has_the_watermark_of_before_2022(self, key):
+    def test_votes_signed_by_pytezos_itself_have_the_watermark_used_before_2022(self, key):
         old = {
             'endorsement': {'kind': 'endorsement', 'level': FIRST_LEVEL},
             'endorsement_with_slot': {

@@ -78,7 +78,7 @@ MANAGED = {
 ALONE = {'failing noop': lambda key: {'kind': 'failing_noop', 'arbitrary': 'hello'}}
 
 WITHOUT_SIGNATURE = {'activate_account', 'double_consensus_operation_evidence'}
-# test_consensus.py has these.
+# Covered by test_consensus.py.
 VOTES = {
     *('preattestation', 'attestation', 'attestation_with_dal'),
     *('preattestations_aggregate', 'attestations_aggregate', 'endorsement', 'endorsement_with_slot'),

@@ -1,4 +1,4 @@
-"""Keys, and requests that the signer or the Functions host does not grant."""
+"""Keys, and requests that the signer or the Functions host refuses."""
 
 import unittest
 
@@ -19,7 +19,7 @@ class Requests(SignerTest):
         self.assert_refused(404, stranger, RemoteKey, URL, stranger, HEADERS)
 
     @for_each_key
-    def test_payloads_that_are_none(self, key):
+    def test_invalid_payloads(self, key):
         for payload, status, words in [
             (b'', 403, 'empty'),
             ('03a', 400, 'hexadecimal'),
@@ -31,8 +31,8 @@ class Requests(SignerTest):
                 self.assert_refused(status, words, key.sign, payload)
 
     @for_each_key
-    def test_two_checks_of_pytezos_do_not_work(self, key):
-        """That of tz4 is of the older scheme; that of tz3 calls fastecdsa as it was before its version 4."""
+    def test_pytezos_cannot_verify_signatures_of_tz3_and_tz4(self, key):
+        """For tz4 it uses the older scheme; for tz3 it uses the API of fastecdsa before version 4."""
         error = {b'BL': ValueError, b'p2': TypeError}.get(key.curve)
         if error is None:
             self.assertIn(key.curve, VERIFIED_BY_PYTEZOS)
@@ -42,13 +42,13 @@ class Requests(SignerTest):
         with self.assertRaises(error):
             key.verify(signature, payload)
 
-    @unittest.skipUnless(STRICT_URL, 'there is no signer that wants signed requests')
-    def test_requests_that_have_to_be_signed(self):
+    @unittest.skipUnless(STRICT_URL, 'no signer that requires authenticated requests')
+    def test_requests_that_need_authentication(self):
         for key in KEYS:
             strict = RemoteKey(STRICT_URL, key.public_key_hash())
             self.assert_refused(401, 'missing authentication signature', strict.sign, b'\x03')
 
-    @unittest.skipUnless(HEADERS, 'this signer wants no function key')
+    @unittest.skipUnless(HEADERS, 'this signer requires no function key')
     def test_without_the_function_key(self):
         for key in KEYS:
             self.assert_refused(401, '', RemoteKey, URL, key.public_key_hash())

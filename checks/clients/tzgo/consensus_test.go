@@ -1,6 +1,6 @@
 package clients
 
-// Votes and blocks as tzgo encodes them, and what the signer's marks make of them.
+// Votes and blocks as tzgo encodes them, and the effect of the signer's marks.
 
 import (
 	"context"
@@ -56,7 +56,7 @@ func TestVotes(t *testing.T) {
 		} {
 			t.Run(title, func(t *testing.T) {
 				if key.isBls() {
-					// tzgo knows no form of a vote that a tz4 key signs.
+					// tzgo does not support votes of tz4 keys.
 					assertOperationRefused(t, key, vote(level, 1, 1), 403, "40 and 41 are for tz4")
 					return
 				}
@@ -93,7 +93,7 @@ func TestBlocks(t *testing.T) {
 	})
 }
 
-// Without the chain's id the bytes are those of no vote, and no mark is kept: it is refused.
+// Without the chain id, the bytes are not a vote, for which a mark could be kept, and are refused.
 func TestAVoteWithoutItsChain(t *testing.T) {
 	forEachKey(t, func(t *testing.T, key key) {
 		vote := attestation(firstLevel(t)+10, 0, 1)

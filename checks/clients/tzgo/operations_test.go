@@ -1,6 +1,6 @@
 package clients
 
-// At least one operation of every kind that tzgo's codec knows.
+// At least one operation of every kind that tzgo's codec supports.
 
 import (
 	"bytes"
@@ -46,8 +46,8 @@ func script() micheline.Script {
 	}
 }
 
-// operations have a row for each kind, in the form of tzgo's default parameters. A reason stands in rows of forms that no
-// protocol takes today: it is a part of the signer's refusal.
+// operations has rows for each kind, in the form of tzgo's default parameters. If no protocol accepts that form today, refused
+// is part of the signer's answer.
 var operations = []struct {
 	title   string
 	kind    tezos.OpType
@@ -156,17 +156,17 @@ var operations = []struct {
 	}, ""},
 }
 
-// Kinds that carry no signature, so that nobody asks a signer for one, and votes, which consensus_test.go signs.
+// Kinds that carry no signature, so that no signer is involved, and votes, which consensus_test.go covers.
 var notOperations = map[tezos.OpType]string{
-	tezos.OpTypeActivateAccount:              "the activation code stands for the signature",
-	tezos.OpTypeSeedNonceRevelation:          "whoever knows the nonce may reveal it",
-	tezos.OpTypeVdfRevelation:                "anybody may compute it",
-	tezos.OpTypeDoubleBakingEvidence:         "anybody may denounce",
-	tezos.OpTypeDoubleAttestationEvidence:    "anybody may denounce",
-	tezos.OpTypeDoublePreattestationEvidence: "anybody may denounce",
+	tezos.OpTypeActivateAccount:              "the activation code replaces the signature",
+	tezos.OpTypeSeedNonceRevelation:          "anyone who knows the nonce may reveal it",
+	tezos.OpTypeVdfRevelation:                "anyone may compute it",
+	tezos.OpTypeDoubleBakingEvidence:         "anyone may denounce",
+	tezos.OpTypeDoubleAttestationEvidence:    "anyone may denounce",
+	tezos.OpTypeDoublePreattestationEvidence: "anyone may denounce",
 	tezos.OpTypeEndorsement:                  "a vote",
 	tezos.OpTypePreattestation:               "a vote",
-	tezos.OpTypeEndorsementWithSlot:          "a vote of before 2022",
+	tezos.OpTypeEndorsementWithSlot:          "a vote before 2022",
 }
 
 func ballot(vote tezos.BallotVote) func(key key) codec.Operation {
@@ -219,7 +219,7 @@ func TestOperations(t *testing.T) {
 	})
 }
 
-// As whoever gives tzgo the parameters of a protocol before Seoul.
+// With the parameters of a protocol before Seoul.
 func TestARevealInItsOlderForm(t *testing.T) {
 	params := *tezos.DefaultParams
 	params.Version = tezos.Versions[tezos.PtSeouLo] - 1

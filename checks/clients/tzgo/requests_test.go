@@ -1,6 +1,6 @@
 package clients
 
-// Keys, and requests that the signer or the Functions host does not grant.
+// Keys, and requests that the signer or the Functions host refuses.
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func TestPublicKeys(t *testing.T) {
 func TestAuthorizedKeys(t *testing.T) {
 	authorized, err := client(t).AuthorizedKeys(context.Background())
 	if err != nil || len(authorized) != 0 {
-		t.Errorf("%v, %v: no request has to be signed here", authorized, err)
+		t.Errorf("%v, %v: no authentication is required here", authorized, err)
 	}
 }
 
@@ -58,7 +58,7 @@ func TestAnOperationWithoutContentsIsAnEmptyPayload(t *testing.T) {
 	})
 }
 
-// SignMessage leaves its branch out, for which tzgo sends no bytes at all.
+// SignMessage sets no branch, and then tzgo sends an empty payload.
 func TestAMessage(t *testing.T) {
 	forEachKey(t, func(t *testing.T, key key) {
 		_, err := client(t).SignMessage(context.Background(), key.address(), "hello")
@@ -76,11 +76,11 @@ func TestAPathPrefixIsDropped(t *testing.T) {
 	})
 }
 
-// WithAuthKey keeps the key and does not use it.
-func TestRequestsThatHaveToBeSigned(t *testing.T) {
+// WithAuthKey stores the key, but nothing uses it.
+func TestRequestsThatNeedAuthentication(t *testing.T) {
 	url := fromEnvironment(t, "STRICT_SIGNER_URL")
 	if url == "" {
-		t.Skip("there is no such signer")
+		t.Skip("no signer requires authentication here")
 	}
 	authentication := tezos.PrivateKey{Type: tezos.KeyTypeEd25519, Data: ed25519.NewKeyFromSeed(hexOf(32, 23))}
 	signer := connected(t, url, nil).WithAuthKey(authentication)
@@ -91,8 +91,8 @@ func TestRequestsThatHaveToBeSigned(t *testing.T) {
 	})
 }
 
-// So this suite verifies those of tz4 keys elsewhere.
-func TestTzgoTakesAnySignatureOfATz4Key(t *testing.T) {
+// So this suite verifies signatures of tz4 keys elsewhere.
+func TestTzgoAcceptsAnySignatureOfATz4Key(t *testing.T) {
 	forEachKey(t, func(t *testing.T, key key) {
 		wrong := tezos.NewSignature(tezos.SignatureTypeBls12_381, hexOf(96, 24))
 		if !key.isBls() {
@@ -105,11 +105,11 @@ func TestTzgoTakesAnySignatureOfATz4Key(t *testing.T) {
 	})
 }
 
-// Only as in Azure: without a function key the host answers, and a key in the address is dropped with the path.
+// Only as in Azure: without a function key the host refuses, and tzgo drops a key in the URL together with the path.
 func TestWithoutTheFunctionKey(t *testing.T) {
 	headers := parsed[map[string]string](t, "SIGNER_HEADERS")
 	if len(headers) == 0 {
-		t.Skip("this signer wants no function key")
+		t.Skip("this signer requires no function key")
 	}
 	url := fromEnvironment(t, "SIGNER_URL")
 	for title, address := range map[string]string{

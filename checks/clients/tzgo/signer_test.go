@@ -1,6 +1,6 @@
 package clients
 
-// A running signer, as ../other_languages.mjs hands it over in the environment, and what has to come of requests to it.
+// A running signer, described by the environment that ../other_languages.mjs sets, and assertions about its answers.
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 
 const answerWithin = 20 * time.Second
 
-// The keys that the signer holds, from SIGNER_KEYS.
+// A key of the signer, from SIGNER_KEYS.
 type key struct {
 	Hash   string `json:"hash"`
 	Public string `json:"public_key"`
@@ -32,7 +32,7 @@ func (k key) address() tezos.Address { return tezos.MustParseAddress(k.Hash) }
 
 func (k key) isBls() bool { return k.address().Type() == tezos.AddressTypeBls12_381 }
 
-// From the environment, which only ../other_languages.mjs sets: without it there is no signer to ask.
+// A variable that ../other_languages.mjs sets; without it, there is no signer to test.
 func fromEnvironment(t *testing.T, name string) string {
 	t.Helper()
 	value, isSet := os.LookupEnv(name)
@@ -52,7 +52,7 @@ func parsed[T any](t *testing.T, name string) (value T) {
 
 func keys(t *testing.T) []key { return parsed[[]key](t, "SIGNER_KEYS") }
 
-// firstLevel is a level that no key has signed at before.
+// firstLevel is a level above those of all signatures so far.
 func firstLevel(t *testing.T) int32 { return parsed[int32](t, "FIRST_LEVEL") }
 
 func connected(t *testing.T, url string, headers map[string]string) *remote.RemoteSigner {
@@ -74,8 +74,8 @@ func forEachKey(t *testing.T, test func(t *testing.T, key key)) {
 	}
 }
 
-// Any library takes its own mistakes for right. So every signature is also written down for ../other_languages.mjs, which
-// verifies them all without tzgo.
+// A library would accept its own mistakes. So every signature is also recorded for ../other_languages.mjs, which verifies
+// them without tzgo.
 func record(t *testing.T, key key, payload []byte, signature tezos.Signature) {
 	t.Helper()
 	line, err := json.Marshal(map[string]string{
@@ -100,7 +100,7 @@ func assertCovers(t *testing.T, key key, payload []byte, signature tezos.Signatu
 		t.Fatal(err)
 	}
 	record(t, key, payload, signature)
-	// tzgo takes any signature of a tz4 key for valid.
+	// tzgo accepts any signature of a tz4 key.
 	if key.isBls() {
 		return
 	}
@@ -123,7 +123,7 @@ func assertSignsBlock(t *testing.T, key key, header *codec.BlockHeader) tezos.Si
 	return signature
 }
 
-// assertRefused wants this status, and these words in the reason, which tzgo shows with the whole body.
+// assertRefused expects this status, and these words in the reason: tzgo's error contains the whole body.
 func assertRefused(t *testing.T, err error, status int, words ...string) {
 	t.Helper()
 	var refusal rpc.HTTPStatus

@@ -23,7 +23,7 @@ import (
 
 const pageSize = 2
 
-// One version of a key; its identifier is in the bundle.
+// A version of a key; its identifier is in the bundle.
 type version struct {
 	Bundle azkeys.KeyBundle
 	Secret []byte

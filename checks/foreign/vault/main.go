@@ -1,7 +1,7 @@
-// A Key Vault whose wire format is Microsoft's: the fake server of the SDK for Go parses the requests and writes answers, pages
-// and the challenge. Only the keys behind it are implemented here; they are kept in a file.
+// A Key Vault with Microsoft's own wire format: the fake server of the SDK for Go parses requests and writes answers, pages
+// and the challenge. Only the keys are implemented here; they are stored in a file.
 //
-// It is for tests: a token for this vault permits everything.
+// For tests only: a token for this vault permits everything.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address and port")
-	state := flag.String("keys", "keys.json", "file that keeps the keys")
+	state := flag.String("keys", "keys.json", "file with the keys")
 	certificate := flag.String("certificate", "certificate.pem", "certificate of the server")
 	privateKey := flag.String("private-key", "key.pem", "its private key")
 	flag.Parse()
@@ -46,19 +46,19 @@ type vault struct {
 	lists     atomic.Int64
 }
 
-// ServeHTTP passes the request to the fake. That was written to sit inside a client, so it needs the operation's name and an
+// ServeHTTP passes the request to the fake, which was written for use inside a client, and so needs the operation's name and an
 // absolute URL.
 func (vault *vault) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	host := request.Host
 	if authorization := request.Header.Get("Authorization"); authorization == "" {
-		// The challenge is for all but the first label of the name, and would be for the port too.
+		// The fake derives the challenge's resource from the host by removing the first label, but not the port.
 		host, _, _ = net.SplitHostPort(host)
 	} else if !isFor(authorization, host) {
-		http.Error(writer, "the token is for something else", http.StatusUnauthorized)
+		http.Error(writer, "the token is for another resource", http.StatusUnauthorized)
 		return
 	}
 	operation := operationOf(request.Method, request.URL.Path)
-	// The fake panics where a client gives up: it closes a channel that it then writes to.
+	// The fake panics if a client cancels a request: it then writes to a channel that it has closed.
 	lasting := context.WithoutCancel(request.Context())
 	request = request.WithContext(context.WithValue(lasting, runtime.CtxAPINameKey{}, operation))
 	request.URL.Scheme, request.URL.Host = "https", host
@@ -84,17 +84,17 @@ func (vault *vault) ServeHTTP(writer http.ResponseWriter, request *http.Request)
 	}
 }
 
-// Whether a token of the identity endpoint beside this vault is for it: `for https://<host without its first label>`.
+// Whether a token of azure.mjs's identity endpoint is for this vault: `for-https://<host without its first label>`.
 func isFor(authorization, host string) bool {
 	name, _, _ := net.SplitHostPort(host)
 	_, service, _ := strings.Cut(name, ".")
 	return authorization == "Bearer for-https://"+service
 }
 
-// What the SDK for Go calls the operation that a request is for.
+// The SDK for Go's name of the requested operation.
 func operationOf(method, path string) string {
 	path, _, _ = strings.Cut(path, "/fake_page_")
-	// The SDK for Rust has a slash behind.
+	// The SDK for Rust appends a slash.
 	path = strings.TrimSuffix(path, "/")
 	switch last := path[strings.LastIndex(path, "/")+1:]; {
 	case method == http.MethodGet && last == "keys":

@@ -12,10 +12,10 @@ import (
 	k256 "github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 )
 
-// r and s, 32 bytes each (RFC 7518, section 3.4). About half of the signatures have a high s, as with the service.
+// r and s, 32 bytes each (RFC 7518, section 3.4). About half of the signatures have a high s, as those of the service.
 func signed(curve azkeys.CurveName, algorithm azkeys.SignatureAlgorithm, secret, digest []byte) ([]byte, error) {
 	if len(digest) != 32 {
-		return nil, fmt.Errorf("a digest of %d bytes", len(digest))
+		return nil, fmt.Errorf("the digest has %d bytes, expected 32", len(digest))
 	}
 	signature := make([]byte, 64)
 	switch {
@@ -42,7 +42,7 @@ func signed(curve azkeys.CurveName, algorithm azkeys.SignatureAlgorithm, secret,
 		r.PutBytesUnchecked(signature[:32])
 		s.PutBytesUnchecked(signature[32:])
 	default:
-		return nil, fmt.Errorf("%s does not sign on %s", algorithm, curve)
+		return nil, fmt.Errorf("algorithm %s does not match curve %s", algorithm, curve)
 	}
 	return signature, nil
 }

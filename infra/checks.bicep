@@ -1,63 +1,63 @@
-// What parameters must be like beyond their types. Bicep has no regular expressions, so texts are taken apart instead: a text that is
-// split at each character that it may have leaves nothing behind.
+// Validation of parameters beyond their types. Bicep has no regular expressions: instead, a text is split at each allowed
+// character, which leaves nothing if all characters are allowed.
 
 import { signingKeyType } from 'types.bicep'
 
-@description('What is left of a text without these characters, which are separated by blanks.')
+@description('A text without these characters, which are separated by blanks.')
 func without(value string, characters string) string => join(split(toLower(value), split(characters, ' ')), '')
 
-@description('Whether a vault takes this name for a key.')
+@description('Whether this is a valid name of a key.')
 func isKeyName(value string) bool =>
   empty(without(value, 'a b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4 5 6 7 8 9 -'))
 
-@description('Names of keys that a vault does not take.')
+@description('Invalid names of keys.')
 func badNames(keys signingKeyType[]) string[] => map(filter(keys, key => !isKeyName(key.name)), key => key.name)
 
-@description('Names of keys as a vault compares them.')
+@description('Names of keys in lower case, as a vault compares them.')
 func comparedNames(keys signingKeyType[]) string[] => map(keys, key => toLower(key.name))
 
-@description('Whether no two texts are the same.')
+@description('Whether all texts are different.')
 func differ(values string[]) bool => length(union(values, values)) == length(values)
 
-@description('What is wrong with names of keys, a sentence each.')
-func nameProblems(names string[]) string[] => map(names, name => 'keys: ${name} has more than letters, digits and -')
+@description('An error for each of these invalid names of keys.')
+func nameProblems(names string[]) string[] => map(names, name => 'keys: ${name} may only have letters, digits and -')
 
-@description('What is wrong with keys.')
+@description('Errors in keys.')
 @export()
 func keyProblems(keys signingKeyType[]) string[] =>
-  concat(nameProblems(badNames(keys)), differ(comparedNames(keys)) ? [] : ['keys: two have the same name'])
+  concat(nameProblems(badNames(keys)), differ(comparedNames(keys)) ? [] : ['keys: two keys have the same name'])
 
-@description('Whether a text has the form of a range of IPv4 addresses. The numbers in it are left to parseCidr.')
+@description('Whether a text has the form of a range of IPv4 addresses. Its numbers are checked by parseCidr.')
 func looksLikeRange(value string) bool =>
   length(split(value, '.')) == 4 && length(split(value, '/')) == 2 && empty(without(value, '0 1 2 3 4 5 6 7 8 9 . /'))
 
-@description('Whether a text is a range of IPv4 addresses. A number that is too large stops the deployment here: parseCidr says so.')
+@description('Whether a text is a range of IPv4 addresses. If a number is too large, parseCidr fails, which stops the deployment.')
 func isRange(value string) bool => looksLikeRange(value) ? !empty(parseCidr(value).network) : false
 
-@description('What is wrong with ranges of addresses.')
+@description('Errors in ranges of addresses.')
 @export()
 func rangeProblems(ranges string[]) string[] =>
-  map(filter(ranges, value => !isRange(value)), value => '${value} is no range of addresses such as 203.0.113.7/32')
+  map(filter(ranges, value => !isRange(value)), value => '${value} is not an address range such as 203.0.113.7/32')
 
-@description('The lengths of the parts of a text between hyphens.')
+@description('The lengths of the hyphen-separated parts of a text.')
 func shape(value string) string => join(map(split(value, '-'), part => string(length(part))), '-')
 
 @description('Whether a text is the object identifier of a user, group or service principal.')
 func isObjectId(value string) bool =>
   shape(value) == '8-4-4-4-12' && empty(without(value, '0 1 2 3 4 5 6 7 8 9 a b c d e f -'))
 
-@description('What is wrong with the operator.')
+@description('Errors in the operator.')
 @export()
 func operatorProblems(id string) string[] =>
-  empty(id) || isObjectId(id) ? [] : ['operatorPrincipalId: ${id} is no object id, which is a GUID']
+  empty(id) || isObjectId(id) ? [] : ['operatorPrincipalId: ${id} is not an object id (a GUID)']
 
-@description('Whether a text begins like the address of a node.')
+@description('Whether a text is an HTTP or HTTPS URL.')
 func isWebAddress(value string) bool => startsWith(value, 'https://') || startsWith(value, 'http://')
 
-@description('Whether a text can be the address of one node. Passwords would be shown to whoever may see the app.')
+@description('Whether a text can be the URL of one node. A password would be visible to everyone who may see the app.')
 func isNodeUrl(value string) bool => isWebAddress(value) && !contains(value, '@') && !contains(value, ',')
 
-@description('What is wrong with addresses of nodes.')
+@description('Errors in URLs of nodes.')
 @export()
 func nodeProblems(urls string[]) string[] =>
-  map(filter(urls, url => !isNodeUrl(url)), url => 'nodeUrls: one is not the address of a node, without a password')
+  map(filter(urls, url => !isNodeUrl(url)), url => 'nodeUrls: expected URLs of nodes, without a password')

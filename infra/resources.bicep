@@ -1,10 +1,10 @@
-// Everything in one resource group:
+// Entry point for a deployment to an existing resource group:
 //   az deployment group create --resource-group <group> --template-file infra/resources.bicep --parameters environmentName=<name>
 
 import { keyProblems, nodeProblems, operatorProblems, rangeProblems } from 'checks.bicep'
 import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
-@description('Name of the environment, such as mainnet. It is in the tags of all resources, and in what they are called.')
+@description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
 @minLength(1)
 @maxLength(40)
 param environmentName string
@@ -28,12 +28,12 @@ param keys signingKeyType[] = [
 ])
 param plan string = 'flex'
 
-@description('Instances that are always there. One keeps the process, its tokens and its connections warm, and a repeat of a lost request is safe; two outlive the restart of one. With zoneRedundant there are at least two.')
+@description('Instances that are always ready. One keeps the process, its tokens and its connections warm, and repeating a lost request is safe; with two, the restart of one goes unnoticed. With zoneRedundant, there are at least two.')
 @minValue(1)
 @maxValue(20)
 param alwaysReady int = 1
 
-@description('Memory of an instance on the flex plan, in MB. The signer itself needs little; processor and network come with memory. Not every region takes 512.')
+@description('Memory of an instance on the flex plan, in MB. The signer itself needs little; processor and network come with memory. Not every region supports 512.')
 @allowed([
   512
   2048
@@ -44,23 +44,23 @@ param instanceMemory int = 2048
 @description('Whether the app, the database and the storage account are spread over availability zones, in a region that has them. Cannot be changed later.')
 param zoneRedundant bool = false
 
-@description('A second region for the marks, or nothing. Each write then waits for both regions, so choose a near one; Azure refuses one that is more than 8,000 km away.')
+@description('A second region for the marks, or empty. Each write then waits for both regions, so choose a near one; Azure refuses regions more than 8,000 km away.')
 param secondRegion string = ''
 
-@description('Whether the second region is the one of writes now: set it after a failover to it, or the next deployment moves writes back.')
+@description('Whether the second region is the write region now: set this after a failover to it, or the next deployment moves writes back.')
 param writesInSecondRegion bool = false
 
-@description('Whether Azure may move writes to the second region by itself. Off: no mark would be lost, since a strong write is in both regions, but who signs where after a disaster is for a person to decide.')
+@description('Whether Azure may move writes to the second region automatically. Off by default: no mark would be lost, since a strong write is in both regions, but a person should decide who signs where after a disaster.')
 param serviceManagedFailover bool = false
 
-@description('Most request units a second of the database; a tenth of it is the least that is billed. 1000 is enough for ten keys that two bakers share.')
+@description('Maximum request units per second of the database; at least a tenth of it is billed. 1000 is enough for ten keys shared by two bakers.')
 @minValue(1000)
 param maxThroughput int = 1000
 
-@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database (not in the modes public and isolated). Empty: any address may call the signer, which still asks for the function key, and none but the signer reaches the vault and the database.')
+@description('Addresses (IPv4, as CIDR, such as 203.0.113.7/32) that may call the signer, and from which operators reach the vault and the database (not in the modes public and isolated). Empty: any address may call the signer, which still requires the function key, and only the signer reaches the vault and the database.')
 param allowedAddresses string[] = []
 
-@description('How the services are reached. private: vault and database by private endpoints, app and package over the internet, for the addresses in allowedAddresses if there are any. public: all over the internet, guarded by roles and TLS alone. isolated: all by private endpoints, from the virtual network and those connected to it. serviceEndpoints: as private, but with service endpoints on the subnet of the app, which cost nothing and which the documentation of Flex Consumption rules out.')
+@description('How the services are reached. private: vault and database through private endpoints; app and package over the internet, only from allowedAddresses if that is not empty. public: everything over the internet, protected by roles and TLS only. isolated: everything through private endpoints, from the virtual network and networks connected to it. serviceEndpoints: like private, but with service endpoints on the subnet of the app, which are free, and which the documentation of Flex Consumption rules out.')
 @allowed([
   'private'
   'public'
@@ -69,7 +69,7 @@ param allowedAddresses string[] = []
 ])
 param networking string = 'private'
 
-@description('Addresses of the virtual network. They must not overlap with those of a network that it is to be connected to.')
+@description('Addresses of the virtual network. They must not overlap with networks to which it will be connected.')
 param networkPrefix string = '10.91.0.0/24'
 
 @description('Addresses of the subnet for an app on Flex Consumption, within networkPrefix; a /26 or larger.')
@@ -81,23 +81,23 @@ param premiumSubnetPrefix string = '10.91.0.128/26'
 @description('Addresses of the subnet for private endpoints, within networkPrefix; a /28 or larger.')
 param endpointSubnetPrefix string = '10.91.0.64/27'
 
-@description('Where alerts are sent, or nothing: then they are only seen in the portal.')
+@description('Email address for alerts. Empty: they are only shown in the portal.')
 param alertEmail string = ''
 
-@description('How the signer may use the vault. custom: its own role, to read and to sign, which whoever deploys must be allowed to define (Microsoft.Authorization/roleDefinitions/write on the resource group). builtIn: Key Vault Reader, and Key Vault Crypto User on each key; wider, and without that right.')
+@description('Role of the signer on the vault. custom: a custom role, to read keys and to sign; deploying it requires Microsoft.Authorization/roleDefinitions/write on the resource group. builtIn: Key Vault Reader, and Key Vault Crypto User on each key; broader, and needs no such permission.')
 @allowed([
   'custom'
   'builtIn'
 ])
 param vaultRole string = 'custom'
 
-@description('Object identifier of a user, group or service principal who raises, lists and imports marks, and lists keys, or nothing.')
+@description('Object identifier of a user, group or service principal who raises, lists and imports marks, and lists keys. Empty: nobody.')
 param operatorPrincipalId string = ''
 
-@description('Whether vault and database are locked against deletion. Such a lock also keeps role assignments on them, and their private endpoints, from being deleted. The locks must be removed before that, before azd down, and before the resource group\'s deletion.')
+@description('Whether vault and database are locked against deletion. Such a lock also prevents the deletion of role assignments on them, and of their private endpoints. The locks must be removed before that, before azd down, and before deleting the resource group.')
 param protectFromDeletion bool = true
 
-@description('Tezos nodes that report the head of the chain. No passwords: settings can be read by whoever may see the app.')
+@description('Tezos nodes that report the head of the chain. No passwords: everyone who may see the app can read its settings.')
 param nodeUrls string[] = []
 
 @description('What each key may sign, in the form of docs/policy.schema.json. Empty: blocks and votes, nothing else.')
@@ -106,13 +106,13 @@ param policy policyType = {}
 @description('Public keys, one of which must sign every request (Tezos request authentication). Empty: requests are not authenticated.')
 param authorizedKeys string[] = []
 
-@description('Any other of the signer\'s settings, by their names in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')
+@description('Any other setting of the signer, by its name in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')
 param signerSettings signerSettingsType = {}
 
-@description('The ranges of addresses among the parameters.')
+@description('All address ranges in the parameters.')
 var ranges = concat(allowedAddresses, [networkPrefix, flexSubnetPrefix, premiumSubnetPrefix, endpointSubnetPrefix])
 
-@description('All that is wrong with the parameters and that their types cannot say.')
+@description('Errors in the parameters that their types cannot catch.')
 var problems = concat(
   keyProblems(keys),
   rangeProblems(ranges),
@@ -121,7 +121,7 @@ var problems = concat(
 )
 
 // Every name has it, so nothing is made with wrong parameters.
-@description('What makes names unique.')
+@description('Suffix that makes names unique.')
 var token = empty(problems) ? uniqueString(resourceGroup().id, environmentName) : fail(join(problems, '; '))
 
 @description('Tags of all resources.')
@@ -161,8 +161,8 @@ var containerName = 'marks'
 @description('Name of the container with the deployed package.')
 var packageContainerName = 'package'
 
-// The endpoint is https://<host>:443/, of which the host is the fourth part.
-@description('What the keys are bound to.')
+// The endpoint is https://<host>:443/; splitting it makes the host the fourth part.
+@description('The mark store to which the keys are bound.')
 var markStore = '${split(cosmos.outputs.endpoint, [':', '/'])[3]}/${databaseName}/${containerName}'
 
 @description('Whether the plan is Flex Consumption.')
@@ -171,7 +171,7 @@ var isFlex = plan == 'flex'
 @description('Whether vault and database have private endpoints.')
 var hasPrivateEndpoints = networking == 'private' || networking == 'isolated'
 
-@description('Whether app and storage account have them too, and nothing is reached over the internet.')
+@description('Whether app and storage account have them too, and nothing is reachable over the internet.')
 var isIsolated = networking == 'isolated'
 
 @description('The subnet that the app calls from.')
@@ -180,10 +180,10 @@ var appSubnetId = isFlex ? network.outputs.flexSubnetId : network.outputs.premiu
 @description('The subnet that the app is connected to, if it needs one.')
 var connectedSubnetId = networking == 'public' ? null : appSubnetId
 
-@description('Instances that are always there.')
+@description('Instances that are always ready.')
 var instances = zoneRedundant ? max(alwaysReady, 2) : alwaysReady
 
-@description('Rules on which addresses may call the app.')
+@description('Rules about addresses that may call the app.')
 var accessRules = [
   for (address, i) in allowedAddresses: {
     name: 'allowed-${i}'
@@ -333,7 +333,7 @@ module flex 'modules/flex.bicep' = if (isFlex) {
     instanceMemory: instanceMemory
     zoneRedundant: zoneRedundant
   }
-  // An app that starts sooner finds neither its package nor its settings' services.
+  // An app that started earlier would find neither its package nor the services in its settings.
   dependsOn: [
     roles
     vaultEndpoint
@@ -360,7 +360,7 @@ module premium 'modules/premium.bicep' = if (!isFlex) {
     alwaysReady: instances
     zoneRedundant: zoneRedundant
   }
-  // An app that starts sooner finds neither its package nor its settings' services.
+  // An app that started earlier would find neither its package nor the services in its settings.
   dependsOn: [
     roles
     vaultEndpoint
@@ -438,7 +438,7 @@ module alerts 'modules/alerts.bicep' = {
     signerPrincipalId: identity.outputs.principalId
     packagePath: '/${storageName}/${packageContainerName}'
     appUrl: appUrl
-    // With a list of addresses the test from outside would be turned away, and letting it in would let in every test in Azure.
+    // A list of addresses would block the availability test, and allowing it would allow every such test in Azure.
     isPublic: !isIsolated && empty(allowedAddresses)
   }
 }
@@ -457,7 +457,7 @@ module workbook 'modules/workbook.bicep' = {
 @description('Address of the signer, for octez: <SIGNER_URL>/<public key hash>.')
 output SIGNER_URL string = appUrl
 
-@description('Resource group of all of it.')
+@description('Resource group of all resources.')
 output AZURE_RESOURCE_GROUP string = resourceGroup().name
 
 @description('Name of the function app.')
@@ -469,7 +469,7 @@ output AZURE_KEY_VAULT_NAME string = vaultName
 @description('Address of the vault.')
 output KEY_VAULT_URL string = vault.outputs.url
 
-@description('Address of the account that holds the marks.')
+@description('Address of the account with the marks.')
 output COSMOS_ENDPOINT string = cosmos.outputs.endpoint
 
 @description('Name of the database.')
@@ -478,13 +478,13 @@ output COSMOS_DATABASE string = databaseName
 @description('Name of the container.')
 output COSMOS_CONTAINER string = containerName
 
-@description('Client identifier of the signer\'s identity. For a laptop it is of no use: the signer there goes by az login.')
+@description('Client identifier of the signer\'s identity. Of no use on a laptop, where the signer uses az login.')
 output SIGNER_CLIENT_ID string = identity.outputs.clientId
 
 @description('Name of the storage account of the Functions host.')
 output AZURE_STORAGE_ACCOUNT_NAME string = storageName
 
-@description('Name of the container that holds the deployed package.')
+@description('Name of the container with the deployed package.')
 output PACKAGE_CONTAINER string = packageContainerName
 
 @description('Resource identifier of the virtual network, to connect others to.')

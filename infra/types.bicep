@@ -1,4 +1,4 @@
-// What the parameters of the templates may be. What a type cannot say is in checks.bicep.
+// Types of the templates' parameters. Validation beyond types is in checks.bicep.
 
 @description('A signing key of the vault.')
 @export()
@@ -13,14 +13,14 @@ type signingKeyType = {
   curve: 'P-256' | 'P-256K'
 }
 
-@description('The settings of the signer that a deployment may choose. All are texts, as environment variables are. NODE_URLS, POLICY and AUTHORIZED_KEYS are parameters of their own; addresses, identities and what the platform gives follow from the deployment.')
+@description('The settings of the signer that a deployment may choose. All are strings, like environment variables. NODE_URLS, POLICY and AUTHORIZED_KEYS are separate parameters; addresses, identities and what the platform sets follow from the deployment.')
 @export()
 @sealed()
 type signerSettingsType = {
   @description('Names of the keys that may be used, separated by commas. Empty: all keys of the vault.')
   SIGNING_KEYS: string?
 
-  @description('Tag that a key must have to be used, as name=value. Empty: none is needed.')
+  @description('Tag that a key must have to be used, as name=value. Empty: no tag is required.')
   SIGNING_KEY_TAG: string?
 
   @description('Seconds between two searches of the vault for keys.')
@@ -38,13 +38,13 @@ type signerSettingsType = {
   @description('Levels that a block or vote may be away from the head of the chain.')
   HEAD_THRESHOLD: string?
 
-  @description('Milliseconds between two questions to a node.')
+  @description('Milliseconds between two queries of a node.')
   HEAD_REFRESH_MS: string?
 
-  @description('Milliseconds after which a head is too old to be relied on.')
+  @description('Milliseconds after which a node\'s head is too old to be used.')
   HEAD_MAX_AGE_MS: string?
 
-  @description('What is done with a request while no node reports the head.')
+  @description('How to treat requests while no node reports the head.')
   WHEN_HEAD_UNKNOWN: ('fail' | 'sign')?
 
   @description('Levels that a key may jump above its highest mark where no node reports the head.')
@@ -53,10 +53,10 @@ type signerSettingsType = {
   @description('Whether the list of known keys is served.')
   ALLOW_LIST_KNOWN_KEYS: ('true' | 'false')?
 
-  @description('Milliseconds within which a request is answered.')
+  @description('Deadline of a request, in milliseconds.')
   REQUEST_DEADLINE_MS: string?
 
-  @description('What is logged, such as info, or warn,azurehsm_signer=debug.')
+  @description('Log filter, such as info, or warn,azurehsm_signer=debug.')
   RUST_LOG: string?
 
   @description('Proxy for addresses that begin with http://.')
@@ -72,7 +72,7 @@ type signerSettingsType = {
   NO_PROXY: string?
 }
 
-@description('What keys may sign: the rules of docs/policy.schema.json, of which names and kinds of values are checked here.')
+@description('What keys may sign: the rules of docs/policy.schema.json. Names and types of values are checked here.')
 @sealed()
 type policyRulesType = {
   @description('Consensus kinds.')
@@ -84,7 +84,7 @@ type policyRulesType = {
   @description('Chains of blocks and votes. null lifts the limit of the default, here and in the next three.')
   chains: string[]?
 
-  @description('Addresses that may gain by an operation.')
+  @description('Addresses that may receive something from an operation.')
   destinations: string[]?
 
   @description('Mutez that all contents of an operation together may send, stake, burn for storage and bond.')
@@ -98,10 +98,10 @@ type policyRulesType = {
   @description('Whether payloads that begin with 05 are signed.')
   packed_data: bool?
 
-  @description('Whether proofs of possession are made for tz4 keys.')
+  @description('Whether proofs of possession are created for tz4 keys.')
   proof_of_possession: bool?
 
-  @description('Whether one of authorizedKeys must sign each request to sign. Without it: if authorizedKeys are given.')
+  @description('Whether one of authorizedKeys must sign each request. Default: true if authorizedKeys is not empty.')
   require_authentication: bool?
 }
 
@@ -118,33 +118,33 @@ type policyType = {
   @description('Address of the schema, for editors.')
   '$schema': string?
 
-  @description('Rules for keys that are not under keys, and for what is not said of those that are.')
+  @description('Rules for keys that are not under keys, and for what the rules of the others leave out.')
   default: policyRulesType?
 
   @description('Rules of single keys, by public key hash.')
   keys: policyKeysType?
 }
 
-@description('A rule on which addresses may call the app.')
+@description('A rule about addresses that may call the app.')
 @export()
 @sealed()
 type accessRuleType = {
   @description('Name of the rule.')
   name: string
 
-  @description('What is done with requests from these addresses.')
+  @description('Action for requests from these addresses.')
   action: 'Allow'
 
-  @description('Rules are tried in this order.')
+  @description('Rules are applied in this order.')
   priority: int
 
   @description('The addresses, as CIDR.')
   ipAddress: string
 }
 
-@description('Texts by name: tags, or app settings.')
+@description('Strings by name: tags, or app settings.')
 @export()
 type textsType = {
-  @description('The text.')
+  @description('The string.')
   *: string
 }

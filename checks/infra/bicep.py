@@ -2,10 +2,10 @@
 
     deploy(Path("infra/resources.bicep"), {"networking": "isolated"}).one("Microsoft.KeyVault/vaults").properties
 
-gives the resources that would be made with these parameters: conditions, loops, variables, functions, modules and their outputs are
-followed. A parameter that is not of its type is a Refused, and so is what fail() says.
-What only Azure knows (an address that it assigns, say) is a Reference, which says where it comes from:
-"vaults:kv-token.properties.vaultUri". Two references are equal if they come from the same place.
+returns the resources that would be created with these parameters: it evaluates conditions, loops, variables, functions, modules and
+their outputs. A parameter of the wrong type raises Refused, and so does fail().
+A value that only Azure knows (an assigned address, say) is a Reference, which names its origin: "vaults:kv-token.properties.vaultUri".
+Two references are equal if they have the same origin.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from syntax import PARSER, Reference, functions, imports, parse, text, unescape
 def assigned(path: Path) -> dict:
     """The values in a file of parameters (.bicepparam)."""
     using, *rest = re.split(r"^(?=param )", path.read_text(), flags=re.M)
-    # The grammar knows no such files. A value stands there as that of a variable does.
+    # The grammar does not support such files, but a parameter has the syntax of a variable.
     root = PARSER.parse("".join(re.sub(r"^param", "var", part) for part in rest).encode()).root_node
     if root.has_error or not using.startswith("using '"):
         raise SyntaxError(f"{path} does not parse")
@@ -31,12 +31,12 @@ def assigned(path: Path) -> dict:
 
 
 class Refused(Exception):
-    """What a deployment says before it makes anything."""
+    """An error that stops a deployment before it creates anything."""
 
 
 @dataclass(frozen=True)
 class ResourceReference(Reference):
-    """A resource, of which the name is known."""
+    """A resource whose name is known."""
 
     name: object
 
@@ -46,7 +46,7 @@ class ResourceReference(Reference):
 
 @dataclass
 class Resource:
-    """A resource that would be made."""
+    """A resource that would be created."""
 
     type: str
     version: str
@@ -83,7 +83,7 @@ class Deployment:
     def one(self, kind: str) -> Resource:
         found = self.all(kind)
         if len(found) != 1:
-            raise AssertionError(f"{len(found)} resources of type {kind}, not one")
+            raise AssertionError(f"{len(found)} resources of type {kind}, expected one")
         return found[0]
 
 
@@ -94,7 +94,7 @@ def deploy(path: Path, parameters: dict | None = None) -> Deployment:
 
 
 class File:
-    """One template with its parameters. Names are evaluated when they are first used."""
+    """A template with its parameters. Names are evaluated lazily."""
 
     def __init__(self, path: Path, given: dict, deployment: Deployment, root=None):
         self.path, self.given, self.deployment = path.resolve(), given, deployment
@@ -160,7 +160,7 @@ class File:
         return make(node, scope)
 
     def loop(self, node, scope):
-        """The names that a loop gives to each item."""
+        """The variables of each iteration."""
         children = [c for c in node.named_children if c.type != "comment"]
         names = [text(c) for c in children[0].named_children] or [text(children[0])]
         for index, item in enumerate(self.value(children[1], scope)):
@@ -169,9 +169,9 @@ class File:
     # --- expressions ------------------------------------------------------------------------------------------------
 
     def value(self, node, scope, then=()):
-        """The value of an expression, and of its members that `then` names, one in the other.
+        """The value of an expression, followed by the member accesses in `then`.
 
-        The grammar takes `a && b.c` for `(a && b).c`, and `a ? b : c.d` for `(a ? b : c).d`: members are handed on to where they belong.
+        The grammar parses `a && b.c` as `(a && b).c`, and `a ? b : c.d` as `(a ? b : c).d`, so members are passed down to where they belong.
         """
         if node.type == "member_expression":
             name = text(node.child_by_field_name("property"))
@@ -210,7 +210,7 @@ class File:
         while items:
             item = items.pop(0)
             if items and item.end_byte == items[0].start_byte:
-                # The grammar takes a call that is an item for two items, a name and something in parentheses.
+                # The grammar parses a call as two items, a name and something in parentheses.
                 source = text(item) + text(items.pop(0))
                 item = PARSER.parse(f"var item = {source}\n".encode()).root_node.named_children[0].named_children[-1]
             result.append(self.value(item, scope))
@@ -231,7 +231,7 @@ class File:
         return self.value(node.named_children[0], scope)
 
     def lambda_expression(self, node, scope, then=()):
-        # The grammar takes `item => item.name` for `(item => item).name`.
+        # The grammar parses `item => item.name` as `(item => item).name`.
         *names, body = node.named_children
         return lambda *given: self.value(body, scope | dict(zip(map(text, names), given)), then)
 
@@ -270,7 +270,7 @@ class File:
 
 
     def called(self, path, name, values):
-        """What a function gives that a file declares."""
+        """The result of a user-defined function."""
         declared = functions(path)[name]
         parameters = next(c for c in declared.named_children if c.type == "parameters")
         names = [text(p.named_children[0]) for p in parameters.named_children]
@@ -288,7 +288,7 @@ def merge(*values):
 
 def split(value, separators):
     if isinstance(value, Reference):
-        # The one text of Azure's own that a template takes apart, in the form in which Azure gives it.
+        # The only value from Azure that a template splits, in Azure's format.
         account = re.fullmatch(r"databaseAccounts:(.*)\.properties\.documentEndpoint", str(value))
         if account is None:
             return Reference(f"split({value}, {separators})")

@@ -2,13 +2,13 @@
 """Checks Bicep files against Azure's own resource type definitions, without the Bicep compiler.
 
     pip install tree-sitter==0.25.2 tree-sitter-bicep==1.1.0
-    check.py FOLDER            # every *.bicep below FOLDER; exit 1 and a line a finding, or exit 0
+    check.py FOLDER            # every *.bicep below FOLDER; prints findings, one per line, and exits with 1 if there are any
 
-Finds: syntax errors; resource types and API versions that do not exist (types/ has those that the templates use, and versions.json
+Finds: syntax errors; resource types and API versions that do not exist (types/ has those used by the templates, and versions.json
 lists all versions of these types); unknown, read-only and missing required properties; string values outside an enumeration;
 literals of the wrong type; names used but not declared; modules that do not exist, unknown and missing module parameters, unknown
-outputs; imports of what another file does not export; parameters, variables, imports, types and functions that nothing uses.
-It does not evaluate expressions: what is computed is taken on trust. The type definitions are data of
+outputs; imports of names that another file does not export; unused parameters, variables, imports, types and functions.
+It does not evaluate expressions: computed values are not checked. The type definitions are data of
 Azure/bicep-types-az (MIT), commit 1f896de2, August 2026.
 """
 import json
@@ -73,7 +73,7 @@ def properties(obj):
 
 
 def bodies(node):
-    """The object literals that a resource or module body can be: through conditions and loops."""
+    """The possible object literals of a resource or module body, through conditions and loops."""
     if node is None:
         return
     if node.type == "object":
@@ -100,7 +100,7 @@ class Checker:
             self.trees[path] = PARSER.parse(path.read_bytes()).root_node
         return self.trees[path]
 
-    def say(self, path, node, message):
+    def report(self, path, node, message):
         self.findings.append(f"{path}:{node.start_point[0] + 1}: {message}")
 
     # --- values against types -------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ class Checker:
             if node.type == "object":
                 self.object(path, node, types, ref, where)
             elif node.type in ("string", "boolean", "number", "array"):
-                self.say(path, node, f"{where}: an object is expected")
+                self.report(path, node, f"{where}: an object is expected")
         elif kind == "ArrayType":
             item = types[ref]["itemType"]["$ref"]
             if node.type == "array":
@@ -134,16 +134,16 @@ class Checker:
                 for body in bodies(node):
                     self.value(path, body, types, item, where + "[]")
             elif node.type in ("string", "boolean", "number", "object"):
-                self.say(path, node, f"{where}: an array is expected")
+                self.report(path, node, f"{where}: an array is expected")
         elif kind == "UnionType":
             parts = [types[e["$ref"]] for e in types[ref]["elements"]]
             allowed = [t["value"] for t in parts if t["$type"] == "StringLiteralType"]
             open_ended = any(t["$type"] != "StringLiteralType" for t in parts)
             if text_value is not None and not open_ended and text_value not in allowed:
-                self.say(path, node, f"{where}: '{text_value}' is not one of {', '.join(allowed)}")
+                self.report(path, node, f"{where}: '{text_value}' is not one of {', '.join(allowed)}")
         elif kind == "StringLiteralType":
             if text_value is not None and text_value != types[ref]["value"]:
-                self.say(path, node, f"{where}: must be '{types[ref]['value']}'")
+                self.report(path, node, f"{where}: must be '{types[ref]['value']}'")
         else:
             wrong = {
                 "StringType": ("boolean", "number", "object", "array"),
@@ -151,7 +151,7 @@ class Checker:
                 "BooleanType": ("number", "string", "object", "array"),
             }.get(kind, ())
             if node.type in wrong:
-                self.say(path, node, f"{where}: {kind} expected, {node.type} found")
+                self.report(path, node, f"{where}: {kind} expected, {node.type} found")
 
     def object(self, path, node, types, ref, where, top=False):
         definition = types[ref]
@@ -162,7 +162,7 @@ class Checker:
             if chosen in definition["elements"]:
                 known |= types[definition["elements"][chosen]["$ref"]]["properties"]
             elif chosen is not None:
-                return self.say(path, node, f"{where}.{name}: '{chosen}' is not one of {', '.join(definition['elements'])}")
+                return self.report(path, node, f"{where}.{name}: '{chosen}' is not one of {', '.join(definition['elements'])}")
             else:
                 return
         spread = any(c.type not in ("object_property", "comment", "decorators") for c in node.named_children)
@@ -172,21 +172,21 @@ class Checker:
                 spread = True
                 continue
             if name in seen:
-                self.say(path, prop, f"{where}.{name}: given twice")
+                self.report(path, prop, f"{where}.{name}: given twice")
             seen.add(name)
             if name in known:
                 if known[name]["flags"] & READ_ONLY and not (top and name in ALWAYS):
-                    self.say(path, prop, f"{where}.{name}: read-only")
+                    self.report(path, prop, f"{where}.{name}: read-only")
                 elif name != "name" or not top:
                     self.value(path, value, types, known[name]["type"]["$ref"], f"{where}.{name}")
             elif rest:
                 self.value(path, value, types, rest["$ref"], f"{where}.{name}")
             elif not (top and name in ALWAYS):
-                self.say(path, prop, f"{where}.{name}: no such property (known: {', '.join(sorted(known)[:40])})")
+                self.report(path, prop, f"{where}.{name}: no such property (known: {', '.join(sorted(known)[:40])})")
         if not spread:
             for name, p in known.items():
                 if p["flags"] & REQUIRED and not p["flags"] & READ_ONLY and name not in seen:
-                    self.say(path, node, f"{where}: required property {name} is missing")
+                    self.report(path, node, f"{where}: required property {name} is missing")
 
     # --- declarations ---------------------------------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class Checker:
         existing = any(not c.is_named and text(c) == "existing" for c in node.children)
         declared = next((literal(c) for c in children(node, "string")), None)
         if declared is None:
-            return self.say(path, node, "the resource type must be a plain string")
+            return self.report(path, node, "the resource type must be a plain string")
         kind, _, version = declared.partition("@")
         if parent_type:
             outer, _, outer_version = parent_type.partition("@")
@@ -205,13 +205,13 @@ class Checker:
                 self.resource(path, nested, full)
         versions = VERSIONS.get(kind.lower())
         if versions is None:
-            return self.say(path, node, f"{kind}: not among the types known here; check it by other means and add it to types/")
+            return self.report(path, node, f"{kind}: unknown type; check it by other means and add it to types/")
         if version not in versions:
-            return self.say(path, node, f"{kind}: no API version {version} (there are {', '.join(versions[-6:])})")
+            return self.report(path, node, f"{kind}: no API version {version} (the newest are {', '.join(versions[-6:])})")
         file = FILES.get(full.replace("/", ".").lower())
         if file is None:
             newest = [v for v in versions if f"{kind}@{v}".replace("/", ".").lower() in FILES]
-            return self.say(path, node, f"{kind}: use one of {', '.join(newest)}, whose definition is at hand")
+            return self.report(path, node, f"{kind}: use one of {', '.join(newest)}, whose definitions are in types/")
         if existing:
             return
         data = json.loads(file.read_text())
@@ -221,10 +221,10 @@ class Checker:
     def module(self, path, node):
         target = next((literal(c) for c in children(node, "string")), None)
         if target is None or target.startswith(("br:", "br/", "ts:", "ts/")):
-            return self.say(path, node, "modules must be local files: registry modules cannot be restored offline")
+            return self.report(path, node, "modules must be local files: registry modules cannot be restored offline")
         file = (path.parent / target).resolve()
         if not file.is_file():
-            return self.say(path, node, f"module {target} does not exist")
+            return self.report(path, node, f"module {target} does not exist")
         wanted = {}
         for parameter in walk(self.tree(file), "parameter_declaration"):
             has_default = any(not c.is_named and text(c) == "=" for c in parameter.children)
@@ -236,10 +236,10 @@ class Checker:
                 continue
             names = {n for n, _, _ in properties(given)} if given is not None else set()
             for name in sorted(n for n in names if n and n not in wanted):
-                self.say(path, node, f"module {target} has no parameter {name}")
+                self.report(path, node, f"module {target} has no parameter {name}")
             for name, optional in wanted.items():
                 if not optional and name not in names:
-                    self.say(path, node, f"module {target} needs the parameter {name}")
+                    self.report(path, node, f"module {target} requires the parameter {name}")
 
     def names(self, path, root):
         kinds = ("parameter_declaration", "variable_declaration", "resource_declaration", "module_declaration",
@@ -250,7 +250,7 @@ class Checker:
             for name in children(node, "identifier"):
                 declared[text(name)] = name
                 if text(name) not in exported:
-                    self.say(path, name, f"{text(name)} is imported, and that file does not export it")
+                    self.report(path, name, f"{text(name)} is imported, but not exported by that file")
         for node in walk(root, *kinds):
             ids = children(node, "identifier")
             if not ids or node.type in ("metadata_declaration", "output_declaration"):
@@ -276,10 +276,10 @@ class Checker:
             used.setdefault(text(node), node)
         for name, node in used.items():
             if name not in declared and name not in local and name not in BUILTIN:
-                self.say(path, node, f"{name} is not declared")
+                self.report(path, node, f"{name} is not declared")
         for name, node in declared.items():
             if name not in used and node.type != "resource_declaration" and node.type != "module_declaration" and not is_exported(node):
-                self.say(path, node, f"{name} is declared and never used")
+                self.report(path, node, f"{name} is declared, but never used")
         for member in walk(root, "member_expression"):
             chain = text(member).replace("!", "").replace("?", "").split(".")
             if len(chain) == 3 and chain[1] == "outputs" and outputs.get(chain[0]):
@@ -287,7 +287,7 @@ class Checker:
                 if file.is_file():
                     have = {text(children(o, "identifier")[0]) for o in walk(self.tree(file), "output_declaration")}
                     if chain[2] not in have:
-                        self.say(path, member, f"{outputs[chain[0]]} has no output {chain[2]}")
+                        self.report(path, member, f"{outputs[chain[0]]} has no output {chain[2]}")
 
     def exported(self, path):
         if not path.is_file():
@@ -298,11 +298,11 @@ class Checker:
     def file(self, path):
         root = self.tree(path)
         for node in walk(root, "ERROR"):
-            self.say(path, node, "syntax error")
+            self.report(path, node, "syntax error")
         if root.has_error:
-            # What is merely missing, such as the end of a string, is no ERROR node.
+            # A missing token, such as the end of a string, has no ERROR node.
             if not any(walk(root, "ERROR")):
-                self.say(path, root, "syntax error")
+                self.report(path, root, "syntax error")
             return
         for node in root.named_children:
             if node.type == "resource_declaration":
@@ -319,7 +319,7 @@ def main():
     checker = Checker()
     for path in paths:
         checker.file(path)
-    print("\n".join(dict.fromkeys(checker.findings)) or f"{len(paths)} files, nothing found")
+    print("\n".join(dict.fromkeys(checker.findings)) or f"{len(paths)} files: no findings")
     sys.exit(bool(checker.findings) or not paths)
 
 

@@ -1,4 +1,4 @@
-"""Reads checkov's report: no failed check, no file that it could not parse, and each suppression with its reason."""
+"""Checks checkov's report: no failed check, no unparsed file, and a reason for each suppression."""
 import json
 import sys
 

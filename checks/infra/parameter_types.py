@@ -1,4 +1,4 @@
-"""Whether a value is of a type that a Bicep file declares: what the compiler and Azure refuse before anything is deployed."""
+"""Checks values against the types in a Bicep file, as the compiler and Azure do before anything is deployed."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ PRIMITIVES = {"string": str, "int": int, "bool": bool, "object": dict, "array": 
 
 
 def mistakes(path: Path, declaration, value) -> list[str]:
-    """What is wrong with the value of a parameter, a sentence each. `declaration` is where it is declared, in the file `path`."""
+    """The errors in the value of a parameter. `declaration` is its declaration, in the file `path`."""
     above = decorated(decorators_of(declaration))
     node = next(c for c in declaration.named_children if c.type in ("type", "primitive_type"))
     return [*of_type(path, node, value, text(declaration.named_children[0])), *limits(above, value, text(declaration.named_children[0]))]
@@ -25,7 +25,7 @@ class Declared:
 
 
 def declared(path: Path, name: str) -> Declared:
-    """A named type, which the file declares or imports."""
+    """A named type that the file declares or imports."""
     for node in parse(path).named_children:
         if node.type == "type_declaration" and text(node.named_children[0]) == name:
             return Declared(path, node.named_children[-1], "@sealed()" in decorators(node))
@@ -53,7 +53,7 @@ def decorators_of(node) -> list:
 
 
 def decorated(nodes) -> dict[str, object]:
-    """The arguments of decorators: of a number, the number; of a list, its items."""
+    """The first argument of each decorator."""
     found = {}
     for node in nodes:
         call = node.named_children[0]
@@ -84,7 +84,7 @@ def limits(above: dict, value, where: str) -> Iterator[str]:
     if "maxValue" in above and size > above["maxValue"]:
         yield f"{where}: {value} is too large"
     if "allowed" in above and value not in above["allowed"]:
-        yield f"{where}: {value!r} is none of {above['allowed']}"
+        yield f"{where}: {value!r} is not one of {above['allowed']}"
 
 
 def of_type(path: Path, node, value, where: str, sealed: bool = False) -> Iterator[str]:
@@ -97,7 +97,7 @@ def of_type(path: Path, node, value, where: str, sealed: bool = False) -> Iterat
             yield from of_type(path, node.named_children[0], value, where)
     elif node.type == "primitive_type":
         if type(value) is not PRIMITIVES[text(node)]:
-            yield f"{where}: {value!r} is no {text(node)}"
+            yield f"{where}: {value!r} is not of type {text(node)}"
     elif node.type == "union_type":
         if value not in [literal(c) for c in node.named_children]:
             yield f"{where}: {value!r} is not {text(node)}"
@@ -106,7 +106,7 @@ def of_type(path: Path, node, value, where: str, sealed: bool = False) -> Iterat
             yield f"{where}: {value!r} is not {text(node)}"
     elif node.type == "array_type":
         if not isinstance(value, list):
-            yield f"{where}: {value!r} is no list"
+            yield f"{where}: {value!r} is not a list"
         else:
             for index, item in enumerate(value):
                 yield from of_type(path, node.named_children[0], item, f"{where}[{index}]")
@@ -116,12 +116,12 @@ def of_type(path: Path, node, value, where: str, sealed: bool = False) -> Iterat
     elif node.type == "object":
         yield from of_object(path, node, value, where, sealed)
     else:
-        raise AssertionError(f"a {node.type} is not understood: {text(node)}")
+        raise AssertionError(f"unsupported {node.type}: {text(node)}")
 
 
 def of_object(path: Path, node, value, where: str, sealed: bool) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{where}: {value!r} is no object"
+        yield f"{where}: {value!r} is not an object"
         return
     known = {name: (kind, above) for name, kind, above in members(node)}
     for name, (kind, above) in known.items():
@@ -136,4 +136,4 @@ def of_object(path: Path, node, value, where: str, sealed: bool) -> Iterator[str
         if "*" in known:
             yield from of_type(path, known["*"][0], value[name], f"{where}.{name}")
         elif sealed:
-            yield f"{where}: {name} is none of its properties"
+            yield f"{where}: {name} is an unknown property"

@@ -1,9 +1,9 @@
-"""Writes the templates below a folder as parsers read them that know no types and no functions of a file's own.
+"""Rewrites the templates below a folder for parsers that do not support user-defined types and functions.
 
     plain.py infra target/plain
 
-An import is left out, a type becomes the kind of value that it is, and a call of an imported function an empty text. Files that
-declare nothing but types and functions are left out. Lines stay where they are.
+Imports are removed, a type is replaced by its primitive type, and a call of an imported function by an empty string. Files that only
+declare types and functions are left out. Line numbers do not change.
 """
 import sys
 from pathlib import Path
@@ -11,12 +11,12 @@ from pathlib import Path
 from parameter_types import declared
 from syntax import functions, imports, parse, text
 
-# Functions that these parsers do not know.
+# Functions that these parsers do not support.
 UNKNOWN = {"fail"}
 
 
 def kind(path: Path, node) -> str:
-    """The kind of value of a type: array, object, string, int or bool."""
+    """The primitive type: array, object, string, int or bool."""
     if node.type == "identifier":
         found = declared(path, text(node))
         return kind(found.path, found.node)
@@ -32,7 +32,7 @@ def walk(node):
 
 
 def replaced(path: Path) -> list[tuple[int, int, str]]:
-    """What is replaced: from, to, and by what."""
+    """The replacements: start, end, and new text."""
     known = {name for name, source in imports(path).items() if name in functions(source)} | UNKNOWN
     found = []
     for node in walk(parse(path)):

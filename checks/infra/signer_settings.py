@@ -1,4 +1,4 @@
-"""The signer's settings, as the signer in $SIGNER_BIN, or that of this repository, lists them."""
+"""The signer's settings, as listed by the signer in $SIGNER_BIN, or by the one built in this repository."""
 import json
 import os
 import subprocess
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Setting:
-    # Where its value comes from in Azure: chosen, parameter, deployment, platform or unset; and the parameter or the reason.
+    # The origin of its value in Azure: chosen, parameter, deployment, platform or unset; with the parameter or the reason.
     source: str
     detail: str
     default: str

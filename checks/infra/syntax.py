@@ -1,4 +1,4 @@
-"""Bicep files as trees, and what is read from them without evaluating anything."""
+"""Syntax trees of Bicep files, and queries that need no evaluation."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ def text(node) -> str:
 
 
 def decorators(node) -> str:
-    """What is written above a declaration."""
+    """The decorators of a declaration."""
     above = node.prev_named_sibling
     return text(above) if above is not None and above.type == "decorators" else ""
 
 
 @cache
 def imports(path: Path) -> dict[str, Path]:
-    """The names that a file imports, and the files that they are from."""
+    """The names that a file imports, with their files."""
     found = {}
     for node in parse(path).named_children:
         if node.type == "import_functionality":
@@ -47,7 +47,7 @@ def functions(path: Path) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Reference:
-    """A value that only a real deployment has."""
+    """A value that only exists in a real deployment."""
 
     path: str
 

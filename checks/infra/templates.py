@@ -1,4 +1,4 @@
-"""The templates as tests see them: evaluated with the parameters of each test (see bicep.py)."""
+"""The templates, evaluated with the parameters of a test (see bicep.py)."""
 import json
 from functools import cache
 from pathlib import Path
@@ -42,13 +42,13 @@ PLANS = ("flex", "premium")
 
 @cache
 def deployed(**parameters) -> Deployment:
-    """What would be deployed with these parameters (lists and objects: as JSON)."""
+    """The deployment with these parameters (lists and objects as JSON)."""
     given = {k: json.loads(v) if isinstance(v, str) and v[:1] in ("[", "{") else v for k, v in parameters.items()}
     return deploy(INFRA / "resources.bicep", {"environmentName": "test", "location": "westeurope"} | given)
 
 
 def everywhere(node, name):
-    """Every value that has this name, however deep."""
+    """All values with this name, at any depth."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key == name:

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Identities, roles and locks."""
 import re
 import unittest
 
@@ -22,7 +22,7 @@ from templates import (
 
 SOMEONE = "0123abcd-0000-4000-8000-abcdef012345"
 
-# Identifiers of built-in roles, as Azure documents them.
+# Identifiers of built-in roles, from Azure's documentation.
 KEY_VAULT_READER = "21090545-7ca7-4776-b22c-e363652d74d2"
 KEY_VAULT_CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
 STORAGE_BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
@@ -38,7 +38,7 @@ class Identity(unittest.TestCase):
             self.assertEqual(identity["type"], "UserAssigned")
             self.assertEqual(list(identity["userAssignedIdentities"]), [str(d.one(IDENTITY).id)])
 
-    def test_settings_and_deployment_name_that_identity(self):
+    def test_settings_and_deployment_use_that_identity(self):
         for plan in PLANS:
             d = deployed(plan=plan)
             settings, identity = d.one(SITE).settings, d.one(IDENTITY)
@@ -62,14 +62,14 @@ class Identity(unittest.TestCase):
         self.assertIs(d.one(VAULT).properties["enableRbacAuthorization"], True)
         self.assertNotIn("accessPolicies", d.one(VAULT).properties)
 
-    def test_no_template_asks_for_a_key_or_makes_one_up(self):
+    def test_no_template_reads_account_keys_or_contains_one(self):
         for path in INFRA.rglob("*.bicep"):
             self.assertIsNone(re.search(r"(?<!/)\blist(Keys|AccountSas|ServiceSas|Secrets)\b|AccountKey=", path.read_text()), path)
 
 
 class Roles(unittest.TestCase):
-    def given(self, **parameters):
-        """Which role each principal has, and where."""
+    def assignments(self, **parameters):
+        """All role assignments: principal, role and scope."""
         d = deployed(**parameters)
         return {(str(r.properties["principalId"]), str(r.properties["roleDefinitionId"]), str(r.body["scope"])) for r in d.all(ASSIGNMENT)}
 
@@ -89,16 +89,16 @@ class Roles(unittest.TestCase):
         self.assertEqual(role.properties["type"], "CustomRole")
         self.assertEqual([str(s) for s in role.properties["assignableScopes"]], ["resourceGroup().id"])
 
-    def test_it_may_do_so_in_this_vault_alone(self):
+    def test_it_may_do_so_only_in_this_vault(self):
         role = str(deployed().one(ROLE).id)
-        self.assertEqual(self.given(), self.host_roles | {(self.signer, role, "vaults:kv-token")})
+        self.assertEqual(self.assignments(), self.host_roles | {(self.signer, role, "vaults:kv-token")})
 
-    def test_without_a_custom_role_it_signs_with_the_keys_named_and_lists_the_others(self):
+    def test_without_a_custom_role_it_lists_all_keys_and_signs_with_those_in_the_parameters(self):
         keys = '[{"name": "baker", "curve": "P-256"}, {"name": "other", "curve": "P-256K"}]'
         self.assertEqual(deployed(vaultRole="builtIn", keys=keys).all(ROLE), [])
         reads = {(self.signer, f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
         signs = {(self.signer, f"roleDefinitions:{KEY_VAULT_CRYPTO_USER}.id", f"keys:{k}") for k in ("baker", "other")}
-        self.assertEqual(self.given(vaultRole="builtIn", keys=keys), self.host_roles | reads | signs)
+        self.assertEqual(self.assignments(vaultRole="builtIn", keys=keys), self.host_roles | reads | signs)
 
     def test_the_signer_may_create_read_and_replace_marks_and_nothing_else(self):
         items = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/"
@@ -116,7 +116,7 @@ class Roles(unittest.TestCase):
             self.assertEqual(role.properties["type"], "CustomRole")
             self.assertEqual(role.properties["assignableScopes"], [deployed().one(ACCOUNT).id])
 
-    def test_it_may_do_so_in_the_container_of_the_marks_alone(self):
+    def test_it_may_do_so_only_in_the_container_of_the_marks(self):
         d = deployed()
         account = d.one(ACCOUNT).id
         ids = {r.properties["roleName"]: str(r.id) for r in d.all(DATA_ROLE)}
@@ -138,10 +138,10 @@ class Roles(unittest.TestCase):
         self.assertEqual(data, {str(r.id) for r in d.all(DATA_ROLE)})
         vault = {(SOMEONE, f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
         upload = {(SOMEONE, f"roleDefinitions:{STORAGE_BLOB_DATA_CONTRIBUTOR}.id", "containers:package")}
-        self.assertEqual(self.given(operatorPrincipalId=SOMEONE) - self.given(), vault)
-        self.assertEqual(self.given(operatorPrincipalId=SOMEONE, plan="premium") - self.given(plan="premium"), vault | upload)
+        self.assertEqual(self.assignments(operatorPrincipalId=SOMEONE) - self.assignments(), vault)
+        self.assertEqual(self.assignments(operatorPrincipalId=SOMEONE, plan="premium") - self.assignments(plan="premium"), vault | upload)
 
-    def test_no_two_role_assignments_have_one_name(self):
+    def test_names_of_role_assignments_are_unique(self):
         d = deployed(operatorPrincipalId=SOMEONE, vaultRole="builtIn", plan="premium")
         for kind in (ASSIGNMENT, DATA_ROLE_ASSIGNMENT, DATA_ROLE):
             names = [str(r.name) for r in d.all(kind)]
@@ -153,5 +153,5 @@ class Locks(unittest.TestCase):
         locked = {str(r.body["scope"]): r.properties["level"] for r in deployed().all(LOCK)}
         self.assertEqual(locked, {"vaults:kv-token": "CanNotDelete", "databaseAccounts:cosmos-signer-token": "CanNotDelete"})
 
-    def test_unless_that_is_not_wanted(self):
+    def test_locks_are_optional(self):
         self.assertEqual(deployed(protectFromDeletion=False).all(LOCK), [])

@@ -1,4 +1,4 @@
-"""The function app, its settings, and how it is deployed."""
+"""The function app, its settings and its deployment."""
 import json
 import re
 import unittest
@@ -12,7 +12,7 @@ from syntax import Reference, decorators, parse, text
 from templates import BLOBS, CONTAINER, INFRA, PLAN, PLANS, PUBLISHING, ROOT, SITE, deployed
 from signer_settings import SETTINGS
 
-# App settings that are for the Functions host and not for the signer.
+# App settings of the Functions host.
 HOST_SETTINGS = {
     "AzureWebJobsStorage__blobServiceUri",
     "AzureWebJobsStorage__credential",
@@ -28,10 +28,10 @@ PREMIUM_SETTINGS = {
     "WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID",
 }
 
-# Settings that an operator may choose, and that are otherwise left out.
+# Settings that an operator may choose, and that are not set by default.
 WITHOUT_VALUE = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
-# Settings whose value is not the signer's default, and what it is.
+# Settings whose value differs from the signer's default.
 NOT_DEFAULT = {
     "LOG_FORMAT": "json",
 }
@@ -45,13 +45,13 @@ class App(unittest.TestCase):
     def test_flex_runs_a_custom_handler(self):
         self.assertEqual(deployed().one(SITE).properties["functionAppConfig"]["runtime"], {"name": "custom", "version": "1.0"})
 
-    def test_flex_takes_its_package_from_the_container(self):
+    def test_flex_loads_its_package_from_the_container(self):
         storage = deployed().one(SITE).properties["functionAppConfig"]["deployment"]["storage"]
         self.assertEqual(storage["type"], "blobContainer")
         self.assertEqual(storage["value"], "storageAccounts:sttoken.properties.primaryEndpoints.blobpackage")
         self.assertEqual(deployed().one(BLOBS).name, "package")
 
-    def test_flex_has_nothing_that_it_refuses(self):
+    def test_flex_has_no_property_that_the_plan_refuses(self):
         site = deployed().one(SITE)
         forbidden = PREMIUM_SETTINGS | {"WEBSITE_CONTENTSHARE", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING", "AzureWebJobsStorage"}
         self.assertEqual(forbidden & set(site.settings), set())
@@ -86,7 +86,7 @@ class App(unittest.TestCase):
         self.assertNotIn("functionAppConfig", d.one(SITE).properties)
         self.assertEqual(d.one(SITE).properties["siteConfig"]["linuxFxVersion"], "CUSTOM")
 
-    def test_neither_needs_a_storage_key(self):
+    def test_no_plan_needs_a_storage_key(self):
         for plan in PLANS:
             settings = deployed(plan=plan).one(SITE).settings
             self.assertFalse({"AzureWebJobsStorage", "WEBSITE_CONTENTAZUREFILECONNECTIONSTRING"} & set(settings))
@@ -94,7 +94,7 @@ class App(unittest.TestCase):
                 settings["AzureWebJobsStorage__blobServiceUri"], "storageAccounts:sttoken.properties.primaryEndpoints.blob"
             )
 
-    def test_it_speaks_https_and_no_ftp_and_takes_no_password(self):
+    def test_only_https_without_ftp_or_passwords(self):
         for plan in PLANS:
             d = deployed(plan=plan)
             site = d.one(SITE)
@@ -112,7 +112,7 @@ class App(unittest.TestCase):
         for plan in PLANS:
             self.assertEqual(deployed(plan=plan).one(SITE).body["tags"], {"azd-env-name": "test", "azd-service-name": "signer"})
 
-    def test_it_starts_after_all_that_it_needs(self):
+    def test_it_is_deployed_after_everything_that_it_needs(self):
         for module in ("flex", "premium"):
             declared = File(INFRA / "resources.bicep", {}, Deployment()).declared[False, module]
             after = re.search(r"dependsOn: \[(.*?)\]", text(declared), re.S).group(1).split()
@@ -120,24 +120,24 @@ class App(unittest.TestCase):
 
 
 class Settings(unittest.TestCase):
-    def test_every_setting_of_the_app_is_one_that_somebody_reads(self):
+    def test_every_app_setting_is_read_by_signer_or_host(self):
         signer = set(SETTINGS)
         self.assertEqual(set(deployed().one(SITE).settings) - signer, HOST_SETTINGS)
         self.assertEqual(set(deployed(plan="premium").one(SITE).settings) - signer, HOST_SETTINGS | PREMIUM_SETTINGS)
 
-    def test_the_template_sets_what_the_table_of_settings_says(self):
+    def test_the_template_sets_exactly_the_settings_that_the_signer_lists_for_azure(self):
         expected = {name for name, setting in SETTINGS.items() if setting.source in ("chosen", "parameter", "deployment")}
         for plan in PLANS:
             self.assertEqual(set(SETTINGS) & set(deployed(plan=plan).one(SITE).settings), expected - WITHOUT_VALUE)
 
-    def test_they_have_the_defaults_of_the_program(self):
+    def test_they_have_the_signers_defaults(self):
         settings = deployed().one(SITE).settings
         compared = {name for name in SETTINGS if name in settings and SETTINGS[name].source == "chosen"} | {"LOG_FORMAT", "COSMOS_DATABASE", "COSMOS_CONTAINER"}
         self.assertGreaterEqual(len(compared), 15)
         for name in compared:
             self.assertEqual(settings[name], NOT_DEFAULT.get(name, SETTINGS[name].default), name)
 
-    def test_they_point_at_what_is_deployed(self):
+    def test_they_refer_to_the_deployed_resources(self):
         settings = deployed().one(SITE).settings
         self.assertEqual(settings["KEY_VAULT_URL"], "vaults:kv-token.properties.vaultUri")
         self.assertEqual(settings["COSMOS_ENDPOINT"], "databaseAccounts:cosmos-signer-token.properties.documentEndpoint")
@@ -153,14 +153,14 @@ class Settings(unittest.TestCase):
         self.assertEqual(settings["AUTHORIZED_KEYS"], "edpk1,edpk2")
         self.assertEqual(json.loads(settings["POLICY"]), {"default": {"kinds": ["block"]}})
 
-    def test_any_other_can_be_set_but_not_those_that_follow_from_the_deployment(self):
+    def test_all_settings_but_those_that_follow_from_the_deployment_can_be_set(self):
         changed = deployed(signerSettings='{"HEAD_THRESHOLD": "60"}').one(SITE).settings
         self.assertEqual(changed, deployed().one(SITE).settings | {"HEAD_THRESHOLD": "60"})
         for given in ('{"AZURE_CLIENT_ID": "x"}', '{"LOG_FORMAT": "text"}'):
             with self.subTest(given), self.assertRaises(Refused):
                 deployed(signerSettings=given)
 
-    def test_the_host_gives_a_request_more_time_than_its_deadline(self):
+    def test_the_hosts_timeout_is_longer_than_the_deadline(self):
         name = "AzureFunctionsJobHost__functionTimeout"
         of_host_json = json.loads((ROOT / "host.json").read_text())["functionTimeout"]
         self.assertEqual(of_host_json, "00:00:15")
@@ -169,11 +169,11 @@ class Settings(unittest.TestCase):
                 settings = deployed(plan=plan, signerSettings=json.dumps({"REQUEST_DEADLINE_MS": deadline})).one(SITE).settings
                 self.assertEqual(settings.get(name), expected, deadline)
 
-    def test_numbers_and_truth_values_are_texts_as_in_an_environment(self):
+    def test_numbers_and_booleans_are_strings(self):
         for plan in PLANS:
             settings = deployed(plan=plan, signerSettings='{"ALLOW_LIST_KNOWN_KEYS": "true"}').one(SITE).settings
             self.assertEqual(settings["ALLOW_LIST_KNOWN_KEYS"], "true")
-        # Resource Manager would write a truth value as True, which the signer does not read.
+        # Resource Manager would write a boolean as True, which the signer does not accept.
         for given in ('{"ALLOW_LIST_KNOWN_KEYS": true}', '{"HEAD_THRESHOLD": 60}', '{"ALLOW_WEAK_CONSISTENCY": "yes"}'):
             with self.subTest(given), self.assertRaises(Refused):
                 deployed(signerSettings=given)
@@ -184,7 +184,7 @@ class EntryPoints(unittest.TestCase):
         file = File(INFRA / name, {}, Deployment())
         return {n: node for (_, n), node in file.declared.items() if node.type == "parameter_declaration"}
 
-    def test_both_take_the_same_parameters_with_the_same_defaults_and_descriptions(self):
+    def test_both_have_the_same_parameters_with_the_same_defaults_and_descriptions(self):
         def plain(node):
             return re.sub(r"@metadata\(\{.*?\n\}\)", "", decorators(node), flags=re.S).strip() + "\n" + text(node)
 
@@ -194,10 +194,10 @@ class EntryPoints(unittest.TestCase):
             expected = plain(node).replace(" = resourceGroup().location", "")
             self.assertEqual(plain(main[name]), expected, name)
 
-    def test_the_subscription_entry_hands_every_parameter_on(self):
+    def test_the_subscription_entry_passes_every_parameter_on(self):
         given = assigned(ROOT / "checks/infra/parameters/accepted/everything.bicepparam")
-        handed = {name: value for name, value in given.items() if name != "resourceGroupName"}
-        self.assertEqual(set(handed), set(self.parameters("resources.bicep")))
+        passed = {name: value for name, value in given.items() if name != "resourceGroupName"}
+        self.assertEqual(set(passed), set(self.parameters("resources.bicep")))
         defaults = File(INFRA / "main.bicep", {}, Deployment())
         self.assertEqual([name for name in given if defaults.name(name) == given[name]], [])
         seen = {}
@@ -214,7 +214,7 @@ class EntryPoints(unittest.TestCase):
             outputs = Recorder(INFRA / "main.bicep", given, Deployment()).run()
         finally:
             bicep.File = original
-        self.assertEqual(seen, handed)
+        self.assertEqual(seen, passed)
         self.assertEqual(outputs, {name: Reference(name) for name in outputs} | {"AZURE_RESOURCE_GROUP": given["resourceGroupName"]})
         self.assertEqual(set(outputs), set(deployed().outputs))
 
@@ -224,14 +224,14 @@ class EntryPoints(unittest.TestCase):
                 if node.type in ("parameter_declaration", "output_declaration"):
                     self.assertTrue(decorators(node).startswith("@description('"), f"{path.name}: {text(node)}")
 
-    def test_outputs_tell_no_secret(self):
+    def test_outputs_contain_no_secret(self):
         outputs = deployed().outputs
         self.assertTrue({"SIGNER_URL", "AZURE_RESOURCE_GROUP", "AZURE_FUNCTION_NAME", "KEY_VAULT_URL", "COSMOS_ENDPOINT"} <= set(outputs))
         for name, value in outputs.items():
             self.assertIsNone(re.search(r"list|key[s]?\b|connection|secret|token\(", str(value), re.I), name)
         self.assertEqual(str(outputs["SIGNER_URL"]), f"https://{deployed().one(SITE).name}.azurewebsites.net")
 
-    def test_azd_sets_parameters_that_exist_with_the_same_defaults(self):
+    def test_azd_sets_existing_parameters_with_the_same_defaults(self):
         given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
         self.assertEqual(set(given), set(self.parameters("main.bicep")))
         file = File(INFRA / "main.bicep", {}, Deployment())

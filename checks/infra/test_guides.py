@@ -1,4 +1,4 @@
-"""What the guides say that must not get lost: the order of an emergency, and how a database is restored."""
+"""Instructions that the guides must contain: the order of an emergency stop, and how to restore a database."""
 import re
 import unittest
 
@@ -12,7 +12,7 @@ def section(heading: str) -> str:
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a section, each on one line."""
+    """The commands of a section, one per line."""
     blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.M | re.S)
     return [line.strip() for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines()]
 
@@ -23,16 +23,16 @@ class Guides(unittest.TestCase):
         self.assertRegex(first, r"^az keyvault key set-attributes .*--enabled false")
         self.assertRegex(second, r"^az functionapp stop ")
 
-    def test_and_so_they_are_when_the_database_is_lost(self):
+    def test_the_same_holds_when_the_database_is_lost(self):
         text = section("Restore")
         self.assertLess(text.index("[disable the keys](#emergency-stop)"), text.index("az functionapp stop"))
 
-    def test_a_database_is_restored_closed_and_without_keys(self):
+    def test_a_database_is_restored_without_public_access_and_account_keys(self):
         (restore,) = [c for c in commands(section("Restore")) if c.startswith("az cosmosdb restore ")]
         self.assertIn("--public-network-access Disabled", restore)
         self.assertIn("--disable-local-auth true", restore)
 
-    def test_whoever_chooses_a_second_region_reads_how_far_it_may_be(self):
+    def test_the_maximum_distance_of_a_second_region_is_documented(self):
         row = re.search(r"^\| `secondRegion` .*$", (ROOT / "docs/deploy.md").read_text(), re.M)[0]
         descriptions = [
             re.search(r"@description\('(.*)'\)\nparam secondRegion", (INFRA / name).read_text())[1] for name in ("main.bicep", "resources.bicep")

@@ -1,4 +1,4 @@
-"""What azd runs before it makes resources and before it deletes them, with a stand-in for az."""
+"""The hooks that azd runs before it creates and before it deletes resources, with a stand-in for az."""
 import os
 import re
 import subprocess
@@ -10,7 +10,7 @@ import yaml
 
 from templates import INFRA, ROOT
 
-# Writes down how it was called, and answers what the test puts into the variables.
+# Records its command lines, and answers according to the variables.
 AZ = r"""#!/bin/sh
 echo "$*" >> "$CALLS"
 case "$*" in
@@ -37,7 +37,7 @@ class Hooks(unittest.TestCase):
             done = subprocess.run(["/bin/sh", INFRA / "hooks" / hook], env=env, capture_output=True, text=True)
             return done.returncode, calls.read_text().splitlines(), done.stderr
 
-    def test_azd_takes_lists_and_runs_the_hooks(self):
+    def test_azd_supports_list_parameters_and_runs_the_hooks(self):
         azure = yaml.safe_load((ROOT / "azure.yaml").read_text())
         self.assertEqual(azure["requiredVersions"], {"azd": ">= 1.23.4"})
         self.assertEqual({name: hook["run"] for name, hook in azure["hooks"].items()}, {
@@ -52,37 +52,37 @@ class Hooks(unittest.TestCase):
         self.assertEqual(code, 0)
         shown = {re.search(r"--namespace (\S+)", call)[1] for call in calls}
         used = set(re.findall(r"'(Microsoft\.\w+)/[^']+@", "".join(path.read_text() for path in INFRA.rglob("*.bicep"))))
-        # Flex Consumption's network is that of Container Apps. Microsoft.Resources is always registered.
+        # Flex Consumption uses the network of Container Apps. Microsoft.Resources is always registered.
         self.assertEqual(shown, used - {"Microsoft.Resources"} | {"Microsoft.App"})
         self.assertEqual([call for call in calls if "--subscription sub" not in call or call.startswith("provider register")], [])
 
-    def test_one_that_is_missing_is_registered_before_the_resources_are_made(self):
+    def test_a_missing_provider_is_registered_before_resources_are_created(self):
         code, calls, _ = self.run_hook("register-providers.sh", LACKS="Microsoft.App")
         self.assertEqual(code, 0)
         registered = [call for call in calls if call.startswith("provider register")]
         self.assertEqual(registered, ["provider register --namespace Microsoft.App --subscription sub --wait"])
 
-    def test_what_stands_in_the_way_is_told(self):
-        for variables, told in (
+    def test_failures_are_explained(self):
+        for variables, expected in (
             ({"LACKS": "Microsoft.App", "REGISTERS": "1"}, "Not registered: Microsoft.App"),
             ({"SEES": "1"}, "az login"),
             ({"AZURE_SUBSCRIPTION_ID": ""}, "azd env set AZURE_SUBSCRIPTION_ID"),
             ({"with_az": False}, "Azure CLI"),
         ):
             with self.subTest(variables):
-                code, _, said = self.run_hook("register-providers.sh", **variables)
+                code, _, stderr = self.run_hook("register-providers.sh", **variables)
                 self.assertEqual(code, 1)
-                self.assertIn(told, said)
+                self.assertIn(expected, stderr)
 
-    def test_the_app_leaves_its_network_before_it_is_deleted(self):
+    def test_the_app_is_disconnected_from_its_network_before_it_is_deleted(self):
         code, calls, _ = self.run_hook("leave-network.sh")
         self.assertEqual(code, 0)
         self.assertEqual(calls[-1], "functionapp vnet-integration remove --resource-group rg --name app --subscription sub")
 
-    def test_deleting_goes_on_without_an_app_or_a_network(self):
+    def test_deletion_continues_without_an_app_or_a_network(self):
         self.assertEqual(self.run_hook("leave-network.sh", AZURE_FUNCTION_NAME="")[:2], (0, []))
         code, calls, _ = self.run_hook("leave-network.sh", CONNECTIONS="0")
         self.assertEqual((code, ["remove" in call for call in calls]), (0, [False]))
-        code, _, said = self.run_hook("leave-network.sh", SEES="3", REMOVES="3")
+        code, _, stderr = self.run_hook("leave-network.sh", SEES="3", REMOVES="3")
         self.assertEqual(code, 0)
-        self.assertIn("run azd down again", said)
+        self.assertIn("run azd down again", stderr)

@@ -1,7 +1,7 @@
-"""What Microsoft's formatter and linter would say of the templates, as far as that can be known without them.
+"""The findings of Microsoft's formatter and linter, as far as they can be found without them.
 
-The formatter breaks what is longer than 120 characters, and joins what it would not have broken. Of the linter, the rules that are off by
-default are looked at here.
+The formatter breaks what is longer than 120 characters, and joins what is broken needlessly. Of the linter's rules, this covers those
+that are off by default.
 """
 import json
 import re
@@ -26,11 +26,11 @@ def on_one_line(node) -> str:
 
 
 class Layout(unittest.TestCase):
-    def test_loops_begin_on_a_line_of_their_own(self):
+    def test_loops_begin_on_a_new_line(self):
         for path in FILES:
             self.assertEqual(re.findall(r"^(?!\s*//).*\[for .*", path.read_text(), re.M), [], path.name)
 
-    def test_calls_and_choices_are_broken_if_they_are_too_long_and_only_then(self):
+    def test_calls_and_ternaries_are_broken_only_if_they_are_too_long(self):
         for path in FILES:
             lines = path.read_text().split("\n")
             for node in walk(parse(path)):
@@ -44,7 +44,7 @@ class Layout(unittest.TestCase):
                     elif not re.search(r"[{\[]\n", text(node)):
                         self.assertGreater(column + len(on_one_line(node)), WIDTH)
 
-    def test_bodies_of_functions_are_on_the_next_line_if_they_do_not_fit_and_only_then(self):
+    def test_function_bodies_are_on_the_next_line_only_if_they_do_not_fit(self):
         for path in FILES:
             for node in parse(path).named_children:
                 if node.type == "user_defined_function":
@@ -52,13 +52,13 @@ class Layout(unittest.TestCase):
                     with self.subTest(f"{path.name}: {head}"):
                         self.assertEqual(len(on_one_line(node)) > WIDTH, body.startswith("\n"))
 
-    def test_blanks_and_empty_lines(self):
+    def test_whitespace_and_empty_lines(self):
         for path in FILES:
             source = path.read_text()
             self.assertIsNone(re.search(r"[ \t]+$|\t|\n\n\n|\{\n\n|\n\n\s*\}", source, re.M), path.name)
             self.assertTrue(source.endswith("\n") and not source.endswith("\n\n"), path.name)
 
-    def test_sets_of_parameters_too(self):
+    def test_whitespace_of_parameter_files(self):
         for path in (ROOT / "checks/infra/parameters").rglob("*.bicepparam"):
             source = path.read_text()
             self.assertIsNone(re.search(r"[ \t]+$|\t|\n\n\n", source, re.M), path.name)
@@ -66,7 +66,7 @@ class Layout(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
-    def test_all_are_on(self):
+    def test_all_rules_are_enabled(self):
         core = json.loads((INFRA / "bicepconfig.json").read_text())["analyzers"]["core"]
         self.assertIs(core["enabled"], True)
         self.assertEqual({name for name, rule in core["rules"].items() if rule != {"level": "warning"}}, set())
@@ -77,19 +77,19 @@ class Rules(unittest.TestCase):
         }  # fmt: skip
         self.assertLessEqual(off_by_default, set(core["rules"]))
 
-    def test_no_value_is_any_object_or_any_list(self):
+    def test_no_type_is_a_bare_object_or_array(self):
         for path in FILES:
             for node in walk(parse(path)):
                 if node.type == "primitive_type":
                     self.assertNotIn(text(node), ("object", "array"), f"{path.name}:{node.start_point[0] + 1}")
 
-    def test_no_module_is_named(self):
+    def test_no_module_has_a_name(self):
         for path in FILES:
             for node in parse(path).named_children:
                 if node.type == "module_declaration":
                     self.assertIsNone(re.search(r"^  name: ", text(node), re.M), f"{path.name}: {text(node)[:40]}")
 
-    def test_all_that_is_declared_is_described(self):
+    def test_all_declarations_have_descriptions(self):
         described = 0
         for path in FILES:
             for node in parse(path).named_children:
@@ -102,7 +102,7 @@ class Rules(unittest.TestCase):
                         self.assertTrue(text(above[0]).startswith("@description('"), f"{path.name}: {name}")
         self.assertGreater(described, 200)
 
-    def test_names_conditions_and_loops_depend_on_nothing_that_a_module_gives(self):
+    def test_names_conditions_and_loops_do_not_depend_on_module_outputs(self):
         # A preview (what-if) would stop at such a module.
         given = {}
         for path in (INFRA / "main.bicep", INFRA / "resources.bicep"):

@@ -1,4 +1,4 @@
-"""What is reached from where."""
+"""Which service is reachable from where."""
 import ipaddress
 import json
 import unittest
@@ -25,7 +25,7 @@ class Networks(unittest.TestCase):
     services = {"vault": VAULT, "Sql": ACCOUNT, "blob": STORAGE, "sites": SITE}
 
     open_to_all = {
-        # which of vault, database, storage and app can be reached from the internet at all
+        # whether vault, database, storage and app can be reached from the internet
         "private": (False, False, True, True),
         "public": (True, True, True, True),
         "isolated": (False, False, False, False),
@@ -35,7 +35,7 @@ class Networks(unittest.TestCase):
     def test_private_is_the_default(self):
         self.assertEqual(deployed().resources, deployed(networking="private").resources)
 
-    def test_each_mode_closes_what_it_should(self):
+    def test_each_mode_closes_the_right_services(self):
         for plan in PLANS:
             for mode, expected in self.open_to_all.items():
                 d = deployed(plan=plan, networking=mode)
@@ -44,7 +44,7 @@ class Networks(unittest.TestCase):
                 self.assertEqual(d.one(STORAGE).properties["networkAcls"]["defaultAction"], "Allow" if expected[2] else "Deny")
                 self.assertEqual(bool(d.all(WEB_TEST)), expected[3])
 
-    def test_private_endpoints_have_a_dns_zone_each(self):
+    def test_each_private_endpoint_has_a_dns_zone(self):
         zones = {
             "vault": "privatelink.vaultcore.azure.net",
             "Sql": "privatelink.documents.azure.com",
@@ -74,7 +74,7 @@ class Networks(unittest.TestCase):
                 self.assertEqual(records, {f"privateDnsZones:{z}.id" for z in named})
 
     def rules(self, **parameters):
-        """Of vault and database: whether others than those in the rules are turned away, the subnets and the addresses in the rules."""
+        """The rules of vault and database, which are the same: whether all others are refused, allowed subnets, and allowed addresses."""
         d = deployed(**parameters)
         vault, account = d.one(VAULT).properties["networkAcls"], d.one(ACCOUNT).properties
         self.assertEqual((vault["bypass"], account["networkAclBypass"]), ("None", "None"))
@@ -86,7 +86,7 @@ class Networks(unittest.TestCase):
         self.assertEqual(closed, d.one(VAULT).properties["publicNetworkAccess"] == "Disabled" or vault["defaultAction"] == "Deny")
         return closed, subnets, addresses
 
-    def test_vault_and_database_let_in_the_app_and_the_addresses_and_no_one_else(self):
+    def test_vault_and_database_admit_only_the_app_and_the_addresses(self):
         some = ["203.0.113.7/32", "198.51.100.0/24"]
         for allowed in ([], some):
             given = json.dumps(allowed)
@@ -96,10 +96,10 @@ class Networks(unittest.TestCase):
                 self.assertEqual(
                     self.rules(plan=plan, networking="serviceEndpoints", allowedAddresses=given), (True, [f"subnets:{plan}.id"], allowed)
                 )
-            # Roles and TLS alone: the addresses are those that may call the signer.
+            # Protected by roles and TLS only: the addresses apply to the signer.
             self.assertEqual(self.rules(networking="public", allowedAddresses=given), (False, [], []))
 
-    def test_operators_reach_private_vault_and_database_from_the_addresses(self):
+    def test_operators_reach_private_vault_and_database_from_the_allowed_addresses(self):
         def access(**parameters):
             d = deployed(allowedAddresses='["203.0.113.7/32"]', **parameters)
             return [d.one(kind).properties["publicNetworkAccess"] for kind in (VAULT, ACCOUNT)]
@@ -107,7 +107,7 @@ class Networks(unittest.TestCase):
         self.assertEqual(access(), ["Enabled", "Enabled"])
         self.assertEqual(access(networking="isolated"), ["Disabled", "Disabled"])
 
-    def test_with_addresses_the_app_and_its_deployment_let_in_these_and_no_one_else(self):
+    def test_with_addresses_the_app_and_its_deployment_admit_only_these(self):
         for plan in PLANS:
             config = deployed(plan=plan, allowedAddresses='["203.0.113.7/32", "198.51.100.0/24"]').one(SITE).properties["siteConfig"]
             for which in ("ipSecurityRestrictions", "scmIpSecurityRestrictions"):
@@ -118,7 +118,7 @@ class Networks(unittest.TestCase):
                 self.assertEqual(len({r["priority"] for r in config[which]}), 2)
                 self.assertEqual(config[which + "DefaultAction"], "Deny")
 
-    def test_without_addresses_the_function_key_is_the_guard(self):
+    def test_without_addresses_the_function_key_protects_the_app(self):
         config = deployed().one(SITE).properties["siteConfig"]
         self.assertEqual((config["ipSecurityRestrictions"], config["ipSecurityRestrictionsDefaultAction"]), ([], "Allow"))
         for function in ("sign", "keys"):
@@ -128,7 +128,7 @@ class Networks(unittest.TestCase):
     def subnets(self, **parameters):
         return {s["name"]: s["properties"] for s in deployed(**parameters).one(NETWORK).properties["subnets"]}
 
-    def test_the_app_calls_from_the_subnet_of_its_plan(self):
+    def test_the_app_uses_the_subnet_of_its_plan(self):
         for plan in PLANS:
             for mode in ("private", "isolated", "serviceEndpoints"):
                 self.assertEqual(
@@ -136,7 +136,7 @@ class Networks(unittest.TestCase):
                 )
             self.assertIsNone(deployed(plan=plan, networking="public").one(SITE).properties["virtualNetworkSubnetId"])
 
-    def test_each_plan_has_a_subnet_whichever_is_chosen(self):
+    def test_each_plan_has_a_subnet_even_if_it_is_not_chosen(self):
         for plan in PLANS:
             subnets = self.subnets(plan=plan)
             self.assertEqual(
@@ -144,13 +144,13 @@ class Networks(unittest.TestCase):
                 {"flex": ["Microsoft.App/environments"], "premium": ["Microsoft.Web/serverFarms"], "endpoints": []},
             )
 
-    def test_the_prefixes_of_subnets_are_in_the_network_and_apart(self):
+    def test_subnets_are_within_the_network_and_do_not_overlap(self):
         (network,) = deployed().one(NETWORK).properties["addressSpace"]["addressPrefixes"]
         prefixes = [ipaddress.ip_network(s["addressPrefix"]) for s in self.subnets().values()]
         self.assertTrue(all(p.subnet_of(ipaddress.ip_network(network)) for p in prefixes))
         self.assertFalse(any(a.overlaps(b) for a in prefixes for b in prefixes if a != b))
 
-    def test_service_endpoints_are_there_only_if_they_are_chosen(self):
+    def test_service_endpoints_exist_only_if_chosen(self):
         for mode in self.open_to_all:
             found = {e["service"] for s in self.subnets(networking=mode).values() for e in s.get("serviceEndpoints", [])}
             self.assertEqual(found, {"Microsoft.KeyVault", "Microsoft.AzureCosmosDB"} if mode == "serviceEndpoints" else set())
@@ -159,6 +159,6 @@ class Networks(unittest.TestCase):
         self.assertIs(deployed().one(STORAGE).properties["allowBlobPublicAccess"], False)
         self.assertEqual(deployed().one(BLOBS).properties["publicAccess"], "None")
 
-    def test_the_test_from_outside_is_there_only_if_it_would_be_let_in(self):
+    def test_the_availability_test_exists_only_if_it_would_be_admitted(self):
         self.assertEqual(len(deployed().all(WEB_TEST)), 1)
         self.assertEqual(deployed(allowedAddresses='["203.0.113.7/32"]').all(WEB_TEST), [])

@@ -1,4 +1,4 @@
-"""What parameters may be: sets that are accepted, and sets that are refused before anything is made."""
+"""Validation of parameters: sets that are accepted, and sets that are refused before anything is created."""
 import json
 import re
 import unittest
@@ -10,19 +10,19 @@ from templates import INFRA, ROOT, SITE
 
 SETS = ROOT / "checks/infra/parameters"
 
-# What the refusal of each wrong set names.
+# Part of the error for each invalid set.
 REFUSALS = {
-    "address": "nonsense is no range",
-    "misspelt_policy": "kind is none of",
-    "misspelt_setting": "HEAD_TRESHOLD is none of",
-    "name_of_a_key": "my_baker has more than letters, digits and -",
-    "operator": "me is no object id",
+    "address": "nonsense is not an address range",
+    "misspelt_policy": "kind is an unknown property",
+    "misspelt_setting": "HEAD_TRESHOLD is an unknown property",
+    "name_of_a_key": "my_baker may only have letters, digits and -",
+    "operator": "me is not an object id",
     "password_of_a_node": "without a password",
-    "same_key_twice": "two have the same name",
+    "same_key_twice": "two keys have the same name",
     "unknown_curve": "'P256' is not 'P-256' | 'P-256K'",
 }
 
-# More values that are wrong, or right, for the checks that no type can make.
+# More values for the checks that go beyond types.
 WRONG = {
     "allowedAddresses": ["203.0.113.7", "203.0.113/24", "203.0.113.7/33", "256.0.0.1/32", "2001:db8::/32", "a.b.c.d/8", ""],
     "operatorPrincipalId": ["00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-00000000000g", "you@example.com"],
@@ -43,12 +43,12 @@ def sets(folder: str) -> dict:
 
 
 class Parameters(unittest.TestCase):
-    # resources.bicep is an entry of its own, and has no resource group to name.
+    # resources.bicep is an entry point too, without the name of a resource group.
     def entries(self, given):
         yield INFRA / "main.bicep", given
         yield INFRA / "resources.bicep", {name: value for name, value in given.items() if name != "resourceGroupName"}
 
-    def test_right_sets_are_deployed(self):
+    def test_valid_sets_are_deployed(self):
         accepted = sets("accepted")
         self.assertEqual(len(accepted), 8)
         for name, given in accepted.items():
@@ -59,7 +59,7 @@ class Parameters(unittest.TestCase):
                     self.assertEqual(len(identities), len(set(identities)))
                     d.one(SITE)
 
-    def test_wrong_sets_are_refused_and_the_reason_is_told(self):
+    def test_invalid_sets_are_refused_with_the_reason(self):
         refused = sets("refused")
         self.assertEqual(set(refused), set(REFUSALS))
         for name, given in refused.items():
@@ -75,7 +75,7 @@ class Parameters(unittest.TestCase):
             value = [value]
         return {"environmentName": "test", "location": "westeurope", parameter: value}
 
-    def test_what_types_cannot_say_is_checked(self):
+    def test_values_are_checked_beyond_their_types(self):
         for parameter, values in WRONG.items():
             for value in values:
                 with self.subTest(parameter, value=value), self.assertRaises(Refused):
@@ -85,22 +85,22 @@ class Parameters(unittest.TestCase):
                 with self.subTest(parameter, value=value):
                     deploy(INFRA / "main.bicep", self.given(parameter, value))
 
-    def test_all_that_is_wrong_is_told_at_once(self):
+    def test_all_errors_are_reported_at_once(self):
         given = self.given("operatorPrincipalId", "me") | {"allowedAddresses": ["here"]}
         with self.assertRaises(Refused) as raised:
             deploy(INFRA / "main.bicep", given)
-        self.assertRegex(str(raised.exception), "here is no range.*me is no object id")
+        self.assertRegex(str(raised.exception), "here is not an address range.*me is not an object id")
 
-    def test_no_password_of_a_node_is_told(self):
+    def test_passwords_of_nodes_are_not_repeated(self):
         with self.assertRaises(Refused) as raised:
             deploy(INFRA / "main.bicep", self.given("nodeUrls", "https://me:secret@node.example.com"))
         self.assertNotIn("secret", str(raised.exception))
 
-    def test_the_type_of_the_settings_has_what_the_program_knows(self):
+    def test_the_settings_type_has_the_signers_settings(self):
         chosen = {name for name, setting in SETTINGS.items() if setting.source == "chosen"}
         self.assertEqual(properties(INFRA / "types.bicep", "signerSettingsType"), chosen)
 
-    def test_the_type_of_the_settings_has_the_choices_of_the_program(self):
+    def test_the_settings_type_has_the_signers_choices(self):
         source = (INFRA / "types.bicep").read_text()
         for name, setting in SETTINGS.items():
             if setting.source == "chosen":
@@ -108,13 +108,13 @@ class Parameters(unittest.TestCase):
                 expected = f"({' | '.join(map(repr, setting.choices))})" if setting.choices else "string"
                 self.assertEqual(declared, expected, name)
 
-    def test_settings_with_a_parameter_of_their_own_have_one(self):
+    def test_settings_with_separate_parameters(self):
         parameters = set(re.findall(r"^param (\w+)", (INFRA / "main.bicep").read_text(), re.M))
         named = {setting.detail for setting in SETTINGS.values() if setting.source == "parameter"}
         self.assertEqual(named, {"policy", "nodeUrls", "authorizedKeys"})
         self.assertLessEqual(named, parameters)
 
-    def test_the_type_of_the_policy_has_what_its_schema_has(self):
+    def test_the_policy_type_matches_its_schema(self):
         schema = json.loads((ROOT / "docs/policy.schema.json").read_text())
         self.assertEqual(properties(INFRA / "types.bicep", "policyType"), set(schema["properties"]))
         self.assertEqual(properties(INFRA / "types.bicep", "policyRulesType"), set(schema["$defs"]["rules"]["properties"]))

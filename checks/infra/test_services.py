@@ -1,4 +1,4 @@
-"""What vault, marks and monitoring must be like, and what they must never be."""
+"""Required properties of vault, mark store and monitoring."""
 import re
 import unittest
 
@@ -27,10 +27,10 @@ from templates import (
 class Vault(unittest.TestCase):
     keys = '[{"name": "baker", "curve": "P-256"}, {"name": "other", "curve": "P-256K"}]'
 
-    def test_keys_are_made_in_hardware_and_only_sign_and_verify(self):
-        made = {k.name: k.properties for k in deployed(keys=self.keys).all(KEY)}
-        self.assertEqual({n: p["curveName"] for n, p in made.items()}, {"baker": "P-256", "other": "P-256K"})
-        for properties in made.values():
+    def test_keys_are_created_in_hardware_and_only_sign_and_verify(self):
+        created = {k.name: k.properties for k in deployed(keys=self.keys).all(KEY)}
+        self.assertEqual({n: p["curveName"] for n, p in created.items()}, {"baker": "P-256", "other": "P-256K"})
+        for properties in created.values():
             self.assertEqual(properties["kty"], "EC-HSM")
             self.assertEqual(properties["keyOps"], ["sign", "verify"])
         self.assertEqual(deployed().one(VAULT).properties["sku"], {"family": "A", "name": "premium"})
@@ -43,7 +43,7 @@ class Vault(unittest.TestCase):
             )
         self.assertNotIn("signer-marks", deployed().one(VAULT).body["tags"])
 
-    def test_what_keys_are_bound_to_is_what_the_app_is_told(self):
+    def test_keys_are_bound_to_the_mark_store_of_the_app(self):
         d = deployed()
         host, database, container = d.one(KEY).body["tags"]["signer-marks"].split("/")
         settings = d.one(SITE).settings
@@ -56,16 +56,16 @@ class Vault(unittest.TestCase):
         for path in INFRA.rglob("*.bicep"):
             self.assertIsNone(re.search(r"^\s*(rotationPolicy|release_policy|exp|nbf)\s*:", path.read_text(), re.M), path)
 
-    def test_the_default_key_is_one_on_p256(self):
+    def test_the_default_is_one_p256_key(self):
         self.assertEqual([(k.name, k.properties["curveName"]) for k in deployed().all(KEY)], [("baker", "P-256")])
 
-    def test_what_is_deleted_can_be_recovered_for_as_long_as_azure_allows(self):
+    def test_deleted_keys_can_be_recovered_for_the_maximum_time(self):
         properties = deployed().one(VAULT).properties
         self.assertIs(properties["enablePurgeProtection"], True)
         self.assertIs(properties["enableSoftDelete"], True)
         self.assertEqual(properties["softDeleteRetentionInDays"], 90)
 
-    def test_templates_and_machines_get_nothing_from_it(self):
+    def test_templates_and_virtual_machines_have_no_access(self):
         properties = deployed().one(VAULT).properties
         for name in ("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"):
             self.assertIs(properties[name], False)
@@ -78,7 +78,7 @@ class Marks(unittest.TestCase):
             self.assertEqual(properties["consistencyPolicy"], {"defaultConsistencyLevel": "Strong"})
             self.assertIs(properties["enableMultipleWriteLocations"], False)
 
-    def test_a_second_region_is_a_choice(self):
+    def test_a_second_region_is_optional(self):
         def regions(**parameters):
             locations = deployed(**parameters).one(ACCOUNT).properties["locations"]
             return [(x["locationName"], x["failoverPriority"]) for x in locations]
@@ -87,10 +87,10 @@ class Marks(unittest.TestCase):
         self.assertEqual(regions(secondRegion="northeurope"), [("westeurope", 0), ("northeurope", 1)])
         # After a failover, a deployment must leave the writes where they are.
         self.assertEqual(regions(secondRegion="northeurope", writesInSecondRegion=True), [("westeurope", 1), ("northeurope", 0)])
-        # With one region only, that one takes the writes, whatever is said.
+        # A single region is always the write region.
         self.assertEqual(regions(writesInSecondRegion=True), [("westeurope", 0)])
 
-    def test_a_failover_waits_for_a_person_by_default(self):
+    def test_failover_is_manual_by_default(self):
         self.assertIs(deployed(secondRegion="northeurope").one(ACCOUNT).properties["enableAutomaticFailover"], False)
         self.assertIs(deployed(serviceManagedFailover=True).one(ACCOUNT).properties["enableAutomaticFailover"], True)
 
@@ -115,12 +115,12 @@ class Marks(unittest.TestCase):
         self.assertEqual(deployed().one(STORAGE).properties["minimumTlsVersion"], "TLS1_2")
         self.assertIs(deployed().one(STORAGE).properties["supportsHttpsTrafficOnly"], True)
 
-    def test_they_can_be_restored(self):
+    def test_marks_can_be_restored(self):
         self.assertEqual(deployed().one(ACCOUNT).properties["backupPolicy"]["type"], "Continuous")
 
 
 class Monitoring(unittest.TestCase):
-    def test_audit_logs_go_to_a_table_of_their_own_type_in_the_workspace(self):
+    def test_audit_logs_go_to_resource_specific_tables_in_the_workspace(self):
         logged = {}
         for setting in deployed().all(DIAGNOSTICS):
             self.assertEqual(setting.version, "2021-05-01-preview")
@@ -137,21 +137,21 @@ class Monitoring(unittest.TestCase):
             },
         )
 
-    def test_no_query_reads_the_table_that_all_services_share(self):
+    def test_no_query_reads_the_shared_table(self):
         for path in (INFRA / "queries").rglob("*.kql"):
             self.assertNotIn("AzureDiagnostics", path.read_text(), path.name)
 
     def test_no_search_is_saved_in_the_workspace(self):
-        # A second deployment of one is refused (409): it would need the etag of the first, which no template knows.
+        # A second deployment of one is refused (409): it would need the etag of the first, which a template cannot know.
         self.assertEqual(deployed().all(SAVED_SEARCH), [])
 
-    def test_alerts_have_the_severities_that_the_guide_tells(self):
+    def test_alerts_have_the_documented_severities(self):
         rows = re.findall(r"^\| (`[a-z-`, ]+`) \| (\d) \|", (ROOT / "docs/operations.md").read_text(), re.M)
-        told = {name: int(severity) for names, severity in rows for name in re.findall(r"`([a-z-]+)`", names)}
+        documented = {name: int(severity) for names, severity in rows for name in re.findall(r"`([a-z-]+)`", names)}
         alerts = [*deployed().all(QUERY_ALERT), *deployed().all(METRIC_ALERT)]
-        self.assertEqual({a.name.removeprefix("tezos-signer-test-"): a.properties["severity"] for a in alerts}, told)
+        self.assertEqual({a.name.removeprefix("tezos-signer-test-"): a.properties["severity"] for a in alerts}, documented)
 
-    def test_whoever_replaces_the_package_is_an_alert(self):
+    def test_replacing_the_package_raises_an_alert(self):
         for plan in PLANS:
             d = deployed(plan=plan)
             (alert,) = [a for a in d.all(QUERY_ALERT) if a.name == "tezos-signer-test-package-written"]
@@ -162,9 +162,9 @@ class Monitoring(unittest.TestCase):
             self.assertEqual([x["name"] for x in condition["dimensions"]], ["Caller"])
             self.assertEqual((condition["operator"], condition["threshold"]), ("GreaterThan", 0))
 
-    def test_the_ways_to_other_code_that_the_activity_log_shows_are_told(self):
+    def test_changes_that_could_replace_the_program_raise_an_alert(self):
         (rule,) = [a for a in deployed().all(CHANGE_ALERT) if a.name == "tezos-signer-test-changed-app"]
-        told = {x["equals"] for x in rule.properties["condition"]["allOf"][-1]["anyOf"]}
+        reported = {x["equals"] for x in rule.properties["condition"]["allOf"][-1]["anyOf"]}
         self.assertLessEqual(
             {
                 "Microsoft.Web/sites/write",
@@ -174,20 +174,20 @@ class Monitoring(unittest.TestCase):
                 "Microsoft.Storage/storageAccounts/write",
                 "Microsoft.Storage/storageAccounts/listKeys/action",
             },
-            told,
+            reported,
         )
 
-    def test_the_guide_to_costs_counts_the_rules_that_are_on(self):
+    def test_the_documented_costs_count_the_enabled_rules(self):
         frequencies = [a.properties["evaluationFrequency"] for a in deployed().all(QUERY_ALERT) if a.properties["enabled"]]
         costs = (ROOT / "docs/costs.md").read_text()
         for minutes in (5, 15):
-            told = set(re.findall(rf"^\| log alerts, every {minutes} minutes \| (\d+) \|", costs, re.M))
-            self.assertEqual(told, {str(frequencies.count(f"PT{minutes}M"))})
+            documented = set(re.findall(rf"^\| log alerts, every {minutes} minutes \| (\d+) \|", costs, re.M))
+            self.assertEqual(documented, {str(frequencies.count(f"PT{minutes}M"))})
 
-    def test_where_an_audit_log_goes_is_a_change_that_is_told(self):
-        def told(name):
+    def test_changing_the_destination_of_audit_logs_raises_an_alert(self):
+        def reported(name):
             (rule,) = [a for a in deployed().all(CHANGE_ALERT) if a.name == f"tezos-signer-test-changed-{name}"]
             return {x["equals"] for x in rule.properties["condition"]["allOf"][-1]["anyOf"]}
 
-        self.assertIn("Microsoft.Insights/diagnosticSettings/write", told("vault"))
-        self.assertIn("Microsoft.Insights/diagnosticSettings/delete", told("monitoring"))
+        self.assertIn("Microsoft.Insights/diagnosticSettings/write", reported("vault"))
+        self.assertIn("Microsoft.Insights/diagnosticSettings/delete", reported("monitoring"))

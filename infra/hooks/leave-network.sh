@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs before azd deletes the resources: disconnects the app from the virtual network. A subnet that an app was deleted in stays in use
-# for a while, and can be neither deleted nor given to another plan.
+# Runs before azd deletes the resources: disconnects the app from the virtual network. If an app is deleted while connected, its subnet
+# stays in use for a while, and can be neither deleted nor used by another plan.
 set -eu
 
 if [ -z "${AZURE_RESOURCE_GROUP:-}" ] || [ -z "${AZURE_FUNCTION_NAME:-}" ] || [ -z "${AZURE_SUBSCRIPTION_ID:-}" ]; then
@@ -16,6 +16,6 @@ if connections=$(app 'vnet-integration list' --query 'length(@)' --output tsv) &
     exit 0
 fi
 if ! app 'vnet-integration remove'; then
-    echo "The app $AZURE_FUNCTION_NAME is still connected to its network, or is gone. If it is there, disconnect it and run azd down again;" >&2
-    echo 'if it is gone already, its subnet may be in use for a while: wait, and run azd down again when deleting it fails.' >&2
+    echo "The app $AZURE_FUNCTION_NAME is still connected to its network, or does not exist. If it exists, disconnect it and run azd down again;" >&2
+    echo 'if not, its subnet may stay in use for a while: if deleting it fails, wait, and run azd down again.' >&2
 fi

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Runs before the resources are made: registers the resource providers that they need. A new subscription lacks some, and a deployment
-# then fails with an internal error that does not name the cause (Microsoft.App above all). Registering needs a right on the subscription;
-# where somebody has registered them already, none.
+# Runs before azd creates the resources: registers the resource providers that they need. A new subscription lacks some, and a deployment
+# then fails with an internal error that does not name the cause (above all for Microsoft.App). Registering requires a permission on the
+# subscription, unless all are registered already.
 set -eu
 
 if ! command -v az >/dev/null 2>&1; then
-    echo 'The Azure CLI (az) is not there. It registers the resource providers: install it, and run az login.' >&2
+    echo 'The Azure CLI (az) is not installed, and is needed to register resource providers: install it, and run az login.' >&2
     exit 1
 fi
 if [ -z "${AZURE_SUBSCRIPTION_ID:-}" ]; then
-    echo 'AZURE_SUBSCRIPTION_ID is not set, so the subscription is not known yet. Run: azd env set AZURE_SUBSCRIPTION_ID <subscription>' >&2
+    echo 'AZURE_SUBSCRIPTION_ID is not set, so the subscription is unknown. Run: azd env set AZURE_SUBSCRIPTION_ID <subscription>' >&2
     exit 1
 fi
 
@@ -25,6 +25,6 @@ for provider in App Authorization DocumentDB Insights KeyVault ManagedIdentity N
     az provider register --namespace "$namespace" --subscription "$AZURE_SUBSCRIPTION_ID" --wait || failed="$failed $namespace"
 done
 if [ -n "$failed" ]; then
-    echo "Not registered:$failed. Whoever may register providers in $AZURE_SUBSCRIPTION_ID must do it first." >&2
+    echo "Not registered:$failed. Someone with the permission to register providers in $AZURE_SUBSCRIPTION_ID must do so first." >&2
     exit 1
 fi

@@ -1,18 +1,18 @@
-// Alerts: on the signer's log, on the metrics of what it depends on, on the way in from outside, and on changes that somebody
-// makes in Azure. Each says what it means and what to do first. The queries are the files in ../queries.
+// Alerts on the signer's log, on metrics of vault and database, on availability from the internet, and on changes in Azure. Each
+// description says what the alert means and what to do first. The queries are the files in ../queries.
 //
-// Severities: 0 nothing can be signed, or somebody else may sign; 1 votes or blocks are being missed, or may be soon;
-// 2 look today; 3 good to know.
+// Severities: 0: nothing can be signed, or someone else may be signing; 1: votes or blocks are being missed, or may be soon;
+// 2: look today; 3: good to know.
 
 import { textsType } from '../types.bicep'
 
-@description('Region of the workspace, where the alerts on logs live.')
+@description('Region of the workspace and of the alerts on logs.')
 param location string = resourceGroup().location
 
 @description('Tags of all alerts.')
 param tags textsType = {}
 
-@description('What the names of the alerts begin with.')
+@description('Prefix of the names of all alerts.')
 param namePrefix string
 
 @description('Resource id of the action group to notify.')
@@ -21,7 +21,7 @@ param actionGroupId string
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Resource id of the Application Insights component, which runs the test from outside.')
+@description('Resource id of the Application Insights component, which runs the availability test.')
 param applicationInsightsId string
 
 @description('Resource id of the Key Vault.')
@@ -30,46 +30,46 @@ param keyVaultId string
 @description('Resource id of the Cosmos DB account.')
 param cosmosAccountId string
 
-@description('Principal (object) id of the identity that the signer has. Signatures that the vault makes for any other are an alert. Empty: they are not.')
+@description('Principal (object) id of the signer\'s identity. A signature of the vault for any other identity raises an alert. Empty: no such alert.')
 param signerPrincipalId string = ''
 
-@description('Where the deployed package is: /<storage account>/<container>.')
+@description('Location of the deployed package: /<storage account>/<container>.')
 param packagePath string
 
 @description('Address of the function app, https://….')
 param appUrl string
 
-@description('Whether the app can be reached from the internet: then it is tested from outside.')
+@description('Whether the app can be reached from the internet: then an availability test runs.')
 param isPublic bool = false
 
 @description('Whether alerts on logs and metrics are on.')
 param enabled bool = true
 
-@description('Whether changes in the resource group raise an alert: roles, vault, database, app. Off while a deployment is being worked on, perhaps.')
-param tellChanges bool = true
+@description('Whether changes of roles, vault, database or app in the resource group raise an alert. You may want this off while working on a deployment.')
+param alertOnChanges bool = true
 
-@description('Minutes without a signature after which a key that signs votes or blocks is missed. 0: never.')
+@description('Minutes without a signature after which a key that signs votes or blocks raises an alert. 0: never.')
 @minValue(0)
 @maxValue(1440)
 param noSignatureMinutes int = 30
 
-@description('Milliseconds that a vote may take, at the 95th percentile of half an hour.')
+@description('Maximum latency of a vote in milliseconds, at the 95th percentile of half an hour.')
 @minValue(1)
 param latencyMs int = 1000
 
-@description('Refusals of one cause within a quarter of an hour that are no longer normal.')
+@description('Number of refusals of one cause within 15 minutes above which an alert is raised.')
 @minValue(1)
 param manyRefusals int = 50
 
-@description('Starts of the program within an hour that are no longer normal: more than the instances that you run.')
+@description('Number of starts within an hour above which an alert is raised: more than the instances that you run.')
 @minValue(1)
 param manyStarts int = 10
 
-@description('Milliseconds that the database may take on average.')
+@description('Maximum average latency of the database in milliseconds.')
 @minValue(1)
 param databaseLatencyMs int = 50
 
-@description('From where the test from outside asks. Two places must fail before it is an alert.')
+@description('Locations of the availability test. An alert is raised when two of them fail.')
 param testLocations string[] = [
   'emea-nl-ams-azr'
   'emea-gb-db3-azr'
@@ -80,67 +80,67 @@ param testLocations string[] = [
 
 // --- the signer's log -------------------------------------------------------------------------------------------------
 
-@description('The query that makes a row of each line of the log.')
+@description('The query that turns each line of the log into a row.')
 var signerLog = loadTextContent('../queries/signer_log.kql')
 
-// Columns that are split: each value has its own alert.
-@description('An alert for each cause.')
+// Dimensions: each value of the column has its own alert.
+@description('An alert per cause.')
 var byCause = {
   name: 'Cause'
   operator: 'Include'
   values: ['*']
 }
 
-@description('An alert for each caller.')
+@description('An alert per caller.')
 var byCaller = {
   name: 'Caller'
   operator: 'Include'
   values: ['*']
 }
 
-@description('An alert for each key.')
+@description('An alert per key.')
 var byKey = {
   name: 'Key'
   operator: 'Include'
   values: ['*']
 }
 
-@description('An alert for each kind.')
+@description('An alert per kind.')
 var byKind = {
   name: 'Kind'
   operator: 'Include'
   values: ['*']
 }
 
-@description('An alert for each operation.')
+@description('An alert per operation.')
 var byOperationName = {
   name: 'OperationName'
   operator: 'Include'
   values: ['*']
 }
 
-@description('An alert for each place.')
+@description('An alert per place of measurement.')
 var byPlace = {
   name: 'Place'
   operator: 'Include'
   values: ['*']
 }
 
-@description('An alert for each status.')
+@description('An alert per status.')
 var byResultCode = {
   name: 'ResultCode'
   operator: 'Include'
   values: ['*']
 }
 
-// Windows are longer than what lies between two evaluations: a line takes some minutes to arrive, and is not to be missed.
-// An alert that is up is not raised again by the same lines.
+// Windows are longer than the interval between evaluations, since lines take some minutes to arrive and must not be missed.
+// An active alert is not raised again by the same lines.
 @description('The rules on logs.')
 var queryRules = [
   {
     name: 'failed'
     title: 'Requests failed'
-    description: 'The signer could not answer requests: a vote or a block was missed, nothing was released. The dimension names the cause. First: read the reasons in the workbook under "Not signed". vault or store: see their health there and the status of Azure; head_unknown: the Tezos node; bound_elsewhere: the key is bound to another mark store; marks_lost: the mark store has lost marks, so stop all signers and follow the guide for a lost database; deadline: latency; wrong_signature or internal: stop, and report it.'
+    description: 'The signer could not answer requests: a vote or a block was missed, and no signature was released. The dimension names the cause. First: read the reasons in the workbook under "Not signed". vault or store: check their health there and the status of Azure; head_unknown: check the Tezos node; bound_elsewhere: the key is bound to another mark store; marks_lost: the mark store has lost marks, so stop all signers and follow the guide for a lost database; deadline: check latency; wrong_signature or internal: stop, and report it.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT15M'
@@ -153,8 +153,8 @@ var queryRules = [
   }
   {
     name: 'host-errors'
-    title: 'Errors that the signer did not make'
-    description: 'The host answered the baker with an error that is in no line of the signer: the process was not there, did not start in time, or was killed. First: look in the workbook under "Instances" whether the process ends with errors, then restart the app.'
+    title: 'Errors from the host'
+    description: 'The host answered the baker with an error that the signer has not logged: the process was not running, did not start in time, or was killed. First: check in the workbook under "Instances" whether the process exits with errors, then restart the app.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT15M'
@@ -168,7 +168,7 @@ var queryRules = [
   {
     name: 'different-data'
     title: 'Two bakers disagree'
-    description: 'Two different votes or blocks were requested at one level and round, with one key. The second was refused: nothing was signed twice. With two bakers that happens now and then. First: look whether the nodes of both are healthy, or one lags. With one baker, see who else asks (requester, and the invocations in the workbook): somebody may have the function key.'
+    description: 'Two different votes or blocks were requested at one level and round with one key. The second was refused: nothing was signed twice. With two bakers, this happens occasionally. First: check whether the nodes of both are healthy, or one lags behind. With one baker, find out who else sends requests (requester, and the invocations in the workbook): someone may have the function key.'
     severity: 2
     frequency: 'PT5M'
     window: 'PT15M'
@@ -181,8 +181,8 @@ var queryRules = [
   }
   {
     name: 'marks-need-care'
-    title: 'A mark stands in the way'
-    description: 'A refusal that does not end by itself: the level is too far above the mark (too_far), or at the mark nothing is signed or the signature is not known or not valid (raised_here, signature_unknown, stored_signature_invalid). First: compare the level in the reason with the head of the chain. Is the level right, raise the mark; is it not, the node of the baker is wrong.'
+    title: 'A mark prevents signing'
+    description: 'Refusals that will continue: the level is too far above the mark (too_far), or equals a mark without a valid signature (raised_here, signature_unknown, stored_signature_invalid). First: compare the level in the reason with the head of the chain. If the level is right, raise the mark; if not, the node of the baker is wrong.'
     severity: 2
     frequency: 'PT5M'
     window: 'PT15M'
@@ -196,7 +196,7 @@ var queryRules = [
   {
     name: 'many-refusals'
     title: 'Many refusals'
-    description: 'More refusals of one cause than usual. below_mark: a second baker is late all the time, or a node fell behind. unauthenticated, unknown_key: somebody has the address and the function key and tries; change the function key. policy, payload: a client asks for what it may not have. First: read the latest requests in the workbook under "Not signed".'
+    description: 'More refusals of one cause than usual. below_mark: a second baker is always late, or a node is behind. unauthenticated, unknown_key: someone who has the address and the function key is probing; change the function key. policy, payload: a client requests signatures that are not allowed. First: read the latest requests in the workbook under "Not signed".'
     severity: 3
     frequency: 'PT15M'
     window: 'PT15M'
@@ -210,7 +210,7 @@ var queryRules = [
   {
     name: 'latency'
     title: 'Signatures are slow'
-    description: 'At the 95th percentile, signatures take longer than they may. Votes that come late are not included. The dimension says where: signer is the time for mark and signature, host is all that the baker waits for. First: see latency in the workbook. Slow signer: vault or database; slow host only: instances that start, so raise the number of instances that are always ready.'
+    description: 'At the 95th percentile, signatures take longer than the limit. Votes that miss their deadline are not included. The dimension says where: signer is the time for mark and signature, host is the total time that the baker waits. First: see latency in the workbook. Slow signer: vault or database; slow host only: instances are starting, so increase the number of instances that are always ready.'
     severity: 2
     frequency: 'PT15M'
     window: 'PT30M'
@@ -223,8 +223,8 @@ var queryRules = [
   }
   {
     name: 'no-signature'
-    title: 'A key signs no more'
-    description: 'A key that signed votes or blocks in the last two days has signed none lately. Also raised when the signer is dead, since it looks at what was signed before; it ends by itself after two days of silence. First: open /health of the app. If it answers 200, look at the baker: does it run, does it reach the app, has the key rights?'
+    title: 'A key has stopped signing'
+    description: 'A key that signed votes or blocks in the last two days has signed none recently. It compares with earlier signatures, so it is also raised when the signer is down; it resolves after two days of silence. First: open /health of the app. If it answers 200, check the baker: is it running, does it reach the app, does the key have rights?'
     severity: 1
     frequency: 'PT5M'
     window: 'PT5M'
@@ -237,8 +237,8 @@ var queryRules = [
   }
   {
     name: 'crashes'
-    title: 'The process ended with an error'
-    description: 'The process of the signer ended with an error, or the host gave up restarting it: three such ends, each within half an hour of the one before, stop the host. First: read what it said at its end in the workbook under "Instances". Wrong settings are all named there at once.'
+    title: 'The process exited with an error'
+    description: 'The signer exited with an error, or the host gave up restarting it: three such exits, each within half an hour of the previous one, stop the host. First: read its last lines in the workbook under "Instances". They list all invalid settings.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT15M'
@@ -252,7 +252,7 @@ var queryRules = [
   {
     name: 'starts'
     title: 'Many starts'
-    description: 'The program was started more often within an hour than instances come and go: it is restarted, or the app scales up and down. Requests wait while it starts. First: see in the workbook under "Instances" whether one instance starts again and again, or many start once.'
+    description: 'The program was started more often within an hour than scaling explains: it is being restarted, or the app scales up and down. Requests wait while it starts. First: check in the workbook under "Instances" whether one instance starts repeatedly, or many start once.'
     severity: 3
     frequency: 'PT15M'
     window: 'PT1H'
@@ -266,7 +266,7 @@ var queryRules = [
   {
     name: 'background-task'
     title: 'A background task failed'
-    description: 'A fault in the program: a task that renews tokens, keeps connections warm or follows the chain ended, and was restarted. Signing goes on. First: note the line with its task and the version, restart the app if requests fail, and report it.'
+    description: 'A bug in the program: a task that renews tokens, keeps connections warm or follows the chain ended, and was restarted. Signing continues. First: note the line with its task and the version, restart the app if requests fail, and report it.'
     severity: 2
     frequency: 'PT15M'
     window: 'PT30M'
@@ -279,8 +279,8 @@ var queryRules = [
   }
   {
     name: 'unsuitable-account'
-    title: 'The database cannot keep marks safely'
-    description: 'No block or vote is signed, because the database account is not strongly consistent or has several write regions, or else ALLOW_WEAK_CONSISTENCY is set and marks may be lost. First: read the reason; somebody changed the account or the settings. Put it back; the signer looks again by itself.'
+    title: 'The database cannot store marks safely'
+    description: 'No block or vote is signed, because the database account is not strongly consistent or has several write regions, or else ALLOW_WEAK_CONSISTENCY is set and marks may be lost. First: read the reason; someone changed the account or the settings. Revert the change; the signer checks again automatically.'
     severity: 0
     frequency: 'PT5M'
     window: 'PT15M'
@@ -294,7 +294,7 @@ var queryRules = [
   {
     name: 'keys-missing'
     title: 'A key is missing'
-    description: 'A key that could sign no longer can, or there are no keys, or the policy names one that is not there. First: look in the vault whether the key or its version is disabled, deleted (it can be recovered) or expired, and whether the role of the signer is still assigned.'
+    description: 'A key that could sign no longer can, or there are no keys, or the policy names a missing key. First: check in the vault whether the key or its version is disabled, deleted (it can be recovered) or expired, and whether the role of the signer is still assigned.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT15M'
@@ -307,8 +307,8 @@ var queryRules = [
   }
   {
     name: 'lines-dropped'
-    title: 'Lines of the log are missing'
-    description: 'The host read the log too slowly, and lines were dropped rather than waited for: the log is not complete. The marks are. First: see whether an instance is short of processor time; a larger instance helps.'
+    title: 'Log lines are missing'
+    description: 'The host read the log too slowly, and the signer dropped lines instead of waiting: the log is incomplete, but the marks are not affected. First: check whether an instance is short of processor time; a larger instance helps.'
     severity: 3
     frequency: 'PT15M'
     window: 'PT30M'
@@ -322,7 +322,7 @@ var queryRules = [
   {
     name: 'vault-keys-changed'
     title: 'A key was changed in the vault'
-    description: 'Somebody made, imported, rotated, updated, backed up, restored or deleted a key in the vault itself. A new version is a new address, which signs nothing until it is registered; a rotation policy makes such versions by itself. First: ask who did it (caller and address in the workbook under "Vault"); if nobody did, remove the lock of the vault and then their roles.'
+    description: 'Someone created, imported, rotated, updated, backed up, restored or deleted a key in the vault. A new version has a new address, which signs nothing until it is registered; a rotation policy creates such versions automatically. First: find out who did it (caller and address in the workbook under "Vault"); if it was not authorized, remove the lock of the vault and then the roles of the caller.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT30M'
@@ -335,8 +335,8 @@ var queryRules = [
   }
   {
     name: 'signed-by-others'
-    title: 'Somebody else signs with a key'
-    description: 'The vault made a signature for another identity than that of the signer: no mark knows of it, and what it signed may be a second vote. First: was it you (doctor --sign, or a signer on a laptop)? If not, disable the key, or remove the lock of the vault (az lock delete) and then the role of that identity, at once.'
+    title: 'Another identity signs with a key'
+    description: 'The vault created a signature for another identity than the signer\'s: no mark covers it, and it may be a double vote. First: was it you (doctor --sign, or a signer on a laptop)? If not, immediately disable the key, or remove the lock of the vault (az lock delete) and then the role of that identity.'
     severity: 0
     frequency: 'PT5M'
     window: 'PT30M'
@@ -350,7 +350,7 @@ var queryRules = [
   {
     name: 'package-written'
     title: 'The program of the app was replaced'
-    description: 'A package was published, or somebody wrote to the container that the app takes its program from. Whoever does that can sign with every key. The dimension is the object id of the caller: the identity of the app if the deployment service wrote it (any plan but Premium), else who uploaded it. First: is it a deployment of yours? If not, disable the keys, then see in the table StorageBlobLogs from which address it came, and deploy the version that you trust.'
+    description: 'A package was published, or someone wrote to the container from which the app loads its program. Such a program can sign with every key. The dimension is the object id of the caller: the identity of the app if the deployment service wrote it (any plan but Premium), otherwise the uploader. First: was it your deployment? If not, disable the keys, then find the source address in the table StorageBlobLogs, and deploy a version that you trust.'
     severity: 1
     frequency: 'PT5M'
     window: 'PT30M'
@@ -363,7 +363,7 @@ var queryRules = [
   }
 ]
 
-@description('The rules on logs, as Azure takes them.')
+@description('The rules on logs, in Azure\'s format.')
 var queryProperties = [
   for rule in queryRules: {
     displayName: 'Tezos signer: ${rule.title}'
@@ -393,7 +393,7 @@ var queryProperties = [
     }
     autoMitigate: true
     checkWorkspaceAlertsStorageConfigured: false
-    // A workspace learns of a table with its first row: the vault's may come after the alert.
+    // A table exists in the workspace from its first row on: the vault's may appear later than the alert.
     skipQueryValidation: true
     actions: {
       actionGroups: [actionGroupId]
@@ -431,8 +431,8 @@ var forbidden = {
 var metricRules = [
   {
     name: 'vault-throttled'
-    title: 'The vault throttles'
-    description: 'The vault turned requests away (429): more than 2,000 signatures in ten seconds, or somebody else uses the vault. The signer tries again until its deadline. First: see in the workbook under "Vault" who asks so much.'
+    title: 'The vault throttles requests'
+    description: 'The vault rejected requests (429): more than 2,000 signatures in ten seconds, or someone else uses the vault. The signer retries until its deadline. First: check in the workbook under "Vault" where the load comes from.'
     severity: 2
     scope: keyVaultId
     namespace: 'Microsoft.KeyVault/vaults'
@@ -446,8 +446,8 @@ var metricRules = [
   }
   {
     name: 'vault-forbidden'
-    title: 'The vault forbids'
-    description: 'The vault answered 403: the role of an identity is missing, the firewall does not know its address, or somebody tries who may not. First: does the signer still sign? If not, look at its role on the vault and at the network rules; if it does, see in the audit log of the vault who was turned away.'
+    title: 'The vault forbids requests'
+    description: 'The vault answered 403: a role is missing, the firewall does not allow the address, or someone without access is trying. First: does the signer still sign? If not, check its role on the vault and the network rules; if it does, see in the audit log of the vault who was rejected.'
     severity: 2
     scope: keyVaultId
     namespace: 'Microsoft.KeyVault/vaults'
@@ -461,8 +461,8 @@ var metricRules = [
   }
   {
     name: 'vault-availability'
-    title: 'The vault is not well'
-    description: 'Requests to the vault fail on its side. Nothing can be signed while it is down; no signature is lost to safety. First: look at the status of Azure Key Vault in the region. There is nothing to repair here but to wait, or to bake with another key.'
+    title: 'The vault is unavailable'
+    description: 'Requests to the vault fail on its side. Nothing can be signed while it is down; signing stays safe. First: check the status of Azure Key Vault in the region. All you can do is wait, or bake with another key.'
     severity: 1
     scope: keyVaultId
     namespace: 'Microsoft.KeyVault/vaults'
@@ -476,8 +476,8 @@ var metricRules = [
   }
   {
     name: 'vault-saturation'
-    title: 'The vault is nearly full'
-    description: 'The vault works near the limit of what it may do in ten seconds, and will throttle. First: see in the workbook under "Vault" who asks so much; give other uses a vault of their own.'
+    title: 'The vault is near its limit'
+    description: 'The vault is near its limit of operations per ten seconds, and will throttle. First: check in the workbook under "Vault" where the load comes from; move other uses to a separate vault.'
     severity: 3
     scope: keyVaultId
     namespace: 'Microsoft.KeyVault/vaults'
@@ -491,8 +491,8 @@ var metricRules = [
   }
   {
     name: 'database-throttled'
-    title: 'The database throttles'
-    description: 'The database turned requests away (429). A mark that is not written is a signature that is not released. First: raise the request units of the container.'
+    title: 'The database throttles requests'
+    description: 'The database rejected requests (429). Without a written mark, no signature is released. First: raise the request units of the container.'
     severity: 1
     scope: cosmosAccountId
     namespace: 'Microsoft.DocumentDB/databaseAccounts'
@@ -506,8 +506,8 @@ var metricRules = [
   }
   {
     name: 'database-availability'
-    title: 'The database is not well'
-    description: 'Requests to the database fail on its side. Nothing that has a mark is signed while it is down. First: look at the status of Azure Cosmos DB in the region. Before a failover, read what it means for marks in the documentation.'
+    title: 'The database is unavailable'
+    description: 'Requests to the database fail on its side. No block or vote is signed while it is down. First: check the status of Azure Cosmos DB in the region. Before a failover, read in the documentation what it means for marks.'
     severity: 1
     scope: cosmosAccountId
     namespace: 'Microsoft.DocumentDB/databaseAccounts'
@@ -521,8 +521,8 @@ var metricRules = [
   }
   {
     name: 'database-busy'
-    title: 'The database is nearly full'
-    description: 'More than four fifths of the request units of a partition are used within a minute: it will throttle. First: raise the request units of the container.'
+    title: 'The database is near its limit'
+    description: 'More than 80 % of the request units of a partition were used within a minute: it will throttle. First: raise the request units of the container.'
     severity: 3
     scope: cosmosAccountId
     namespace: 'Microsoft.DocumentDB/databaseAccounts'
@@ -537,7 +537,7 @@ var metricRules = [
   {
     name: 'database-latency'
     title: 'The database is slow'
-    description: 'The database takes long on average, and every signature waits for one write. First: see whether the write region is that of the app, and whether a region was added: a strong write waits for two regions.'
+    description: 'The average latency of the database is high, and every block and vote waits for one write. First: check whether the write region is that of the app, and whether a region was added: a strong write waits for two regions.'
     severity: 2
     scope: cosmosAccountId
     namespace: 'Microsoft.DocumentDB/databaseAccounts'
@@ -551,7 +551,7 @@ var metricRules = [
   }
 ]
 
-@description('The rules on metrics, as Azure takes them.')
+@description('The rules on metrics, in Azure\'s format.')
 var metricProperties = [
   for rule in metricRules: {
     description: 'Tezos signer: ${rule.title}. ${rule.description}'
@@ -572,7 +572,7 @@ var metricProperties = [
           operator: rule.operator
           threshold: rule.threshold
           dimensions: rule.dimensions
-          // Not every account writes every metric from its first minute on.
+          // A new account does not emit every metric from the start.
           skipMetricValidation: true
         }
       ]
@@ -595,23 +595,22 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
   }
 ]
 
-// --- from outside -----------------------------------------------------------------------------------------------------
+// --- availability -----------------------------------------------------------------------------------------------------
 
-@description('Name of the test from outside.')
+@description('Name of the availability test.')
 var testName = '${namePrefix}-health'
 
-@description('Tags of the test from outside.')
+@description('Tags of the availability test.')
 var testTags = union(tags, { 'hidden-link:${applicationInsightsId}': 'Resource' })
 
-@description('Places of the test from outside, as Azure takes them.')
+@description('Locations of the availability test, in Azure\'s format.')
 var testPlaces = [
   for place in testLocations: {
     Id: place
   }
 ]
 
-// /health says yes or no and needs no key: yes means that there are keys, that levels can be checked, and that the database
-// answers.
+// /health needs no key; it answers 200 if there are keys, levels can be checked, and the database answers.
 resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = if (isPublic) {
   name: testName
   location: location
@@ -620,7 +619,7 @@ resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = if (isPublic) {
   properties: {
     SyntheticMonitorId: testName
     Name: testName
-    Description: 'Asks the signer whether it can sign.'
+    Description: 'Checks whether the signer can sign.'
     Enabled: enabled
     Kind: 'standard'
     Frequency: 300
@@ -641,9 +640,9 @@ resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = if (isPublic) {
   }
 }
 
-@description('The rule on the test from outside.')
+@description('The rule on the availability test.')
 var healthProperties = {
-  description: 'Tezos signer: it says that it cannot sign, or does not answer, from two places at least. First: open /health of the app. 503: it runs, and lacks keys, the head of the chain or the database, and its log says which. No answer: see whether the app runs and whether its address is allowed in.'
+  description: 'Tezos signer: it reports that it cannot sign, or does not answer, at two or more locations. First: open /health of the app. 503: it is running, but keys, the head of the chain or the database are missing; its log says which. No answer: check whether the app is running and whether your address is allowed.'
   severity: 1
   enabled: enabled
   scopes: [
@@ -675,7 +674,7 @@ resource healthAlert 'Microsoft.Insights/metricAlerts@2026-01-01' = if (isPublic
 
 // --- changes in Azure -------------------------------------------------------------------------------------------------
 
-@description('Changes of who may do what.')
+@description('Changes of permissions.')
 var roleChanges = [
   for operation in [
     'Microsoft.Authorization/roleAssignments/write'
@@ -729,7 +728,7 @@ var databaseChanges = [
   }
 ]
 
-@description('Changes of the app, and of where its package is.')
+@description('Changes of the app and of the storage account with its package.')
 var appChanges = [
   for operation in [
     'Microsoft.Web/sites/write'
@@ -769,41 +768,41 @@ var monitoringChanges = [
   }
 ]
 
-// Activity log alerts have no severity and never end: each change is one message, once it succeeded.
+// Activity log alerts have no severity and never resolve: each change sends one message, once it has succeeded.
 @description('The rules on changes.')
 var changeRules = [
   {
     name: 'roles'
-    description: 'A role in the resource group was assigned, taken away or redefined, or a lock was deleted, or an identity was given to something. Who may sign, or write marks, may have changed. First: is it a deployment of yours? If not, see in the activity log who did it, and take it back.'
+    description: 'A role in the resource group was assigned, removed or redefined, a lock was deleted, or an identity was assigned to a resource. This may change who can sign or write marks. First: was it your deployment? If not, see in the activity log who did it, and revert it.'
     operations: roleChanges
   }
   {
     name: 'vault'
-    description: 'The vault or a key in it was changed through Azure Resource Manager: its network, its access, its keys, or where its audit log, or that of the database, goes. First: is it a deployment of yours? If not, see in the activity log who did it. A deleted vault or key can be recovered for 90 days.'
+    description: 'The vault or a key in it was changed through Azure Resource Manager: its network, its access, its keys, or the destination of its audit log or that of the database. First: was it your deployment? If not, see in the activity log who did it. A deleted vault or key can be recovered for 90 days.'
     operations: vaultChanges
   }
   {
     name: 'database'
-    description: 'The database account, or the container with the marks, was changed: regions, consistency, failover, keys, or deleted. With strong consistency no acknowledged mark is lost in a failover; with anything less nothing that needs a mark is signed. First: is it you? Look in the activity log what was changed and by whom, and with azurehsm-signer doctor whether the account is still strongly consistent, with one region of writes. If marks were deleted, or an older account was restored, stop the app, and raise the marks above the head of the chain before it goes on.'
+    description: 'The database account, or the container with the marks, was changed (regions, consistency, failover, keys) or deleted. With strong consistency, no acknowledged mark is lost in a failover; with anything less, no block or vote is signed. First: was it you? See in the activity log what was changed and by whom, and check with azurehsm-signer doctor that the account is still strongly consistent, with one write region. If marks were deleted, or an older account was restored, stop the app, and raise the marks above the head of the chain before you start it again.'
     operations: databaseChanges
   }
   {
     name: 'app'
-    description: 'The function app, or the storage account that its package is in, was changed, stopped, restarted or deleted: its program, its settings or its network may be others than before. Publishing and uploads do not go through Azure Resource Manager: the alert package-written is for them. First: is it a deployment of yours? If not, see in the activity log who did it, and deploy the version that you trust.'
+    description: 'The function app, or the storage account with its package, was changed, stopped, restarted or deleted: its program, settings or network may have changed. Publishing and uploads do not go through Azure Resource Manager: for them, there is the alert package-written. First: was it your deployment? If not, see in the activity log who did it, and deploy a version that you trust.'
     operations: appChanges
   }
   {
     name: 'monitoring'
-    description: 'An alert was deleted, its recipients were changed, or the logs no longer go anywhere: the next alert may not arrive. Switching off an alert is not reported here. First: is it a deployment of yours? If not, see in the activity log who did it.'
+    description: 'An alert was deleted, its recipients were changed, or logs are no longer collected: the next alert may not arrive. Disabling an alert is not reported here. First: was it your deployment? If not, see in the activity log who did it.'
     operations: monitoringChanges
   }
 ]
 
-@description('The rules on changes, as Azure takes them.')
+@description('The rules on changes, in Azure\'s format.')
 var changeProperties = [
   for rule in changeRules: {
     description: 'Tezos signer: ${rule.description}'
-    enabled: tellChanges
+    enabled: alertOnChanges
     scopes: [resourceGroup().id]
     condition: {
       allOf: [
@@ -841,7 +840,7 @@ resource changeAlerts 'Microsoft.Insights/activityLogAlerts@2026-01-01' = [
 
 @description('The rule on the health of resources.')
 var resourceHealthProperties = {
-  description: 'Tezos signer: Azure says that a resource of the signer is degraded or not available. First: open its page "Resource health", which says since when, why, and what Azure does about it.'
+  description: 'Tezos signer: Azure reports that a resource of the signer is degraded or unavailable. First: open its page "Resource health", which shows since when, why, and what Azure is doing about it.'
   enabled: enabled
   scopes: [resourceGroup().id]
   condition: {

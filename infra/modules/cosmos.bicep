@@ -1,29 +1,29 @@
-// The database of the marks: the highest level and round that each key has signed.
+// The database of the marks, which record the highest level and round that each key has signed.
 
 import { textsType } from '../types.bicep'
 
 @description('Name of the account.')
 param name string
 
-@description('The first region, which takes the writes unless the second one does.')
+@description('The first region, which is the write region unless the second one is.')
 param location string
 
 @description('Tags of all resources.')
 param tags textsType
 
-@description('A second region that holds a copy, or nothing.')
+@description('A second region with a copy, or empty.')
 param secondRegion string
 
-@description('Whether the second region is the one of writes now: set it after a failover to it, or the next deployment moves writes back.')
+@description('Whether the second region is the write region now: set this after a failover to it, or the next deployment moves writes back.')
 param writesInSecondRegion bool
 
-@description('Whether the first region keeps its copies in several availability zones.')
+@description('Whether the first region is spread over availability zones.')
 param zoneRedundant bool
 
-@description('Whether Azure may make the second region the one of writes, by itself, when the first is lost.')
+@description('Whether Azure may automatically make the second region the write region if the first is lost.')
 param serviceManagedFailover bool
 
-@description('Most request units a second; a tenth of it is the least that is billed.')
+@description('Maximum request units per second; at least a tenth of it is billed.')
 param maxThroughput int
 
 @description('Name of the database.')
@@ -32,10 +32,10 @@ param databaseName string
 @description('Name of the container.')
 param containerName string
 
-@description('Resource identifier of the subnet that the signer calls from.')
+@description('Resource identifier of the subnet of the app.')
 param appSubnetId string
 
-@description('How it is reached: private, public, isolated or serviceEndpoints, as main.bicep explains them.')
+@description('Networking mode: private, public, isolated or serviceEndpoints, as described in main.bicep.')
 param networking string
 
 @description('Addresses (IPv4, CIDR) from which operators reach the account.')
@@ -44,17 +44,17 @@ param allowedAddresses string[]
 @description('Name of the signer\'s identity.')
 param identityName string
 
-@description('Object identifier of the operator, or nothing.')
+@description('Object identifier of the operator, or empty.')
 param operatorPrincipalId string
 
 @description('Whether the account is locked against deletion.')
 param protectFromDeletion bool
 
-@description('Resource identifier of the workspace that logs go to.')
+@description('Resource identifier of the workspace for logs.')
 param workspaceId string
 
-// Priority 0 is the region of writes. To name another one than it is now is itself a failover.
-@description('Whether the second region is the one of writes.')
+// Priority 0 is the write region. Deploying another one than the current one is itself a failover.
+@description('Whether the second region is the write region.')
 var writesMoved = writesInSecondRegion && !empty(secondRegion)
 
 @description('The first region.')
@@ -71,21 +71,21 @@ var secondLocation = {
   isZoneRedundant: false
 }
 
-@description('Whether addresses on the internet get in: all, or those in the list.')
+@description('Whether it is reachable from the internet: from all addresses, or from those in the list.')
 var isReachable = networking == 'public' || networking == 'serviceEndpoints' || operatorsGetIn
 
-@description('Whether the list of addresses lets in operators.')
+@description('Whether the list of addresses admits operators.')
 var operatorsGetIn = networking == 'private' && !empty(allowedAddresses)
 
-@description('Addresses that get in.')
+@description('Allowed addresses.')
 var addresses = networking == 'public' ? [] : allowedAddresses
 
-@description('The rule that lets in the subnet of the app.')
+@description('The rule that admits the subnet of the app.')
 var appRule = {
   id: appSubnetId
 }
 
-@description('Subnets that get in by their service endpoint.')
+@description('Subnets that are admitted through service endpoints.')
 var subnetRules = networking == 'serviceEndpoints' ? [appRule] : []
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
@@ -93,7 +93,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 }
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
-  //checkov:skip=CKV_AZURE_101: Closed by default; otherwise the operator's addresses get through, or what the operator chose by networking.
+  //checkov:skip=CKV_AZURE_101: Closed by default; otherwise open to the operator's addresses, or as the operator chose with the parameter networking.
   name: name
   location: location
   tags: tags
@@ -104,10 +104,10 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
     consistencyPolicy: {
       defaultConsistencyLevel: 'Strong'
     }
-    // Two regions that both take writes could each accept another mark for the same level.
+    // Two write regions could each accept a different mark for the same level.
     enableMultipleWriteLocations: false
-    // A strong write waits for all regions, so no mark is lost in a failover. Still it is off: losing a region stops all writes
-    // until someone takes the lost region out, and a person who knows that the baker stands still should make that choice.
+    // A strong write waits for all regions, so no mark is lost in a failover. Still it is off by default: losing a region stops all
+    // writes until that region is removed, and a person who knows the state of the baker should make that choice.
     enableAutomaticFailover: serviceManagedFailover
     locations: empty(secondRegion) ? [firstLocation] : [firstLocation, secondLocation]
     disableLocalAuth: true
@@ -122,14 +122,14 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
         ipAddressOrRange: address
       }
     ]
-    // Restoring makes a new account, whose marks are older than what has been signed: raise them before it is used.
+    // A restore creates a new account, whose marks are older than the last signatures: raise them before using it.
     backupPolicy: {
       type: 'Continuous'
       continuousModeProperties: {
         tier: 'Continuous7Days'
       }
     }
-    // Votes of several keys come in the same second.
+    // Votes of several keys arrive in the same second.
     enableBurstCapacity: true
   }
 }
@@ -145,9 +145,9 @@ resource database 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2026-03-15
   }
 }
 
-// A vote or a block is one conditional write of about 1 kB: some 10 request units. A key makes up to three in a level, and a second
-// baker that shares the key asks for the same three. So one key needs some 60 units in its busiest second, and ten keys 600. Autoscale
-// to 1000 covers that and is billed from 100 up, which costs less than the smallest fixed throughput (400) as long as the busiest
+// A vote or a block is one conditional write of about 1 kB: some 10 request units. A key makes up to three per level, and a second
+// baker that shares the key requests the same three. So one key needs some 60 units in its busiest second, and ten keys 600. Autoscale
+// to 1000 covers that and is billed from 100 upwards, which costs less than the smallest fixed throughput (400) as long as the busiest
 // second of most hours stays below 260.
 resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2026-03-15' = {
   parent: database
@@ -163,12 +163,12 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
         ]
         version: 2
       }
-      // Marks are read and written by identifier, never queried, so every index would only make writes dearer.
+      // Marks are read and written by identifier, never queried, so any index would only make writes more expensive.
       indexingPolicy: {
         indexingMode: 'none'
         automatic: false
       }
-      // There is no defaultTtl: a mark that expires would allow a second signature.
+      // No defaultTtl: an expired mark would allow a second signature.
     }
     options: {
       autoscaleSettings: {
@@ -178,7 +178,7 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
   }
 }
 
-// Nothing here deletes, and nothing lists: whoever takes over the signer cannot remove a mark.
+// Without deletion or listing: an attacker who takes over the signer cannot remove a mark.
 resource markWriter 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2026-03-15' = {
   parent: account
   name: guid(account.id, 'mark writer')
@@ -199,13 +199,13 @@ resource markWriter 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@20
       }
     ]
   }
-  // The account takes one change at a time, here and below.
+  // The account accepts one change at a time, here and below.
   dependsOn: [
     container
   ]
 }
 
-// The signer asks the account for its consistency and its regions before it trusts it, and that is outside of the container.
+// The signer reads consistency and regions of the account before it trusts it, which is outside the container.
 resource accountReader 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2026-03-15' = {
   parent: account
   name: guid(account.id, 'account reader')
@@ -228,7 +228,7 @@ resource accountReader 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions
   ]
 }
 
-// An export of all marks is a query. The signer needs none, so this is the operator's alone.
+// An export of all marks is a query. Only the operator gets this role, since the signer needs no queries.
 resource markLister 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@2026-03-15' = {
   parent: account
   name: guid(account.id, 'mark lister')
@@ -322,7 +322,7 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeleti
   name: 'marks'
   properties: {
     level: 'CanNotDelete'
-    notes: 'Holds the record of what a Tezos baker has signed.'
+    notes: 'Contains the high watermarks of a Tezos baker.'
   }
 }
 

@@ -23,19 +23,19 @@ param identityId string
 @description('App settings by name.')
 param settings textsType
 
-@description('Address of the container that holds the deployed package.')
+@description('Address of the container with the deployed package.')
 param packageContainerUrl string
 
-@description('Resource identifier of the subnet that outbound traffic comes from, or nothing.')
+@description('Resource identifier of the subnet for outbound traffic, or null.')
 param subnetId string?
 
-@description('Whether the app is reached by its private endpoint alone.')
+@description('Whether the app is reachable only through its private endpoint.')
 param isIsolated bool
 
-@description('Rules on which addresses may call the app.')
+@description('Rules about addresses that may call the app.')
 param accessRules accessRuleType[]
 
-@description('Instances that are always there.')
+@description('Instances that are always ready.')
 param alwaysReady int
 
 @description('Memory of an instance, in MB.')
@@ -45,7 +45,7 @@ param instanceMemory int
 param zoneRedundant bool
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
-  //checkov:skip=CKV_AZURE_225: Zone redundancy doubles what always-ready instances cost, so it is the operator's choice, by a parameter.
+  //checkov:skip=CKV_AZURE_225: Zone redundancy doubles what always-ready instances cost, so the operator chooses it, by a parameter.
   name: planName
   location: location
   tags: tags
@@ -62,9 +62,9 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; a request needs the function key, and may need its own signature.
-  //checkov:skip=CKV_AZURE_212: One instance is the default and the operator's choice by a parameter, since each costs the same again.
-  //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; networking "isolated" takes it away.
-  //checkov:skip=CKV_AZURE_78: This plan has no FTP, and refuses the property that would turn it off.
+  //checkov:skip=CKV_AZURE_212: One instance is the default; the operator can choose more, by a parameter, at the same cost for each.
+  //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; networking "isolated" removes it.
+  //checkov:skip=CKV_AZURE_78: This plan has no FTP, and refuses the property that would disable it.
   //checkov:skip=CKV_AZURE_213: This plan has no health check.
   name: name
   location: location
@@ -105,7 +105,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
             instanceCount: alwaysReady
           }
         ]
-        // One instance answers what many bakers ask; a new one would first have to start and to fetch its tokens.
+        // One instance can serve many bakers; a new one would first have to start and acquire tokens.
         triggers: {
           http: {
             perInstanceConcurrency: 100
@@ -115,7 +115,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         maximumInstanceCount: 40
       }
     }
-    // This plan refuses ftpsState and whatever else of a site's configuration has no meaning for it; it has no FTP.
+    // This plan refuses ftpsState (it has no FTP) and other properties of a site's configuration that do not apply to it.
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'

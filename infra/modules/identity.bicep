@@ -1,4 +1,4 @@
-// Who the signer is. A user-assigned identity outlives the app: its roles stay when the app is recreated or moves to another plan.
+// The signer's identity. A user-assigned identity outlives the app: its roles remain when the app is recreated or moves to another plan.
 
 import { textsType } from '../types.bicep'
 
@@ -23,5 +23,5 @@ output id string = identity.id
 @description('Client identifier, which selects the identity in token requests.')
 output clientId string = identity.properties.clientId
 
-@description('Object identifier, which roles are given to.')
+@description('Object identifier, to which roles are assigned.')
 output principalId string = identity.properties.principalId

@@ -1,4 +1,4 @@
-// Where logs and metrics go: a Log Analytics workspace, Application Insights on top of it, and who receives alerts.
+// Destination of logs and metrics: a Log Analytics workspace with Application Insights on top, and the recipient of alerts.
 
 import { textsType } from '../types.bicep'
 
@@ -17,15 +17,15 @@ param applicationInsightsName string
 @description('Name of the action group.')
 param actionGroupName string
 
-@description('Who gets the alerts. Empty: nobody does, and alerts are seen in the portal only.')
+@description('Email address for alerts. Empty: they are only shown in the portal.')
 param alertEmail string = ''
 
-@description('How long logs are kept, in days. Neither log is what protects from signing twice: the marks in the database are.')
+@description('Retention of logs, in days. Logs do not protect from double signing; the marks in the database do.')
 @minValue(30)
 @maxValue(730)
 param retentionInDays int = 90
 
-@description('Most gigabytes of logs a day; -1: no limit. Past a limit nothing is logged, and no alert on logs speaks, until the next day.')
+@description('Maximum gigabytes of logs per day; -1: no limit. Beyond the limit, nothing is logged and no alert on logs is raised until the next day.')
 param dailyQuotaGb int = -1
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
@@ -41,7 +41,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
       dailyQuotaGb: dailyQuotaGb
     }
     features: {
-      // Identities only: no shared key writes logs or reads them.
+      // Identities only: no shared key can read or write logs.
       disableLocalAuth: true
       enableLogAccessUsingOnlyResourcePermissions: true
     }
@@ -63,10 +63,10 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-@description('Who gets the alerts.')
+@description('Recipients of alerts.')
 var emailReceivers = empty(alertEmail) ? [] : [alertReceiver]
 
-@description('The one who gets them, if there is one.')
+@description('The recipient, if alertEmail is not empty.')
 var alertReceiver = {
   name: 'operator'
   emailAddress: alertEmail
@@ -93,7 +93,7 @@ output workspaceName string = workspace.name
 @description('Resource id of the Application Insights component.')
 output applicationInsightsId string = applicationInsights.id
 
-@description('Connection string for the app setting APPLICATIONINSIGHTS_CONNECTION_STRING. No secret: local authentication is off.')
+@description('Connection string for the app setting APPLICATIONINSIGHTS_CONNECTION_STRING. Not a secret: local authentication is off.')
 output connectionString string = applicationInsights.properties.ConnectionString
 
 @description('Resource id of the action group.')

@@ -1,4 +1,4 @@
-// The network that the app's outbound traffic comes from, and that private endpoints are in. Both cost nothing by themselves.
+// The virtual network of the app's outbound traffic and of the private endpoints. The network itself is free.
 
 import { textsType } from '../types.bicep'
 
@@ -14,10 +14,10 @@ param tags textsType
 @description('Addresses of the virtual network.')
 param addressPrefix string
 
-@description('Addresses of the subnet for an app on Flex Consumption, of which every instance takes some.')
+@description('Addresses of the subnet for an app on Flex Consumption, several of which each instance uses.')
 param flexSubnetPrefix string
 
-@description('Addresses of the subnet for an app on Premium, of which every instance takes some.')
+@description('Addresses of the subnet for an app on Premium, several of which each instance uses.')
 param premiumSubnetPrefix string
 
 @description('Addresses of the subnet for private endpoints.')
@@ -26,7 +26,7 @@ param endpointSubnetPrefix string
 @description('Whether the subnets of the app have service endpoints for the vault and the database.')
 param hasServiceEndpoints bool
 
-// These let the vault and the database recognise the subnet of the app and refuse all others, without private endpoints. The
+// With these, vault and database recognise the subnet of the app and refuse all others, without private endpoints. The
 // documentation of Flex Consumption says that its subnet cannot have them; one report says that they work
 // (learn.microsoft.com/answers/questions/5783889).
 @description('Service endpoints for the vault and the database.')
@@ -42,8 +42,8 @@ var endpointsOfServices = [
 @description('Service endpoints of the subnets of the app.')
 var serviceEndpoints = hasServiceEndpoints ? endpointsOfServices : []
 
-// Nothing listens in either subnet but private endpoints, so nothing needs to come in from outside of the network: the rules that
-// every security group has by default say just that.
+// Only private endpoints listen in these subnets, so no traffic needs to enter from outside the network: the default rules of
+// every security group say just that.
 resource securityGroup 'Microsoft.Network/networkSecurityGroups@2025-09-01' = {
   name: '${name}-nsg'
   location: location
@@ -60,14 +60,14 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
         addressPrefix
       ]
     }
-    // Subnets are part of the network here: as resources of their own they would be removed whenever the network is deployed again.
-    // One stays delegated to the service of a plan for a while after its app is gone, so each plan has a subnet.
+    // Subnets are part of the network here: as separate resources, they would be removed whenever the network is deployed again.
+    // A subnet stays delegated to a plan's service for a while after its app is deleted, so each plan has its own subnet.
     subnets: [
       {
         name: 'flex'
         properties: {
           addressPrefix: flexSubnetPrefix
-          // Tezos nodes and telemetry are on the internet.
+          // For Tezos nodes and telemetry, which are on the internet.
           defaultOutboundAccess: true
           networkSecurityGroup: {
             id: securityGroup.id

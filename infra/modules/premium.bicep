@@ -23,26 +23,26 @@ param identityId string
 @description('App settings by name.')
 param settings textsType
 
-@description('Address of the container that holds the deployed package.')
+@description('Address of the container with the deployed package.')
 param packageContainerUrl string
 
-@description('Resource identifier of the subnet that outbound traffic comes from, or nothing.')
+@description('Resource identifier of the subnet for outbound traffic, or null.')
 param subnetId string?
 
-@description('Whether the app is reached by its private endpoint alone.')
+@description('Whether the app is reachable only through its private endpoint.')
 param isIsolated bool
 
-@description('Rules on which addresses may call the app.')
+@description('Rules about addresses that may call the app.')
 param accessRules accessRuleType[]
 
-@description('Instances that are always there.')
+@description('Instances that are always ready.')
 param alwaysReady int
 
 @description('Whether instances are spread over availability zones.')
 param zoneRedundant bool
 
-// A content share would need a storage key. Without it, Linux runs the package straight from the container, by the identity: a new
-// package is uploaded under this name, and the app restarted.
+// A content share would need a storage key. Without one, Linux runs the package directly from the container, with the identity: to
+// deploy, upload a new package under this name, and restart the app.
 @description('App settings that this plan needs.')
 var planSettings = {
   FUNCTIONS_EXTENSION_VERSION: '~4'
@@ -52,7 +52,7 @@ var planSettings = {
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
-  //checkov:skip=CKV_AZURE_225: Zone redundancy needs at least two instances, so it is the operator's choice, by a parameter.
+  //checkov:skip=CKV_AZURE_225: Zone redundancy needs at least two instances, so the operator chooses it, by a parameter.
   name: planName
   location: location
   tags: tags
@@ -71,9 +71,9 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; a request needs the function key, and may need its own signature.
-  //checkov:skip=CKV_AZURE_212: One instance is the default and the operator's choice by a parameter, since each costs the same again.
-  //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; networking "isolated" takes it away.
-  //checkov:skip=CKV_AZURE_213: The signer is not well when the vault or the database is not, and another instance would not be either.
+  //checkov:skip=CKV_AZURE_212: One instance is the default; the operator can choose more, by a parameter, at the same cost for each.
+  //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; networking "isolated" removes it.
+  //checkov:skip=CKV_AZURE_213: The signer is unhealthy when vault or database are, and so would another instance be.
   name: name
   location: location
   tags: union(tags, appTags)
@@ -95,7 +95,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       allTraffic: true
     }
     siteConfig: {
-      // A host without a language: the program brings all that it needs.
+      // A host without a language runtime: the program needs none.
       linuxFxVersion: 'CUSTOM'
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'

@@ -1,4 +1,4 @@
-// A private address for one service, and the DNS zone that makes its usual name mean that address within the network.
+// A private address for one service, and a DNS zone that resolves the service's usual name to it within the network.
 
 import { textsType } from '../types.bicep'
 
@@ -14,16 +14,16 @@ param tags textsType
 @description('Resource identifier of the service.')
 param serviceId string
 
-@description('Which part of the service: vault, Sql, blob or sites.')
+@description('Part of the service: vault, Sql, blob or sites.')
 param groupId string
 
 @description('Name of the DNS zone.')
 param zoneName string
 
-@description('Resource identifier of the virtual network in which the name is to be known.')
+@description('Resource identifier of the virtual network that uses the DNS zone.')
 param networkId string
 
-@description('Resource identifier of the subnet that the address is taken from.')
+@description('Resource identifier of the subnet of the address.')
 param subnetId string
 
 resource endpoint 'Microsoft.Network/privateEndpoints@2025-09-01' = {

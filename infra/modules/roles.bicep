@@ -1,23 +1,23 @@
-// What the signer, and the operator if there is one, may do in Azure. Roles on the database are its own, and with it.
+// Azure roles of the signer and of the operator, if any. Cosmos DB has separate roles, which cosmos.bicep defines.
 
 import { signingKeyType } from '../types.bicep'
 
 @description('Name of the vault.')
 param vaultName string
 
-@description('The signing keys, of which only the names are needed.')
+@description('The signing keys; only their names are used.')
 param keys signingKeyType[]
 
 @description('How the signer may use the vault: custom or builtIn.')
 param vaultRole string
 
-@description('Name of the custom role, which must be unique among all of the tenant.')
+@description('Name of the custom role, which must be unique in the tenant.')
 param vaultRoleName string
 
 @description('Name of the storage account of the Functions host.')
 param storageName string
 
-@description('Name of the container that holds the deployed package.')
+@description('Name of the container with the deployed package.')
 param packageContainerName string
 
 @description('Name of the Application Insights component.')
@@ -26,29 +26,29 @@ param applicationInsightsName string
 @description('Name of the signer\'s identity.')
 param identityName string
 
-@description('Object identifier of the operator, or nothing.')
+@description('Object identifier of the operator, or empty.')
 param operatorPrincipalId string
 
-@description('Whether the operator puts the package into the container with an own hand.')
+@description('Whether the operator uploads packages to the container.')
 param operatorUploadsPackage bool
 
-@description('Whether the signer has its own role.')
+@description('Whether the signer has a custom role.')
 var isCustom = vaultRole == 'custom'
 
 // Built-in roles have the same identifiers everywhere.
-@description('To see the keys of a vault.')
+@description('Key Vault Reader: sees the keys of a vault.')
 var keyVaultReader = '21090545-7ca7-4776-b22c-e363652d74d2'
 
-@description('To use a key.')
+@description('Key Vault Crypto User: uses a key.')
 var keyVaultCryptoUser = '12338af0-0e69-4776-bea7-57ae8d297424'
 
-@description('To do everything with blobs.')
+@description('Storage Blob Data Owner: full access to blobs.')
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 
-@description('To read, write and delete blobs.')
+@description('Storage Blob Data Contributor: reads, writes and deletes blobs.')
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 
-@description('To send telemetry.')
+@description('Monitoring Metrics Publisher: sends telemetry.')
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
@@ -59,7 +59,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   name: vaultName
 }
 
-@description('The keys that the signer may use by a built-in role.')
+@description('The keys that the signer may use with a built-in role.')
 var keysByBuiltInRole = isCustom ? [] : keys
 
 resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' existing = [
@@ -87,10 +87,10 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
   name: applicationInsightsName
 }
 
-@description('Name of that role.')
+@description('Name of the custom role.')
 var keySignerRoleId = guid(resourceGroup().id, 'key signer')
 
-// To see the keys and to sign with them, and nothing else: not to change, back up or delete one, and not to make another.
+// Sees the keys and signs with them, and nothing else: it cannot change, back up, delete or create keys.
 resource keySigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (isCustom) {
   name: keySignerRoleId
   properties: {
@@ -113,7 +113,7 @@ resource keySigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (is
   }
 }
 
-// On the vault, which holds nothing but signing keys: so the signer can list them, and finds those that are made later.
+// On the vault, which contains nothing but signing keys, so that the signer can list them and finds those created later.
 resource signerSigns 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (isCustom) {
   scope: vault
   name: guid(vault.id, identity.id, keySignerRoleId)
@@ -127,7 +127,7 @@ resource signerSigns 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (
   ]
 }
 
-// Without a custom role: to list the keys of the vault …
+// Without a custom role: list the keys of the vault …
 resource signerReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!isCustom) {
   scope: vault
   name: guid(vault.id, identity.id, keyVaultReader)
@@ -138,7 +138,7 @@ resource signerReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (
   }
 }
 
-// … and to sign with each of those named here. No built-in role is narrower, yet this one may also change and back up these keys.
+// … and sign with each of the keys in the parameters. No built-in role is narrower, but this one can also change and back up these keys.
 resource signerUses 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (key, i) in keysByBuiltInRole: {
     scope: signingKeys[i]
@@ -151,8 +151,8 @@ resource signerUses 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
-// The Functions host reads the package, and keeps its leases and function keys in containers that it makes itself.
-resource hostStores 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+// The Functions host reads the package, and stores its leases and function keys in containers that it creates itself.
+resource hostStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: storage
   name: guid(storage.id, identity.id, storageBlobDataOwner)
   properties: {
@@ -162,7 +162,7 @@ resource hostStores 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource hostTells 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource hostTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: applicationInsights
   name: guid(applicationInsights.id, identity.id, monitoringMetricsPublisher)
   properties: {
@@ -172,7 +172,7 @@ resource hostTells 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The operator sees which keys there are, and cannot sign.
+// The operator can list the keys, but not sign.
 resource operatorReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
   scope: vault
   name: guid(vault.id, operatorPrincipalId, keyVaultReader)

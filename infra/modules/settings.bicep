@@ -1,11 +1,11 @@
-// The app settings: those of the signer, and those of the Functions host. It makes nothing.
+// The app settings of the signer and of the Functions host. This module creates no resources.
 
 import { policyType, signerSettingsType, textsType } from '../types.bicep'
 
 @description('Address of the vault.')
 param keyVaultUrl string
 
-@description('Address of the account that holds the marks.')
+@description('Address of the account with the marks.')
 param cosmosEndpoint string
 
 @description('Name of the database.')
@@ -26,16 +26,16 @@ param policy policyType
 @description('Public keys, one of which must sign every request.')
 param authorizedKeys string[]
 
-@description('Any of the signer\'s settings, by name, in place of the value here.')
+@description('Settings of the signer by name, which override the defaults here.')
 param signerSettings signerSettingsType
 
 @description('Address of the blob service of the Functions host.')
 param blobUrl string
 
-@description('Where telemetry goes.')
+@description('Connection string for telemetry.')
 param applicationInsightsConnectionString string
 
-// As the signer has them by itself. They are written out so that they can be seen, and changed, in the portal.
+// The signer's own defaults, written out so that they can be seen and changed in the portal.
 @description('Settings of the signer with their defaults.')
 var defaults = {
   SIGNING_KEYS: ''
@@ -61,7 +61,7 @@ var parameters = {
   AUTHORIZED_KEYS: join(authorizedKeys, ',')
 }
 
-// They cannot be set otherwise.
+// These cannot be overridden.
 @description('Settings that follow from the deployment itself.')
 var deployed = {
   KEY_VAULT_URL: keyVaultUrl
@@ -69,7 +69,7 @@ var deployed = {
   COSMOS_DATABASE: cosmosDatabase
   COSMOS_CONTAINER: cosmosContainer
   AZURE_CLIENT_ID: clientId
-  // There are no virtual machine's metadata to look for here.
+  // There is no metadata service of virtual machines here.
   COSMOS_DISABLE_IMDS: '1'
   // The alerts and the workbook read the fields of each line.
   LOG_FORMAT: 'json'
@@ -85,22 +85,22 @@ var host = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
 }
 
-@description('Seconds that host.json gives a request, after which the Functions host replaces the signer.')
+@description('Timeout of a request in host.json, in seconds, after which the Functions host replaces the signer.')
 var hostTimeout = 15
 
 @description('The deadline of a request.')
 var deadline = string(union(defaults, signerSettings).REQUEST_DEADLINE_MS)
 
-@description('Seconds that a request needs: its deadline, and some to spare.')
+@description('Required timeout in seconds: the deadline, and a margin.')
 var neededTimeout = int(deadline) / 1000 + 5
 
-@description('Its minutes.')
+@description('Minutes of the required timeout.')
 var minutes = padLeft(neededTimeout / 60, 2, '0')
 
-@description('Its seconds.')
+@description('Seconds of the required timeout.')
 var seconds = padLeft(neededTimeout % 60, 2, '0')
 
-@description('What takes the place of a value in host.json.')
+@description('App setting that overrides host.json, if necessary.')
 var hostJson = neededTimeout > hostTimeout ? { AzureFunctionsJobHost__functionTimeout: '00:${minutes}:${seconds}' } : {}
 
 @description('All settings by name.')

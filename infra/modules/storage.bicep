@@ -1,4 +1,4 @@
-// What the Functions host needs: the deployed package, and the function keys (encrypted). Neither keys of bakers nor marks.
+// Storage of the Functions host: the deployed package, and the function keys (encrypted). It contains neither keys of bakers nor marks.
 
 import { textsType } from '../types.bicep'
 
@@ -11,21 +11,21 @@ param location string
 @description('Tags of all resources.')
 param tags textsType
 
-@description('Name of the container that holds the deployed package.')
+@description('Name of the container with the deployed package.')
 param packageContainerName string
 
-@description('Whether copies are kept in several availability zones.')
+@description('Whether the account is spread over availability zones.')
 param zoneRedundant bool
 
-@description('Whether the account is reached by its private endpoint alone.')
+@description('Whether the account is reachable only through its private endpoint.')
 param isIsolated bool
 
-@description('Resource identifier of the workspace that logs of changes go to.')
+@description('Resource identifier of the workspace for logs of changes.')
 param workspaceId string
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   //checkov:skip=CKV_AZURE_35: Denied by default if networking is isolated; otherwise see networkAcls below.
-  //checkov:skip=CKV_AZURE_206: Holds nothing that a new deployment does not make again.
+  //checkov:skip=CKV_AZURE_206: Contains nothing that a new deployment does not recreate.
   name: name
   location: location
   tags: tags
@@ -44,8 +44,8 @@ resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
     supportsHttpsTrafficOnly: true
     networkAcls: {
       bypass: 'AzureServices'
-      // Without a private endpoint, the deployment service of Flex Consumption is not among the networks that could be named
-      // here, and a package could not be deployed. There are no shared keys: every call needs a role.
+      // Without a private endpoint, no rule here could admit the deployment service of Flex Consumption, and packages could not
+      // be deployed. There are no shared keys: every call needs a role.
       defaultAction: isIsolated ? 'Deny' : 'Allow'
     }
   }
@@ -74,8 +74,8 @@ resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@202
   }
 }
 
-// Whoever replaces the package runs another program with the signer's identity. Blobs can be overwritten without a trace in the
-// activity log, and publishing leaves none there either, so the alert on the package reads this log.
+// Replacing the package means running another program with the signer's identity. Neither overwriting a blob nor publishing leaves a
+// trace in the activity log, so the alert package-written reads this log.
 #disable-next-line use-recent-api-versions
 resource changes 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs
@@ -102,5 +102,5 @@ output id string = account.id
 @description('Address of the blob service.')
 output blobUrl string = account.properties.primaryEndpoints.blob
 
-@description('Address of the container that holds the deployed package.')
+@description('Address of the container with the deployed package.')
 output packageContainerUrl string = '${account.properties.primaryEndpoints.blob}${packages.name}'

@@ -14,13 +14,13 @@ param tags textsType
 @description('The signing keys: a name, and the curve P-256 (a tz3 address) or P-256K (tz2).')
 param keys signingKeyType[]
 
-@description('Where the marks of these keys are: <host of the Cosmos DB account>/<database>/<container>.')
+@description('The mark store of these keys: <host of the Cosmos DB account>/<database>/<container>.')
 param markStore string
 
-@description('Resource identifier of the subnet that the signer calls from.')
+@description('Resource identifier of the subnet of the app.')
 param appSubnetId string
 
-@description('How it is reached: private, public, isolated or serviceEndpoints, as main.bicep explains them.')
+@description('Networking mode: private, public, isolated or serviceEndpoints, as described in main.bicep.')
 param networking string
 
 @description('Addresses (IPv4, CIDR) from which operators reach the vault.')
@@ -29,28 +29,28 @@ param allowedAddresses string[]
 @description('Whether the vault is locked against deletion.')
 param protectFromDeletion bool
 
-@description('Resource identifier of the workspace that audit logs go to.')
+@description('Resource identifier of the workspace for audit logs.')
 param workspaceId string
 
-@description('Whether addresses on the internet get in: all, or those in the list.')
+@description('Whether it is reachable from the internet: from all addresses, or from those in the list.')
 var isReachable = networking == 'public' || networking == 'serviceEndpoints' || operatorsGetIn
 
-@description('Whether the list of addresses lets in operators.')
+@description('Whether the list of addresses admits operators.')
 var operatorsGetIn = networking == 'private' && !empty(allowedAddresses)
 
-@description('Addresses that get in.')
+@description('Allowed addresses.')
 var addresses = networking == 'public' ? [] : allowedAddresses
 
-@description('The rule that lets in the subnet of the app.')
+@description('The rule that admits the subnet of the app.')
 var appRule = {
   id: appSubnetId
 }
 
-@description('Subnets that get in by their service endpoint.')
+@description('Subnets that are admitted through service endpoints.')
 var subnetRules = networking == 'serviceEndpoints' ? [appRule] : []
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
-  //checkov:skip=CKV_AZURE_109: Denied by default in every mode but public, where the operator chose roles and TLS alone.
+  //checkov:skip=CKV_AZURE_109: Denied by default in every mode but public, where the operator chose roles and TLS only.
   name: name
   location: location
   tags: tags
@@ -65,14 +65,14 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
     enabledForDeployment: false
     enabledForDiskEncryption: false
     enabledForTemplateDeployment: false
-    // A deleted key is a baker without its address. Once on, purge protection cannot be turned off.
+    // A baker who loses a key loses its address. Once enabled, purge protection cannot be disabled.
     enablePurgeProtection: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
     publicNetworkAccess: isReachable ? 'Enabled' : 'Disabled'
     networkAcls: {
-      // Not even Azure's own services: Resource Manager makes the keys below on the vault's management side, where these rules do
-      // not apply.
+      // Not even Azure's own services: Resource Manager creates the keys below through the vault's management plane, to which
+      // these rules do not apply.
       bypass: 'None'
       defaultAction: networking == 'public' ? 'Allow' : 'Deny'
       virtualNetworkRules: subnetRules
@@ -85,18 +85,18 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
   }
 }
 
-// With this tag no signer with another mark store signs a block or vote with the key. `azurehsm-signer marks bind` adds the
+// With this tag, a signer with another mark store signs no block or vote with the key. `azurehsm-signer marks bind` adds the
 // container's own id, which is not known here.
 @description('Tags of the keys.')
 var keyTags = union(tags, {
   'signer-marks': markStore
 })
 
-// Resource Manager makes the first version of a key and never touches it again: what is changed later, such as disabling a key in an
-// emergency, is not undone by the next deployment. For the same reason `enabled` is not said here.
+// Resource Manager creates the first version of a key and never touches it again: later changes, such as disabling a key in an
+// emergency, are not undone by the next deployment. For the same reason, `enabled` is not set here.
 resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [
   for key in keys: {
-    //checkov:skip=CKV_AZURE_40: A key that expires stops the baker, and its successor is another Tezos address.
+    //checkov:skip=CKV_AZURE_40: A key that expires stops the baker, and its successor has another Tezos address.
     parent: vault
     name: key.name
     tags: keyTags
@@ -117,11 +117,11 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (protectFromDeleti
   name: 'signing-keys'
   properties: {
     level: 'CanNotDelete'
-    notes: 'Holds the keys of a Tezos baker.'
+    notes: 'Contains the keys of a Tezos baker.'
   }
 }
 
-// A preview, and yet what everybody uses: the only stable version, of 2016, cannot send the log to a table of its type.
+// A preview version, but in general use: the only stable version, from 2016, cannot send the log to a resource-specific table.
 #disable-next-line use-recent-api-versions
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault

@@ -1,4 +1,4 @@
-// The workbook that an operator keeps open.
+// The workbook with which an operator monitors the signer.
 
 import { textsType } from '../types.bicep'
 
@@ -20,7 +20,7 @@ param keyVaultId string
 @description('Resource id of the Cosmos DB account.')
 param cosmosAccountId string
 
-// Made from workbook.source.json and the queries by checks/infra/kql/workbook.mjs.
+// Generated from workbook.source.json and the queries by checks/infra/kql/workbook.mjs.
 @description('The workbook, with placeholders.')
 var template = loadTextContent('../workbook/workbook.json')
 
@@ -34,7 +34,7 @@ var withVault = replace(withWorkspace, '__KEY_VAULT_ID__', keyVaultId)
 var withDatabase = replace(withVault, '__COSMOS_ACCOUNT_ID__', cosmosAccountId)
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
-  // Workbooks are named by a GUID: the same one at each deployment.
+  // The name of a workbook is a GUID, the same at each deployment.
   name: guid(resourceGroup().id, displayName, 'workbook')
   location: location
   tags: tags

@@ -1,7 +1,7 @@
-// Checks every query of the monitoring: that it parses, that it fits the tables of a workspace, that each field which it reads
-// from the signer's log is one that the signer logs, and that each value which it compares with is one that occurs.
+// Checks every query of alerts and workbook: it parses, it fits the tables of a workspace, the signer logs each field that it reads,
+// and each value that it compares with occurs.
 //
-//   node check.mjs --log FILE…      lines of JSON that the signer really wrote
+//   node check.mjs --log FILE…      JSON lines of a real signer
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import { PLACEHOLDERS, source, staleness, withQuery } from './workbook.mjs';
 
 const HEADER = 'signer_log.kql';
 const findings = [];
-const complain = (where, what) => findings.push(`${where}: ${what}`);
+const report = (where, what) => findings.push(`${where}: ${what}`);
 
 /** The values of each path, `fields.cause` and the like, in real lines. */
 function valuesOf(files) {
@@ -32,11 +32,11 @@ function valuesOf(files) {
       lines += 1;
     }
   }
-  if (lines === 0) throw new Error('there is not a line of the signer in the log');
+  if (lines === 0) throw new Error('the log contains no line of the signer');
   return { values, lines };
 }
 
-/** The program's text, for what no test makes it say. */
+/** The program's source, for values that do not occur in the log. */
 function sources() {
   const folder = fileURLToPath(new URL('../../../src/', import.meta.url));
   const files = readdirSync(folder, { recursive: true }).filter((path) => path.endsWith('.rs'));
@@ -47,12 +47,12 @@ const isName = (node, name) => node.Kind === SyntaxKind.NameReference && textOf(
 
 const isStep = (node) => node.Kind === SyntaxKind.PathExpression || node.Kind === SyntaxKind.ElementExpression;
 
-/** Whether a node is a path, of which it is no part of a longer one: `a.b.c`, or `a.b['c']`. */
+/** Whether a node is a path (`a.b.c` or `a.b['c']`) that is not part of a longer one. */
 const isWholePath = (node) => isStep(node) && !(node.Parent && isStep(node.Parent));
 
 const pathOf = (node) => textOf(node).replace(/\['(\w+)'\]/g, '.$1');
 
-/** Which column of the signer's log holds which path of a line. */
+/** The path in a line for each column of the signer's log. */
 function columnsOfLog() {
   const columns = new Map();
   for (const node of nodes(analyse(runnable(HEADER)).syntax)) {
@@ -81,7 +81,7 @@ const OTHER_TESTS = new Set(
     .filter((kind) => !COMPARISONS.has(kind)),
 );
 
-/** What a query compares columns of the signer's log with. */
+/** The values with which a query compares columns of the signer's log. */
 function* comparisons(syntax, columns) {
   for (const node of nodes(syntax)) {
     const left = node.ChildCount > 0 ? node.GetChild(0) : undefined;
@@ -90,7 +90,7 @@ function* comparisons(syntax, columns) {
     if (COMPARISONS.has(node.Kind)) {
       for (const value of literals) yield { column: textOf(left), meaning: COMPARISONS.get(node.Kind), value };
     } else if (OTHER_TESTS.has(node.Kind)) {
-      yield { column: textOf(left), meaning: 'is tested in a way that is not checked here', value: textOf(node) };
+      yield { column: textOf(left), meaning: 'is compared in an unsupported way', value: textOf(node) };
     }
   }
 }
@@ -98,36 +98,36 @@ function* comparisons(syntax, columns) {
 /** Columns whose texts change between releases. */
 const SENTENCES = new Set(['Sentence', 'Reason']);
 
-/** How grave an event can be, whether it happened or not. */
+/** All severities, whether they occur in the log or not. */
 const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'];
 
 function checkQuery(path, columns, values, program) {
   const { errors, columns: result, syntax } = analyse(runnable(path));
-  for (const { line, message } of errors) complain(path, `line ${line - linesBefore(path)}: ${message}`);
-  if (result.size === 0) complain(path, 'the result has no columns');
+  for (const { line, message } of errors) report(path, `line ${line - linesBefore(path)}: ${message}`);
+  if (result.size === 0) report(path, 'the result has no columns');
   if (path === HEADER) return { result, unseen: [] };
 
   const unseen = [];
-  // The header, which stands before every query, reads each line once.
+  // The header, which precedes every query, parses each line once.
   const readers = [...nodes(syntax)].filter((node) => isName(node, 'parse_json'));
-  if (readers.length > 1) complain(path, `only ${HEADER} may read a line`);
+  if (readers.length > 1) report(path, `only ${HEADER} may parse a line`);
   for (const node of nodes(syntax)) {
-    if (isWholePath(node) && pathOf(node).startsWith('Fields.')) complain(path, `${pathOf(node)}: give it a column in ${HEADER}`);
+    if (isWholePath(node) && pathOf(node).startsWith('Fields.')) report(path, `${pathOf(node)}: add a column to ${HEADER}`);
   }
   for (const { column, meaning, value } of comparisons(syntax, columns)) {
-    if (SENTENCES.has(column)) complain(path, `${column} is for people: compare Event, Verdict or Cause`);
+    if (SENTENCES.has(column)) report(path, `${column} is for people: compare Event, Verdict or Cause`);
     const field = columns.get(column);
     const seen = field === 'level' ? SEVERITIES : [...(values.get(field) ?? [])];
     const quoted = meaning === 'is' ? `"${value}"` : `"${value}`;
-    if (meaning !== 'is' && meaning !== 'starts with') complain(path, `${column} ${meaning}: ${value}`);
+    if (meaning !== 'is' && meaning !== 'starts with') report(path, `${column} ${meaning}: ${value}`);
     else if (seen.some((known) => (meaning === 'is' ? known === value : String(known).startsWith(value)))) continue;
     else if (program.includes(quoted)) unseen.push(`${column} '${value}'`);
-    else if (value !== '*') complain(path, `${column} is never '${value}'`);
+    else if (value !== '*') report(path, `${column} is never '${value}'`);
   }
   return { result, unseen };
 }
 
-/** The rules in alerts.bicep: that each names columns that its query has, and that no file is left out. */
+/** Checks the rules in alerts.bicep: each uses only columns of its query. Returns the used queries. */
 function checkAlerts(results) {
   const bicep = readFileSync(`${INFRA}modules/alerts.bicep`, 'utf8');
   const rules = bicep.split(/^  \{$/m).filter((text) => text.includes('loadTextContent('));
@@ -137,24 +137,24 @@ function checkAlerts(results) {
     used.add(path);
     const columns = results.get(path);
     if (!columns) {
-      complain('alerts.bicep', `there is no query ${path}`);
+      report('alerts.bicep', `no query ${path}`);
       continue;
     }
     const measure = rule.match(/measure: '(\w*)'/)?.[1];
     if (measure && !['real', 'long', 'int'].includes(columns.get(measure))) {
-      complain(path, `${measure} is measured, and is no number of the result`);
+      report(path, `${measure} is measured, but is not a number in the result`);
     }
     for (const [, name] of (rule.match(/dimensions: \[([^\]]*)\]/)?.[1] ?? '').matchAll(/\bby(\w+)/g)) {
-      if (columns.get(name) !== 'string') complain(path, `${name} is a dimension, and is no text of the result`);
+      if (columns.get(name) !== 'string') report(path, `${name} is a dimension, but is not a string in the result`);
     }
   }
-  if (rules.length < 10) complain('alerts.bicep', `only ${rules.length} rules were understood`);
+  if (rules.length < 10) report('alerts.bicep', `only ${rules.length} rules were found`);
   return used;
 }
 
 function checkWorkbook() {
   const stale = staleness();
-  if (stale) complain('workbook.json', stale);
+  if (stale) report('workbook.json', stale);
   const workbook = source();
   const names = [];
   const collect = (items) => {
@@ -165,15 +165,15 @@ function checkWorkbook() {
   };
   collect(workbook.items);
   for (const name of names) {
-    if (!name || names.indexOf(name) !== names.lastIndexOf(name)) complain('workbook.source.json', `the name ${name} is not unique`);
+    if (!name || names.indexOf(name) !== names.lastIndexOf(name)) report('workbook.source.json', `the name ${name} is not unique`);
   }
   const bicep = readFileSync(`${INFRA}modules/workbook.bicep`, 'utf8');
   const text = JSON.stringify(workbook);
   for (const placeholder of new Set(text.match(/__[A-Z_]+__/g))) {
-    if (!PLACEHOLDERS.includes(placeholder)) complain('workbook.source.json', `the placeholder ${placeholder} is not known`);
+    if (!PLACEHOLDERS.includes(placeholder)) report('workbook.source.json', `unknown placeholder ${placeholder}`);
   }
   for (const placeholder of PLACEHOLDERS) {
-    if (!bicep.includes(`'${placeholder}'`)) complain('workbook.bicep', `${placeholder} is not filled in`);
+    if (!bicep.includes(`'${placeholder}'`)) report('workbook.bicep', `${placeholder} is not replaced`);
   }
   return new Set([...withQuery(workbook)].map(({ query }) => query.slice(1)));
 }
@@ -183,7 +183,7 @@ const { values, lines } = valuesOf(log);
 const program = sources();
 const columns = columnsOfLog();
 const missing = [...columns].filter(([, path]) => path !== 'fields' && !values.has(path));
-for (const [column, path] of missing) complain(HEADER, `${column}: no line has ${path}`);
+for (const [column, path] of missing) report(HEADER, `${column}: no line has ${path}`);
 
 const results = new Map();
 const unseen = new Set();
@@ -193,14 +193,14 @@ for (const path of queryFiles()) {
   for (const value of checked.unseen) unseen.add(value);
 }
 const used = new Set([HEADER, ...checkAlerts(results), ...checkWorkbook()]);
-for (const path of queryFiles()) if (!used.has(path)) complain(path, 'nothing uses this query');
+for (const path of queryFiles()) if (!used.has(path)) report(path, 'this query is not used');
 
-const counted = `${results.size} queries, ${columns.size} columns of the log, ${lines} lines of a real one`;
-if (unseen.size > 0) console.log(`not in these lines, but in the program:\n  ${[...unseen].sort().join('\n  ')}`);
+const counted = `${results.size} queries, ${columns.size} columns of the log, ${lines} lines of a real log`;
+if (unseen.size > 0) console.log(`not in this log, but in the program's source:\n  ${[...unseen].sort().join('\n  ')}`);
 if (findings.length > 0) {
   console.error(findings.join('\n'));
   console.error(`${counted}: ${findings.length} findings`);
   process.exitCode = 1;
 } else {
-  console.log(`${counted}: nothing found`);
+  console.log(`${counted}: no findings`);
 }

@@ -1,9 +1,8 @@
-"""Runs the queries on a small history, and checks what they answer.
+"""Runs the queries on a small history, and checks their results.
 
     node queries.mjs | evaluate.py
 
-The rows go into DuckDB, and duckdb-kql translates the queries: not Kusto itself, but it finds a query that answers something else
-than it means.
+The rows are stored in DuckDB, and duckdb-kql translates the queries. It is not Kusto, but it catches queries with wrong results.
 """
 
 import json
@@ -12,8 +11,8 @@ from datetime import datetime, timedelta, timezone
 
 import duckdb_kql
 
-# What duckdb-kql does not know: prev and take_anyif.
-NOT_HERE = {
+# These use prev and take_anyif, which duckdb-kql does not support.
+UNSUPPORTED = {
     "workbook/instances.kql",
     "workbook/marks_gaps.kql",
 }
@@ -64,8 +63,8 @@ def line(severity, event, minutes_ago=2.0, **fields):
     row("AppTraces", minutes_ago, Message=json.dumps(entry, separators=(",", ":")))
 
 
-def asked(verdict, minutes_ago, invocation, status="200", **fields):
-    """A request: a line of the signer, and the host's record of it, which took 20 ms longer."""
+def requested(verdict, minutes_ago, invocation, status="200", **fields):
+    """A request: a line of the signer, and the host's record, with 20 ms more."""
     severity = {"signed": "INFO", "refused": "WARN", "failed": "ERROR"}[verdict]
     fields = {"chain": "NetXdQprcVkpaWU", "round": 0, "verdict": verdict, "invocation": invocation, "ms": 10.0} | fields
     line(severity, verdict, minutes_ago, **fields)
@@ -80,13 +79,13 @@ def answered(minutes_ago, invocation, status, ms):
 line("INFO", "started", 90, version="1.2.3")
 line("INFO", "key_added", 90, key=ACTIVE, name="active", version="abc")
 for level in range(100, 130):
-    asked("signed", 130 - level, f"a{level}", key=ACTIVE, kind="attestation", level=level)
-asked("signed", 80, "s1", key=SILENT, kind="preattestation", level=99)
-asked("signed", 80, "s2", key=SILENT, kind="operation", operations="transfer")
-asked("refused", 5, "r1", "409", key=ACTIVE, kind="attestation", level=129, cause="different_data", reason="other data")
-asked("refused", 5, "r2", "409", key=ACTIVE, kind="attestation", level=1, cause="below_mark", reason="below")
-asked("refused", 5, "r3", "409", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
-asked("failed", 4, "f1", "500", key=ACTIVE, kind="block", level=131, cause="vault", reason="throttled", ms=1500.0)
+    requested("signed", 130 - level, f"a{level}", key=ACTIVE, kind="attestation", level=level)
+requested("signed", 80, "s1", key=SILENT, kind="preattestation", level=99)
+requested("signed", 80, "s2", key=SILENT, kind="operation", operations="transfer")
+requested("refused", 5, "r1", "409", key=ACTIVE, kind="attestation", level=129, cause="different_data", reason="other data")
+requested("refused", 5, "r2", "409", key=ACTIVE, kind="attestation", level=1, cause="below_mark", reason="below")
+requested("refused", 5, "r3", "409", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
+requested("failed", 4, "f1", "500", key=ACTIVE, kind="block", level=131, cause="vault", reason="throttled", ms=1500.0)
 answered(3, "h1", "502", 7.0)
 line("ERROR", "background_task_restarted", task="tokens", how="panicked")
 line("ERROR", "account_unsuitable", reason="session consistency")
@@ -110,7 +109,7 @@ row("AppTraces", Message="thread 'main' panicked at src/main.rs:1:1:")
 row("AppTraces", Message='{"not": "ours"}')
 row("AppExceptions", OuterMessage="azurehsm-signer exited with code 1", InnermostMessage="azurehsm-signer exited with code 1")
 
-# What each query answers: the values of one column, or of all.
+# The expected values of one column of each query's result.
 EXPECTED = {
     "alerts/failed.kql": ("Cause", ["vault"]),
     "alerts/host_errors.kql": ("Invocation", ["h1"]),
@@ -147,7 +146,7 @@ EXPECTED = {
 
 wrong = []
 for path, query in given["queries"].items():
-    if path in NOT_HERE:
+    if path in UNSUPPORTED:
         continue
     try:
         result = duckdb_kql.query(database, query)
@@ -162,9 +161,9 @@ for path, query in given["queries"].items():
     column, expected = EXPECTED[path]
     found = sorted((r[result.columns.index(column)] for r in rows), key=lambda value: (value is not None, value))
     if found != sorted(expected, key=lambda value: (value is not None, value)):
-        wrong.append(f"{path}: {column} is {found}, not {expected}")
-for path in [*EXPECTED, *NOT_HERE]:
+        wrong.append(f"{path}: {column} is {found}, expected {expected}")
+for path in [*EXPECTED, *UNSUPPORTED]:
     if path not in given["queries"]:
-        wrong.append(f"{path}: there is no such query")
-print("\n".join(wrong) or f"{len(given['queries']) - len(NOT_HERE)} queries answer what they mean")
+        wrong.append(f"{path}: no such query")
+print("\n".join(wrong) or f"{len(given['queries']) - len(UNSUPPORTED)} queries have the expected results")
 sys.exit(bool(wrong))

@@ -1,11 +1,11 @@
-// Microsoft's own Kusto language service: parses a query, finds its errors, and says which columns its result has.
+// Microsoft's Kusto language service: parses a query, finds its errors, and determines the columns of its result.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { runInThisContext } from 'node:vm';
 import { TABLES } from './tables.mjs';
 
-// Two scripts for browsers, compiled from C#: they leave their names in the global scope.
+// Two browser scripts, compiled from C#, which define globals.
 for (const script of ['bridge.min.js', 'Kusto.Language.Bridge.min.js']) {
   const path = fileURLToPath(import.meta.resolve(`@kusto/language-service-next/${script}`));
   runInThisContext(readFileSync(path, 'utf8'), path);
@@ -23,7 +23,7 @@ function list(collection) {
   return items;
 }
 
-/** The errors of a query, each with its line, the columns of its result, and its syntax tree. */
+/** The errors of a query with their lines, the columns of its result, and its syntax tree. */
 export function analyse(text) {
   const code = KustoCode.ParseAndAnalyze(text, globals);
   const errors = list(code.GetDiagnostics()).map((diagnostic) => {
@@ -34,7 +34,7 @@ export function analyse(text) {
   return { errors, columns, syntax: code.Syntax };
 }
 
-/** A node of the tree and all below it. */
+/** A node of the tree and all its descendants. */
 export function* nodes(node) {
   yield node;
   for (let i = 0; i < node.ChildCount; i += 1) {

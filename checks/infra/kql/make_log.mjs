@@ -1,5 +1,5 @@
-// Lets a signer say what the queries ask for: runs it on its embedded default with one authorized client, and asks for votes,
-// repeats, other data, levels below the mark, and all kinds of requests that are refused.
+// Produces a log with everything that the queries look for: runs a signer with its embedded default and one authorized client, and
+// requests votes, repeats, other data, levels below the mark, and other signatures that are refused.
 //
 //   SIGNER_BIN=… node make_log.mjs FILE
 
@@ -54,9 +54,9 @@ const environment = {
 };
 
 try {
-  const made = spawnSync(binary, ['keys', 'generate', 'first'], { env: environment, encoding: 'utf8' });
-  const hash = made.stdout.match(/tz3\w{33}/)?.[0];
-  if (!hash) throw new Error(`keys generate said:\n${made.stdout}${made.stderr}`);
+  const generated = spawnSync(binary, ['keys', 'generate', 'first'], { env: environment, encoding: 'utf8' });
+  const hash = generated.stdout.match(/tz3\w{33}/)?.[0];
+  if (!hash) throw new Error(`unexpected output of keys generate:\n${generated.stdout}${generated.stderr}`);
   const signer = spawn(binary, [], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
   let log = '';
   signer.stdout.on('data', (text) => (log += text));
@@ -68,26 +68,26 @@ try {
       if (tries === 200 || signer.exitCode !== null) throw new Error(`the signer does not answer:\n${log}`);
       await pause(50);
     }
-    const ask = async (expected, payload, { key = hash, as = authentication(hash, payload) } = {}) => {
+    const request = async (expected, payload, { key = hash, as = authentication(hash, payload) } = {}) => {
       const answer = await fetch(`${url}/keys/${key}?authentication=${as}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-azure-functions-invocationid': crypto.randomUUID() },
         body: JSON.stringify(payload),
       });
-      if (answer.status !== expected) throw new Error(`${answer.status}, not ${expected}: ${await answer.text()}`);
+      if (answer.status !== expected) throw new Error(`${answer.status}, expected ${expected}: ${await answer.text()}`);
     };
-    await ask(200, preattestation(level, 'block'));
-    await ask(200, attestation(level, 'block'));
-    await ask(200, attestation(level, 'block'));
-    await ask(409, attestation(level, 'another block'));
-    await ask(409, attestation(tooLow, 'block'));
-    await ask(409, attestation(level + 10_000_000, 'block'));
-    await ask(403, `05${zeros(4)}`);
-    await ask(403, transfer);
-    await ask(403, 'ff00');
-    await ask(401, attestation(level + 1, 'block'), { as: '' });
+    await request(200, preattestation(level, 'block'));
+    await request(200, attestation(level, 'block'));
+    await request(200, attestation(level, 'block'));
+    await request(409, attestation(level, 'another block'));
+    await request(409, attestation(tooLow, 'block'));
+    await request(409, attestation(level + 10_000_000, 'block'));
+    await request(403, `05${zeros(4)}`);
+    await request(403, transfer);
+    await request(403, 'ff00');
+    await request(401, attestation(level + 1, 'block'), { as: '' });
     const stranger = bs58check.encode(Buffer.concat([TZ3, Buffer.alloc(20, 7)]));
-    await ask(404, attestation(level, 'block'), { key: stranger, as: authentication(stranger, attestation(level, 'block')) });
+    await request(404, attestation(level, 'block'), { key: stranger, as: authentication(stranger, attestation(level, 'block')) });
   } finally {
     const ended = once(signer, 'close');
     signer.kill('SIGTERM');

@@ -1,4 +1,4 @@
-// The queries as Azure gets them: composed and with their parameters filled in.
+// The queries as they are sent to Azure: composed, and with their parameters replaced.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ export const INFRA = fileURLToPath(new URL('../../../infra/', import.meta.url));
 const FOLDER = `${INFRA}queries/`;
 const HEADER = 'signer_log.kql';
 
-/** What stands for a value until the query is used: in alerts the templates fill it in, in the workbook the portal does. */
+/** The parameters of queries, with values for tests. The templates replace those of alerts, the portal those of the workbook. */
 const PARAMETERS = {
   '{minutes}': '30',
   '{signerPrincipalId}': '00000000-0000-0000-0000-000000000000',
@@ -26,22 +26,22 @@ function read(path) {
   return readFileSync(`${FOLDER}${path}`, 'utf8');
 }
 
-/** A query with the signer's log before it, as alerts.bicep and the workbook have it. */
+/** A query preceded by the signer's log, as in alerts.bicep and the workbook. */
 export function composed(path) {
   return path === HEADER ? read(path) : `let SignerLog = ${read(HEADER)};\n${read(path)}`;
 }
 
-/** How many lines of the composed query come before those of its file. */
+/** The number of lines in the composed query before those of its file. */
 export function linesBefore(path) {
   return composed(path).slice(0, composed(path).lastIndexOf(read(path))).split('\n').length - 1;
 }
 
-/** A query that can be run. Throws if it has a parameter that is not known. */
+/** A query that can be run. Throws if it has an unknown parameter. */
 export function runnable(path) {
   let text = composed(path);
   for (const [parameter, value] of Object.entries(PARAMETERS)) text = text.replaceAll(parameter, value);
   const unknown = text.match(/\{[A-Za-z:]+\}/);
-  if (unknown) throw new Error(`${path}: the parameter ${unknown[0]} is not known`);
+  if (unknown) throw new Error(`${path}: unknown parameter ${unknown[0]}`);
   return text;
 }
 

@@ -1,4 +1,4 @@
-// The tables of a Log Analytics workspace that the queries read, with the columns that Azure documents:
+// The tables of a Log Analytics workspace that the queries read, with the documented columns:
 // https://learn.microsoft.com/azure/azure-monitor/reference/tables-index
 
 const APPLICATION_INSIGHTS = `

@@ -1,7 +1,7 @@
-// infra/workbook/workbook.json, which is deployed, from workbook.source.json, where each query is the name of its file, "@…".
+// Generates infra/workbook/workbook.json, which is deployed, from workbook.source.json, in which a query is the name of its file, "@…".
 //
 //   node workbook.mjs           writes it
-//   node workbook.mjs --check   says whether it is up to date
+//   node workbook.mjs --check   fails if it is out of date
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,17 +10,17 @@ import { INFRA, composed } from './queries.mjs';
 const SOURCE = `${INFRA}workbook/workbook.source.json`;
 const TARGET = `${INFRA}workbook/workbook.json`;
 
-/** The most that Bicep loads as text. */
+/** The maximum length of a text file that Bicep loads. */
 const MAX_CHARACTERS = 131_072;
 
-/** The placeholders that workbook.bicep fills in. */
+/** The placeholders that workbook.bicep replaces. */
 export const PLACEHOLDERS = ['__WORKSPACE_ID__', '__KEY_VAULT_ID__', '__COSMOS_ACCOUNT_ID__'];
 
 export function source() {
   return JSON.parse(readFileSync(SOURCE, 'utf8'));
 }
 
-/** All objects in a value that have a query, from the outside in. */
+/** All objects with a query, at any depth. */
 export function* withQuery(value) {
   if (typeof value !== 'object' || value === null) return;
   if (typeof value.query === 'string') yield value;
@@ -30,7 +30,7 @@ export function* withQuery(value) {
 function built() {
   const workbook = source();
   for (const item of withQuery(workbook)) {
-    if (!item.query.startsWith('@')) throw new Error(`a query in ${SOURCE} is not the name of a file: ${item.query}`);
+    if (!item.query.startsWith('@')) throw new Error(`a query in ${SOURCE} is not a file name: ${item.query}`);
     item.query = composed(item.query.slice(1));
     item.queryType = 0;
     item.resourceType = 'microsoft.operationalinsights/workspaces';
@@ -42,7 +42,7 @@ function built() {
   return text;
 }
 
-/** Why the workbook that is deployed is not the one that its source says, if so. */
+/** An error if the deployed workbook does not match its source. */
 export function staleness() {
   return readFileSync(TARGET, 'utf8') === built() ? undefined : 'workbook.json is out of date: node checks/infra/kql/workbook.mjs';
 }

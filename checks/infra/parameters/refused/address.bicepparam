@@ -1,6 +1,6 @@
 using '../../../../infra/main.bicep'
 
-// Refused: nonsense is no range
+// Refused: nonsense is not an address range
 param environmentName = 'test'
 param location = 'westeurope'
 param allowedAddresses = [

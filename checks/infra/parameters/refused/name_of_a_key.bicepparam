@@ -1,6 +1,6 @@
 using '../../../../infra/main.bicep'
 
-// Refused: my_baker has more than
+// Refused: my_baker may only have
 param environmentName = 'test'
 param location = 'westeurope'
 param keys = [

@@ -1,6 +1,6 @@
 using '../../../../infra/main.bicep'
 
-// Refused: me is no object id
+// Refused: me is not an object id
 param environmentName = 'test'
 param location = 'westeurope'
 param operatorPrincipalId = 'me'

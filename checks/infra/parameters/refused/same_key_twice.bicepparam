@@ -1,6 +1,6 @@
 using '../../../../infra/main.bicep'
 
-// Refused: two have the same name
+// Refused: two keys have the same name
 param environmentName = 'test'
 param location = 'westeurope'
 param keys = [

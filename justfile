@@ -1,18 +1,18 @@
-# Every command of this repository, for https://just.systems; each line also works without it.
+# All commands of this repository, for https://just.systems. Each also works without it.
 
 # Lists the commands
 default:
     @just --list --unsorted
 
-# Starts a signer with a key of its own in ./data
+# Starts a signer with an embedded vault in ./data
 serve:
     cargo run
 
-# Formatting, lints, and the tests that take seconds: before every commit
+# Formatting, lints and fast tests: before every commit
 fast:
     .ci/run --fast
 
-# All that must hold: before every change lands
+# All checks: before every change lands
 gate:
     .ci/run
 
@@ -33,11 +33,11 @@ lint:
 package:
     cargo run -p packaging
 
-# This signer, measured with the conformance suite
+# The conformance suite, with this signer
 conformance *OPTIONS:
     conformance/run {{OPTIONS}}
 
-# Every order of events in a model of the protocol; --thorough for larger ones
+# Explores every order of events in a model of the protocol; --thorough for larger ones
 model *OPTIONS:
     cargo run --release -p model -- {{OPTIONS}}
 
@@ -45,11 +45,11 @@ model *OPTIONS:
 chaos *OPTIONS:
     crates/chaos/run {{OPTIONS}}
 
-# Fuzzing, 20 seconds a target; --seconds N for longer
+# Fuzzing, 20 seconds per target; --seconds N for longer
 fuzz *OPTIONS:
     fuzz/run {{OPTIONS}}
 
-# Mutation testing of the rules: about an hour
+# Mutation testing of the rules (about an hour)
 mutants *OPTIONS:
     tests/mutants/run {{OPTIONS}}
 
@@ -58,17 +58,17 @@ clients:
     cargo build --release
     checks/clients/run
 
-# A Key Vault and a Cosmos DB that others wrote
+# Third-party servers for Key Vault and Cosmos DB
 foreign:
     checks/foreign/run
 
-# The package in the real Functions host, that of Azure Functions Core Tools
+# The package in the real Functions host of Azure Functions Core Tools
 functions-host:
     cargo run -p packaging
     cargo build --workspace
     STAND_INS=target/debug/stand-ins checks/functions-host/run
 
-# All of Azure again, with the package behind a stand-in of the Functions host
+# The tests of Azure, with the package behind a stand-in of the Functions host
 functions:
     tests/functions/run
 
@@ -76,11 +76,11 @@ functions:
 differential:
     fuzz/differential/run
 
-# The Bicep templates and the monitoring's queries
+# The Bicep templates, and the queries of alerts and workbook
 infra:
     checks/infra/run
 
-# The documents, the workflows, and what is depended on
+# Documents, workflows and dependencies
 documents:
     checks/docs/check.py
     checks/workflows/run
@@ -90,6 +90,6 @@ documents:
 advisories:
     checks/dependencies/run --advisories
 
-# What docs/performance.md quotes
+# The measurements in docs/performance.md
 bench:
     cargo bench

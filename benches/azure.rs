@@ -1,5 +1,5 @@
-//! The shipped program against stand-ins of Azure over TLS: what it adds to the latency of the vault and the database, what it
-//! asks of them, how fast it starts, and how much memory it takes.
+//! The shipped program against stand-ins of Azure over TLS: the latency that it adds to vault and database, the requests that it
+//! sends them, its cold start, and its memory.
 #![cfg(test)]
 #![allow(missing_docs, reason = "a benchmark")]
 
@@ -42,7 +42,7 @@ fn set_latency(azure: &Azure, vault: Delay, database: Delay) {
     azure.cosmos.latency(database);
 }
 
-/// Votes and blocks of one key, then of fifty at the same instant.
+/// Votes and blocks of one key, then concurrent votes of fifty keys.
 async fn latency(azure: &Azure) {
     let signer = Process::start(&azure.environment(), &[]);
     let keys = signer.keys(KEYS);
@@ -50,20 +50,20 @@ async fn latency(azure: &Azure) {
     let (vault, database) = bare::answers(azure).await;
     println!("stand-ins with delays of {VAULT:?} and {DATABASE:?}, as a bare HTTP client sees them:");
     println!("  {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
-    // What is to be measured is the signer, so their own work is taken from their delays.
+    // To measure only the signer, the stand-ins' own work is subtracted from their delays.
     set_latency(
         azure,
         Delay::Fixed((VAULT * 2).saturating_sub(vault)),
         Delay::Fixed((DATABASE * 2).saturating_sub(database)),
     );
     let (vault, database) = bare::answers(azure).await;
-    println!("with delays that are so much shorter: {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
+    println!("with delays shortened accordingly: {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
 
     let mut client = Client::new(signer.address, &keys[0]);
     for kind in [Kind::Attestation, Kind::Block] {
         client.sign(kind, 1);
     }
-    println!("\n{:<34} {:>8} {:>8}", "one key, one after the other", "p50 ms", "p99 ms");
+    println!("\n{:<34} {:>8} {:>8}", "one key, sequential requests", "p50 ms", "p99 ms");
     for (kind, name) in [(Kind::Attestation, "vote"), (Kind::Block, "block")] {
         azure.key_vault.reset_requests();
         azure.cosmos.reset_requests();
@@ -86,26 +86,30 @@ async fn latency(azure: &Azure) {
                 let (barrier, address) = (&barrier, signer.address);
                 scope.spawn(move || {
                     let mut client = Client::new(address, key);
-                    let mut ask = |level| {
+                    let mut sign = |level| {
                         barrier.wait();
                         client.sign(Kind::Attestation, level)
                     };
-                    // The first ones open connections, as the first block after a start does.
-                    (10_001..10_004).for_each(|level| _ = ask(level));
-                    (0..ROUNDS).map(|round| ask(10_004 + round)).collect::<Vec<_>>()
+                    // The first requests open connections, like those for the first block after a start.
+                    (10_001..10_004).for_each(|level| _ = sign(level));
+                    (0..ROUNDS).map(|round| sign(10_004 + round)).collect::<Vec<_>>()
                 })
             })
             .collect();
         bakers.into_iter().flat_map(|baker| baker.join().unwrap()).collect()
     });
     println!();
-    row(&format!("{KEYS} keys at the same instant"), &sorted(took));
+    row(&format!("{KEYS} keys concurrently"), &sorted(took));
 }
 
-/// A vault whose slowest answers take ten times as long as the usual ones, with and without a second call.
+/// A vault whose slowest answers take ten times the median, with and without hedging.
 fn hedging(azure: &Azure) {
     let slow = Delay::LogNormal { median: VAULT, p99: VAULT * 10 };
-    println!("\nvault {} ms, but one answer in a hundred takes {} ms", VAULT.as_millis(), (VAULT * 10).as_millis());
+    println!(
+        "\nvault {} ms, but one answer in a hundred takes at least {} ms",
+        VAULT.as_millis(),
+        (VAULT * 10).as_millis()
+    );
     for hedge in ["800", "40"] {
         set_latency(azure, Delay::NONE, Delay::NONE);
         let signer = Process::start(&azure.environment(), &[("VAULT_HEDGE_MS", hedge)]);
@@ -121,7 +125,7 @@ fn hedging(azure: &Azure) {
     }
 }
 
-/// From the start of the process to the first signature that it releases, requested from the first instant on.
+/// The time from the start of the process to the first signature, which is requested immediately.
 async fn cold_start() {
     let azure = Azure::start().await;
     azure.key_vault.add_key(NewKey::new("baker", Curve::P256));
@@ -137,16 +141,16 @@ async fn cold_start() {
             })
             .collect(),
     );
-    println!("\nno latency: process start to first signature, {STARTS} times");
+    println!("\nno latency: process start to first signature, {STARTS} starts");
     row("cold start", &took);
 }
 
-/// Signatures as fast as they come, and what the process holds meanwhile.
+/// Signatures at full speed, and the memory of the process meanwhile.
 fn memory(azure: &Azure) {
     const BAKERS: usize = 16;
     let signer = Process::start(&azure.environment(), &[]);
     let keys = signer.keys(KEYS);
-    println!("\nno latency, {BAKERS} keys at once");
+    println!("\nno latency, {BAKERS} keys concurrently");
     println!("{:>10} {:>12} {:>14} {:>17}", "signed", "resident MB", "signatures/s", "µs CPU/signature");
     let share = MANY / 10 / u32::try_from(BAKERS).unwrap();
     for tenth in 0..10 {

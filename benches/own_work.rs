@@ -1,6 +1,5 @@
-//! The signer's own work on a request: all but the vault, the store and the network. A vote comes in as an HTTP request and
-//! goes out as an answer; the vault returns signatures that were made before, the store is a map in memory. Verifying the
-//! signature is part of it.
+//! The signer's own work on a request: everything but vault, store and network. A vote arrives as an HTTP request and is
+//! answered; the vault returns precomputed signatures, and the store is a map in memory. Verifying the signature is included.
 #![cfg(test)]
 #![allow(missing_docs, reason = "a benchmark")]
 
@@ -29,14 +28,14 @@ use tower::ServiceExt;
 const REQUESTS: u32 = 20_000;
 const WARM_UP: u32 = 2_000;
 
-/// Returns the signature of the payload's level, made before.
-struct MadeBefore {
+/// Returns the precomputed signature for the payload's level.
+struct Precomputed {
     key: Key,
     signatures: Vec<Signature>,
 }
 
 #[async_trait]
-impl Vault for MadeBefore {
+impl Vault for Precomputed {
     async fn keys(&self) -> Result<FoundKeys, VaultError> {
         Ok(FoundKeys { usable: vec![self.key.clone()], unread: None, ..FoundKeys::default() })
     }
@@ -65,7 +64,7 @@ fn server(curve: Curve, requests: u32) -> (Router, String) {
     let path = format!("/keys/{}?version=3", key.hash);
     let signatures =
         (0..requests).map(|level| secret.sign(&vote(curve, level), BlsScheme::default()).unwrap()).collect();
-    let vault = Arc::new(MadeBefore { key, signatures });
+    let vault = Arc::new(Precomputed { key, signatures });
     let signer = Signer::new(
         KeyRing::new(vault, Duration::ZERO),
         Ledger::new(Arc::new(marks::MemoryMarks::default()), "bench"),
@@ -95,7 +94,7 @@ async fn measure(curve: Curve, requests: u32) -> Vec<Duration> {
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    println!("the signer's own work on a vote, verification included");
+    println!("the signer's own work on a vote, including verification");
     println!("{:<10} {:>9} {:>9} {:>9}", "curve", "p50 µs", "p99 µs", "votes");
     for curve in Curve::ALL {
         let requests = if curve == Curve::Bls { REQUESTS / 10 } else { REQUESTS };

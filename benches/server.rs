@@ -1,12 +1,12 @@
-//! The shipped program on loopback, with the local vault and the durable embedded store: latency of one baker, requests a
-//! second of many, and resident memory.
+//! The shipped program on loopback, with the local vault and the durable embedded store: latency of one baker, requests
+//! per second of many, and resident memory.
 #![cfg(test)]
 #![allow(missing_docs, reason = "a benchmark")]
 
 #[allow(dead_code, reason = "the benchmark needs only the keys")]
 mod client;
 #[path = "../tests/support/http.rs"]
-#[allow(dead_code, reason = "only one question is asked this way")]
+#[allow(dead_code, reason = "only one request is sent this way")]
 mod http;
 #[path = "../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not all payloads are measured")]
@@ -34,15 +34,16 @@ fn main() {
     let folder = tempfile::tempdir_in(".").unwrap();
     for number in 0..MANY_BAKERS {
         let curve = CURVES[number % CURVES.len()];
-        let made = program(folder.path()).args(["keys", "generate", &format!("k{number}"), "--curve", curve]).output();
-        assert!(made.unwrap().status.success());
+        let generated =
+            program(folder.path()).args(["keys", "generate", &format!("k{number}"), "--curve", curve]).output();
+        assert!(generated.unwrap().status.success());
     }
     let data = folder.path().display().to_string();
     let signer = Process::start(&[("LOCAL_DATA_DIR", data), ("RUST_LOG", "info".to_owned())], &[]);
     let keys = keys_by_curve(signer.address);
     println!("resident memory at start: {:.1} MB", signer.resident_megabytes());
 
-    println!("\none baker, one vote after the other");
+    println!("\none baker, sequential votes");
     println!("{:<10} {:>9} {:>9} {:>9}", "curve", "p50 µs", "p99 µs", "votes");
     for curve in CURVES {
         let key = &keys.iter().find(|(of, _)| of == curve).unwrap().1;
@@ -67,11 +68,11 @@ fn main() {
     });
     let signed = f64::from(OF_EACH) * f64::from(u32::try_from(keys.len()).unwrap());
     let seconds = start.elapsed().as_secs_f64();
-    println!("\n{MANY_BAKERS} bakers at once: {:.0} votes a second", signed / seconds);
+    println!("\n{MANY_BAKERS} concurrent bakers: {:.0} votes per second", signed / seconds);
     println!("resident memory afterwards: {:.1} MB", signer.resident_megabytes());
 }
 
-/// Curves and addresses of the keys.
+/// Curve and public key hash of each key.
 fn keys_by_curve(address: SocketAddr) -> Vec<(String, String)> {
     let keys = http::get(address, "/keys").unwrap().json();
     let text = |key: &serde_json::Value, field| key[field].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! Signatures of each curve: made by the local vault's keys, and verified as before every release.
+//! Signatures of each curve: signing as in the embedded vault, and verification as before every release.
 #![cfg(test)]
 #![allow(missing_docs, reason = "a benchmark")]
 

@@ -1,4 +1,4 @@
-//! The shipped program as a process, and a baker's connection to it.
+//! A process of the shipped program, and a baker's connection to it.
 
 use crate::payloads;
 use azurehsm_signer::tezos::payload::Kind;
@@ -31,7 +31,7 @@ impl Process {
         let (sender, log) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines {
-                // Lines of single requests are read away, so that the process never waits for its reader.
+                // Lines about requests are discarded, so that the process never waits for its reader.
                 if !line.contains("\"verdict\"") {
                     drop(sender.send(serde_json::from_str(&line).unwrap()));
                 }
@@ -46,7 +46,7 @@ impl Process {
         Self { child, address, log }
     }
 
-    /// The addresses of its keys, once it has found so many.
+    /// The hashes of its keys, once it has found this many.
     pub(crate) fn keys(&self, number: usize) -> Vec<String> {
         let mut keys = Vec::new();
         while keys.len() < number {
@@ -66,8 +66,8 @@ impl Process {
 }
 
 impl Process {
-    /// The processor time that it has used, in microseconds (`proc_pid_stat`(5): fields 14 and 15, in hundredths of a second).
-    #[allow(dead_code, reason = "not every benchmark asks")]
+    /// Its processor time in microseconds (`proc_pid_stat`(5): fields 14 and 15, in hundredths of a second).
+    #[allow(dead_code, reason = "not used by every benchmark")]
     pub(crate) fn processor_microseconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let after_name = stat.rsplit_once(')').unwrap().1;
@@ -83,7 +83,7 @@ impl Drop for Process {
     }
 }
 
-/// A connection that is kept.
+/// A persistent connection.
 pub(crate) struct Client {
     connection: Connection,
     path: String,
@@ -94,7 +94,7 @@ impl Client {
         Self { connection: Connection::open(address).unwrap(), path: format!("/keys/{key}?version=3") }
     }
 
-    /// Asks for a signature, and says how long that took.
+    /// Requests a signature, and returns how long it took.
     pub(crate) fn sign(&mut self, kind: Kind, level: u32) -> Duration {
         let body = format!("\"{}\"\n", hex::encode(payloads::payload(kind, level, 0, 0)));
         let request = request("POST", &self.path, &["host: signer"], &body);

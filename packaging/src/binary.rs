@@ -1,18 +1,20 @@
+//! Builds the static program that the package contains.
+
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use thiserror::Error;
 
-/// What Functions runs on. With the C library linked in, the program starts on any Linux, whatever it has.
+/// The platform of Azure Functions. With the C library linked in, the program runs on any Linux distribution.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// There is no program to package.
+/// Why the program could not be built.
 #[derive(Debug, Error)]
 pub enum BuildError {
-    /// It cannot be built here.
+    /// This machine has another architecture or operating system.
     #[error(
-        "the package is built on x86-64 Linux, and this is {} {}: use a release's zip, or a container",
+        "the package can only be built on x86-64 Linux, and this is {} {}: use the zip of a release, or a container",
         env::consts::ARCH,
         env::consts::OS
     )]
@@ -20,14 +22,14 @@ pub enum BuildError {
     /// Cargo cannot be started.
     #[error("cargo: {0}")]
     NoCargo(#[from] std::io::Error),
-    /// Cargo has said why.
+    /// Cargo has printed the reason.
     #[error("the build failed")]
     Failed,
 }
 
-/// Builds the static program of the repository at `root`, and says where it is.
+/// Builds the static program of the repository at `root`, and returns its path.
 ///
-/// Paths of this machine are kept out of it, so that it is the same wherever it is built with the same Rust and C compilers.
+/// It contains no paths of this machine, so builds with the same Rust and C compilers are identical everywhere.
 ///
 /// # Errors
 /// [`BuildError`] if it cannot be built.
@@ -50,17 +52,17 @@ pub fn build_binary(root: &Path) -> Result<PathBuf, BuildError> {
     if status.success() { Ok(program) } else { Err(BuildError::Failed) }
 }
 
-/// Links the C library in.
+/// Links the C library statically.
 const STATIC: &str = "-Ctarget-feature=+crt-static";
 
-/// Random numbers from the kernel itself: a static program cannot ask whether the C library has a function for them, and would
-/// read a device, which need not be there.
+/// Takes random numbers from the kernel: a static program cannot check whether the C library has a function for them, and would
+/// read a device, which may not exist.
 const RANDOM_NUMBERS: &str = "--cfg=getrandom_backend=\"linux_getrandom\"";
 
-/// The last that fits is taken: the folder of the repository may be within another.
+/// The compiler uses the last match, and the repository may be inside another of these folders.
 fn rust_flags(places: &[(PathBuf, &str)]) -> String {
     let renamed = places.iter().rev().map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
-    // Separated by the character that no path has.
+    // Separated by a character that no path contains.
     [STATIC, RANDOM_NUMBERS].map(str::to_owned).into_iter().chain(renamed).collect::<Vec<_>>().join("\u{1f}")
 }
 

@@ -1,3 +1,5 @@
+//! The files of the package, written as a folder and as a zip.
+
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, Write};
@@ -7,16 +9,16 @@ use thiserror::Error;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-/// What `host.json` calls the program. The host compares it letter by letter with the names in the zip.
+/// The program's name in `host.json`. The host compares it byte for byte with the names in the zip.
 pub const EXECUTABLE: &str = "azurehsm-signer";
 
 /// The files of the repository that belong to the function app, and their paths in the package.
 const APP_FILES: [&str; 4] = ["health/function.json", "host.json", "keys/function.json", "sign/function.json"];
 
-/// Readable for all: on some plans the host is not the owner.
+/// World-readable: on some plans, the host is not the owner.
 const FILE_MODE: u32 = 0o644;
 
-/// Only some plans set the bit that lets it run.
+/// Only some plans set the executable bit themselves.
 const EXECUTABLE_MODE: u32 = 0o755;
 
 /// All files of the package, in the order of their paths.
@@ -30,33 +32,33 @@ struct File {
     bytes: Vec<u8>,
 }
 
-/// The package cannot be made.
+/// Why the package could not be created.
 #[derive(Debug, Error)]
 pub enum PackageError {
     /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     Io {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error.
         error: io::Error,
     },
-    /// The host would look for another program.
-    #[error("host.json names the program {named}, and the package has {EXECUTABLE}")]
+    /// The host would start another program.
+    #[error("host.json names the program {named}, expected {EXECUTABLE}")]
     OtherExecutable {
-        /// What `host.json` says.
+        /// The name in `host.json`.
         named: String,
     },
-    /// The zip cannot be made.
+    /// The zip could not be created.
     #[error("the zip: {0}")]
     Zip(#[from] zip::result::ZipError),
 }
 
 impl Contents {
-    /// Reads what belongs to the function app in the repository at `root`, and the program.
+    /// Reads the files of the function app from the repository at `root`, and the program.
     ///
     /// # Errors
-    /// [`PackageError`] if a file is not there, or `host.json` names another program.
+    /// [`PackageError`] if a file is missing, or `host.json` names another program.
     pub fn read(root: &Path, program: &Path) -> Result<Self, PackageError> {
         let mut files = vec![File { path: EXECUTABLE, mode: EXECUTABLE_MODE, bytes: read(program)? }];
         for path in APP_FILES {
@@ -76,7 +78,7 @@ impl Contents {
         Some(host.pointer("/customHandler/description/defaultExecutablePath")?.as_str()?.to_owned())
     }
 
-    /// Writes them into a folder, which has nothing else in it afterwards.
+    /// Writes them to a folder, and removes everything else in it.
     ///
     /// # Errors
     /// [`PackageError`] if a file cannot be written.
@@ -98,10 +100,10 @@ impl Contents {
         Ok(())
     }
 
-    /// The zip: the same bytes for the same files, whoever makes it, whenever.
+    /// The zip. It is reproducible: the same files give the same bytes.
     ///
     /// # Errors
-    /// [`PackageError`] if it cannot be made.
+    /// [`PackageError`] if it cannot be created.
     pub fn zip(&self) -> Result<Vec<u8>, PackageError> {
         let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
         for file in &self.0 {
@@ -119,7 +121,7 @@ impl Contents {
     /// Writes the zip, and returns its length and its SHA-256 in hexadecimal digits.
     ///
     /// # Errors
-    /// [`PackageError`] if it cannot be made or written.
+    /// [`PackageError`] if it cannot be created or written.
     pub fn write_zip(&self, path: &Path) -> Result<(usize, String), PackageError> {
         let zip = self.zip()?;
         fs::write(path, &zip).map_err(|error| PackageError::Io { path: path.to_owned(), error })?;

@@ -1,5 +1,5 @@
-//! The package that Azure Functions runs, as a folder (which azd and func take) and as a zip: the same files, with the same
-//! modes, and nothing else. Two builds give the same bytes.
+//! Builds the package that Azure Functions runs, as a folder (for azd and func) and as a zip, with the same files and modes.
+//! Builds are reproducible.
 
 mod binary;
 mod contents;

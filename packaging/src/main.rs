@@ -1,4 +1,4 @@
-//! `cargo run --locked -p packaging`: builds the package, into `target/package`.
+//! `cargo run --locked -p packaging`: builds the package in `target/package`.
 
 use packaging::{Contents, build_binary};
 use std::error::Error;
@@ -16,11 +16,12 @@ fn main() -> ExitCode {
 }
 
 fn package() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the repository is gone")?;
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the packaging crate is not inside the repository")?;
     let contents = Contents::read(root, &build_binary(root)?)?;
     contents.write_folder(&root.join(FOLDER))?;
     let (length, hash) = contents.write_zip(&root.join(ZIP))?;
-    println!("{FOLDER}  the folder that azd and func take");
+    println!("{FOLDER}  the folder for azd and func");
     println!("{ZIP}  {:.1} MB, SHA-256 {hash}", megabytes(length));
     Ok(())
 }

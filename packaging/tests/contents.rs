@@ -1,4 +1,4 @@
-//! What is in the package, with which modes, and that it is always the same.
+//! The files and modes of the package, and its reproducibility.
 
 #![cfg(test)]
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 const PROGRAM: &[u8] = b"a program";
 
-/// Path and mode of all that belongs to the function app.
+/// Paths and modes of the function app's files.
 const FILES: [(&str, u32); 5] = [
     ("azurehsm-signer", 0o100_755),
     ("health/function.json", 0o100_644),
@@ -28,13 +28,13 @@ fn repository() -> &'static Path {
 fn contents(folder: &TempDir) -> Contents {
     let program = folder.path().join("program");
     fs::write(&program, PROGRAM).unwrap();
-    // As a careless builder leaves it: it must be possible to run it all the same.
+    // The mode of the build does not matter: the package sets the executable bit.
     fs::set_permissions(&program, fs::Permissions::from_mode(0o600)).unwrap();
     Contents::read(repository(), &program).unwrap()
 }
 
 #[test]
-fn the_zip_has_these_files_with_these_modes_and_nothing_else() {
+fn the_zip_has_exactly_these_files_with_these_modes() {
     let folder = TempDir::new().unwrap();
     let zip = contents(&folder).zip().unwrap();
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
@@ -53,7 +53,7 @@ fn the_zip_has_these_files_with_these_modes_and_nothing_else() {
 }
 
 #[test]
-fn the_folder_has_the_same_files_and_what_was_in_it_before_is_gone() {
+fn the_folder_has_the_same_files_and_nothing_from_before() {
     let folder = TempDir::new().unwrap();
     let app = folder.path().join("package").join("app");
     fs::create_dir_all(app.join("data")).unwrap();
@@ -63,7 +63,7 @@ fn the_folder_has_the_same_files_and_what_was_in_it_before_is_gone() {
 }
 
 #[test]
-fn the_same_files_are_the_same_zip_whenever_and_wherever_it_is_made() {
+fn the_same_files_give_the_same_zip() {
     let [first, second] = [(); 2].map(|()| contents(&TempDir::new().unwrap()).zip().unwrap());
     assert!(first == second);
 }

@@ -1,5 +1,5 @@
-//! The tests of the rules as tests of the library: a mutant then costs one build and one link instead of six.
-//! Compiled with the feature `mutants` only; `tests/mutants/run` says how it is used.
+//! The tests of the rules as tests of the library, so that a mutant costs a single build and link. Only compiled with the feature
+//! `mutants`, which `tests/mutants/run` enables.
 
 #![allow(dead_code, reason = "only the tests of the rules are here")]
 
@@ -19,11 +19,11 @@ mod store_and_raising;
 #[path = "../end_to_end/signer/way_of_a_request.rs"]
 mod way_of_a_request;
 
-/// What formats and limits are tried on.
+/// Samples for the tests of formats and limits.
 #[path = "../samples/mod.rs"]
 pub(crate) mod samples;
 
-/// What the last four share with the other tests of the signer.
+/// Shared with the other tests of the signer.
 #[path = "../support"]
 pub(crate) mod support {
     pub(crate) mod marks;

@@ -1,7 +1,7 @@
 //! Why a policy is invalid.
 
 use crate::json::JsonError;
-use crate::tezos::Base58CheckError;
+use crate::tezos::base58check::Base58CheckError;
 use crate::tezos::payload::Kind;
 use crate::tezos::payload::operations::UnknownOperationKind;
 use thiserror::Error;

@@ -1,6 +1,7 @@
 //! The schema of a policy file: the constraints on values that its types do not express.
 
-use super::{File, Kind, RulesInFile, Value, known_operations};
+use super::{File, RulesInFile, Value, known_operations};
+use crate::tezos::payload::Kind;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{Schema, SchemaGenerator, json_schema};

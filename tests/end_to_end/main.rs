@@ -1,7 +1,7 @@
-//! The signer as its users see it: in this process and as the shipped binary, with the embedded stores and in Azure, behind
-//! the Functions host, in trouble that lasts, and measured with the conformance suite.
+//! The whole signer: in this process and as the shipped binary, with the embedded stores and in Azure, behind the Functions
+//! host, under lasting faults, and against the conformance suite.
 //!
-//! One part alone: `cargo test --workspace --test end_to_end azure::`.
+//! To run one part: `cargo test --workspace --test end_to_end azure::`.
 #![cfg(test)]
 
 #[path = "../samples/mod.rs"]

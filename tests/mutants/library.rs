@@ -10,10 +10,10 @@ mod operations_that_lie;
 #[path = "../formats/payloads.rs"]
 mod payloads;
 
-#[path = "../end_to_end/signer/checking_and_recording.rs"]
-mod checking_and_recording;
 #[path = "../end_to_end/signer/limits.rs"]
 mod limits;
+#[path = "../end_to_end/signer/recording/mod.rs"]
+mod recording;
 #[path = "../end_to_end/signer/store_and_raising.rs"]
 mod store_and_raising;
 #[path = "../end_to_end/signer/way_of_a_request.rs"]

@@ -1,4 +1,4 @@
-//! A disk in trouble, for the program as a process: see `disk_faults.c`.
+//! Disk faults for a process of the program: see `disk_faults.c`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ impl Disk {
         self.folder.path().join("data")
     }
 
-    /// What makes a program see the trouble.
+    /// The environment that injects the faults into a program.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         vec![

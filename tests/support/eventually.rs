@@ -1,12 +1,12 @@
-//! What becomes true by itself, in time.
+//! Waits for conditions.
 
 use std::time::{Duration, Instant};
 
-/// Asks until there is an answer; a test that waits for twenty seconds has failed.
-pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+/// Polls until there is a value. Panics after twenty seconds; `what` names the awaited value.
+pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
-        if let Some(answer) = ask() {
+        if let Some(answer) = poll() {
             return answer;
         }
         assert!(start.elapsed() < Duration::from_secs(20), "{what}: not within twenty seconds");

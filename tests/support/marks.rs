@@ -1,4 +1,4 @@
-//! A mark store in memory that can misbehave as a network does.
+//! A mark store in memory with the faults of a network.
 
 use async_trait::async_trait;
 use azurehsm_signer::marks::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
@@ -8,18 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What happens to the next write, or the next read.
+/// A fault of the next write, or of the next read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The write is done, but its answer is lost.
     AnswerLost,
-    /// The write is lost; the writer cannot tell.
+    /// The write is lost, and the writer gets no answer.
     WriteLost,
-    /// The write is done later, before the next one; the writer cannot tell.
+    /// The write is done later, before the next one, and the writer gets no answer.
     WriteLate,
-    /// The write is done twice: once as it should be, and once more when it was answered.
+    /// The write is done twice: once normally, and again after it was answered.
     WrittenTwice,
-    /// The write is not done, and the writer is told.
+    /// The write is not done, and the writer gets an error.
     WriteRefused,
     /// The next read fails.
     ReadFails,
@@ -49,7 +49,7 @@ impl MemoryMarks {
         self.items.lock().unwrap().get(id).map(|stored| stored.mark.clone())
     }
 
-    /// What only an operator can do: forget a mark, or put an older one in its place.
+    /// Something that only an operator can do: deletes a mark, or replaces it by an older one.
     pub(crate) fn restore(&self, id: &MarkId, older: Option<Mark>) {
         let mut items = self.items.lock().unwrap();
         let version = Version(self.versions.fetch_add(1, Ordering::Relaxed).to_string());

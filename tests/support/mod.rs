@@ -1,4 +1,4 @@
-//! What the tests share: payloads to be signed, stand-ins for vault, mark store and node, and the program as a process.
+//! Shared by the tests: payloads, stand-ins for vault, mark store and node, and processes of the program.
 
 pub(crate) mod disk;
 pub(crate) mod eventually;

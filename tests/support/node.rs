@@ -1,11 +1,11 @@
-//! A Tezos node that tells its chain and its head, over HTTP.
+//! A Tezos node that reports its chain and its head over HTTP.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What the node says; `None` leaves every question unanswered.
+/// The node's chain and level; `None`: it answers no request.
 pub(crate) type Head = Option<(&'static str, u32)>;
 
 pub(crate) struct Node {
@@ -19,7 +19,7 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let head = Arc::new(Mutex::new(head));
-        let told = Arc::clone(&head);
+        let answer = Arc::clone(&head);
         let padding = Arc::new(AtomicUsize::new(0));
         let padded = Arc::clone(&padding);
         std::thread::spawn(move || {
@@ -28,13 +28,13 @@ impl Node {
                 let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
                 let request = lines.next().and_then(Result::ok).unwrap_or_default();
                 while lines.next().and_then(Result::ok).is_some_and(|line| !line.is_empty()) {}
-                let Some((chain, level)) = *told.lock().unwrap() else { continue };
+                let Some((chain, level)) = *answer.lock().unwrap() else { continue };
                 let body = if request.contains("/chains/main/chain_id") {
                     format!("\"{chain}\"\n")
                 } else if request.contains("/chains/main/blocks/head/header/shell") {
                     format!("{{\"level\":{level},\"proto\":1,\"validation_pass\":4,\"fitness\":[\"02\"]}}\n")
                 } else {
-                    panic!("the signer asked {request}");
+                    panic!("unexpected request: {request}");
                 };
                 let body = body + &" ".repeat(padded.load(Ordering::Relaxed));
                 let answer = format!(
@@ -52,7 +52,7 @@ impl Node {
         format!("http://{}", self.address)
     }
 
-    /// Makes every answer that much longer, by white space.
+    /// Pads every answer with this much white space.
     pub(crate) fn pads(&self, bytes: usize) {
         self.padding.store(bytes, Ordering::Relaxed);
     }

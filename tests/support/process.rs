@@ -1,4 +1,4 @@
-//! The program as a process: the shipped binary, with a data folder and settings of its own.
+//! Processes of the shipped binary, each with its own data folder and settings.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -15,14 +15,14 @@ pub(crate) struct Signer {
     logged_at_start: Vec<String>,
 }
 
-/// A command of the program, with no setting but the data folder.
+/// A command of the program, with the data folder as the only setting.
 pub(crate) fn command(data: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_azurehsm-signer"));
     command.env_clear().env("LOCAL_DATA_DIR", data).envs(settings.iter().copied());
     command
 }
 
-/// What the Functions host sets on a developer's machine, with any free port.
+/// The variables that the Functions host sets on a developer's machine, with any free port.
 pub(crate) const HOSTED: [(&str, &str); 2] =
     [("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("AZURE_FUNCTIONS_ENVIRONMENT", "Development")];
 
@@ -31,20 +31,20 @@ pub(crate) fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
     with_input(command(data, &[]).args(arguments), input)
 }
 
-/// Runs it to its end, with this on its standard input.
+/// Runs a command to its end, with this standard input.
 pub(crate) fn with_input(command: &mut Command, input: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
 
-/// What a command printed that succeeded.
+/// The output of a command that must succeed.
 pub(crate) fn printed(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What a command complained about that failed with status 1.
+/// The error of a command that must fail with status 1.
 pub(crate) fn complaint(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -56,7 +56,7 @@ impl Signer {
         Self::start_as(command(data, settings))
     }
 
-    /// Starts one that may have no more than so many files open.
+    /// Starts one with a limit of open files.
     pub(crate) fn start_with_files(data: &Path, files: u32) -> Self {
         let mut limited = Command::new("sh");
         let script = format!("ulimit -n {files} && exec '{}'", env!("CARGO_BIN_EXE_azurehsm-signer"));
@@ -64,7 +64,7 @@ impl Signer {
         Self::start_as(limited)
     }
 
-    /// Starts one as `nohup` does.
+    /// Starts one like `nohup`.
     pub(crate) fn start_ignoring_hangup(data: &Path) -> Self {
         let mut ignoring = Command::new("sh");
         let script = format!("trap '' HUP && exec '{}'", env!("CARGO_BIN_EXE_azurehsm-signer"));
@@ -72,7 +72,7 @@ impl Signer {
         Self::start_as(ignoring)
     }
 
-    /// Starts one whose log is all on standard output, whatever the level of a line.
+    /// Starts one that writes all lines of the log to standard output, regardless of their level.
     pub(crate) fn start_with_one_output(data: &Path, settings: &[(&str, &str)]) -> Self {
         let mut joined = Command::new("sh");
         let script = format!("exec '{}' 2>&1", env!("CARGO_BIN_EXE_azurehsm-signer"));
@@ -102,7 +102,7 @@ impl Signer {
         Self { child, address, log, logged_at_start }
     }
 
-    /// The keys that it has, by their names.
+    /// Name and hash of its keys.
     pub(crate) fn keys(&self) -> Vec<(String, String)> {
         let keys = super::http::get(self.address, "/keys").unwrap().json();
         let text = |key: &serde_json::Value, field| key[field].as_str().unwrap().to_owned();
@@ -116,19 +116,19 @@ impl Signer {
         keys.remove(0).1
     }
 
-    /// SIGKILL: nothing is flushed, nothing is finished.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and its end.
+    /// Ends it with SIGTERM, and waits for its end.
     pub(crate) fn terminate(self) -> ExitStatus {
         self.signal_termination();
         self.exit_status()
     }
 
-    /// How it ends by itself, or after a signal that it was sent before.
+    /// Waits for its end, by itself or after an earlier signal.
     pub(crate) fn exit_status(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
@@ -143,7 +143,7 @@ impl Signer {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// What the system says of it in this file below `/proc`.
+    /// The contents of a file of its folder in `/proc`.
     pub(crate) fn system_says(&self, file: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
     }
@@ -153,7 +153,7 @@ impl Signer {
         self.log.iter().collect()
     }
 
-    /// The next line of its log that holds `text`.
+    /// The next line of its log that contains `text`.
     pub(crate) fn wait_for_log(&self, text: &str) -> String {
         loop {
             let line = self.log.recv_timeout(Duration::from_secs(20)).expect("the line should be logged");
@@ -163,7 +163,7 @@ impl Signer {
         }
     }
 
-    /// Everything that it logs, from its start until a line that holds `text`.
+    /// All lines of its log up to one that contains `text`.
     pub(crate) fn log_until(&self, text: &str) -> String {
         let mut lines = self.logged_at_start.clone();
         while !lines.last().is_some_and(|line: &String| line.contains(text)) {
@@ -173,7 +173,7 @@ impl Signer {
     }
 }
 
-/// The address, if this is the line that tells it.
+/// The address, if this is the line with it.
 pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
     let event: serde_json::Value = serde_json::from_str(line).unwrap();
     let fields = &event["fields"];

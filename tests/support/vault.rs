@@ -1,4 +1,4 @@
-//! A vault in memory that signs at random, as an HSM does, and can misbehave.
+//! A vault in memory with faults, whose signatures are randomized like an HSM's.
 
 use async_trait::async_trait;
 use azurehsm_signer::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKey, SecretKey, Signature};
@@ -9,40 +9,40 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What happens to the next signature.
+/// A fault of the next signature.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// The vault says that it cannot now.
+    /// The vault is temporarily unavailable.
     Unavailable,
-    /// The vault says that it cannot at all.
+    /// The vault cannot sign at all.
     Unable,
-    /// The vault returns a signature of something else.
+    /// The vault returns a signature of other data.
     WrongSignature,
 }
 
-/// One key, of any curve. P-256 keys sign with the upper or the lower half of s, in turns: two valid signatures of
-/// every payload, as randomised ones are.
+/// A key of any curve. P-256 keys return s in the upper and the lower half alternately, so that a payload has different valid
+/// signatures, like randomized ones.
 pub(crate) struct MemoryVault {
     secret: SecretKey,
     pub(crate) key: Key,
     faults: Mutex<VecDeque<Fault>>,
     pub(crate) delay: Duration,
     pub(crate) signatures: AtomicUsize,
-    /// What it says of its keys.
+    /// Its list of keys.
     pub(crate) listing: Mutex<Listing>,
 }
 
-/// What a vault says of its keys.
+/// The result of listing keys.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Listing {
     /// The key.
     #[default]
     All,
-    /// No key, and that it could not read some.
+    /// No key, but some could not be read.
     SomeUnread,
-    /// Nothing.
+    /// No answer.
     Unavailable,
-    /// That there is no key.
+    /// No keys exist.
     None,
 }
 
@@ -108,7 +108,7 @@ fn with_other_s(bytes: &[u8; 64]) -> [u8; 64] {
     other.to_bytes().into()
 }
 
-/// Verifies with `p256` what this crate verifies with aws-lc.
+/// Verifies with `p256`; the signer uses aws-lc.
 pub(crate) fn is_p256_signature(key: &PublicKey, payload: &[u8], signature: &Signature) -> bool {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_bytes()).unwrap();
     let digest = azurehsm_signer::tezos::Digest::of(payload);

@@ -1,4 +1,4 @@
-//! Accounts and containers that would lose marks, or take two for one slot.
+//! Accounts and containers that could lose marks, or accept two for one slot.
 
 use super::ANY_OPERATION;
 use crate::azure::cloud::{self, baker, stored};
@@ -16,7 +16,7 @@ fn options(change: impl FnOnce(&mut CosmosOptions)) -> Options {
 }
 
 #[test]
-fn on_an_unsuitable_account_blocks_and_votes_fail_with_the_reason_and_operations_are_signed() {
+fn with_an_unsuitable_account_blocks_and_votes_fail_and_operations_are_signed() {
     let weak = |level: &str| options(|cosmos| level.clone_into(&mut cosmos.consistency));
     let weak_excuse = [ANY_OPERATION, ("ALLOW_WEAK_CONSISTENCY", "true")];
     let strict = [ANY_OPERATION];
@@ -52,7 +52,7 @@ fn on_an_unsuitable_account_blocks_and_votes_fail_with_the_reason_and_operations
         assert_eq!(signer.get("/health").status, 503);
         assert!(signer.logged("\"event\":\"account_unsuitable\"").contains(reason));
         assert!(wait_items(&azure).is_empty());
-        assert_eq!(azure.cosmos.requests(Operation::CreateItem), 0, "nothing is even tried");
+        assert_eq!(azure.cosmos.requests(Operation::CreateItem), 0, "no write is attempted");
     }
 }
 
@@ -61,14 +61,14 @@ fn wait_items(azure: &stand_ins::Azure) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn an_account_that_is_put_right_is_used_without_a_restart() {
+fn a_corrected_account_is_used_without_a_restart() {
     let azure = cloud::start_with(options(|cosmos| "Session".clone_into(&mut cosmos.consistency)));
     let key = baker(&azure);
     let signer = Instance::start(&azure, &[]);
     let vote = payload(Kind::Attestation, 7, 0, 0);
     assert_eq!(signer.sign(&key.hash, &vote).status, 500);
     azure.cosmos.set_multiple_write_locations(true);
-    eventually("both reasons are told", || {
+    eventually("both reasons", || {
         let error = signer.sign(&key.hash, &vote).error();
         (error.contains("Session") && error.contains("several regions")).then_some(())
     });
@@ -79,7 +79,7 @@ fn an_account_that_is_put_right_is_used_without_a_restart() {
 }
 
 #[test]
-fn weak_consistency_can_be_allowed_and_is_then_warned_of() {
+fn weak_consistency_can_be_allowed_with_a_warning() {
     let azure = cloud::start_with(options(|cosmos| "Session".clone_into(&mut cosmos.consistency)));
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[("ALLOW_WEAK_CONSISTENCY", "true")]);
@@ -93,20 +93,20 @@ fn weak_consistency_can_be_allowed_and_is_then_warned_of() {
 }
 
 #[test]
-fn an_account_that_becomes_unsuitable_while_its_check_is_due_later_keeps_signing_until_then() {
-    // The account is checked every three minutes, which is too long for a test: this pins that no request asks it.
+fn an_account_that_becomes_unsuitable_is_used_until_the_next_check() {
+    // The account is checked every three minutes, too long for a test: this shows that requests do not check it.
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
-    let asked = azure.cosmos.requests(Operation::Account);
+    let requested = azure.cosmos.requests(Operation::Account);
     for level in 1..=5 {
         signer.sign(&key.hash, &payload(Kind::Attestation, level, 0, 0)).signature();
     }
-    assert_eq!(azure.cosmos.requests(Operation::Account), asked);
+    assert_eq!(azure.cosmos.requests(Operation::Account), requested);
 }
 
 #[test]
-fn a_container_that_is_not_there_is_named() {
+fn a_missing_container_is_reported_with_its_name() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start(&azure, &[("COSMOS_CONTAINER", "missing")]);

@@ -1,4 +1,4 @@
-//! `marks bind`, run by an operator.
+//! `marks bind`.
 
 use super::binding::{bind, here, here_with_rid};
 use crate::azure::cloud::{self, KnownKey, add, always, baker, next, wait};
@@ -49,12 +49,12 @@ fn keys_are_bound_to_the_container_and_other_tags_stay() {
     let (is_done, printed, _) = bound(&azure, &[]);
     assert!(is_done);
     assert_eq!(printed.lines().next().unwrap(), format!("{}unchanged: {expected}", line(&key)));
-    assert_eq!(azure.key_vault.requests(Operation::UpdateKey), 2, "what is right is not written again");
+    assert_eq!(azure.key_vault.requests(Operation::UpdateKey), 2, "a correct tag is not written again");
     assert_eq!(wait(azure.cosmos.items()), Vec::<serde_json::Value>::new());
 }
 
 #[test]
-fn a_key_that_was_bound_elsewhere_is_bound_with_the_procedure() {
+fn rebinding_a_key_prints_the_procedure() {
     let azure = operator(Options::default());
     let key = baker(&azure);
     let elsewhere = "other.documents.azure.com/signer/marks";
@@ -71,7 +71,7 @@ fn a_key_that_was_bound_elsewhere_is_bound_with_the_procedure() {
 }
 
 #[test]
-fn only_the_keys_that_are_named_are_bound_under_each_of_their_names() {
+fn only_the_specified_keys_are_bound_under_all_their_names() {
     let azure = operator(Options::default());
     let [one, two, other] = [("one", 1), ("two", 1), ("other", 2)]
         .map(|(name, number)| add(&azure, NewKey::new(name, Curve::P256), number));
@@ -94,7 +94,7 @@ fn only_the_keys_that_are_named_are_bound_under_each_of_their_names() {
 }
 
 #[test]
-fn an_identity_that_may_not_update_keys_is_told_which_role_it_needs() {
+fn an_identity_that_may_not_update_keys_gets_advice_on_the_role() {
     for (vault, action, role) in [
         (VaultKind::KeyVault, "Microsoft.KeyVault/vaults/keys/update/action", "Key Vault Crypto Officer"),
         (VaultKind::ManagedHsm, "Microsoft.KeyVault/managedHsm/keys/write/action", "Managed HSM Crypto User"),
@@ -111,7 +111,7 @@ fn an_identity_that_may_not_update_keys_is_told_which_role_it_needs() {
 }
 
 #[test]
-fn what_was_done_is_told_when_something_fails() {
+fn completed_changes_are_reported_when_another_fails() {
     let azure = operator(Options::default());
     let keys = [1, 2, 3].map(|number| add(&azure, NewKey::new(format!("key-{number}"), Curve::P256), number));
     next(1, azure.key_vault.faults(), Operation::UpdateKey, Effect::status(400));
@@ -129,7 +129,7 @@ fn what_was_done_is_told_when_something_fails() {
 }
 
 #[test]
-fn no_key_is_bound_to_what_must_not_keep_marks_or_cannot_be_read() {
+fn no_key_is_bound_to_a_container_that_is_unsuitable_or_unreadable() {
     let weak = CosmosOptions { consistency: "Session".to_owned(), ..CosmosOptions::default() };
     let azure = operator(Options { cosmos: weak, ..Options::default() });
     let key = baker(&azure);
@@ -142,13 +142,13 @@ fn no_key_is_bound_to_what_must_not_keep_marks_or_cannot_be_read() {
     add(&azure, NewKey::new("other", Curve::P256), 2);
     always(azure.key_vault.faults(), Operation::ListVersions, Effect::status(500));
     let (is_done, _, complaint) = bound(&azure, &["--key", &key.hash]);
-    assert!(!is_done, "another name of this key may be among what could not be read");
+    assert!(!is_done, "another name of this key may be unreadable");
     assert!(complaint.contains("no key was bound"), "{complaint}");
     assert_eq!(tag(&azure, &key), None);
 }
 
 #[test]
-fn only_keys_in_a_vault_are_bound_and_only_to_cosmos_db() {
+fn only_keys_in_key_vault_can_be_bound_and_only_to_cosmos_db() {
     let azure = operator(Options::default());
     for missing in ["KEY_VAULT_URL", "COSMOS_ENDPOINT"] {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Keys that are bound to a mark store: what is signed with them, and where.
+//! Keys that are bound to a mark store, and what they sign there and elsewhere.
 
 use super::ANY_OPERATION;
 use crate::azure::cloud::{self, KnownKey, add, always, baker, wait};
@@ -14,17 +14,17 @@ use std::collections::BTreeMap;
 const EVERY_SECOND: (&str, &str) = ("KEYS_REFRESH_SECONDS", "1");
 const ELSEWHERE: &str = "other.documents.azure.com/signer/marks";
 
-/// What a key is bound to by the name of the container.
+/// A binding by the name of the container.
 pub(super) fn here(azure: &Azure) -> String {
     azure.cosmos.url().replace("https://", "") + "signer/marks"
 }
 
-/// What a key is bound to by `marks bind`.
+/// A binding by `marks bind`, with the container's id.
 pub(super) fn here_with_rid(azure: &Azure) -> String {
     format!("{}#{}", here(azure), wait(azure.cosmos.container_rid()).unwrap())
 }
 
-/// Gives a key this tag and no other.
+/// Sets a key's tags to just this one.
 pub(super) fn bind(azure: &Azure, key: &KnownKey, tag: &str) {
     let tags = BTreeMap::from([("signer-marks".to_owned(), tag.to_owned())]);
     assert!(azure.key_vault.set_tags(&key.id.name, &key.id.version, tags));
@@ -44,7 +44,7 @@ fn assert_bound_elsewhere(azure: &Azure, answer: &Answer) {
 }
 
 #[test]
-fn a_key_that_is_bound_to_the_store_in_use_signs() {
+fn a_key_bound_to_the_store_in_use_signs() {
     let azure = cloud::start();
     let key = baker(&azure);
     let (name, with_rid) = (here(&azure), here_with_rid(&azure));
@@ -61,7 +61,7 @@ fn a_key_that_is_bound_to_the_store_in_use_signs() {
 }
 
 #[test]
-fn a_key_that_is_bound_elsewhere_signs_operations_alone_and_touches_neither_vault_nor_store() {
+fn a_key_bound_elsewhere_signs_only_operations_and_calls_neither_vault_nor_store_for_others() {
     let azure = cloud::start();
     let key = baker(&azure);
     let (name, with_rid) = (here(&azure), here_with_rid(&azure));
@@ -71,13 +71,13 @@ fn a_key_that_is_bound_elsewhere_signs_operations_alone_and_touches_neither_vaul
         format!("{address}/other/marks"),
         format!("{address}/signer/other"),
         format!("{name}#AAAAAAAAAAA="),
-        // Nobody can tell which store was meant.
+        // The intended store is unknown.
         String::new(),
         "the marks in West Europe".to_owned(),
     ] {
         bind(&azure, &key, &tag);
         let signer = Instance::start(&azure, &[ANY_OPERATION]);
-        eventually("keys are found", || (!signer.keys().is_empty()).then_some(()));
+        eventually("the keys", || (!signer.keys().is_empty()).then_some(()));
         for kind in Kind::ALL {
             assert_bound_elsewhere(&azure, &signer.sign(&key.hash, &payload(kind, 7, 0, 0)));
         }
@@ -85,7 +85,7 @@ fn a_key_that_is_bound_elsewhere_signs_operations_alone_and_touches_neither_vaul
         assert!(line.contains(&with_rid) || line.contains(&name), "{line}");
         assert!(line.contains(&tag), "{line}");
         if !tag.contains('#') {
-            // It is known before anything is asked for, unless it takes the container's own id.
+            // It is logged before the first request, unless the container's id is needed.
             assert!(signer.logged("\"event\":\"bound_elsewhere\"").contains(&key.hash));
         }
         assert_eq!(azure.key_vault.requests(Operation::Sign), 0, "{tag}");
@@ -94,12 +94,12 @@ fn a_key_that_is_bound_elsewhere_signs_operations_alone_and_touches_neither_vaul
         azure.key_vault.reset_requests();
     }
     assert_eq!(wait(azure.cosmos.items()), Vec::<serde_json::Value>::new());
-    let asked = [Operation::ReadItem, Operation::CreateItem, Operation::Other].map(|on| azure.cosmos.requests(on));
-    assert_eq!((asked, azure.key_vault.requests(Operation::Other)), ([0; 3], 0));
+    let requested = [Operation::ReadItem, Operation::CreateItem, Operation::Other].map(|on| azure.cosmos.requests(on));
+    assert_eq!((requested, azure.key_vault.requests(Operation::Other)), ([0; 3], 0));
 }
 
 #[test]
-fn a_key_that_is_bound_to_nothing_signs() {
+fn an_unbound_key_signs() {
     let azure = cloud::start();
     let key = baker(&azure);
     let tags = BTreeMap::from([("purpose".to_owned(), ELSEWHERE.to_owned())]);
@@ -109,7 +109,7 @@ fn a_key_that_is_bound_to_nothing_signs() {
 }
 
 #[test]
-fn a_container_that_was_created_again_signs_again_when_marks_are_raised_and_the_key_is_bound() {
+fn after_a_container_was_recreated_a_key_signs_once_it_is_bound_and_its_marks_raised() {
     let azure = cloud::start();
     let key = baker(&azure);
     azure.key_vault.allow_update(true);
@@ -126,7 +126,7 @@ fn a_container_that_was_created_again_signs_again_when_marks_are_raised_and_the_
 
     wait(azure.cosmos.recreate_container());
     let signer = Instance::start(&azure, &[]);
-    eventually("it is connected", || signer.sign(&key.hash, &vote(7)).error().contains("bound to").then_some(()));
+    eventually("a connection", || signer.sign(&key.hash, &vote(7)).error().contains("bound to").then_some(()));
     for level in [7, 8] {
         assert_bound_elsewhere(&azure, &signer.sign(&key.hash, &vote(level)));
     }
@@ -142,9 +142,9 @@ fn a_container_that_was_created_again_signs_again_when_marks_are_raised_and_the_
     key.verify(&vote(8), &signer.sign(&key.hash, &vote(8)).signature());
 }
 
-/// Only a tag that names the new container shows that somebody has dealt with that.
+/// Only a tag with the new container's id shows that an operator has dealt with the recreation.
 #[test]
-fn under_a_running_signer_a_container_that_was_created_again_takes_the_marks_of_keys_that_are_bound_to_it() {
+fn a_running_signer_uses_a_recreated_container_only_for_keys_bound_to_it() {
     let azure = cloud::start();
     let (bound, by_name) = (baker(&azure), add(&azure, NewKey::new("by-name", Curve::P256), 2));
     let unbound = add(&azure, NewKey::new("unbound", Curve::P256), 3);
@@ -186,26 +186,26 @@ fn under_a_running_signer_a_container_that_was_created_again_takes_the_marks_of_
 }
 
 #[test]
-fn a_tag_that_is_set_or_changed_counts_from_the_next_search_on() {
+fn a_changed_tag_takes_effect_with_the_next_search() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[EVERY_SECOND]);
     signer.sign(&key.hash, &vote(7)).signature();
     bind(&azure, &key, ELSEWHERE);
     let mut level = 7;
-    eventually("the tag is seen", || {
+    eventually("the effect of the tag", || {
         level += 1;
         (signer.sign(&key.hash, &vote(level)).status == 500).then_some(())
     });
     assert_bound_elsewhere(&azure, &signer.sign(&key.hash, &vote(level)));
     assert!(signer.logged("\"event\":\"key_binding_changed\"").contains(ELSEWHERE));
     bind(&azure, &key, &here_with_rid(&azure));
-    eventually("the tag is seen", || (signer.sign(&key.hash, &vote(level)).status == 200).then_some(()));
+    eventually("the effect of the tag", || (signer.sign(&key.hash, &vote(level)).status == 200).then_some(()));
 }
 
 #[test]
-fn a_key_that_cannot_be_read_again_does_not_look_unbound() {
-    // How often a search asks: what may pass is tried three times.
+fn a_key_that_can_no_longer_be_read_keeps_its_binding() {
+    // Requests per search: transient errors are retried twice.
     for (on, effect, tries) in [
         (Operation::GetKey, Effect::status(403), 1),
         (Operation::GetKey, Effect::status(500), 3),
@@ -215,9 +215,9 @@ fn a_key_that_cannot_be_read_again_does_not_look_unbound() {
         let key = baker(&azure);
         bind(&azure, &key, ELSEWHERE);
         let signer = Instance::start(&azure, &[EVERY_SECOND]);
-        eventually("keys are found", || (!signer.keys().is_empty()).then_some(()));
+        eventually("the keys", || (!signer.keys().is_empty()).then_some(()));
         always(azure.key_vault.faults(), on, effect);
-        // Somebody may even have taken the tag away: nobody has seen that.
+        // Even if the tag is removed meanwhile: the signer cannot see that.
         assert!(azure.key_vault.set_tags(&key.id.name, &key.id.version, BTreeMap::new()));
         let before = azure.key_vault.requests(on);
         eventually("another search", || (azure.key_vault.requests(on) > before + tries + 1).then_some(()));
@@ -229,9 +229,9 @@ fn a_key_that_cannot_be_read_again_does_not_look_unbound() {
 }
 
 #[test]
-fn a_private_key_under_two_names_obeys_the_tags_of_both() {
+fn the_tags_of_all_names_of_a_private_key_apply() {
     let azure = cloud::start();
-    // Of the two, neither the first nor the last wins.
+    // Neither the first nor the last tag takes precedence.
     for (number, tags, signs) in [
         (1, [Some(here(&azure)), Some(ELSEWHERE.to_owned())], false),
         (2, [Some(ELSEWHERE.to_owned()), Some(here(&azure))], false),
@@ -254,7 +254,7 @@ fn a_private_key_under_two_names_obeys_the_tags_of_both() {
         if signs {
             keys[0].verify(&vote(7), &signer.eventually_signs(&keys[0].hash, &vote(7)));
         } else {
-            eventually("keys are found", || (!signer.keys().is_empty()).then_some(()));
+            eventually("the keys", || (!signer.keys().is_empty()).then_some(()));
             assert_bound_elsewhere(&azure, &signer.sign(&keys[0].hash, &vote(7)));
         }
         keys[1].verify(&transfer(1, 1), &signer.sign(&keys[1].hash, &transfer(1, 1)).signature());
@@ -262,9 +262,9 @@ fn a_private_key_under_two_names_obeys_the_tags_of_both() {
 }
 
 #[test]
-fn with_an_embedded_store_a_key_that_is_bound_signs_operations_alone() {
+fn with_an_embedded_store_a_bound_key_signs_only_operations() {
     if package::zip().is_some() {
-        // An embedded store is refused there, whatever the keys.
+        // There, an embedded store is always refused.
         return;
     }
     let azure = cloud::start();
@@ -286,17 +286,17 @@ fn with_an_embedded_store_a_key_that_is_bound_signs_operations_alone() {
 }
 
 #[test]
-fn a_vote_that_comes_before_the_connection_is_not_signed_against_the_wrong_container() {
+fn a_vote_before_the_first_connection_is_not_signed_with_the_wrong_container() {
     let azure = cloud::start();
     let key = baker(&azure);
     bind(&azure, &key, &format!("{}#AAAAAAAAAAA=", here(&azure)));
     azure.cosmos.refuse_connections(true);
     let signer = Instance::start(&azure, &[]);
-    eventually("keys are found", || (!signer.keys().is_empty()).then_some(()));
+    eventually("the keys", || (!signer.keys().is_empty()).then_some(()));
     let answer = signer.sign(&key.hash, &vote(7));
     assert_eq!(answer.status, 500, "{answer:?}");
     azure.cosmos.refuse_connections(false);
-    eventually("it is connected", || signer.sign(&key.hash, &vote(7)).error().contains("bound to").then_some(()));
+    eventually("a connection", || signer.sign(&key.hash, &vote(7)).error().contains("bound to").then_some(()));
     assert_eq!(azure.key_vault.requests(Operation::Sign), 0);
     assert_eq!(wait(azure.cosmos.items()), Vec::<serde_json::Value>::new());
 }

@@ -1,4 +1,4 @@
-//! The doubles, from a test without a runtime, and keys whose private half the test knows.
+//! The stand-ins, for tests without a runtime, and keys whose private half the test has.
 
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{Curve as TezosCurve, Digest, PublicKey};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::payloads::MAINNET;
 
-/// Starts the doubles.
+/// Starts the stand-ins.
 pub(crate) fn start() -> Azure {
     start_with(Options::default())
 }
@@ -18,12 +18,12 @@ pub(crate) fn start_with(options: Options) -> Azure {
     wait(Azure::start_with(options))
 }
 
-/// Waits for something of the doubles.
+/// Runs a future of the stand-ins to its end.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// A key in the vault, of which the test knows by itself how it verifies and what its address is.
+/// A key in the vault. The test computes its address and verifies its signatures independently.
 pub(crate) struct KnownKey {
     pub(crate) id: KeyVersion,
     pub(crate) hash: String,
@@ -40,7 +40,7 @@ pub(crate) fn baker(azure: &Azure) -> KnownKey {
     add(azure, NewKey::new("baker", Curve::P256), 1)
 }
 
-/// A key of which the test knows no more than the signer tells.
+/// A key whose public key comes from the signer.
 pub(crate) fn told_by(id: KeyVersion, public_key: &str) -> KnownKey {
     let key: PublicKey = public_key.parse().unwrap();
     let verifier = match key.curve() {
@@ -63,14 +63,14 @@ pub(crate) fn add(azure: &Azure, key: NewKey, number: u8) -> KnownKey {
             let key = *k256::ecdsa::SigningKey::from_slice(&secret).unwrap().verifying_key();
             (TezosCurve::Secp256k1, key.to_sec1_point(true).as_bytes().to_vec(), Verifier::K256(key))
         }
-        other => panic!("{other:?} is no curve of Tezos"),
+        other => panic!("{other:?} is not a Tezos curve"),
     };
     let hash = PublicKey::from_bytes(curve, &bytes).unwrap().hash().to_string();
     KnownKey { id: azure.key_vault.add_key(NewKey { private_key: Some(secret), ..key }), hash, verifier }
 }
 
 impl KnownKey {
-    /// Verifies with `p256` and `k256` what the product verifies with other libraries.
+    /// Verifies with `p256` and `k256`; the signer uses other libraries.
     pub(crate) fn verify(&self, payload: &[u8], signature: &str) {
         let (prefix, is_right) = {
             let bytes = bs58::decode(signature).with_check(None).into_vec().unwrap();
@@ -97,7 +97,7 @@ impl KnownKey {
     }
 }
 
-/// A mark as Cosmos DB holds it.
+/// A mark as stored in Cosmos DB.
 pub(crate) fn stored(azure: &Azure, key: &KnownKey, kind: Kind) -> Option<Value> {
     wait(azure.cosmos.item(&key.hash, &key.mark(kind)))
 }
@@ -106,12 +106,12 @@ pub(crate) const fn ms(number: u64) -> Duration {
     Duration::from_millis(number)
 }
 
-/// Lets something go wrong until the faults are cleared.
+/// Injects a fault until the faults are cleared.
 pub(crate) fn always(faults: &Faults, on: Operation, effect: Effect) {
     faults.add(Fault { on, times: Times::Forever, effect });
 }
 
-/// Lets something go wrong with so many requests.
+/// Injects a fault for this many requests.
 pub(crate) fn next(number: u32, faults: &Faults, on: Operation, effect: Effect) {
     faults.add(Fault { on, times: Times::Next(number), effect });
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use stand_ins::{Azure, CosmosOptions, Effect, Fault, Operation, Options, Times};
 use std::process::Output;
 
-/// What a command prints; it must succeed.
+/// The output of a command that must succeed.
 fn prints(azure: &Azure, arguments: &[&str]) -> String {
     let output = run(azure, arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -17,7 +17,7 @@ fn prints(azure: &Azure, arguments: &[&str]) -> String {
     text
 }
 
-/// An account in which something of each kind has been signed, at level 7.
+/// An account with a mark of each kind at level 7.
 fn signed() -> (Azure, KnownKey, [String; 3]) {
     let azure = cloud::start();
     let key = baker(&azure);
@@ -27,7 +27,7 @@ fn signed() -> (Azure, KnownKey, [String; 3]) {
 }
 
 #[test]
-fn keys_of_the_vault_are_listed_and_made_elsewhere() {
+fn keys_of_the_vault_are_listed_but_not_created() {
     let azure = cloud::start();
     let key = baker(&azure);
     let listed = prints(&azure, &["keys", "list"]);
@@ -71,7 +71,7 @@ fn marks_are_raised_and_never_lowered() {
     for level in ["100", "99", "1"] {
         assert!(raise(level).contains("kept at"), "{level}");
     }
-    assert_eq!(stored(&azure, &key, Kind::Block).unwrap()["level"], 7, "the others are as they were");
+    assert_eq!(stored(&azure, &key, Kind::Block).unwrap()["level"], 7, "the others are unchanged");
     let signer = Instance::start(&azure, &[]);
     for (level, status) in [(7, 409), (99, 409), (100, 409), (101, 200)] {
         assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, level, 0, 0)).status, status, "{level}");
@@ -79,7 +79,7 @@ fn marks_are_raised_and_never_lowered() {
 }
 
 #[test]
-fn a_mark_that_is_raised_stops_a_signer_that_runs() {
+fn raising_a_mark_stops_a_running_signer() {
     let (azure, key, _) = signed();
     let signer = Instance::start_ready(&azure, &[]);
     signer.sign(&key.hash, &payload(Kind::Attestation, 8, 0, 0)).signature();
@@ -104,26 +104,26 @@ fn an_export_of_one_account_is_imported_into_another() {
     assert_eq!(key.hash, same_key.hash);
     let import = |azure: &Azure| prints(azure, &["marks", "import", file.to_str().unwrap()]);
     assert_eq!(import(&other).matches(": set to ").count(), 3);
-    assert_eq!(import(&other).matches(": kept at ").count(), 3, "twice is as good as once");
+    assert_eq!(import(&other).matches(": kept at ").count(), 3, "an import is idempotent");
     let signer = Instance::start(&other, &[]);
     for (kind, signature) in Kind::ALL.into_iter().zip(signatures) {
         assert_eq!(signer.sign(&key.hash, &payload(kind, 7, 1, 1)).status, 409, "a conflict");
         assert_eq!(signer.sign(&key.hash, &payload(kind, 7, 0, 0)).status, 409, "below");
         let again = signer.sign(&key.hash, &payload(kind, 7, 1, 0)).signature();
-        assert!(kind != Kind::Block || again == signature, "the one signature moved with the mark");
+        assert!(kind != Kind::Block || again == signature, "the signature was exported with the mark");
         signer.sign(&key.hash, &payload(kind, 8, 0, 0)).signature();
     }
     assert!(import(&azure).contains(": kept at "));
 }
 
 #[test]
-fn a_command_without_azure_fails_in_time_and_says_why() {
+fn a_command_without_azure_fails_in_time_with_the_reason() {
     let azure = cloud::start();
     baker(&azure);
     azure.cosmos.refuse_connections(true);
     for arguments in [vec!["marks", "list"], vec!["marks", "export"]] {
         let output = run(&azure, &arguments);
-        assert!(!output.status.success() && output.stdout.is_empty(), "an empty export would be a lie");
+        assert!(!output.status.success() && output.stdout.is_empty(), "it must not print an empty export");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains("the mark store cannot be used"), "{error}");
     }
@@ -133,7 +133,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A mark, as another version or somebody with rights on the data may have written it.
+/// A mark, as another version, or someone with access to the data, may have written it.
 fn put(azure: &Azure, key: &KnownKey, partition_key: &str, kind: Kind, more: &Value) {
     let mut item = json!({"id": key.mark(kind), "pkh": key.hash});
     item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -144,7 +144,7 @@ fn a_mark(level: u32) -> Value {
     json!({"level": level, "round": 0, "attempt": "0123456789abcdef0123456789abcdef"})
 }
 
-/// What `doctor` advises for these: bring the marks elsewhere with `marks export` and `marks import`.
+/// As `doctor` advises for such containers: move the marks elsewhere with `marks export` and `marks import`.
 #[test]
 fn marks_are_listed_and_exported_from_containers_that_the_signer_refuses() {
     fn options(change: impl FnOnce(&mut CosmosOptions)) -> Options {
@@ -191,7 +191,7 @@ fn one_item_that_is_not_a_mark_does_not_hide_the_others() {
 }
 
 #[test]
-fn an_item_that_is_not_a_mark_is_replaced_only_by_one_that_is_not_lower_unless_by_force() {
+fn an_item_that_is_not_a_mark_is_only_replaced_by_a_higher_mark_unless_forced() {
     let (azure, key, _) = signed();
     let raise = |arguments: &[&str]| -> Output {
         let all = [&["marks", "raise", MAINNET, &key.hash][..], arguments, &["--kind", "preattestation"]].concat();
@@ -208,7 +208,7 @@ fn an_item_that_is_not_a_mark_is_replaced_only_by_one_that_is_not_lower_unless_b
     let before = azure.cosmos.requests(Operation::ReplaceItem);
     let repaired = raise(&["500", "--round", "2"]);
     assert!(text(&repaired.stdout).contains("replacing an item that was not a mark"), "{repaired:?}");
-    assert_eq!(azure.cosmos.requests(Operation::ReplaceItem), before + 1, "on condition of its version");
+    assert_eq!(azure.cosmos.requests(Operation::ReplaceItem), before + 1, "conditional on its version");
     assert_eq!(level(), 500);
 
     put(&azure, &key, &key.hash, Kind::Preattestation, &json!({"level": null}));
@@ -218,7 +218,7 @@ fn an_item_that_is_not_a_mark_is_replaced_only_by_one_that_is_not_lower_unless_b
 }
 
 #[test]
-fn a_raise_that_fails_midway_says_what_was_done_and_what_was_not() {
+fn a_partial_raise_reports_what_was_done_and_what_was_not() {
     let azure = cloud::start();
     let key = baker(&azure);
     let mut creates = 0;
@@ -239,7 +239,7 @@ fn a_raise_that_fails_midway_says_what_was_done_and_what_was_not() {
 }
 
 #[test]
-fn commands_are_as_patient_as_a_request_is() {
+fn commands_wait_as_long_as_a_request() {
     let (azure, key, _) = signed();
     for (arguments, may_query) in [
         (vec!["marks", "list"], false),

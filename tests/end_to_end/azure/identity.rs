@@ -1,6 +1,6 @@
 //! Tokens of the managed identity: renewed in the background, so that no request waits for one.
 //!
-//! The SDK takes the identity endpoint from the environment of the process, so a process it is.
+//! These tests run a process, since the SDK reads the identity endpoint from the process's environment.
 
 use crate::azure::cloud::{self, KnownKey, always, baker};
 use crate::azure::instance::Instance;
@@ -11,7 +11,7 @@ use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Effect, Operation, Options};
 use std::time::{Duration, Instant};
 
-/// Votes at one level after the other.
+/// Votes at one level after another.
 struct Votes<'a> {
     signer: &'a Instance,
     key: &'a KnownKey,
@@ -27,10 +27,10 @@ impl Votes<'_> {
     }
 }
 
-/// Short enough to see its end in a test.
+/// Short enough to expire during a test.
 const LIFE: Duration = Duration::from_secs(6);
 
-/// Signing without waiting for anything, on a loaded machine.
+/// The latency of a vote that waits for nothing, on a loaded machine.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn with_short_tokens() -> (Azure, KnownKey, Instance) {
@@ -41,12 +41,12 @@ fn with_short_tokens() -> (Azure, KnownKey, Instance) {
 }
 
 #[test]
-fn tokens_are_renewed_from_half_of_their_life_and_no_service_ever_sees_an_old_one() {
+fn tokens_are_renewed_from_half_of_their_life_and_expired_ones_never_sent() {
     let (azure, key, signer) = with_short_tokens();
     let mut votes = Votes { signer: &signer, key: &key, level: 0 };
     let start = Instant::now();
-    // One for each of the two services, three times.
-    eventually("tokens are renewed twice", || {
+    // Three tokens for each of the two services.
+    eventually("two renewals", || {
         let (answer, took) = votes.next();
         answer.signature();
         assert!(took < AT_ONCE, "{took:?}");
@@ -54,12 +54,12 @@ fn tokens_are_renewed_from_half_of_their_life_and_no_service_ever_sees_an_old_on
     });
     let half_lives = start.elapsed().div_duration_f64(LIFE / 2);
     assert!((1.0..3.5).contains(&half_lives), "two renewals in {half_lives} half lives");
-    assert_eq!(azure.key_vault.requests(Operation::Unauthorized), 1, "the challenge at the start");
+    assert_eq!(azure.key_vault.requests(Operation::Unauthorized), 1, "only the initial challenge");
     assert_eq!(azure.cosmos.requests(Operation::Unauthorized), 0);
 }
 
 #[test]
-fn while_the_identity_endpoint_is_in_trouble_good_tokens_serve_and_expired_ones_fail_with_a_reason() {
+fn while_the_identity_endpoint_fails_valid_tokens_are_used_and_expired_ones_fail_with_a_reason() {
     std::thread::scope(|scope| {
         for effect in [Effect::Hang, Effect::status(500)] {
             scope.spawn(move || identity_in_trouble(effect));
@@ -84,7 +84,7 @@ fn identity_in_trouble(effect: Effect) {
     let error = failed.0.error();
     assert!(error.contains("the vault") || error.contains("mark store"), "{error}");
     assert!(signer.logged("\"event\":\"token_refresh_failed\"").contains("WARN"));
-    assert!(votes.level > 10, "signed while tokens were good");
+    assert!(votes.level > 10, "votes are signed while tokens are valid");
 
     azure.identity.faults().clear();
     votes.level += 1;
@@ -99,7 +99,7 @@ fn the_first_request_does_not_wait_for_a_token_either() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
-    assert_eq!(azure.identity.requests(Operation::Token), 2, "one for each service, before anything is asked");
+    assert_eq!(azure.identity.requests(Operation::Token), 2, "one per service, before the first request");
     always(azure.identity.faults(), Operation::Token, Effect::Hang);
     let (answer, took) = Votes { signer: &signer, key: &key, level: 0 }.next();
     answer.signature();

@@ -1,5 +1,5 @@
-//! Tokens and connections without the rest of the program, in a test process that knows the doubles from its environment:
-//! the SDK reads the identity endpoint from there, and TLS its certificates.
+//! Tokens and connections without the rest of the program, in a separate test process whose environment refers to the stand-ins:
+//! the SDK reads the identity endpoint from there, and TLS the certificates.
 
 use crate::azure::cloud;
 use azure_core::credentials::TokenCredential;
@@ -10,7 +10,7 @@ use std::env;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Runs one of the tests below in a process of its own.
+/// Runs one of the tests below in a separate process.
 fn in_a_process_of_its_own(test: &str, azure: &stand_ins::Azure) {
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", &format!("azure::in_process::{test}"), "--ignored", "--nocapture"])
@@ -26,15 +26,15 @@ fn tokens(roots: &TlsRoots) -> std::sync::Arc<Tokens> {
 }
 
 #[test]
-fn a_scope_has_one_token_whoever_asks() {
+fn all_callers_share_one_token_per_scope() {
     let azure = cloud::start();
-    in_a_process_of_its_own("asks_for_tokens", &azure);
+    in_a_process_of_its_own("requests_tokens", &azure);
     assert_eq!(azure.identity.requests(Operation::Token), 2, "one for each scope");
 }
 
 #[tokio::test]
 #[ignore = "another test runs it"]
-async fn asks_for_tokens() {
+async fn requests_tokens() {
     const VAULT: &str = "https://vault.localhost/.default";
     const COSMOS: &str = "https://cosmos.azure.com/.default";
     let tokens = tokens(&TlsRoots::read().unwrap());
@@ -48,35 +48,35 @@ async fn asks_for_tokens() {
     assert!(of_vault.len() == 1 && of_vault[0] != of_cosmos.token.secret());
     let state = tokens.state(VAULT).await;
     assert!(state.token.is_some_and(|(identity, _)| identity == Identity::AppService) && state.problem.is_none());
-    assert!(tokens.get_token(&[VAULT, COSMOS], None).await.is_err(), "tokens are for one service each");
+    assert!(tokens.get_token(&[VAULT, COSMOS], None).await.is_err(), "a token is for one service");
     assert!(!format!("{tokens:?}").contains(&of_vault[0]));
 }
 
 #[test]
-fn without_an_identity_whoever_asks_is_told_why_and_soon() {
+fn without_an_identity_token_requests_fail_soon_with_the_reason() {
     for effect in [Effect::Hang, Effect::status(500)] {
         let azure = cloud::start();
         cloud::always(azure.identity.faults(), Operation::Token, effect);
-        in_a_process_of_its_own("asks_in_vain", &azure);
+        in_a_process_of_its_own("requests_tokens_without_an_identity", &azure);
     }
 }
 
 #[tokio::test]
 #[ignore = "another test runs it"]
-async fn asks_in_vain() {
+async fn requests_tokens_without_an_identity() {
     let tokens = tokens(&TlsRoots::read().unwrap());
     let start = Instant::now();
     let error = tokens.get_token(&["https://vault.localhost/.default"], None).await.unwrap_err().to_string();
     assert!(error.contains("managed identity (App Service)"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    // The second one does not wait for another answer: there was one.
+    // The second request does not wait: the endpoint has already answered.
     let start = Instant::now();
     assert!(tokens.get_token(&["https://vault.localhost/.default"], None).await.is_err());
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
 #[test]
-fn connections_lead_to_their_service_alone() {
+fn connections_send_tokens_only_to_their_own_service() {
     let azure = cloud::start();
     in_a_process_of_its_own("follows_links", &azure);
     assert_eq!(azure.key_vault.requests(Operation::Any), 1);

@@ -1,4 +1,4 @@
-//! An instance of the signer, with the settings that the doubles give.
+//! An instance of the signer, configured for the stand-ins.
 
 use crate::azure::runner::Runner;
 use crate::support::eventually::eventually;
@@ -13,7 +13,7 @@ pub(crate) struct Instance {
     pub(crate) address: SocketAddr,
 }
 
-/// A command of the program. It knows nothing but the doubles and these settings.
+/// A command of the program, with only the stand-ins and these settings in its environment.
 pub(crate) fn command(azure: &Azure, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_azurehsm-signer"));
     command.env_clear().envs(azure.environment()).envs(settings.iter().copied());
@@ -32,7 +32,7 @@ impl Instance {
         Self { runner, address }
     }
 
-    /// Starts one that may be asked at once.
+    /// Starts one, and waits until it is ready.
     pub(crate) fn start_ready(azure: &Azure, settings: &[(&str, &str)]) -> Self {
         let instance = Self::start(azure, settings);
         instance.wait_until_ready();
@@ -40,7 +40,7 @@ impl Instance {
     }
 
     pub(crate) fn wait_until_ready(&self) {
-        eventually("the signer is ready", || self.is_ready().then_some(()));
+        eventually("a ready signer", || self.is_ready().then_some(()));
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -51,18 +51,18 @@ impl Instance {
         http::sign(self.address, key, payload).unwrap()
     }
 
-    /// The signature, as soon as there is one; whoever asks before must be told that it failed.
+    /// Repeats a request until it is signed. Until then, it may fail, but not be refused.
     pub(crate) fn eventually_signs(&self, key: &str, payload: &[u8]) -> String {
-        eventually("it is signed", || {
+        eventually("a signature", || {
             let answer = self.sign(key, payload);
             assert!([200, 500].contains(&answer.status), "{answer:?}");
             (answer.status == 200).then(|| answer.signature())
         })
     }
 
-    /// The signature, as soon as the key can sign again.
+    /// Repeats a request until the key can sign again.
     pub(crate) fn eventually_signs_again(&self, key: &str, payload: &[u8]) -> String {
-        eventually("it is signed", || {
+        eventually("a signature", || {
             let answer = self.sign(key, payload);
             (answer.status == 200).then(|| answer.signature())
         })
@@ -72,7 +72,7 @@ impl Instance {
         http::get(self.address, path).unwrap()
     }
 
-    /// The addresses of its keys, in order.
+    /// The hashes of its keys, in order.
     pub(crate) fn keys(&self) -> Vec<String> {
         let keys = self.get("/keys").json();
         let hash = |key: &serde_json::Value| key["public_key_hash"].as_str().unwrap().to_owned();
@@ -81,7 +81,7 @@ impl Instance {
         keys
     }
 
-    /// The first line of its log that holds `text`; waits for it.
+    /// Waits for a line of its log that contains `text`, and returns it.
     pub(crate) fn logged(&self, text: &str) -> String {
         self.runner.logged(text)
     }
@@ -91,12 +91,12 @@ impl Instance {
         self.runner.log()
     }
 
-    /// Ends it and returns everything that it ever logged.
+    /// Ends it, and returns everything that it has logged.
     pub(crate) fn stop(self) -> Vec<String> {
         self.runner.stop()
     }
 
-    /// What the host calls it, where there is one: whatever the settings say.
+    /// The name that the host gives it, if there is a host, regardless of settings.
     pub(crate) fn named_by_host(&self) -> Option<String> {
         self.runner.named_by_host()
     }

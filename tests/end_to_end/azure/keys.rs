@@ -1,4 +1,4 @@
-//! Which keys of the vault are found, and that they sign.
+//! Which keys of the vault are found and sign.
 
 use super::ANY_OPERATION;
 use crate::azure::cloud::{self, KnownKey, add, always, baker, next, told_by};
@@ -21,7 +21,7 @@ fn sorted<'a>(keys: impl IntoIterator<Item = &'a KnownKey>) -> Vec<String> {
     hashes
 }
 
-/// Everything that can sign for Tezos: both curves, in hardware or not, and two versions of one key.
+/// Keys that can sign for Tezos: both curves, in hardware or not, and two versions of one key.
 fn usable_keys(azure: &Azure) -> Vec<KnownKey> {
     let key = |name: &str, curve, hsm| NewKey { hsm, ..NewKey::new(name, curve) };
     vec![
@@ -34,7 +34,7 @@ fn usable_keys(azure: &Azure) -> Vec<KnownKey> {
     ]
 }
 
-/// Keys that cannot, with what the log must say of each.
+/// Keys that cannot sign, with the reason in the log.
 fn unusable_keys(azure: &Azure) -> [(String, &'static str); 9] {
     let key = |name: &str, curve| NewKey::new(name, curve);
     [
@@ -52,7 +52,7 @@ fn unusable_keys(azure: &Azure) -> [(String, &'static str); 9] {
 }
 
 #[test]
-fn every_usable_key_is_found_and_signs_and_the_others_say_once_why_not() {
+fn every_usable_key_is_found_and_signs_and_the_others_are_logged_once_with_the_reason() {
     let azure = cloud::start();
     let usable = usable_keys(&azure);
     let unusable = unusable_keys(&azure);
@@ -64,9 +64,7 @@ fn every_usable_key_is_found_and_signs_and_the_others_say_once_why_not() {
         }
     }
     let searched = azure.key_vault.requests(Operation::ListKeys);
-    eventually("the keys are looked for again, twice", || {
-        (azure.key_vault.requests(Operation::ListKeys) >= 3 * searched).then_some(())
-    });
+    eventually("two more searches", || (azure.key_vault.requests(Operation::ListKeys) >= 3 * searched).then_some(()));
     let log = signer.log();
     for (version, reason) in unusable {
         let lines: Vec<_> = log.iter().filter(|line| line.contains(&version)).collect();
@@ -74,11 +72,11 @@ fn every_usable_key_is_found_and_signs_and_the_others_say_once_why_not() {
     }
     assert!(searched >= 5, "14 keys are 5 pages of 3");
     assert_eq!(azure.key_vault.requests(Operation::Other) + azure.cosmos.requests(Operation::Other), 0);
-    assert_eq!(azure.key_vault.requests(Operation::Unauthorized), 1, "the one challenge");
+    assert_eq!(azure.key_vault.requests(Operation::Unauthorized), 1, "only the initial challenge");
 }
 
 #[test]
-fn short_coordinates_are_understood() {
+fn coordinates_with_leading_zeros_omitted_are_accepted() {
     let azure = cloud::start();
     for (name, curve) in [("tz3", Curve::P256), ("tz2", Curve::P256K)] {
         let id = azure.key_vault.add_key(NewKey { short_coordinates: true, ..NewKey::new(name, curve) });
@@ -86,13 +84,13 @@ fn short_coordinates_are_understood() {
         let listed = signer.get("/keys").json();
         let listed = listed.as_array().unwrap().iter().find(|key| key["name"] == name).unwrap();
         let key = told_by(id, listed["public_key"].as_str().unwrap());
-        // Had the signer read another key than the one that the vault signs with, this would fail.
+        // This would fail if the signer had misread the public key.
         key.verify(&vote(7), &signer.sign(&key.hash, &vote(7)).signature());
     }
 }
 
 #[test]
-fn a_high_s_is_brought_to_the_lower_half_for_tz2_alone() {
+fn a_high_s_is_normalized_only_for_tz2() {
     let azure = cloud::start();
     azure.key_vault.high_s(true);
     let tz2 = add(&azure, NewKey::new("tz2", Curve::P256K), 1);
@@ -114,7 +112,7 @@ fn a_managed_hsm_is_a_vault_too() {
 }
 
 #[test]
-fn keys_that_are_named_need_no_right_to_list() {
+fn configured_keys_need_no_permission_to_list() {
     let azure = cloud::start();
     azure.key_vault.deny_list(true);
     let keys = usable_keys(&azure);
@@ -133,13 +131,13 @@ fn keys_that_are_named_need_no_right_to_list() {
 
     let signer = Instance::start(&azure, &[]);
     let answer = signer.sign(&keys[0].hash, &vote(8));
-    assert_eq!(answer.status, 500, "it is not known whether there is such a key");
+    assert_eq!(answer.status, 500, "the key may exist");
     assert!(answer.error().contains("the vault cannot do this"), "{}", answer.error());
     signer.logged("\"event\":\"keys_unreadable\"");
 }
 
 #[test]
-fn only_keys_with_the_tag_are_used_if_one_is_named() {
+fn only_keys_with_the_configured_tag_are_used() {
     let azure = cloud::start();
     let tagged = |name: &str, tag: &str, value: &str| {
         let tags = BTreeMap::from([(tag.to_owned(), value.to_owned())]);
@@ -157,45 +155,45 @@ fn only_keys_with_the_tag_are_used_if_one_is_named() {
 }
 
 #[test]
-fn a_key_that_is_added_later_is_found_when_it_is_asked_for() {
+fn a_key_added_later_is_found_when_it_is_requested() {
     let azure = cloud::start();
     baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
     let late = add(&azure, NewKey::new("late", Curve::P256K), 2);
     // The first request waits for the next search.
     late.verify(&vote(7), &signer.sign(&late.hash, &vote(7)).signature());
-    assert!(azure.key_vault.requests(Operation::ListKeys) <= 3, "guesses are no load on the vault");
+    assert!(azure.key_vault.requests(Operation::ListKeys) <= 3, "guessed keys cause no load on the vault");
 }
 
 #[test]
-fn a_key_that_no_search_could_have_found_is_failed_and_not_refused() {
+fn a_request_for_a_key_that_no_search_could_have_found_is_failed_not_refused() {
     let azure = cloud::start();
     baker(&azure);
     let signer = Instance::start_ready(&azure, &[("REQUEST_DEADLINE_MS", "500")]);
-    // There is no time to wait for the next search.
+    // The deadline is too short to wait for the next search.
     let late = add(&azure, NewKey::new("late", Curve::P256K), 2);
     let answer = signer.sign(&late.hash, &vote(7));
     assert_eq!(answer.status, 500, "{answer:?}");
     assert!(answer.error().contains("the next search can start in"), "{}", answer.error());
     late.verify(&vote(7), &signer.eventually_signs(&late.hash, &vote(7)));
-    assert!(azure.key_vault.requests(Operation::ListKeys) <= 3, "guesses are no load on the vault");
+    assert!(azure.key_vault.requests(Operation::ListKeys) <= 3, "guessed keys cause no load on the vault");
 }
 
 #[test]
-fn a_key_that_is_disabled_later_is_gone_after_the_next_refresh() {
+fn a_key_disabled_later_is_gone_after_the_next_refresh() {
     let azure = cloud::start();
     let (key, other) = (baker(&azure), add(&azure, NewKey::new("other", Curve::P256), 2));
     let signer = Instance::start_ready(&azure, &[EVERY_SECOND]);
     signer.sign(&key.hash, &vote(7)).signature();
     assert!(azure.key_vault.set_enabled(&key.id.name, &key.id.version, false));
-    eventually("the key is gone", || (signer.keys() == sorted([&other])).then_some(()));
+    eventually("the list without the key", || (signer.keys() == sorted([&other])).then_some(()));
     assert!(signer.logged("\"event\":\"key_lost\"").contains(&key.hash));
     assert_eq!(signer.sign(&key.hash, &vote(8)).status, 404);
     signer.sign(&other.hash, &vote(8)).signature();
 }
 
 #[test]
-fn a_read_that_is_throttled_or_hangs_drops_no_known_key() {
+fn a_read_that_fails_or_hangs_drops_no_known_key() {
     let throttled = Effect::status(429);
     for (on, effect) in [
         (Operation::GetKey, throttled),
@@ -207,7 +205,7 @@ fn a_read_that_is_throttled_or_hangs_drops_no_known_key() {
         let azure = cloud::start();
         let known = [baker(&azure), add(&azure, NewKey::new("other", Curve::P256), 2)];
         let signer = Instance::start_ready(&azure, &[EVERY_SECOND]);
-        // Fewer than all the tries of one question at first, then all of all.
+        // At first fewer faults than attempts, then a permanent fault.
         next(1, azure.key_vault.faults(), on, effect);
         let before = azure.key_vault.requests(on);
         eventually("the next search", || (azure.key_vault.requests(on) > before + 1).then_some(()));
@@ -220,12 +218,12 @@ fn a_read_that_is_throttled_or_hangs_drops_no_known_key() {
         let answer = signer.sign(&new.hash, &vote(7));
         assert_eq!(answer.status, 500, "it may be one that could not be read: {answer:?}");
         azure.key_vault.faults().clear();
-        eventually("the new key is read", || (signer.sign(&new.hash, &vote(7)).status == 200).then_some(()));
+        eventually("a signature of the new key", || (signer.sign(&new.hash, &vote(7)).status == 200).then_some(()));
     }
 }
 
 #[test]
-fn a_vault_that_forbids_everything_for_a_while_takes_no_key_away() {
+fn a_vault_that_temporarily_forbids_everything_drops_no_known_key() {
     let azure = cloud::start();
     let key = baker(&azure);
     let named = key.id.name.clone() + "/" + &key.id.version;
@@ -240,8 +238,8 @@ fn a_vault_that_forbids_everything_for_a_while_takes_no_key_away() {
 
         let late = Instance::start(&azure, &settings);
         let answer = late.sign(&key.hash, &vote(7));
-        assert_eq!(answer.status, 500, "it cannot know that there is no such key: {answer:?}");
+        assert_eq!(answer.status, 500, "the key may exist: {answer:?}");
         azure.key_vault.faults().clear();
-        eventually("it recovers", || (late.sign(&key.hash, &vote(7)).status == 200).then_some(()));
+        eventually("a signature", || (late.sign(&key.hash, &vote(7)).status == 200).then_some(()));
     }
 }

@@ -1,4 +1,4 @@
-//! Marks in Cosmos DB: what they hold, and that they outlive instances.
+//! Marks in Cosmos DB: their contents, and that they outlive instances.
 
 use crate::azure::cloud::{self, add, baker, stored};
 use crate::azure::instance::Instance;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use stand_ins::{Curve as VaultCurve, NewKey, Operation};
 
 #[test]
-fn a_mark_holds_what_an_auditor_needs_and_nothing_else() {
+fn a_mark_contains_what_an_auditor_needs_and_nothing_else() {
     let azure = cloud::start();
     let key = baker(&azure);
     let requester = SecretKey::generate(Curve::Ed25519).unwrap();
@@ -55,7 +55,7 @@ fn check_mark(mark: &Value, key: &str, kind: Kind, payload: &[u8], signature: &s
     expected.extend(requester.map(|_| "requester"));
     expected.sort_unstable();
     let mut fields: Vec<_> = mark.as_object().unwrap().keys().map(String::as_str).collect();
-    // The service's own begin so.
+    // Fields of the service have this prefix.
     fields.retain(|field| !field.starts_with('_'));
     fields.sort_unstable();
     assert_eq!(fields, expected);
@@ -82,14 +82,14 @@ fn a_restart_and_another_instance_answer_repeats_and_refuse_conflicts() {
             assert_eq!(signer.sign(&key.hash, &payload(kind, 7, 0, 0)).status, 409, "a lower round");
             assert_eq!(signer.sign(&key.hash, &payload(kind, 6, 9, 0)).status, 409, "a lower level");
         }
-        // Each goes on where the other was.
+        // Each continues where the other stopped.
         other.sign(&key.hash, &payload(kind, 8, 0, 0)).signature();
         assert_eq!(restarted.sign(&key.hash, &payload(kind, 8, 0, 1)).status, 409);
         restarted.sign(&key.hash, &payload(kind, 8, 1, 0)).signature();
         assert_eq!(other.sign(&key.hash, &payload(kind, 8, 0, 0)).status, 409);
     }
     let others = azure.key_vault.requests(Operation::Other) + azure.cosmos.requests(Operation::Other);
-    assert_eq!(others, 0, "the roles allow nothing else");
+    assert_eq!(others, 0, "the role permits nothing else");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn in_the_steady_state_a_vote_costs_one_write_and_one_signature() {
     azure.key_vault.reset_requests();
     for level in 1..=20 {
         signer.sign(&key.hash, &payload(Kind::Attestation, level, 0, 0)).signature();
-        assert_eq!(azure.cosmos.requests(Operation::ReadItem), 1, "the first alone reads");
+        assert_eq!(azure.cosmos.requests(Operation::ReadItem), 1, "only the first one reads");
     }
     let writes = [Operation::CreateItem, Operation::ReplaceItem].map(|operation| azure.cosmos.requests(operation));
     assert_eq!(writes, [1, 19]);
@@ -110,9 +110,9 @@ fn in_the_steady_state_a_vote_costs_one_write_and_one_signature() {
     assert_eq!(azure.key_vault.requests(Operation::Other) + azure.cosmos.requests(Operation::Other), 0);
 }
 
-/// The SDK finds the new container inside the call of a write, and reports success.
+/// During a write, the SDK switches to the new container by itself, and reports success.
 #[test]
-fn nothing_is_released_with_a_mark_in_a_container_that_was_created_again() {
+fn nothing_is_released_with_a_mark_in_a_recreated_container() {
     let azure = cloud::start();
     let (used, unused) = (baker(&azure), add(&azure, NewKey::new("unused", VaultCurve::P256), 2));
     let signer = Instance::start_ready(&azure, &[]);

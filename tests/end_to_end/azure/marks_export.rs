@@ -1,4 +1,4 @@
-//! `marks export` and `marks list` show all marks, of whichever key and chain, or say what they may have left out.
+//! `marks export` and `marks list` cover the marks of all keys and chains, or report what may be missing.
 
 use crate::azure::cloud::{self, KnownKey, baker};
 use crate::azure::instance::{Instance, command};
@@ -24,7 +24,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Imports an export into another account, and returns a signer with the same key there.
+/// Imports an export into another account, and starts a signer with the same key there.
 fn moved(export: &Output, folder: &Path) -> (Azure, KnownKey, Instance) {
     let file = folder.join("marks.json");
     std::fs::write(&file, &export.stdout).unwrap();
@@ -37,7 +37,7 @@ fn moved(export: &Output, folder: &Path) -> (Azure, KnownKey, Instance) {
 }
 
 #[test]
-fn a_key_that_could_not_sign_when_its_marks_were_exported_signs_nothing_old_elsewhere() {
+fn marks_of_keys_that_cannot_sign_are_exported_too() {
     type Change = fn(&Azure, &KnownKey);
     let states: [(&str, Change); 4] = [
         ("can sign", |_, _| {}),
@@ -83,7 +83,7 @@ fn a_key_that_could_not_sign_when_its_marks_were_exported_signs_nothing_old_else
 }
 
 #[test]
-fn marks_on_all_chains_are_exported_or_the_export_says_that_there_may_be_others() {
+fn marks_of_all_chains_are_exported_or_the_export_warns_that_some_may_be_missing() {
     let ghostnet: ChainId = "NetXnHfVqm9iesp".parse().unwrap();
     let private = ChainId::from_bytes([1, 2, 3, 4]);
     let policy = format!(r#"{{"default": {{"chains": ["{MAINNET}", "{private}"]}}}}"#);
@@ -115,9 +115,9 @@ fn marks_on_all_chains_are_exported_or_the_export_says_that_there_may_be_others(
     }
 }
 
-/// Whoever names both says what is wanted, and gets it.
+/// With both specified, the export is complete.
 #[test]
-fn the_marks_of_named_keys_on_named_chains_are_an_export_of_their_own() {
+fn an_export_can_be_limited_to_keys_and_chains() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
@@ -131,7 +131,7 @@ fn the_marks_of_named_keys_on_named_chains_are_an_export_of_their_own() {
 }
 
 #[test]
-fn what_could_not_be_read_is_named_and_the_export_ends_with_an_error() {
+fn unreadable_marks_are_listed_and_the_export_fails() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);

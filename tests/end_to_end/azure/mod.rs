@@ -1,5 +1,5 @@
-//! The signer in Azure, as the shipped binary, against doubles of Key Vault, Cosmos DB and managed identity over TLS. With
-//! `SIGNER_PACKAGE` (`target/package/azurehsm-signer.zip`) it is the package behind a double of the Functions host.
+//! The signer in Azure: the shipped binary, against stand-ins of Key Vault, Cosmos DB and managed identity over TLS. With
+//! `SIGNER_PACKAGE` (`target/package/azurehsm-signer.zip`), the package behind a stand-in of the Functions host.
 
 mod accounts;
 mod bind;

@@ -1,4 +1,4 @@
-//! Azure is down, as a whole or in part: at the start, or for good.
+//! Azure, or one of its services, is down: at startup, or permanently.
 
 use super::ANY_OPERATION;
 use crate::azure::cloud::{self, always, baker, ms, next};
@@ -8,10 +8,10 @@ use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Delay, Effect, Operation};
 use std::time::{Duration, Instant};
 
-/// The default deadline, and what a loaded machine may add.
+/// The default deadline, and extra time for a loaded machine.
 const IN_TIME: Duration = Duration::from_millis(4_000 + 1_500);
 
-/// How soon a signer goes on by itself: a new token, a new connection, a new search for keys.
+/// The maximum time to recover: a new token, a new connection, a new search for keys.
 const RECOVERY: Duration = Duration::from_secs(10);
 
 fn refuse(azure: &Azure, refuse: bool) {
@@ -20,9 +20,9 @@ fn refuse(azure: &Azure, refuse: bool) {
     azure.cosmos.refuse_connections(refuse);
 }
 
-/// What an outage at the start looks like: open for the host, not healthy, and every request is answered with a reason.
+/// Behaviour during an outage at startup: it listens, reports unhealthy, and answers every request with the reason.
 fn is_down(signer: &Instance, key: &str, reason: &str) {
-    assert_eq!(signer.get("/").status, 200, "the host takes it as started");
+    assert_eq!(signer.get("/").status, 200, "the host considers it started");
     assert_eq!(signer.get("/health").status, 503);
     for payload in [payload(Kind::Attestation, 7, 0, 0), block(7, 0, 0), transfer(1, 1)] {
         let start = Instant::now();
@@ -35,7 +35,7 @@ fn is_down(signer: &Instance, key: &str, reason: &str) {
 }
 
 #[test]
-fn a_signer_that_starts_while_azure_is_down_says_so_and_recovers_without_a_restart() {
+fn a_signer_started_while_azure_is_down_reports_it_and_recovers_without_a_restart() {
     let azure = cloud::start();
     let key = baker(&azure);
     refuse(&azure, true);
@@ -56,7 +56,7 @@ fn a_signer_that_starts_while_azure_is_down_says_so_and_recovers_without_a_resta
 }
 
 #[test]
-fn a_signer_that_starts_while_azure_hangs_recovers_too() {
+fn a_signer_started_while_azure_hangs_recovers() {
     let azure = cloud::start();
     let key = baker(&azure);
     let services = [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()];
@@ -99,39 +99,39 @@ fn each_service_that_is_down_at_the_start_is_waited_for() {
 }
 
 #[test]
-fn a_mark_store_that_is_down_does_not_keep_operations_from_being_signed() {
+fn operations_are_signed_while_the_mark_store_is_down() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[ANY_OPERATION]);
     azure.cosmos.refuse_connections(true);
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).status, 500);
     key.verify(&transfer(1, 1), &signer.sign(&key.hash, &transfer(1, 1)).signature());
-    assert_eq!(signer.get("/health").status, 503, "a store that does not answer is no health");
+    assert_eq!(signer.get("/health").status, 503, "a store that does not answer makes it unhealthy");
 }
 
 #[test]
-fn a_vault_that_refuses_to_sign_says_nothing_of_the_mark_store() {
+fn a_refusal_of_the_vault_does_not_make_the_mark_store_unhealthy() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
-    // The vault has said no before the mark is written.
+    // The vault has refused before the mark is written.
     azure.cosmos.latency(Delay::Fixed(ms(600)));
-    // A denial is tried once more.
+    // A denial is retried once.
     next(2, azure.key_vault.faults(), Operation::Sign, Effect::status(403));
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).status, 500);
-    assert_eq!(signer.get("/health").status, 200, "the store has answered everything");
+    assert_eq!(signer.get("/health").status, 200, "the store has answered every call");
 }
 
 /// A write that never left this machine is repeated; one that may have been done is looked up, at once.
 #[test]
-fn a_write_that_was_not_sent_is_repeated_without_looking() {
+fn a_write_that_was_not_sent_is_repeated_without_a_read() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
     let vote = |level| payload(Kind::Attestation, level, 0, 0);
     signer.sign(&key.hash, &vote(7)).signature();
     azure.cosmos.refuse_connections(true);
-    // The signer notices that its connection was closed.
+    // Wait until the signer has noticed that its connection is closed.
     std::thread::sleep(ms(300));
     azure.cosmos.reset_requests();
     std::thread::scope(|scope| {
@@ -141,21 +141,21 @@ fn a_write_that_was_not_sent_is_repeated_without_looking() {
         key.verify(&vote(8), &signed.join().unwrap().signature());
     });
     let [reads, writes] = [Operation::ReadItem, Operation::ReplaceItem].map(|on| azure.cosmos.requests(on));
-    assert_eq!((reads, writes), (0, 1), "nothing was in doubt");
+    assert_eq!((reads, writes), (0, 1), "a write that was not sent needs no read");
 
     next(1, azure.cosmos.faults(), Operation::ReplaceItem, Effect::CloseAfterWork);
     azure.cosmos.reset_requests();
     let start = Instant::now();
     key.verify(&vote(9), &signer.sign(&key.hash, &vote(9)).signature());
     let [reads, writes] = [Operation::ReadItem, Operation::ReplaceItem].map(|on| azure.cosmos.requests(on));
-    assert_eq!((reads, writes), (1, 1), "it was done, and reading showed it");
+    assert_eq!((reads, writes), (1, 1), "the write was done, which the read shows");
     assert!(start.elapsed() < ms(1_000), "{:?}", start.elapsed());
 }
 
 #[test]
-fn an_outage_of_a_service_is_logged_in_few_lines_of_our_own_unless_the_sdk_is_named() {
+fn an_outage_is_logged_in_few_lines_and_by_the_sdk_only_if_configured() {
     const REQUESTS: u32 = 3;
-    /// A service that comes and goes is a line or two each, whatever the number of attempts.
+    /// Each outage is one or two lines, however many attempts there are.
     const MAX_OTHER_LINES: usize = 8;
     const ATTEMPT: &str = "Failed response";
     std::thread::scope(|scope| {

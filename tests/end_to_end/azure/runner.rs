@@ -1,5 +1,4 @@
-//! What runs an instance: the shipped binary by itself, or the host of Azure Functions with the package in
-//! `SIGNER_PACKAGE`.
+//! Runs an instance: the shipped binary, or the stand-in of the Functions host with the package in `SIGNER_PACKAGE`.
 
 use crate::support::http::FUNCTION_KEY;
 use crate::support::package;
@@ -12,7 +11,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// How long a line may be waited for, or a start.
+/// Timeout for a start, and for a line of the log.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) enum Runner {
@@ -21,7 +20,7 @@ pub(crate) enum Runner {
 }
 
 impl Runner {
-    /// Starts it, and waits until it listens; where is the second thing.
+    /// Starts it, and waits until it listens. Returns it with its address.
     pub(crate) fn start(azure: &Azure, settings: &[(&str, &str)]) -> (Self, SocketAddr) {
         if let Some(zip) = package::zip() {
             let host = Host::start(package::unpacked(&zip), azure, settings);
@@ -32,7 +31,7 @@ impl Runner {
         (Self::Process(process), address)
     }
 
-    /// The first line of the log that holds `text`; waits for it.
+    /// Waits for a line of the log that contains `text`, and returns it.
     pub(crate) fn logged(&self, text: &str) -> String {
         match self {
             Self::Process(process) => process.log.lock().unwrap().find(text),
@@ -40,7 +39,7 @@ impl Runner {
         }
     }
 
-    /// Everything that was logged so far.
+    /// All lines logged so far.
     pub(crate) fn log(&self) -> Vec<String> {
         match self {
             Self::Process(process) => process.log.lock().unwrap().lines(),
@@ -48,7 +47,7 @@ impl Runner {
         }
     }
 
-    /// Ends it, the way its runner does, and returns everything that it ever logged.
+    /// Ends it as its runner does, and returns everything that it has logged.
     pub(crate) fn stop(self) -> Vec<String> {
         match self {
             Self::Process(process) => process.stop(),
@@ -85,7 +84,7 @@ fn signal(name: &str, process: u32) {
 /// The host, with one instance.
 pub(crate) struct Host {
     host: FunctionsHost,
-    // What it runs is removed after it.
+    // Dropped after the host, which removes the folder.
     _package: Arc<Package>,
 }
 
@@ -121,7 +120,7 @@ pub(crate) struct Process {
     log: Mutex<ProcessLog>,
 }
 
-/// What it writes to standard output and standard error, line by line.
+/// The lines of standard output and standard error.
 struct ProcessLog {
     next: mpsc::Receiver<String>,
     lines: Vec<String>,

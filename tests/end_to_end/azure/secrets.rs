@@ -1,4 +1,4 @@
-//! Nothing secret is in any line of the log, at any level, whatever happens.
+//! The log contains no secrets, at any level, under any fault.
 
 use crate::azure::cloud::{self, KnownKey, always, baker, next};
 use crate::azure::instance::Instance;
@@ -9,25 +9,25 @@ use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey, authentication::reques
 use stand_ins::{Azure, Effect, Operation, Options};
 use std::time::Duration;
 
-/// What the log would show only if it told more than it should, whoever's values they are.
+/// Markers of secrets in general: they must not occur, with any value.
 const SUSPICIOUS: [&str; 6] = ["eyJ0", "sig%3D", "sig%3d", "sig=", "Bearer e", "authentication="];
 
-/// All levels, of the SDK too: a level alone leaves most of what the SDK logs out.
+/// All levels, including the SDK's: a bare level would exclude most of its lines.
 const EVERYTHING: &str = "trace,azure=trace,typespec_client_core=trace";
 
-/// Requests with authentication in the query and a function key there and in a header, in good times and in bad ones.
+/// A client whose requests have an authentication in the query, and a function key there and in a header.
 struct Baker<'a> {
     azure: &'a Azure,
     signer: &'a Instance,
     key: &'a KnownKey,
     requester: &'a SecretKey,
-    /// What was sent and must not be seen.
+    /// Secrets that were sent and must not be logged.
     authentications: Vec<String>,
     level: u32,
 }
 
 impl Baker<'_> {
-    fn asks(&mut self, kind: Kind) -> u16 {
+    fn request(&mut self, kind: Kind) -> u16 {
         self.level += 1;
         let payload = payload(kind, self.level, 0, 0);
         let signed = request_to_authenticate(&self.key.hash.parse().unwrap(), &payload);
@@ -40,11 +40,11 @@ impl Baker<'_> {
 
     fn asks_all_kinds(&mut self, status: u16) {
         for kind in Kind::ALL {
-            assert_eq!(self.asks(kind), status);
+            assert_eq!(self.request(kind), status);
         }
     }
 
-    /// Everything that could make an error, and with it an error's text.
+    /// Requests and faults that could lead to error messages.
     fn lives_through_everything(&mut self) {
         self.asks_all_kinds(200);
         let (vault, cosmos) = (self.azure.key_vault.clone(), self.azure.cosmos.clone());
@@ -59,25 +59,25 @@ impl Baker<'_> {
         for effect in [Effect::CloseBeforeAnswer, Effect::CloseAfterWork, Effect::status_after_work(503)] {
             next(1, vault.faults(), Operation::Sign, effect);
             next(1, cosmos.faults(), Operation::Any, effect);
-            self.asks(Kind::Attestation);
+            self.request(Kind::Attestation);
         }
         vault.freeze_connections();
         cosmos.freeze_connections();
-        self.asks(Kind::Block);
+        self.request(Kind::Block);
         for refuse in [true, false] {
             vault.refuse_connections(refuse);
             cosmos.refuse_connections(refuse);
-            self.asks(Kind::Preattestation);
+            self.request(Kind::Preattestation);
         }
-        // A failing identity: while tokens are good, when they are revoked, and for whoever starts then.
+        // A failing identity endpoint: with valid tokens, with revoked ones, and at a start.
         let identity = self.azure.identity.faults();
         for effect in [Effect::status(400), Effect::status(500), Effect::Hang, Effect::CloseBeforeAnswer] {
             always(identity, Operation::Token, effect);
             self.azure.identity.revoke_all();
-            self.asks(Kind::Attestation);
+            self.request(Kind::Attestation);
             identity.clear();
         }
-        // Whatever the state, these are answered too.
+        // These are answered in any state, too.
         for path in [
             format!("/keys/{}?authentication=wrong&code={FUNCTION_KEY}", self.key.hash),
             format!("/keys?code={FUNCTION_KEY}"),
@@ -89,7 +89,7 @@ impl Baker<'_> {
     }
 }
 
-/// What stands in query strings.
+/// The values in query strings.
 fn parameters(line: &str) -> impl Iterator<Item = &str> {
     let queries = line.split('?').skip(1).filter_map(|rest| rest.split([' ', '"', '\'', ',', '\\', ')']).next());
     queries.flat_map(|query| query.split('&')).filter(|parameter| {
@@ -99,7 +99,7 @@ fn parameters(line: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn invariant_9_no_token_secret_or_query_is_logged_at_any_level_whatever_goes_wrong() {
+fn invariant_9_no_token_secret_or_query_is_logged_at_any_level_under_any_fault() {
     std::thread::scope(|scope| {
         for format in ["json", "text"] {
             scope.spawn(move || nothing_secret_is_logged(format));
@@ -133,7 +133,7 @@ fn nothing_secret_is_logged(format: &str) {
     baker.lives_through_everything();
     let authentications = baker.authentications;
 
-    // And of an instance that starts while everything hangs up.
+    // Also an instance that starts while all connections are refused.
     for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
         next(6, faults, Operation::Any, Effect::CloseBeforeAnswer);
     }
@@ -149,13 +149,13 @@ fn nothing_secret_is_logged(format: &str) {
             assert!(!line.contains(secret), "{format}: {secret} is in the log:\n{line}");
         }
         for parameter in parameters(line) {
-            // The SDK logs its own requests at `debug`, with all but the version hidden.
+            // The SDK logs its requests at `debug`, with everything redacted but the API version.
             let is_harmless = parameter.starts_with("api-version=") || parameter.ends_with("=REDACTED");
             assert!(is_harmless, "{format}: {parameter} is in the log:\n{line}");
         }
     }
 
-    // And the log would have told: it has lines of the libraries that handle all this, down to single frames.
+    // The log is detailed enough to be a test: it has lines of the libraries that handle secrets, down to single frames.
     let has = |text: &str| log.iter().filter(|line| line.contains(text)).count();
     assert!(log.len() > 2_000, "{} lines", log.len());
     assert!(has("TRACE") > 1_000 && has("DEBUG") > 500, "{} and {}", has("TRACE"), has("DEBUG"));
@@ -169,7 +169,7 @@ fn nothing_secret_is_logged(format: &str) {
         "transport pipeline",
         "executing operation",
     ] {
-        // As JSON, spans are written in another way.
+        // Spans are formatted differently in JSON.
         let is_of_text = format == "text" || !of_library.contains('{');
         assert!(!is_of_text || has(of_library) > 0, "{format}: no line with {of_library}");
     }

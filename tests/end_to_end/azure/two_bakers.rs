@@ -1,4 +1,4 @@
-//! Two bakers with one key, who want different things signed, at four instances at once.
+//! Two bakers with one key, who request different signatures from four instances concurrently.
 
 use crate::azure::cloud::{self, KnownKey, baker, stored};
 use crate::azure::instance::Instance;
@@ -13,30 +13,30 @@ use std::thread;
 const INSTANCES: usize = 4;
 const LEVELS: u32 = 2_000;
 
-/// No line for each request, but the one that tells where an instance listens.
+/// Logs no line per request, but the one with the address of the instance.
 const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 
-/// One round at each level, and not always the same.
+/// The round at each level, which varies.
 const fn round_of(level: u32) -> u32 {
     level % 3
 }
 
-/// One of the two bakers, as far as it signs one kind.
+/// One of the two bakers, for one kind.
 struct Baker<'a> {
-    /// What makes its payloads its own.
+    /// Makes its payloads differ from the other baker's.
     variant: u8,
     kind: Kind,
     key: &'a KnownKey,
     instances: Vec<Connection>,
-    /// Tells the other baker, and hears from it, what was signed: then both go on.
-    tells: Sender<Option<u8>>,
-    hears: Receiver<Option<u8>>,
-    /// Which instances are asked: nothing but spread out.
+    /// Exchange the results of a slot with the other baker, before both continue.
+    to_other: Sender<Option<u8>>,
+    from_other: Receiver<Option<u8>>,
+    /// Chooses the instances, so that requests are spread out.
     random: u64,
     released: Vec<Release>,
 }
 
-/// A signature that a caller was given.
+/// A released signature.
 struct Release {
     slot: (Kind, u32, u32),
     variant: u8,
@@ -52,10 +52,10 @@ fn invariants_3_and_4_two_bakers_at_four_instances_never_get_two_payloads_of_one
         let mut bakers = Vec::new();
         for kind in Kind::ALL {
             let ((to_second, from_first), (to_first, from_second)) = (channel(), channel());
-            for (variant, tells, hears) in [(0, to_second, from_second), (1, to_first, from_first)] {
+            for (variant, to_other, from_other) in [(0, to_second, from_second), (1, to_first, from_first)] {
                 let instances = signers.iter().map(|signer| http::connect(signer.address).unwrap()).collect();
                 let (random, released) = (u64::from(variant) + 1, Vec::new());
-                let mut baker = Baker { variant, kind, key: &key, instances, tells, hears, random, released };
+                let mut baker = Baker { variant, kind, key: &key, instances, to_other, from_other, random, released };
                 bakers.push(scope.spawn(move || {
                     baker.bake();
                     baker.released
@@ -71,10 +71,10 @@ fn invariants_3_and_4_two_bakers_at_four_instances_never_get_two_payloads_of_one
         assert_eq!(*first, variant, "two payloads were released for {slot:?}");
         signatures.insert(signature);
     }
-    assert_eq!(slots.len(), Kind::ALL.len() * LEVELS as usize, "each slot is signed by somebody");
+    assert_eq!(slots.len(), Kind::ALL.len() * LEVELS as usize, "each slot is signed by one baker");
     for ((kind, level, round), (variant, signatures)) in &slots {
         assert!(*kind != Kind::Block || signatures.len() == 1, "{signatures:?} for the block {level}, {round}");
-        // All signatures, by another library than the product's.
+        // All signatures, with a library other than the signer's.
         for signature in signatures {
             key.verify(&payload(*kind, *level, *round, *variant), signature);
         }
@@ -84,42 +84,42 @@ fn invariants_3_and_4_two_bakers_at_four_instances_never_get_two_payloads_of_one
         assert_eq!((&mark["level"], &mark["round"]), (&LEVELS.into(), &round_of(LEVELS).into()));
     }
     let won = slots.values().filter(|(variant, _)| *variant == 0).count();
-    assert!((1..slots.len()).contains(&won), "a baker who always wins is no competition");
+    assert!((1..slots.len()).contains(&won), "both bakers must win sometimes");
 }
 
 impl Baker<'_> {
     fn bake(&mut self) {
         for level in 1..=LEVELS {
             let round = round_of(level);
-            // Two instances at once, now and then, as a relay that hedges.
+            // Sometimes two instances concurrently, like a relay that hedges.
             let times = 1 + usize::from(self.random().is_multiple_of(5));
             let mine = self.ask(self.variant, level, round, times);
-            assert!(mine == 0 || mine == times, "one was signed, its repeat was not");
+            assert!(mine == 0 || mine == times, "a request was signed, but its repeat was not");
             let signed = (mine > 0).then_some(self.variant);
             let other = self.meet(signed);
             let [winner] = [signed, other].into_iter().flatten().collect::<Vec<_>>()[..] else {
                 panic!("{} at level {level}, round {round}: {signed:?} and {other:?}", self.kind);
             };
             if level.is_multiple_of(5) {
-                assert_eq!(self.ask(winner, level, round, 1), 1, "a repeat is answered, whoever asks");
-                assert_eq!(self.ask(1 - winner, level, round, 1), 0, "a conflict never is");
+                assert_eq!(self.ask(winner, level, round, 1), 1, "a repeat is signed for both bakers");
+                assert_eq!(self.ask(1 - winner, level, round, 1), 0, "a conflict is never signed");
                 self.meet(None);
             }
         }
     }
 
-    /// Asks so many instances at once; how many signed.
+    /// Sends the request to this many instances concurrently; returns how many signed.
     fn ask(&mut self, variant: u8, level: u32, round: u32, times: usize) -> usize {
         let slot = (self.kind, level, round);
         let payload = payload(self.kind, level, round, variant);
         let first = usize::try_from(self.random() % 64).unwrap();
-        let asked: Vec<_> = (0..times).map(|number| (first + number) % INSTANCES).collect();
+        let requested: Vec<_> = (0..times).map(|number| (first + number) % INSTANCES).collect();
         let request = http::sign_request(&self.key.hash, &payload);
-        for instance in &asked {
+        for instance in &requested {
             self.instances[*instance].write_all(request.as_bytes()).unwrap();
         }
         let mut signed = 0;
-        for instance in asked {
+        for instance in requested {
             let answer = self.instances[instance].read_answer().unwrap();
             if answer.status == 200 {
                 self.released.push(Release { slot, variant, signature: answer.signature() });
@@ -132,10 +132,10 @@ impl Baker<'_> {
         signed
     }
 
-    /// Waits for the other baker, who may have gone: then this one goes too.
+    /// Exchanges results with the other baker. If that one has failed, this one fails, too.
     fn meet(&self, signed: Option<u8>) -> Option<u8> {
-        self.tells.send(signed).expect("the other baker");
-        self.hears.recv().expect("the other baker")
+        self.to_other.send(signed).expect("the other baker");
+        self.from_other.recv().expect("the other baker")
     }
 
     /// xorshift.

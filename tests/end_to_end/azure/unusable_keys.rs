@@ -16,12 +16,10 @@ fn vote(level: u32) -> Vec<u8> {
     payload(Kind::Attestation, level, 0, 0)
 }
 
-/// So many more searches, begun and ended.
+/// Waits for this many complete searches.
 fn searches(azure: &Azure, number: u64) {
     let before = azure.key_vault.requests(Operation::ListKeys);
-    eventually("the vault is searched", || {
-        (azure.key_vault.requests(Operation::ListKeys) > before + number).then_some(())
-    });
+    eventually("the searches", || (azure.key_vault.requests(Operation::ListKeys) > before + number).then_some(()));
 }
 
 fn count(signer: &Instance, words: &[&str]) -> usize {
@@ -29,7 +27,7 @@ fn count(signer: &Instance, words: &[&str]) -> usize {
 }
 
 #[test]
-fn a_key_that_cannot_sign_now_is_answered_with_its_state() {
+fn requests_for_a_key_that_cannot_sign_get_its_state() {
     let azure = cloud::start();
     baker(&azure);
     let new = |name: &str| NewKey::new(name, Curve::P256);
@@ -52,7 +50,7 @@ fn a_key_that_cannot_sign_now_is_answered_with_its_state() {
         }
     }
     assert!(signer.logged("\"cause\":\"unusable_key\"").contains("it is disabled"));
-    // What an operator does about it counts for the next request.
+    // A correction takes effect with the next request.
     let [off, old, young, _] = keys.each_ref().map(|(key, _)| key);
     assert!(azure.key_vault.set_enabled("off", &off.id.version, true));
     assert!(azure.key_vault.set_expires("old", &old.id.version, None));
@@ -60,9 +58,9 @@ fn a_key_that_cannot_sign_now_is_answered_with_its_state() {
     for key in [off, old, young] {
         key.verify(&vote(8), &signer.eventually_signs_again(&key.hash, &vote(8)));
     }
-    // The vault refuses at once, and the state is known soon after.
+    // The vault refuses immediately, and the signer knows the state soon after.
     assert!(azure.key_vault.set_enabled("off", &off.id.version, false));
-    eventually("the state is known", || {
+    eventually("the state of the key", || {
         let answer = signer.sign(&off.hash, &vote(9));
         let error = answer.error();
         assert!(error.contains("is disabled"), "{error}");
@@ -71,13 +69,13 @@ fn a_key_that_cannot_sign_now_is_answered_with_its_state() {
 }
 
 #[test]
-fn a_vault_that_refuses_a_disabled_key_is_searched_again_soon() {
+fn a_refusal_for_a_disabled_key_triggers_another_search() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[("KEYS_REFRESH_SECONDS", "3600")]);
     signer.sign(&key.hash, &vote(1)).signature();
     assert!(azure.key_vault.set_enabled("baker", &key.id.version, false));
-    eventually("the state is known", || {
+    eventually("the state of the key", || {
         let error = signer.sign(&key.hash, &vote(2)).error();
         assert!(error.contains("is disabled"), "{error}");
         error.contains("is in the vault and cannot sign").then_some(())
@@ -85,7 +83,7 @@ fn a_vault_that_refuses_a_disabled_key_is_searched_again_soon() {
 }
 
 #[test]
-fn a_disabled_key_that_may_not_even_be_read_harms_no_other() {
+fn a_disabled_key_that_cannot_be_read_affects_no_other() {
     let azure = cloud::start();
     azure.key_vault.hide_disabled(true);
     let key = baker(&azure);
@@ -94,17 +92,17 @@ fn a_disabled_key_that_may_not_even_be_read_harms_no_other() {
     assert!(signer.logged(&hidden.id.version).contains("it is disabled"));
     key.verify(&vote(7), &signer.sign(&key.hash, &vote(7)).signature());
     assert_eq!(signer.sign(&hidden.hash, &vote(7)).status, 404);
-    // It was seen while it could sign: then its address is known.
+    // Once seen while it could sign, its address is known.
     assert!(azure.key_vault.set_enabled("hidden", &hidden.id.version, true));
     signer.eventually_signs_again(&hidden.hash, &vote(8));
     assert!(azure.key_vault.set_enabled("hidden", &hidden.id.version, false));
-    eventually("the state is known", || {
+    eventually("the state of the key", || {
         signer.sign(&hidden.hash, &vote(9)).error().contains("it is disabled").then_some(())
     });
 }
 
 #[test]
-fn why_a_key_is_left_out_is_logged_at_each_change() {
+fn the_reason_why_a_key_is_left_out_is_logged_at_each_change() {
     let azure = cloud::start();
     baker(&azure);
     let key = add(&azure, NewKey { enabled: false, ..NewKey::new("changing", Curve::P256) }, 2);
@@ -122,12 +120,12 @@ fn why_a_key_is_left_out_is_logged_at_each_change() {
         azure.key_vault.set_expires(name, version, Some(LONG_AGO)) && azure.key_vault.set_enabled(name, version, true)
     );
     says(&signer, "it expired at 2023-11-14");
-    // Nothing but the date is another.
+    // Only the date differs.
     assert!(azure.key_vault.set_expires(name, version, Some(LONG_AGO + 1)));
     searches(&azure, 4);
     assert!(azure.key_vault.set_expires(name, version, None));
     assert!(signer.logged("\"event\":\"key_no_longer_left_out\"").contains(version));
-    eventually("it is back", || signer.keys().contains(&key.hash).then_some(()));
+    eventually("the key in the list", || signer.keys().contains(&key.hash).then_some(()));
     assert!(azure.key_vault.set_enabled(name, version, false));
     says(&signer, "it is disabled");
     searches(&azure, 4);
@@ -136,7 +134,7 @@ fn why_a_key_is_left_out_is_logged_at_each_change() {
 }
 
 #[test]
-fn what_differs_by_the_number_of_a_request_is_one_line() {
+fn reasons_that_differ_only_in_request_ids_are_logged_once() {
     let azure = cloud::start();
     let key = baker(&azure);
     always(azure.key_vault.faults(), Operation::GetKey, Effect::status(403));
@@ -145,7 +143,7 @@ fn what_differs_by_the_number_of_a_request_is_one_line() {
     searches(&azure, 4);
     assert_eq!(count(&signer, &["\"event\":\"key_left_out\"", &key.id.version]), 1);
     assert_eq!(count(&signer, &["\"event\":\"keys_unreadable\""]), 1);
-    // Another reason is another line.
+    // Another reason is logged again.
     azure.key_vault.faults().clear();
     always(azure.key_vault.faults(), Operation::GetKey, Effect::status(400));
     eventually("another reason", || {
@@ -154,7 +152,7 @@ fn what_differs_by_the_number_of_a_request_is_one_line() {
 }
 
 #[test]
-fn of_two_names_of_a_private_key_the_first_that_can_sign_signs() {
+fn of_several_names_of_a_private_key_the_first_that_can_sign_is_used() {
     let azure = cloud::start();
     let beta = add(&azure, NewKey::new("beta", Curve::P256), 1);
     let alpha = add(&azure, NewKey::new("alpha", Curve::P256), 1);
@@ -169,37 +167,37 @@ fn of_two_names_of_a_private_key_the_first_that_can_sign_signs() {
 
     alpha.verify(&vote(1), &signer.sign(&alpha.hash, &vote(1)).signature());
     assert!(azure.key_vault.set_enabled("alpha", &alpha.id.version, false));
-    eventually("the other serves", || (name() == "beta").then_some(()));
+    eventually("the other name", || (name() == "beta").then_some(()));
     beta.verify(&vote(2), &signer.sign(&beta.hash, &vote(2)).signature());
     assert!(azure.key_vault.set_enabled("alpha", &alpha.id.version, true));
-    eventually("the first serves again", || (name() == "alpha").then_some(()));
+    eventually("the first name", || (name() == "alpha").then_some(()));
     assert!(azure.key_vault.set_enabled("beta", &beta.id.version, false));
     searches(&azure, 4);
     assert_eq!(name(), "alpha");
 }
 
 #[test]
-fn a_name_that_cannot_sign_is_no_way_past_its_tag() {
+fn the_tag_of_a_name_that_cannot_sign_applies_too() {
     let azure = cloud::start();
     let bound = add(&azure, NewKey { enabled: false, ..NewKey::new("bound", Curve::P256) }, 1);
     let unbound = add(&azure, NewKey::new("unbound", Curve::P256), 1);
     binding::bind(&azure, &bound, "other.documents.azure.com/signer/marks");
     let signer = Instance::start(&azure, &[ANY_OPERATION]);
-    eventually("keys are found", || (!signer.keys().is_empty()).then_some(()));
+    eventually("the keys", || (!signer.keys().is_empty()).then_some(()));
     let answer = signer.sign(&unbound.hash, &vote(7));
     assert_eq!(answer.status, 500, "{answer:?}");
     assert!(answer.error().contains("bound to another mark store"), "{}", answer.error());
 }
 
 #[test]
-fn a_search_that_takes_long_goes_on_and_publishes_what_it_finds() {
+fn a_long_search_continues_and_publishes_keys_as_it_finds_them() {
     const KEYS: u32 = 200;
     let azure = cloud::start_with(Options { page_size: 25, ..Options::default() });
     let key = add(&azure, NewKey::new("baker", Curve::P256), 1);
     for number in 0..KEYS {
         azure.key_vault.add_key(NewKey::new(format!("key-{number:03}"), Curve::P256));
     }
-    // More than twenty seconds for all of them, eight at a time.
+    // More than twenty seconds in total, eight at a time.
     azure.key_vault.latency(Delay::Fixed(Duration::from_millis(400)));
     let signer = Instance::start(&azure, &[]);
     let answer = signer.sign(&key.hash, &vote(7));
@@ -207,8 +205,8 @@ fn a_search_that_takes_long_goes_on_and_publishes_what_it_finds() {
     let error = answer.error();
     assert!(error.contains("has been searched for") && error.contains("SIGNING_KEYS"), "{error}");
     key.verify(&vote(7), &signer.eventually_signs(&key.hash, &vote(7)));
-    assert!(signer.keys().len() < 200, "it was not the end of the search");
+    assert!(signer.keys().len() < 200, "the search is still running");
     assert!(signer.logged("\"event\":\"key_search_slow\"").contains("SIGNING_KEYS"));
     let read = azure.key_vault.requests(Operation::GetKey);
-    assert!(read <= u64::from(KEYS) + 1, "each was read once, and {read} were");
+    assert!(read <= u64::from(KEYS) + 1, "each is read once, but there were {read} reads");
 }

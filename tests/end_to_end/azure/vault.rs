@@ -1,4 +1,4 @@
-//! How the vault is asked: second calls beside slow ones, dead connections, and to whom tokens are shown.
+//! Calls of the vault: hedging, dead connections, and who receives tokens.
 
 use crate::azure::cloud::{self, KnownKey, add, always, baker, ms, next, stored};
 use crate::azure::instance::{Instance, command};
@@ -9,10 +9,10 @@ use stand_ins::{Azure, Curve, Delay, Effect, NewKey, Operation};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a loaded machine may add.
+/// Extra time for a loaded machine.
 const MARGIN: Duration = ms(500);
 
-/// One try, by default.
+/// The default time before a second call starts.
 const TRY: Duration = ms(800);
 
 fn vote_of(signer: &Instance, key: &KnownKey, level: u32) -> (Answer, Duration) {
@@ -21,7 +21,7 @@ fn vote_of(signer: &Instance, key: &KnownKey, level: u32) -> (Answer, Duration) 
 }
 
 #[test]
-fn another_call_is_made_beside_a_late_one_which_is_kept() {
+fn a_late_call_is_kept_and_a_second_one_started() {
     let slow = Effect::Delay(Delay::Fixed(ms(400)));
     let hedged: &[_] = &[("VAULT_HEDGE_MS", "100")];
     for (name, settings, times, effect, from, to, calls) in [
@@ -44,24 +44,24 @@ fn another_call_is_made_beside_a_late_one_which_is_kept() {
             if name == "on, the second fails" {
                 next(1, azure.key_vault.faults(), Operation::Sign, Effect::status(500));
             }
-            let asked = payload(kind, 2, 0, 0);
+            let requested = payload(kind, 2, 0, 0);
             let start = Instant::now();
-            let signature = signer.sign(&key.hash, &asked).signature();
+            let signature = signer.sign(&key.hash, &requested).signature();
             let took = start.elapsed();
-            key.verify(&asked, &signature);
+            key.verify(&requested, &signature);
             assert!((from..=to + MARGIN).contains(&took), "{name}, {kind}: {took:?}");
-            let made = azure.key_vault.requests(Operation::Sign);
-            assert!(made == calls || (took > to && made <= calls + 1), "{name}, {kind}: {made} calls");
+            let signed = azure.key_vault.requests(Operation::Sign);
+            assert!(signed == calls || (took > to && signed <= calls + 1), "{name}, {kind}: {signed} calls");
             if kind == Kind::Block {
                 let stored = stored(&azure, &key, kind).unwrap();
                 assert_eq!(stored["signature"], signature.as_str(), "{name}: of two signatures, one");
-                assert_eq!(signer.sign(&key.hash, &asked).signature(), signature, "{name}");
+                assert_eq!(signer.sign(&key.hash, &requested).signature(), signature, "{name}");
             }
         }
     }
 }
 
-/// As many connections as keys: each signs while the others do.
+/// Opens as many connections as there are keys, by concurrent requests.
 fn with_many_connections(azure: &Azure) -> (Vec<KnownKey>, Instance) {
     let keys: Vec<_> = (1..=8).map(|n| add(azure, NewKey::new(format!("key-{n}"), Curve::P256), n)).collect();
     let signer = Instance::start_ready(azure, &[]);
@@ -71,11 +71,11 @@ fn with_many_connections(azure: &Azure) -> (Vec<KnownKey>, Instance) {
     (keys, signer)
 }
 
-/// How long it took the slowest.
+/// The latency of the slowest.
 fn all_vote(signer: &Instance, keys: &[KnownKey], level: u32) -> Duration {
     thread::scope(|scope| {
-        let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || vote_of(signer, key, level))).collect();
-        let answers = asked.into_iter().map(|answer| answer.join().unwrap());
+        let requested: Vec<_> = keys.iter().map(|key| scope.spawn(move || vote_of(signer, key, level))).collect();
+        let answers = requested.into_iter().map(|answer| answer.join().unwrap());
         let took = answers.map(|(answer, took)| {
             answer.signature();
             took
@@ -85,7 +85,7 @@ fn all_vote(signer: &Instance, keys: &[KnownKey], level: u32) -> Duration {
 }
 
 #[test]
-fn connections_that_die_without_a_word_are_all_left_after_one_try() {
+fn silently_dead_connections_are_all_given_up_after_one_call() {
     for service in ["vault", "mark store"] {
         let azure = cloud::start();
         let (keys, signer) = with_many_connections(&azure);
@@ -97,7 +97,7 @@ fn connections_that_die_without_a_word_are_all_left_after_one_try() {
         let took = all_vote(&signer, &keys, 2);
         assert!(took < TRY + ms(200) + MARGIN, "{service}: {took:?}");
         freeze();
-        // One after the other: the first one finds out for all.
+        // Sequentially: the first one detects it for all.
         let (answer, took) = vote_of(&signer, &keys[0], 3);
         answer.signature();
         assert!(took < TRY + ms(200) + MARGIN, "{service}: {took:?}");
@@ -110,10 +110,10 @@ fn connections_that_die_without_a_word_are_all_left_after_one_try() {
 }
 
 #[test]
-fn a_vault_that_wants_tokens_for_another_service_gets_none() {
+fn a_vault_that_requests_tokens_for_another_service_gets_none() {
     let azure = cloud::start();
     let key = baker(&azure);
-    // The double of Key Vault, by a name under which only a Managed HSM should be: its challenge is for Key Vault.
+    // The stand-in of Key Vault, under a name of a Managed HSM: its challenge is for Key Vault.
     let url = azure.key_vault.url().replace("standin.vault.localhost", "standin.managedhsm.localhost");
     let signer = Instance::start(&azure, &[("KEY_VAULT_URL", &url)]);
     let answer = vote_of(&signer, &key, 1).0;
@@ -124,7 +124,7 @@ fn a_vault_that_wants_tokens_for_another_service_gets_none() {
 }
 
 #[test]
-fn a_vault_that_is_not_who_it_says_is_not_spoken_to() {
+fn a_vault_with_an_untrusted_certificate_gets_no_request() {
     let (azure, other) = (cloud::start(), cloud::start());
     let key = baker(&azure);
     let of_other = other.environment().into_iter().find(|(name, _)| *name == "SSL_CERT_FILE").unwrap().1;
@@ -136,7 +136,7 @@ fn a_vault_that_is_not_who_it_says_is_not_spoken_to() {
 }
 
 #[test]
-fn a_machine_without_certificates_says_so_at_once() {
+fn a_machine_without_root_certificates_fails_at_once_with_the_reason() {
     let azure = cloud::start();
     let output = command(&azure, &[("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -145,7 +145,7 @@ fn a_machine_without_certificates_says_so_at_once() {
 }
 
 #[test]
-fn a_vault_in_trouble_keeps_nobody_from_reading_the_keys_that_are_known() {
+fn known_keys_can_be_read_while_the_vault_is_down() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);

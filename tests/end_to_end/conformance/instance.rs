@@ -1,4 +1,4 @@
-//! A signer that holds the keys of the suite, at an address that stays the same when it is started again.
+//! A signer with the keys of the suite, whose address survives a restart.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ pub(crate) struct Instance {
     child: Mutex<Child>,
 }
 
-/// The folder that `conformance/setup` says how to fill.
+/// The folder described in `conformance/setup`.
 pub(crate) fn setup() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/setup/azurehsm-signer")
 }
 
-/// A folder with all keys that a signer has to hold.
+/// A folder with all keys of the suite.
 pub(crate) fn keys() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let suite = conformance::tables::suite().keys;
@@ -41,7 +41,7 @@ pub(crate) fn keys() -> tempfile::TempDir {
 impl Instance {
     /// Starts one, and waits until it is ready.
     pub(crate) fn start(keys: &tempfile::TempDir, settings: &[(String, String)]) -> Self {
-        // Nobody else takes a port that was free just now: the next ones come first.
+        // Other processes are unlikely to take this port: the system hands out others first.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut all = vec![
             ("LOCAL_DATA_DIR".to_owned(), keys.path().join("data").display().to_string()),
@@ -56,7 +56,7 @@ impl Instance {
         instance
     }
 
-    /// Kills it, as a power cut would, and starts it again.
+    /// Kills it, like a power cut, and starts it again.
     pub(crate) fn restart(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();

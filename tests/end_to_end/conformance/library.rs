@@ -89,7 +89,7 @@ fn problem(error: &DecodeError) -> Malformed {
 }
 
 #[test]
-fn every_key_is_derived_as_expected_and_no_other_text_is_taken() {
+fn every_key_is_derived_as_expected_and_other_texts_are_rejected() {
     for case in suite().keys.cases {
         match case {
             KeyCase::Derivation { id, curve: of, secret_key, public_key, hash, proof_of_possession, .. } => {
@@ -100,7 +100,7 @@ fn every_key_is_derived_as_expected_and_no_other_text_is_taken() {
                 assert_eq!(public_key.parse::<PublicKey>().unwrap(), *secret.public_key(), "{id}");
                 assert_eq!(hash.parse::<PublicKeyHash>().unwrap(), secret.public_key().hash(), "{id}");
                 let proof = secret.prove_possession(None).ok().map(|proof| proof.to_string());
-                // Not every vector comes with a proof.
+                // Not every vector has a proof.
                 if proof_of_possession.is_some() || of != crypto::Curve::Bls {
                     assert_eq!(proof, proof_of_possession, "{id}");
                 }
@@ -118,7 +118,7 @@ fn every_key_is_derived_as_expected_and_no_other_text_is_taken() {
 }
 
 #[test]
-fn every_signature_is_taken_or_not_as_expected() {
+fn every_signature_is_accepted_or_rejected_as_expected() {
     let (mut valid, mut invalid) = (0, 0);
     for case in suite().signatures.cases {
         let key: PublicKey = case.public_key.parse().unwrap();

@@ -1,4 +1,4 @@
-//! The public conformance suite: every case of it, against the shipped binary and against the library.
+//! The conformance suite: all cases, against the shipped binary and against the library.
 
 mod instance;
 mod library;

@@ -1,4 +1,4 @@
-//! The shipped binary, asked by the suite's own runner.
+//! The shipped binary, tested by the suite's own runner.
 
 use crate::conformance::instance::{Instance, keys};
 use conformance::case::Need;
@@ -10,19 +10,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The files, not the tables: what is published is what is measured with.
+/// The suite, from its published files instead of the tables that generate them.
 fn suite() -> Suite {
     files::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/cases")).unwrap()
 }
 
-/// Public keys of clients who may ask.
+/// Public keys of authorized clients.
 fn authorized() -> (String, String) {
     let keys = conformance::tables::suite().keys.keys;
     let keys: Vec<_> = keys.into_iter().filter(|key| key.role == "client").map(|key| key.public_key).collect();
     ("AUTHORIZED_KEYS".to_owned(), keys.join(","))
 }
 
-/// Runs everything; the ids of cases that were not run. Whatever else did not pass, strictly, ends the test.
+/// Runs all cases, and returns the ids of those that were not run. Panics if any other case did not pass strictly.
 fn not_run(
     suite: &Suite,
     first: &Arc<Instance>,
@@ -53,7 +53,7 @@ fn not_run(
 fn every_case_passes_with_two_instances_on_one_store() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let azure = runtime.block_on(stand_ins::Azure::start());
-    // The keys are in a file: Key Vault has neither Ed25519 nor BLS12-381.
+    // The keys are in a file, since Key Vault supports neither Ed25519 nor BLS12-381.
     let store: Vec<_> = azure
         .environment()
         .into_iter()

@@ -1,3 +1,5 @@
+//! A healthy deployment, and the formats of the report.
+
 use crate::doctor::deployment::Deployment;
 use stand_ins::Operation;
 
@@ -37,7 +39,7 @@ const CHECKS: [&str; 32] = [
 ];
 
 #[tokio::test]
-async fn a_deployment_that_is_well_has_no_finding_but_ok() {
+async fn a_healthy_deployment_has_only_ok_findings() {
     let deployment = Deployment::start().await;
     let examined = deployment.examine(&["--sign"]);
     let expected: Vec<_> =
@@ -53,7 +55,7 @@ async fn a_deployment_that_is_well_has_no_finding_but_ok() {
 }
 
 #[tokio::test]
-async fn text_and_json_say_the_same() {
+async fn text_and_json_have_the_same_content() {
     let deployment = Deployment::start().await;
     deployment.azure.cosmos.allow_delete(true);
     let (text, status) = deployment.print(&[]);
@@ -84,7 +86,7 @@ async fn without_sign_nothing_is_signed() {
 }
 
 #[tokio::test]
-async fn one_item_is_written_and_it_is_no_mark() {
+async fn only_one_item_is_written_which_is_not_a_mark() {
     let deployment = Deployment::start().await;
     for _ in 0..2 {
         assert_eq!(deployment.examine(&[]).status, 0);

@@ -1,4 +1,4 @@
-//! Keys that are bound to the marks in use, to none, or to others.
+//! Keys that are bound to the mark store in use, to another, or not at all.
 
 use crate::doctor::deployment::{Deployment, bound_here, run};
 use stand_ins::{Curve, NewKey, Operation};
@@ -10,14 +10,14 @@ fn tags(value: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("signer-marks".to_owned(), value.to_owned())])
 }
 
-/// Gives the key of a deployment this tag, or none.
+/// Sets the binding tag of a deployment's key, or removes it.
 fn bind(deployment: &Deployment, value: Option<&str>) {
     let tags = value.map(tags).unwrap_or_default();
     assert!(deployment.azure.key_vault.set_tags(&deployment.key.name, &deployment.key.version, tags));
 }
 
 #[tokio::test]
-async fn a_key_is_bound_here_elsewhere_or_nowhere() {
+async fn bindings_to_this_store_another_or_none_are_reported() {
     let deployment = Deployment::start().await;
     let key = deployment.key();
     let with_rid = bound_here(&deployment.azure).await;
@@ -59,7 +59,7 @@ async fn a_key_is_bound_here_elsewhere_or_nowhere() {
 }
 
 #[tokio::test]
-async fn a_container_that_cannot_be_read_leaves_the_rid_open_but_not_the_name() {
+async fn without_access_to_the_container_only_its_name_is_compared() {
     let deployment = Deployment::start().await;
     deployment.azure.cosmos.refuse_connections(true);
     deployment.examine(&[]).assert_finds(CHECK, "skipped", &["bound to localhost:", "_rid"]);
@@ -68,7 +68,7 @@ async fn a_container_that_cannot_be_read_leaves_the_rid_open_but_not_the_name() 
 }
 
 #[tokio::test]
-async fn a_key_under_two_names_is_bound_by_both() {
+async fn the_tags_of_both_names_of_a_key_apply() {
     let deployment = Deployment::start().await;
     let mut secret = [0; 32];
     secret[31] = 7;
@@ -85,7 +85,7 @@ async fn a_key_under_two_names_is_bound_by_both() {
 }
 
 #[tokio::test]
-async fn no_key_is_bound_to_an_embedded_store() {
+async fn no_key_can_be_bound_to_an_embedded_store() {
     let mut deployment = Deployment::start().await;
     let folder = tempfile::tempdir().unwrap();
     deployment.variables.retain(|name, _| !name.starts_with("COSMOS_"));

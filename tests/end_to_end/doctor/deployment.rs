@@ -1,4 +1,4 @@
-//! What is checked, and what is printed of it.
+//! A deployment to check, and the report.
 
 use crate::doctor::node::{self, Says};
 use serde_json::Value;
@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::process::Command;
 
-/// The tag of a key that is bound to the marks of a deployment.
+/// The tag that binds a key to the marks of a deployment.
 pub(crate) async fn bound_here(azure: &Azure) -> String {
     let address = azure.cosmos.url().replace("https://", "");
     format!("{address}signer/marks#{}", azure.cosmos.container_rid().await.unwrap())
 }
 
-/// A deployment as it should be: a key in an HSM that is not rotated and bound to its marks, strong consistency, two nodes.
+/// A correct deployment: an HSM key without rotation, bound to its marks, strong consistency, two nodes.
 pub(crate) struct Deployment {
     pub(crate) azure: Azure,
     pub(crate) key: KeyVersion,
@@ -40,18 +40,18 @@ impl Deployment {
         self.variables.insert(name, value.into());
     }
 
-    /// The key, as it is told.
+    /// The key, as in the report.
     pub(crate) fn key(&self) -> String {
         format!("{}/{}", self.key.name, self.key.version)
     }
 
-    /// What it prints as JSON.
+    /// Runs `doctor`, and parses its JSON report.
     pub(crate) fn examine(&self, arguments: &[&str]) -> Examined {
         let (printed, status) = self.print(&[arguments, &["--json"]].concat());
         Examined::new(&printed, status)
     }
 
-    /// What it prints, and its exit code. Nothing secret is in it.
+    /// Its output, which must not contain secrets, and its exit code.
     pub(crate) fn print(&self, arguments: &[&str]) -> (String, i32) {
         let (printed, complaint, status) = run(&self.variables, arguments);
         let tokens = self.azure.identity.tokens();
@@ -76,7 +76,7 @@ pub(crate) fn run(variables: &BTreeMap<&str, String>, arguments: &[&str]) -> (St
     (text(output.stdout), text(output.stderr), output.status.code().unwrap())
 }
 
-/// What was printed as JSON.
+/// A JSON report.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) json: Value,
@@ -103,12 +103,12 @@ impl Examined {
         self.findings().iter().map(|finding| (text(&finding["check"]), text(&finding["outcome"]))).collect()
     }
 
-    /// There is a finding of this check with this outcome, in which these words are, in the text or the advice.
+    /// Asserts that there is a finding of this check with this outcome, with these words in its text or advice.
     pub(crate) fn assert_finds(&self, check: &str, outcome: &str, words: &[&str]) {
         assert!(self.finds(check, outcome, words), "no {outcome} {check} with {words:?} in\n{self}");
     }
 
-    /// Whether there is one.
+    /// Whether there is such a finding.
     pub(crate) fn finds(&self, check: &str, outcome: &str, words: &[&str]) -> bool {
         self.findings().iter().any(|finding| {
             let all = format!("{} {} {}", finding["subject"], finding["text"], finding["advice"]);
@@ -116,7 +116,7 @@ impl Examined {
         })
     }
 
-    /// All that has this outcome.
+    /// All checks with this outcome.
     pub(crate) fn checks(&self, outcome: &str) -> Vec<String> {
         self.outcomes().into_iter().filter(|(_, found)| found == outcome).map(|(check, _)| check).collect()
     }

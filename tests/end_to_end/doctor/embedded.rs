@@ -1,4 +1,4 @@
-//! The embedded vault and mark store: a laptop.
+//! The embedded vault and mark store, as on a laptop.
 
 use crate::doctor::deployment::{Examined, run};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ fn command(data: &Path, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn nothing_is_made_by_looking() {
+fn checking_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let examined = examine(&data, &[], &[]);
@@ -33,7 +33,7 @@ fn nothing_is_made_by_looking() {
 }
 
 #[test]
-fn keys_are_told_and_tried_and_a_plain_file_stays_plain() {
+fn keys_are_listed_and_tested_and_a_plain_file_stays_plain() {
     let folder = tempfile::tempdir().unwrap();
     for curve in ["p256", "secp256k1", "ed25519", "bls"] {
         assert!(command(folder.path(), &["keys", "generate", curve, "--curve", curve]).status().unwrap().success());
@@ -49,7 +49,7 @@ fn keys_are_told_and_tried_and_a_plain_file_stays_plain() {
 }
 
 #[test]
-fn who_must_sign_requests_is_reported() {
+fn required_authentication_is_reported() {
     const KEY: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
     const AUTHORIZED: &str = "p2pk66Y3178eHvgWFA4CDsgGPhbkWtwrYCVUKJnsAi41eGP7MbHKv24";
     let key = |require: bool| format!(r#""keys": {{"{KEY}": {{"require_authentication": {require}}}}}"#);
@@ -71,7 +71,7 @@ fn who_must_sign_requests_is_reported() {
 }
 
 #[test]
-fn a_running_signer_is_no_trouble() {
+fn a_running_signer_does_not_interfere() {
     let folder = tempfile::tempdir().unwrap();
     let mut signer = command(folder.path(), &[]).env("SIGNER_LISTEN", "127.0.0.1:0").spawn().unwrap();
     let log = BufReader::new(signer.stdout.take().unwrap()).lines();
@@ -96,7 +96,7 @@ fn a_key_file_that_others_may_read_is_a_warning() {
 }
 
 #[test]
-fn settings_of_the_log_are_checked() {
+fn log_settings_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     for (name, value, expected) in [
         ("RUST_LOG", "Information", ("settings", "failed", "write info")),
@@ -111,10 +111,10 @@ fn settings_of_the_log_are_checked() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_told() {
+fn unusable_files_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("keys.json"), "nonsense").unwrap();
-    std::fs::write(folder.path().join("marks.lock"), "made").unwrap();
+    std::fs::write(folder.path().join("marks.lock"), "used").unwrap();
     let examined = examine(folder.path(), &[], &[]);
     examined.assert_finds("vault.file", "failed", &["not valid at line 1"]);
     examined.assert_finds("marks.file", "failed", &["marks.redb is gone", "marks raise"]);

@@ -1,4 +1,4 @@
-//! What is found of the keys in the vault, and that the advice follows the cause.
+//! Findings about the keys in the vault, with advice that matches the cause.
 
 use crate::doctor::deployment::Deployment;
 use stand_ins::{Curve, Effect, Fault, NewKey, Operation, RotationPolicy, Times};
@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 
 const LONG_AGO: Option<u64> = Some(1_700_000_000);
 
-/// What is done to a deployment, and what is then found.
+/// A change of a deployment, and the resulting finding.
 struct Case {
     name: &'static str,
     change: fn(&Deployment),
     settings: &'static [(&'static str, &'static str)],
-    /// Check, outcome, and words in it.
+    /// Check, outcome, and words in the finding.
     found: (&'static str, &'static str, &'static [&'static str]),
-    /// Words that are nowhere.
+    /// Words that must not occur in the report.
     nowhere: &'static [&'static str],
-    /// All checks that then fail.
+    /// All checks that fail.
     failed: &'static [&'static str],
 }
 
@@ -38,7 +38,7 @@ fn seven(deployment: &Deployment, key: NewKey) {
     deployment.azure.key_vault.add_key(NewKey { hsm: true, private_key: Some(private_key), ..key });
 }
 
-/// Gives the baker's key one more tag.
+/// Adds a tag to the baker's key.
 fn tag_baker(deployment: &Deployment) {
     let vault = &deployment.azure.key_vault;
     let mut tags = vault.tags("baker", &deployment.key.version).unwrap();
@@ -190,7 +190,7 @@ const CASES: &[Case] = &[
 ];
 
 #[tokio::test]
-async fn what_is_found_of_keys_has_its_own_cause_and_advice() {
+async fn each_problem_with_a_key_has_its_own_cause_and_advice() {
     let mut wrong = Vec::new();
     for case in CASES {
         let mut deployment = Deployment::start().await;
@@ -210,9 +210,9 @@ async fn what_is_found_of_keys_has_its_own_cause_and_advice() {
 }
 
 #[tokio::test]
-async fn a_vault_that_wants_tokens_for_another_service_is_no_matter_of_roles() {
+async fn a_vault_that_requests_tokens_for_another_service_gets_no_advice_on_roles() {
     let mut deployment = Deployment::start().await;
-    // By this name there should be a Managed HSM. The challenge is for Key Vault.
+    // The name is that of a Managed HSM, but the challenge is for Key Vault.
     let url = deployment.azure.key_vault.url().replace("standin.vault.localhost", "standin.managedhsm.localhost");
     deployment.set("KEY_VAULT_URL", url);
     let examined = deployment.examine(&[]);

@@ -1,4 +1,4 @@
-//! Marks that are ahead of the chain, and marks that are not there.
+//! Marks that are ahead of the chain, and missing marks.
 
 use crate::doctor::deployment::{Deployment, Examined, run};
 use crate::doctor::node::MAINNET;
@@ -9,7 +9,7 @@ use std::path::Path;
 
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 
-/// Puts a mark of the deployment's key into its container.
+/// Stores a mark of the deployment's key.
 async fn put(deployment: &Deployment, level: u32) {
     let keys = deployment.examine(&[]).json["findings"].clone();
     let key = keys.as_array().unwrap().iter().find(|finding| finding["check"] == "vault.key").unwrap();
@@ -21,7 +21,7 @@ async fn put(deployment: &Deployment, level: u32) {
 }
 
 #[tokio::test]
-async fn marks_ahead_of_the_head_are_warned_of() {
+async fn marks_ahead_of_the_head_cause_a_warning() {
     let deployment = Deployment::start().await;
     put(&deployment, 1121).await;
     assert_eq!(deployment.examine(&[]).checks("warning"), Vec::<String>::new());
@@ -32,7 +32,7 @@ async fn marks_ahead_of_the_head_are_warned_of() {
 }
 
 #[tokio::test]
-async fn without_nodes_the_clock_tells_what_is_ahead_of_the_chain() {
+async fn without_nodes_marks_are_compared_with_the_clock() {
     let mut deployment = Deployment::start().await;
     deployment.set("NODE_URLS", "");
     put(&deployment, 15_000_000).await;
@@ -59,7 +59,7 @@ fn examine(data: &Path) -> Examined {
 }
 
 #[test]
-fn marks_of_an_embedded_store_are_looked_at_too() {
+fn marks_of_an_embedded_store_are_checked_too() {
     let folder = tempfile::tempdir().unwrap();
     let raise = |level: &str| {
         let raised = command(folder.path(), &["marks", "raise", MAINNET, KEY, level, "--kind", "block", "--force"]);
@@ -72,7 +72,7 @@ fn marks_of_an_embedded_store_are_looked_at_too() {
 }
 
 #[test]
-fn an_embedded_store_that_was_lost_or_damaged_is_told() {
+fn a_lost_or_damaged_embedded_store_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let raise = |kind: &str| command(folder.path(), &["marks", "raise", MAINNET, KEY, "7", "--kind", kind]);
     assert_eq!(raise("block").2, 0);

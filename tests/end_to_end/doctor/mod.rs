@@ -1,4 +1,4 @@
-//! `azurehsm-signer doctor`, as the shipped binary, in deployments that are well and in those that are not.
+//! `azurehsm-signer doctor`, as the shipped binary, with healthy and with faulty deployments.
 
 mod all_well;
 mod binding;
@@ -7,5 +7,5 @@ mod embedded;
 mod keys;
 mod levels;
 mod node;
+mod problems;
 mod slow_and_dead;
-mod what_is_wrong;

@@ -1,4 +1,4 @@
-//! A Tezos node that tells what an operator wants to know of it.
+//! A Tezos node with the RPCs that `doctor` calls.
 
 use azure_core::time::{Duration, OffsetDateTime, to_rfc3339, to_rfc7231};
 use std::io::{BufRead, BufReader, Write};
@@ -11,14 +11,14 @@ pub(crate) const OTHER_CHAIN: &str = "NetXnHfVqm9iesp";
 pub(crate) struct Says {
     pub(crate) chain: &'static str,
     pub(crate) level: u32,
-    /// How many seconds old its head is.
+    /// The age of its head in seconds.
     pub(crate) age: i64,
     pub(crate) sync_state: &'static str,
-    /// By how many seconds its clock is behind.
+    /// How many seconds its clock is behind.
     pub(crate) behind: i64,
     /// Whether it answers at all.
     pub(crate) answers: bool,
-    /// Whether everybody may ask everything.
+    /// Whether all RPCs are allowed.
     pub(crate) is_open: bool,
 }
 
@@ -28,7 +28,7 @@ impl Default for Says {
     }
 }
 
-/// A node on a thread of its own, until the test ends.
+/// Starts a node on a thread that runs until the test ends.
 pub(crate) fn start(says: Says) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -57,8 +57,8 @@ fn answer(mut stream: std::net::TcpStream, says: Says) {
     let (status, body) = if request.contains("/chains/main/chain_id") {
         ("200 OK", format!("\"{}\"\n", says.chain))
     } else if request.contains("/chains/main/blocks/head/header/shell") {
-        let made = to_rfc3339(&(now - Duration::seconds(says.age)));
-        ("200 OK", format!("{{\"level\":{},\"proto\":1,\"timestamp\":\"{made}\",\"fitness\":[\"02\"]}}\n", says.level))
+        let time = to_rfc3339(&(now - Duration::seconds(says.age)));
+        ("200 OK", format!("{{\"level\":{},\"proto\":1,\"timestamp\":\"{time}\",\"fitness\":[\"02\"]}}\n", says.level))
     } else if request.contains("/chains/main/is_bootstrapped") && says.is_open {
         let bootstrapped = says.sync_state == "synced";
         ("200 OK", format!("{{\"bootstrapped\":{bootstrapped},\"sync_state\":\"{}\"}}\n", says.sync_state))

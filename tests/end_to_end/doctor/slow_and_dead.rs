@@ -1,3 +1,5 @@
+//! Services that are slow or down.
+
 use crate::doctor::deployment::Deployment;
 use crate::doctor::node::{self, Says};
 use stand_ins::{Delay, Effect, Fault, Operation, Times};
@@ -20,9 +22,9 @@ async fn slow_services_are_reported() {
     assert_eq!(examined.status, 0);
 }
 
-/// Whatever is dead, and however: the answer comes within seconds.
+/// For any services that are down, in any way, the report is ready within seconds.
 #[tokio::test]
-async fn with_everything_dead_the_answer_comes_soon() {
+async fn with_everything_down_the_report_is_ready_soon() {
     for on in [Operation::Any, Operation::ListKeys, Operation::GetKey, Operation::Sign, Operation::RotationPolicy] {
         let mut deployment = Deployment::start().await;
         if on == Operation::Any {

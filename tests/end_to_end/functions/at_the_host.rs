@@ -1,4 +1,4 @@
-//! What the host and the program expect of each other.
+//! The interface between the host and the program.
 
 use crate::azure::cloud::{self, baker};
 use crate::functions::hosted::{Hosted, PATIENCE, options, settings};
@@ -14,7 +14,7 @@ use std::process::Command;
 
 fn ready(azure: &Azure) -> Hosted {
     let host = Hosted::start_ready(options(settings(azure, &[])));
-    eventually("it may be asked", || (host.get("/health").status == 200).then_some(()));
+    eventually("a healthy host", || (host.get("/health").status == 200).then_some(()));
     host
 }
 
@@ -115,7 +115,7 @@ fn a_handler_that_is_asked_to_end_is_started_again_each_time_and_no_request_is_l
     let azure = cloud::start();
     let key = baker(&azure).hash;
     let host = Hosted::start_ready(functions_host::Options { resend: false, ..options(settings(&azure, &[])) });
-    eventually("it may be asked", || (host.get("/health").status == 200).then_some(()));
+    eventually("a healthy host", || (host.get("/health").status == 200).then_some(()));
     for level in 0..130 {
         if level % 26 == 13 {
             let process = eventually("it is up", || {

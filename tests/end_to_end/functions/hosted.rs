@@ -1,4 +1,4 @@
-//! The package at the host: that of `SIGNER_PACKAGE`, or one with the debug build.
+//! The package in the host: that of `SIGNER_PACKAGE`, or one with the debug build.
 
 use crate::support::http::{self, Answer, FUNCTION_KEY};
 use crate::support::package;
@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long a start, or a line of the log, may be waited for.
+/// Timeout for a start, and for a line of the log.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A host with the package.
 pub(crate) struct Hosted {
     host: FunctionsHost,
-    // What it runs is removed after it.
+    // Dropped after the host, which removes the folder.
     _package: Arc<Package>,
 }
 
@@ -33,13 +33,13 @@ pub(crate) fn zip() -> PathBuf {
     package::zip().unwrap_or_else(|| OF_DEBUG_BUILD.get_or_init(of_debug_build).clone())
 }
 
-/// The settings that the doubles give, and these.
+/// The settings for the stand-ins, and these.
 pub(crate) fn settings(azure: &Azure, more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let of_azure = azure.environment().into_iter().map(|(name, value)| (name.to_owned(), value));
     of_azure.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
 }
 
-/// As in Azure.
+/// A host as in Azure.
 pub(crate) fn options(environment: BTreeMap<String, String>) -> Options {
     Options { keys: Keys::with_host_key(FUNCTION_KEY), environment, ..Options::default() }
 }
@@ -50,7 +50,7 @@ impl Hosted {
         Self { host: FunctionsHost::start(package.folder(), options).unwrap(), _package: package }
     }
 
-    /// All instances have answered the host.
+    /// Waits until all instances have answered the host.
     pub(crate) fn start_ready(options: Options) -> Self {
         let hosted = Self::start(options);
         if let Err(error) = hosted.wait_until_ready(PATIENCE) {
@@ -67,7 +67,7 @@ impl Hosted {
         http::sign(self.address(), key, payload).unwrap()
     }
 
-    /// What the handlers have written so far.
+    /// The handlers' output so far.
     pub(crate) fn handler_lines(&self) -> Vec<LogEntry> {
         self.log().entries().into_iter().filter(|entry| entry.source == LogSource::Handler).collect()
     }

@@ -1,4 +1,4 @@
-//! Two bakers with one key, at a host with four handlers that are killed at random all the while.
+//! Two bakers with one key, at a host with four handlers that are killed at random.
 
 use crate::azure::cloud::{self, KnownKey, baker, stored};
 use crate::functions::hosted::{Hosted, options, settings};
@@ -18,14 +18,14 @@ use std::time::Duration;
 const INSTANCES: usize = 4;
 const KILLS: usize = 100;
 
-/// A signature that a caller was given.
+/// A released signature.
 struct Release {
     slot: (Kind, u32),
     variant: u8,
     signature: String,
 }
 
-/// What the bakers and the killer share.
+/// State shared by the bakers and the killer.
 struct Run<'a> {
     address: SocketAddr,
     key: &'a KnownKey,
@@ -34,20 +34,20 @@ struct Run<'a> {
 }
 
 #[test]
-fn four_handlers_that_are_killed_under_load_release_nothing_twice_and_refuse_no_repeat() {
+fn four_handlers_killed_under_load_release_nothing_twice_and_refuse_no_repeat() {
     let azure = cloud::start();
     let key = baker(&azure);
     let environment = settings(&azure, &[("RUST_LOG", "error")]);
     let host =
         Hosted::start_ready(Options { instances: INSTANCES, replace_stopped_instances: true, ..options(environment) });
-    eventually("it may be asked", || (host.get("/health").status == 200).then_some(()));
+    eventually("a healthy host", || (host.get("/health").status == 200).then_some(()));
     let run = Run { address: host.address(), key: &key, released: Mutex::default(), is_over: AtomicBool::new(false) };
     let levels: Vec<_> = thread::scope(|scope| {
         let mut bakers = Vec::new();
         for kind in Kind::ALL {
             let ((to_second, from_first), (to_first, from_second)) = (channel(), channel());
-            for (variant, tells, hears) in [(0, to_second, from_second), (1, to_first, from_first)] {
-                let baker = Baker { run: &run, kind, variant, tells, hears };
+            for (variant, to_other, from_other) in [(0, to_second, from_second), (1, to_first, from_first)] {
+                let baker = Baker { run: &run, kind, variant, to_other, from_other };
                 bakers.push((kind, scope.spawn(move || baker.bake())));
             }
         }
@@ -69,17 +69,17 @@ fn four_handlers_that_are_killed_under_load_release_nothing_twice_and_refuse_no_
         }
     }
     let signed: u32 = levels.iter().map(|(_, level)| level).sum();
-    assert_eq!(slots.len(), usize::try_from(signed).unwrap(), "each slot is signed by somebody");
+    assert_eq!(slots.len(), usize::try_from(signed).unwrap(), "each slot is signed by one baker");
     for (kind, level) in levels {
         assert_eq!(stored(&azure, &key, kind).unwrap()["level"], level, "{kind}");
         assert!(level >= 20, "{kind}: {level} levels are no load");
     }
-    // The killing was felt, or it has shown nothing.
+    // The kills must have had an effect, or the test shows nothing.
     let lost = host.log().count(|entry| entry.message.contains("Retrying in"));
     assert!(lost > 0, "no request was under way in a handler that was killed");
 }
 
-/// Kills a handler that has started, one after the other.
+/// Kills one started handler after another.
 fn kill_at_random(host: &Hosted) {
     let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut killed = 0;
@@ -95,37 +95,37 @@ fn kill_at_random(host: &Hosted) {
     }
 }
 
-/// One of the two bakers, as far as it signs one kind.
+/// One of the two bakers, for one kind.
 struct Baker<'a> {
     run: &'a Run<'a>,
     kind: Kind,
-    /// What makes its payloads its own.
+    /// Makes its payloads differ from the other baker's.
     variant: u8,
-    /// Tells the other baker, and hears from it, whether this level is the last: then both go on.
-    tells: Sender<bool>,
-    hears: Receiver<bool>,
+    /// Agree with the other baker on whether this level is the last, before both continue.
+    to_other: Sender<bool>,
+    from_other: Receiver<bool>,
 }
 
 impl Baker<'_> {
-    /// Asks for one level after the other until the killing is over; how many.
+    /// Requests one level after another until the killing is over; returns their number.
     fn bake(&self) -> u32 {
         for level in 1.. {
             let is_last = self.run.is_over.load(Ordering::Relaxed);
             if self.ask(level) {
                 assert!(self.ask(level), "{} at level {level}: a repeat was refused", self.kind);
             }
-            self.tells.send(is_last).expect("the other baker");
-            if self.hears.recv().expect("the other baker") || is_last {
+            self.to_other.send(is_last).expect("the other baker");
+            if self.from_other.recv().expect("the other baker") || is_last {
                 return level;
             }
         }
         unreachable!("levels do not end");
     }
 
-    /// Asks until there is a verdict; whether it was signed.
+    /// Repeats a request until there is a verdict; returns whether it was signed.
     fn ask(&self, level: u32) -> bool {
         let payload = payload(self.kind, level, 0, self.variant);
-        eventually("there is a verdict", || {
+        eventually("a verdict", || {
             let answer = http::sign(self.run.address, &self.run.key.hash, &payload).unwrap();
             match answer.status {
                 200 => {

@@ -13,11 +13,11 @@ fn json(path: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(repository().join(path)).unwrap()).unwrap()
 }
 
-/// What is published, at the top of the repository or of the package.
+/// The published files, in the root of the repository and of the package.
 const OF_THE_APP: [&str; 4] = ["health", "host.json", "keys", "sign"];
 
 #[test]
-fn whoever_publishes_from_the_repository_publishes_nothing_that_does_not_belong() {
+fn publishing_from_the_repository_includes_only_the_function_app() {
     let ignored = fs::read_to_string(repository().join(".funcignore")).unwrap();
     let ignored: BTreeSet<&str> = ignored.lines().filter(|line| !line.starts_with('#')).collect();
     for entry in fs::read_dir(repository()).unwrap() {
@@ -25,7 +25,7 @@ fn whoever_publishes_from_the_repository_publishes_nothing_that_does_not_belong(
         let expected = !OF_THE_APP.contains(&name.as_str());
         assert_eq!(ignored.contains(name.as_str()), expected, "{name} and .funcignore");
     }
-    // They may not be there now.
+    // They may not exist now.
     for name in ["data", "local.settings.json", "target"] {
         assert!(ignored.contains(name), "{name}");
     }

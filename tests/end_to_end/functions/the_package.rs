@@ -1,4 +1,4 @@
-//! What only the real package can show: `SIGNER_PACKAGE` names it.
+//! Tests that need the real package, in `SIGNER_PACKAGE`.
 
 use crate::azure::cloud::{self, baker, wait};
 use crate::support::eventually::eventually;
@@ -17,12 +17,12 @@ use tempfile::TempDir;
 const MAX_BYTES: u64 = 15_000_000;
 
 fn zip() -> std::path::PathBuf {
-    package::zip().expect("SIGNER_PACKAGE=target/package/azurehsm-signer.zip, which `cargo run -p packaging` makes")
+    package::zip().expect("SIGNER_PACKAGE=target/package/azurehsm-signer.zip, which `cargo run -p packaging` builds")
 }
 
 #[test]
 #[ignore = "needs the real package"]
-fn it_is_small_and_its_program_is_static_and_may_be_run() {
+fn it_is_small_and_its_program_is_static_and_executable() {
     assert!(fs::metadata(zip()).unwrap().len() < MAX_BYTES);
     let package = package::unpacked(&zip());
     let program = package.folder().join("azurehsm-signer");
@@ -34,7 +34,7 @@ fn it_is_small_and_its_program_is_static_and_may_be_run() {
 
 #[test]
 #[ignore = "needs the real package"]
-fn its_program_knows_no_path_of_the_machine_that_built_it() {
+fn its_program_contains_no_path_of_the_build_machine() {
     let program = fs::read(package::unpacked(&zip()).folder().join("azurehsm-signer")).unwrap();
     let home = std::env::var("HOME").unwrap();
     for path in [env!("CARGO_MANIFEST_DIR"), &home] {
@@ -43,7 +43,7 @@ fn its_program_knows_no_path_of_the_machine_that_built_it() {
     }
 }
 
-/// A program that sees nothing but a folder. Killed when dropped.
+/// A program whose root is a folder. Killed when dropped.
 struct Confined(Child);
 
 impl Drop for Confined {
@@ -53,7 +53,7 @@ impl Drop for Confined {
     }
 }
 
-/// `chroot`, as a user who may do so; others may in a user namespace of their own.
+/// `chroot`, directly if permitted, otherwise in a new user namespace.
 fn confined(root: &Path) -> Command {
     let is_root = fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
     let mut command = Command::new(if is_root { "chroot" } else { "unshare" });
@@ -66,17 +66,17 @@ fn confined(root: &Path) -> Command {
 
 #[test]
 #[ignore = "needs the real package"]
-fn its_program_signs_in_a_root_folder_that_has_nothing_but_certificates() {
+fn its_program_signs_in_a_root_folder_with_only_certificates() {
     signs_in_a_folder_with_certificates(None);
 }
 
 #[test]
 #[ignore = "needs the real package"]
-fn its_program_finds_names_where_there_is_no_c_library_to_do_so() {
+fn its_program_resolves_names_without_a_c_library() {
     signs_in_a_folder_with_certificates(Some(&Node::start(Some((MAINNET, 7)))));
 }
 
-/// With a node, there is a name for it in `/etc/hosts`.
+/// With a node, `/etc/hosts` has its name.
 fn signs_in_a_folder_with_certificates(node: Option<&Node>) {
     let azure = cloud::start();
     let key = baker(&azure);
@@ -91,7 +91,7 @@ fn signs_in_a_folder_with_certificates(node: Option<&Node>) {
 
     let mut child = confined(root.path())
         .env_clear()
-        // For chroot itself.
+        // Needed by chroot itself.
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .envs(azure.environment())
         .env("SSL_CERT_FILE", "/authority.pem")
@@ -108,8 +108,8 @@ fn signs_in_a_folder_with_certificates(node: Option<&Node>) {
     });
     let address = addresses.recv_timeout(crate::functions::hosted::PATIENCE).unwrap();
 
-    eventually("it is ready", || (http::get(address, "/health").unwrap().status == 200).then_some(()));
-    // A jump that the node does not confirm is what shows that the node is heard.
+    eventually("a ready signer", || (http::get(address, "/health").unwrap().status == 200).then_some(()));
+    // The refusal of a jump that the node does not confirm shows that the node is used.
     for (level, status) in [(7, 200), (1_000, if node.is_some() { 409 } else { 200 })] {
         let vote = payload(Kind::Attestation, level, 0, 0);
         let answer = http::sign(address, &key.hash, &vote).unwrap();

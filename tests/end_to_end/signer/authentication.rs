@@ -1,4 +1,4 @@
-//! Which requests must be signed by an authorized key: the shipped binary, with a policy for each key.
+//! Requests that need authentication: the shipped binary, with a policy per key.
 
 use crate::support::http;
 use crate::support::payloads::{payload, transfer};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const UNKNOWN: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
 
-/// A folder with two keys, and their hashes: of a baker and of payouts.
+/// A folder with two keys, for a baker and for payouts, and their hashes.
 fn two_keys() -> (tempfile::TempDir, String, String) {
     let folder = tempfile::tempdir().unwrap();
     for name in ["baker", "payouts"] {
@@ -32,7 +32,7 @@ fn ask(signer: &Signer, key: &str, bytes: &[u8], authentication: Option<&str>) -
     (answer.status, answer.body)
 }
 
-/// A baker's key for authenticated requests alone, beside a key for payouts with clients that cannot sign their requests.
+/// A baker's key requires authentication; a key for payouts does not, since its clients cannot sign requests.
 #[test]
 fn some_keys_require_authentication_and_others_do_not() {
     let (folder, baker, payouts) = two_keys();
@@ -73,9 +73,9 @@ fn some_keys_require_authentication_and_others_do_not() {
     }
 }
 
-/// Whether a key exists is no secret: its public key is not either.
+/// The existence of a key is not secret, and neither is its public key.
 #[test]
-fn a_key_that_is_not_there_is_unknown_whoever_asks() {
+fn a_missing_key_is_unknown_to_every_caller() {
     let (folder, baker, _) = two_keys();
     let client = SecretKey::generate(Curve::Ed25519).unwrap();
     let signer = Signer::start(folder.path(), &[("AUTHORIZED_KEYS", &client.public_key().to_string())]);
@@ -87,7 +87,7 @@ fn a_key_that_is_not_there_is_unknown_whoever_asks() {
 }
 
 #[test]
-fn authentication_by_nobody_stops_the_start() {
+fn required_authentication_without_authorized_keys_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let key = json!({UNKNOWN: {"require_authentication": true}});
     for (policy, place) in [

@@ -5,8 +5,8 @@ use std::io::pipe;
 use std::process::Stdio;
 
 #[test]
-fn a_command_whose_reader_has_gone_ends_without_a_word() {
-    /// What a shell reports for a program that SIGPIPE has ended.
+fn a_command_whose_reader_is_gone_ends_silently() {
+    /// The status that a shell reports for a program ended by SIGPIPE.
     const BROKEN_PIPE: i32 = 141;
     let folder = tempfile::tempdir().unwrap();
     assert!(run(folder.path(), &["keys", "generate", "baker"], "").status.success());
@@ -34,7 +34,7 @@ fn a_command_whose_reader_has_gone_ends_without_a_word() {
 }
 
 #[test]
-fn an_error_that_nobody_reads_is_an_error_still() {
+fn an_error_that_nobody_reads_is_still_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (reader, writer) = pipe().unwrap();
     drop(reader);

@@ -1,4 +1,4 @@
-//! The embedded store on a disk that fails, behind links that lead nowhere, and in files that are damaged.
+//! The embedded store with disk errors, dangling links and damaged files.
 
 use crate::support::disk::Disk;
 use crate::support::eventually::eventually;
@@ -20,7 +20,7 @@ fn vote(signer: &Signer, key: &str, level: u32, variant: u8) -> u16 {
     http::sign(signer.address, key, &payload(Kind::Attestation, level, 0, variant)).unwrap().status
 }
 
-/// Its complaint; that of `doctor` is its report.
+/// The error of a command; for `doctor`, its report.
 fn fails(data: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
     let output = command(data, &[settings, &[ANY_PORT]].concat()).args(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
@@ -46,7 +46,7 @@ fn used() -> (TempDir, PathBuf, String) {
 }
 
 #[test]
-fn after_a_failed_flush_the_signer_is_silent_until_the_disk_has_all_marks() {
+fn after_a_failed_flush_nothing_is_signed_until_the_disk_has_all_marks() {
     for fault in ["flush", "full"] {
         let disk = Disk::new();
         let settings = disk.settings();
@@ -62,13 +62,13 @@ fn after_a_failed_flush_the_signer_is_silent_until_the_disk_has_all_marks() {
         let health = || http::get(signer.address, "/health").unwrap().status;
         assert_eq!(health(), 503);
         disk.ends(fault);
-        // By itself, also when nobody asks for a signature.
+        // It retries by itself, even without requests.
         signer.wait_for_log("store_recovered");
         assert_eq!(vote(&signer, &key, 503, 0), 200);
         assert_eq!(vote(&signer, &key, 503, 1), 409);
         assert_eq!(health(), 200);
 
-        // The same at a start.
+        // The same at startup.
         signer.kill();
         disk.begins(fault);
         let signer = Signer::start(&disk.data(), &settings);
@@ -76,14 +76,14 @@ fn after_a_failed_flush_the_signer_is_silent_until_the_disk_has_all_marks() {
             assert_eq!(vote(&signer, &key, level, variant), 500, "{fault}: level {level}");
         }
         disk.ends(fault);
-        eventually("it recovers", || (vote(&signer, &key, 503, 0) == 200).then_some(()));
+        eventually("a signature", || (vote(&signer, &key, 503, 0) == 200).then_some(()));
         assert_eq!(vote(&signer, &key, 503, 1), 409);
         assert_eq!(vote(&signer, &key, 504, 0), 200);
     }
 }
 
 #[test]
-fn marks_are_listed_and_exported_from_a_disk_that_is_read_only() {
+fn marks_are_listed_and_exported_from_a_read_only_disk() {
     let disk = Disk::new();
     let settings = disk.settings();
     let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -91,7 +91,7 @@ fn marks_are_listed_and_exported_from_a_disk_that_is_read_only() {
     let key = signer.only_key();
     assert_eq!(vote(&signer, &key, 500, 0), 200);
     assert!(fails(&disk.data(), &[], &["marks", "list"]).contains("is in use by "));
-    // What it leaves behind would have to be repaired before it can be written to.
+    // It leaves a file that would need a repair before it could be written to.
     signer.kill();
     let file = disk.data().join("marks.redb");
     let before = fs::read(&file).unwrap();
@@ -109,9 +109,9 @@ fn marks_are_listed_and_exported_from_a_disk_that_is_read_only() {
     assert_eq!(fs::read(&file).unwrap(), before);
 }
 
-/// The way out that a message names, followed to the letter.
+/// Follows the advice in a message to the letter.
 fn follow(message: &str) {
-    let (_, rest) = message.split_once("move it aside (").expect("a way out");
+    let (_, rest) = message.split_once("move it aside (").expect("the advice");
     let (command, _) = rest.split_once("), then raise the marks of each key on each chain above all").unwrap();
     assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
 }
@@ -139,7 +139,7 @@ fn flip_a_bit(path: &Path) {
 type Damage = (&'static str, fn(&Path));
 
 #[test]
-fn a_damaged_store_says_what_to_do_and_that_works() {
+fn the_advice_for_a_damaged_store_works() {
     let damages: [Damage; 8] = [
         ("garbage", |path| fs::write(path, "this is no database").unwrap()),
         ("long garbage", |path| fs::write(path, "no database. ".repeat(100_000)).unwrap()),
@@ -183,7 +183,7 @@ fn a_damaged_store_says_what_to_do_and_that_works() {
             assert_eq!(vote(&signer, &key, level, variant), expected, "{what}: level {level}");
         }
         drop(signer);
-        // And once more: the name that was used is not used again.
+        // Again: a name that is taken is not used a second time.
         fs::write(&path, "").unwrap();
         follow(&fails(&data, &[], &["marks", "list"]));
         assert!(data.join("marks.redb.damaged").exists() && data.join("marks.redb.damaged-2").exists());
@@ -191,11 +191,11 @@ fn a_damaged_store_says_what_to_do_and_that_works() {
 }
 
 #[test]
-fn a_store_that_this_user_may_not_read_is_not_called_damaged() {
+fn a_store_without_read_permission_is_not_reported_as_damaged() {
     let (_folder, data, key) = used();
     let path = data.join("marks.redb");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-    // The administrator may read all files, unless it has given that up.
+    // root may read all files, unless it drops that capability.
     let as_anybody = ["--bounding-set=-dac_override,-dac_read_search", "--"];
     let is_administrator = fs::read(&path).is_ok();
     for arguments in [&["serve"][..], &["marks", "list"], &["marks", "raise", MAINNET, &key, "500"]] {
@@ -214,7 +214,7 @@ fn a_store_that_this_user_may_not_read_is_not_called_damaged() {
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_refused_and_not_replaced() {
+fn a_dangling_link_is_refused_and_not_replaced() {
     for name in ["marks.redb", "marks.lock", "keys.json", "keys.json.age", "keys.lock", ""] {
         let folder = tempfile::tempdir().unwrap();
         let (data, missing) = (folder.path().join("data"), folder.path().join("missing"));
@@ -249,7 +249,7 @@ fn a_link_that_leads_nowhere_is_refused_and_not_replaced() {
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 
 #[test]
-fn a_link_that_leads_somewhere_stays_one() {
+fn a_valid_link_is_kept() {
     let (_folder, data, key) = used();
     let volume = tempfile::tempdir().unwrap();
     for name in ["marks.redb", "keys.json"] {

@@ -1,4 +1,4 @@
-//! Levels against the head of the chain, as nodes tell it over HTTP.
+//! Levels are checked against the head of the chain, which nodes report over HTTP.
 
 use crate::support::eventually::eventually;
 use crate::support::http;
@@ -40,13 +40,13 @@ fn a_level_must_be_near_the_head() {
 fn the_highest_head_of_several_nodes_counts_and_is_followed() {
     let (stuck, working) = (Node::start(Some((MAINNET, 500))), Node::start(Some((MAINNET, 1000))));
     let (_folder, signer, key) = start(&[&stuck, &working], &[("HEAD_THRESHOLD", "10")]);
-    eventually("the higher head is known", || (ask(&signer, &key, 500).status == 409).then_some(()));
+    eventually("the higher head", || (ask(&signer, &key, 500).status == 409).then_some(()));
     working.says(Some((MAINNET, 2000)));
-    eventually("the new head is taken over", || (ask(&signer, &key, 2000).status == 200).then_some(()));
+    eventually("the new head", || (ask(&signer, &key, 2000).status == 200).then_some(()));
 }
 
 #[test]
-fn nodes_of_another_chain_refuse() {
+fn a_request_for_another_chain_than_the_nodes_is_refused() {
     let node = Node::start(Some((OTHER_CHAIN, 1000)));
     let (_folder, signer, key) = start(&[&node], &[]);
     let answer = ask(&signer, &key, 1000);
@@ -62,7 +62,7 @@ fn invariant_6_without_a_head_nothing_is_signed_and_the_answer_is_failed() {
     assert_eq!(http::get(signer.address, "/health").unwrap().status, 200);
     node.says(None);
     let failed =
-        eventually("the head grows old", || Some(ask(&signer, &key, 1000)).filter(|answer| answer.status != 200));
+        eventually("an outdated head", || Some(ask(&signer, &key, 1000)).filter(|answer| answer.status != 200));
     assert_eq!(failed.status, 500);
     assert!(failed.error().contains("the head of NetXdQprcVkpaWU is unknown"), "{}", failed.error());
     assert_eq!(http::get(signer.address, "/health").unwrap().status, 503);
@@ -70,7 +70,7 @@ fn invariant_6_without_a_head_nothing_is_signed_and_the_answer_is_failed() {
 }
 
 #[test]
-fn a_setting_lets_the_marks_alone_decide_when_no_node_answers() {
+fn a_setting_lets_the_marks_decide_when_no_node_answers() {
     let node = Node::start(None);
     let (_folder, signer, key) = start(&[&node], &[("WHEN_HEAD_UNKNOWN", "sign"), ("MAX_LEVEL_JUMP", "5")]);
     for (level, status) in [(1000, 200), (1005, 200), (1011, 409), (1006, 200)] {
@@ -84,20 +84,19 @@ fn a_node_that_changes_its_chain_is_noticed() {
     let (_folder, signer, key) = start(&[&node], &[]);
     assert_eq!(ask(&signer, &key, 1000).status, 200);
     node.says(Some((OTHER_CHAIN, 1000)));
-    let refused =
-        eventually("the chain is noticed", || Some(ask(&signer, &key, 1000)).filter(|answer| answer.status != 200));
+    let refused = eventually("the new chain", || Some(ask(&signer, &key, 1000)).filter(|answer| answer.status != 200));
     assert!(refused.error().contains(&format!("the configured nodes follow {OTHER_CHAIN}")), "{}", refused.error());
 }
 
 #[test]
-fn a_connection_to_a_node_that_goes_silent_is_replaced_while_the_head_is_still_known() {
+fn a_silent_connection_to_a_node_is_replaced_while_the_head_is_still_valid() {
     let node = TezosNode::start(MAINNET, 1000).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let authority = node.authority_file();
     let settings = [
         ("NODE_URLS", node.url()),
         ("SSL_CERT_FILE", authority.display().to_string()),
-        // A question may take a second, so a new connection is used long before the head is too old.
+        // A query times out after a second, so a new connection is used long before the head is outdated.
         ("HEAD_REFRESH_MS", "50".to_owned()),
         ("HEAD_MAX_AGE_MS", "5000".to_owned()),
     ];
@@ -109,18 +108,18 @@ fn a_connection_to_a_node_that_goes_silent_is_replaced_while_the_head_is_still_k
         node.freeze_connections();
         node.reset_requests();
         node.set_level(level);
-        let asked = eventually("the node is asked over another connection", || {
-            assert_eq!(http::get(signer.address, "/health").unwrap().status, 200, "the head is not known");
-            Some(node.requests(Operation::Head)).filter(|asked| *asked > 1)
+        let queried = eventually("a query over another connection", || {
+            assert_eq!(http::get(signer.address, "/health").unwrap().status, 200, "the head is unknown");
+            Some(node.requests(Operation::Head)).filter(|requested| *requested > 1)
         });
-        assert!(asked > 1);
-        eventually("the new head is followed", || (ask(&signer, &key, level).status == 200).then_some(()));
+        assert!(queried > 1);
+        eventually("the new head", || (ask(&signer, &key, level).status == 200).then_some(()));
     }
 }
 
 #[test]
-fn a_node_elsewhere_is_asked_through_the_proxy_which_the_log_names_without_its_password() {
-    // To a proxy, a question is the same with a whole address in its first line.
+fn a_remote_node_is_queried_through_the_proxy_which_is_logged_without_its_password() {
+    // A request to a proxy differs only in its first line, which has the whole URL.
     let proxy = Node::start(Some((MAINNET, 1000)));
     let folder = tempfile::tempdir().unwrap();
     let with_password = proxy.url().replace("http://", "http://user:hunter2@");
@@ -129,13 +128,13 @@ fn a_node_elsewhere_is_asked_through_the_proxy_which_the_log_names_without_its_p
     let key = signer.only_key();
     assert_eq!(ask(&signer, &key, 1000).status, 200);
     let log = signer.log_until("\"verdict\":\"signed\"");
-    let line = log.lines().find(|line| line.contains("\"event\":\"node_proxy\"")).expect("the proxy is named");
+    let line = log.lines().find(|line| line.contains("\"event\":\"node_proxy\"")).expect("a line about the proxy");
     assert!(line.contains(&format!("\"proxy\":\"{}\"", proxy.url())), "{line}");
     assert!(line.contains("\"node\":\"http://node.invalid:8732\"") && !log.contains("hunter2"), "{log}");
 }
 
 #[test]
-fn a_node_on_this_machine_is_asked_without_a_proxy() {
+fn a_node_on_this_machine_is_queried_without_a_proxy() {
     let node = Node::start(Some((MAINNET, 1000)));
     let nothing_listens = ("HTTP_PROXY", "http://127.0.0.1:1");
     let (_folder, signer, key) = start(&[&node], &[nothing_listens, ("ALL_PROXY", "socks5://127.0.0.1:1")]);
@@ -153,15 +152,18 @@ fn a_proxy_that_cannot_be_used_stops_the_start() {
     let output = command(folder.path(), &settings).output().unwrap();
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && !complaint.contains("secret"), "{complaint}");
-    assert!(complaint.contains("ALL_PROXY: https://node.invalid is asked through it: expected a proxy"), "{complaint}");
+    assert!(
+        complaint.contains("ALL_PROXY: https://node.invalid is queried through it: expected a proxy"),
+        "{complaint}"
+    );
 }
 
 #[test]
-fn an_answer_of_a_node_is_not_read_without_end() {
+fn an_endless_answer_of_a_node_is_cut_off() {
     let node = Node::start(Some((MAINNET, 1000)));
     node.pads(100_000);
     let (_folder, signer, key) = start(&[&node], &[]);
     assert_eq!(ask(&signer, &key, 1000).status, 500);
     node.pads(0);
-    eventually("the answer is read again", || (ask(&signer, &key, 1000).status == 200).then_some(()));
+    eventually("the next answer", || (ask(&signer, &key, 1000).status == 200).then_some(()));
 }

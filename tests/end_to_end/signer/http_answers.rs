@@ -1,4 +1,4 @@
-//! Statuses and bodies, as `docs/architecture.md` tells them.
+//! Statuses and bodies, as documented in `docs/architecture.md`.
 
 use crate::support::http::{self, Answer};
 use crate::support::node::Node;
@@ -99,7 +99,7 @@ fn verdicts_have_their_statuses() {
 }
 
 #[test]
-fn bodies_that_are_no_request() {
+fn bodies_that_are_not_requests() {
     let (_folder, signer, key) = start(&[]);
     let post = |body: &[u8]| http::post(signer.address, &format!("/keys/{key}"), body).unwrap();
     for body in [&b""[..], b"{}", b"17", b"\"", b"\"0\"", b"\"0g\"", b"\"00\" \"00\"", b"\xff\xfe", b"[\"00\"]"] {
@@ -138,7 +138,7 @@ fn white_space_and_chunks_make_no_difference() {
 }
 
 #[test]
-fn a_client_that_shuts_its_side_is_answered() {
+fn a_client_that_half_closes_the_connection_is_answered() {
     let (_folder, signer, key) = start(&[]);
     let body = format!("\"{}\"", hex::encode(payload(Kind::Attestation, 10, 0, 0)));
     let mut stream = http::connect(signer.address).unwrap();
@@ -235,7 +235,7 @@ fn invariant_9_nothing_secret_is_logged_at_any_level() {
 }
 
 #[test]
-fn log_lines_tell_how_grave_they_are_and_the_level_of_the_block() {
+fn log_lines_have_a_severity_and_the_level_of_the_block() {
     let (_folder, signer, key) = start(&[]);
     http::sign(signer.address, &key, &payload(Kind::Attestation, 10, 3, 0)).unwrap().signature();
     let line: serde_json::Value = serde_json::from_str(&signer.wait_for_log("\"event\":\"signed\"")).unwrap();
@@ -253,7 +253,7 @@ fn log_lines_tell_how_grave_they_are_and_the_level_of_the_block() {
 }
 
 #[test]
-fn a_web_page_cannot_have_anything_signed() {
+fn a_web_page_cannot_request_signatures() {
     let (_folder, signer, key) = start(&[]);
     let body = format!("\"{}\"", hex::encode(payload(Kind::Attestation, 10, 0, 0)));
     let request = format!(
@@ -267,7 +267,7 @@ fn a_web_page_cannot_have_anything_signed() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_keeps_nobody_waiting() {
+fn a_log_that_nobody_reads_delays_no_request() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = process::command(folder.path(), &[("SIGNER_LISTEN", "127.0.0.1:0")])
         .stdout(std::process::Stdio::piped())
@@ -283,7 +283,7 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting() {
     };
     let keys = http::get(address, "/keys").unwrap().json();
     let key = keys[0]["public_key_hash"].as_str().unwrap();
-    // A pipe takes 64 KiB, a line is more than 200 bytes.
+    // A pipe buffers 64 KiB, and a line has more than 200 bytes.
     for level in 0..600 {
         http::sign(address, key, &payload(Kind::Attestation, level, 0, 0)).unwrap().signature();
     }
@@ -293,7 +293,7 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_terminal_that_is_closed_does_not_end_what_was_started_to_outlive_it() {
+fn closing_the_terminal_does_not_end_a_signer_started_with_nohup() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::start_ignoring_hangup(folder.path());
     signer.signal("HUP");
@@ -302,7 +302,7 @@ fn a_terminal_that_is_closed_does_not_end_what_was_started_to_outlive_it() {
 }
 
 #[test]
-fn there_are_no_core_files_and_they_cannot_be_allowed_again() {
+fn core_dumps_are_disabled_for_good() {
     let (_folder, signer, _) = start(&[]);
     let limits = signer.system_says("limits");
     let of_core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
@@ -310,7 +310,7 @@ fn there_are_no_core_files_and_they_cannot_be_allowed_again() {
 }
 
 #[test]
-fn a_signal_finishes_what_is_in_flight() {
+fn requests_in_flight_are_finished_after_a_signal() {
     let (_folder, signer, key) = start(&[]);
     let address = signer.address;
     let mut stream = http::connect(address).unwrap();
@@ -322,7 +322,7 @@ fn a_signal_finishes_what_is_in_flight() {
         body.len()
     )
     .unwrap();
-    // The signer has taken the request once it asks for the body.
+    // The signer has accepted the request once it requests the body.
     let mut go_on = [0; 25];
     std::io::Read::read_exact(&mut stream, &mut go_on).unwrap();
     assert!(go_on.starts_with(b"HTTP/1.1 100"));
@@ -336,7 +336,7 @@ fn a_signal_finishes_what_is_in_flight() {
 }
 
 #[test]
-fn nonsense_is_answered_and_forgotten() {
+fn malformed_requests_are_answered_and_have_no_effect() {
     let (_folder, signer, key) = start(&[]);
     for request in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],

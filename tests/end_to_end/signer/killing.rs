@@ -1,4 +1,4 @@
-//! SIGKILL under load: what was released before holds after.
+//! SIGKILL under load: signatures that were released before count afterwards.
 
 use crate::support::eventually::eventually;
 use crate::support::http;
@@ -14,10 +14,10 @@ const KILLS: usize = 12;
 const BAKERS: u8 = 6;
 const LEVELS_BEFORE_A_KILL: usize = 40;
 
-/// Everything that any caller was ever given: kind, level, variant, signature.
+/// A released signature: kind, level, variant, signature.
 type Released = Arc<Mutex<Vec<(Kind, u32, u8, String)>>>;
 
-/// Bakers who all want another payload signed at every level, until the signer is gone.
+/// Bakers who request different payloads at every level, until the signer is killed.
 fn bake(signer: &Signer, key: &str, level: &Arc<AtomicU32>, released: &Released) -> Vec<thread::JoinHandle<()>> {
     let over = Arc::new(AtomicBool::new(false));
     (0..BAKERS)
@@ -52,7 +52,7 @@ fn invariants_1_3_and_4_survive_being_killed_under_load() {
         let key = signer.only_key();
         let before = released.lock().unwrap().len();
         let bakers = bake(&signer, &key, &level, &released);
-        eventually("enough is signed", || {
+        eventually("enough signatures", || {
             (released.lock().unwrap().len() >= before + LEVELS_BEFORE_A_KILL).then_some(())
         });
         signer.kill();
@@ -69,7 +69,7 @@ fn invariants_1_3_and_4_survive_being_killed_under_load() {
     }
     assert!(slots.len() >= KILLS * LEVELS_BEFORE_A_KILL / usize::from(BAKERS));
 
-    // And afterwards: the last of each kind is answered again, with the same signature if it is a block; others are not.
+    // Afterwards, the last of each kind is signed again, a block with the same signature; other data is refused.
     let signer = Signer::start(folder.path(), &[]);
     let key = signer.only_key();
     for kind in Kind::ALL {
@@ -78,7 +78,7 @@ fn invariants_1_3_and_4_survive_being_killed_under_load() {
         let other = http::sign(signer.address, &key, &payload(kind, level, 0, variant + 1)).unwrap();
         assert_eq!(other.status, 409, "{kind} at level {level}");
         let again = http::sign(signer.address, &key, &payload(kind, level, 0, *variant)).unwrap();
-        // A mark may be higher than what anybody received: its writer was killed before it answered.
+        // A mark may be higher than any released signature: its writer was killed before it answered.
         if again.status == 409 {
             assert!(again.error().contains("below the high watermark"), "{kind} at level {level}: {again:?}");
         } else if kind == Kind::Block {

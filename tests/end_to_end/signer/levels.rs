@@ -1,4 +1,4 @@
-//! Levels that cannot be right: in requests, and in what an operator raises marks to.
+//! Impossible levels, in requests and when an operator raises marks.
 
 use crate::support::http;
 use crate::support::node::Node;
@@ -10,7 +10,7 @@ use std::process::Output;
 
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 
-/// A chain that nothing is known of.
+/// A chain without a checkpoint.
 const UNKNOWN: &str = "NetXHAoG8TyXu4i";
 
 fn status(signer: &Signer, key: &str, kind: Kind, level: u32) -> u16 {
@@ -30,13 +30,13 @@ fn a_first_level_that_the_chain_cannot_have_reached_is_refused() {
             assert!(signer.wait_for_log("cannot be right").contains("\"level_impossible\""));
         }
         assert_eq!(status(&signer, &key, kind, 100), 200, "the key was not silenced");
-        assert_eq!(status(&signer, &key, kind, 158_600_000), 409, "nor by a later request");
+        assert_eq!(status(&signer, &key, kind, 158_600_000), 409, "later requests are refused, too");
     }
 }
 
-/// Someone who votes at every level and bakes a block now and then.
+/// A baker who votes at every level, and bakes a block now and then.
 #[test]
-fn a_baker_who_seldom_bakes_is_known_by_his_votes() {
+fn a_baker_who_rarely_bakes_is_judged_by_the_marks_of_votes() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::start(folder.path(), &[("MAX_LEVEL_JUMP", "100")]);
     let key = signer.only_key();
@@ -48,7 +48,7 @@ fn a_baker_who_seldom_bakes_is_known_by_his_votes() {
     is(Kind::Block, 412, 409);
     is(Kind::Attestation, 412, 409);
     is(Kind::Block, 312, 200);
-    // His first preattestation is measured by the other kinds too.
+    // The first preattestation is compared with marks of other kinds, too.
     is(Kind::Preattestation, 413, 409);
     is(Kind::Preattestation, 412, 200);
 }
@@ -62,20 +62,20 @@ fn succeeds(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What a command complains of, which must not have changed any mark.
+/// The error of a command, which must not have changed any mark.
 fn refuses(data: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
     let before = succeeds(&marks(data, &[], &["list"]));
     let output = marks(data, settings, arguments);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
-    // Opening it to raise makes a store, so there may be one now.
+    // Raising creates the store, so it may exist now.
     let after = succeeds(&marks(data, &[], &["list"]));
     assert!(after == before || after.trim().is_empty(), "{after}");
     String::from_utf8(output.stderr).unwrap()
 }
 
 #[test]
-fn marks_are_not_raised_above_what_the_clock_allows_unless_by_force() {
+fn marks_are_not_raised_above_what_the_clock_allows_unless_forced() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     for level in ["158600000", "2147483647"] {
@@ -88,20 +88,20 @@ fn marks_are_not_raised_above_what_the_clock_allows_unless_by_force() {
     let file = file.to_str().unwrap();
     assert!(refuses(data, &[], &["import", file]).contains("level 492830720 cannot be right"));
 
-    // Nothing is known of this chain but what the key has signed there, which is nothing.
+    // This chain has no checkpoint, and the key has no marks on it.
     assert!(succeeds(&marks(data, &[], &["raise", UNKNOWN, KEY, "158600000"])).contains("set to level 158600000"));
     assert!(refuses(data, &[], &["raise", UNKNOWN, KEY, "2147483647"]).contains("more than 100000 levels"));
     let other = "tz3gXffsd2euM7pzj2uEXyfpeWXuBBsjLWM2";
     assert!(refuses(data, &[], &["raise", UNKNOWN, other, "2147483647"]).contains("the highest possible one"));
 
     let forced = marks(data, &[], &["raise", MAINNET, KEY, "2147483647", "--force"]);
-    assert!(succeeds(&forced).contains("set to level 2147483647"), "a key is closed on purpose");
+    assert!(succeeds(&forced).contains("set to level 2147483647"), "a key can be closed on purpose");
     assert!(String::from_utf8_lossy(&forced.stderr).contains("forced: "), "{forced:?}");
     assert!(succeeds(&marks(data, &[], &["import", file, "--force"])).contains("kept at level 2147483647"));
 }
 
 #[test]
-fn marks_are_not_raised_far_above_the_keys_other_marks_unless_by_force() {
+fn marks_are_not_raised_far_above_the_keys_other_marks_unless_forced() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     succeeds(&marks(data, &[], &["raise", MAINNET, KEY, "1000", "--kind", "attestation"]));
@@ -110,7 +110,7 @@ fn marks_are_not_raised_far_above_the_keys_other_marks_unless_by_force() {
     succeeds(&marks(data, &[], &["raise", MAINNET, KEY, "101000", "--kind", "block"]));
     succeeds(&marks(data, &[("MAX_LEVEL_JUMP", "200000")], &["raise", MAINNET, KEY, "301000"]));
     succeeds(&marks(data, &[], &["raise", MAINNET, KEY, "999999", "--force"]));
-    // Where nothing would change, nothing has to be believed.
+    // A raise that changes nothing needs no check.
     assert!(succeeds(&marks(data, &[], &["raise", MAINNET, KEY, "1"])).contains("kept at level 999999"));
     let other = "tz3gXffsd2euM7pzj2uEXyfpeWXuBBsjLWM2";
     assert!(
@@ -120,7 +120,7 @@ fn marks_are_not_raised_far_above_the_keys_other_marks_unless_by_force() {
 }
 
 #[test]
-fn marks_are_not_raised_far_above_the_head_that_nodes_tell_unless_by_force() {
+fn marks_are_not_raised_far_above_the_nodes_head_unless_forced() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let (node, silent) = (Node::start(Some((MAINNET, 500_000))), Node::start(None));
@@ -134,7 +134,7 @@ fn marks_are_not_raised_far_above_the_head_that_nodes_tell_unless_by_force() {
     assert!(raised.contains("to level 500120"), "the head explains the jump: {raised}");
     succeeds(&marks(data, &settings, &["raise", MAINNET, KEY, "500121", "--force"]));
 
-    // A node of another chain says nothing of this one.
+    // A node of another chain proves nothing about this one.
     succeeds(&marks(data, &settings, &["raise", UNKNOWN, KEY, "600000"]));
 
     node.says(None);
@@ -146,7 +146,7 @@ fn marks_are_not_raised_far_above_the_head_that_nodes_tell_unless_by_force() {
 }
 
 #[test]
-fn help_says_what_force_and_new_key_are_for() {
+fn help_explains_force_and_new_key() {
     let folder = tempfile::tempdir().unwrap();
     let help = succeeds(&run(folder.path(), &["marks", "raise", "--help"], ""));
     assert!(help.contains("--force") && help.contains("--new-key"), "{help}");

@@ -1,4 +1,4 @@
-//! Policies that limit what a key may spend, and operations of somebody who may ask for signatures and wants the tez.
+//! Policies that limit what a key may spend, against operations of a client who wants to steal the tez.
 
 use crate::samples::operations::{self as samples, Sample};
 use azurehsm_signer::signer::Policy;
@@ -8,13 +8,13 @@ use azurehsm_signer::tezos::payload::operations::OperationKind;
 use azurehsm_signer::tezos::{Curve, SecretKey};
 use std::collections::BTreeSet;
 
-/// Where the samples' tez go: none of it is the source.
+/// The accounts that receive the samples' tez; the source is not among them.
 const FRIEND: Account = Account([0, 2]);
 const STRANGER: Account = Account([2, 9]);
 const SOURCE: Account = Account([0, 1]);
 const CONTRACT: u8 = 7;
 
-/// Tag and repeated byte of an account.
+/// An account, from its tag and a repeated byte.
 #[derive(Clone, Copy)]
 struct Account([u8; 2]);
 
@@ -65,12 +65,12 @@ fn origination(balance: u8, storage_limit: u128, delegate: Option<Account>) -> V
     manager(109, storage_limit, &[&[balance], &optional(delegate), &[0; 8]])
 }
 
-/// Ed25519, and no proof.
+/// An Ed25519 key, without a proof.
 fn update_key(tag: u8) -> Vec<u8> {
     manager(tag, 0, &[&[0; 33], &[0]])
 }
 
-/// `size` is as the protocol writes signed numbers: the first byte has six bits.
+/// `size` is encoded as a signed number, whose first byte has six bits.
 fn paid_storage(size: &[u8]) -> Vec<u8> {
     manager(113, 0, &[size, &contract()])
 }
@@ -83,7 +83,7 @@ fn drain(destination: Account) -> Vec<u8> {
     [vec![9], Account([1, 1]).bytes(), SOURCE.bytes(), destination.bytes()].concat()
 }
 
-/// `Ok`, or the reason of the refusal.
+/// `Ok`, or the reason for the refusal.
 fn decide(policy: &str, contents: &[Vec<u8>]) -> Result<(), String> {
     let policy: Policy = policy.parse().unwrap();
     let payload = samples::payload_of_bytes(&contents.concat());
@@ -95,11 +95,11 @@ fn any_key() -> PublicKeyHash {
     SecretKey::generate(Curve::P256).unwrap().public_key().hash()
 }
 
-/// A policy, contents, and words of the refusal, if it is one.
+/// A policy, contents, and words of the refusal, if refused.
 type Case<'a> = (&'a str, Vec<Vec<u8>>, Option<&'a str>);
 
 #[test]
-fn any_is_no_way_around_the_limits() {
+fn any_does_not_bypass_the_limits() {
     const ANY: &str = r#"{"default":{"kinds":[],"operations":["any"]}}"#;
     let friends = format!(
         r#"{{"default":{{"kinds":[],"operations":["any"],"destinations":["{}","{}"]}}}}"#,
@@ -115,7 +115,7 @@ fn any_is_no_way_around_the_limits() {
     let step = |tag: u8, rest: &[&[u8]]| manager(tag, 0, rest);
     let rollup: &[u8] = &[7; 20];
     let cases: Vec<Case<'_>> = vec![
-        // Control over the account goes by name alone, whatever the key signs beside it.
+        // Operations that hand over the account must be allowed by name, no matter what else is allowed.
         (ANY, vec![update_key(114)], Some("`any` does not include update_consensus_key")),
         (ANY, vec![update_key(115)], Some("`any` does not include update_companion_key")),
         (ANY, vec![drain(FRIEND)], Some("`any` does not include drain_delegate")),
@@ -124,7 +124,7 @@ fn any_is_no_way_around_the_limits() {
         (named, vec![drain(STRANGER)], None),
         (named_and_limited, vec![drain(STRANGER)], Some("drain_delegate takes all that the account holds")),
         (lifted, vec![drain(STRANGER)], Some("\"max_amount\": null")),
-        // Whoever gains is listed.
+        // All beneficiaries must be listed.
         (friends, vec![delegation(Some(FRIEND))], None),
         (friends, vec![delegation(None)], None),
         (friends, vec![delegation(Some(STRANGER))], Some("as a delegate")),
@@ -146,7 +146,7 @@ fn any_is_no_way_around_the_limits() {
             Some("the opponent gets half of the bond"),
         ),
         (friends, vec![step(206, &[rollup, &[0; 32], &[0; 4]])], Some("the message decides")),
-        // What is burnt or bonded is gone as well as what is sent.
+        // Burnt and bonded tez are spent, too.
         (little, vec![transfer(1_000_000, 0, &to(STRANGER))], None),
         (little, vec![transfer(0, 4000, &contract())], None),
         (little, vec![transfer(0, 4001, &contract())], Some("1000250 burnt for storage at 250 mutez a byte")),
@@ -187,7 +187,7 @@ fn any_is_no_way_around_the_limits() {
     }
 }
 
-/// All that is left to a key that may sign any operation, but send nothing to anybody: each kind in each form.
+/// All operations left to a key that may sign any operation, but spend nothing: each kind in each form.
 #[test]
 fn without_amount_and_destination_nothing_moves_and_nobody_gains() {
     let nothing = r#"{"default":{"operations":["any"],"destinations":[],"max_amount":0}}"#;

@@ -1,4 +1,4 @@
-//! An embedded store that was lost: what an operator has to say before a key signs again.
+//! An embedded store that was lost, and how an operator lets keys sign again.
 
 use crate::support::http;
 use crate::support::payloads::{MAINNET, payload};
@@ -22,7 +22,7 @@ fn status(signer: &Signer, key: &str, kind: Kind, level: u32) -> u16 {
     http::sign(signer.address, key, &payload(kind, level, 0, 0)).unwrap().status
 }
 
-/// A folder with three keys that have all voted, and whose store is lost.
+/// A folder with three keys that have voted, whose store is lost.
 fn lost() -> (tempfile::TempDir, [String; 3]) {
     let folder = tempfile::tempdir().unwrap();
     for name in ["first", "second", "third"] {
@@ -41,7 +41,7 @@ fn lost() -> (tempfile::TempDir, [String; 3]) {
 }
 
 #[test]
-fn in_a_store_that_was_recreated_each_mark_is_refused_until_it_is_raised() {
+fn in_a_recreated_store_each_mark_is_refused_until_it_is_raised() {
     let (folder, [first, second, third]) = lost();
     let data = folder.path();
     succeeds(data, &["marks", "raise", MAINNET, &first, "500"]);
@@ -50,10 +50,10 @@ fn in_a_store_that_was_recreated_each_mark_is_refused_until_it_is_raised() {
         let signer = Signer::start(data, &[]);
         for kind in Kind::ALL {
             assert_eq!(status(&signer, &first, kind, 500), 409);
-            assert_eq!(status(&signer, &third, kind, 501), 409, "another key's marks were raised, not this one's");
+            assert_eq!(status(&signer, &third, kind, 501), 409, "only another key's marks were raised");
             assert_eq!(status(&signer, &third, kind, 1), 409);
         }
-        assert_eq!(status(&signer, &second, Kind::Block, 501), 409, "another kind was raised, not this one");
+        assert_eq!(status(&signer, &second, Kind::Block, 501), 409, "only another kind was raised");
         let answer = http::sign(signer.address, &third, &payload(Kind::Attestation, 501, 0, 0)).unwrap();
         for words in ["was lost and recreated", "marks raise", "--new-key", &third] {
             assert!(answer.error().contains(words), "{}", answer.error());
@@ -71,7 +71,7 @@ fn in_a_store_that_was_recreated_each_mark_is_refused_until_it_is_raised() {
 }
 
 #[test]
-fn a_key_can_be_declared_new_on_a_chain_in_a_store_that_was_recreated() {
+fn in_a_recreated_store_a_key_can_be_declared_new_on_a_chain() {
     let (folder, [first, second, third]) = lost();
     let data = folder.path();
     assert!(succeeds(data, &["marks", "raise", MAINNET, &first, "--new-key"]).contains("is new on"));
@@ -81,7 +81,7 @@ fn a_key_can_be_declared_new_on_a_chain_in_a_store_that_was_recreated() {
     for _ in 0..2 {
         let signer = Signer::start(data, &[]);
         for kind in Kind::ALL {
-            assert_eq!(status(&signer, &second, kind, 501), 409, "it is new on another chain");
+            assert_eq!(status(&signer, &second, kind, 501), 409, "it is only new on another chain");
         }
         assert_eq!(status(&signer, &third, Kind::Attestation, 501), 409);
     }
@@ -92,7 +92,7 @@ fn a_key_can_be_declared_new_on_a_chain_in_a_store_that_was_recreated() {
 }
 
 #[test]
-fn in_a_store_that_was_never_lost_nothing_has_to_be_declared() {
+fn in_a_store_that_was_never_lost_no_key_has_to_be_declared_new() {
     let folder = tempfile::tempdir().unwrap();
     let key = Signer::start(folder.path(), &[]).only_key();
     assert!(succeeds(folder.path(), &["marks", "raise", MAINNET, &key, "--new-key"]).contains("nothing to do"));
@@ -110,9 +110,9 @@ fn a_new_key_has_no_level() {
     }
 }
 
-/// Nobody may take a lost store for an empty one.
+/// A lost store must not look empty.
 #[test]
-fn a_lost_store_is_neither_listed_nor_exported_as_an_empty_one() {
+fn a_lost_store_is_not_listed_or_exported_as_empty() {
     let (folder, _) = lost();
     for what in ["list", "export"] {
         let output = run(folder.path(), &["marks", what], "");

@@ -1,4 +1,4 @@
-//! Clients that are slow, silent, or too many hold nothing but their own connections.
+//! Slow, silent or too many clients affect only their own connections.
 
 use crate::support::http::{self, Connection};
 use crate::support::payloads::payload;
@@ -6,14 +6,14 @@ use crate::support::process::Signer;
 use azurehsm_signer::tezos::payload::Kind;
 use std::io::Write;
 
-/// Files that the signer may have open: connections, and sixty-four others.
+/// The signer's limit of open files: connections, and 64 others.
 const FILES: u32 = 1024;
 
-/// More than it can keep open at one time.
+/// More connections than it can keep open.
 const NUISANCES: u64 = 2500;
 
 #[test]
-fn thousands_of_silent_and_slow_clients_keep_nobody_from_signing() {
+fn thousands_of_silent_and_slow_clients_block_no_request() {
     let files = rlimit::increase_nofile_limit(3 * NUISANCES).unwrap();
     assert!(files > NUISANCES + 200, "this test opens {NUISANCES} files, and the system allows {files} (ulimit -Hn)");
     let folder = tempfile::tempdir().unwrap();
@@ -41,7 +41,7 @@ fn thousands_of_silent_and_slow_clients_keep_nobody_from_signing() {
                 let vote = payload(Kind::Attestation, level, 0, 0);
                 let answer = http::sign(signer.address, &key, &vote).unwrap_or_else(|error| panic!("{name}: {error}"));
                 answer.signature();
-                // A connection that is used is not the one that is closed to make room.
+                // A connection in use is not closed to make room.
                 ask_for_nothing(&mut keep_alive).unwrap_or_else(|error| panic!("{name}: {error}"));
             }
         }

@@ -1,4 +1,4 @@
-//! Files of marks: what other signers have recorded is imported and holds, and so is this program's own export.
+//! Files of marks: the records of other signers, and this program's exports, can be imported and take effect.
 
 use crate::support::http;
 use crate::support::payloads::{MAINNET, block, payload};
@@ -48,7 +48,7 @@ fn marks_of_octez_signer_are_imported_and_hold() {
     }
 }
 
-/// A hash as Signatory writes it.
+/// A hash in Signatory's format.
 fn block_payload_hash(payload: &[u8]) -> String {
     let bytes = [&[0x01, 0x6a, 0xf2][..], Digest::of(payload).as_bytes()].concat();
     bs58::encode(bytes).with_check().into_string()
@@ -77,9 +77,9 @@ fn marks_of_signatory_are_imported() {
     }
 }
 
-/// Some records hold several marks of one kind, and the files may come in any order.
+/// Some records have several marks of one kind, and files can be imported in any order.
 #[test]
-fn of_several_marks_of_one_kind_the_highest_holds_whatever_the_order() {
+fn the_highest_of_several_marks_of_one_kind_counts_in_any_order() {
     let vote = |level, round, variant| payload(Kind::Attestation, level, round, variant);
     let record =
         |level: u32, round: u32, hash: &[u8]| json!({"level": level, "round": round, "hash": block_payload_hash(hash)});
@@ -144,7 +144,7 @@ fn of_several_marks_of_one_kind_the_highest_holds_whatever_the_order() {
     }
 }
 
-/// Writes a file and returns its path.
+/// Writes a file, and returns its path.
 fn write(folder: &Path, name: &str, contents: impl AsRef<[u8]>) -> String {
     let path = folder.join(name);
     std::fs::write(&path, contents).unwrap();
@@ -171,7 +171,7 @@ fn an_export_is_imported_elsewhere_and_never_lowers_a_mark() {
 }
 
 #[test]
-fn files_that_are_no_marks_change_nothing() {
+fn files_that_are_not_marks_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let path = folder.path().join("file.json");

@@ -1,12 +1,12 @@
-//! The signer as a user sees it, inside this process and as the shipped binary.
+//! The signer with its embedded vault and stores, in this process and as the shipped binary.
 
 mod authentication;
-mod checking_and_recording;
 mod closed_output;
 mod command_line;
 mod disk_trouble;
 mod head_of_the_chain;
 mod http_answers;
+mod key_commands;
 mod killing;
 mod levels;
 mod limits;
@@ -15,6 +15,7 @@ mod many_connections;
 mod marks_files;
 mod one_process_at_a_time;
 mod process_end;
+mod recording;
 mod requests_at_fault;
 mod settings_at_start;
 mod store_and_raising;

@@ -1,4 +1,4 @@
-//! The embedded store belongs to one process at a time: who has it is named, and a start under the Functions host waits for it.
+//! The embedded store is used by one process at a time: others name that process, and a start under the Functions host waits.
 
 use crate::support::http;
 use crate::support::payloads::payload;
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Starts a signer as the Functions host does, and reads its log up to the line with which it begins to wait.
+/// Starts a signer like the Functions host, and reads its log until it waits for the store.
 fn waiting(data: &Path) -> (Child, BufReader<ChildStdout>, String) {
     let mut child = command(data, &HOSTED).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stdout.take().unwrap());
@@ -22,14 +22,14 @@ fn line_with(log: &mut impl BufRead, text: &str) -> String {
     log.lines().map(Result::unwrap).find(|line| line.contains(text)).expect("the line should be logged")
 }
 
-/// This process, as messages name it.
+/// This process, as in messages.
 fn this_process() -> String {
     let name = std::fs::read_to_string("/proc/self/comm").unwrap();
     format!("process {} ({})", std::process::id(), name.trim())
 }
 
 #[test]
-fn whoever_finds_the_embedded_store_in_use_is_told_at_once_by_whom() {
+fn a_process_that_finds_the_embedded_store_in_use_fails_at_once_and_names_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::start(folder.path(), &[]);
     let name = signer.system_says("comm");
@@ -53,7 +53,7 @@ fn whoever_finds_the_embedded_store_in_use_is_told_at_once_by_whom() {
 }
 
 #[test]
-fn under_the_functions_host_a_start_waits_until_the_process_before_it_is_gone() {
+fn under_the_functions_host_a_start_waits_until_the_previous_process_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let first = Signer::start(folder.path(), &HOSTED);
     let key = first.only_key();
@@ -61,7 +61,7 @@ fn under_the_functions_host_a_start_waits_until_the_process_before_it_is_gone() 
     let id = first.system_says("stat").split_once(' ').unwrap().0.to_owned();
     let (mut second, mut log, line) = waiting(folder.path());
     assert!(line.contains(&format!("process {id} (")), "{line}");
-    // It is not there before the other one has gone.
+    // The store is not opened before the other process is gone.
     assert_eq!(http::sign(first.address, &key, &payload(Kind::Block, 8, 0, 0)).unwrap().status, 200);
     first.kill();
     line_with(&mut log, "store_lock_acquired");
@@ -75,7 +75,7 @@ fn under_the_functions_host_a_start_waits_until_the_process_before_it_is_gone() 
 }
 
 #[test]
-fn under_the_functions_host_a_start_gives_up_after_a_while_and_names_who_has_the_store() {
+fn under_the_functions_host_a_start_gives_up_after_a_while_and_names_the_other_process() {
     let folder = tempfile::tempdir().unwrap();
     let lock = File::create(folder.path().join("marks.lock")).unwrap();
     lock.lock().unwrap();

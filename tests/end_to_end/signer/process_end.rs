@@ -1,4 +1,4 @@
-//! How the process ends, and with which status: by itself, and under the Functions host.
+//! How the process ends, and with which status: standalone, and under the Functions host.
 
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Connection};
@@ -10,12 +10,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing of the host in the environment.
+/// An environment without the host's variables.
 const ALONE: [(&str, &str); 0] = [];
 
 const SIGNALS: [&str; 3] = ["TERM", "INT", "HUP"];
 
-/// A request of which half the body is there: a shutdown waits for it as long as it may.
+/// A request with half of its body: a shutdown waits for it as long as permitted.
 fn half_a_request(signer: &Signer) -> Connection {
     let key = signer.only_key();
     let mut stream = http::connect(signer.address).unwrap();
@@ -23,12 +23,12 @@ fn half_a_request(signer: &Signer) -> Connection {
     stream.write_all(head.as_bytes()).unwrap();
     let mut go_on = [0; 12];
     stream.read_exact(&mut go_on).unwrap();
-    assert_eq!(&go_on, b"HTTP/1.1 100", "the signer has taken the request");
+    assert_eq!(&go_on, b"HTTP/1.1 100", "the signer has accepted the request");
     stream
 }
 
 #[test]
-fn a_signal_ends_it_with_the_status_of_a_planned_end_and_does_not_wait_for_half_a_head() {
+fn a_signal_ends_it_with_the_status_of_a_planned_shutdown_without_waiting_for_half_a_head() {
     for (environment, status) in [(&ALONE[..], 0), (&HOSTED, 200)] {
         for name in SIGNALS {
             let folder = tempfile::tempdir().unwrap();
@@ -45,7 +45,7 @@ fn a_signal_ends_it_with_the_status_of_a_planned_end_and_does_not_wait_for_half_
 }
 
 #[test]
-fn under_the_host_a_request_in_flight_holds_the_end_up_for_a_second_at_most() {
+fn under_the_host_a_request_in_flight_delays_the_end_by_at_most_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::start_with_one_output(folder.path(), &HOSTED);
     let _request = half_a_request(&signer);
@@ -53,12 +53,12 @@ fn under_the_host_a_request_in_flight_holds_the_end_up_for_a_second_at_most() {
     signer.signal_termination();
     signer.wait_for_log("some requests did not end in time");
     assert_eq!(signer.exit_status().code(), Some(200));
-    // By itself it would be five seconds: those of a request, and one more.
+    // Standalone, it would be five seconds: the deadline of a request, and one more.
     assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
 }
 
 #[test]
-fn a_second_signal_waits_for_nothing() {
+fn a_second_signal_ends_it_at_once() {
     for (environment, status) in [(&ALONE[..], 1), (&HOSTED, 200)] {
         let folder = tempfile::tempdir().unwrap();
         let signer = Signer::start_with_one_output(folder.path(), environment);
@@ -71,7 +71,7 @@ fn a_second_signal_waits_for_nothing() {
     }
 }
 
-/// A policy file with which the start never ends: a pipe that nobody writes to.
+/// A policy file that makes the start hang: a pipe without a writer.
 fn endless_policy(folder: &Path) -> String {
     let path = folder.join("policy.json");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -93,15 +93,15 @@ fn a_signal_ends_a_start_at_once() {
             let policy = endless_policy(folder.path());
             let settings = [environment, &[("POLICY_FILE", &policy)]].concat();
             let mut child = command(folder.path(), &settings).stdout(Stdio::null()).spawn().unwrap();
-            eventually("signals are handled", || handles_termination(child.id()).then_some(()));
+            eventually("the signal handler", || handles_termination(child.id()).then_some(()));
             assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
-            let ended = eventually("it ends", || child.try_wait().unwrap());
+            let ended = eventually("its end", || child.try_wait().unwrap());
             assert_eq!(ended.code(), Some(status), "{name}");
         }
     }
 }
 
-/// A signer, and the process that started it.
+/// A signer and its parent process.
 struct WithParent {
     parent: Child,
     signer: String,
@@ -131,7 +131,7 @@ impl WithParent {
         line
     }
 
-    /// Kills the parent as the system does: nothing is passed on to the signer.
+    /// Kills the parent, without any signal to the signer.
     fn kill_parent(&mut self) {
         self.parent.kill().unwrap();
         self.parent.wait().unwrap();
@@ -141,7 +141,7 @@ impl WithParent {
     fn ends_within(&mut self, limit: Duration) -> bool {
         let (sender, ended) = mpsc::channel();
         let mut log = self.log.take().unwrap();
-        // Nobody else has the other end of the pipe. If the signer does not end, it is killed with this.
+        // Only the signer has the other end of the pipe. If it does not end, it is killed when this is dropped.
         thread::spawn(move || {
             drop(io::copy(&mut log, &mut io::sink()));
             let _ = sender.send(());
@@ -158,11 +158,11 @@ impl Drop for WithParent {
     }
 }
 
-/// It looks once a second.
+/// The signer checks for its parent once a second.
 const TIME_TO_NOTICE: Duration = Duration::from_secs(4);
 
 #[test]
-fn when_the_host_is_dead_it_ends_whether_it_serves_is_asked_to_end_or_still_starts() {
+fn when_the_host_is_dead_it_ends_whether_serving_shutting_down_or_starting() {
     for is_ending in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let mut orphan = WithParent::start(folder.path(), &HOSTED);
@@ -172,7 +172,7 @@ fn when_the_host_is_dead_it_ends_whether_it_serves_is_asked_to_end_or_still_star
         }
         orphan.kill_parent();
         assert!(orphan.ends_within(TIME_TO_NOTICE));
-        // The next host finds the store free.
+        // The store is free for the next host.
         Signer::start(folder.path(), &HOSTED);
     }
     let folder = tempfile::tempdir().unwrap();
@@ -185,7 +185,7 @@ fn when_the_host_is_dead_it_ends_whether_it_serves_is_asked_to_end_or_still_star
 }
 
 #[test]
-fn without_the_host_it_outlives_who_started_it() {
+fn without_the_host_it_outlives_its_parent() {
     let folder = tempfile::tempdir().unwrap();
     let mut signer = WithParent::start(folder.path(), &ALONE);
     let address = crate::support::process::address_in(&signer.wait_for_log("\"listening\"")).unwrap();
@@ -198,7 +198,7 @@ fn without_the_host_it_outlives_who_started_it() {
 }
 
 #[test]
-fn under_the_host_a_start_that_fails_gives_its_reason_on_one_line_and_time_to_read_it() {
+fn under_the_host_a_failed_start_logs_its_reason_in_one_line_and_leaves_time_to_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let wrong = [("MAX_LEVEL_JUMP", "0"), ("HEAD_THRESHOLD", "x"), ("POLICY", r#"{"chains":7}"#)];
     let names = wrong.map(|(name, _)| name);
@@ -219,7 +219,7 @@ fn under_the_host_a_start_that_fails_gives_its_reason_on_one_line_and_time_to_re
     assert!(read.elapsed() > Duration::from_millis(500), "it has ended after {:?}", read.elapsed());
     assert_eq!(child.wait().unwrap().code(), Some(1));
 
-    // By itself, each has a line for people to read.
+    // Standalone, each error has its own line.
     let ended = command(folder.path(), &wrong).output().unwrap();
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(String::from_utf8(ended.stderr).unwrap().lines().count(), 1 + names.len());

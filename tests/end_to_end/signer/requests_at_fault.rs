@@ -1,4 +1,4 @@
-//! What is wrong with a request is the client's to put right: it is refused, and never counts as a failure of the signer.
+//! Invalid requests are refused, and never count as failures of the signer.
 
 use crate::support::http::{self, Answer};
 use crate::support::payloads::{bls_attestation, payload};
@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::Instant;
 
-/// A signer with a P-256 and a tz4 key, both of which may prove possession if they can.
+/// A signer with a P-256 and a tz4 key, whose policy allows proofs of possession.
 struct Setup {
     _folder: tempfile::TempDir,
     signer: Signer,
@@ -40,7 +40,7 @@ impl Setup {
         http::post(self.signer.address, &format!("/keys/{key}{query}"), body.as_bytes()).unwrap()
     }
 
-    /// Sends these bytes, and nothing after them.
+    /// Sends these bytes, and closes the sending side.
     fn send_and_shut(&self, request: &str) -> Option<Answer> {
         let mut stream = http::connect(self.signer.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -50,7 +50,7 @@ impl Setup {
 }
 
 #[test]
-fn a_proof_of_possession_is_about_tz4_keys_alone() {
+fn only_tz4_keys_have_proofs_of_possession() {
     let setup = Setup::new(&[]);
     let ask = |key: &str, query: &str| {
         http::get(setup.signer.address, &format!("/bls_prove_possession/{key}{query}")).unwrap()
@@ -81,7 +81,7 @@ fn a_proof_of_possession_is_about_tz4_keys_alone() {
 }
 
 #[test]
-fn a_newer_version_of_signatures_is_answered_as_the_newest_that_is_known() {
+fn an_unknown_signature_version_is_answered_like_the_newest_known_one() {
     let setup = Setup::new(&[]);
     let verifies = |key: &str, payload: &[u8], answer: &Answer| {
         let Ok(SignatureText::Known(signature)) = answer.signature().parse() else { panic!("{answer:?}") };
@@ -112,7 +112,7 @@ fn a_newer_version_of_signatures_is_answered_as_the_newest_that_is_known() {
 }
 
 #[test]
-fn each_newer_version_is_logged_once_and_not_any_number_of_them() {
+fn unknown_versions_are_logged_once_each_up_to_a_limit() {
     let setup = Setup::new(&[]);
     let vote = payload(Kind::Attestation, 10, 0, 0);
     for version in (4..40).chain(4..40) {
@@ -136,7 +136,7 @@ fn a_body_that_does_not_arrive_is_answered_with_408_at_the_deadline() {
             let start = Instant::now();
             let mut stream = http::connect(setup.signer.address).unwrap();
             write!(stream, "POST /keys/{} HTTP/1.1\r\nhost: s\r\n{framing}\r\n\r\n{begun}", setup.p256).unwrap();
-            // Reads to the end of the connection, so it is closed.
+            // This reads until the connection is closed.
             let answer = http::read_answer(stream).unwrap();
             assert_eq!(answer.status, 408, "{framing}: {answer:?}");
             assert!(answer.error().contains("did not arrive within 300 ms"));
@@ -149,7 +149,7 @@ fn a_body_that_does_not_arrive_is_answered_with_408_at_the_deadline() {
 }
 
 #[test]
-fn a_body_that_is_too_long_is_413_even_if_it_does_not_end() {
+fn a_body_that_is_too_long_is_413_even_if_incomplete() {
     let setup = Setup::new(&[("REQUEST_DEADLINE_MS", "300")]);
     let mut stream = http::connect(setup.signer.address).unwrap();
     let head = format!("POST /keys/{} HTTP/1.1\r\nhost: s\r\ncontent-length: 2000000\r\n\r\n", setup.p256);
@@ -161,7 +161,7 @@ fn a_body_that_is_too_long_is_413_even_if_it_does_not_end() {
 }
 
 #[test]
-fn large_bodies_that_hold_up_others_are_a_failure_and_said_to_be_one() {
+fn requests_blocked_by_large_bodies_are_failed() {
     let setup = Setup::new(&[("REQUEST_DEADLINE_MS", "3000")]);
     let head = format!("POST /keys/{} HTTP/1.1\r\nhost: s\r\ncontent-length: 130000\r\n\r\n", setup.p256);
     let part = format!("{head}\"{}", "0".repeat(10_000));
@@ -179,14 +179,14 @@ fn large_bodies_that_hold_up_others_are_a_failure_and_said_to_be_one() {
 }
 
 #[test]
-fn what_is_no_http_is_400_and_the_next_client_is_served() {
+fn a_request_that_is_not_http_is_400_and_the_next_client_is_served() {
     let setup = Setup::new(&[]);
     let vote = format!("\"{}\"", hex::encode(payload(Kind::Attestation, 10, 0, 0)));
     let post =
         |headers: &str, body: &str| format!("POST /keys/{} HTTP/1.1\r\nhost: s\r\n{headers}\r\n\r\n{body}", setup.p256);
     let (length, chunked) = (vote.len(), "transfer-encoding: chunked");
     let in_chunks = |end: &str| format!("{length:x}\r\n{vote}\r\n{end}");
-    // The text is empty where hyper answers by itself.
+    // An empty text means that hyper answers, without a body.
     for (request, expected) in [
         (post(&format!("content-length: {}", length + 1), &vote), "the connection ended before the body did"),
         (post(chunked, &in_chunks("")), "the connection ended before the body did"),

@@ -1,4 +1,4 @@
-//! What the ledger says of its store, and how it raises marks by hand when the store is in trouble.
+//! The ledger's view of its store's health, and raising marks by hand while the store fails.
 
 use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
@@ -36,7 +36,7 @@ async fn record(ledger: &Ledger, level: i32) -> Result<VoteRecorded, NotRecorded
     ledger.record_vote(&vote, deadline()).await
 }
 
-/// Records a vote at a level. Whether that worked.
+/// Records a vote at a level; returns whether that worked.
 async fn vote(ledger: &Ledger, level: i32) -> bool {
     record(ledger, level).await.is_ok()
 }
@@ -45,7 +45,7 @@ async fn vote(ledger: &Ledger, level: i32) -> bool {
 async fn a_store_counts_as_failed_until_it_answers_or_half_a_minute_is_over() {
     let store = Arc::new(MemoryMarks::default());
     let ledger = Ledger::new(Arc::clone(&store) as _, "test");
-    assert!(ledger.is_answered(), "it was not asked yet");
+    assert!(ledger.is_answered(), "there was no call yet");
     for (fault, level) in [(Fault::ReadFails, 1), (Fault::WriteRefused, 2)] {
         store.inject(fault);
         assert!(!vote(&ledger, level).await, "{fault:?}");
@@ -63,7 +63,7 @@ async fn a_store_counts_as_failed_until_it_answers_or_half_a_minute_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_question_that_is_given_up_counts_as_failed() {
+async fn an_abandoned_call_counts_as_failed() {
     let store = Arc::new(MemoryMarks::with_delay(Duration::from_secs(1)));
     let ledger = Ledger::new(store, "test");
     for level in [1, 2] {
@@ -75,18 +75,18 @@ async fn a_question_that_is_given_up_counts_as_failed() {
 }
 
 #[tokio::test]
-async fn a_mark_that_another_writer_changed_is_an_answer() {
+async fn a_conflict_with_another_writer_counts_as_an_answer() {
     let store = Arc::new(MemoryMarks::default());
     let ledger = Ledger::new(Arc::clone(&store) as _, "test");
     vote(&ledger, 1).await;
     assert!(vote(&Ledger::new(Arc::clone(&store) as _, "other"), 5).await);
-    assert!(!vote(&ledger, 3).await, "the other one is higher");
+    assert!(!vote(&ledger, 3).await, "the other mark is higher");
     assert!(ledger.is_answered());
 }
 
 #[tokio::test(start_paused = true)]
-async fn raising_outlasts_unclear_writes_and_knows_its_own() {
-    // What happens to the writes, and what raising to level 9 comes to then.
+async fn raising_survives_unclear_writes_and_recognizes_its_own() {
+    // Faults of the writes, and the result of raising to level 9.
     let rows = [
         (vec![], Raised::From(Some(at(5)))),
         (vec![Fault::AnswerLost], Raised::From(Some(at(5)))),
@@ -108,7 +108,7 @@ async fn raising_outlasts_unclear_writes_and_knows_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn raising_that_fails_says_why() {
+async fn raising_that_fails_reports_the_reason() {
     for (fault, times, expected, waits) in [
         (Fault::ReadFails, 1, "injected", false),
         (Fault::WriteRefused, 1, "injected", false),
@@ -126,8 +126,8 @@ async fn raising_that_fails_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repair_replaces_just_the_version_that_was_looked_at() {
-    // What happens to the write, what repairing comes to, and where the mark is then.
+async fn a_repair_replaces_only_the_version_that_was_read() {
+    // The fault of the write, the result of the repair, and the mark's position afterwards.
     let rows = [
         (None, Ok(Raised::Repaired), 9),
         (Some(Fault::AnswerLost), Ok(Raised::Repaired), 9),
@@ -156,7 +156,7 @@ async fn a_repair_replaces_just_the_version_that_was_looked_at() {
     }
 }
 
-/// A store that leaves every write unclear, and answers one read after the other as it was told.
+/// A store that leaves every write unclear, and whose reads return these answers in order.
 struct Unclear(Mutex<Vec<Read>>);
 
 #[derive(Clone, Copy)]
@@ -186,7 +186,7 @@ impl MarkStore for Unclear {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_answer_to_what_became_of_a_write_says_what_was_wrong_with_the_write() {
+async fn a_late_answer_about_an_unclear_write_has_the_error_of_the_write() {
     for (last, expected) in
         [(Read::IsLate, "last error: the write got no answer"), (Read::Fails, "cannot be used: it cannot be read")]
     {
@@ -202,7 +202,7 @@ async fn a_late_answer_to_what_became_of_a_write_says_what_was_wrong_with_the_wr
     }
 }
 
-/// A store that was created in the place of a lost one.
+/// A store that was created in place of a lost one.
 struct Recreated(MemoryMarks);
 
 #[async_trait]
@@ -227,7 +227,7 @@ impl MarkStore for Recreated {
 }
 
 #[tokio::test]
-async fn a_mark_that_may_be_lost_is_not_taken_for_none_before_it_is_raised() {
+async fn a_mark_that_may_be_lost_is_not_treated_as_absent() {
     let ledger = Ledger::new(Arc::new(Recreated(MemoryMarks::default())), "test");
     let lost = NotRecorded::NotSafe(NotSafe::MarkLost { id: id() });
     assert_eq!(record(&ledger, 7).await, Err(lost));

@@ -1,4 +1,4 @@
-//! Files and bodies as the tools of Windows write them, and JSON that says something twice.
+//! Text files as written by Windows tools, and JSON with duplicate names.
 
 use crate::support::http;
 use crate::support::payloads::{MAINNET, block, transfer};
@@ -24,7 +24,7 @@ fn write(folder: &Path, name: &str, contents: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_a_text() {
+fn a_byte_order_mark_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     assert!(printed(&run(&data, &["keys", "import", "baker"], &with_mark(SECRET_KEY))).contains(KEY));
@@ -55,14 +55,14 @@ fn the_bytes_of_a_passphrase_file_are_the_passphrase() {
     assert!(complaint(&with(&plain, &["keys", "list"])).contains("is the passphrase right?"));
     printed(&with(&marked, &["keys", "list"]));
 
-    // A file with encrypted keys is a text as any other.
+    // An encrypted key file is a text file, too.
     let keys = data.join("keys.json");
     std::fs::write(&keys, with_mark(&std::fs::read_to_string(&keys).unwrap())).unwrap();
     printed(&with(&marked, &["keys", "list"]));
 }
 
 #[test]
-fn a_text_in_another_encoding_is_refused_with_its_name() {
+fn a_file_in_another_encoding_is_refused_with_the_encoding() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     printed(&run(&data, &["keys", "import", "baker"], SECRET_KEY));
@@ -85,7 +85,7 @@ fn a_text_in_another_encoding_is_refused_with_its_name() {
 }
 
 #[test]
-fn a_name_that_is_there_twice_is_refused_with_its_place() {
+fn a_duplicate_name_is_refused_with_its_position() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let record = r#"{"level": 1, "round": 0}"#;

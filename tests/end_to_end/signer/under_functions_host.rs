@@ -1,4 +1,4 @@
-//! What is different when the Functions host runs the signer: the streams of the log, hints, and what an old host sends.
+//! Differences under the Functions host: the streams of the log, hints, and the envelope of a host that does not proxy.
 
 use crate::support::eventually::eventually;
 use crate::support::http;
@@ -11,12 +11,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command};
 
-/// A port that is free now.
+/// A free port.
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// The program, so that it starts under the Functions host and fails every vote.
+/// The program, configured to start under the Functions host and to fail every vote.
 fn under_host(data: &Path, address: SocketAddr) -> Command {
     let nobody = format!("http://{}", free_address());
     let mut command = command(data, &[("AZURE_FUNCTIONS_ENVIRONMENT", "Development"), ("NODE_URLS", &nobody)]);
@@ -24,19 +24,19 @@ fn under_host(data: &Path, address: SocketAddr) -> Command {
     command
 }
 
-/// What was written to standard output and standard error by a process that has ended.
+/// Standard output and standard error of a process that has ended.
 struct Written {
     output: String,
     errors: String,
 }
 
-/// Starts the program, ends it as soon as `ask` is done with it, and gives what it has written.
+/// Starts the program, ends it after `ask`, and returns its output.
 fn written(mut command: Command, address: SocketAddr, ask: impl FnOnce(SocketAddr)) -> Written {
     let (mut output, to_output) = pipe().unwrap();
     let (mut errors, to_errors) = pipe().unwrap();
     let mut child = command.stdout(to_output).stderr(to_errors).spawn().unwrap();
     drop(command);
-    eventually("it listens", || http::get(address, "/health").ok());
+    eventually("an answer", || http::get(address, "/health").ok());
     ask(address);
     terminate(&child);
     let mut written = Written { output: String::new(), errors: String::new() };
@@ -46,7 +46,7 @@ fn written(mut command: Command, address: SocketAddr, ask: impl FnOnce(SocketAdd
     written
 }
 
-/// A line at INFO, one at WARN and one at ERROR, both with a field that has "warn" in it.
+/// Causes a line at INFO, one at WARN and one at ERROR, of which the latter two have a field that contains "warn".
 fn log_each_level(address: SocketAddr) {
     let key = http::get(address, "/keys").unwrap().json()[0]["public_key_hash"].as_str().unwrap().to_owned();
     for (path, payload) in [(format!("/keys/{key}"), payload(Kind::Block, 7, 0, 0)), (format!("/keys/{key}"), vec![9])]
@@ -66,12 +66,12 @@ fn terminate(child: &Child) {
 }
 
 fn parsed(lines: &str) -> Vec<(&str, Value)> {
-    assert!(lines.is_empty() || lines.ends_with('\n'), "the last line is whole");
+    assert!(lines.is_empty() || lines.ends_with('\n'), "the last line is complete");
     let whole = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     lines.lines().map(|line| (line, whole(line))).collect()
 }
 
-/// A signer that listens on this address, under the host or by itself.
+/// A signer that listens on this address, under the host or standalone.
 fn serving(folder: &Path, address: SocketAddr, is_under_host: bool) -> Command {
     let mut command = under_host(folder, address);
     if !is_under_host {
@@ -97,7 +97,7 @@ fn warnings_and_errors_go_to_standard_error_only_under_the_functions_host() {
         assert!(levels(&on_output, "INFO") > 0 && levels(&on_errors, "WARN") > 0 && levels(&on_errors, "ERROR") > 0);
         let mut forewarned = 0;
         for (text, line) in parsed(&on_errors) {
-            // What makes it a Warning to the host.
+            // This makes the host log it as a warning.
             let is_warning = text.to_ascii_lowercase().contains("warn");
             assert_eq!(line["level"], if is_warning { "WARN" } else { "ERROR" }, "{text}");
             forewarned += usize::from(line["fields"]["invocation"] == "ForeWarned");
@@ -106,7 +106,7 @@ fn warnings_and_errors_go_to_standard_error_only_under_the_functions_host() {
     }
 }
 
-/// Both streams are one pipe, of which nothing is read before a line is written that does not fit into it.
+/// Both streams are one pipe, which is not read before a line is written that does not fit into it.
 #[test]
 fn lines_are_whole_even_if_both_streams_are_one_and_a_line_is_longer_than_the_pipe() {
     const LONGER_THAN_A_PIPE: usize = 70_000;
@@ -117,7 +117,7 @@ fn lines_are_whole_even_if_both_streams_are_one_and_a_line_is_longer_than_the_pi
     let (mut output, to_output) = pipe().unwrap();
     let mut child = command.stdout(to_output.try_clone().unwrap()).stderr(to_output).spawn().unwrap();
     drop(command);
-    eventually("it listens", || http::get(address, "/health").ok());
+    eventually("an answer", || http::get(address, "/health").ok());
     log_each_level(address);
     let lines = std::thread::spawn(move || {
         let mut lines = String::new();
@@ -135,7 +135,7 @@ fn lines_are_whole_even_if_both_streams_are_one_and_a_line_is_longer_than_the_pi
 }
 
 #[test]
-fn hints_name_the_address_that_clients_of_the_host_use_or_none() {
+fn hints_contain_the_address_that_clients_of_the_host_use_or_none() {
     for (hostname, base) in [
         (Some("signer.azurewebsites.net"), Some("https://signer.azurewebsites.net/")),
         (Some("localhost:7071"), Some("http://localhost:7071/")),

@@ -1,4 +1,4 @@
-//! Keys that are not known: when the vault is searched for them, who waits, and when it is certain that there is none.
+//! Unknown keys: when the vault is searched, which requests wait, and when a key certainly does not exist.
 
 use crate::support::http;
 use crate::support::payloads::payload;
@@ -16,11 +16,11 @@ use tokio::time::{Instant, sleep};
 
 const INTERVAL: Duration = Duration::from_secs(3);
 
-/// A vault of which only the list of keys matters. A search sees the keys as they are when it begins.
+/// A vault that only lists keys. A search finds the keys that exist when it begins.
 #[derive(Default)]
 struct Listed {
     keys: Mutex<Vec<Key>>,
-    /// What a search finds at once, however long it takes.
+    /// The keys that a search finds at once, even if it takes long.
     early: Mutex<Vec<Key>>,
     unusable: Mutex<Vec<UnusableKey>>,
     takes: Mutex<Duration>,
@@ -89,7 +89,7 @@ impl Setup {
         Self { vault, ring, new }
     }
 
-    /// The vault has been searched a second ago.
+    /// A key ring whose last search was a second ago.
     async fn searched() -> Self {
         let setup = Self::cold();
         setup.ring.refresh().await.unwrap();
@@ -101,7 +101,7 @@ impl Setup {
         self.ring.find(&self.new.hash, Instant::now() + Duration::from_secs_f64(seconds)).await
     }
 
-    /// The same, in a task that has begun to wait.
+    /// The same, in a task that is already waiting.
     async fn begin_to_find(&self, seconds: f64) -> JoinHandle<Found> {
         let (ring, hash) = (Arc::clone(&self.ring), self.new.hash);
         let deadline = Instant::now() + Duration::from_secs_f64(seconds);
@@ -111,14 +111,14 @@ impl Setup {
     }
 }
 
-/// Lets every other task do what it can without waiting for time to pass.
+/// Lets all other tasks run until they wait for time to pass.
 async fn give_way() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
 }
 
-/// An address that nobody has a key for.
+/// An address without a key.
 fn made_up(number: u16) -> PublicKeyHash {
     let mut bytes = [7; 20];
     bytes[..2].copy_from_slice(&number.to_be_bytes());
@@ -129,7 +129,7 @@ fn is_unknown(found: &Found) -> bool {
     matches!(found, Err(NotSigned::Refused(Refusal::UnknownKey { .. })))
 }
 
-/// After how many tenths of a second the next search is, by the answer.
+/// The time until the next search according to the answer, in tenths of a second.
 fn pending(found: &Found) -> Option<u128> {
     match found {
         Err(NotSigned::Failed(Failure::KeySearchPending { next_search_in, .. })) => {
@@ -140,7 +140,7 @@ fn pending(found: &Found) -> Option<u128> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_key_is_not_refused_before_the_vault_has_been_searched_for_it() {
+async fn a_new_key_is_not_refused_before_the_vault_has_been_searched() {
     let setup = Setup::searched().await;
     setup.vault.add(&setup.new);
     let found = setup.find(1.5).await;
@@ -148,7 +148,7 @@ async fn a_new_key_is_not_refused_before_the_vault_has_been_searched_for_it() {
     let error = found.unwrap_err();
     assert_eq!((error.verdict(), error.cause()), ("failed", "key_search"));
     assert!(error.to_string().ends_with("the next search can start in 2.0 s"), "{error}");
-    assert_eq!(setup.vault.searches(), 1, "the interval is kept");
+    assert_eq!(setup.vault.searches(), 1, "the minimum interval is respected");
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,11 +162,11 @@ async fn a_request_waits_for_the_next_search_if_its_deadline_permits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_definitely_unknown_after_a_search_that_began_after_the_request() {
+async fn a_key_is_unknown_only_after_a_search_that_began_after_the_request() {
     let setup = Setup::searched().await;
     assert!(is_unknown(&setup.find(4.0).await));
     assert_eq!(setup.vault.searches(), 2);
-    // Also if the search was for another reason.
+    // Even if the search had another reason.
     let waiting = setup.begin_to_find(4.0).await;
     setup.ring.refresh().await.unwrap();
     sleep(INTERVAL).await;
@@ -175,12 +175,12 @@ async fn a_key_is_definitely_unknown_after_a_search_that_began_after_the_request
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_search_that_was_running_when_the_request_arrived_proves_nothing() {
+async fn a_search_that_began_before_the_request_proves_nothing() {
     let setup = Setup::searched().await;
     sleep(INTERVAL).await;
     setup.vault.takes(Duration::from_millis(500));
     let first = setup.begin_to_find(10.0).await;
-    assert_eq!(setup.vault.searches(), 2, "it is running");
+    assert_eq!(setup.vault.searches(), 2, "a search is running");
     setup.vault.add(&setup.new);
     let short = setup.begin_to_find(2.0).await;
     let long = setup.begin_to_find(10.0).await;
@@ -204,11 +204,11 @@ async fn at_most_32_requests_wait_and_one_search_answers_them_all() {
         assert!(is_unknown(&task.await.unwrap()));
     }
     assert_eq!(setup.vault.searches(), 2);
-    assert!(is_unknown(&setup.find(4.0).await), "their places are free again");
+    assert!(is_unknown(&setup.find(4.0).await), "requests can wait again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_made_up_keys_does_not_keep_a_known_key_waiting() {
+async fn a_flood_of_invented_keys_does_not_delay_a_known_key() {
     let setup = Setup::searched().await;
     setup.vault.add(&setup.new);
     setup.ring.refresh().await.unwrap();
@@ -229,7 +229,7 @@ async fn a_flood_of_made_up_keys_does_not_keep_a_known_key_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_nothing_has_worked_every_request_waits_and_trouble_that_passes_fails_none() {
+async fn before_the_first_successful_search_requests_wait_and_transient_errors_fail_none() {
     let setup = Setup::cold();
     setup.vault.add(&setup.new);
     setup.vault.trouble.lock().unwrap().push(VaultError::unavailable("injected"));
@@ -245,7 +245,7 @@ async fn while_nothing_has_worked_every_request_waits_and_trouble_that_passes_fa
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_is_the_answer_when_it_lasts() {
+async fn an_error_that_lasts_is_the_answer() {
     let setup = Setup::cold();
     setup.vault.trouble.lock().unwrap().extend(vec![VaultError::unavailable("injected"); 100]);
     let found = setup.find(4.0).await;
@@ -257,11 +257,11 @@ async fn trouble_is_the_answer_when_it_lasts() {
     let start = Instant::now();
     let found = setup.find(4.0).await;
     assert!(matches!(&found, Err(NotSigned::Failed(Failure::Vault(VaultError::Unable(_))))), "{found:?}");
-    assert!(start.elapsed().is_zero(), "it will not work when tried again");
+    assert!(start.elapsed().is_zero(), "a retry would not help");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_search_goes_on_when_the_request_that_began_it_has_ended() {
+async fn a_search_outlives_the_request_that_started_it() {
     let setup = Setup::cold();
     setup.vault.add(&setup.new);
     setup.vault.takes(Duration::from_secs(6));
@@ -271,7 +271,7 @@ async fn a_search_goes_on_when_the_request_that_began_it_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_long_search_has_found_is_used_before_its_end_and_the_rest_is_pending() {
+async fn keys_found_by_a_long_search_are_used_before_its_end_and_the_rest_is_pending() {
     let setup = Setup::cold();
     let early = Key::new("early".to_owned(), SecretKey::generate(Curve::P256).unwrap().public_key().clone());
     setup.vault.early.lock().unwrap().push(early.clone());
@@ -291,14 +291,14 @@ async fn what_a_long_search_has_found_is_used_before_its_end_and_the_rest_is_pen
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_cannot_sign_is_refused_with_its_state_after_a_search_that_began_after_the_request() {
+async fn a_key_that_cannot_sign_is_refused_with_its_state_after_a_fresh_search() {
     let setup = Setup::searched().await;
     let unusable = UnusableKey { key: setup.new.clone(), why: "it is disabled".to_owned() };
     setup.vault.unusable.lock().unwrap().push(unusable);
     let expected = format!("the key {} is in the vault and cannot sign: it is disabled", setup.new.hash);
     let refused = setup.find(4.0).await.unwrap_err();
     assert_eq!((refused.cause(), refused.to_string()), ("unusable_key", expected));
-    // It may have been enabled since.
+    // The key may have been enabled since.
     let pending = setup.find(1.0).await.unwrap_err();
     assert_eq!(pending.cause(), "key_search");
     assert!(pending.to_string().contains("(it is disabled)"), "{pending}");
@@ -308,16 +308,16 @@ async fn a_key_that_cannot_sign_is_refused_with_its_state_after_a_search_that_be
 }
 
 #[test]
-fn the_signer_answers_made_up_keys_with_404_or_with_the_time_of_the_next_search() {
+fn invented_keys_get_404_or_the_time_of_the_next_search() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::start(folder.path(), &[]);
     let key = signer.only_key();
     let address = signer.address;
-    let asked: Vec<_> = (0..100)
+    let requested: Vec<_> = (0..100)
         .map(|number| std::thread::spawn(move || http::get(address, &format!("/keys/{}", made_up(number))).unwrap()))
         .collect();
     http::sign(address, &key, &payload(Kind::Attestation, 1, 0, 0)).unwrap().signature();
-    let answers: Vec<_> = asked.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let answers: Vec<_> = requested.into_iter().map(|thread| thread.join().unwrap()).collect();
     let (unknown, pending): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 404);
     assert!(!unknown.is_empty() && !pending.is_empty(), "{} and {}", unknown.len(), pending.len());
     for answer in pending {

@@ -1,4 +1,4 @@
-//! Something in the embedded store that is not a mark.
+//! Items in the embedded store that are not marks.
 
 use crate::support::payloads::MAINNET;
 use crate::support::process::run;
@@ -9,7 +9,7 @@ use std::process::Output;
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
 
-/// A store with a mark of each kind at level 100, of which the one of attestations is then replaced.
+/// A store with a mark of each kind at level 100; the one for attestations is then replaced by this text.
 fn damaged(contents: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     assert!(run(folder.path(), &["marks", "raise", MAINNET, KEY, "100", "--round", "3"], "").status.success());
@@ -39,7 +39,7 @@ fn one_item_that_is_not_a_mark_does_not_hide_the_others() {
     let list = run(folder.path(), &["marks", "list"], "");
     let export = run(folder.path(), &["marks", "export"], "");
     assert!(list.status.success(), "{list:?}");
-    assert_eq!(export.status.code(), Some(1), "an export that is not complete");
+    assert_eq!(export.status.code(), Some(1), "the export is incomplete");
     for output in [list, export] {
         let (printed, complaint) = (text(&output.stdout), text(&output.stderr));
         assert!(printed.contains("block") && printed.contains("preattestation"), "{printed}");
@@ -50,7 +50,7 @@ fn one_item_that_is_not_a_mark_does_not_hide_the_others() {
 }
 
 #[test]
-fn what_can_be_exported_is_json_all_the_same() {
+fn an_incomplete_export_is_still_valid_json() {
     let folder = damaged("nonsense");
     let export = run(folder.path(), &["marks", "export"], "");
     let json: serde_json::Value = serde_json::from_slice(&export.stdout).unwrap();
@@ -58,7 +58,7 @@ fn what_can_be_exported_is_json_all_the_same() {
 }
 
 #[test]
-fn an_unreadable_mark_is_raised_only_to_what_is_legible_in_it_unless_by_force() {
+fn an_unreadable_mark_is_only_raised_above_its_legible_position_unless_forced() {
     for (contents, refused, accepted) in [
         (r#"{"level":500,"round":2,"attempt":"x"}"#, vec!["499", "500 --round 1"], "500 --round 2"),
         (r#"{"level":500,"rou"#, vec!["499", "500 --round 7"], "500"),

@@ -1,4 +1,4 @@
-//! The way of a request through the signer, with a vault and a store that can be slow, wrong, or away.
+//! The path of a request through the signer, with a vault and a store that can be slow, wrong or down.
 
 use crate::support::marks::{Fault as StoreFault, MemoryMarks};
 use crate::support::payloads::{MAINNET, bls_attestation, payload, transfer, vote};
@@ -78,7 +78,7 @@ async fn a_vote_waits_for_the_longer_of_vault_and_store_and_a_block_for_both() {
         let start = Instant::now();
         setup.sign(payload(kind, 2, 0, 0)).await.unwrap();
         let took = start.elapsed().as_millis();
-        // The clock stands still but for the delays; its timer has a resolution of one millisecond.
+        // The clock is paused except for the delays; timers have a resolution of one millisecond.
         assert!((expected_ms..=expected_ms + 2).contains(&took), "{kind}: {took} ms");
     }
 }
@@ -98,7 +98,7 @@ async fn invariant_1_nothing_is_released_that_the_store_did_not_accept() {
 }
 
 #[tokio::test]
-async fn invariant_4_a_block_has_one_signature_also_when_the_vault_makes_another_each_time() {
+async fn invariant_4_a_block_has_one_signature_even_if_the_vault_returns_another_each_time() {
     let setup = Setup::new(Curve::P256);
     let block = payload(Kind::Block, 9, 0, 0);
     let first = setup.sign(block.clone()).await.unwrap();
@@ -123,7 +123,7 @@ async fn invariant_5_a_repeated_vote_gets_a_valid_signature_again() {
 }
 
 #[tokio::test]
-async fn what_is_known_to_be_refused_costs_no_call() {
+async fn a_foreseeable_refusal_costs_no_call() {
     let setup = Setup::new(Curve::P256);
     for kind in Kind::ALL {
         setup.sign(payload(kind, 9, 0, 0)).await.unwrap();
@@ -153,7 +153,7 @@ async fn invariant_3_tags_21_and_23_share_a_mark() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn invariant_6_no_answer_in_time_is_failed_and_not_refused() {
+async fn invariant_6_no_answer_in_time_is_failed_not_refused() {
     for (vault_s, store_s, who) in [(3600, 0, "signature"), (0, 3600, "mark store")] {
         let mut vault = MemoryVault::new(Curve::P256);
         vault.delay = Duration::from_secs(vault_s);
@@ -171,7 +171,7 @@ async fn invariant_6_no_answer_in_time_is_failed_and_not_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_comes_back_in_time_costs_nothing_but_time() {
+async fn a_vault_that_recovers_in_time_costs_only_time() {
     let setup = Setup::new(Curve::P256);
     for kind in Kind::ALL {
         (0..4).for_each(|_| setup.vault.inject(VaultFault::Unavailable));
@@ -180,7 +180,7 @@ async fn a_vault_that_comes_back_in_time_costs_nothing_but_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_stays_away_fails_and_the_vote_can_be_repeated() {
+async fn a_vault_that_stays_down_fails_the_vote_which_can_be_repeated() {
     let setup = Setup::new(Curve::P256);
     (0..1000).for_each(|_| setup.vault.inject(VaultFault::Unavailable));
     let vote = payload(Kind::Attestation, 1, 0, 0);
@@ -192,7 +192,7 @@ async fn a_vault_that_stays_away_fails_and_the_vote_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn what_the_vault_cannot_do_fails_at_once_and_leaves_no_block_mark() {
+async fn an_operation_that_the_vault_cannot_do_fails_at_once_and_leaves_no_block_mark() {
     let setup = Setup::new(Curve::P256);
     setup.vault.inject(VaultFault::Unable);
     let answer = setup.sign(payload(Kind::Block, 1, 0, 0)).await;
@@ -208,7 +208,7 @@ async fn invariant_7_a_wrong_signature_is_not_released() {
         let mut payloads = vec![payload(Kind::Block, 1, 0, 0), transfer(1, 1)];
         payloads.push(if curve == Curve::Bls { bls_attestation(1, 0, 0) } else { payload(Kind::Attestation, 1, 0, 0) });
         for payload in payloads {
-            // Dropped, and another one is asked for.
+            // It is dropped, and another one is requested.
             setup.vault.inject(VaultFault::WrongSignature);
             let signature = setup.sign(payload.clone()).await.unwrap();
             let scheme = BlsScheme::default();
@@ -217,7 +217,7 @@ async fn invariant_7_a_wrong_signature_is_not_released() {
         (0..100).for_each(|_| setup.vault.inject(VaultFault::WrongSignature));
         let answer = setup.sign(payload(Kind::Block, 2, 0, 0)).await;
         assert!(matches!(answer, Err(NotSigned::Failed(Failure::WrongSignature(_)))), "{curve}: {answer:?}");
-        assert_eq!(setup.mark(Kind::Block).unwrap().position.level.get(), 1, "nothing is recorded for it");
+        assert_eq!(setup.mark(Kind::Block).unwrap().position.level.get(), 1, "it is not recorded");
     }
 }
 
@@ -298,7 +298,7 @@ async fn policy_decides_what_a_key_signs() {
 }
 
 #[tokio::test]
-async fn only_authorized_keys_may_ask_when_there_are_some() {
+async fn if_there_are_authorized_keys_only_they_may_request() {
     use azurehsm_signer::tezos::authentication::request_to_authenticate;
     for curve in Curve::ALL {
         let mut setup = Setup::new(Curve::P256);
@@ -344,7 +344,7 @@ async fn a_far_future_level_does_not_silence_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_the_vault_cannot_read_now_is_failed_and_not_unknown() {
+async fn a_key_that_the_vault_cannot_read_now_is_failed_not_unknown() {
     for (listing, is_known) in
         [(Listing::All, true), (Listing::SomeUnread, false), (Listing::Unavailable, false), (Listing::None, false)]
     {
@@ -363,7 +363,7 @@ async fn a_key_that_the_vault_cannot_read_now_is_failed_and_not_unknown() {
 }
 
 #[tokio::test]
-async fn a_vault_that_does_not_answer_does_not_take_away_the_keys_that_it_had() {
+async fn a_vault_that_does_not_answer_drops_no_known_key() {
     let setup = Setup::new(Curve::P256);
     setup.signer.refresh_keys().await.unwrap();
     *setup.vault.listing.lock().unwrap() = Listing::Unavailable;

@@ -1,4 +1,4 @@
-//! A mark store that answers late for a while and is then well again, while bakers go on voting.
+//! A mark store that is slow for a while and then recovers, while bakers continue to vote.
 
 use crate::azure::cloud::{self, add, baker, ms};
 use crate::azure::instance::Instance;
@@ -10,7 +10,7 @@ use stand_ins::{Curve, Delay, NewKey};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How soon after the end of a brown-out a signature is given.
+/// The maximum time from the end of a brown-out to the next signature.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// Length and delay of each brown-out. In the long form: 20, of 1 to 30 s at 1 to 5 s.
@@ -23,7 +23,7 @@ fn brownouts() -> Vec<(Duration, Duration)> {
     lengths.into_iter().zip(delays).map(|(length, delay)| (Duration::from_secs(length), ms(delay))).collect()
 }
 
-/// So many run at once.
+/// The number of concurrent runs.
 const PARALLEL: usize = 5;
 
 #[test]

@@ -1,4 +1,4 @@
-//! An instance that has only just started, and whose first request meets a transient error.
+//! An instance that has just started, with transient errors during its first request.
 
 use crate::azure::cloud::{self, always, baker, ms, next};
 use crate::azure::instance::Instance;
@@ -8,7 +8,7 @@ use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Delay, Effect, Operation};
 use std::time::{Duration, Instant};
 
-/// Lets one thing go wrong once.
+/// Injects one fault once.
 type GoesWrong = fn(&Azure);
 
 const TRANSIENT: [(&str, GoesWrong); 6] = [
@@ -20,7 +20,7 @@ const TRANSIENT: [(&str, GoesWrong); 6] = [
     ("key read 500", |azure| next(1, azure.key_vault.faults(), Operation::GetKey, Effect::status(500))),
 ];
 
-/// How long which metadata takes, in milliseconds.
+/// Delays of each kind of metadata, in milliseconds.
 fn delays() -> Vec<(Operation, u64)> {
     let mut delays = vec![(Operation::Metadata, 1_050), (Operation::Account, 3_000)];
     if is_long() {
@@ -29,9 +29,9 @@ fn delays() -> Vec<(Operation, u64)> {
     delays
 }
 
-/// Metadata that takes longer than any single try of a request: the instance gets ready all the same, and signs.
+/// Metadata that takes longer than any single attempt: the instance still becomes ready, and signs.
 #[test]
-fn cold_start_with_slow_metadata_gets_ready() {
+fn cold_start_with_slow_metadata_becomes_ready() {
     for (on, delay) in delays() {
         let azure = cloud::start();
         let key = baker(&azure);
@@ -45,7 +45,7 @@ fn cold_start_with_slow_metadata_gets_ready() {
     }
 }
 
-/// One lost answer of the metadata costs no more than the patience with it.
+/// A lost answer to a metadata request costs no more than its timeout.
 #[test]
 fn cold_start_with_a_lost_answer_signs_the_first_request() {
     for on in [Operation::Metadata, Operation::Account] {
@@ -58,9 +58,9 @@ fn cold_start_with_a_lost_answer_signs_the_first_request() {
     }
 }
 
-/// What the service said reaches the client, at the deadline and not before: a role may have been given just now.
+/// The service's error reaches the client, but only at the deadline, since the role may have just been assigned.
 #[test]
-fn cold_start_without_a_role_fails_with_the_words_of_the_service() {
+fn cold_start_without_a_role_fails_with_the_error_of_the_service() {
     for (status, words) in [(403, "The request is forbidden"), (401, "token can't serve the request")] {
         let azure = cloud::start();
         let key = baker(&azure);
@@ -77,7 +77,7 @@ fn cold_start_without_a_role_fails_with_the_words_of_the_service() {
     }
 }
 
-/// The first request after the start is signed, although one call of the start failed.
+/// The first request is signed even if one call during startup fails.
 #[test]
 fn cold_start_with_one_transient_error_signs_the_first_request() {
     let rounds = if is_long() { 20 } else { 1 };

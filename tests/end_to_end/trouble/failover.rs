@@ -1,4 +1,4 @@
-//! An account of two regions whose write region moves, because the first one is in trouble.
+//! An account with two regions whose write region moves, since the first one has a fault.
 
 use crate::azure::cloud::{self, always, baker};
 use crate::azure::instance::Instance;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const WEST: &str = "West Europe";
 const NORTH: &str = "North Europe";
 
-/// How soon after the move a signature is given again.
+/// The maximum time from the move to the next signature.
 const LIMIT: Duration = Duration::from_secs(5);
 
 fn two_regions() -> Azure {
@@ -21,7 +21,7 @@ fn two_regions() -> Azure {
     cloud::start_with(Options { cosmos: CosmosOptions { regions, ..CosmosOptions::default() }, ..Options::default() })
 }
 
-/// What is wrong with the first region, and whether the account's global endpoint is in the same trouble.
+/// The fault of the first region, and whether the account's global endpoint has it, too.
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
     Hangs {
@@ -29,7 +29,7 @@ enum Trouble {
     },
     Unavailable,
     Refuses,
-    /// Nothing: an operator moves the writes.
+    /// None: an operator moves the write region.
     None,
 }
 
@@ -50,7 +50,7 @@ impl Trouble {
     }
 }
 
-/// The time from the move to the first signature after it. The move comes `later` than the trouble.
+/// The time from the move to the next signature. The move is `later` than the fault.
 fn signs_again(trouble: Trouble, settings: &[(&str, &str)], later: Duration) -> Duration {
     let azure = two_regions();
     let key = baker(&azure);
@@ -72,7 +72,7 @@ fn signs_again(trouble: Trouble, settings: &[(&str, &str)], later: Duration) -> 
 
 fn measure(trouble: Trouble, settings: &[(&str, &str)]) {
     let rounds: u64 = if is_long() { 10 } else { 1 };
-    // At different moments of what the signer does once a second.
+    // At different times relative to what the signer does once a second.
     let later = |round: u64| Duration::from_millis(2_000 + 170 * round);
     let mut times: Vec<_> = (0..rounds).map(|round| signs_again(trouble, settings, later(round))).collect();
     times.sort();
@@ -103,7 +103,7 @@ fn failover_from_a_region_that_is_dead_while_the_account_names_the_other() {
 }
 
 #[test]
-fn failover_from_a_region_that_is_well() {
+fn failover_from_a_healthy_region() {
     measure(Trouble::None, &[]);
 }
 
@@ -117,7 +117,7 @@ fn failover_from_the_nearest_region_that_answers_503_and_is_still_listed() {
     measure(Trouble::Unavailable, &[("REGION_NAME", WEST)]);
 }
 
-/// Without any move, failures alone lead to a new connection, once the account can be reached.
+/// Without a move, failures lead to a new connection once the account is reachable.
 #[test]
 fn failover_of_the_connection_alone() {
     let azure = two_regions();
@@ -137,9 +137,9 @@ fn failover_of_the_connection_alone() {
     assert!(first.is_some_and(|first| first < Duration::from_secs(1)), "{first:?}");
 }
 
-/// A container that was created again while writes moved is noticed by the new connection: it compares with what the first one saw.
+/// A container that was recreated during a failover is noticed by the new connection, which compares its id with the first one's.
 #[test]
-fn failover_to_a_container_that_was_created_again_signs_nothing() {
+fn failover_to_a_recreated_container_signs_nothing() {
     let azure = two_regions();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
@@ -155,7 +155,7 @@ fn failover_to_a_container_that_was_created_again_signs_nothing() {
     assert!(cloud::wait(azure.cosmos.items()).is_empty());
 }
 
-/// The region that takes writes is well; the one that is nearest is not, and a mark has to be read.
+/// The write region is healthy, but the nearest one is not, and a mark has to be read.
 #[test]
 fn failover_of_reads_from_the_nearest_region_to_another() {
     let azure = two_regions();

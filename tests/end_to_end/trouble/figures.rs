@@ -1,13 +1,13 @@
-//! How measurements are summed up and printed.
+//! Summarizes and prints measurements.
 
 use std::time::Duration;
 
-/// Times, in order.
+/// Sorted durations.
 #[derive(Debug, Clone)]
 pub(crate) struct Times(Vec<Duration>);
 
 impl Times {
-    /// Of at least one measurement.
+    /// The median of at least one measurement.
     pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         assert!(!times.is_empty(), "nothing was measured");
         times.sort();
@@ -22,7 +22,7 @@ impl Times {
         self.at(1_000)
     }
 
-    /// What so many of 1,000 did not exceed.
+    /// The value that this many of 1,000 do not exceed.
     pub(crate) fn at(&self, per_mille: usize) -> Duration {
         self.0[(self.0.len() * per_mille / 1_000).min(self.0.len() - 1)]
     }

@@ -1,4 +1,4 @@
-//! Repeats as a flood: what they cost an honest baker, and the vault.
+//! A flood of repeats, and its cost for an honest baker and the vault.
 
 use crate::azure::cloud::{self, KnownKey, add, ms};
 use crate::azure::instance::Instance;
@@ -13,23 +13,23 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a flood may cost an honest vote, by the median.
+/// The maximum delay of an honest vote, at the median.
 const COST: Duration = Duration::from_millis(50);
 
-/// How often a second the vault may be asked about repeats of one payload.
+/// The maximum number of vault calls per second for repeats of one payload.
 const VAULT_CALLS_PER_SECOND: u128 = 10;
 
-/// What vault and store take in Azure.
+/// Latencies of vault and store, as in Azure.
 const VAULT: Duration = Duration::from_millis(20);
 const STORE: Duration = Duration::from_millis(8);
 
-/// Between two honest votes.
+/// The interval between honest votes.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// No line for each request, but the one that tells where an instance listens.
+/// Logs no line per request, but the one with the address of the instance.
 const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 
-/// An honest baker on a connection that he keeps.
+/// An honest baker on a persistent connection.
 struct Baker<'a> {
     key: &'a KnownKey,
     connection: Connection,
@@ -43,7 +43,7 @@ impl<'a> Baker<'a> {
         baker
     }
 
-    /// Votes so often, at a new level each time; `voted` gets each payload.
+    /// Votes this often, each time at a new level, and passes each payload to `voted`.
     fn votes(&mut self, number: usize, mut voted: impl FnMut(&[u8])) -> Times {
         let took = (0..number).map(|_| {
             thread::sleep(PAUSE);
@@ -71,7 +71,7 @@ fn start() -> (Azure, [KnownKey; 2], Instance) {
     (azure, keys, signer)
 }
 
-/// What was measured under a flood.
+/// Measurements under a flood.
 struct Measured {
     without: Times,
     other_key: Times,
@@ -89,7 +89,7 @@ fn measure(connections: usize, votes: usize) -> Measured {
     println!("without a flood: {without}");
 
     let flood = Repeaters::start(signer.address, connections, &flooded.hash, &newest);
-    // Until each connection has been answered twice, the flood has not begun.
+    // The flood has begun once each connection has been answered twice.
     while flood.answered().all < 2 * connections as u64 {
         thread::sleep(ms(5));
     }
@@ -112,8 +112,8 @@ fn measure(connections: usize, votes: usize) -> Measured {
 
 #[test]
 fn flood_of_repeats_neither_delays_honest_votes_nor_reaches_the_vault() {
-    // A debug build of the signer is several times as slow, and other tests run beside this one in the gate: they can only make
-    // it slower, so the best of three counts there.
+    // A debug build is several times slower, and in the gate other tests run in parallel. Both can only slow it down, so the best
+    // of three runs counts.
     let (connections, votes, attempts) = if is_long() { (800, 50, 1) } else { (100, 15, 3) };
     let mut slow = Vec::new();
     for _ in 0..attempts {
@@ -133,5 +133,5 @@ fn flood_of_repeats_neither_delays_honest_votes_nor_reaches_the_vault() {
         }
         slow.push(cost);
     }
-    panic!("an honest vote takes so much longer under a flood: {slow:.1?}");
+    panic!("the delay of an honest vote under a flood is too long: {slow:.1?}");
 }

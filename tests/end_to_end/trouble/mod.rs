@@ -1,7 +1,7 @@
-//! The shipped binary in trouble that lasts: slow services, brown-outs, failovers, cold starts, floods. One file per subject.
+//! The shipped binary under lasting faults: slow services, brown-outs, failovers, cold starts, floods. One file per subject.
 //!
-//! `cargo test --workspace --test end_to_end trouble::` runs the short form of each, which belongs to the gate. `tests/trouble/run SUBJECT` runs the
-//! long form and prints the figures that docs/performance.md quotes.
+//! `cargo test --workspace --test end_to_end trouble::` runs the short form of each, as in the gate. `tests/trouble/run SUBJECT` runs
+//! the long form, and prints the figures for docs/performance.md.
 
 mod brownouts;
 mod cold_start;
@@ -12,7 +12,7 @@ mod repeaters;
 mod slow;
 mod voters;
 
-/// Whether the long form was asked for, with `TROUBLE=long`.
+/// Whether to run the long form: `TROUBLE=long`.
 fn is_long() -> bool {
     std::env::var("TROUBLE").is_ok_and(|form| form == "long")
 }

@@ -1,5 +1,5 @@
-//! Many connections that repeat one request as fast as they are answered. One thread, and bytes that were prepared before: it
-//! takes as little as possible of the processors that the signer needs.
+//! Many connections that repeat one request as fast as it is answered. A single thread with precomputed bytes leaves the
+//! processors to the signer.
 
 use crate::support::http::sign_request;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The connections. They are closed when it is dropped.
+/// The connections, which are closed on drop.
 pub(crate) struct Repeaters {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -22,16 +22,16 @@ struct Shared {
     signed: AtomicU64,
 }
 
-/// How often they were answered.
+/// The number of answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answered {
     pub(crate) all: u64,
-    /// Of those, with a signature.
+    /// The number of signatures.
     pub(crate) signed: u64,
 }
 
 impl Repeaters {
-    /// Opens so many connections, which ask for a signature of `payload` from now on.
+    /// Opens this many connections, which request a signature of `payload`.
     pub(crate) fn start(address: SocketAddr, connections: usize, key: &str, payload: &[u8]) -> Self {
         let shared = Arc::new(Shared {
             request: Mutex::new(request(key, payload)),
@@ -50,12 +50,12 @@ impl Repeaters {
         Self { shared, thread: Some(thread) }
     }
 
-    /// Repeats this payload from now on.
+    /// Switches to another payload.
     pub(crate) fn switch_to(&self, key: &str, payload: &[u8]) {
         *self.shared.request.lock().unwrap() = request(key, payload);
     }
 
-    /// How often they were answered so far.
+    /// The number of answers so far.
     pub(crate) fn answered(&self) -> Answered {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Answered { all: count(&self.shared.answered), signed: count(&self.shared.signed) }
@@ -75,12 +75,12 @@ fn request(key: &str, payload: &[u8]) -> Arc<[u8]> {
     sign_request(key, payload).into_bytes().into()
 }
 
-/// Asks, and asks again when it is answered, on one connection after the other.
+/// Sends the next request on each connection that has been answered.
 async fn repeat(address: SocketAddr, shared: &Shared) {
     let mut answer = vec![0; 2_048];
     while !shared.is_over.load(Ordering::Relaxed) {
         let Ok(mut stream) = TcpStream::connect(address).await else {
-            // The signer takes no more connections for now.
+            // The signer accepts no more connections now.
             tokio::task::yield_now().await;
             continue;
         };
@@ -106,7 +106,7 @@ async fn status(stream: &mut TcpStream, answer: &mut [u8]) -> Option<[u8; 3]> {
             return None;
         }
         read += more;
-        // All answers are JSON, and end with what they began with: an object, or a list of one error.
+        // All answers are JSON, either an object or a list of one error, so they end with the matching bracket.
         let text = answer.get(..read)?;
         let end = text.trim_ascii_end().last()?;
         if text.windows(4).any(|four| four == b"\r\n\r\n") && matches!(end, b'}' | b']') {

@@ -10,23 +10,23 @@ use stand_ins::{Azure, Curve, Delay, Effect, NewKey, Operation, Options};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a vote may take longer than the slower of vault and store.
+/// The maximum latency that a vote adds to the slower of vault and store.
 const OWN_TIME: Duration = Duration::from_millis(60);
 
-/// What a connection that is dead may cost, and what a busy machine may add.
+/// The maximum cost of a dead connection, with extra time for a loaded machine.
 const DEAD_CONNECTION: Duration = Duration::from_millis(1_000 + 200);
 
-/// Within this time a cold instance finds a key in a vault whose answers take up to two seconds.
+/// The maximum time for a cold instance to find a key in a vault whose answers take up to two seconds.
 const COLD_START: Duration = Duration::from_secs(15);
 
-/// Constant delays of vault and store, in milliseconds, with which every vote is signed: the longer one is at most 3.5 s.
+/// Constant delays of vault and store, in milliseconds, at which every vote is signed: the longer one is at most 3.5 s.
 const FOR_VOTES: [(u64, u64); 7] =
     [(850, 0), (0, 1_100), (1_500, 1_500), (2_000, 3_000), (3_500, 0), (0, 3_500), (3_500, 3_500)];
 
-/// And every block: together they are at most 3.5 s.
+/// The same for blocks: together they are at most 3.5 s.
 const FOR_BLOCKS: [(u64, u64); 6] = [(850, 0), (0, 1_100), (1_750, 1_750), (2_500, 1_000), (3_500, 0), (0, 3_500)];
 
-/// Private keys of tests are numbers of a byte.
+/// Private keys of tests are single bytes.
 const MAX_KEYS: u8 = 250;
 
 /// A signer whose keys have marks and whose connections are open.
@@ -45,7 +45,7 @@ impl Warm {
         let signer = Instance::start_ready(&azure, &[QUIET]);
         let warm = Self { azure, signer, keys };
         for kind in Kind::ALL {
-            assert!(warm.sign_all(kind, 1).iter().all(Option::is_some), "nothing is wrong yet");
+            assert!(warm.sign_all(kind, 1).iter().all(Option::is_some), "no fault yet");
         }
         warm
     }
@@ -55,15 +55,15 @@ impl Warm {
         self.azure.cosmos.latency(store);
     }
 
-    /// Asks for one signature by each key, all at once. How long each took; `None` if it was not signed.
+    /// Requests a signature of each key concurrently. Returns the latencies; `None` if not signed.
     fn sign_all(&self, kind: Kind, level: u32) -> Vec<Option<Duration>> {
         thread::scope(|scope| {
-            let asked: Vec<_> = self.keys.iter().map(|key| scope.spawn(|| self.sign(key, kind, level))).collect();
-            asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+            let requested: Vec<_> = self.keys.iter().map(|key| scope.spawn(|| self.sign(key, kind, level))).collect();
+            requested.into_iter().map(|request| request.join().unwrap()).collect()
         })
     }
 
-    /// As octez-client asks, on a connection of its own.
+    /// A request as by octez-client, on a new connection.
     fn sign(&self, key: &KnownKey, kind: Kind, level: u32) -> Option<Duration> {
         let payload = payload(kind, level, 0, 0);
         let start = Instant::now();
@@ -78,7 +78,7 @@ impl Warm {
     }
 }
 
-/// No line for each request, but the one that tells where an instance listens.
+/// Logs no line per request, but the one with the address of the instance.
 const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 
 #[test]
@@ -86,7 +86,7 @@ fn slow_constant_delays_cost_no_signature() {
     let (keys, rounds) = if is_long() { (5, 8) } else { (3, 1) };
     let votes = FOR_VOTES.map(|delays| (Kind::Attestation, delays));
     let blocks = FOR_BLOCKS.map(|delays| (Kind::Block, delays));
-    // Most of the time is waiting, so all are measured at once.
+    // The tests mostly wait, so they run concurrently.
     let measured: Vec<_> = thread::scope(|scope| {
         let measured = votes.into_iter().chain(blocks).map(|(kind, (vault, store))| {
             scope.spawn(move || {
@@ -102,13 +102,13 @@ fn slow_constant_delays_cost_no_signature() {
     let mut wrong = Vec::new();
     for (name, shortest, took) in measured {
         let signed: Vec<_> = took.iter().flatten().map(|took| took.saturating_sub(shortest)).collect();
-        let (number, asked) = (signed.len(), took.len());
-        if number < asked {
-            wrong.push(format!("{name}: {number} of {asked} signed"));
+        let (number, requested) = (signed.len(), took.len());
+        if number < requested {
+            wrong.push(format!("{name}: {number} of {requested} signed"));
             continue;
         }
         let own = Times::of(signed);
-        println!("{name}: {number} of {asked} signed; beyond {shortest:?}: {own}");
+        println!("{name}: {number} of {requested} signed; beyond {shortest:?}: {own}");
         if own.median() > OWN_TIME {
             wrong.push(format!("{name}: beyond {shortest:?}: {own}"));
         }
@@ -138,11 +138,11 @@ fn slow_in_a_log_normal_way_999_of_1000_votes_are_signed() {
     assert!(signed.len() * 1_000 >= took.len() * 999, "{} of {}", signed.len(), took.len());
 }
 
-/// What is frozen, and how.
+/// The frozen connections, and how they are frozen.
 type Freeze = (&'static str, fn(&Azure));
 
 #[test]
-fn slow_or_not_a_dead_connection_costs_a_second_at_most() {
+fn slow_or_not_a_dead_connection_costs_at_most_a_second() {
     const FREEZE: [Freeze; 2] =
         [("vault", |azure| azure.key_vault.freeze_connections()), ("store", |azure| azure.cosmos.freeze_connections())];
     thread::scope(|scope| {
@@ -153,10 +153,10 @@ fn slow_or_not_a_dead_connection_costs_a_second_at_most() {
                         let warm = Warm::start(1);
                         warm.delay(Delay::Fixed(ms(delay)), Delay::Fixed(ms(delay)));
                         freeze(&warm.azure);
-                        let took = warm.sign(&warm.keys[0], kind, 2).expect("it is signed within the deadline");
+                        let took = warm.sign(&warm.keys[0], kind, 2).expect("signed within the deadline");
                         let cost = took.saturating_sub(shortest(kind, delay, delay));
                         println!("{kind} with delays of {delay} ms, connections to the {name} dead: {cost:?} more");
-                        // What became of a write is read back before it is written again.
+                        // The result of a write is read before it is repeated.
                         let read_back = if name == "store" { ms(delay) } else { Duration::ZERO };
                         let allowed = DEAD_CONNECTION + read_back;
                         assert!(cost <= allowed, "{kind}, delays of {delay} ms, {name}: {cost:?} more");
@@ -168,7 +168,7 @@ fn slow_or_not_a_dead_connection_costs_a_second_at_most() {
 }
 
 #[test]
-fn slow_lists_and_reads_of_keys_keep_no_cold_instance_from_signing() {
+fn slow_lists_and_reads_of_keys_do_not_prevent_a_cold_instance_from_signing() {
     let azure = cloud::start();
     let key = baker(&azure);
     let slow = Delay::Uniform { from: ms(850), to: ms(2_000) };

@@ -1,4 +1,4 @@
-//! Bakers that go on voting whatever the answers are, as real ones do.
+//! Bakers that continue to vote regardless of the answers, like real ones.
 
 use crate::azure::instance::Instance;
 use crate::support::http;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// One vote, and what became of it.
+/// A vote and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Vote {
     pub(crate) sent: Instant,
@@ -18,7 +18,7 @@ pub(crate) struct Vote {
     pub(crate) error: Option<String>,
 }
 
-/// Each key sends a vote of the next level at every interval, without waiting for the answers to the last ones.
+/// Each key votes at the next level at every interval, without waiting for earlier answers.
 pub(crate) struct Voters {
     votes: Arc<Mutex<Vec<Vote>>>,
     is_over: Arc<AtomicBool>,
@@ -57,7 +57,7 @@ impl Voters {
         Self { votes, is_over, threads }
     }
 
-    /// How long after `moment` the first signature was given; waits for it for so long.
+    /// The time from `moment` to the next signature, with a timeout.
     pub(crate) fn first_signature_after(&self, moment: Instant, limit: Duration) -> Option<Duration> {
         let end = Instant::now() + limit;
         loop {
@@ -77,7 +77,7 @@ impl Voters {
         self.votes.lock().unwrap().iter().rev().find_map(|vote| vote.error.clone())
     }
 
-    /// Ends them, and tells what became of each vote, in the order of their answers.
+    /// Ends the bakers, and returns all votes, in the order of their answers.
     pub(crate) fn stop(self) -> Vec<Vote> {
         self.is_over.store(true, Ordering::Relaxed);
         for thread in self.threads {

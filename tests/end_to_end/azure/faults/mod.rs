@@ -1,5 +1,5 @@
-//! What goes wrong in Azure, row by row: the answer, how long it takes, what is left behind, and that the signer goes on by
-//! itself afterwards.
+//! Faults in Azure, as a table: the answer, its latency, the mark afterwards, and that the signer then recovers without a
+//! restart.
 
 mod reasons;
 mod rows;
@@ -21,12 +21,12 @@ use std::time::{Duration, Instant};
 /// The request's deadline, in milliseconds: the default.
 const DEADLINE: u64 = 4_000;
 
-/// What a loaded machine may add to every answer.
+/// Extra time for a loaded machine.
 const MARGIN: u64 = 700;
 
-/// A row of the table: what is asked, what is wrong meanwhile, the answer, how long it takes, and the mark then.
+/// A row of the table: the request, the fault, the answer, its latency, and the mark afterwards.
 struct Row {
-    asks: Asks,
+    requested: Requested,
     wrong: Wrong,
     answer: Answer,
     /// Milliseconds.
@@ -34,54 +34,54 @@ struct Row {
     mark: MarkAfter,
 }
 
-/// What is asked while something is wrong.
+/// The request during the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asks {
+enum Requested {
     /// Above a mark.
     Vote,
     Block,
-    /// Where there is no mark yet.
+    /// Without a mark.
     FirstVote,
     FirstBlock,
-    /// What was signed before.
+    /// A repeat.
     SameVote,
     SameBlock,
 }
 
-/// What goes wrong.
+/// The fault.
 #[derive(Debug, Clone, Copy)]
 enum Wrong {
-    /// With so many signatures; 0 is all.
+    /// For this many signatures; 0 means all.
     Sign(u32, Effect),
-    /// With so many of these requests to Cosmos DB; 0 is all.
+    /// For this many requests of this kind to Cosmos DB; 0 means all.
     Store(u32, Operation, Effect),
-    /// Something else, with its name.
+    /// Any other fault, with its name.
     Other(&'static str, fn(&Azure)),
 }
 
 #[derive(Debug)]
 enum Answer {
     Signed,
-    /// 500, with this in the message.
+    /// 500, with this text in the message.
     Failed(&'static str),
 }
 
-/// The mark when the answer is there.
+/// The mark after the answer.
 #[derive(Debug, PartialEq, Eq)]
 enum MarkAfter {
-    /// At what was asked; written with so many requests.
+    /// At the requested position; written with this many requests.
     Raised(u64),
-    /// As before.
+    /// Unchanged.
     Untouched,
 }
 
-/// Levels of what was signed before, of what is asked, and of what comes then.
+/// The levels of the earlier signature, of the request, and of the next one.
 const BEFORE: u32 = 10;
 const ASKED: u32 = 20;
 const NEXT: u32 = 21;
 
 #[test]
-fn every_fault_has_its_answer_in_time_and_nothing_is_lost() {
+fn every_fault_gets_its_answer_in_time_and_nothing_is_lost() {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -100,15 +100,17 @@ fn every_fault_has_its_answer_in_time_and_nothing_is_lost() {
     assert!(failed.is_empty(), "{} of {} rows:\n{}", failed.len(), ROWS.len(), failed.join("\n"));
 }
 
-/// Most of their time they wait.
+/// They mostly wait.
 const ROWS_AT_A_TIME: usize = 8;
 
 impl Row {
     fn name(&self) -> String {
         match self.wrong {
-            Wrong::Sign(times, effect) => format!("{:?} when {}of signing: {effect:?}", self.asks, number(times)),
-            Wrong::Store(times, on, effect) => format!("{:?} when {}of {on:?}: {effect:?}", self.asks, number(times)),
-            Wrong::Other(name, _) => format!("{:?} when {name}", self.asks),
+            Wrong::Sign(times, effect) => format!("{:?} when {}of signing: {effect:?}", self.requested, number(times)),
+            Wrong::Store(times, on, effect) => {
+                format!("{:?} when {}of {on:?}: {effect:?}", self.requested, number(times))
+            }
+            Wrong::Other(name, _) => format!("{:?} when {name}", self.requested),
         }
     }
 
@@ -116,15 +118,15 @@ impl Row {
         let azure = cloud::start_with(Options { token_life: Duration::from_mins(10), ..Options::default() });
         let key = baker(&azure);
         let signer = Instance::start_ready(&azure, &[]);
-        let kind = self.asks.kind();
-        let asked = payload(kind, ASKED, 0, 0);
-        let before = self.asks.prepare(&signer, &key);
+        let kind = self.requested.kind();
+        let requested = payload(kind, ASKED, 0, 0);
+        let before = self.requested.prepare(&signer, &key);
         let mark_before = stored(&azure, &key, kind);
 
         azure.cosmos.reset_requests();
         self.wrong.begin(&azure);
         let start = Instant::now();
-        let answer = signer.sign(&key.hash, &asked);
+        let answer = signer.sign(&key.hash, &requested);
         let took = start.elapsed();
         let mark = stored(&azure, &key, kind);
 
@@ -156,15 +158,15 @@ impl Row {
         Self::goes_on(&azure, &key, &signer, kind, one_signature);
     }
 
-    /// The same is signed, something else is not, and the next level is: without a restart, within seconds.
+    /// A repeat is signed, other data is not, and the next level is: without a restart, within seconds.
     fn goes_on(azure: &Azure, key: &KnownKey, signer: &Instance, kind: Kind, one_signature: Option<String>) {
-        let asked = payload(kind, ASKED, 0, 0);
+        let requested = payload(kind, ASKED, 0, 0);
         let start = Instant::now();
-        let again = signer.eventually_signs(&key.hash, &asked);
-        assert!(start.elapsed() < Duration::from_secs(6), "goes on only after {:?}", start.elapsed());
-        key.verify(&asked, &again);
+        let again = signer.eventually_signs(&key.hash, &requested);
+        assert!(start.elapsed() < Duration::from_secs(6), "recovers only after {:?}", start.elapsed());
+        key.verify(&requested, &again);
         if kind == Kind::Block {
-            assert_eq!(one_signature.unwrap_or_else(|| again.clone()), again, "one signature of one block");
+            assert_eq!(one_signature.unwrap_or_else(|| again.clone()), again, "a block has one signature");
             assert_eq!(signature_in(stored(azure, key, kind).as_ref()), Some(again));
         }
         let conflict = signer.sign(&key.hash, &payload(kind, ASKED, 0, 1));
@@ -183,7 +185,7 @@ fn signature_in(mark: Option<&Value>) -> Option<String> {
     mark?["signature"].as_str().map(str::to_owned)
 }
 
-impl Asks {
+impl Requested {
     const fn kind(self) -> Kind {
         match self {
             Self::Vote | Self::FirstVote | Self::SameVote => Kind::Attestation,
@@ -191,7 +193,7 @@ impl Asks {
         }
     }
 
-    /// Signs what must be signed before; the signature, if it is asked for again. Connections are there afterwards.
+    /// Signs what the request presupposes, which also opens connections. Returns the signature if the request is a repeat.
     fn prepare(self, signer: &Instance, key: &KnownKey) -> Option<String> {
         let sign = |kind, level| signer.sign(&key.hash, &payload(kind, level, 0, 0)).signature();
         match self {

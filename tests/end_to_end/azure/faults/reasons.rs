@@ -1,4 +1,4 @@
-//! What an answer says when trouble lasts until the deadline: whose it is, and what it was, but no address and no item.
+//! Answers to requests that fail at the deadline: they name the service and its error, but no address or item.
 
 use crate::azure::cloud::{self, always, baker};
 use crate::azure::instance::Instance;
@@ -14,7 +14,7 @@ fn sub(status: u16, sub_status: u32) -> Effect {
     Effect::Status { status, sub_status: Some(sub_status), retry_after: None }
 }
 
-/// Addresses and items, which are nobody's business, and words of libraries, which say nothing to whoever reads an answer.
+/// Texts that answers must not contain: addresses, items, and terms of libraries, which mean nothing to clients.
 const HIDDEN: [&str; 21] = [
     "localhost",
     "127.0.0.1",
@@ -46,7 +46,7 @@ pub(super) fn assert_plain(message: &str) {
 }
 
 #[test]
-fn trouble_until_the_deadline_is_named_in_answer_and_log() {
+fn faults_that_last_until_the_deadline_are_explained_in_answer_and_log() {
     type Trouble = fn(&Azure);
     let rows: [(&str, Trouble, &str, &str); 8] = [
         ("449", |azure| always(azure.cosmos.faults(), ReplaceItem, sub(449, 0)), "store", "449"),
@@ -85,7 +85,7 @@ fn trouble_until_the_deadline_is_named_in_answer_and_log() {
 }
 
 #[test]
-fn trouble_from_the_start_is_named_in_plain_words() {
+fn faults_from_the_start_on_are_explained_in_plain_words() {
     type Trouble = fn(&Azure);
     let rows: [(&str, Trouble, &str); 11] = [
         ("store refuses", |azure| azure.cosmos.refuse_connections(true), "connection refused"),

@@ -1,10 +1,10 @@
-//! The table.
+//! The table of faults.
 
 use super::Answer::{Failed, Signed};
-use super::Asks::{Block, FirstBlock, FirstVote, SameBlock, SameVote, Vote};
 use super::MarkAfter::{Raised, Untouched};
+use super::Requested::{Block, FirstBlock, FirstVote, SameBlock, SameVote, Vote};
 use super::Wrong::{Other, Sign, Store};
-use super::{Answer, Asks, DEADLINE, MarkAfter, Row, Wrong};
+use super::{Answer, DEADLINE, MarkAfter, Requested, Row, Wrong};
 use crate::azure::cloud::{always, ms};
 use stand_ins::Effect::{CloseAfterWork, CloseBeforeAnswer, Delay, Hang, HangAfterWork, LateWork};
 use stand_ins::Operation::{Any, CreateItem, ReadItem, ReplaceItem, Token};
@@ -12,10 +12,10 @@ use stand_ins::{BadSignature, Delay as Of, Effect};
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
-/// One try at the vault, which may then be given up.
+/// A single call of the vault, which may be given up.
 const TRY: u64 = 800;
 
-/// One request to Cosmos DB.
+/// A single request to Cosmos DB.
 const REQUEST: u64 = 1_000;
 
 fn status(status: u16) -> Effect {
@@ -49,24 +49,24 @@ fn slow(milliseconds: u64) -> Effect {
 const VAULT_NOW: &str = "the vault cannot be used now";
 const VAULT_EVER: &str = "the vault cannot do this";
 const NOT_IN_VAULT: &str = "it is not in the vault";
-/// The last try may be under way when the deadline comes.
+/// The last attempt may be under way at the deadline.
 const VAULT: &str = "the vault";
 const STORE: &str = "the mark store cannot be used";
 const STORE_IN_TIME: &str = "mark store";
 const WRONG_SIGNATURE: &str = "the vault returned a wrong signature";
 
-/// As long as it may take.
+/// Until the deadline.
 const ANY: RangeInclusive<u64> = 0..=DEADLINE;
 const QUICK: RangeInclusive<u64> = 0..=300;
 
-/// Before the second, third and fourth try: half of 20, 40 and 80 ms each, if the jitter is at its smallest.
+/// Before the second, third and fourth attempt: half of 20, 40 and 80 ms, with the least jitter.
 const SHORTEST_PAUSES: u64 = 70;
 
-type Columns = (Asks, Wrong, Answer, RangeInclusive<u64>, MarkAfter);
+type Columns = (Requested, Wrong, Answer, RangeInclusive<u64>, MarkAfter);
 
 pub(super) static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let rows = vault().into_iter().chain(store()).chain(answer_lost()).chain(identity_and_all());
-    rows.map(|(asks, wrong, answer, takes, mark)| Row { asks, wrong, answer, takes, mark }).collect()
+    rows.map(|(requested, wrong, answer, takes, mark)| Row { requested, wrong, answer, takes, mark }).collect()
 });
 
 fn vault() -> Vec<Columns> {
@@ -75,7 +75,7 @@ fn vault() -> Vec<Columns> {
     let mut rows = vec![
         (Vote, refused, Failed(VAULT), ANY, Raised(1)),
         (Block, refused, Failed(VAULT), ANY, Untouched),
-        // The signature that was released before.
+        // The signature released earlier.
         (SameVote, refused, Signed, QUICK, Raised(0)),
         (SameBlock, refused, Signed, QUICK, Raised(0)),
         (Vote, frozen, Signed, TRY..=TRY + 200, Raised(1)),
@@ -95,13 +95,13 @@ fn vault() -> Vec<Columns> {
         (Vote, Sign(0, status(403)), Failed(VAULT_EVER), QUICK, Raised(1)),
         (Block, Sign(0, status(403)), Failed(VAULT_EVER), QUICK, Untouched),
         (Vote, Sign(0, status(404)), Failed(NOT_IN_VAULT), QUICK, Raised(1)),
-        // A role or a key that was created just now.
+        // A role or a key may have just been created.
         (Vote, Sign(1, status(403)), Signed, QUICK, Raised(1)),
         (Block, Sign(1, status(404)), Signed, QUICK, Raised(1)),
         (Vote, Sign(1, status(409)), Signed, QUICK, Raised(1)),
         (Vote, Sign(3, status(429)), Signed, SHORTEST_PAUSES..=400, Raised(1)),
         (Vote, Sign(1, busy(429, 1_000)), Signed, 1_000..=1_200, Raised(1)),
-        // A pause that is longer than what is left is cut short for a last call.
+        // A pause longer than the remaining time is shortened for a last call.
         (Vote, Sign(1, busy(429, 30_000)), Signed, 3_400..=DEADLINE, Raised(1)),
         (Vote, Sign(0, busy(429, 30_000)), Failed(VAULT_NOW), ANY, Raised(1)),
         (Block, Sign(2, status(500)), Signed, 0..=300, Raised(1)),
@@ -157,7 +157,7 @@ fn store() -> Vec<Columns> {
         (Vote, Store(1, ReplaceItem, status(500)), Signed, QUICK, Raised(2)),
         (Block, Store(2, ReplaceItem, status(503)), Signed, QUICK, Raised(3)),
         (Vote, Store(0, ReplaceItem, status(503)), Failed(STORE), ANY, Untouched),
-        // A bad moment, of which there is an end well before the deadline.
+        // A transient fault that ends well before the deadline.
         (Vote, Store(6, ReplaceItem, status(503)), Signed, 0..=2_500, Raised(7)),
         (Block, Store(6, ReplaceItem, status(500)), Signed, 0..=2_500, Raised(7)),
         (Vote, Store(1, ReplaceItem, CloseBeforeAnswer), Signed, 0..=1_000, Raised(2)),
@@ -167,7 +167,7 @@ fn store() -> Vec<Columns> {
     ]
 }
 
-/// The write is done, but its answer is lost. One that is merely late is repeated beside, and the repetition fails.
+/// The write is done, but its answer is lost. If it is merely late, a second write is started in parallel, which fails.
 fn answer_lost() -> Vec<Columns> {
     let mut rows = vec![
         (Vote, Store(1, ReplaceItem, HangAfterWork), Signed, 0..=REQUEST + 200, Raised(2)),
@@ -177,7 +177,7 @@ fn answer_lost() -> Vec<Columns> {
         (Vote, Store(1, ReplaceItem, CloseAfterWork), Signed, 0..=1_000, Raised(1)),
         (Block, Store(1, ReplaceItem, CloseAfterWork), Signed, 0..=1_000, Raised(1)),
         (FirstBlock, Store(1, CreateItem, after_work(409)), Signed, QUICK, Raised(1)),
-        // Done after it was given up and tried again: it comes too late.
+        // The write is done after it was given up and repeated: too late.
         (Vote, Store(1, ReplaceItem, late(1_600)), Signed, 0..=REQUEST + 200, Raised(2)),
         (FirstBlock, Store(1, CreateItem, late(1_600)), Signed, 0..=REQUEST + 200, Raised(2)),
     ];
@@ -212,11 +212,11 @@ fn identity_and_all() -> Vec<Columns> {
     vec![
         (Vote, down, Signed, QUICK, Raised(1)),
         (Block, hangs, Signed, QUICK, Raised(1)),
-        // A request without a valid token is none to write.
+        // A request without a valid token writes nothing.
         (Vote, revoked, Signed, 0..=2_000, Raised(1)),
         (Block, revoked, Signed, 0..=2_500, Raised(1)),
         (Vote, no_new_ones, Failed(""), ANY, Untouched),
-        // At one time for votes, one after the other for blocks.
+        // Concurrent for votes, sequential for blocks.
         (Vote, both_slow, Signed, 400..=700, Raised(1)),
         (Block, both_slow, Signed, 800..=1_100, Raised(1)),
         (Vote, all_down, Failed(""), ANY, Untouched),

@@ -1,4 +1,4 @@
-//! An instance in trouble, and another one that goes on in its place.
+//! An instance that fails during a request, and another one that takes over.
 
 use crate::azure::cloud::{self, baker, ms, next, stored};
 use crate::azure::instance::Instance;
@@ -10,7 +10,7 @@ use stand_ins::{Delay, Effect, Operation};
 use std::io::Write;
 use std::thread;
 
-/// What befalls the first instance's next request, and nobody else's.
+/// Faults that affect only the first instance's next request.
 const TROUBLES: [(&str, Operation, Effect); 6] = [
     ("its write is done and its answer lost", Operation::ReplaceItem, Effect::HangAfterWork),
     ("its write is lost", Operation::ReplaceItem, Effect::Hang),
@@ -21,7 +21,7 @@ const TROUBLES: [(&str, Operation, Effect); 6] = [
 ];
 
 #[test]
-fn another_instance_takes_over_the_slot_with_the_same_payload_and_not_with_another() {
+fn another_instance_takes_over_a_slot_only_with_the_same_payload() {
     for kind in [Kind::Attestation, Kind::Block] {
         for same in [true, false] {
             for (trouble, on, effect) in TROUBLES {
@@ -35,11 +35,11 @@ fn another_instance_takes_over_the_slot_with_the_same_payload_and_not_with_anoth
 
                 let (mine, theirs) = (payload(kind, 20, 0, 0), payload(kind, 20, 0, u8::from(!same)));
                 let (answer, taken_over) = thread::scope(|scope| {
-                    let asked = scope.spawn(|| first.sign(&key.hash, &mine));
-                    // The trouble has begun when the fault is used up.
-                    eventually("the first one is in trouble", || faults.list().is_empty().then_some(()));
+                    let requested = scope.spawn(|| first.sign(&key.hash, &mine));
+                    // The fault is active once it has been consumed.
+                    eventually("the fault", || faults.list().is_empty().then_some(()));
                     let taken_over = other.sign(&key.hash, &theirs);
-                    (asked.join().unwrap(), taken_over)
+                    (requested.join().unwrap(), taken_over)
                 });
 
                 let statuses = (answer.status, taken_over.status);
@@ -63,7 +63,7 @@ fn another_instance_takes_over_the_slot_with_the_same_payload_and_not_with_anoth
 }
 
 #[test]
-fn what_an_instance_had_recorded_when_it_was_killed_holds_for_the_others() {
+fn marks_of_a_killed_instance_hold_for_the_others() {
     for (kind, on) in [
         (Kind::Attestation, Operation::ReplaceItem),
         (Kind::Block, Operation::ReplaceItem),
@@ -76,46 +76,46 @@ fn what_an_instance_had_recorded_when_it_was_killed_holds_for_the_others() {
         first.sign(&key.hash, &payload(kind, 10, 0, 0)).signature();
         let faults = if on == Operation::Sign { azure.key_vault.faults() } else { azure.cosmos.faults() };
         next(1, faults, on, Effect::HangAfterWork);
-        let asked = payload(kind, 20, 0, 0);
+        let requested = payload(kind, 20, 0, 0);
         let mut waiting = http::connect(first.address).unwrap();
-        waiting.write_all(http::sign_request(&key.hash, &asked).as_bytes()).unwrap();
-        eventually("it is at work", || faults.list().is_empty().then_some(()));
-        // A vote's mark is written while the vault signs; a block's is not yet there then.
+        waiting.write_all(http::sign_request(&key.hash, &requested).as_bytes()).unwrap();
+        eventually("the request", || faults.list().is_empty().then_some(()));
+        // A vote's mark is written while the vault signs; a block's only afterwards.
         let is_recorded = (kind, on) != (Kind::Block, Operation::Sign);
         let mark = is_recorded
-            .then(|| eventually("it is recorded", || stored(&azure, &key, kind).filter(|mark| mark["level"] == 20)));
+            .then(|| eventually("the mark", || stored(&azure, &key, kind).filter(|mark| mark["level"] == 20)));
         drop(first);
 
         let conflict = payload(kind, 20, 0, 1);
         if is_recorded {
             assert_eq!(other.sign(&key.hash, &conflict).status, 409, "{kind}, {on:?}");
-            let signature = other.sign(&key.hash, &asked).signature();
-            key.verify(&asked, &signature);
+            let signature = other.sign(&key.hash, &requested).signature();
+            key.verify(&requested, &signature);
             assert!(kind != Kind::Block || mark.unwrap()["signature"] == signature.as_str(), "{kind}, {on:?}");
         } else {
             key.verify(&conflict, &other.sign(&key.hash, &conflict).signature());
-            assert_eq!(other.sign(&key.hash, &asked).status, 409, "nothing was released, so the slot was free");
+            assert_eq!(other.sign(&key.hash, &requested).status, 409, "nothing was released, so the slot is free");
         }
     }
 }
 
 #[test]
-fn an_instance_that_stands_still_in_the_middle_of_a_request_releases_nothing_that_another_did_not() {
+fn an_instance_paused_during_a_request_releases_nothing_that_conflicts_with_another() {
     for kind in Kind::ALL {
         let azure = cloud::start();
         let key = baker(&azure);
         let (first, other) = (Instance::start_ready(&azure, &[]), Instance::start_ready(&azure, &[]));
         first.sign(&key.hash, &payload(kind, 10, 0, 0)).signature();
-        // Whatever it has begun, the machine stops: nothing that it sent is answered in its time.
+        // The machine stops during the request: answers to its calls arrive too late.
         azure.key_vault.latency(Delay::Fixed(ms(200)));
         let before = azure.key_vault.requests(Operation::Sign);
         let (answer, taken_over) = thread::scope(|scope| {
-            let asked = scope.spawn(|| first.sign(&key.hash, &payload(kind, 20, 0, 0)));
-            eventually("it is at work", || (azure.key_vault.requests(Operation::Sign) > before).then_some(()));
+            let requested = scope.spawn(|| first.sign(&key.hash, &payload(kind, 20, 0, 0)));
+            eventually("the request", || (azure.key_vault.requests(Operation::Sign) > before).then_some(()));
             first.signal("STOP");
             let taken_over = other.sign(&key.hash, &payload(kind, 20, 0, 1));
             first.signal("CONT");
-            (asked.join().unwrap(), taken_over)
+            (requested.join().unwrap(), taken_over)
         });
         let released = [&answer, &taken_over].map(|answer| answer.status == 200);
         assert_eq!(released.iter().filter(|released| **released).count(), 1, "{answer:?} {taken_over:?}");

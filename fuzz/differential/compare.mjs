@@ -1,11 +1,11 @@
-// Decodes made-up payloads and texts with the signer and with Taquito, and compares what the two say.
+// Decodes random payloads and texts with the signer and with Taquito, and compares the results.
 //
-// Every difference is one that `known_differences.mjs` lists with its reason, or it is an error.
+// A difference that is not listed in `known_differences.mjs` with its reason is an error.
 
 import { parseArgs } from 'node:util';
 
 import { knownDifference } from './known_differences.mjs';
-import { payloads, random, texts } from './made_up.mjs';
+import { payloads, random, texts } from './random.mjs';
 import { decodeAll } from './signer.mjs';
 import { taquitoOperations, taquitoText } from './taquito.mjs';
 

@@ -34,7 +34,7 @@ const TAQUITO_REFUSES = {
     ours.contents.length > 1 &&
     ((input.includes('ff00000060') && ours.contents.some(({ kind }) => WITH_PROOF.test(kind))) ||
       ours.contents.some(({ kind }) => kind === 'smart_rollup_originate')),
-  'the signer does not read Michelson, which is not right here': ({ ours }) =>
+  'the signer does not parse Michelson, which is invalid here': ({ ours }) =>
     ours.contents.some(({ kind }) => WITH_MICHELSON.test(kind)),
 };
 
@@ -42,7 +42,7 @@ const TAQUITO_REFUSES = {
 const SIGNER_REFUSES = {
   'the signer refuses a consensus operation behind watermark byte 03': ({ theirs }) =>
     theirs.contents.some(({ kind }) => kind.startsWith('attestation')),
-  'the signer refuses a batch of what stands alone, as every protocol does': ({ theirs }) =>
+  'the signer refuses a batch of operations that cannot be batched, as every protocol does': ({ theirs }) =>
     theirs.contents.length > 1 && theirs.contents.some(({ kind }) => ALONE.test(kind)),
   'the signer refuses mutez beyond 63 bits and other numbers beyond ten bytes, as the protocol does': ({ theirs }) =>
     theirs.parsed.some(
@@ -50,7 +50,7 @@ const SIGNER_REFUSES = {
         [fee, kind === 'transaction' ? amount : 0, balance, limit].some((number) => isAbove(number, MAX_MUTEZ)) ||
         [counter, gas, storage].some((number) => isAbove(number, MAX_OF_TEN_BYTES)),
     ),
-  'the signer refuses an entrypoint of other characters, as the protocol does': ({ theirs }) =>
+  'the signer refuses an entrypoint with invalid characters, as the protocol does': ({ theirs }) =>
     theirs.contents.some(({ entrypoint }) => entrypoint !== null && !/^[A-Za-z0-9_.%@]{1,31}$/.test(entrypoint)),
   'Taquito takes it with a byte more or less, too': async ({ input, theirs }) => {
     for (const other of [input.slice(0, -2), `${input}00`]) {
@@ -67,11 +67,11 @@ function isTz5(address) {
 }
 
 function isAbove(number, limit) {
-  // Taquito writes numbers above 10^21 as it would floating-point ones.
+  // Taquito formats numbers above 10^21 like floating-point ones.
   return number !== undefined && (String(number).includes('e') || BigInt(number) > limit);
 }
 
-/** Whether Taquito takes it with tag 0, tz1, in place of a tag 4: of a delegate, say, that the signer does not tell. */
+/** Whether Taquito accepts it with tag 0 (tz1) in place of a tag 4, for example of a delegate, which the signer's result does not include. */
 async function isTakenWithoutTz5(hex) {
   let spoiled = hex;
   for (let at = 66; at < hex.length; at += 2) {
@@ -84,11 +84,11 @@ async function isTakenWithoutTz5(hex) {
   return false;
 }
 
-/** Why these two differ, if that is known. */
+/** The known reason for a difference, if any. */
 export async function knownDifference(what, input, ours, theirs) {
   if (what === 'text') {
     if (theirs === null) return ours.prefix === 'tz5' ? 'Taquito does not know tz5' : null;
-    return ours === null && !KNOWN_TO_SIGNER.includes(theirs.prefix) ? 'the signer does not know this prefix' : null;
+    return ours === null && !KNOWN_TO_SIGNER.includes(theirs.prefix) ? 'the signer does not support this prefix' : null;
   }
   if ((ours !== null) === (theirs !== null)) return null;
   for (const [reason, holds] of Object.entries(theirs === null ? TAQUITO_REFUSES : SIGNER_REFUSES)) {

@@ -1,7 +1,7 @@
-// What Taquito decodes, in the signer's words.
+// Taquito's results, in the signer's format.
 //
-// Its decoder reads on where bytes are missing or stand for nothing, since it is made for what a node has sent. So a payload
-// counts as accepted just if Taquito forges the same bytes again from what it decoded.
+// Taquito's decoder tolerates missing and invalid bytes, since it is meant for bytes from a node. So a payload only counts as
+// accepted if Taquito forges the same bytes from the result.
 
 import { LocalForger } from '@taquito/local-forging';
 import { b58DecodeAndCheckPrefix } from '@taquito/utils';
@@ -10,14 +10,14 @@ const forger = new LocalForger();
 
 const STAKING = ['stake', 'unstake', 'finalize_unstake', 'set_delegate_parameters'];
 
-/** Branch and contents, or `null` if Taquito does not decode just this payload. */
+/** Branch and contents, or `null` if Taquito does not decode exactly this payload. */
 export async function taquitoOperations(hex) {
   const operations = hex.slice(2);
   try {
     const parsed = await forger.parse(operations);
     if (parsed.contents.length === 0 || (await forger.forge(parsed)) !== operations) return null;
     const decoded = { branch: parsed.branch, contents: parsed.contents.map(content) };
-    // For the reasons of differences; no part of what is compared.
+    // For the reasons of differences; not compared.
     return Object.defineProperty(decoded, 'parsed', { value: parsed.contents });
   } catch {
     return null;
@@ -46,7 +46,7 @@ function content(parsed) {
 export function taquitoText(text) {
   try {
     const [payload, prefix] = b58DecodeAndCheckPrefix(text);
-    // Taquito tells the two kinds of edsk apart by a line before the longer one.
+    // Taquito prints a line before the longer kind of edsk.
     return { payload: Buffer.from(payload).toString('hex'), prefix: prefix.replace('_', '') };
   } catch {
     return null;

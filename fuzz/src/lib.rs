@@ -1,15 +1,15 @@
-//! What must hold of whatever reads bytes that come from outside, whichever bytes those are.
+//! Properties of all code that reads untrusted bytes, for any input.
 //!
-//! One function for each fuzz target. Each takes an input and panics if a property is violated; what it compares with is
-//! written here anew, from the formats' descriptions and not from the code that is tested. The fuzz targets call them with
-//! what libFuzzer makes up, and `cargo test` with what is kept in `corpus` and `regressions`.
+//! There is one function per fuzz target. It takes an input, and panics if a property is violated. The expected results come from
+//! an independent implementation, written from the formats' descriptions. The fuzz targets call these functions with inputs from
+//! libFuzzer, and `cargo test` with those in `corpus` and `regressions`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
-    reason = "a violated property is a panic: that is how a fuzzer learns of it"
+    reason = "a violated property must panic, which the fuzzer detects"
 )]
 
 pub mod base58;
@@ -20,10 +20,10 @@ pub mod policy;
 pub mod rule;
 pub mod stored_mark;
 
-/// A target: its name, and what must hold of every input.
+/// A target: its name, and the check of its properties for an input.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every target.
+/// All targets.
 pub const TARGETS: [Target; 7] = [
     ("base58", base58::check),
     ("http", http::check),

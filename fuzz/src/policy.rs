@@ -1,6 +1,6 @@
 //! Policies. An input is the text of a policy file.
 //!
-//! Serde has read the text into rules; here the rules are read from the JSON tree, once more and by hand.
+//! The signer parses the text with serde; here, the rules are read independently from the JSON tree.
 
 use crate::base58::reference;
 use azurehsm_signer::signer::Policy;
@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 type Object = Map<String, Value>;
 
-/// Whatever is accepted allows just what its text says.
+/// An accepted policy allows exactly what its text allows.
 pub fn check(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     let policy: Policy = match text.parse() {
@@ -24,8 +24,8 @@ pub fn check(input: &[u8]) {
         }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let file: Value = serde_json::from_str(text).expect("what is accepted is JSON");
-    let file = file.as_object().expect("and an object");
+    let file: Value = serde_json::from_str(text).expect("an accepted policy is JSON");
+    let file = file.as_object().expect("a policy is an object");
     let none = Object::new();
     let default = file.get("default").map_or(&none, |default| default.as_object().unwrap());
     let keys = file.get("keys").map_or(&none, |keys| keys.as_object().unwrap());
@@ -36,21 +36,21 @@ pub fn check(input: &[u8]) {
         let key: PublicKeyHash = name.parse().expect("a key is a public key hash");
         check_rules(policy.rules_of(&key), &[rules.as_object().unwrap(), default]);
     }
-    let written_anew: Policy = Value::Object(file.clone()).to_string().parse().expect("the same in other words");
-    assert_eq!(written_anew.rules_of(&UNNAMED), policy.rules_of(&UNNAMED));
+    let reformatted: Policy = Value::Object(file.clone()).to_string().parse().expect("the reformatted policy is valid");
+    assert_eq!(reformatted.rules_of(&UNNAMED), policy.rules_of(&UNNAMED));
     for key in policy.named_keys() {
-        assert_eq!(written_anew.rules_of(key), policy.rules_of(key));
+        assert_eq!(reformatted.rules_of(key), policy.rules_of(key));
     }
 }
 
-/// No policy names it: its hash is one that nobody has a key for.
+/// A hash without a key, which no policy lists.
 static UNNAMED: LazyLock<PublicKeyHash> = LazyLock::new(|| account(0x9f, [0xee; 20]).parse().unwrap());
 
 fn account(last_of_prefix: u8, hash: [u8; 20]) -> String {
     reference::encode(&[0x06, 0xa1, last_of_prefix], &hash)
 }
 
-/// `said` is what a key's own rules say, and then what the default says.
+/// `said` has the rules of the key, followed by the default.
 fn check_rules(rules: &Rules, said: &[&Object]) {
     let says = Said(said);
     for (payload, sample) in SAMPLES.iter() {
@@ -72,7 +72,7 @@ const fn is_ballot(kind: OperationKind) -> bool {
 struct Said<'a>(&'a [&'a Object]);
 
 impl Said<'_> {
-    /// A key's own rule, or the default's. `null` is no limit.
+    /// The rule of the key, or of the default. `null` is no limit.
     fn of(&self, rule: &str) -> Option<&Value> {
         self.0.iter().find_map(|rules| rules.get(rule)).filter(|value| !value.is_null())
     }
@@ -116,7 +116,7 @@ impl Said<'_> {
     }
 }
 
-/// What a policy decides on, in words.
+/// The properties of a payload that a policy depends on.
 #[derive(Debug)]
 enum Sample {
     Consensus { kind: &'static str, chain: &'static str },
@@ -129,14 +129,14 @@ struct Operation {
     name: &'static str,
     destination: Option<String>,
     amount: u64,
-    /// What it burns or bonds beside the amount.
+    /// The tez that it burns or bonds in addition to the amount.
     cost: u64,
     fee: u64,
-    /// `any` does not cover it.
+    /// Whether `any` does not cover it.
     needs_its_name: bool,
-    /// No limit holds its amount.
+    /// Whether its amount is unlimited.
     takes_all: bool,
-    /// Its tez go to their owner.
+    /// Whether its tez stay with their owner.
     stays: bool,
 }
 

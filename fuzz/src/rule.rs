@@ -1,4 +1,4 @@
-//! The rule. An input is a run of requests, [`RECORD`] bytes each, for one key and one chain.
+//! The rule. An input is a sequence of requests, [`RECORD`] bytes each, for one key and one chain.
 //!
 //! | offset | size | field |
 //! | --- | --- | --- |
@@ -7,8 +7,8 @@
 //! | 5 | 4 | round |
 //! | 9 | 1 | digest and signature: this byte, repeated |
 //!
-//! Flags: bits 0 and 1 are the kind; bit 2 takes the mark's digest away first, bit 3 its signature; bits 4 and 5 are the jump
-//! limit: none, 0, 100 000, the largest.
+//! Flags: bits 0 and 1 are the kind; bit 2 first removes the mark's digest, bit 3 its signature; bits 4 and 5 are the jump
+//! limit: none, 0, 100,000, or the maximum.
 
 use azurehsm_signer::marks::{AttemptId, Mark, MarkId, NotSafe, Request, Safe, decide, is_raised_by};
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
@@ -21,36 +21,36 @@ pub const RECORD: usize = 10;
 
 static KEY: LazyLock<PublicKeyHash> = LazyLock::new(|| "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap());
 
-/// Applies the requests one after the other, each to the mark that the ones before have left.
+/// Applies the requests in order, each to the mark left by the previous ones.
 pub fn check(input: &[u8]) {
     let mut marks: HashMap<Kind, Mark> = HashMap::new();
     for record in input.chunks_exact(RECORD) {
-        let asked = Step::read(record);
-        if let Some(mark) = marks.get_mut(&asked.request.id.kind) {
-            mark.digest = mark.digest.filter(|_| !asked.forgets_digest);
-            mark.signature = mark.signature.filter(|_| !asked.forgets_signature && mark.digest.is_some());
+        let scripted = Step::read(record);
+        if let Some(mark) = marks.get_mut(&scripted.request.id.kind) {
+            mark.digest = mark.digest.filter(|_| !scripted.forgets_digest);
+            mark.signature = mark.signature.filter(|_| !scripted.forgets_signature && mark.digest.is_some());
         }
-        let mark = marks.get(&asked.request.id.kind);
-        let verdict = decide(mark, &asked.request);
-        assert_eq!(verdict, decide(mark, &asked.request), "the same question has the same answer");
-        assert_eq!(verdict, expected(mark, &asked.request));
+        let mark = marks.get(&scripted.request.id.kind);
+        let verdict = decide(mark, &scripted.request);
+        assert_eq!(verdict, decide(mark, &scripted.request), "the rule is deterministic");
+        assert_eq!(verdict, expected(mark, &scripted.request));
         if let Err(not_safe) = &verdict {
             assert!(!not_safe.to_string().is_empty() && !not_safe.cause().is_empty());
         }
         if let Some(mark) = mark {
             assert_eq!(
-                is_raised_by(mark, asked.request.position),
-                numbers(mark.position) < numbers(asked.request.position)
+                is_raised_by(mark, scripted.request.position),
+                numbers(mark.position) < numbers(scripted.request.position)
             );
         }
         if verdict == Ok(Safe::Advance) {
-            let before = marks.insert(asked.request.id.kind, asked.mark());
+            let before = marks.insert(scripted.request.id.kind, scripted.mark());
             if let Some(before) = before {
-                assert!(numbers(before.position) < numbers(asked.request.position), "marks only rise");
+                assert!(numbers(before.position) < numbers(scripted.request.position), "marks only rise");
             }
-            let repeat = decide(marks.get(&asked.request.id.kind), &asked.request);
-            let signature = asked.mark().signature;
-            assert_eq!(repeat, Ok(Safe::Repeat { signature }), "repeats are welcome");
+            let repeat = decide(marks.get(&scripted.request.id.kind), &scripted.request);
+            let signature = scripted.mark().signature;
+            assert_eq!(repeat, Ok(Safe::Repeat { signature }), "repeats are permitted");
         }
     }
 }
@@ -89,7 +89,7 @@ impl Step {
         }
     }
 
-    /// The mark that is written when this is signed.
+    /// The mark that is written if this is signed.
     fn mark(&self) -> Mark {
         Mark {
             position: self.request.position,
@@ -101,22 +101,22 @@ impl Step {
     }
 }
 
-/// One number for level and round, so that nothing of the order that is tested is used here.
+/// A single number for level and round, so that the tested ordering is not used here.
 fn numbers(position: Position) -> u64 {
     (u64::from(position.level.get()) << 32) + u64::from(position.round.get())
 }
 
-/// The rule, once more.
+/// A second implementation of the rule.
 fn expected(mark: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe> {
     let (kind, requested, is_block) = (request.id.kind, request.position, request.id.kind == Kind::Block);
     let is_impossible = request.max_level.filter(|max| requested.level.get() > max.get());
     let impossible = is_impossible.map(|max| NotSafe::LevelImpossible { kind, requested, max });
     let Some(mark) = mark else { return impossible.map_or(Ok(Safe::Advance), Err) };
-    let (asked, there) = (numbers(requested), numbers(mark.position));
-    if asked < there {
+    let (scripted, there) = (numbers(requested), numbers(mark.position));
+    if scripted < there {
         return Err(NotSafe::BelowMark { kind, requested, mark: mark.position });
     }
-    if asked > there {
+    if scripted > there {
         if let Some(impossible) = impossible {
             return Err(impossible);
         }

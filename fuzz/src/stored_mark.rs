@@ -1,9 +1,9 @@
-//! Marks as the stores hold them. An input is the JSON of one.
+//! Stored marks. An input is the JSON of a mark.
 
 use azurehsm_signer::marks::Mark;
 use serde_json::Value;
 
-/// What is read is what stands there, and is written as it was read.
+/// The parsed mark has all fields of the JSON, and survives serialization.
 pub fn check(input: &[u8]) {
     let mark: Mark = match serde_json::from_slice(input) {
         Ok(mark) => mark,
@@ -12,11 +12,11 @@ pub fn check(input: &[u8]) {
             return;
         }
     };
-    let written = serde_json::to_string(&mark).expect("a mark can always be written");
-    let again: Mark = serde_json::from_str(&written).expect("what was written can be read");
+    let written = serde_json::to_string(&mark).expect("a mark can be serialized");
+    let again: Mark = serde_json::from_str(&written).expect("a serialized mark can be parsed");
     assert_eq!(again, mark);
 
-    // Serde also takes an array of the fields' values.
+    // Serde also accepts an array of the fields' values.
     let Ok(Value::Object(stored)) = serde_json::from_slice(input) else { return };
     let number = |field: &str| stored[field].as_u64();
     assert_eq!(number("level"), Some(mark.position.level.get().into()));

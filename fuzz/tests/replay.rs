@@ -1,4 +1,4 @@
-//! Every input that is kept is played again: the corpus, and whatever has once violated a property.
+//! Runs all stored inputs: the corpus, and inputs that once violated a property.
 
 use properties::TARGETS;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn inputs(folder: &str, target: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_is_kept_violates_no_property() {
+fn stored_inputs_violate_no_property() {
     let mut violated = Vec::new();
     for (target, check) in TARGETS {
         let corpus = inputs("corpus", target);

@@ -215,7 +215,7 @@ impl Ledger {
     async fn refuse_if_lost(&self, key: &PublicKeyHash, deadline: Instant) -> Result<(), NotRecorded> {
         let Some(lost) = self.lost().get(key).copied() else { return Ok(()) };
         let stored = self.read(&lost.id, deadline).await.map_err(NotRecorded::Store)?;
-        if !lost.is_made_up_for_by(stored.as_ref()) {
+        if !lost.is_compensated_by(stored.as_ref()) {
             return Err(NotRecorded::Lost(lost));
         }
         self.lost().remove(key);

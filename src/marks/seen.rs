@@ -64,7 +64,7 @@ impl Seen {
             && now != Some(before)
         {
             let lost = Lost { id: *id, before: before.position, now: now.map(|now| now.position) };
-            if !lost.is_made_up_for_by(stored) {
+            if !lost.is_compensated_by(stored) {
                 return Err(lost);
             }
         }

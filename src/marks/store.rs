@@ -198,7 +198,7 @@ pub struct Lost {
 
 impl Lost {
     /// Whether the mark is now higher, or was raised by hand to the same position, where nothing is signed then.
-    pub fn is_made_up_for_by(&self, stored: Option<&Stored>) -> bool {
+    pub fn is_compensated_by(&self, stored: Option<&Stored>) -> bool {
         stored.is_some_and(|Stored { mark, .. }| {
             mark.position > self.before || mark.position == self.before && mark.digest.is_none()
         })

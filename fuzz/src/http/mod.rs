@@ -1,7 +1,7 @@
-//! The server, all of it but the sockets: router, signer, ledger; vault and mark store are in memory.
+//! The whole server except for sockets: router, signer and ledger, with vault and mark store in memory.
 //!
-//! An input is a script. Its first line are letters: `k` has known keys listed, `a` asks for authentication, `o` has a
-//! policy that allows operations. Then follow requests, with a line `===` between them:
+//! An input is a script. Its first line has letters: `k` lists known keys, `a` requires authentication, `o` allows operations.
+//! Then follow requests, separated by a line `===`:
 //!
 //! ```text
 //! POST /keys/{tz3}?version=3
@@ -11,9 +11,9 @@
 //! @a 10 0 1
 //! ```
 //!
-//! `{tz2}`, `{tz3}` and `{tz4}` in the target are the hashes of the keys that there are, `{auth}` an authentication of this
-//! request. A method after `!` asks the second of two instances. The body is what it is, or is made: see [`script`].
-//! `x-fault` is what happens to the next question to the store.
+//! `{tz2}`, `{tz3}` and `{tz4}` in the target are the hashes of the keys, `{auth}` is an authentication of this request. A `!`
+//! before the method selects the second of two instances. The body is literal, or generated: see [`script`]. `x-fault` is a
+//! fault of the next call of the store.
 
 mod released;
 pub mod script;
@@ -41,26 +41,26 @@ thread_local! {
     static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 }
 
-/// Plays the script.
+/// Runs the script.
 pub fn check(input: &[u8]) {
-    let (config, asks) = script::read(input);
-    RUNTIME.with(|runtime| runtime.block_on(play(config, &asks)));
+    let (config, requests) = script::read(input);
+    RUNTIME.with(|runtime| runtime.block_on(run(config, &requests)));
 }
 
-async fn play(config: Config, asks: &[Ask]) {
+async fn run(config: Config, requests: &[Ask]) {
     let vault = Arc::new(MemoryVault::default());
     let store = Arc::new(FaultyMarks::default());
-    // Making one takes longer than a request, and most scripts ask the first alone.
+    // Created lazily: creating one takes longer than a request, and most scripts only use the first.
     let mut instances = [None, None];
     let mut released = Released::new(config);
-    for ask in asks {
+    for ask in requests {
         let Some(request) = ask.request() else { continue };
         store.fails_next(ask.fault);
         let path = normalized(request.uri().path());
-        let asked = &mut instances[usize::from(ask.at_second_instance)];
-        let router = match asked {
+        let chosen = &mut instances[usize::from(ask.at_second_instance)];
+        let router = match chosen {
             Some(router) => router,
-            None => asked.insert(instance(config, &vault, &store).await),
+            None => chosen.insert(instance(config, &vault, &store).await),
         };
         let answer = answer(router, request).await;
         check_answer(ask, &path, &answer);
@@ -79,7 +79,7 @@ async fn instance(config: Config, vault: &Arc<MemoryVault>, store: &Arc<FaultyMa
         HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: released::JUMP_LIMIT },
         AuthorizedKeys::new(authorized.into_iter().collect()),
     );
-    signer.refresh_keys().await.expect("this vault always says its keys");
+    signer.refresh_keys().await.expect("this vault always lists its keys");
     let settings = ServerSettings {
         deadline: Duration::from_mins(1),
         list_known_keys: config.lists_known_keys,
@@ -94,7 +94,7 @@ fn normalized(path: &str) -> String {
     format!("/{}", segments.join("/"))
 }
 
-/// An answer, with its body read to the end.
+/// An answer with its complete body.
 struct Answer {
     status: StatusCode,
     body: Bytes,
@@ -106,7 +106,7 @@ async fn answer(router: &Router, request: Request<Body>) -> Answer {
     Answer { status, body: answer.into_body().collect().await.expect("the body is in memory").to_bytes() }
 }
 
-/// The statuses that `docs/architecture.md` tells, with one error as octez reads it.
+/// The statuses documented in `docs/architecture.md`, with an error that octez can read.
 fn check_answer(ask: &Ask, path: &str, answer: &Answer) {
     let status = answer.status.as_u16();
     if ask.method == Method::HEAD {
@@ -118,7 +118,7 @@ fn check_answer(ask: &Ask, path: &str, answer: &Answer) {
         return;
     }
     if status == 503 {
-        // For the platform, which reads the status; and anonymous, so it says no reason.
+        // For the platform, which reads only the status; without a reason, since it needs no key.
         assert_eq!((path, answer.body.as_ref()), ("/health", br#"{"healthy":false}"#.as_slice()));
         return;
     }

@@ -1,3 +1,5 @@
+//! All released signatures, and what must hold of them.
+
 use super::Answer;
 use super::script::{Ask, Config};
 use super::store::FaultyMarks;
@@ -13,15 +15,15 @@ use azurehsm_signer::vault::Key;
 use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
 
-/// How many levels above its mark a request may be.
+/// The maximum number of levels that a request may be above its mark.
 pub(super) const JUMP_LIMIT: u32 = 100_000;
 
-/// All that has been released, by either instance.
+/// All signatures released by either instance.
 pub(super) struct Released {
     config: Config,
     /// By key, chain, kind, level and round: the payload, and the signature.
     at: HashMap<(&'static str, Reading), (Vec<u8>, Signature)>,
-    /// The highest level and round that is covered, as far as it is known: until a fault leaves it in doubt.
+    /// The highest released level and round, which is the mark until a fault leaves it in doubt.
     highest: HashMap<(&'static str, Kind, [u8; 4]), (u32, u32)>,
     is_in_doubt: bool,
 }
@@ -31,7 +33,7 @@ impl Released {
         Self { config, at: HashMap::new(), highest: HashMap::new(), is_in_doubt: false }
     }
 
-    /// What an answer releases is covered by a mark, and contradicts nothing that was released before.
+    /// Checks that a released signature is covered by a mark, and does not conflict with earlier ones.
     pub(super) fn check(&mut self, ask: &Ask, answer: &Answer, store: &FaultyMarks) {
         self.is_in_doubt |= ask.fault.is_some();
         if answer.status == 200 && ask.method == Method::POST {
@@ -41,35 +43,37 @@ impl Released {
                 self.check_predicted(ask, answer, key, reading, &payload);
                 self.release(key, reading, payload, signature);
             } else {
-                assert!(self.config.allows_operations, "by default, nothing but blocks and votes is signed");
+                assert!(self.config.allows_operations, "by default, only blocks and votes are signed");
             }
         } else if let Some((key, reading, payload)) = self.plain(ask) {
             self.check_predicted(ask, answer, key, reading, &payload);
-            // It was refused; a mark may have risen all the same, but not here, where nothing failed.
+            // Refused. A mark could only have risen if there was a fault.
         }
     }
 
-    /// The key that signed, what, and the signature, which is one.
+    /// The key, the payload and the signature of a successful request, after verification.
     fn signed(&self, ask: &Ask, answer: &Answer) -> (&'static Key, Vec<u8>, Signature) {
-        let payload = ask.payload().expect("what is signed is hexadecimal digits in a JSON string");
-        let body: HashMap<String, String> = serde_json::from_slice(&answer.body).expect("one object of one string");
+        let payload = ask.payload().expect("the body is a JSON string of hexadecimal digits");
+        let body: HashMap<String, String> = serde_json::from_slice(&answer.body).expect("an object with one string");
         assert_eq!(body.len(), 1, "octez takes no other fields");
         let SignatureText::Known(signature) = body["signature"].parse().expect("a signature") else {
-            panic!("the signature says its curve")
+            panic!("the signature has the prefix of its curve")
         };
-        let key = vault::keys().find(|key| key.curve() == signature.curve()).expect("of a key that there is");
-        key.public_key.verify(&payload, BlsScheme::default(), &signature).expect("of this payload");
-        let uri = ask.uri().expect("there was a request");
+        let key = vault::keys().find(|key| key.curve() == signature.curve()).expect("a known key");
+        key.public_key.verify(&payload, BlsScheme::default(), &signature).expect("a signature of this payload");
+        let uri = ask.uri().expect("a valid target");
         let path = uri.path().trim_end_matches('/');
-        assert!(path.ends_with(&key.hash.to_string()) || path.contains('%'), "by the requested key");
+        assert!(path.ends_with(&key.hash.to_string()) || path.contains('%'), "signed with the requested key");
         if self.config.asks_for_authentication {
             let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-            let (_, text) = query.into_iter().find(|(name, _)| name == "authentication").expect("it is authenticated");
-            let text: SignatureText = text.parse().expect("by a signature");
-            let authentication = text.of_curve(Curve::P256).expect("of the client's curve");
+            let (_, text) = query.into_iter().find(|(name, _)| name == "authentication").expect("an authentication");
+            let text: SignatureText = text.parse().expect("a signature as authentication");
+            let authentication = text.of_curve(Curve::P256).expect("a signature of the client's curve");
             let request = request_to_authenticate(&key.hash, &payload);
             let client = &vault::client().public_key;
-            client.verify(&request, BlsScheme::default(), &authentication).expect("by the client, of this request");
+            client
+                .verify(&request, BlsScheme::default(), &authentication)
+                .expect("an authentication of this request by the client");
         }
         (key, payload, signature)
     }
@@ -79,14 +83,14 @@ impl Released {
         *highest = (*highest).max((reading.level, reading.round));
         match self.at.get(&(key.name.as_str(), reading)) {
             Some((before, first)) => {
-                assert_eq!(before, &payload, "one payload a slot");
-                assert!(reading.kind != Kind::Block || *first == signature, "one signature a block");
+                assert_eq!(before, &payload, "one payload per slot");
+                assert!(reading.kind != Kind::Block || *first == signature, "one signature per block");
             }
             None => drop(self.at.insert((&key.name, reading), (payload, signature))),
         }
     }
 
-    /// A request of which nothing but the marks decides.
+    /// A request whose verdict depends only on marks.
     fn plain(&self, ask: &Ask) -> Option<(&'static Key, Reading, Vec<u8>)> {
         let name = ask.plain_key().filter(|_| !self.config.asks_for_authentication)?;
         let key = vault::keys().find(|key| key.name == name)?;
@@ -94,12 +98,12 @@ impl Released {
         Some((key, reading(&payload, key.curve())?, payload))
     }
 
-    /// Without faults it is known in advance what is signed and what is refused.
+    /// Without faults, the verdict is predictable.
     fn check_predicted(&self, ask: &Ask, answer: &Answer, key: &'static Key, reading: Reading, payload: &[u8]) {
         if self.is_in_doubt || ask.plain_key().is_none() || self.config.asks_for_authentication {
             return;
         }
-        let asked = (reading.level, reading.round);
+        let requested = (reading.level, reading.round);
         let is_plausible = max_level(reading.chain).is_none_or(|max| i64::from(reading.level) <= max);
         let of_any_kind =
             self.highest.iter().filter(|((name, _, chain), _)| *name == key.name && *chain == reading.chain);
@@ -107,24 +111,24 @@ impl Released {
         let may_advance = is_plausible && limit.is_none_or(|limit| reading.level <= limit);
         let is_signed = match self.highest.get(&(key.name.as_str(), reading.kind, reading.chain)) {
             None => may_advance,
-            Some(highest) if asked == *highest => self.at[&(key.name.as_str(), reading)].0 == payload,
-            Some(highest) => asked > *highest && may_advance,
+            Some(highest) if requested == *highest => self.at[&(key.name.as_str(), reading)].0 == payload,
+            Some(highest) => requested > *highest && may_advance,
         };
         assert_eq!(answer.status, if is_signed { 200 } else { 409 }, "{ask:?}");
     }
 }
 
-/// The highest level that a known chain can have reached by now: one a second since its checkpoint.
+/// The highest level that a known chain can have reached by now: one per second since its checkpoint.
 fn max_level(chain: [u8; 4]) -> Option<i64> {
     let checkpoint = CHECKPOINTS.iter().find(|checkpoint| checkpoint.chain == ChainId::from_bytes(chain))?;
     let now = UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs();
     Some(i64::from(checkpoint.level) + i64::try_from(now).expect("seconds") - checkpoint.seconds)
 }
 
-/// The mark is just where the request was, since nothing came after it.
+/// Checks that the mark equals the request, since nothing was recorded afterwards.
 fn check_mark(key: &Key, reading: Reading, payload: &[u8], store: &FaultyMarks) {
     let id = MarkId { chain: ChainId::from_bytes(reading.chain), key: key.hash, kind: reading.kind };
-    let mark = store.get(&id).expect("what is released has a mark");
+    let mark = store.get(&id).expect("a released signature has a mark");
     assert_eq!((mark.position.level.get(), mark.position.round.get()), (reading.level, reading.round));
     assert_eq!(mark.digest, Some(Digest::of(payload)));
     assert_eq!(mark.signature.is_some(), reading.kind == Kind::Block, "a block's mark has its signature");

@@ -1,12 +1,12 @@
-//! The script of a run: which requests are sent, and with what.
+//! Parses a script of requests.
 //!
-//! A body that begins with `@` is made, as JSON string of hexadecimal digits:
+//! A body that begins with `@` is generated, as a JSON string of hexadecimal digits:
 //!
 //! * `@a 10 0 1`: the attestation of level 10, round 0, variant 1; `@p` a preattestation, `@b` a block, `@d` an attestation
-//!   with DAL content, `@s` an attestation as tz4 keys sign it;
+//!   with DAL content, `@s` an attestation for tz4 keys;
 //! * `@t 7 1`: a transfer of 7 mutez for a fee of 1;
 //! * `@x` and bytes: those bytes;
-//! * `@z 128`: no payload, but as many KiB of them.
+//! * `@z 128`: this many KiB of zeros.
 
 use super::store::Fault;
 use super::vault;
@@ -19,10 +19,10 @@ use payloads::{block, bls_attestation, payload, transfer, vote};
 #[allow(dead_code, reason = "not every payload is needed here")]
 mod payloads;
 
-/// The most requests of one input that are sent.
+/// The maximum number of requests in a script.
 const MAX_REQUESTS: usize = 8;
 
-/// How the signer is set.
+/// The configuration of the signer.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
     pub(super) lists_known_keys: bool,
@@ -39,24 +39,24 @@ pub struct Ask {
     headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) fault: Option<Fault>,
     pub(super) body: Vec<u8>,
-    /// What a body that is made asks to have signed.
+    /// The payload of a generated body.
     pub(super) made: Option<Vec<u8>>,
 }
 
-/// Reads a script. What is not understood is left out.
+/// Parses a script, and skips invalid requests.
 pub fn read(input: &[u8]) -> (Config, Vec<Ask>) {
     let (letters, requests) = split_at_text(input, b"\n");
     let has = |letter: u8| letters.contains(&letter);
     let config =
         Config { lists_known_keys: has(b'k'), asks_for_authentication: has(b'a'), allows_operations: has(b'o') };
-    let mut asks = Vec::new();
+    let mut scripted = Vec::new();
     let mut rest = requests;
-    while !rest.is_empty() && asks.len() < MAX_REQUESTS {
+    while !rest.is_empty() && scripted.len() < MAX_REQUESTS {
         let (request, after) = split_at_text(rest, b"\n===\n");
-        asks.extend(ask(request));
+        scripted.extend(ask(request));
         rest = after;
     }
-    (config, asks)
+    (config, scripted)
 }
 
 fn split_at_text<'a>(bytes: &'a [u8], text: &[u8]) -> (&'a [u8], &'a [u8]) {
@@ -123,7 +123,7 @@ fn made(body: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Digits that are no payload, but many.
+/// A large body of digits.
 fn large(body: &[u8]) -> Option<Vec<u8>> {
     let kibibytes: usize = str::from_utf8(body.strip_prefix(b"@z ")?).ok()?.parse().ok()?;
     let mut body = vec![b'0'; kibibytes.min(255) * 1024];
@@ -135,7 +135,7 @@ fn large(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Ask {
-    /// The request, if its target and headers can be those of one.
+    /// The request, if its target and headers are valid.
     pub(super) fn request(&self) -> Option<Request<Body>> {
         let mut request = Request::new(Body::from(self.body.clone()));
         *request.method_mut() = self.method.clone();
@@ -146,7 +146,7 @@ impl Ask {
         Some(request)
     }
 
-    /// The target, with what stands in braces put in.
+    /// The target, with placeholders replaced.
     pub(super) fn uri(&self) -> Option<Uri> {
         let mut target = self.target.clone();
         for key in vault::keys() {
@@ -160,7 +160,7 @@ impl Ask {
         target.parse().ok()
     }
 
-    /// What is asked to be signed, if the body is a JSON string of hexadecimal digits.
+    /// The payload, if the body is a JSON string of hexadecimal digits.
     pub(super) fn payload(&self) -> Option<Vec<u8>> {
         if let Some(made) = &self.made {
             return Some(made.clone());
@@ -169,7 +169,7 @@ impl Ask {
         hex::decode(serde_json::from_slice::<String>(body).ok()?).ok()
     }
 
-    /// The name of the key that a request without anything particular asks to sign a block or a vote.
+    /// The name of the key, if this is a plain request for the signature of a block or a vote.
     pub(super) fn plain_key(&self) -> Option<&str> {
         let is_plain = self.method == Method::POST && self.headers.is_empty() && self.fault.is_none();
         let key = self.target.strip_prefix("/keys/{")?;

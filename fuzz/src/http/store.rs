@@ -1,3 +1,5 @@
+//! A mark store in memory with faults.
+
 use async_trait::async_trait;
 use azurehsm_signer::marks::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
 pub(super) use memory::Fault;
@@ -9,7 +11,7 @@ use tokio::time::Instant;
 #[allow(dead_code, reason = "not every fault is made here")]
 mod memory;
 
-/// The tests' store in memory, with one fault at the next question that can have it.
+/// The tests' store in memory, with a fault at the next call that can have it.
 #[derive(Default)]
 pub(super) struct FaultyMarks {
     marks: MemoryMarks,
@@ -17,7 +19,7 @@ pub(super) struct FaultyMarks {
 }
 
 impl FaultyMarks {
-    /// What goes wrong next; nothing that was said before.
+    /// Sets the next fault, in place of an earlier one.
     pub(super) fn fails_next(&self, fault: Option<Fault>) {
         *self.next.lock().unwrap() = fault;
     }

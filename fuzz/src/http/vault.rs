@@ -1,3 +1,5 @@
+//! A vault in memory with fixed keys, and an authorized client.
+
 use async_trait::async_trait;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use azurehsm_signer::signer::Policy;
@@ -7,15 +9,15 @@ use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A policy that allows all that can be allowed.
+/// A policy that allows everything.
 pub(super) static GENEROUS: LazyLock<Policy> = LazyLock::new(|| {
     r#"{"default": {"operations": ["any", "drain_delegate"], "packed_data": true, "proof_of_possession": true}}"#
         .parse()
         .unwrap()
 });
 
-/// Keys that are always the same, and signatures that never are: each of one payload is another, as an HSM's are. It signs
-/// with C, which is not slowed down by being watched. Its tz4 key cannot be used.
+/// Fixed keys with randomized signatures, like an HSM's. It signs with C libraries, which are not slowed down by instrumentation.
+/// Its tz4 key cannot sign.
 #[derive(Default)]
 pub(super) struct MemoryVault {
     signatures: AtomicU64,
@@ -49,12 +51,12 @@ fn p256(name: &str, secret: [u8; 32]) -> (EcdsaKeyPair, Key) {
     (pair, Key::new(name.to_owned(), public))
 }
 
-/// The keys of the vault, by the names that scripts have for them.
+/// The keys of the vault, with the names used in scripts.
 pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
     KEYS.public.iter().take(3)
 }
 
-/// The key that may ask for signatures.
+/// The authorized client's key.
 pub(super) fn client() -> &'static Key {
     &KEYS.public[3]
 }
@@ -87,11 +89,11 @@ impl Vault for MemoryVault {
                     secp256k1::ecdsa::sign_with_noncedata(message, &KEYS.secp256k1, &randomness).serialize_compact();
                 Signature::secp256k1(&signature).map_err(|error| VaultError::unable(error.to_string()))
             }
-            _ => Err(VaultError::unable("it takes a millisecond to verify".to_owned())),
+            _ => Err(VaultError::unable("tz4 signatures are too slow to fuzz".to_owned())),
         }
     }
 
     async fn prove_possession(&self, _: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
-        Err(VaultError::unable("it takes a millisecond to verify".to_owned()))
+        Err(VaultError::unable("tz4 signatures are too slow to fuzz".to_owned()))
     }
 }

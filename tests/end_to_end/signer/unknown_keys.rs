@@ -119,7 +119,7 @@ async fn give_way() {
 }
 
 /// An address without a key.
-fn made_up(number: u16) -> PublicKeyHash {
+fn invented(number: u16) -> PublicKeyHash {
     let mut bytes = [7; 20];
     bytes[..2].copy_from_slice(&number.to_be_bytes());
     bs58::encode([&[6, 161, 159][..], &bytes].concat()).with_check().into_string().parse().unwrap()
@@ -216,7 +216,7 @@ async fn a_flood_of_invented_keys_does_not_delay_a_known_key() {
     let mut flood = JoinSet::new();
     for number in 0..1000_u16 {
         let ring = Arc::clone(&setup.ring);
-        let hash = made_up(number);
+        let hash = invented(number);
         flood.spawn(async move { ring.find(&hash, Instant::now() + Duration::from_secs(4)).await });
     }
     give_way().await;
@@ -314,7 +314,7 @@ fn invented_keys_get_404_or_the_time_of_the_next_search() {
     let key = signer.only_key();
     let address = signer.address;
     let requested: Vec<_> = (0..100)
-        .map(|number| std::thread::spawn(move || http::get(address, &format!("/keys/{}", made_up(number))).unwrap()))
+        .map(|number| std::thread::spawn(move || http::get(address, &format!("/keys/{}", invented(number))).unwrap()))
         .collect();
     http::sign(address, &key, &payload(Kind::Attestation, 1, 0, 0)).unwrap().signature();
     let answers: Vec<_> = requested.into_iter().map(|thread| thread.join().unwrap()).collect();

@@ -1,8 +1,8 @@
-// Payloads of operations and Base58Check texts, made up at random: the same ones from the same seed.
+// Random payloads of operations and Base58Check texts, determined by a seed.
 
 import bs58check from 'bs58check';
 
-/** Numbers below 2^32 by xorshift. */
+/** Random numbers below 2^32, by xorshift. */
 export function random(seed) {
   let state = (seed * 2654435761) >>> 0 || 1;
   return () => {
@@ -41,7 +41,7 @@ class Maker {
     return Buffer.concat([this.uint(bytes.length, 4), bytes]);
   }
 
-  /** Seven bits a byte. All lengths up to eleven bytes come about; numbers of mutez end at 63 bits. */
+  /** A number with seven bits per byte, of up to eleven bytes; amounts of mutez have up to 63 bits. */
   natural() {
     let value = BigInt(this.next()) * BigInt(this.next()) * BigInt(this.one([1, 2, 4, 64]));
     value >>= BigInt(this.below(66));
@@ -53,7 +53,7 @@ class Maker {
     return Buffer.from(bytes);
   }
 
-  /** Taquito does not know tag 4, tz5: it is rare here. */
+  /** Tag 4 (tz5) is rare, since Taquito does not support it. */
   account() {
     return Buffer.concat([Buffer.from([this.below(64) === 0 ? 4 : this.below(4)]), this.bytes(20)]);
   }
@@ -70,7 +70,7 @@ class Maker {
     return this.below(2) ? Buffer.from([0]) : Buffer.concat([Buffer.from([0xff]), make()]);
   }
 
-  /** Unit, 7, a pair of them, a text, an empty list. */
+  /** Unit, 7, a pair of both, a string, an empty list. */
   michelson() {
     return Buffer.from(this.one(['030b', '0007', '070700070100000000', '0707000100bc01', '01000000026869', '0200000000']), 'hex');
   }
@@ -155,7 +155,7 @@ class Maker {
     return Buffer.concat(batch);
   }
 
-  /** Changes, takes out, or puts in a byte or a few. */
+  /** Changes, removes or inserts a few bytes. */
   spoiled(payload) {
     const at = 1 + this.below(payload.length - 1);
     switch (this.below(6)) {
@@ -181,7 +181,7 @@ class Maker {
   }
 }
 
-/** Payloads in hexadecimal digits: half of them whole, half of them spoiled. */
+/** Payloads in hexadecimal digits: half of them valid, half of them damaged. */
 export function* payloads(count, next) {
   const maker = new Maker(next);
   for (let made = 0; made < count; made += 1) {
@@ -190,7 +190,7 @@ export function* payloads(count, next) {
   }
 }
 
-/** Prefixes of Tezos, and lengths of what follows. */
+/** Tezos prefixes, with the lengths of their payloads. */
 const PREFIXES = [
   ['06a19f', 20],
   ['06a1a1', 20],
@@ -224,7 +224,7 @@ const PREFIXES = [
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
-/** Texts: most of them right, some with another length or prefix, some with a changed character. */
+/** Texts: most of them valid, some with another length or prefix, some with a changed character. */
 export function* texts(count, next) {
   const maker = new Maker(next);
   for (let made = 0; made < count; made += 1) {

@@ -246,8 +246,8 @@ mod tests {
             for sent in [Sent::AtMostLast, Sent::Earlier] {
                 assert_eq!(effect(code, sub_status, sent), Effect::Unknown, "{status}/{sub_status} {sent:?}");
             }
-            let status = CosmosStatus::new(code).with_sub_status(sub_status);
-            let error = CosmosError::builder().with_status(status).with_message("no diagnostics").build();
+            let cosmos_status = CosmosStatus::new(code).with_sub_status(sub_status);
+            let error = CosmosError::builder().with_status(cosmos_status).with_message("no diagnostics").build();
             assert_eq!(of(&error).effect, Effect::Unknown, "{status}/{sub_status}: it may have been sent");
             assert!(!of(&error).is_answered);
             assert!(!of(&error).is_unauthorized, "a missing token is not a rejected token");

@@ -120,7 +120,7 @@ var problems = concat(
   nodeProblems(nodeUrls)
 )
 
-// Every name has it, so nothing is made with wrong parameters.
+// It is part of every name, so invalid parameters stop the deployment before anything is created.
 @description('Suffix that makes names unique.')
 var token = empty(problems) ? uniqueString(resourceGroup().id, environmentName) : fail(join(problems, '; '))
 
@@ -129,8 +129,8 @@ var tags = {
   'azd-env-name': environmentName
 }
 
-// Names that others depend on are made here and not by modules: what is deployed only sometimes cannot provide them, and a
-// preview of a deployment cannot follow what a module gives into the names of resources.
+// Names that other resources depend on are defined here instead of in modules: a conditional module cannot provide them, and a
+// preview of a deployment cannot resolve names that depend on a module's outputs.
 @description('Name of the function app.')
 var appName = 'func-signer-${token}'
 

@@ -30,7 +30,7 @@ const TAQUITO_REFUSES = {
       const bytes = Buffer.from(name);
       return input.includes(`ffff${bytes.length.toString(16).padStart(2, '0')}${bytes.toString('hex')}`);
     }),
-  'Taquito reads a proof of possession or a whitelist to the end of the payload, whatever follows': ({ input, ours }) =>
+  'Taquito reads a proof of possession or a whitelist to the end of the payload, even if other fields follow': ({ input, ours }) =>
     ours.contents.length > 1 &&
     ((input.includes('ff00000060') && ours.contents.some(({ kind }) => WITH_PROOF.test(kind))) ||
       ours.contents.some(({ kind }) => kind === 'smart_rollup_originate')),

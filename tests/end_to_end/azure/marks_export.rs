@@ -66,8 +66,8 @@ fn marks_of_keys_that_cannot_sign_are_exported_too() {
             assert_eq!(text(&list.stdout).lines().count(), 3, "{state}: {list:?}");
             let export = run(&azure, &[], &["marks", "export"]);
             assert_eq!(export.status.success(), may_query, "{state}: {export:?}");
-            assert!(text(&export.stderr).contains(&key.hash), "says which keys: {export:?}");
-            assert!(text(&export.stderr).contains(&format!("mainnet ({MAINNET})")), "says which chains: {export:?}");
+            assert!(text(&export.stderr).contains(&key.hash), "names the keys: {export:?}");
+            assert!(text(&export.stderr).contains(&format!("mainnet ({MAINNET})")), "names the chains: {export:?}");
 
             let folder = tempfile::tempdir().unwrap();
             let (_elsewhere, key, signer) = moved(&export, folder.path());
@@ -91,9 +91,9 @@ fn marks_of_all_chains_are_exported_or_the_export_warns_that_some_may_be_missing
     for (what, chain, may_query, settings, more, is_found, is_success) in [
         ("a network that is known", ghostnet, false, vec![], vec![], true, false),
         ("a chain of the policy", private, false, vec![("POLICY", policy.as_str())], vec![], true, false),
-        ("a chain that nobody names", private, false, vec![], vec![], false, false),
+        ("an unspecified chain", private, false, vec![], vec![], false, false),
         ("a chain that is named", private, false, vec![], vec!["--chain", &private_name], true, false),
-        ("a chain that nobody names, listed", private, true, vec![], vec![], true, true),
+        ("an unspecified chain, listed", private, true, vec![], vec![], true, true),
         ("another chain alone, listed", private, true, vec![], vec!["--chain", MAINNET], false, true),
     ] {
         let azure = cloud::start();

@@ -122,7 +122,7 @@ fn a_refusal_of_the_vault_does_not_make_the_mark_store_unhealthy() {
     assert_eq!(signer.get("/health").status, 200, "the store has answered every call");
 }
 
-/// A write that never left this machine is repeated; one that may have been done is looked up, at once.
+/// A write that never left this machine is repeated; one that may have been done is read back immediately.
 #[test]
 fn a_write_that_was_not_sent_is_repeated_without_a_read() {
     let azure = cloud::start();

@@ -31,7 +31,7 @@ fn a_late_call_is_kept_and_a_second_one_started() {
         ("on, the first is slow", hedged, 1, slow, ms(100), ms(200), 2),
         ("on, two are slow", hedged, 2, slow, ms(200), ms(300), 3),
         ("on, quick", hedged, 1, Effect::Delay(Delay::Fixed(ms(20))), ms(20), ms(90), 1),
-        ("on, fails at once", hedged, 1, Effect::status(503), ms(0), ms(90), 2),
+        ("on, immediate error", hedged, 1, Effect::status(503), ms(0), ms(90), 2),
         ("on, the second fails", hedged, 1, Effect::LateWork(Delay::Fixed(ms(400))), ms(100), ms(250), 3),
     ] {
         for kind in [Kind::Attestation, Kind::Block] {

@@ -89,7 +89,7 @@ const CASES: &[Case] = &[
         ..NONE
     },
     Case {
-        name: "a server that is no vault",
+        name: "a server that is not a vault",
         change: |deployment| always(deployment, Operation::ListKeys, 404),
         found: ("vault.list", "failed", &["404", "the address of the vault itself"]),
         nowhere: ROLE,
@@ -160,7 +160,7 @@ const CASES: &[Case] = &[
         ..NONE
     },
     Case {
-        name: "a public key that is none",
+        name: "an invalid public key",
         change: |deployment| seven(deployment, NewKey { off_curve: true, ..NewKey::new("damaged", Curve::P256K) }),
         found: ("vault.key", "warning", &["damaged/", "the point (x, y) is not on the curve secp256k1", "support"]),
         ..NONE

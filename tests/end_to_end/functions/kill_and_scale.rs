@@ -72,7 +72,7 @@ fn four_handlers_killed_under_load_release_nothing_twice_and_refuse_no_repeat() 
     assert_eq!(slots.len(), usize::try_from(signed).unwrap(), "each slot is signed by one baker");
     for (kind, level) in levels {
         assert_eq!(stored(&azure, &key, kind).unwrap()["level"], level, "{kind}");
-        assert!(level >= 20, "{kind}: {level} levels are no load");
+        assert!(level >= 20, "{kind}: {level} levels are too few");
     }
     // The kills must have had an effect, or the test shows nothing.
     let lost = host.log().count(|entry| entry.message.contains("Retrying in"));

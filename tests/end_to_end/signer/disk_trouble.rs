@@ -141,7 +141,7 @@ type Damage = (&'static str, fn(&Path));
 #[test]
 fn the_advice_for_a_damaged_store_works() {
     let damages: [Damage; 8] = [
-        ("garbage", |path| fs::write(path, "this is no database").unwrap()),
+        ("garbage", |path| fs::write(path, "not a database").unwrap()),
         ("long garbage", |path| fs::write(path, "no database. ".repeat(100_000)).unwrap()),
         ("empty", |path| fs::write(path, "").unwrap()),
         ("truncated", |path| {
@@ -176,7 +176,7 @@ fn the_advice_for_a_damaged_store_works() {
             }
         }
         follow(&complaints[0]);
-        assert!(fails(&data, &[], &["serve"]).contains("is gone"), "{what}: that is no fresh start");
+        assert!(fails(&data, &[], &["serve"]).contains("is gone"), "{what}: it must not start with an empty store");
         succeeds(&data, &[], &raise);
         let signer = Signer::start(&data, &[]);
         for (level, variant, expected) in [(499, 0, 409), (500, 0, 409), (500, 1, 409), (501, 0, 200)] {

@@ -70,9 +70,9 @@ fn known_keys_still_sign_after_the_key_file_is_removed_or_encrypted() {
 fn keys_of_all_curves_are_generated_and_listed() {
     let folder = tempfile::tempdir().unwrap();
     for (curve, prefix) in [("ed25519", "tz1"), ("secp256k1", "tz2"), ("p256", "tz3"), ("bls", "tz4")] {
-        let made = printed(&run(folder.path(), &["keys", "generate", curve, "--curve", curve], ""));
-        assert!(made.starts_with(&format!("{curve}  {curve}  {prefix}")), "{made}");
-        assert!(printed(&run(folder.path(), &["keys", "list"], "")).contains(&made));
+        let generated = printed(&run(folder.path(), &["keys", "generate", curve, "--curve", curve], ""));
+        assert!(generated.starts_with(&format!("{curve}  {curve}  {prefix}")), "{generated}");
+        assert!(printed(&run(folder.path(), &["keys", "list"], "")).contains(&generated));
     }
 }
 

@@ -111,7 +111,7 @@ fn the_highest_of_several_marks_of_one_kind_counts_in_any_order() {
             vec![(vote(100, 1, 7), 409), (vote(100, 1, 8), 409), (vote(100, 2, 7), 200)],
         ),
         (
-            "a record without a round stands for the whole level",
+            "a record without a round covers the whole level",
             vec![octez(json!({"level": 100, "hash": Digest::of(&vote(100, 0, 7)).to_string()}))],
             vec![(vote(100, 0, 7), 409), (vote(100, 5, 7), 409), (vote(101, 0, 7), 200)],
         ),

@@ -2,12 +2,18 @@
 
 use crate::payloads;
 use azurehsm_signer::tezos::payload::Kind;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use test_support::http::{Connection, request};
+
+/// The signer to measure: `SIGNER_BIN`, e.g. the packaged one, or else the one of this build.
+fn program() -> OsString {
+    std::env::var_os("SIGNER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_azurehsm-signer").into())
+}
 
 /// A running signer. Killed when dropped.
 pub(crate) struct Process {
@@ -19,7 +25,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one on a free port, and waits until it listens.
     pub(crate) fn start(environment: &[(&str, String)], settings: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_azurehsm-signer"))
+        let mut child = Command::new(program())
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .envs(settings.iter().copied())

@@ -4,7 +4,7 @@ fails if there is any.
 
     checks/docs/check.py
 
-Links and anchors, paths of the repository, settings, commands, the template's parameters and alerts, and the sums in docs/costs.md.
+Links and anchors, paths of the repository, settings, commands, tests, the template's parameters and alerts, and the sums in docs/costs.md.
 """
 
 import json
@@ -127,6 +127,18 @@ def check_commands(document: Path, text: str, known: dict[str, set[str]]) -> Non
             finding(document, f"unknown subcommand {rest[0]!r} of {command} ({span})")
 
 
+def check_tests(document: Path, text: str, sources: str) -> None:
+    """Checks that the tests exist: names with three underscores or more, and the filters of `cargo test`."""
+    for span in code_spans(text):
+        if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+){3,}", span) and not re.search(rf"\bfn {span}\b|\"{span}\"", sources):
+            finding(document, f"{span} is neither a test nor a name in a string of the code")
+        for arguments in re.findall(r"cargo test\b(.*)", span):
+            words = re.sub(r"--(test|manifest-path) \S+|-p \S+|-\S+", "", arguments).split()
+            for part in (part for word in words for part in word.split("::") if part):
+                if not re.search(rf"\bmod {part}\b|\bfn \w*{part}", sources):
+                    finding(document, f"{span} runs no test: there is neither a module nor a test {part}")
+
+
 def azd_variables() -> dict[str, str]:
     """The parameters of the template, and the azd variables that set them."""
     parameters = json.loads((ROOT / "infra/main.parameters.json").read_text())["parameters"]
@@ -205,6 +217,7 @@ def main() -> None:
     template_names = {name for text in outputs for name in re.findall(r"^output (\w+)", text, flags=re.MULTILINE)}
     template_names |= set(azd_variables().values())
     known_names, known_commands = settings() | OTHERS_NAMES | template_names, commands()
+    sources = "\n".join(path.read_text() for folder in ("src", "tests", "crates", "conformance", "fuzz") for path in sorted((ROOT / folder).rglob("*.rs")))
     for document in DOCUMENTS:
         text = document.read_text()
         check_links(document, text)
@@ -212,6 +225,7 @@ def main() -> None:
         former = FORMER_SETTINGS if document.name == "CHANGELOG.md" else set()
         check_settings(document, text, known_names | former)
         check_commands(document, text, known_commands)
+        check_tests(document, text, sources)
     check_parameters(ROOT / "docs/deploy.md", (ROOT / "docs/deploy.md").read_text())
     check_alerts(ROOT / "docs/operations.md", (ROOT / "docs/operations.md").read_text())
     check_costs(ROOT / "docs/costs.md", (ROOT / "docs/costs.md").read_text())

@@ -1,52 +1,54 @@
-/// One thing that happens. Requests are named by their number.
+//! The steps of a run: what can happen next in a state.
+
+/// One step of a run. Requests are identified by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// A request arrives at an instance, and is the first there for its mark.
+    /// A request arrives at an instance and becomes the one in progress for its mark.
     Arrive {
-        /// The request.
+        /// Number of the request.
         request: usize,
-        /// The instance.
+        /// Number of the instance.
         instance: usize,
     },
     /// The store reads the mark for a request.
     StoreReads(usize),
-    /// What it has read arrives.
+    /// The response to the read arrives.
     ReadIsAnswered(usize),
     /// The vault signs for a request, and the signature arrives.
     VaultSigns(usize),
-    /// A write arrives at the store, and is done if the version is as expected.
+    /// A write arrives at the store, and is applied if the version matches.
     StoreWrites(usize),
-    /// What became of it arrives.
+    /// The response to the write arrives.
     WriteIsAnswered(usize),
-    /// A write that nobody waits for arrives at the store.
+    /// A write that nobody waits for any more arrives at the store.
     StrayArrives(usize),
-    /// An instance dies, and starts anew.
+    /// An instance crashes and restarts.
     Crash(usize),
     /// The container is deleted and created again.
     ContainerIsCreatedAgain,
     /// The store loses a mark.
     MarkIsLost(usize),
-    /// Something else goes wrong.
+    /// A fault affects a request.
     Fault(usize, Fault),
 }
 
-/// What goes wrong with a request.
+/// A fault that affects one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Reading fails, also when tried again.
+    /// Reading fails for good.
     ReadFails,
-    /// The vault fails, also when tried again.
+    /// The vault fails for good.
     VaultFails,
-    /// Nothing is heard of a write that is still on its way, or is lost.
+    /// A write times out; it is still on its way, or lost.
     WriteTimesOut,
-    /// A write is on the network twice: by the network itself, or since a client below sends it again.
+    /// A write is sent twice, by the network or by a client library's retry.
     WriteIsDuplicated,
-    /// The store says that it has not written, and will not.
+    /// The store reports that it has not written, and will not.
     WriteIsTurnedAway,
-    /// The answer to a write is lost.
+    /// The response to a write is lost.
     WriteAnswerIsLost,
-    /// The client below sends a write again after it was done, inside the same call, and reports success.
+    /// The client library retries a completed write inside the same call, and reports success.
     WriteIsSentAgain,
-    /// The deadline comes: whoever asked is told so, and everything is dropped as it is.
+    /// The deadline expires: the caller gets an error, and everything in progress is abandoned.
     Deadline,
 }

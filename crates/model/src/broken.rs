@@ -1,40 +1,42 @@
+//! Broken variants of the protocol, which the model must catch.
+
 use crate::Setup;
-use crate::properties::{ONE_DIGEST, ONE_SIGNATURE};
+use crate::history::{ONE_DIGEST, ONE_SIGNATURE};
 use crate::setup::{
     SMALL_BLOCKS, SMALL_BLOCKS_CREATED_AGAIN, SMALL_BLOCKS_LOST, SMALL_VOTES, SMALL_VOTES_CREATED_AGAIN,
     SMALL_VOTES_LOST,
 };
 use std::fmt;
 
-/// A way to get the protocol wrong, each of which has been got wrong somewhere. The model has to find a run that shows it.
+/// A mistake in the protocol, each of which has been made in real signers. The model has to find a run that shows it.
 ///
-/// None of them changes the product's code: each is what a program around it could do instead of what it says.
+/// None of them changes the product's code: each is a mistake of the surrounding program, which ignores a step or distorts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    /// A signature leaves as soon as the vault has made it.
+    /// A signature is released as soon as the vault has signed.
     ReleaseBeforeCommit,
-    /// The vault signs a repeated block anew, and the new signature leaves.
+    /// A repeated block is signed again, and the new signature is released.
     BlockRepeatSignedAgain,
-    /// What a process remembers of the mark decides alone, and the store is told afterwards.
+    /// The cached mark alone decides, and the store is written afterwards.
     CachedMarkTrusted,
-    /// The store writes whatever the version is that it replaces.
+    /// The store ignores the expected version.
     UnconditionalWrite,
-    /// The mark is read and decided on before each write, and then written whatever has happened in between.
+    /// The mark is read and checked before each write, and then overwritten unconditionally.
     ReadInsteadOfCompare,
-    /// A write that ends without a clear answer is sent again, and a conflict is taken for the trace of the first.
+    /// A write with an unknown outcome is resent, and a conflict is taken as proof that the first was applied.
     BlindRetry,
-    /// Attestations with DAL content have a mark of their own.
+    /// Attestations with DAL content have a separate mark.
     MarkPerContentTag,
-    /// Which container an answer is of is not looked at.
+    /// An answer's container is not compared with the one checked at the start.
     ContainerNotCompared,
-    /// The tag on the key is not looked at.
+    /// The key's tag is ignored.
     KeyNotBound,
-    /// The highest mark that was acknowledged is forgotten with each request.
+    /// The highest acknowledged mark is forgotten after each request.
     LossNotNoticed,
 }
 
 impl Broken {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 10] = [
         Self::ReleaseBeforeCommit,
         Self::BlockRepeatSignedAgain,
@@ -48,7 +50,7 @@ impl Broken {
         Self::LossNotNoticed,
     ];
 
-    /// Where it shows, and which properties cannot hold there: one of them has to be found violated.
+    /// The setups that expose it, each with the properties that it can violate there; one of them must be found violated.
     pub const fn shows(self) -> &'static [(Setup, &'static [&'static str])] {
         const BLOCKS: (Setup, &[&str]) = (SMALL_BLOCKS, &[ONE_DIGEST, ONE_SIGNATURE]);
         const REPEATED_BLOCKS: (Setup, &[&str]) = (SMALL_BLOCKS, &[ONE_SIGNATURE]);

@@ -1,4 +1,4 @@
-//! After the faults: what a state leads to when nothing goes wrong any more.
+//! Liveness: whether a state without further faults leads to answers.
 
 use crate::recording::{Recorded, Recording, Step};
 use crate::state::Progress;
@@ -9,7 +9,7 @@ use azurehsm_signer::tezos::Signature;
 use stateright::Model;
 
 impl Protocol {
-    /// Whether nothing is stuck: no request is without an answer where nothing can happen any more, and none goes on forever.
+    /// Whether nothing is stuck: wherever no step is possible, all requests are answered, and no request retries forever.
     pub(crate) fn is_answered(&self, state: &State, max_writes: u8) -> bool {
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
@@ -20,29 +20,34 @@ impl Protocol {
         is_bounded && (!actions.is_empty() || state.is_over())
     }
 
-    /// Whether every instance signs what it must: the last thing that was recorded, once more, and something new.
+    /// Whether every instance signs what it must: a repeat of the last recorded request, and a new one.
     pub(crate) fn answers_in_calm(&self, state: &State) -> bool {
         (0..self.setup.instances).all(|instance| {
-            (0..self.asks.marks.len()).all(|mark| {
+            (0..self.workload.marks.len()).all(|mark| {
                 let mut calm = Calm { store: state.store.clone(), seen: (*state.seen[instance][mark]).clone(), mark };
                 let stored = state.store.read(mark).map(|stored| &stored.mark);
                 let last = stored.and_then(|stored| {
                     let is_last = |request: &Request| Some(request.digest) == stored.digest;
-                    self.asks.wanted.iter().map(|ask| ask.request).find(is_last)
+                    self.workload.jobs.iter().map(|job| job.request).find(is_last)
                 });
                 let is_repeated = last.is_none_or(|request| {
-                    calm.ask(&request, self.asks.deliveries[0].attempt, UNUSED).is_some_and(|recorded| match recorded {
-                        Recorded::Vote(_) => true,
-                        Recorded::Block(block) => Some(block.release()) == stored.and_then(|stored| stored.signature),
+                    calm.record(&request, self.workload.deliveries[0].attempt, UNUSED).is_some_and(|recorded| {
+                        match recorded {
+                            Recorded::Vote(_) => true,
+                            Recorded::Block(block) => {
+                                Some(block.release()) == stored.and_then(|stored| stored.signature)
+                            }
+                        }
                     })
                 });
-                is_repeated && calm.ask(&self.asks.fresh[mark], self.asks.deliveries[0].attempt, UNUSED).is_some()
+                is_repeated
+                    && calm.record(&self.workload.fresh[mark], self.workload.deliveries[0].attempt, UNUSED).is_some()
             })
         })
     }
 }
 
-/// Nobody else's.
+/// A signature that belongs to no delivery.
 const UNUSED: Signature = Signature::P256([0xff; 64]);
 
 struct Calm {
@@ -52,7 +57,7 @@ struct Calm {
 }
 
 impl Calm {
-    fn ask(&mut self, request: &Request, attempt: AttemptId, signature: Signature) -> Option<Recorded> {
+    fn record(&mut self, request: &Request, attempt: AttemptId, signature: Signature) -> Option<Recorded> {
         let (mut recording, mut step) = Recording::begin(request, attempt, &mut self.seen);
         loop {
             step = match step {

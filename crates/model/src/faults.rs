@@ -1,4 +1,4 @@
-//! What goes wrong, and what is left of it.
+//! Faults and crashes, and what remains on the network after each.
 
 use crate::hashed::Hashed;
 use crate::recording::Step;
@@ -8,14 +8,14 @@ use crate::{Broken, Fault, Protocol, State};
 use azurehsm_signer::marks::{StoreError, WriteError};
 
 impl Protocol {
-    /// Something goes wrong with a request.
+    /// Applies a fault to a request.
     pub(crate) fn fault(&self, state: &mut State, request: usize, instance: usize, mut task: Task, fault: Fault) {
         state.faults -= 1;
-        let mark = self.ask(request).mark;
+        let mark = self.job(request).mark;
         let seen = &mut state.seen[instance][mark];
         let step = match fault {
             Fault::ReadFails => {
-                let failed = Err(StoreError::new("cannot be read"));
+                let failed = Err(StoreError::new("the mark cannot be read"));
                 if std::mem::take(&mut task.is_confirming) {
                     Step::Done(seen.update(|seen| task.recording.confirmed(failed, seen)))
                 } else {
@@ -28,11 +28,11 @@ impl Protocol {
                     drop(self.store_writes(state, write));
                 }
                 state.strays.extend(copy);
-                let unknown = Err(WriteError::Unknown(StoreError::new("more than one request")));
+                let unknown = Err(WriteError::Unknown(StoreError::new("sent more than once")));
                 state.seen[instance][mark].update(|seen| task.recording.written(unknown, seen))
             }
             Fault::WriteIsTurnedAway => {
-                let turned_away = Err(WriteError::NotWritten(StoreError::new("turned away")));
+                let turned_away = Err(WriteError::NotWritten(StoreError::new("rejected")));
                 seen.update(|seen| task.recording.written(turned_away, seen))
             }
             Fault::WriteTimesOut | Fault::WriteAnswerIsLost => {
@@ -41,7 +41,7 @@ impl Protocol {
                     task.is_resent = true;
                     Step::Write
                 } else {
-                    let unknown = Err(WriteError::Unknown(StoreError::new("no answer")));
+                    let unknown = Err(WriteError::Unknown(StoreError::new("no response")));
                     seen.update(|seen| task.recording.written(unknown, seen))
                 }
             }
@@ -51,7 +51,7 @@ impl Protocol {
                 return;
             }
             Fault::VaultFails if !self.is_block(request) => {
-                task.made = None;
+                task.signature = None;
                 state.progress[request] = Progress::active(instance, task);
                 return;
             }
@@ -64,7 +64,7 @@ impl Protocol {
         self.go_on(state, request, instance, task, step);
     }
 
-    /// An instance dies, and starts anew: all that it knew is gone, and what it has sent is still on its way.
+    /// An instance crashes and restarts: its memory is gone, and what it has sent is still on its way.
     pub(crate) fn crash(&self, state: &mut State, instance: usize) {
         state.crashes -= 1;
         state.seen[instance].fill(Hashed::default());
@@ -72,7 +72,7 @@ impl Protocol {
         for (request, progress) in state.progress.iter_mut().enumerate() {
             let Progress::Active { instance: at, task } = progress else { continue };
             if *at == instance {
-                state.strays.extend(task.on_its_way(self.ask(request).mark));
+                state.strays.extend(task.on_its_way(self.job(request).mark));
                 *progress = Progress::Over;
             }
         }

@@ -1,10 +1,12 @@
+//! Parts of states that are cheap to clone and to hash.
+
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A part of a state, shared by all states that have it, which knows its hash: states are cloned and hashed millions of times,
-/// and each step changes one or two parts.
+/// A shared part of a state with a cached hash: states are cloned and hashed millions of times, and each step changes one or
+/// two parts.
 #[derive(Debug)]
 pub(crate) struct Hashed<T> {
     value: Arc<T>,
@@ -18,7 +20,7 @@ impl<T: Hash> Hashed<T> {
         Self { hash: hasher.finish(), value: Arc::new(value) }
     }
 
-    /// The same part after a change.
+    /// Changes this part; other states that share it keep theirs.
     pub(crate) fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R
     where
         T: Clone,

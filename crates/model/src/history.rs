@@ -1,26 +1,33 @@
+//! What an observer of a run can see, which the properties are about.
+
 use crate::hashed::Hashed;
 use azurehsm_signer::tezos::{Digest, Signature};
 
-/// What everybody could see of a run: what the store accepted, and what left. The properties are about this.
+/// Name of the property that no slot has signatures of two digests.
+pub(crate) const ONE_DIGEST: &str = "one digest a slot";
+/// Name of the property that no block has two signatures.
+pub(crate) const ONE_SIGNATURE: &str = "one signature a block";
+
+/// The observable history of a run: accepted marks and released signatures. The properties are about this.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct History {
     slots: Vec<Hashed<Slot>>,
-    pub(crate) wrongs: Wrongs,
+    pub(crate) violations: Violations,
 }
 
-/// Kind, level and round.
+/// A slot: kind, level and round.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct Slot {
-    /// What the store accepted here: one thing, unless it has lost something meanwhile.
+    /// Digests that the store accepted: at most one, unless the store has lost marks.
     recorded: Vec<Digest>,
-    /// What first left.
+    /// The first released signature, with its digest.
     released: Option<(Digest, Signature)>,
 }
 
-/// What must never happen, and has.
+/// Violations that have occurred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one property")]
-pub(crate) struct Wrongs {
+pub(crate) struct Violations {
     pub(crate) two_digests: bool,
     pub(crate) two_signatures: bool,
     pub(crate) mark_fell: bool,
@@ -32,29 +39,29 @@ pub(crate) struct Wrongs {
 
 impl History {
     pub(crate) fn new(slots: usize) -> Self {
-        Self { slots: vec![Hashed::default(); slots], wrongs: Wrongs::default() }
+        Self { slots: vec![Hashed::default(); slots], violations: Violations::default() }
     }
 
-    /// The store has accepted a mark here. Another one counts only if it has lost what it accepted before.
+    /// Records that the store accepted a mark. A further digest counts only if the store has lost an accepted mark.
     pub(crate) fn record(&mut self, slot: usize, digest: Digest, has_risen: bool, has_lost: bool) {
         self.slots[slot].update(|slot| {
             if slot.recorded.is_empty() || has_lost && !slot.recorded.contains(&digest) {
                 slot.recorded.push(digest);
             }
         });
-        self.wrongs.mark_fell |= !has_risen;
+        self.violations.mark_fell |= !has_risen;
     }
 
-    /// A signature has left.
+    /// Records a released signature.
     pub(crate) fn release(&mut self, slot: usize, is_block: bool, digest: Digest, signature: Signature) {
         let slot = &mut self.slots[slot];
         let (first, first_signature) = slot.update(|slot| *slot.released.get_or_insert((digest, signature)));
-        self.wrongs.two_digests |= first != digest;
-        self.wrongs.two_signatures |= is_block && first_signature != signature;
-        self.wrongs.not_recorded |= !slot.recorded.contains(&digest);
+        self.violations.two_digests |= first != digest;
+        self.violations.two_signatures |= is_block && first_signature != signature;
+        self.violations.not_recorded |= !slot.recorded.contains(&digest);
     }
 
-    /// Whether the store has ever accepted just this.
+    /// Whether the store has ever accepted this digest for the slot.
     pub(crate) fn has_recorded(&self, slot: usize, digest: Digest) -> bool {
         self.slots[slot].recorded.contains(&digest)
     }

@@ -1,17 +1,13 @@
 //! A model of the protocol between bakers, signer instances, a mark store and a vault, checked in every order in which things
 //! can happen.
 //!
-//! What decides is the product's own code: [`azurehsm_signer::marks::Recording`], which holds the rule, and the decoder that
-//! tells what a payload's mark is. The model is what surrounds it: who asks what of whom, a network that delays, reorders,
-//! duplicates and loses, a vault that never makes the same signature twice, and processes that die between any two steps.
+//! The decisions are the product's own code: [`azurehsm_signer::marks::Recording`], which applies the rule, and the decoder that
+//! maps a payload to its mark. The model supplies the environment: bakers and their requests, a network that delays, reorders,
+//! duplicates and loses messages, a vault whose signatures always differ, and processes that crash between any two steps.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a model that asks for what it has not made is wrong, and should say so at once"
-)]
+#![allow(clippy::indexing_slicing, reason = "an index out of range is a bug in the model, and must not go unnoticed")]
 
 mod action;
-mod ask;
 mod broken;
 mod calm;
 mod faults;
@@ -24,8 +20,10 @@ mod recording;
 mod report;
 mod setup;
 mod state;
+mod steps;
 mod store;
 mod task;
+mod workload;
 
 pub use action::{Action, Fault};
 pub use broken::Broken;

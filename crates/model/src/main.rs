@@ -1,21 +1,21 @@
-//! Checks the protocol in every order in which things can happen, and that broken variants of it are caught.
+//! Checks the protocol in every possible order of events, and that broken variants of it are caught.
 
 use clap::Parser;
 use model::{Broken, Caught, Explored, SETUPS, Setup, THOROUGH, catch, explore};
 use std::process::ExitCode;
 
-/// Checks the protocol between bakers, signers, mark store and vault in every order in which things can happen.
+/// Checks the protocol between bakers, signers, mark store and vault in every possible order of events.
 #[derive(Parser)]
 struct Options {
-    /// Larger models too: some minutes, and some gigabytes of memory.
+    /// Explore larger models too. Takes minutes, and gigabytes of memory.
     #[arg(long)]
     thorough: bool,
-    /// Tell how each broken variant fails, step by step.
+    /// Print how each broken variant fails, step by step.
     #[arg(long)]
     runs: bool,
 }
 
-/// What it all came to.
+/// Sums over all setups and variants.
 #[derive(Default)]
 struct Totals {
     states: usize,
@@ -29,25 +29,25 @@ fn main() -> Result<ExitCode, String> {
     let options = Options::parse();
     let mut totals = Totals::default();
     heading(
-        "two bakers who want different things",
-        "signers  levels  asked  crashes  faults      states       steps  depth  seconds",
+        "two bakers, conflicting payloads",
+        "signers  levels   sent  crashes  faults      states       steps  depth  seconds",
     );
     let larger = if options.thorough { THOROUGH } else { &[] };
     for setup in SETUPS.iter().chain(larger) {
-        totals.explored(setup, &explore(*setup)?);
+        totals.add_setup(setup, &explore(*setup)?);
     }
     println!();
     heading("broken on purpose", "         where   does not hold        after steps   of states");
     for broken in Broken::ALL {
         for (setup, breaks) in broken.shows() {
-            totals.looked_for(broken, setup, catch(broken, *setup, breaks), options.runs);
+            totals.add_variant(broken, setup, catch(broken, *setup, breaks), options.runs);
         }
     }
-    Ok(totals.end())
+    Ok(totals.summarise())
 }
 
 impl Totals {
-    fn explored(&mut self, setup: &Setup, explored: &Explored) {
+    fn add_setup(&mut self, setup: &Setup, explored: &Explored) {
         self.setups += 1;
         self.states += explored.states;
         println!(
@@ -55,7 +55,7 @@ impl Totals {
             setup.name,
             setup.instances,
             setup.levels,
-            format!("{} ×", setup.times_asked),
+            format!("{} ×", setup.times_sent),
             setup.crashes,
             setup.faults,
             grouped(explored.states),
@@ -66,25 +66,25 @@ impl Totals {
         for (property, run) in &explored.violated {
             self.violations += 1;
             println!("  DOES NOT HOLD: {property}");
-            tell(run);
+            print_run(run);
         }
     }
 
-    fn looked_for(&mut self, broken: Broken, setup: &Setup, found: Result<Caught, String>, tells_runs: bool) {
+    fn add_variant(&mut self, broken: Broken, setup: &Setup, found: Result<Caught, String>, prints_runs: bool) {
         self.variants += 1;
         match found {
             Ok(Caught { property, run, states }) => {
                 self.caught += 1;
                 println!("{broken:<46}{:<8}{property:<22}{:>10}{:>12}", setup.name, run.len(), grouped(states));
-                if tells_runs {
-                    tell(&run);
+                if prints_runs {
+                    print_run(&run);
                 }
             }
             Err(why) => println!("{broken:<46}{:<8}NOT CAUGHT: {why}", setup.name),
         }
     }
 
-    fn end(&self) -> ExitCode {
+    fn summarise(&self) -> ExitCode {
         let Self { states, setups, violations, variants, caught } = self;
         let states = grouped(*states);
         println!(
@@ -99,13 +99,13 @@ fn heading(first: &str, others: &str) {
     println!("{first:<37}{others}");
 }
 
-fn tell(run: &[String]) {
+fn print_run(run: &[String]) {
     for (number, step) in (1..).zip(run) {
         println!("  {number:>3}. {step}");
     }
 }
 
-/// A number with its thousands apart.
+/// Formats a number with thousands separators.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();

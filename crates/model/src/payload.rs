@@ -1,8 +1,8 @@
-//! Payloads of a baker, as bytes: what mark they belong to is for the product's decoder to say.
+//! The bakers' payloads, as bytes. Which mark each belongs to is for the product's decoder to determine.
 
 const CHAIN: [u8; 4] = [0x7a, 0x06, 0xa7, 0x70];
 
-/// What a request is for.
+/// The type of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// A block.
@@ -13,7 +13,7 @@ pub enum Form {
     AttestationWithDal,
 }
 
-/// A payload at this level and round. What differs in `variant` alone is different data for one slot.
+/// A payload at this level and round. Payloads that differ only in `variant` conflict: same slot, different data.
 pub(crate) fn payload(form: Form, level: u8, round: u8, variant: u8) -> Vec<u8> {
     match form {
         Form::Block => block(level, round, variant),
@@ -22,7 +22,7 @@ pub(crate) fn payload(form: Form, level: u8, round: u8, variant: u8) -> Vec<u8> 
     }
 }
 
-/// Watermark byte, chain, branch, tag, slot, level, round, payload hash; then the DAL bits as a number, if there are any.
+/// Watermark byte, chain, branch, tag, slot, level, round, payload hash; then the DAL bits as a number, if any.
 fn attestation(tag: u8, level: u8, round: u8, variant: u8, dal: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0x13];
     bytes.extend(CHAIN);

@@ -1,4 +1,4 @@
-//! The product's recording of a vote or of a block, whichever the request needs, under one type.
+//! The product's recording of a vote or a block, under one type.
 
 use azurehsm_signer::marks::{
     self, AttemptId, BlockRecorded, BlockRequest, Mark, NotRecorded, Request, Seen, StoreError, Stored, Version,
@@ -13,7 +13,7 @@ pub(crate) enum Recording {
     Block(marks::Recording<BlockRequest>),
 }
 
-/// What the product proves when it has recorded a request.
+/// The product's proof that a request is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Recorded {
     Vote(VoteRecorded),
@@ -61,7 +61,7 @@ impl Recording {
         }
     }
 
-    /// The vault has signed. Only a block waits for that.
+    /// The vault has signed. Only blocks wait for that.
     pub(crate) fn signed(&mut self, signature: Signature) -> Step {
         match self {
             Self::Vote(recording) => of_vote(recording.signed(())),

@@ -1,28 +1,30 @@
+//! Explores a setup and reports what was found.
+
 use crate::{Broken, Protocol, Setup};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 use std::num::NonZero;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-/// What came of a setup.
+/// Result of exploring a setup.
 #[derive(Debug, Clone)]
 pub struct Explored {
-    /// Different states that were reached.
+    /// Number of distinct states reached.
     pub states: usize,
-    /// Steps between them that were taken.
+    /// Number of steps taken between them.
     pub steps: usize,
-    /// The most things that happen in one run.
+    /// Length of the longest run.
     pub depth: usize,
-    /// How long it took.
+    /// Elapsed time.
     pub took: Duration,
-    /// The properties that do not hold, each with a shortest run that shows it, in words. Without one: nothing shows it.
+    /// Violated properties, each with a shortest run that shows it, in words; the run is empty if a required state is unreachable.
     pub violated: Vec<(&'static str, Vec<String>)>,
 }
 
-/// Explores a setup of the protocol as it is, in full.
+/// Explores the correct protocol in a setup, exhaustively.
 ///
 /// # Errors
-/// If the product's decoder does not know the payloads.
+/// If the product's decoder rejects a payload of the model.
 pub fn explore(setup: Setup) -> Result<Explored, String> {
     Ok(run(Protocol::new(setup, None)?, HasDiscoveries::All))
 }
@@ -30,22 +32,22 @@ pub fn explore(setup: Setup) -> Result<Explored, String> {
 /// A broken variant that was caught.
 #[derive(Debug, Clone)]
 pub struct Caught {
-    /// The property that does not hold.
+    /// The violated property.
     pub property: &'static str,
-    /// A shortest run that shows it, in words.
+    /// A shortest run that violates it, in words.
     pub run: Vec<String>,
-    /// States that were reached until then.
+    /// Number of states explored until then.
     pub states: usize,
 }
 
-/// Looks for a run of a broken variant that shows that it is, in one of the setups [where it shows](Broken::shows).
+/// Searches for a run in which a broken variant violates one of the properties that it [can violate](Broken::shows).
 ///
 /// # Errors
-/// If there is none.
+/// If there is no such run.
 pub fn catch(broken: Broken, setup: Setup, breaks: &'static [&'static str]) -> Result<Caught, String> {
     let explored = run(Protocol::new(setup, Some(broken))?, HasDiscoveries::AnyOf(breaks.iter().copied().collect()));
     let found = explored.violated.into_iter().find(|(property, _)| breaks.contains(property));
-    let (property, run) = found.ok_or_else(|| format!("nothing wrong is found in {} states", explored.states))?;
+    let (property, run) = found.ok_or_else(|| format!("no violation in {} states", explored.states))?;
     Ok(Caught { property, run, states: explored.states })
 }
 

@@ -1,72 +1,74 @@
+//! The setups to explore: how large each model is.
+
 use crate::payload::Form;
 
-/// How a store loses marks.
+/// A way in which the store loses marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
     /// The container is deleted and created again. Keys are bound to the first one.
     Container,
-    /// A mark is gone, and the container is the same. Only an instance that has seen the mark can notice.
+    /// One mark disappears from the same container. Only an instance that has seen the mark can notice.
     Mark,
 }
 
 const NO_LOSS: (u8, Loss) = (0, Loss::Mark);
 
-/// How large a model is. Everything within these bounds is explored.
+/// The bounds of a model. Everything within them is explored.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup {
-    /// What it is called.
+    /// Name in reports.
     pub name: &'static str,
-    /// Signer instances, each of which may be asked anything.
+    /// Signer instances, each of which may receive any request.
     pub instances: usize,
-    /// Bakers, all with one key.
+    /// Bakers, all with the same key.
     pub bakers: usize,
-    /// What each of them asks for: for each kind, the forms that the bakers use in turn.
+    /// Payload types to sign: for each kind, the forms that the bakers use in turn.
     pub kinds: &'static [&'static [Form]],
-    /// Levels, at each of which every baker wants something else.
+    /// Number of levels; at each, every baker has a different payload.
     pub levels: u8,
-    /// How often each of them asks for each of its payloads: the request itself, and what repeats it (the host, the client, a
-    /// relay).
-    pub times_asked: usize,
-    /// Crashes in one run, at any time.
+    /// How often each payload is sent: once by the baker, and further times as repeats by the Functions host, a client or a
+    /// relay.
+    pub times_sent: usize,
+    /// Maximum number of crashes in a run.
     pub crashes: u8,
-    /// Other faults in one run, at any time.
+    /// Maximum number of other faults in a run.
     pub faults: u8,
-    /// How often the store may lose marks in one run, and how.
+    /// Maximum number of times that the store loses marks in a run, and how.
     pub losses: (u8, Loss),
-    /// Whether the vault may answer for a vote at any time, before its mark is recorded or after it. Otherwise it has
-    /// answered, or failed, by then. Nobody can tell the two apart: what is early lies there unseen, and what is late changes
-    /// nothing that anybody reads. So what is promised is checked with both, and the larger models are of the second.
+    /// Whether the vault may answer for a vote at any time, before its mark is recorded or after. Otherwise it has answered
+    /// or failed by the time the mark is recorded. The two are indistinguishable: an early signature waits unseen, and a late
+    /// one changes nothing that anyone reads. So both are checked, and the larger models use the second.
     pub slow_vault: bool,
 }
 
 const BLOCKS: &[Form] = &[Form::Block];
-/// Two bakers at one slot, of which one attests DAL content.
+/// Two bakers at one slot; one attests DAL content.
 const VOTES: &[Form] = &[Form::Attestation, Form::AttestationWithDal];
 
-/// Two instances, two bakers, two levels, everything asked twice, one crash and one other fault.
+/// Two instances, two bakers, two levels, every payload sent twice, one crash and one other fault.
 const TWO: Setup = Setup {
     name: "",
     instances: 2,
     bakers: 2,
     kinds: &[],
     levels: 2,
-    times_asked: 2,
+    times_sent: 2,
     crashes: 1,
     faults: 1,
     losses: NO_LOSS,
     slow_vault: false,
 };
 
-/// Three instances that do not crash.
+/// Three instances, without crashes.
 const THREE: Setup = Setup { instances: 3, crashes: 0, faults: 0, ..TWO };
 
-/// The container is created again, beside a crash and another fault.
+/// The container is created again, in addition to a crash and another fault.
 const CREATED_AGAIN: Setup = Setup { levels: 1, losses: (1, Loss::Container), ..TWO };
 
-/// One instance that lives on when the store has lost a mark: others could not know.
+/// One instance, which survives the store's loss of a mark: a new one could not notice.
 const LOST: Setup = Setup { instances: 1, crashes: 0, losses: (1, Loss::Mark), ..TWO };
 
-/// What is checked each time.
+/// Checked in every run.
 pub const SETUPS: &[Setup] = &[
     Setup { name: "blocks", kinds: &[BLOCKS], ..TWO },
     Setup { name: "votes", kinds: &[VOTES], ..TWO },
@@ -79,19 +81,19 @@ pub const SETUPS: &[Setup] = &[
     Setup { name: "votes, container created again", kinds: &[VOTES], ..CREATED_AGAIN },
     Setup { name: "blocks, a mark is lost", kinds: &[BLOCKS], ..LOST },
     Setup { name: "votes, a mark is lost", kinds: &[VOTES], ..LOST },
-    Setup { name: "blocks and votes at once", kinds: &[BLOCKS, VOTES], levels: 1, times_asked: 1, ..TWO },
+    Setup { name: "blocks and votes at once", kinds: &[BLOCKS, VOTES], levels: 1, times_sent: 1, ..TWO },
 ];
 
-/// What takes longer.
+/// Checked only with `--thorough`.
 pub const THOROUGH: &[Setup] = &[
-    Setup { name: "blocks and votes at once, 2 levels", kinds: &[BLOCKS, VOTES], times_asked: 1, faults: 0, ..TWO },
+    Setup { name: "blocks and votes at once, 2 levels", kinds: &[BLOCKS, VOTES], times_sent: 1, faults: 0, ..TWO },
     Setup { name: "blocks, two of each fault", kinds: &[BLOCKS], crashes: 2, faults: 2, ..TWO },
     Setup { name: "votes, two of each fault", kinds: &[VOTES], crashes: 2, faults: 2, ..TWO },
     Setup { name: "blocks, 3 instances, a fault", kinds: &[BLOCKS], faults: 1, ..THREE },
     Setup { name: "votes, 3 instances, a fault", kinds: &[VOTES], faults: 1, ..THREE },
 ];
 
-/// Where broken variants are caught: as small as can be.
+/// For broken variants: as small as possible.
 const SMALL: Setup = Setup { levels: 1, crashes: 0, slow_vault: true, ..TWO };
 const SMALL_CREATED_AGAIN: Setup = Setup { crashes: 1, slow_vault: false, ..CREATED_AGAIN };
 

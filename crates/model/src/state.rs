@@ -1,38 +1,40 @@
+//! The state of the modelled system.
+
 use crate::hashed::Hashed;
 use crate::history::History;
 use crate::store::Store;
 use crate::task::{Stray, Task};
 use azurehsm_signer::marks::Seen;
 
-/// Everything at one instant.
+/// A global state of the system.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     /// What each instance has seen of each mark.
     pub(crate) seen: Vec<Vec<Hashed<Seen>>>,
-    /// The container that each instance has checked when it connected; none, if it has not connected.
+    /// The container that each instance checked when it connected; `None` before that.
     pub(crate) connected: Vec<Option<u8>>,
-    /// How far each request is.
+    /// Progress of each request.
     pub(crate) progress: Vec<Progress>,
     pub(crate) store: Store,
-    /// Sorted nowhere: two orders of the same writes count as two states.
+    /// Unsorted: different orders of the same writes count as different states.
     pub(crate) strays: Vec<Hashed<Stray>>,
     pub(crate) history: History,
-    /// Crashes that may still happen.
+    /// Crashes still allowed.
     pub(crate) crashes: u8,
-    /// Other faults that may still happen.
+    /// Other faults still allowed.
     pub(crate) faults: u8,
-    /// Losses of the store that may still happen.
+    /// Losses of the store still allowed.
     pub(crate) losses: u8,
 }
 
-/// How far a request is.
+/// The progress of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Progress {
-    /// On its way, or held up: it may arrive at any time, anywhere.
+    /// On its way or delayed: it may arrive at any time, at any instance.
     Waiting,
-    /// In an instance.
+    /// In progress at an instance.
     Active { instance: usize, task: Hashed<Task> },
-    /// Answered, or its instance has died.
+    /// Answered, or its instance has crashed.
     Over,
 }
 
@@ -41,14 +43,14 @@ impl State {
         self.progress.iter().all(|progress| *progress == Progress::Over)
     }
 
-    /// Whether an instance is as if it had just started, and idle.
+    /// Whether an instance is idle and indistinguishable from a new one.
     pub(crate) fn is_new(&self, instance: usize) -> bool {
         self.connected[instance].is_none()
             && self.seen[instance].iter().all(|seen| **seen == Seen::default())
             && !self.progress.iter().any(|progress| progress.is_at(instance))
     }
 
-    /// The same state with the instances in an order of its own: which is called first makes no difference.
+    /// The same state with the instances in canonical order: instances are symmetric.
     pub(crate) fn with_instances_in_order(mut self) -> Self {
         let mut order: Vec<_> = (0..self.seen.len()).collect();
         order.sort_by_key(|instance| {

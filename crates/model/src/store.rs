@@ -1,11 +1,13 @@
+//! The mark store.
+
 use crate::hashed::Hashed;
 use azurehsm_signer::marks::{Mark, Stored, Version};
 
-/// The mark store: an item for each mark, written on condition, one write after the other.
+/// A store with one item for each mark, and conditional writes that are applied one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
     items: Vec<Hashed<Item>>,
-    /// Which container it is: one that is created again has another number.
+    /// Number of the container; incremented when it is created again.
     container: u8,
     /// Whether it has ever lost a mark.
     has_lost: bool,
@@ -14,23 +16,23 @@ pub(crate) struct Store {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct Item {
     stored: Option<Stored>,
-    /// How often it has been written: what its version is made of.
+    /// Number of writes so far, which determines the version.
     writes: u8,
 }
 
 /// The container that keys are bound to.
 pub(crate) const ORIGINAL: u8 = 0;
 
-/// What a write did.
+/// The result of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Write {
-    /// It was done.
+    /// Applied.
     Done {
         version: Version,
         /// Whether the mark is higher than before.
         has_risen: bool,
     },
-    /// The version was another than expected; nothing was done.
+    /// The version did not match; nothing was written.
     Changed,
 }
 
@@ -43,7 +45,7 @@ impl Store {
         self.items[mark].stored.as_ref()
     }
 
-    /// Writes if the version is `expected`; whatever it is, if the store is a broken one.
+    /// Writes if the version is `expected`, or always if not `is_conditional`.
     pub(crate) fn write(&mut self, mark: usize, new: &Mark, expected: Option<&Version>, is_conditional: bool) -> Write {
         if is_conditional && !self.is_at(mark, expected) {
             return Write::Changed;
@@ -65,20 +67,20 @@ impl Store {
         self.has_lost
     }
 
-    /// The container is deleted and created again: its marks are gone.
+    /// Deletes the container and creates it again: its marks are gone.
     pub(crate) fn create_again(&mut self) {
         self.container += 1;
         (0..self.items.len()).for_each(|mark| self.lose(mark));
     }
 
-    /// A mark is lost, and the container is the same: a backup from before it was restored.
+    /// Loses a mark in the same container, as after restoring a backup from before it was written.
     pub(crate) fn lose(&mut self, mark: usize) {
         self.has_lost = true;
-        // Versions do not come back.
+        // A version is never used twice.
         self.items[mark].update(|item| item.stored = None);
     }
 
-    /// Whether the mark has this version now.
+    /// Whether the mark has this version at the moment.
     pub(crate) fn is_at(&self, mark: usize, version: Option<&Version>) -> bool {
         self.read(mark).map(|stored| &stored.version) == version
     }

@@ -1,8 +1,8 @@
-//! The model finds what is wrong with a protocol that is: otherwise its silence would mean nothing.
+//! The model catches every broken variant of the protocol: otherwise its silence would mean nothing.
 
 use model::{Broken, catch};
 
-/// One test for each broken variant: in each setup where it shows, a run is found that violates the promise.
+/// One test for each broken variant: in each setup that exposes it, a run violates one of the expected properties.
 macro_rules! caught {
     ($($test:ident: $broken:ident;)*) => {
         $(#[test]
@@ -10,7 +10,7 @@ macro_rules! caught {
             for (setup, breaks) in Broken::$broken.shows() {
                 let caught = catch(Broken::$broken, *setup, breaks).unwrap_or_else(|why| panic!("{}: {why}", setup.name));
                 assert!(breaks.contains(&caught.property), "{caught:?}");
-                assert!(!caught.run.is_empty(), "a run shows it");
+                assert!(!caught.run.is_empty(), "no run that shows it");
             }
         })*
 

@@ -1,4 +1,4 @@
-//! All stand-ins together.
+//! Starts and stops all the stand-ins together.
 
 use crate::certificate::Certificate;
 use crate::connections::Port;
@@ -16,23 +16,23 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// How the stand-ins are set up.
+/// How to set up the stand-ins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The ports; 0 is any free one.
+    /// The ports; 0 picks a free one.
     pub ports: Ports,
     /// Key Vault or Managed HSM.
     pub vault: VaultKind,
-    /// At most so many entries are on one page of a list of keys.
+    /// Maximum number of entries on a page of a key list.
     pub page_size: usize,
-    /// How long tokens are valid.
+    /// Lifetime of a token.
     pub token_life: Duration,
     /// The Cosmos DB account and its container.
     pub cosmos: CosmosOptions,
 }
 
 impl Default for Options {
-    /// Free ports, lists in pages of three, and everything as a signer wants it.
+    /// Free ports, three entries a page, and everything else the way a signer requires it.
     fn default() -> Self {
         Self {
             ports: Ports::default(),
@@ -44,20 +44,20 @@ impl Default for Options {
     }
 }
 
-/// The ports of the services; 0 is any free one.
+/// The ports of the services; 0 picks a free one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ports {
-    /// Of the managed identity endpoint.
+    /// The managed identity endpoint.
     pub identity: u16,
-    /// Of Key Vault or Managed HSM.
+    /// Key Vault or Managed HSM.
     pub key_vault: u16,
-    /// Of Cosmos DB.
+    /// Cosmos DB.
     pub cosmos: u16,
 }
 
-/// What a signer needs of Azure, on loopback. It ends when it is dropped; the handles of the services are then useless.
+/// The Azure services that a signer uses, on loopback. Dropping it stops them and makes the services' handles useless.
 ///
-/// It runs on threads of its own, so a test may block.
+/// It runs on its own threads, so a test may block.
 #[derive(Debug)]
 pub struct Azure {
     /// The managed identity endpoint.
@@ -67,11 +67,11 @@ pub struct Azure {
     /// Cosmos DB.
     pub cosmos: Cosmos,
     authority: Authority,
-    /// `None` only while it is being dropped.
+    /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
-/// The file with the certificate authority, in a folder that is removed with it.
+/// The certificate authority's file, in a folder that is removed on drop.
 #[derive(Debug)]
 struct Authority {
     folder: TempDir,
@@ -85,27 +85,27 @@ impl Authority {
 }
 
 impl Azure {
-    /// Starts everything with the default options.
+    /// Starts all services with the default options.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If a service cannot be started.
     pub async fn start() -> Self {
         Self::start_with(Options::default()).await
     }
 
-    /// Starts everything.
+    /// Starts all services.
     ///
     /// # Panics
-    /// If it cannot be started.
-    #[allow(clippy::expect_used, reason = "a test without its stand-ins has failed")]
+    /// If a service cannot be started.
+    #[allow(clippy::expect_used, reason = "a test cannot run without its stand-ins")]
     pub async fn start_with(options: Options) -> Self {
-        Self::try_start(options).await.expect("the stand-ins start")
+        Self::try_start(options).await.expect("the stand-ins should start")
     }
 
-    /// Starts everything.
+    /// Starts all services.
     ///
     /// # Errors
-    /// If a port is taken, or there is no folder for temporary files.
+    /// If a port is taken, or a temporary folder cannot be created.
     pub async fn try_start(options: Options) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("stand-ins").enable_all().build()?;
         let started = runtime.spawn(Services::start(options)).await.map_err(io::Error::other);
@@ -120,7 +120,7 @@ impl Azure {
         }
     }
 
-    /// What a signer needs to know of it, as environment variables.
+    /// The environment variables that point a signer at these services.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("KEY_VAULT_URL", self.key_vault.url()),
@@ -135,7 +135,7 @@ impl Azure {
         ]
     }
 
-    /// The certificate authority of the services.
+    /// The services' certificate authority, in PEM.
     pub fn authority_pem(&self) -> &str {
         &self.authority.pem
     }
@@ -143,7 +143,7 @@ impl Azure {
 
 impl Drop for Azure {
     fn drop(&mut self) {
-        // The ports are closed at once; the rest goes with the threads.
+        // The ports are closed here, the rest when the threads end.
         let regions = self.cosmos.regions().iter().map(|region| &region.controls);
         let services = [&self.identity.controls, &self.key_vault.controls, &self.cosmos.controls];
         for controls in services.into_iter().chain(regions) {
@@ -155,7 +155,7 @@ impl Drop for Azure {
     }
 }
 
-/// The services, as they are started.
+/// The services, started, without the runtime that they run on.
 struct Services {
     identity: Identity,
     key_vault: KeyVault,

@@ -1,4 +1,4 @@
-//! A certificate authority of its own for each [`Azure`](crate::Azure), and the certificate of its services.
+//! TLS certificates: every [`Azure`](crate::Azure) has its own certificate authority.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
@@ -8,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
-/// The names of the services.
+/// The host names of all services.
 const NAMES: [&str; 4] = ["localhost", "*.vault.localhost", "*.managedhsm.localhost", "127.0.0.1"];
 
-/// The authority, and what the services need to be recognised.
+/// A certificate authority, and the TLS side of a service with a certificate issued by it.
 pub(crate) struct Certificate {
     pub(crate) authority_pem: String,
     acceptor: TlsAcceptor,
@@ -42,7 +42,7 @@ impl Certificate {
         Ok(Self { authority_pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 
-    /// Speaks TLS for a service; HTTP/2 and HTTP/1.1 by ALPN.
+    /// Accepts TLS connections for a service; ALPN selects HTTP/2 or HTTP/1.1.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         self.acceptor.clone()
     }

@@ -1,4 +1,4 @@
-//! A port and the connections to it, which can be frozen, closed and refused.
+//! A port and its connections, which can be frozen, closed or refused.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -21,14 +21,14 @@ pub(crate) struct Port {
 
 #[derive(Debug)]
 struct PortState {
-    /// `None` while the port refuses.
+    /// `None` while connections are refused.
     listener: Option<TcpListener>,
     accepting: Option<Waker>,
     open: Vec<Weak<Connection>>,
 }
 
 impl Port {
-    /// Opens a port on loopback; port 0 is any free one. Must be called inside a runtime, which then serves it.
+    /// Opens a port on loopback; 0 picks a free one. Must be called inside a runtime, which then serves the port.
     pub(crate) fn open(port: u16) -> io::Result<Self> {
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], port)))?;
         let address = listener.local_addr()?;
@@ -40,7 +40,7 @@ impl Port {
         self.address
     }
 
-    /// The next connection.
+    /// Accepts the next connection.
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
         let (stream, _) = std::future::poll_fn(|context| self.poll_accept(context)).await?;
         stream.set_nodelay(true)?;
@@ -49,7 +49,7 @@ impl Port {
         let mut state = self.lock();
         state.open.retain(|connection| connection.strong_count() > 0);
         if state.listener.is_none() {
-            // The port was closed just now.
+            // The port was closed in the meantime.
             connection.close();
         }
         state.open.push(Arc::downgrade(&connection));
@@ -65,14 +65,14 @@ impl Port {
         }
     }
 
-    /// Every connection that is open now goes silent for ever: nothing is read, nothing is sent, not even its end.
+    /// Freezes every open connection for good: nothing is read and nothing is sent, not even a FIN.
     pub(crate) fn freeze_connections(&self) {
         for connection in self.take_connections() {
             connection.is_frozen.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Closes the port and all connections that are not frozen, or opens the same port again.
+    /// Closes the port and all connections that are not frozen; or opens the same port again.
     pub(crate) fn refuse_connections(&self, refuse: bool) -> io::Result<()> {
         if refuse {
             self.lock().listener = None;
@@ -108,23 +108,23 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// One connection, as others than its reader and writer see it.
+/// A handle to a connection, for those that neither read from it nor write to it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// The same socket as the stream's.
+    /// Shares the stream's socket.
     socket: std::net::TcpStream,
     is_frozen: AtomicBool,
 }
 
 impl Connection {
-    /// Ends it in both directions, without a goodbye of TLS or HTTP.
+    /// Closes both directions, without a TLS or HTTP shutdown.
     pub(crate) fn close(&self) {
-        // It may have ended by itself.
+        // The peer may have closed it already.
         drop(self.socket.shutdown(Shutdown::Both));
     }
 }
 
-/// A connection that does nothing any more once it is frozen.
+/// A connection that makes no progress once it is frozen.
 #[derive(Debug)]
 pub(crate) struct Stream {
     stream: TcpStream,

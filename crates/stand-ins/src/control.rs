@@ -1,4 +1,4 @@
-//! The control API of the program: faults, keys and counts over plain HTTP on loopback.
+//! The program's control API: faults, keys and request counts, over plain HTTP on loopback.
 
 use crate::answers::{Answer, json};
 use crate::azure::Azure;
@@ -21,49 +21,49 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// What `GET /` says.
+/// The response to `GET /`.
 const HELP: &str = "\
-Controls the stand-ins of Azure. SERVICE is identity, key-vault or cosmos, or a region of Cosmos DB such as west-europe, if
+Controls the stand-ins of Azure. SERVICE is identity, key-vault or cosmos, or a region of Cosmos DB such as west-europe if
 there are several (--region).
 
 GET    /                       this text
-GET    /requests               how many requests there were, by service and operation
-DELETE /requests               count from 0 again
-GET    /faults/SERVICE         what goes wrong
-POST   /faults/SERVICE         let something go wrong, for example
+GET    /requests               number of requests, by service and operation
+DELETE /requests               reset the counts
+GET    /faults/SERVICE         list faults
+POST   /faults/SERVICE         add a fault, for example
          {\"on\":\"sign\",\"times\":{\"next\":2},\"effect\":{\"status\":{\"status\":429,\"retry_after_ms\":1000}}}
          {\"on\":\"replace_item\",\"effect\":\"hang_after_work\"}
          {\"on\":\"any\",\"effect\":{\"delay\":{\"log_normal\":{\"median_ms\":8,\"p99_ms\":60}}}}
        on:     any unauthorized other token list_keys list_versions get_key sign rotation_policy update_key account
                metadata read_item create_item replace_item
-       times:  \"forever\" (as without) or {\"next\":N}
+       times:  \"forever\" (the default) or {\"next\":N}
        effect: {\"delay\":DELAY} {\"late_work\":DELAY} {\"status\":FAILURE} {\"status_after_work\":FAILURE} \"hang\"
                \"hang_after_work\" \"close_before_answer\" \"close_after_work\"
                {\"bad_signature\":\"of_other_data\" or \"by_other_key\" or \"truncated\" or \"empty\"}
        DELAY:  {\"fixed_ms\":5} {\"uniform\":{\"from_ms\":1,\"to_ms\":9}} {\"log_normal\":{\"median_ms\":8,\"p99_ms\":60}}
-       FAILURE: {\"status\":503}, and if wanted sub_status and retry_after_ms
-DELETE /faults/SERVICE         nothing goes wrong any more
-POST   /freeze/SERVICE         all open connections go silent for ever
+       FAILURE: {\"status\":503}, optionally with sub_status and retry_after_ms
+DELETE /faults/SERVICE         clear all faults
+POST   /freeze/SERVICE         freeze all open connections for good
 POST   /refuse/SERVICE         {\"refuse\":true} closes the port, {\"refuse\":false} opens it again
-POST   /key-vault/keys         add a key or a version: {\"name\":\"baker\",\"curve\":\"P-256\"}; curve P-256K too, and if
-                               wanted hsm, enabled, expires, not_before, key_ops, tags, private_key, short_coordinates,
+POST   /key-vault/keys         add a key or a version: {\"name\":\"baker\",\"curve\":\"P-256\"}; curve may be P-256K too; optional:
+                               hsm, enabled, expires, not_before, key_ops, tags, private_key, short_coordinates,
                                high_s, managed, off_curve
 DELETE /key-vault/keys/NAME    delete a key
-POST   /key-vault/allow-update {\"allow\":true} lets keys be updated, as an operator may; {\"allow\":false} forbids it again
-POST   /identity/revoke        no token that was issued is valid any more
-GET    /cosmos/items           the stored items
-POST   /cosmos/recreate        delete the container with its items, and make another under the same name
-POST   /cosmos/write-region    {\"region\":\"North Europe\"} takes the writes from now on; the others answer 403/3
+POST   /key-vault/allow-update {\"allow\":true} permits key updates, as for an operator; {\"allow\":false} forbids them
+POST   /identity/revoke        revoke all tokens issued so far
+GET    /cosmos/items           list the stored items
+POST   /cosmos/recreate        delete the container with its items, and create another with the same name
+POST   /cosmos/write-region    {\"region\":\"North Europe\"} becomes the write region; the others answer writes with 403/3
 ";
 
-/// The control API.
+/// The control API, which runs until its runtime ends.
 #[derive(Debug)]
 pub struct Control {
     controls: Arc<Controls>,
 }
 
 impl Control {
-    /// Opens it on this port of loopback, and serves it until the runtime of the caller ends.
+    /// Opens it on this loopback port; 0 picks a free one. The caller's runtime serves it.
     ///
     /// # Errors
     /// If the port is taken.
@@ -75,7 +75,7 @@ impl Control {
         Ok(Self { controls })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.controls.port.address()
     }
@@ -117,7 +117,7 @@ impl Api {
                 let region = regions.find(|region| region.name().to_lowercase().replace(' ', "-") == name);
                 let region = region.map(|region| region.controls.as_ref());
                 region.ok_or_else(|| {
-                    complaint(404, format!("'{name}' is none of identity, key-vault, cosmos, nor a region"))
+                    complaint(404, format!("'{name}' is not identity, key-vault, cosmos or a region of Cosmos DB"))
                 })
             }
         }
@@ -161,7 +161,7 @@ impl Api {
             (&Method::POST, ["cosmos", "write-region"]) => {
                 let WriteRegion { region } = parsed(body)?;
                 if self.cosmos.region(&region).is_none() {
-                    return Err(complaint(404, format!("there is no region '{region}'")));
+                    return Err(complaint(404, format!("the account has no region '{region}'")));
                 }
                 self.cosmos.move_writes_to(&region);
             }
@@ -169,7 +169,7 @@ impl Api {
             (method, _) => {
                 return Err(complaint(
                     404,
-                    format!("there is no {method} {}; GET / tells what there is", head.uri.path()),
+                    format!("{method} {} is not supported; GET / lists what is", head.uri.path()),
                 ));
             }
         }
@@ -200,7 +200,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Complaint> {
     serde_json::from_slice(body).map_err(|why| complaint(400, format!("{why}; GET / shows examples")))
 }
 
-/// What is wrong with a request.
+/// Why a request was rejected.
 #[derive(Debug)]
 struct Complaint {
     status: u16,
@@ -228,6 +228,6 @@ impl Double for Api {
     }
 
     fn failure(&self, failure: Failure) -> Answer {
-        complaint(failure.status, "a fault").into_answer()
+        complaint(failure.status, "injected fault").into_answer()
     }
 }

@@ -1,44 +1,44 @@
-//! How long answers take.
+//! Distributions of response times.
 
 use crate::random;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long after the arrival of a request its answer is sent.
+/// Time from the arrival of a request to its response.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Delay {
-    /// Always the same.
+    /// Constant.
     #[serde(rename = "fixed_ms", with = "crate::milliseconds")]
     Fixed(Duration),
-    /// Anything in between, all equally likely.
+    /// Uniform between two bounds.
     Uniform {
-        /// The least.
+        /// Lower bound.
         #[serde(rename = "from_ms", with = "crate::milliseconds")]
         from: Duration,
-        /// The most.
+        /// Upper bound.
         #[serde(rename = "to_ms", with = "crate::milliseconds")]
         to: Duration,
     },
-    /// As networks are: mostly near the median, rarely much longer.
+    /// Log-normal, as on real networks: mostly near the median, rarely much longer.
     LogNormal {
-        /// Half of all answers are quicker.
+        /// Half of all responses are faster.
         #[serde(rename = "median_ms", with = "crate::milliseconds")]
         median: Duration,
-        /// 99 of 100 answers are quicker.
+        /// 99 % of all responses are faster.
         #[serde(rename = "p99_ms", with = "crate::milliseconds")]
         p99: Duration,
     },
 }
 
-/// 99 of 100 values of a normal distribution are less than this many standard deviations above the mean.
+/// The 99th percentile of the standard normal distribution.
 const P99: f64 = 2.326_347_874_040_841;
 
-/// No delay is longer, whatever was asked for.
+/// Upper bound of every sample.
 const MAX_DELAY: Duration = Duration::from_hours(1);
 
 impl Delay {
-    /// No delay at all.
+    /// No delay.
     pub const NONE: Self = Self::Fixed(Duration::ZERO);
 
     /// Log-normal, with this standard deviation of the logarithm.
@@ -46,7 +46,7 @@ impl Delay {
         Self::LogNormal { median, p99: median.mul_f64((P99 * deviation).exp()) }
     }
 
-    /// A length by this distribution.
+    /// Draws a delay.
     pub fn sample(self) -> Duration {
         match self {
             Self::Fixed(delay) => delay,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn uniform_stays_in_between() {
+    fn uniform_samples_are_within_the_bounds() {
         let (from, to) = (Duration::from_millis(2), Duration::from_millis(3));
         for _ in 0..1000 {
             assert!((from..=to).contains(&Delay::Uniform { from, to }.sample()));

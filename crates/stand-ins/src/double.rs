@@ -1,4 +1,4 @@
-//! What all doubles have in common: connections, delays, faults, and counts of requests.
+//! What all doubles share: connections, delays, faults, and request counts.
 
 use crate::answers::Answer;
 use crate::connections::{Connection, Port};
@@ -22,19 +22,19 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
-/// A service of which there is a double.
+/// The behaviour of one service.
 pub(crate) trait Double: Send + Sync + 'static {
-    /// What the request asks for.
+    /// Classifies a request.
     fn operation(&self, request: &Parts) -> Operation;
 
-    /// Does what the request asks for. A bad signature is made when that is asked for here, if it is about a signature.
+    /// Executes a request. Only the vault heeds [`Task::bad_signature`].
     fn work(&self, task: Task) -> impl Future<Output = Answer> + Send;
 
-    /// The answer when it is in trouble.
+    /// The service's error response for an injected failure.
     fn failure(&self, failure: Failure) -> Answer;
 }
 
-/// A request and what is known of it.
+/// A request, classified, with its complete body.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) operation: Operation,
@@ -42,7 +42,7 @@ pub(crate) struct Task {
     pub(crate) bad_signature: Option<BadSignature>,
 }
 
-/// What can be done to a double at run time, whichever service it is of.
+/// What a test can change about any double at run time.
 #[derive(Debug)]
 pub(crate) struct Controls {
     pub(crate) port: Port,
@@ -73,11 +73,11 @@ impl Controls {
     }
 }
 
-/// Serves the double on its port, with TLS if there is an acceptor for it. Never ends.
+/// Serves the double on its port, over TLS if an acceptor is given. Never returns.
 pub(crate) async fn serve<D: Double>(double: Arc<D>, controls: Arc<Controls>, tls: Option<TlsAcceptor>) {
     loop {
         let Ok(stream) = controls.port.accept().await else {
-            // The client has hung up already, or there are too many connections: then it takes time until some end.
+            // The client has hung up already, or there are too many open connections: wait for some to close.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -106,11 +106,11 @@ where
         let (double, controls, connection) = (Arc::clone(&double), Arc::clone(&controls), Weak::clone(&connection));
         async move { answer(arrival, request, double, controls, connection).await }
     });
-    // However a connection ends, the next one is served.
+    // An error ends only this connection.
     drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
 }
 
-/// Answers a request, with what goes wrong on the way.
+/// Answers a request, subject to faults and delays.
 async fn answer<D: Double>(
     arrival: Instant,
     request: Request<Incoming>,
@@ -175,7 +175,7 @@ async fn answer<D: Double>(
     }
 }
 
-/// Does the work in a task of its own, so that it is done even if the client goes meanwhile.
+/// Does the work in a separate task, so that it completes even if the client disconnects.
 async fn work<D: Double>(double: Arc<D>, controls: Arc<Controls>, task: Task, start: Instant) -> io::Result<Answer> {
     let work = tokio::spawn(async move {
         controls.timer.until(start).await;
@@ -184,17 +184,17 @@ async fn work<D: Double>(double: Arc<D>, controls: Arc<Controls>, task: Task, st
     work.await.map_err(io::Error::other)
 }
 
-/// The methods that every handle of a double has. The handle has `controls`.
+/// Methods for every handle of a double. The handle has a field `controls`.
 macro_rules! controllable {
     ($handle:ty) => {
         impl $handle {
-            /// What goes wrong; nothing at first.
+            /// The service's faults; none at first.
             pub fn faults(&self) -> &crate::faults::Faults {
                 &self.controls.faults
             }
 
-            /// Every connection that is open now goes silent for ever: nothing is read from it and nothing is sent, not
-            /// even its end. New connections work.
+            /// Freezes every open connection for good: nothing is read and nothing is sent, not even a FIN. New connections
+            /// work.
             pub fn freeze_connections(&self) {
                 self.controls.port.freeze_connections();
             }
@@ -203,33 +203,33 @@ macro_rules! controllable {
             /// the same port again.
             ///
             /// # Panics
-            /// If another process took the port meanwhile.
-            #[allow(clippy::expect_used, reason = "a test without its stand-ins has failed")]
+            /// If another process has taken the port in the meantime.
+            #[allow(clippy::expect_used, reason = "a test cannot go on without its stand-ins")]
             pub fn refuse_connections(&self, refuse: bool) {
-                self.controls.port.refuse_connections(refuse).expect("the port is still free");
+                self.controls.port.refuse_connections(refuse).expect("the port should still be free");
             }
 
-            /// How many requests there were for `operation` since the start or the last reset, answered or not.
+            /// Number of requests for `operation` since the start or the last reset, answered or not.
             pub fn requests(&self, operation: crate::faults::Operation) -> u64 {
                 self.controls.requests.of(operation)
             }
 
-            /// How many requests there were, by operation.
+            /// Number of requests, by operation.
             pub fn all_requests(&self) -> std::collections::HashMap<crate::faults::Operation, u64> {
                 self.controls.requests.all()
             }
 
-            /// Counts from 0 again.
+            /// Resets the counts.
             pub fn reset_requests(&self) {
                 self.controls.requests.reset();
             }
 
-            /// How long every answer takes, from the arrival of the request; a longer delay among the faults wins.
+            /// Sets the time from a request's arrival to its response. A longer delay among the faults takes precedence.
             pub fn latency(&self, latency: crate::delay::Delay) {
                 self.controls.set_latency(latency);
             }
 
-            /// Where it listens.
+            /// The address that it listens on.
             pub fn address(&self) -> std::net::SocketAddr {
                 self.controls.port.address()
             }

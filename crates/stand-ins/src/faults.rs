@@ -1,4 +1,4 @@
-//! What goes wrong, with which requests, and how often.
+//! Faults: which requests fail, how, and how often.
 
 use crate::delay::Delay;
 use crate::key_vault::BadSignature;
@@ -6,54 +6,54 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Something that goes wrong.
+/// A fault to inject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// With which requests.
+    /// The requests that it affects.
     pub on: Operation,
-    /// With how many of them.
+    /// How many of them.
     #[serde(default)]
     pub times: Times,
-    /// What goes wrong.
+    /// What happens to them.
     pub effect: Effect,
 }
 
-/// What a request asks for. Each service knows its own ones, and `Any`, `Unauthorized` and `Other`.
+/// The type of a request. Each service uses its own, and `Any`, `Unauthorized` and `Other`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// Whatever it asks for.
+    /// Every request.
     Any,
-    /// It has no valid token, so nothing else is looked at. A Key Vault client's first request is one of these.
+    /// Without a valid token, so not classified any further. A Key Vault client's first request is one of these.
     Unauthorized,
-    /// What no role of the signer allows; refused with 403.
+    /// Anything that the signer's role does not allow; rejected with 403.
     Other,
-    /// A token of the managed identity.
+    /// Get a token from the managed identity endpoint.
     Token,
-    /// A page of the keys.
+    /// Get a page of the list of keys.
     ListKeys,
-    /// A page of the versions of a key.
+    /// Get a page of the list of a key's versions.
     ListVersions,
-    /// A version of a key.
+    /// Get a key version.
     GetKey,
-    /// A signature.
+    /// Sign.
     Sign,
-    /// The rotation policy of a key.
+    /// Get a key's rotation policy.
     RotationPolicy,
-    /// A change of a key version's attributes or tags, where that is allowed; `Other` where it is not.
+    /// Update attributes or tags of a key version, where allowed; `Other` where not.
     UpdateKey,
-    /// The Cosmos DB account.
+    /// Get the Cosmos DB account document.
     Account,
-    /// A database, a container, or its ranges of partition keys.
+    /// Get a database, a container, or its partition key ranges.
     Metadata,
-    /// An item.
+    /// Read an item.
     ReadItem,
-    /// A new item.
+    /// Create an item.
     CreateItem,
-    /// A new version of an item.
+    /// Replace an item.
     ReplaceItem,
-    /// The chain or the head of a Tezos node.
+    /// Get the chain id or the head from a Tezos node.
     Head,
 }
 
@@ -67,68 +67,68 @@ impl Operation {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Times {
-    /// Until the faults are cleared.
+    /// Until faults are cleared.
     #[default]
     Forever,
-    /// With so many requests from now on.
+    /// With the next so many requests.
     Next(u32),
 }
 
-/// What goes wrong. The *work* is what the request asks for: a signature made, an item written.
+/// What a fault does. The *work* is the effect of the request: a signature computed, an item written.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
-    /// The answer is not sent before this time after the arrival of the request. The work is done at once.
+    /// The response is sent this long after the request's arrival, at the earliest. The work is done at once.
     Delay(Delay),
-    /// The work itself waits so long, and is done even if the client has gone by then.
+    /// The work is done this late, even if the client has disconnected by then.
     LateWork(Delay),
-    /// An error without the work being done.
+    /// An error response; the work is not done.
     Status {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// What Cosmos DB says beside the status.
+        /// Cosmos DB's sub-status.
         #[serde(default)]
         sub_status: Option<u32>,
-        /// When to come back. The vault and the identity endpoint say it in whole seconds, rounded up.
+        /// When to retry. The vault and the identity endpoint round up to whole seconds.
         #[serde(default, rename = "retry_after_ms", with = "crate::milliseconds::optional")]
         retry_after: Option<Duration>,
     },
-    /// The work is done, and then this error.
+    /// An error response, after the work was done.
     StatusAfterWork {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// What Cosmos DB says beside the status.
+        /// Cosmos DB's sub-status.
         #[serde(default)]
         sub_status: Option<u32>,
-        /// When to come back, as above.
+        /// When to retry, as above.
         #[serde(default, rename = "retry_after_ms", with = "crate::milliseconds::optional")]
         retry_after: Option<Duration>,
     },
-    /// No answer ever; the work is not done.
+    /// No response; the work is not done.
     Hang,
-    /// No answer ever; the work is done.
+    /// No response; the work is done.
     HangAfterWork,
     /// The connection is closed; the work is not done.
     CloseBeforeAnswer,
     /// The connection is closed; the work is done.
     CloseAfterWork,
-    /// The vault answers with a signature that is not one.
+    /// The vault returns an invalid signature.
     BadSignature(BadSignature),
 }
 
 impl Effect {
-    /// An error without the work being done, of which only the status is told.
+    /// An error response with just a status; the work is not done.
     pub fn status(status: u16) -> Self {
         Self::Status { status, sub_status: None, retry_after: None }
     }
 
-    /// The work is done, and then an error of which only the status is told.
+    /// An error response with just a status, after the work was done.
     pub fn status_after_work(status: u16) -> Self {
         Self::StatusAfterWork { status, sub_status: None, retry_after: None }
     }
 }
 
-/// The answer of a service in trouble.
+/// The error response of a failing service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) status: u16,
@@ -136,7 +136,7 @@ pub(crate) struct Failure {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// The faults of a service.
+/// The faults of one service.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<FaultState>>);
 
@@ -146,7 +146,7 @@ struct FaultState {
     plan: Option<Plan>,
 }
 
-/// Says of each request, by what it asks for, what goes wrong with it.
+/// Decides for each request, by operation, whether something fails.
 type Plan = Box<dyn FnMut(Operation) -> Option<Effect> + Send>;
 
 impl std::fmt::Debug for FaultState {
@@ -155,7 +155,7 @@ impl std::fmt::Debug for FaultState {
     }
 }
 
-/// What a request meets.
+/// The faults that apply to one request.
 #[derive(Debug, Default)]
 pub(crate) struct Met {
     pub(crate) delay: Option<Delay>,
@@ -163,29 +163,28 @@ pub(crate) struct Met {
 }
 
 impl Faults {
-    /// Adds one. A request meets the first delay and the first other fault, in the order in which they were added, that
-    /// are for its operation and not used up.
+    /// Adds a fault. Each request is subject to the first delay and the first other fault, in the order in which they were
+    /// added, that match its operation and are not used up.
     pub fn add(&self, fault: Fault) {
         self.lock().listed.push(fault);
     }
 
-    /// From now on, `plan` is asked about each request in the order of their arrival, and what it says goes wrong where
-    /// nothing that was added does.
+    /// Calls `plan` for each request from now on, in order of arrival. Its effect applies where no added fault does.
     pub fn follow(&self, plan: impl FnMut(Operation) -> Option<Effect> + Send + 'static) {
         self.lock().plan = Some(Box::new(plan));
     }
 
-    /// Removes all, and the plan.
+    /// Removes all faults, and the plan.
     pub fn clear(&self) {
         *self.lock() = FaultState::default();
     }
 
-    /// Those that were added and are not used up.
+    /// The added faults that are not used up.
     pub fn list(&self) -> Vec<Fault> {
         self.lock().listed.clone()
     }
 
-    /// What a request for `operation` meets; counts it.
+    /// Counts the request, and returns the faults that apply to it.
     pub(crate) fn meet(&self, operation: Operation) -> Met {
         let mut met = Met::default();
         let mut state = self.lock();
@@ -228,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_request_meets_one_delay_and_one_other_fault_in_order() {
+    fn each_request_gets_one_delay_and_one_other_fault_in_order() {
         let faults = Faults::default();
         let delay = Delay::Fixed(Duration::from_millis(1));
         let add = |on, times, effect| faults.add(Fault { on, times, effect });
@@ -246,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_asked_about_each_request_and_gives_way_to_what_was_added() {
+    fn a_plan_is_consulted_for_each_request_and_added_faults_take_precedence() {
         let faults = Faults::default();
-        let mut asked = 0;
+        let mut calls = 0;
         faults.follow(move |operation| {
-            asked += 1;
-            (operation == Operation::Sign).then(|| Effect::status(500 + asked))
+            calls += 1;
+            (operation == Operation::Sign).then(|| Effect::status(500 + calls))
         });
         let meet = |operation| faults.meet(operation).effect;
         assert_eq!(meet(Operation::GetKey), None);

@@ -1,4 +1,4 @@
-//! The managed identity of an app on App Service or Functions: a plain HTTP endpoint that gives tokens.
+//! The managed identity of an App Service or Functions app: a plain HTTP endpoint that issues tokens.
 
 use crate::answers::{Answer, json, with_header};
 use crate::double::{Controls, Double, Task, controllable};
@@ -32,27 +32,27 @@ impl Identity {
         (Self { controls, endpoint: Arc::clone(&endpoint) }, endpoint)
     }
 
-    /// What goes into `IDENTITY_ENDPOINT`.
+    /// The value for `IDENTITY_ENDPOINT`.
     pub fn url(&self) -> String {
         format!("http://{}{PATH}", self.address())
     }
 
-    /// What goes into `IDENTITY_HEADER`: who does not know it gets no token.
+    /// The value for `IDENTITY_HEADER`. No token is issued without it.
     pub fn secret(&self) -> &str {
         &self.endpoint.secret
     }
 
-    /// All tokens that were issued, revoked ones too.
+    /// All tokens issued so far, revoked ones included.
     pub fn tokens(&self) -> Vec<String> {
         self.endpoint.tokens.issued()
     }
 
-    /// No token that was issued is valid any more.
+    /// Revokes all tokens issued so far.
     pub fn revoke_all(&self) {
         self.endpoint.tokens.revoke_all();
     }
 
-    /// How long tokens are valid that are issued from now on.
+    /// Sets the lifetime of tokens issued from now on.
     pub fn set_token_life(&self, life: Duration) {
         self.endpoint.tokens.set_life(life);
     }
@@ -81,7 +81,7 @@ impl Endpoint {
         let expires_on = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut body = json!({
             "access_token": token,
-            // A string, as the service has it.
+            // A string, as in the service's response.
             "expires_on": expires_on.to_string(),
             "resource": resource,
             "token_type": "Bearer",
@@ -101,12 +101,12 @@ impl Double for Endpoint {
     async fn work(&self, task: Task) -> Answer {
         match task.operation {
             Operation::Token => self.token(&task.request.into_parts().0).unwrap_or_else(Refusal::into_answer),
-            _ => refusal(404, "not_found", "there is only GET /msi/token").into_answer(),
+            _ => refusal(404, "not_found", "only GET /msi/token is supported").into_answer(),
         }
     }
 
     fn failure(&self, failure: Failure) -> Answer {
-        let answer = refusal(failure.status, "fault", "a fault of the stand-in").into_answer();
+        let answer = refusal(failure.status, "fault", "injected fault").into_answer();
         match failure.retry_after {
             Some(after) => with_header(answer, hyper::header::RETRY_AFTER, after.as_secs_f64().ceil().to_string()),
             None => answer,
@@ -114,7 +114,7 @@ impl Double for Endpoint {
     }
 }
 
-/// Why there is no token.
+/// Why no token is issued.
 #[derive(Debug)]
 struct Refusal {
     status: u16,

@@ -1,6 +1,6 @@
-//! Doubles of what a signer uses of Azure: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint. They
-//! speak TLS on loopback, check tokens and roles as the services do, and whatever can go wrong with a service can be
-//! made to go wrong at run time. For development only.
+//! Doubles of the Azure services that a signer uses: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint.
+//! They speak TLS on loopback, check tokens and roles as the services do, and any failure of a service can be injected at
+//! run time. For development only.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -8,7 +8,7 @@
 //!
 //! let azure = Azure::start().await;
 //! azure.key_vault.add_key(NewKey::new("baker", Curve::P256));
-//! // The next mark is written, but the writer is not told.
+//! // The next mark is written, but the writer gets no response.
 //! let effect = Effect::HangAfterWork;
 //! azure.cosmos.faults().add(Fault { on: Operation::ReplaceItem, times: Times::Next(1), effect });
 //! std::process::Command::new("azurehsm-signer").envs(azure.environment());

@@ -1,4 +1,4 @@
-//! Stand-ins of Azure for a signer on a developer's machine: `cargo run -p stand-ins`.
+//! Runs the stand-ins of Azure on a developer's machine: `cargo run -p stand-ins`.
 
 use clap::Parser;
 use stand_ins::{Azure, Control, CosmosOptions, Curve, NewKey, Options, Ports, VaultKind};
@@ -8,38 +8,38 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Stand-ins of Key Vault, Cosmos DB and managed identity on loopback. Keys and items are gone when it ends.
+/// Stand-ins of Key Vault, Cosmos DB and managed identity on loopback. Keys and items are in memory only.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The port of the vault.
+    /// Port of the vault.
     #[arg(long, default_value_t = 7443)]
     key_vault_port: u16,
-    /// The port of Cosmos DB.
+    /// Port of Cosmos DB.
     #[arg(long, default_value_t = 7444)]
     cosmos_port: u16,
-    /// The port of the managed identity endpoint.
+    /// Port of the managed identity endpoint.
     #[arg(long, default_value_t = 7445)]
     identity_port: u16,
-    /// The port of the control API.
+    /// Port of the control API.
     #[arg(long, default_value_t = 7446)]
     control_port: u16,
-    /// Which service the vault is.
+    /// Type of the vault.
     #[arg(long, value_enum, default_value_t)]
     vault: VaultKind,
-    /// The default consistency that the Cosmos DB account tells.
+    /// Default consistency that the Cosmos DB account reports.
     #[arg(long, default_value = "Strong")]
     consistency: String,
-    /// Let the Cosmos DB account tell that several regions take writes.
+    /// Make the Cosmos DB account report multiple write regions.
     #[arg(long)]
     multiple_write_locations: bool,
-    /// A region of the Cosmos DB account, several times for several; the first takes the writes at first.
+    /// Region of the Cosmos DB account; repeat for several. The first is the write region at the start.
     #[arg(long = "region", default_value = "West Europe")]
     regions: Vec<String>,
-    /// Begin without keys, instead of with baker-p256 and baker-k256.
+    /// Start without keys, instead of with baker-p256 and baker-k256.
     #[arg(long)]
     no_keys: bool,
-    /// Where to write what a signer needs to know, for a shell.
+    /// File for the environment variables that a signer needs, to be sourced by a shell.
     #[arg(long, default_value = "target/stand-ins.env")]
     environment_file: PathBuf,
 }
@@ -78,12 +78,12 @@ async fn run(arguments: Arguments) -> io::Result<()> {
     write_for_owner(&arguments.environment_file, &environment)?;
     print!("{environment}");
     println!(
-        "\nThe stand-ins are running. In another shell:\n\n  . {}\n  cargo run\n\nTo let things go wrong:\n\n  \
-         curl http://{}/\n\nCtrl-C ends them.",
+        "\nThe stand-ins are running. In another shell:\n\n  . {}\n  cargo run\n\nTo inject faults:\n\n  \
+        curl http://{}/\n\nPress Ctrl-C to stop.",
         arguments.environment_file.display(),
         control.address()
     );
-    // Ended in this way it removes its temporary files.
+    // On SIGTERM, too, the temporary files are to be removed.
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,
@@ -98,7 +98,7 @@ fn shell_commands(azure: &Azure) -> String {
     commands.collect::<Vec<_>>().join("\n") + "\n"
 }
 
-/// The file holds the secret of the identity endpoint.
+/// The file holds the identity endpoint's secret, so only its owner may read it.
 fn write_for_owner(path: &Path, text: &str) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let to = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));

@@ -1,4 +1,4 @@
-//! A timer that keeps to a tenth of a millisecond or so; tokio's own rounds up to whole milliseconds.
+//! A timer that is accurate to about a tenth of a millisecond; tokio's own rounds up to whole milliseconds.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Wakes whoever waits for an instant. One thread of the operating system sleeps until the earliest one.
+/// Wakes tasks at given instants. One OS thread sleeps until the earliest.
 #[derive(Debug)]
 pub struct PreciseTimer {
     shared: Arc<Shared>,
@@ -33,7 +33,7 @@ struct Alarm {
     wake: oneshot::Sender<()>,
 }
 
-/// From the end of the thread's sleep until the task runs that waits, it takes about so long at least.
+/// Typical minimum time from the end of the thread's sleep until the waiting task runs.
 const HAND_OVER: Duration = Duration::from_micros(30);
 
 impl PreciseTimer {
@@ -45,7 +45,7 @@ impl PreciseTimer {
         Self { shared }
     }
 
-    /// Returns at `instant`, or at once if that is past. Never returns when the timer has been dropped.
+    /// Returns at `instant`, or at once if it has passed. Never returns once the timer is dropped.
     pub async fn until(&self, instant: Instant) {
         if instant <= Instant::now() {
             return;
@@ -66,7 +66,7 @@ impl PreciseTimer {
             std::future::pending::<()>().await;
         }
         while Instant::now() < instant {
-            // It was quicker than expected: a few rounds at most.
+            // Woken early: this takes a few rounds at most.
             tokio::task::yield_now().await;
         }
     }
@@ -85,7 +85,7 @@ impl Shared {
     }
 
     fn run(&self) {
-        let_no_slack();
+        disable_timer_slack();
         let mut alarms = self.lock();
         while !alarms.ended {
             let now = Instant::now();
@@ -94,7 +94,7 @@ impl Shared {
                 None => self.changed.wait(alarms).unwrap_or_else(PoisonError::into_inner),
                 Some(wait) if wait.is_zero() => {
                     if let Some(Reverse(alarm)) = alarms.heap.pop() {
-                        // Nobody may be waiting any more.
+                        // The task may have given up.
                         let _ = alarm.wake.send(());
                     }
                     alarms
@@ -105,15 +105,15 @@ impl Shared {
     }
 }
 
-/// The kernel may wake a thread late, by 50 microseconds as a rule, so as to wake several at once. Not this thread.
+/// By default the kernel may wake a thread 50 microseconds late, to wake several at once. This turns it off for this thread.
 #[cfg(target_os = "linux")]
-fn let_no_slack() {
-    // Where it is not allowed, the timer is that much less precise.
+fn disable_timer_slack() {
+    // If that is not permitted, the timer is less precise.
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
 #[cfg(not(target_os = "linux"))]
-fn let_no_slack() {}
+fn disable_timer_slack() {}
 
 impl Ord for Alarm {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
@@ -146,20 +146,20 @@ mod tests {
         for micros in (0..100).map(|n| 300 + 17 * n) {
             let due = Instant::now() + Duration::from_micros(micros);
             timer.until(due).await;
-            assert!(Instant::now() >= due, "never early");
+            assert!(Instant::now() >= due, "woken early");
             late.push(due.elapsed());
         }
         late.sort();
-        // The median, since the other tests of a run want the processors too.
+        // The median, since other tests compete for the processors.
         assert!(late[50] < Duration::from_micros(200), "{late:?}");
     }
 
     #[tokio::test]
-    async fn earlier_ones_overtake_later_ones() {
+    async fn an_earlier_alarm_overtakes_a_later_one() {
         let timer = PreciseTimer::start();
         let start = Instant::now();
         tokio::select! {
-            () = timer.until(start + Duration::from_secs(20)) => panic!("the later one first"),
+            () = timer.until(start + Duration::from_secs(20)) => panic!("the later alarm came first"),
             () = async {
                 tokio::task::yield_now().await;
                 timer.until(start + Duration::from_millis(5)).await;

@@ -1,11 +1,10 @@
-//! Randomness from the operating system.
+//! Random numbers from the operating system.
 
-#![allow(clippy::expect_used, reason = "a machine without randomness cannot run the stand-ins at all")]
+#![allow(clippy::expect_used, reason = "the stand-ins cannot run without randomness")]
 
-/// Random bytes.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the operating system should provide randomness");
     bytes
 }
 
@@ -14,12 +13,12 @@ pub(crate) fn identifier() -> String {
     hex::encode(bytes::<16>())
 }
 
-/// From 0 up to, but not, 1.
+/// Uniform in [0, 1).
 pub(crate) fn fraction() -> f64 {
     f64::from(u32::from_le_bytes(bytes())) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// Of a normal distribution with mean 0 and standard deviation 1, by Box and Muller.
+/// Standard normal, by the Box–Muller transform.
 pub(crate) fn normal() -> f64 {
     let radius = (-2.0 * (1.0 - fraction()).ln()).sqrt();
     radius * (std::f64::consts::TAU * fraction()).cos()

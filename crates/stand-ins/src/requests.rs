@@ -1,4 +1,4 @@
-//! How many requests there were.
+//! Request counts by operation.
 
 use crate::faults::Operation;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ impl Requests {
         *self.lock().entry(operation).or_default() += 1;
     }
 
-    /// Of one operation; of all for [`Operation::Any`].
+    /// The count for one operation, or of all requests for [`Operation::Any`].
     pub(crate) fn of(&self, operation: Operation) -> u64 {
         let counts = self.lock();
         match operation {
@@ -22,7 +22,7 @@ impl Requests {
         }
     }
 
-    /// Every operation of which there was a request.
+    /// The counts that are not zero.
     pub(crate) fn all(&self) -> HashMap<Operation, u64> {
         self.lock().clone()
     }

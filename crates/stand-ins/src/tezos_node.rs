@@ -1,4 +1,4 @@
-//! A Tezos node, over TLS, that tells its chain and its head.
+//! A Tezos node, over TLS, that serves its chain id and its head.
 
 use crate::answers::{Answer, json};
 use crate::certificate::Certificate;
@@ -15,18 +15,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// The double of a node. It runs on a thread of its own, so a test may block, and ends when it is dropped.
+/// The double of a node. It runs on its own thread, so a test may block, and stops when it is dropped.
 #[derive(Debug)]
 pub struct TezosNode {
     controls: Arc<Controls>,
     chain: Arc<Chain>,
-    /// The file with the certificate authority.
+    /// Contains the certificate authority's file.
     folder: TempDir,
-    /// `None` only while it is being dropped.
+    /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
-/// What the node says.
+/// The chain that the node reports.
 #[derive(Debug)]
 struct Chain {
     id: String,
@@ -34,10 +34,10 @@ struct Chain {
 }
 
 impl TezosNode {
-    /// Starts one that follows `chain` and has its head at `level`.
+    /// Starts a node on `chain` with its head at `level`.
     ///
     /// # Errors
-    /// If there is no port, or no folder for temporary files.
+    /// If no port is available, or a temporary folder cannot be created.
     pub fn start(chain: &str, level: u32) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("node").enable_all().build()?;
         let certificate = Certificate::make()?;
@@ -52,12 +52,12 @@ impl TezosNode {
         Ok(Self { controls, chain, folder, runtime: Some(runtime) })
     }
 
-    /// What goes into `NODE_URLS`.
+    /// The value for `NODE_URLS`.
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address().port())
     }
 
-    /// What goes into `SSL_CERT_FILE`.
+    /// The value for `SSL_CERT_FILE`.
     pub fn authority_file(&self) -> PathBuf {
         self.folder.path().join(AUTHORITY)
     }

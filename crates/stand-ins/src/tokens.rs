@@ -1,18 +1,18 @@
-//! The tokens that the identity endpoint issued, for the services that are shown them.
+//! The tokens that the identity endpoint issued; the other services check requests against them.
 
 use crate::random;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// The tokens that were issued.
+/// All issued tokens.
 #[derive(Debug)]
 pub(crate) struct Tokens(Mutex<TokenStore>);
 
 #[derive(Debug)]
 struct TokenStore {
     life: Duration,
-    /// Every one that ever was; a revoked one has no [`Validity`].
+    /// Every token ever issued; `None` if revoked.
     issued: HashMap<String, Option<Validity>>,
 }
 
@@ -27,9 +27,9 @@ impl Tokens {
         Self(Mutex::new(TokenStore { life, issued: HashMap::new() }))
     }
 
-    /// A new token, and when it ends.
+    /// Issues a token, and returns it with its expiry.
     pub(crate) fn issue(&self, audience: &str) -> (String, SystemTime) {
-        // Real ones begin so.
+        // Real tokens begin like this.
         let token = format!("eyJ0{}{}", random::identifier(), random::identifier());
         let mut state = self.lock();
         let until = SystemTime::now() + state.life;
@@ -38,7 +38,7 @@ impl Tokens {
         (token, until)
     }
 
-    /// Whether it is valid now and for this audience.
+    /// Whether it is valid now, for this audience.
     pub(crate) fn is_valid(&self, token: &str, audience: &str) -> bool {
         let state = self.lock();
         let validity = state.issued.get(token).and_then(Option::as_ref);

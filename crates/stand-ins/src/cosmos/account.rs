@@ -1,4 +1,4 @@
-//! The account, and who may do what in it.
+//! The Cosmos DB account: authorization, permissions, and the account document.
 
 use super::emulator::{CONTAINER, DATABASE, Emulator};
 use super::errors;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What tokens for Cosmos DB are for.
+/// The audience of tokens for Cosmos DB.
 const AUDIENCE: &str = "https://cosmos.azure.com";
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Account {
     pub(super) regions: Regions,
 }
 
-/// What the account says of itself.
+/// Settings that the account document reports.
 #[derive(Debug, Clone)]
 pub(super) struct Properties {
     pub(super) consistency: String,
@@ -64,7 +64,7 @@ impl Account {
         if needed.operation == Operation::Account { self.with_properties(answer).await } else { Ok(answer) }
     }
 
-    /// The emulator's answer about the account, with what was set here.
+    /// The emulator's account document, with our settings in it.
     async fn with_properties(&self, answer: Answer) -> Result<Answer, Answer> {
         let properties = self.properties.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (head, body) = answer.into_parts();
@@ -77,7 +77,7 @@ impl Account {
             account.insert("enableMultipleWriteLocations".to_owned(), properties.has_multiple_write_locations.into());
             account.insert("writableLocations".to_owned(), self.regions.writable());
             account.insert("readableLocations".to_owned(), self.regions.readable());
-            // Clients take a document with the ETag that they know as unchanged.
+            // Clients ignore a document whose ETag they have seen.
             account.insert("_etag".to_owned(), self.regions.version().into());
         }
         let mut answer = json(head.status.as_u16(), &account);
@@ -103,6 +103,6 @@ impl Double for Account {
 }
 
 fn percent_decoded(text: &str) -> String {
-    // A form's first name, since '=' and '&' are encoded; '+' does not occur in our tokens.
+    // The name of the first form field, since '=' and '&' are encoded; '+' does not occur in our tokens.
     url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name.into_owned()).next().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The SDK's own emulator, behind our connections.
+//! The SDK's in-memory emulator, which stores the items; connections and faults are ours.
 
 use super::CosmosOptions;
 use crate::answers::Answer;
@@ -13,26 +13,26 @@ use hyper::Response;
 use serde_json::{Value, json};
 use url::Url;
 
-/// The one region of the account.
+/// The emulator's only region.
 const REGION: &str = "West Europe";
 
-/// The name of the database.
+/// Name of the database.
 pub(crate) const DATABASE: &str = "signer";
 
-/// The name of the container.
+/// Name of the container.
 pub(crate) const CONTAINER: &str = "marks";
 
-/// The emulator, with the database and the container in it.
+/// The emulator, with the database and the container.
 #[derive(Debug)]
 pub(super) struct Emulator {
     url: Url,
-    /// The container, as it is asked for.
+    /// The request body that creates the container.
     container: Value,
     client: InMemoryEmulatorHttpClient,
 }
 
 impl Emulator {
-    /// A new account of this URL, which must be the one under which it is reached.
+    /// Creates an account. `url` must be the one that clients use.
     pub(super) async fn new(url: Url, options: &CosmosOptions) -> Result<Self, String> {
         let account = VirtualAccountConfig::new(vec![VirtualRegion::new(REGION, url.clone())])
             .map_err(|error| error.to_string())?
@@ -62,7 +62,7 @@ impl Emulator {
         self.create(&format!("dbs/{DATABASE}/colls"), &self.container).await
     }
 
-    /// Deletes the container with its items and makes it anew, under the same name and with another `_rid`.
+    /// Deletes the container with its items and creates it again, with the same name and another `_rid`.
     pub(super) async fn recreate_container(&self) -> Result<(), String> {
         let request = self.request(&format!("dbs/{DATABASE}/colls/{CONTAINER}"), Method::Delete);
         let (status, body) = self.execute(&request).await?;
@@ -79,7 +79,7 @@ impl Emulator {
         if status == 201 { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&body))) }
     }
 
-    /// Puts an item, whether there is one of its id or not.
+    /// Upserts an item.
     pub(super) async fn put(&self, path: &str, partition_key: &str, item: &Value) -> Result<(), String> {
         let mut request = self.request(path, Method::Post);
         let partition_key = Value::from(vec![partition_key]).to_string();
@@ -90,7 +90,7 @@ impl Emulator {
         if matches!(status, 200 | 201) { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&body))) }
     }
 
-    /// The documents at `path`, which is one or a list.
+    /// The document or the list at `path`.
     pub(super) async fn get(&self, path: &str, headers: &[(&'static str, String)]) -> Option<Value> {
         let mut request = self.request(path, Method::Get);
         for (name, value) in headers {
@@ -112,10 +112,10 @@ impl Emulator {
         Ok((u16::from(answer.status()), Bytes::copy_from_slice(answer.body().as_ref())))
     }
 
-    /// Passes a request on to the emulator, and its answer back.
+    /// Forwards a request to the emulator.
     pub(super) async fn answer(&self, request: hyper::Request<Bytes>) -> Result<Answer, String> {
         let (head, body) = request.into_parts();
-        let method = head.method.as_str().parse().map_err(|_| format!("{} is not known", head.method))?;
+        let method = head.method.as_str().parse().map_err(|_| format!("unsupported method {}", head.method))?;
         let mut url = self.url.clone();
         url.set_path(head.uri.path());
         url.set_query(head.uri.query());

@@ -1,4 +1,4 @@
-//! Errors in the words of the service.
+//! Error responses as Cosmos DB words them.
 
 use crate::answers::{Answer, json, with_header};
 use crate::faults::Failure;
@@ -11,7 +11,7 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms"
 const ACTIVITY_ID: HeaderName = HeaderName::from_static("x-ms-activity-id");
 const REQUEST_CHARGE: HeaderName = HeaderName::from_static("x-ms-request-charge");
 
-/// What it says to a token without the role.
+/// Sub-status of a 403 for a missing role.
 const MISSING_PERMISSION: u32 = 5300;
 
 fn error(status: u16, sub_status: Option<u32>, code: &str, message: &str) -> Answer {

@@ -1,4 +1,4 @@
-//! What was ever stored, in order.
+//! A record of every accepted write, in order.
 
 use crate::answers::Answer;
 use crate::faults::Operation;
@@ -6,18 +6,18 @@ use bytes::Bytes;
 use std::time::Instant;
 use tokio::sync::RwLock;
 
-/// A version of an item, as a client wrote it and the store accepted it.
+/// One version of an item that the store accepted.
 #[derive(Debug, Clone)]
 pub struct StoredItem {
-    /// When it was accepted. No answer about it was sent before, to its writer or to a reader.
+    /// When it was accepted: before any response could reveal it to a reader or to its writer.
     pub at: Instant,
     /// [`Operation::CreateItem`] or [`Operation::ReplaceItem`].
     pub operation: Operation,
-    /// The item, as JSON.
+    /// The item as JSON, as the client sent it.
     pub body: Bytes,
 }
 
-/// What was ever stored, if it is kept.
+/// Every accepted write, if recording is on.
 #[derive(Debug)]
 pub(super) struct History(Option<RwLock<Vec<StoredItem>>>);
 
@@ -26,7 +26,7 @@ impl History {
         Self(is_kept.then(RwLock::default))
     }
 
-    /// Does the work, and notes the item if it was stored. Nobody reads an item before it is noted.
+    /// Does the work and records the item if it was stored. No reader sees an item before it is recorded.
     pub(super) async fn of_work<E>(
         &self,
         operation: Operation,

@@ -1,4 +1,4 @@
-//! Cosmos DB, with one container for marks, as an identity sees it that may create, read and replace items.
+//! Cosmos DB with one container for marks, for an identity that may create, read and replace items.
 
 mod account;
 mod emulator;
@@ -25,23 +25,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
 
-/// How the account and the container were set up.
+/// How to set up the account and the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CosmosOptions {
     /// The account's default consistency: `Strong`, `BoundedStaleness`, `Session`, `ConsistentPrefix` or `Eventual`.
     pub consistency: String,
-    /// Whether several regions take writes.
+    /// Whether the account reports multiple write regions.
     pub multiple_write_locations: bool,
-    /// The path of the container's partition key.
+    /// Path of the container's partition key.
     pub partition_key_path: String,
-    /// The version of the container's partition key.
+    /// Version of the container's partition key.
     pub partition_key_version: u8,
-    /// After how many seconds items vanish: `None` never, -1 when they say so themselves.
+    /// The container's default time to live, in seconds: `None` for never, -1 if only items set their own.
     pub default_ttl: Option<i32>,
-    /// Whether every version of every item is kept, which takes ever more memory.
+    /// Whether to record every version of every item. Memory use then grows with every write.
     pub keeps_history: bool,
-    /// The account's regions; the first takes the writes at first. With more than one, each has an endpoint of its own, and
-    /// [`Cosmos::url`] is the account's global one, which serves as the write region does.
+    /// The account's regions; the first is the write region at the start. With more than one, each has its own endpoint, and
+    /// [`Cosmos::url`] is the account's global endpoint, which behaves like the write region's.
     pub regions: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ pub struct Cosmos {
 
 controllable!(Cosmos);
 
-/// The emulator's containers have so many ranges of partition keys.
+/// Number of partition key ranges of a container in the emulator.
 const RANGES: u8 = 4;
 
 impl Cosmos {
@@ -109,7 +109,7 @@ impl Cosmos {
         Ok((Self { controls, url, account: Arc::clone(&account), regions }, account))
     }
 
-    /// The doubles that answer at the endpoints of the regions, with what controls them.
+    /// The doubles behind the regional endpoints, with their controls.
     pub(crate) fn region_doubles(&self) -> impl Iterator<Item = (Arc<RegionDouble>, Arc<Controls>)> {
         self.regions.iter().map(|region| {
             let double = RegionDouble { name: region.name.clone(), account: Arc::clone(&self.account) };
@@ -117,68 +117,67 @@ impl Cosmos {
         })
     }
 
-    /// The regions that have endpoints of their own: all, or none if the account has only one.
+    /// The regions with their own endpoints: all of them, or none if the account has just one.
     pub fn regions(&self) -> &[Region] {
         &self.regions
     }
 
-    /// A region with an endpoint of its own.
+    /// The region of this name, if it has its own endpoint.
     pub fn region(&self, name: &str) -> Option<&Region> {
         self.regions.iter().find(|region| region.name == name)
     }
 
-    /// Lets another region take the writes, as a failover does; the others then refuse them with 403/3.
+    /// Moves the write region, as a failover does; the others then reject writes with 403/3.
     pub fn move_writes_to(&self, region: &str) {
         self.account.regions.move_writes_to(region);
     }
 
-    /// Lets the account's document name these regions as readable; all, at first.
+    /// Sets the regions that the account document lists as readable; initially all.
     pub fn list_regions(&self, names: &[&str]) {
         self.account.regions.list(names);
     }
 
-    /// What goes into `COSMOS_ENDPOINT`.
+    /// The value for `COSMOS_ENDPOINT`.
     pub fn url(&self) -> String {
         self.url.to_string()
     }
 
-    /// Lets the account say another consistency. The data behave as in one region, whatever is said.
+    /// Changes the consistency that the account reports. The data stay strongly consistent.
     pub fn set_consistency(&self, level: &str) {
         level.clone_into(&mut self.properties().consistency);
     }
 
-    /// Lets the account say that several regions take writes, or that one does.
+    /// Changes whether the account reports multiple write regions.
     pub fn set_multiple_write_locations(&self, multiple: bool) {
         self.properties().has_multiple_write_locations = multiple;
     }
 
-    /// Whether items may be deleted, which is more than a signer's role should allow.
+    /// Allows or forbids deleting items, which a signer's role should not include.
     pub fn allow_delete(&self, allow: bool) {
         self.account.may_delete.store(allow, Ordering::Relaxed);
     }
 
-    /// Whether items may be queried, as an operator may who lists marks.
+    /// Allows or forbids queries, which an operator needs to list marks.
     pub fn allow_query(&self, allow: bool) {
         self.account.may_query.store(allow, Ordering::Relaxed);
     }
 
-    /// Deletes the container with all its items and makes another under the same name, as it was asked for at the start. It
-    /// has another `_rid`.
+    /// Deletes the container with its items, and creates another with the same name and settings and a different `_rid`.
     ///
     /// # Panics
-    /// If the emulator does not do it.
-    #[allow(clippy::expect_used, reason = "a test that needs another container has failed without it")]
+    /// If the emulator fails.
+    #[allow(clippy::expect_used, reason = "a test cannot go on without the container")]
     pub async fn recreate_container(&self) {
-        self.account.emulator.recreate_container().await.expect("the container is made anew");
+        self.account.emulator.recreate_container().await.expect("the container should be created again");
     }
 
-    /// The container's own id, which another container under its name does not have.
+    /// The container's `_rid`, which changes when it is created again.
     pub async fn container_rid(&self) -> Option<String> {
         let container = self.account.emulator.get(&format!("dbs/{DATABASE}/colls/{CONTAINER}"), &[]).await?;
         container.get("_rid")?.as_str().map(str::to_owned)
     }
 
-    /// An item, as it is stored.
+    /// A stored item.
     pub async fn item(&self, partition_key: &str, id: &str) -> Option<Value> {
         let mut path = Url::parse("https://localhost").ok()?;
         path.path_segments_mut().ok()?.extend(["dbs", DATABASE, "colls", CONTAINER, "docs", id]);
@@ -186,17 +185,17 @@ impl Cosmos {
         self.account.emulator.get(path.path(), &[("x-ms-documentdb-partitionkey", partition_key)]).await
     }
 
-    /// Puts an item, as somebody with rights on the data could: also one that is not a mark.
+    /// Upserts an item, valid or not, as anyone with write access to the data could.
     ///
     /// # Panics
-    /// If the emulator does not take it.
-    #[allow(clippy::expect_used, reason = "a test that needs the item has failed without it")]
+    /// If the emulator rejects it.
+    #[allow(clippy::expect_used, reason = "a test cannot go on without the item")]
     pub async fn put_item(&self, partition_key: &str, item: &Value) {
         let path = format!("dbs/{DATABASE}/colls/{CONTAINER}/docs");
-        self.account.emulator.put(&path, partition_key, item).await.expect("the item is stored");
+        self.account.emulator.put(&path, partition_key, item).await.expect("the item should be stored");
     }
 
-    /// All items.
+    /// All stored items.
     pub async fn items(&self) -> Vec<Value> {
         let mut items = Vec::new();
         for range in 0..RANGES {
@@ -212,7 +211,7 @@ impl Cosmos {
         items
     }
 
-    /// Every version of every item that was ever stored, in order; nothing unless [`CosmosOptions::keeps_history`].
+    /// Every accepted version of every item, in order; empty unless [`CosmosOptions::keeps_history`].
     pub async fn history(&self) -> Vec<StoredItem> {
         self.account.history.items().await
     }

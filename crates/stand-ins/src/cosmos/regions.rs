@@ -1,4 +1,4 @@
-//! The regions of the account: one set of data behind one endpoint each, as under strong consistency.
+//! The account's regions: one endpoint each, all on the same data, as with strong consistency.
 
 use super::account::Account;
 use super::errors;
@@ -9,10 +9,10 @@ use hyper::http::request::Parts;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The region of an account that has only one.
+/// The region of a single-region account.
 pub(super) const FIRST: &str = "West Europe";
 
-/// What the account's document says about its regions.
+/// What the account document says about regions.
 #[derive(Debug)]
 pub(super) struct Regions {
     endpoints: Vec<(String, String)>,
@@ -21,15 +21,15 @@ pub(super) struct Regions {
 
 #[derive(Debug)]
 struct RegionState {
-    /// Takes the writes.
+    /// The write region.
     write: String,
-    /// Named by the document.
+    /// Regions that the document lists.
     listed: Vec<String>,
     changes: u32,
 }
 
 impl Regions {
-    /// Regions with their endpoints; the first takes the writes.
+    /// Regions as (name, endpoint); the first is the write region.
     pub(super) fn new(endpoints: Vec<(String, String)>) -> Self {
         let listed: Vec<_> = endpoints.iter().map(|(name, _)| name.clone()).collect();
         let write = listed.first().cloned().unwrap_or_default();
@@ -68,7 +68,7 @@ impl Regions {
         locations
     }
 
-    /// Another one after every change.
+    /// An ETag that differs after every change.
     pub(super) fn version(&self) -> String {
         format!("\"{}\"", self.state().changes)
     }
@@ -87,7 +87,7 @@ impl Regions {
     }
 }
 
-/// The endpoint of one region. It refuses writes with 403/3 while another region takes them.
+/// A regional endpoint. It rejects writes with 403/3 while another region is the write region.
 #[derive(Debug)]
 pub(crate) struct RegionDouble {
     pub(super) name: String,
@@ -112,7 +112,7 @@ impl Double for RegionDouble {
     }
 }
 
-/// One region of an account that has several.
+/// A region of an account with several.
 #[derive(Debug, Clone)]
 pub struct Region {
     pub(crate) controls: Arc<Controls>,
@@ -122,7 +122,7 @@ pub struct Region {
 controllable!(Region);
 
 impl Region {
-    /// Its name, such as `West Europe`.
+    /// Name, such as `West Europe`.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -1,17 +1,17 @@
-//! What the role of a signer allows: read metadata, and create, read and replace items.
+//! The permissions of a signer's role: read metadata, and create, read and replace items.
 
 use crate::faults::Operation;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
-/// The actions that a request for data needs, in the words of Azure's roles.
+/// The operation and the Azure role action that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needed {
     pub(super) operation: Operation,
     pub(super) action: &'static str,
 }
 
-/// All actions begin so.
+/// Prefix of all actions.
 const ACCOUNTS: &str = "Microsoft.DocumentDB/databaseAccounts/";
 
 impl Needed {
@@ -49,7 +49,7 @@ impl Needed {
             (&Method::GET, ["dbs", _, "colls", _, "docs", _]) => {
                 needed(Operation::ReadItem, "sqlDatabases/containers/items/read")
             }
-            // Without If-Match it needs no more: the role cannot tell.
+            // Even without If-Match: roles cannot distinguish the two.
             (&Method::PUT, ["dbs", _, "colls", _, "docs", _]) => {
                 needed(Operation::ReplaceItem, "sqlDatabases/containers/items/replace")
             }
@@ -65,7 +65,7 @@ impl Needed {
         }
     }
 
-    /// The whole name of the action.
+    /// Full name of the action.
     pub(super) fn action(&self) -> String {
         format!("{ACCOUNTS}{}", self.action)
     }

@@ -1,4 +1,4 @@
-//! Keys and lists of keys as JSON.
+//! JSON documents for keys and key lists.
 
 use super::keys::{Curve, Version};
 use super::private_key::PublicKey;
@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// The whole key.
+/// A key bundle.
 pub(super) fn key(vault: &str, version: &Version, is_managed_hsm: bool) -> Value {
     let is_in_hardware = version.properties.hsm || is_managed_hsm;
     let kind = if version.properties.curve == Curve::Rsa { "RSA" } else { "EC" };
@@ -33,7 +33,7 @@ pub(super) fn key(vault: &str, version: &Version, is_managed_hsm: bool) -> Value
     with_managed(version, json!({ "key": jwk, "attributes": attributes, "tags": version.properties.tags }))
 }
 
-/// An entry of a list. The list of all keys does not tell the version.
+/// A list entry. Entries of the list of all keys have no version.
 pub(super) fn entry(vault: &str, version: &Version, is_managed_hsm: bool, with_version: bool) -> Value {
     let mut kid = format!("{vault}/keys/{}", version.id.name);
     if with_version {
@@ -43,7 +43,7 @@ pub(super) fn entry(vault: &str, version: &Version, is_managed_hsm: bool, with_v
     with_managed(version, json!({ "kid": kid, "attributes": attributes, "tags": version.properties.tags }))
 }
 
-/// The service says this of the keys of certificates alone.
+/// The service sets this for the keys of certificates only.
 fn with_managed(version: &Version, mut document: Value) -> Value {
     if version.properties.managed
         && let Some(document) = document.as_object_mut()

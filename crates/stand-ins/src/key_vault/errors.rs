@@ -1,4 +1,4 @@
-//! Errors in the words of the service.
+//! Error responses as Key Vault words them.
 
 use super::keys::{Refusal, Version};
 use crate::answers::{Answer, json, with_header};
@@ -7,7 +7,7 @@ use crate::random;
 use hyper::header::RETRY_AFTER;
 use serde_json::json;
 
-/// An error, before it is an answer.
+/// A service error, before it becomes a response.
 #[derive(Debug)]
 pub(super) struct ServiceError {
     status: u16,
@@ -84,7 +84,7 @@ pub(super) fn failure(failure: Failure) -> Answer {
         503 => ("ServiceUnavailable", "The service is temporarily unavailable. Please try again later."),
         _ => ("InternalServerError", "An internal server error has occurred."),
     };
-    // Failing services include the time and the request id; no two answers are alike.
+    // Real errors include the time and a request id: no two responses are alike.
     let message = format!("{message} Request id: {}", random::identifier());
     let answer = error(failure.status, code, None, message).into_answer();
     match failure.retry_after {

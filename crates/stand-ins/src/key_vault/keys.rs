@@ -1,4 +1,4 @@
-//! The keys in the vault.
+//! The keys in the vault, and why one may not be used.
 
 use super::private_key::{PrivateKey, PublicKey};
 use crate::random;
@@ -6,57 +6,57 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A key to be added, or a version to be added to a key.
+/// A new key, or a new version of an existing one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 pub struct NewKey {
-    /// Its name. If there is such a key, this is a new version of it.
+    /// Name. If the key exists, this becomes its latest version.
     pub name: String,
-    /// Its curve.
+    /// Curve.
     pub curve: Curve,
-    /// Whether it is in the hardware: `EC-HSM` instead of `EC`. Always so in a Managed HSM.
+    /// Whether it is stored in hardware: `EC-HSM` instead of `EC`. Always so in a Managed HSM.
     #[serde(default)]
     pub hsm: bool,
-    /// Whether it may be used.
+    /// Whether it is enabled.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// When it ends, in seconds since 1970.
+    /// Expiry, in seconds since 1970.
     #[serde(default)]
     pub expires: Option<u64>,
-    /// When it begins, in seconds since 1970.
+    /// Start of validity, in seconds since 1970.
     #[serde(default)]
     pub not_before: Option<u64>,
-    /// What it may be used for.
+    /// Permitted operations.
     #[serde(default = "sign_and_verify")]
     pub key_ops: Vec<String>,
-    /// Its tags.
+    /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
-    /// The private key; a random one if there is none. Only for P-256 and P-256K.
+    /// The private key; random if `None`. For P-256 and P-256K only.
     #[serde(default, with = "hex_bytes")]
     pub private_key: Option<[u8; 32]>,
-    /// Whether to take a key of which a coordinate begins with a zero byte, and to leave such bytes out.
+    /// Whether to pick a key with a coordinate that begins with a zero byte, and to omit such bytes.
     #[serde(default)]
     pub short_coordinates: bool,
-    /// Whether all its signatures have an s in the high half.
+    /// Whether all its signatures have a high s.
     #[serde(default)]
     pub high_s: bool,
-    /// Whether it is the key of a certificate.
+    /// Whether it belongs to a certificate.
     #[serde(default)]
     pub managed: bool,
-    /// Whether its public key is a point beside the curve, with a y of the same parity.
+    /// Whether its public key is a point off the curve, with a y of the same parity.
     #[serde(default)]
     pub off_curve: bool,
 }
 
-/// The kinds of keys. The stand-in signs with P-256 and P-256K alone.
+/// Key types. The stand-in signs with P-256 and P-256K only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Curve {
-    /// NIST P-256, of tz3.
+    /// NIST P-256, tz3.
     #[serde(rename = "P-256")]
     P256,
-    /// secp256k1, of tz2.
+    /// secp256k1, tz2.
     #[serde(rename = "P-256K")]
     P256K,
     /// NIST P-384.
@@ -65,33 +65,33 @@ pub enum Curve {
     /// NIST P-521.
     #[serde(rename = "P-521")]
     P521,
-    /// No curve at all: 2048 bits of RSA.
+    /// RSA, 2048 bits.
     #[serde(rename = "RSA")]
     Rsa,
 }
 
-/// Names a version of a key.
+/// Identifies a key version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeyVersion {
-    /// The name of the key.
+    /// Name of the key.
     pub name: String,
-    /// The version, 32 hexadecimal digits.
+    /// Version, 32 hexadecimal digits.
     pub version: String,
 }
 
 /// Why a key cannot be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidKey {
-    /// The name is not 1 to 127 letters, digits and dashes.
+    /// The name is not 1 to 127 letters, digits or dashes.
     Name,
-    /// The private key is none of the curve's.
+    /// The private key is not valid for the curve.
     PrivateKey,
-    /// There are no short coordinates of a given private key, or of a curve with which the stand-in does not sign.
+    /// Short coordinates were requested for a given private key, or for a curve that the stand-in does not sign with.
     ShortCoordinates,
 }
 
 impl NewKey {
-    /// A key with a random private key that is enabled and may sign and verify.
+    /// An enabled key with a random private key that may sign and verify.
     pub fn new(name: impl Into<String>, curve: Curve) -> Self {
         Self {
             name: name.into(),
@@ -120,16 +120,16 @@ impl Default for NewKey {
 impl std::fmt::Display for InvalidKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Name => "a key's name is 1 to 127 letters, digits and dashes",
-            Self::PrivateKey => "the private key is not one of the curve, or the curve is neither P-256 nor P-256K",
-            Self::ShortCoordinates => "short coordinates need P-256 or P-256K, and no given private key",
+            Self::Name => "a key's name must be 1 to 127 letters, digits or dashes",
+            Self::PrivateKey => "the private key is not valid for the curve, or the curve is neither P-256 nor P-256K",
+            Self::ShortCoordinates => "short coordinates require P-256 or P-256K, and no given private key",
         })
     }
 }
 
 impl std::error::Error for InvalidKey {}
 
-/// A version of a key.
+/// A key version.
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     pub(super) id: KeyVersion,
@@ -155,7 +155,7 @@ impl Version {
         Ok(Self { id, private_key, public_key, properties, created: now() })
     }
 
-    /// Why it may not do this now, if so.
+    /// Why the operation is not allowed at the moment, if it is not.
     pub(super) fn refusal(&self, operation: &str) -> Option<Refusal> {
         let now = now();
         if !self.properties.enabled {
@@ -194,7 +194,7 @@ impl Keys {
         self.0.remove(name);
     }
 
-    /// A version; the latest if it is empty.
+    /// A version; the latest if `version` is empty.
     pub(super) fn get(&self, name: &str, version: &str) -> Option<&Version> {
         let versions = self.versions(name);
         if version.is_empty() { versions.last() } else { versions.iter().find(|there| there.id.version == version) }
@@ -208,7 +208,7 @@ impl Keys {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The latest version of each.
+    /// The latest version of each key.
     pub(super) fn latest(&self) -> impl Iterator<Item = &Version> {
         self.0.values().filter_map(|versions| versions.last())
     }
@@ -234,7 +234,7 @@ mod hex_bytes {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(String::deserialize(deserializer)?, &mut bytes)
-            .map_err(|_| D::Error::custom("a private key is 64 hexadecimal digits"))?;
+            .map_err(|_| D::Error::custom("a private key must be 64 hexadecimal digits"))?;
         Ok(Some(bytes))
     }
 }

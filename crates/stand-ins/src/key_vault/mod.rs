@@ -1,5 +1,4 @@
-//! Key Vault, or Managed HSM, as an identity sees it that may read keys and sign with them, and nothing else, unless it is
-//! allowed to update them.
+//! Key Vault or Managed HSM, for an identity that may read keys and sign with them, and may update them if a test allows it.
 
 mod documents;
 mod errors;
@@ -22,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use vault::Settings;
 
-/// Which service it is.
+/// Key Vault or Managed HSM.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum VaultKind {
     /// Key Vault.
@@ -33,7 +32,7 @@ pub enum VaultKind {
 }
 
 impl VaultKind {
-    /// The host under which it is reached.
+    /// Host name of the stand-in.
     pub fn host(self) -> &'static str {
         match self {
             Self::KeyVault => "standin.vault.localhost",
@@ -41,7 +40,7 @@ impl VaultKind {
         }
     }
 
-    /// What its tokens are for.
+    /// Audience of its tokens.
     pub fn audience(self) -> &'static str {
         match self {
             Self::KeyVault => "https://vault.localhost",
@@ -77,7 +76,7 @@ impl KeyVault {
         (Self { controls, vault: Arc::clone(&vault) }, vault)
     }
 
-    /// What goes into `KEY_VAULT_URL`.
+    /// The value for `KEY_VAULT_URL`.
     pub fn url(&self) -> String {
         format!("{}/", self.vault.url)
     }
@@ -85,16 +84,16 @@ impl KeyVault {
     /// Adds a key, or a version to a key.
     ///
     /// # Panics
-    /// If there can be no such key.
-    #[allow(clippy::expect_used, reason = "a test that needs a key which cannot be has failed")]
+    /// If the key is invalid: see [`InvalidKey`].
+    #[allow(clippy::expect_used, reason = "a test cannot go on without its key")]
     pub fn add_key(&self, key: NewKey) -> KeyVersion {
-        self.try_add_key(key).expect("there can be such a key")
+        self.try_add_key(key).expect("the key should be valid")
     }
 
     /// Adds a key, or a version to a key.
     ///
     /// # Errors
-    /// [`InvalidKey`].
+    /// If the key is invalid: see [`InvalidKey`].
     pub fn try_add_key(&self, key: NewKey) -> Result<KeyVersion, InvalidKey> {
         let version = Version::new(key)?;
         let id = version.id.clone();
@@ -102,27 +101,27 @@ impl KeyVault {
         Ok(id)
     }
 
-    /// Allows or forbids the use of a version; false if there is no such version.
+    /// Enables or disables a version; false if it does not exist.
     pub fn set_enabled(&self, name: &str, version: &str, enabled: bool) -> bool {
         self.change(name, version, |key| key.enabled = enabled)
     }
 
-    /// Lets a version end at this time, in seconds since 1970, or never; false if there is no such version.
+    /// Sets the expiry of a version, in seconds since 1970; false if it does not exist.
     pub fn set_expires(&self, name: &str, version: &str, expires: Option<u64>) -> bool {
         self.change(name, version, |key| key.expires = expires)
     }
 
-    /// Lets a version begin at this time, in seconds since 1970, or always; false if there is no such version.
+    /// Sets the start of validity of a version, in seconds since 1970; false if it does not exist.
     pub fn set_not_before(&self, name: &str, version: &str, not_before: Option<u64>) -> bool {
         self.change(name, version, |key| key.not_before = not_before)
     }
 
-    /// Gives a version these tags and no others; false if there is no such version.
+    /// Replaces the tags of a version; false if it does not exist.
     pub fn set_tags(&self, name: &str, version: &str, tags: BTreeMap<String, String>) -> bool {
         self.change(name, version, |key| key.tags = tags)
     }
 
-    /// The tags of a version; nothing if there is no such version.
+    /// The tags of a version; `None` if it does not exist.
     pub fn tags(&self, name: &str, version: &str) -> Option<BTreeMap<String, String>> {
         self.vault.keys().get(name, version).map(|version| version.properties.tags.clone())
     }
@@ -138,42 +137,41 @@ impl KeyVault {
         self.vault.keys().delete(name);
     }
 
-    /// Whether lists are refused with 403, as for an identity that may only get keys and sign.
+    /// Sets whether lists are rejected with 403, as for an identity that may only get keys and sign.
     pub fn deny_list(&self, deny: bool) {
         self.vault.settings.denies_lists.store(deny, Ordering::Relaxed);
     }
 
-    /// Whether disabled keys may not be read, as emulators have it; the service lets them be read.
+    /// Sets whether reading a disabled key fails, as in emulators; the service allows it.
     pub fn hide_disabled(&self, hide: bool) {
         self.vault.settings.hides_disabled.store(hide, Ordering::Relaxed);
     }
 
-    /// Whether keys may be updated, as by an operator; a signer's role does not include that.
+    /// Sets whether keys may be updated, as by an operator; a signer's role does not include that.
     pub fn allow_update(&self, allow: bool) {
         self.vault.settings.allows_updates.store(allow, Ordering::Relaxed);
     }
 
-    /// Whether all signatures have an s in the high half; as likely as not otherwise.
+    /// Sets whether all signatures have a high s; by default it is high or low at random.
     pub fn high_s(&self, high: bool) {
         self.vault.settings.high_s.store(high, Ordering::Relaxed);
     }
 
-    /// Allows to read the rotation policy of the keys, which lets them expire after `expiry` (`P90D`), and rotates them
-    /// so long after they were made, if at all; or forbids it again.
+    /// Sets the rotation policy of all keys, and allows reading it; `None` forbids that.
     pub fn rotation_policy(&self, policy: Option<RotationPolicy<'_>>) {
         let policy = policy.map(RotationPolicy::to_json);
         *self.vault.settings.rotation_policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 }
 
-/// When keys end and are rotated; ISO 8601 durations, such as `P90D`.
+/// When keys expire and are rotated, as ISO 8601 durations such as `P90D`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RotationPolicy<'a> {
-    /// How long after they were made keys expire.
+    /// Time from creation to expiry.
     pub expires_after: Option<&'a str>,
-    /// How long after they were made keys are rotated.
+    /// Time from creation to rotation.
     pub rotates_after: Option<&'a str>,
-    /// How the action is spelt; `Rotate` if nothing is said.
+    /// Spelling of the action; `Rotate` by default.
     pub spelling: Option<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! Private keys, and signatures with them.
+//! Private keys, and valid and invalid signatures by them.
 
 use super::keys::{Curve, InvalidKey, NewKey};
 use crate::random;
@@ -6,38 +6,38 @@ use getrandom::SysRng;
 use k256::ecdsa::signature::hazmat::RandomizedPrehashSigner;
 use serde::{Deserialize, Serialize};
 
-/// A private key that can sign, or none.
+/// A private key, if the stand-in can sign with its type.
 #[derive(Clone)]
 pub(super) enum PrivateKey {
     P256(p256::ecdsa::SigningKey),
     K256(k256::ecdsa::SigningKey),
-    /// Of a kind with which the stand-in does not sign.
+    /// A type that the stand-in does not sign with.
     None,
 }
 
-/// What is told of a key.
+/// The public parameters of a key, big-endian.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PublicKey {
     Point { x: Vec<u8>, y: Vec<u8> },
     Rsa { modulus: Vec<u8> },
 }
 
-/// A signature that is not one.
+/// A kind of invalid signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BadSignature {
-    /// It signs other data.
+    /// A signature of other data.
     OfOtherData,
-    /// It was made with another key.
+    /// A signature by another key.
     ByOtherKey,
-    /// It ends early, by a byte.
+    /// The last byte is missing.
     Truncated,
-    /// It has no bytes at all.
+    /// Empty.
     Empty,
 }
 
 impl PrivateKey {
-    /// The key that is asked for, or a random one.
+    /// The requested key, or a random one.
     pub(super) fn of(properties: &NewKey) -> Result<(Self, PublicKey), InvalidKey> {
         match (properties.curve, properties.private_key, properties.short_coordinates) {
             (Curve::P256 | Curve::P256K, Some(_), true) | (Curve::P384 | Curve::P521 | Curve::Rsa, _, true) => {
@@ -71,14 +71,14 @@ impl PrivateKey {
 
     fn random(curve: Curve) -> (Self, PublicKey) {
         loop {
-            // All but a few 256-bit numbers are keys.
+            // All but a negligible share of 256-bit numbers are valid keys.
             if let Some(key) = Self::from_bytes(curve, &random::bytes::<32>()) {
                 return key;
             }
         }
     }
 
-    /// One of 128 keys has a short coordinate.
+    /// One key in 128 has a short coordinate.
     fn with_short_coordinates(curve: Curve) -> (Self, PublicKey) {
         loop {
             let (private_key, public_key) = Self::random(curve);
@@ -91,8 +91,7 @@ impl PrivateKey {
         }
     }
 
-    /// A signature of the digest, r and s; another one each time. Both halves of s are as likely as each other, unless
-    /// the high one is asked for.
+    /// Signs the digest: r and s, different each time. s is high or low at random, unless `high_s`.
     pub(super) fn sign(&self, digest: &[u8], high_s: bool) -> Option<Vec<u8>> {
         let high_s = high_s || random::fraction() < 0.5;
         match self {
@@ -114,7 +113,7 @@ impl PrivateKey {
         }
     }
 
-    /// A signature that is not one of the digest by this key.
+    /// An invalid signature.
     pub(super) fn sign_badly(&self, digest: &[u8], bad: BadSignature) -> Option<Vec<u8>> {
         match bad {
             BadSignature::OfOtherData => self.sign(&random::bytes::<32>(), false),
@@ -143,13 +142,13 @@ impl std::fmt::Debug for PrivateKey {
 }
 
 impl PublicKey {
-    /// Of an uncompressed point: a byte 4, x, y.
+    /// From an uncompressed point: byte 4, x, y.
     fn from_sec1(bytes: &[u8]) -> Self {
         let (x, y) = bytes.split_first().map_or((&[][..], &[][..]), |(_, xy)| xy.split_at(xy.len() / 2));
         Self::Point { x: x.to_vec(), y: y.to_vec() }
     }
 
-    /// Moves a point off its curve.
+    /// Moves the point off its curve.
     pub(super) fn leave_curve(&mut self) {
         if let Self::Point { y, .. } = self
             && let Some(first) = y.first_mut()

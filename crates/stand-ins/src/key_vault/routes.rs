@@ -1,11 +1,11 @@
-//! Which request is about what.
+//! Routing: from method and path to the operation.
 
 use crate::faults::Operation;
 use hyper::Method;
 use hyper::http::request::Parts;
 use std::collections::HashMap;
 
-/// What a request is about. An empty version is the latest.
+/// The target of a request. An empty version means the latest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Keys,
@@ -23,12 +23,12 @@ pub(super) enum Route {
     RotationPolicy {
         name: String,
     },
-    /// What an operator may do and a signer may not, unless the vault allows it.
+    /// Only with [`KeyVault::allow_update`](super::KeyVault::allow_update): an operator may do it, a signer may not.
     Update {
         name: String,
         version: String,
     },
-    /// What the role of a signer does not include, as an action of Azure's roles.
+    /// Not included in a signer's role; with the Azure role action that it would need.
     Forbidden {
         action: &'static str,
     },
@@ -66,7 +66,7 @@ impl Route {
     }
 }
 
-/// The action that a change of a key needs.
+/// The Azure role action for updating a key.
 pub(super) const UPDATE: &str = "Microsoft.KeyVault/vaults/keys/update/action";
 
 fn action(method: &Method, path: &[&str]) -> &'static str {
@@ -89,7 +89,7 @@ fn action(method: &Method, path: &[&str]) -> &'static str {
     }
 }
 
-/// The parameters of the query.
+/// The query parameters.
 pub(super) fn parameters(head: &Parts) -> HashMap<String, String> {
     url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
 }

@@ -1,4 +1,4 @@
-//! The vault itself: what it answers.
+//! The vault's responses.
 
 use super::documents;
 use super::errors::{self, ServiceError};
@@ -29,42 +29,42 @@ pub(crate) struct Vault {
     pub(super) settings: Settings,
 }
 
-/// What can be changed at run time.
+/// Settings that a test may change at run time.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     pub(super) denies_lists: AtomicBool,
     pub(super) hides_disabled: AtomicBool,
     pub(super) allows_updates: AtomicBool,
     pub(super) high_s: AtomicBool,
-    /// `None`: another role is needed to read it.
+    /// `None`: reading it is forbidden.
     pub(super) rotation_policy: Mutex<Option<Value>>,
 }
 
-/// The body of a request for a signature.
+/// Body of a sign request.
 #[derive(Debug, Deserialize)]
 struct ToBeSigned {
     alg: String,
     value: String,
 }
 
-/// The body of a change of a key. What it leaves out stays as it is.
+/// Body of an update request. Omitted fields stay unchanged.
 #[derive(Debug, Deserialize)]
 struct Update {
     tags: Option<BTreeMap<String, String>>,
     attributes: Option<UpdatedAttributes>,
 }
 
-/// Those that the stand-in changes.
+/// The attributes that the stand-in can update.
 #[derive(Debug, Deserialize)]
 struct UpdatedAttributes {
     enabled: Option<bool>,
 }
 
-/// Limits of a key's tags.
+// Key Vault's limits for tags.
 const MAX_TAGS: usize = 15;
 const MAX_TAG_LENGTH: usize = 256;
 
-/// Digests of the algorithms for which there are curves here are so long.
+/// Digest length of the supported algorithms, in bytes.
 const DIGEST_LENGTH: usize = 32;
 
 impl Vault {
@@ -148,7 +148,7 @@ impl Vault {
         self.settings.allows_updates.load(Ordering::Relaxed)
     }
 
-    /// Changes a version as it is told. Tags are replaced as a whole.
+    /// Updates a version. Tags are replaced as a whole.
     fn update(&self, name: &str, version: &str, body: &[u8]) -> Result<Answer, ServiceError> {
         let Update { tags, attributes } = serde_json::from_slice(body)
             .map_err(|why| errors::bad_parameter(format!("The body is not valid: {why}")))?;
@@ -219,7 +219,7 @@ impl Vault {
     }
 }
 
-/// A part of a list.
+/// A slice of a list.
 struct Page<'a> {
     path: &'a str,
     start: usize,

@@ -1,57 +1,59 @@
+//! What the bakers of a setup want signed, and the requests that they send.
+
 use crate::payload::{Form, payload};
 use crate::{Broken, Setup};
 use azurehsm_signer::marks::{AttemptId, MarkId, Request};
 use azurehsm_signer::tezos::payload::{Kind, Payload};
 use azurehsm_signer::tezos::{ChainId, Curve, Digest, PublicKeyHash, Signature};
 
-/// What a request asks for: the payload of one baker, which may be asked for more than once.
+/// A payload that a baker wants signed, and may send more than once.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
-    /// As the product reads it.
+pub(crate) struct Job {
+    /// As the product decodes it.
     pub(crate) request: Request,
-    /// The number of its mark.
+    /// Number of its mark.
     pub(crate) mark: usize,
-    /// The number of its slot: kind, level and round.
+    /// Number of its slot: kind, level and round.
     pub(crate) slot: usize,
-    /// For messages to people.
+    /// Name in the description of a run.
     pub(crate) name: String,
 }
 
-/// A request on the network: one of the times that something is asked for.
+/// A request on the network: one of the times that a payload is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
-    /// The number of what is asked for.
-    pub(crate) ask: usize,
-    /// The one before, of the same bytes. They are alike, so it is enough to let them arrive in order.
+    /// Number of the job.
+    pub(crate) job: usize,
+    /// The previous delivery of the same job. They are interchangeable, so it is enough that they arrive in order.
     pub(crate) after: Option<usize>,
     pub(crate) attempt: AttemptId,
-    /// What the vault makes for it, and for no other: it is randomised.
+    /// The signature that the vault computes for this delivery only: signing is randomised.
     pub(crate) signature: Signature,
 }
 
-/// All that the bakers of a setup ask for, and at last something above it.
-pub(crate) struct Asks {
-    pub(crate) wanted: Vec<Ask>,
+/// All jobs and deliveries of a setup.
+pub(crate) struct Workload {
+    pub(crate) jobs: Vec<Job>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) marks: Vec<MarkId>,
+    /// Number of slots.
     pub(crate) slots: usize,
-    /// One for each mark, above all else. Nobody asks for it but when all is over.
+    /// For each mark, a request above all others, for use after the run.
     pub(crate) fresh: Vec<Request>,
 }
 
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 
-impl Asks {
+impl Workload {
     pub(crate) fn of(setup: &Setup, broken: Option<Broken>) -> Result<Self, String> {
-        let mut all =
-            Self { wanted: Vec::new(), deliveries: Vec::new(), marks: Vec::new(), slots: 0, fresh: Vec::new() };
+        let mut all = Self { jobs: Vec::new(), deliveries: Vec::new(), marks: Vec::new(), slots: 0, fresh: Vec::new() };
         for forms in setup.kinds {
             for level in 1..=setup.levels {
                 for (baker, variant) in (0..setup.bakers).zip(0_u8..) {
                     let form = forms[baker % forms.len()];
                     let request = request(form, level, variant, broken)?;
                     let name = format!("{form:?} at level {level} of baker {baker}");
-                    all.add(request, name, all.slots, setup.times_asked)?;
+                    all.add(request, name, all.slots, setup.times_sent)?;
                 }
                 all.slots += 1;
             }
@@ -64,9 +66,9 @@ impl Asks {
         Ok(all)
     }
 
-    /// What the last baker wants at the first slot.
-    pub(crate) fn last_at_first_slot(&self) -> Option<&Ask> {
-        self.wanted.iter().rfind(|ask| ask.slot == 0)
+    /// The last baker's job at the first slot.
+    pub(crate) fn last_at_first_slot(&self) -> Option<&Job> {
+        self.jobs.iter().rfind(|job| job.slot == 0)
     }
 
     fn add(&mut self, request: Request, name: String, slot: usize, times: usize) -> Result<(), String> {
@@ -74,13 +76,13 @@ impl Asks {
             self.marks.push(request.id);
             self.marks.len() - 1
         });
-        let ask = self.wanted.len();
-        self.wanted.push(Ask { request, mark, slot, name });
+        let job = self.jobs.len();
+        self.jobs.push(Job { request, mark, slot, name });
         for time in 0..times {
             let number = self.deliveries.len();
-            let byte = u8::try_from(number).map_err(|_| "too many requests for a model".to_owned())?;
+            let byte = u8::try_from(number).map_err(|_| "more than 256 requests".to_owned())?;
             self.deliveries.push(Delivery {
-                ask,
+                job,
                 after: (time > 0).then(|| number - 1),
                 attempt: format!("{number:032x}").parse().map_err(|error| format!("{error}"))?,
                 signature: Signature::P256([byte; 64]),

@@ -1,5 +1,5 @@
-//! A function app: the folder with `host.json`, the functions and the handler. What is wrong with an app is for the real host to
-//! say: here, it is only read.
+//! A function app: the folder with `host.json`, the functions and the handler. The app is only read here: validating it is up to
+//! the real host.
 
 use crate::route::Route;
 use serde::Deserialize;
@@ -10,48 +10,48 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why an app cannot be read.
+/// Why an app cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// A file or folder cannot be read.
     #[error("{path}: {error}", path = path.display())]
     Unreadable {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         error: io::Error,
     },
-    /// A file does not have what this host needs.
+    /// A file lacks something that this host requires.
     #[error("{path}: {reason}", path = path.display())]
     Wrong {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// The requirement, and what was found.
         reason: String,
     },
 }
 
-/// An app that can be started.
+/// A loaded app.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) root: PathBuf,
     pub(crate) executable: PathBuf,
-    /// The time in which a request must be answered. After it, the handler is replaced.
+    /// How long a request may take. After that, the handler is replaced.
     pub(crate) function_timeout: Duration,
-    /// The time in which a handler that was started must answer.
+    /// How long a handler may take to answer after its start.
     pub(crate) initialization_timeout: Duration,
     pub(crate) functions: Vec<Function>,
 }
 
-/// A function.
+/// A function with an HTTP trigger.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// The name of its folder.
+    /// Name of its folder.
     pub(crate) name: String,
     pub(crate) trigger: Trigger,
 }
 
-/// What `function.json` says of requests for a function.
+/// The HTTP trigger in `function.json`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Trigger {
@@ -60,13 +60,13 @@ pub(crate) struct Trigger {
     route: Route,
 }
 
-/// Who may call a function.
+/// The key that a function requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum AuthLevel {
-    /// Everybody.
+    /// None.
     Anonymous,
-    /// Whoever has the host key.
+    /// The host key.
     Function,
 }
 
@@ -76,7 +76,7 @@ struct FunctionJson {
 }
 
 impl App {
-    /// Reads an app. The environment may override the executable and the function timeout.
+    /// Loads an app. The environment may override the executable and the function timeout.
     pub(crate) fn load(folder: &Path, environment: &BTreeMap<String, String>) -> Result<Self, AppError> {
         let root = folder.canonicalize().map_err(unreadable(folder))?;
         let file = root.join("host.json");
@@ -117,7 +117,7 @@ impl App {
 }
 
 impl Trigger {
-    /// Whether a request is for this function.
+    /// Whether a request is routed to this function.
     pub(crate) fn takes(&self, method: &str, path: &str) -> bool {
         self.methods.iter().any(|listed| listed.eq_ignore_ascii_case(method)) && self.route.matches(path)
     }
@@ -132,7 +132,7 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> AppError {
     |error| AppError::Unreadable { path: path.to_owned(), error }
 }
 
-/// Reads `hh:mm:ss`, where the seconds may have a fraction.
+/// Parses `hh:mm:ss`, with an optional fraction of the seconds.
 fn duration(text: &str) -> Option<Duration> {
     let parts = text.split(':').map(|part| part.parse::<f64>().ok()).collect::<Option<Vec<_>>>()?;
     let [hours, minutes, seconds] = parts.try_into().ok()?;

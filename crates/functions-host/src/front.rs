@@ -1,4 +1,4 @@
-//! The public side: takes requests, finds their functions, checks their keys.
+//! The public side: accepts requests, routes them to functions, and checks keys.
 
 use crate::app::{AuthLevel, Function};
 use crate::functions_host::Instances;
@@ -19,18 +19,18 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-/// The largest body of a request.
+/// Maximum size of a request body: the real host's.
 const MAX_BODY_BYTES: usize = 104_857_600;
 
-/// Serves requests. Never ends.
+/// Serves requests. Never returns.
 pub(crate) async fn serve(listener: TcpListener, instances: Arc<Instances>) {
     loop {
         let Ok((stream, client)) = listener.accept().await else {
-            // There are too many connections: it takes time until some end.
+            // Too many open connections: wait for some to close.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        // Small answers are sent at once; without this they only come later.
+        // Small responses are delayed otherwise.
         drop(stream.set_nodelay(true));
         let instances = Arc::clone(&instances);
         tokio::spawn(async move {
@@ -38,7 +38,7 @@ pub(crate) async fn serve(listener: TcpListener, instances: Arc<Instances>) {
                 let instances = Arc::clone(&instances);
                 async move { Ok::<_, Infallible>(answer(&instances, client, request).await) }
             });
-            // However a connection ends, the next one is served.
+            // An error ends only this connection.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
     }
@@ -79,13 +79,13 @@ async fn answer(instances: &Instances, client: SocketAddr, request: Request<Inco
     }
 }
 
-/// The status of the host's home page. The page itself is left out.
+/// Status of the host's home page, which is empty here.
 fn home_page(setup: &Setup) -> StatusCode {
     let is_disabled = setup.options.environment.get("AzureWebJobsDisableHomepage").is_some_and(|value| value == "true");
     if is_disabled { StatusCode::NO_CONTENT } else { StatusCode::OK }
 }
 
-/// Paths that belong to the host. They need its master key, which nobody has.
+/// Whether the path belongs to the host. Those need its master key, which nobody has here.
 fn is_administration(path: &str) -> bool {
     path.split('/').nth(1).is_some_and(|first| first.eq_ignore_ascii_case("admin"))
 }

@@ -1,4 +1,4 @@
-//! The host as tests use it.
+//! The handle of a running host, for tests.
 
 use crate::app::{App, AppError};
 use crate::front;
@@ -17,34 +17,34 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-/// Why a host does not start.
+/// Why a host did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The app is refused.
+    /// The app is invalid.
     #[error(transparent)]
     App(#[from] AppError),
-    /// There are no threads for it, or the address is taken.
+    /// The address is in use, or threads cannot be started.
     #[error("cannot listen on {0}: {1}")]
     CannotListen(SocketAddr, io::Error),
 }
 
-/// Not all instances are ready: their states in the order of the instances.
+/// Some instances are not ready: all states, in the order of the instances.
 #[derive(Debug, thiserror::Error)]
-#[error("the instances are {0:?}")]
+#[error("not all instances are ready: {0:?}")]
 pub struct NotReady(pub Vec<InstanceState>);
 
-/// A Functions host with its handlers, which are killed when it is dropped.
+/// A Functions host with its handlers, which are killed on drop.
 ///
-/// It runs on threads of its own, so a test may block. Its functions block too, but not for long.
+/// It runs on its own threads, so a test may block. Its methods block too, but briefly.
 #[derive(Debug)]
 pub struct FunctionsHost {
     instances: Arc<Instances>,
     address: SocketAddr,
-    /// `None` only while it is being dropped.
+    /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
-/// The instances of an app, of which each gets requests in turn.
+/// The instances of an app, which take turns in answering requests.
 #[derive(Debug)]
 pub(crate) struct Instances {
     pub(crate) setup: Arc<Setup>,
@@ -66,10 +66,10 @@ impl Instances {
 }
 
 impl FunctionsHost {
-    /// Starts an app. Its handlers run then, but need not have answered yet: requests wait until they have.
+    /// Starts an app. Handlers may not have answered yet when this returns; requests wait until they have.
     ///
     /// # Errors
-    /// If the app is refused, or the address is taken.
+    /// If the app is invalid, or the address is in use.
     pub fn start(app_folder: impl AsRef<Path>, options: Options) -> Result<Self, StartError> {
         let app = App::load(app_folder.as_ref(), &options.environment)?;
         let cannot_listen = |error| StartError::CannotListen(options.listen, error);
@@ -89,32 +89,32 @@ impl FunctionsHost {
         Ok(Self { instances, address, runtime: Some(runtime) })
     }
 
-    /// Where requests arrive.
+    /// Listening address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where requests arrive, without a slash at the end.
+    /// Base URL, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The key that requests must have.
+    /// The keys that requests are checked against.
     pub fn keys(&self) -> &Keys {
         &self.instances.setup.options.keys
     }
 
-    /// What the handlers and the host write.
+    /// The log of the handlers and the host.
     pub fn log(&self) -> &Log {
         &self.instances.setup.log
     }
 
-    /// The instances, stopped ones too.
+    /// All instances, including stopped ones.
     pub fn instances(&self) -> Vec<InstanceInfo> {
         self.instances.all.iter().map(|instance| instance.info()).collect()
     }
 
-    /// The instance of this number.
+    /// An instance, by number.
     pub fn instance(&self, number: usize) -> Option<InstanceInfo> {
         self.find(number).map(|instance| instance.info())
     }
@@ -122,13 +122,13 @@ impl FunctionsHost {
     /// Waits until all instances are ready.
     ///
     /// # Errors
-    /// If one of them is not after this time, or will never be.
+    /// If an instance is not ready in time, or never will be.
     pub fn wait_until_ready(&self, timeout: Duration) -> Result<(), NotReady> {
         let instances = Arc::clone(&self.instances);
         let is_decided =
             |info: &InstanceInfo| !matches!(info.state, InstanceState::Starting | InstanceState::Restarting);
         let decided = async move {
-            // While one is waited for, another may be undecided again.
+            // While waiting for one, another may restart.
             while !instances.all.iter().all(|instance| is_decided(&instance.info())) {
                 for instance in &instances.all {
                     instance.wait_for(is_decided).await;
@@ -141,36 +141,36 @@ impl FunctionsHost {
         if is_ready { Ok(()) } else { Err(NotReady(states)) }
     }
 
-    /// Waits until an instance is in a state; whether it is after this time at the latest.
+    /// Waits until an instance is in a state; false on timeout.
     pub fn wait_for_state(&self, number: usize, wanted: InstanceState, timeout: Duration) -> bool {
         let Some(instance) = self.find(number).cloned() else { return false };
         self.wait(timeout, async move { instance.wait_for(|info| info.state == wanted).await }).is_some()
     }
 
-    /// Kills the handler of an instance with SIGKILL; whether one ran. For the instance that is an error of the handler.
+    /// Sends SIGKILL to the handler of an instance; false if none is running. The host counts that as an error of the handler.
     pub fn kill(&self, number: usize) -> bool {
-        self.ask(number, Command::Kill)
+        self.request(number, Command::Kill)
     }
 
-    /// Restarts the host of an instance, also of one that has stopped: another handler is started, then the one that runs is
-    /// killed, and errors are forgotten. Whether it could be.
+    /// Restarts the host of an instance, even a stopped one: a new handler is started, then the running one is killed, and errors
+    /// are reset. Returns whether that was possible.
     pub fn restart(&self, number: usize) -> bool {
-        self.ask(number, Command::RestartHost)
+        self.request(number, Command::RestartHost)
     }
 
     fn find(&self, number: usize) -> Option<&Arc<Instance>> {
         self.instances.all.iter().find(|instance| instance.info().number == number)
     }
 
-    fn ask(&self, number: usize, command: fn(mpsc::Sender<bool>) -> Command) -> bool {
-        self.find(number).is_some_and(|instance| instance.ask(command).recv().unwrap_or(false))
+    fn request(&self, number: usize, command: fn(mpsc::Sender<bool>) -> Command) -> bool {
+        self.find(number).is_some_and(|instance| instance.request(command).recv().unwrap_or(false))
     }
 
-    /// Waits on the threads of the host: the caller may or may not be a task.
+    /// Waits on the host's threads, since the caller may or may not be inside a runtime.
     fn wait(&self, timeout: Duration, event: impl Future<Output = ()> + Send + 'static) -> Option<()> {
         let (sender, receiver) = mpsc::channel();
         self.runtime.as_ref()?.spawn(async move {
-            // The receiver waits longer than this.
+            // The receiver outlives the timeout.
             let _ = sender.send(tokio::time::timeout(timeout, event).await.ok());
         });
         receiver.recv().ok().flatten()
@@ -179,13 +179,13 @@ impl FunctionsHost {
 
 impl Drop for FunctionsHost {
     fn drop(&mut self) {
-        // All at once, then each is waited for.
-        let stopping = self.instances.all.iter().map(|instance| instance.ask(Command::Stop)).collect::<Vec<_>>();
+        // Stop all at once, then wait for each.
+        let stopping = self.instances.all.iter().map(|instance| instance.request(Command::Stop)).collect::<Vec<_>>();
         for stopped in stopping {
             let _ = stopped.recv();
         }
         if let Some(runtime) = self.runtime.take() {
-            // The handlers have ended already. Waiting for the threads is not allowed in a task.
+            // The handlers have ended. A task must not block on the threads.
             runtime.shutdown_background();
         }
     }

@@ -1,13 +1,13 @@
-//! What the host changes in headers.
+//! The headers that the host adds and removes.
 
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
 use std::net::IpAddr;
 
-/// The version of the host that this stands in for.
+/// Version of the host that this crate imitates.
 const HOST_VERSION: &str = "4.1037.0.0";
 
-/// Headers that are about one connection only.
+/// Headers that apply to a single connection.
 const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -19,7 +19,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// The headers for the handler.
+/// Headers sent to the handler.
 pub(crate) fn for_handler(original: &HeaderMap, client: IpAddr, invocation: &str) -> HeaderMap {
     let mut headers = original.clone();
     remove_hop_by_hop(&mut headers);
@@ -29,7 +29,7 @@ pub(crate) fn for_handler(original: &HeaderMap, client: IpAddr, invocation: &str
             headers.insert(name, value);
         }
     };
-    // A body that came in chunks is passed on in chunks.
+    // Chunked bodies stay chunked.
     set("transfer-encoding", original.get(header::TRANSFER_ENCODING).cloned());
     set("x-forwarded-for", HeaderValue::from_str(&client.to_string()).ok());
     set("x-forwarded-host", original.get(header::HOST).cloned());
@@ -40,7 +40,7 @@ pub(crate) fn for_handler(original: &HeaderMap, client: IpAddr, invocation: &str
     headers
 }
 
-/// The headers for the client.
+/// Headers sent to the client.
 pub(crate) fn for_client(mut headers: HeaderMap) -> HeaderMap {
     remove_hop_by_hop(&mut headers);
     headers.insert(header::SERVER, HeaderValue::from_static("Kestrel"));

@@ -1,4 +1,4 @@
-//! An instance: a host with its handler.
+//! An instance: a host process with its handler.
 
 use crate::app::App;
 use crate::log::{Log, LogLevel, LogSource};
@@ -18,44 +18,44 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-/// What an instance does.
+/// State of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceState {
-    /// Since its start or restart no handler has answered. Requests wait.
+    /// No handler has answered since the start or restart. Requests wait.
     Starting,
     /// The handler has answered.
     Ready,
-    /// The handler has ended, and the next one has not answered yet. Requests are sent all the same, and sent again.
+    /// The handler has ended, and its successor has not answered yet. Requests are sent nevertheless, and retried.
     Restarting,
-    /// The handler has ended with code 0. It is not started again before the host is.
+    /// The handler has ended with code 0. It is not started again until the host restarts.
     Ended,
-    /// The host has ended.
+    /// The host has stopped.
     Stopped,
 }
 
-/// What can be seen of an instance.
+/// A snapshot of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceInfo {
-    /// Its number, which no other instance has or had.
+    /// Number, unique within the app and never reused.
     pub number: usize,
-    /// What the handler sees as `WEBSITE_INSTANCE_ID`.
+    /// `WEBSITE_INSTANCE_ID` of the handler.
     pub id: String,
-    /// What it does.
+    /// Current state.
     pub state: InstanceState,
-    /// The port of its handler.
+    /// Port of the handler.
     pub port: u16,
-    /// The id of the handler's process, if one runs.
+    /// Process id of the handler, if one is running.
     pub process: Option<u32>,
-    /// How many handlers it has started.
+    /// Number of handlers started so far.
     pub handlers: usize,
 }
 
-/// What all instances of an app have in common.
+/// Shared by all instances of an app.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) app: App,
     pub(crate) options: Options,
-    /// Where requests arrive.
+    /// Port of the public side.
     pub(crate) public_port: u16,
     pub(crate) log: Log,
     pub(crate) next_number: AtomicUsize,
@@ -70,7 +70,7 @@ pub(crate) struct Instance {
 }
 
 impl InstanceInfo {
-    /// A new instance, of which nothing has been started.
+    /// A new instance, not started yet.
     pub(crate) fn new(setup: &Setup) -> Self {
         let number = setup.next_number.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
@@ -79,7 +79,7 @@ impl InstanceInfo {
 }
 
 impl Instance {
-    /// Starts it. Has to be called within a runtime.
+    /// Starts it. Must be called inside a runtime.
     pub(crate) fn start(setup: &Arc<Setup>) -> Arc<Self> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -102,13 +102,13 @@ impl Instance {
         self.info.send_modify(change);
     }
 
-    /// Waits until it is as wanted.
+    /// Waits until the condition holds.
     pub(crate) async fn wait_for(&self, is_wanted: impl Fn(&InstanceInfo) -> bool) {
-        // The sender is here, so it does not end before.
+        // The sender is in `self`, so this cannot end early.
         drop(self.info.subscribe().wait_for(|info| is_wanted(info)).await);
     }
 
-    /// Waits until anything answers `GET /` at the handler's port.
+    /// Waits until the handler answers `GET /`, with any status.
     pub(crate) async fn answers(&self) {
         loop {
             let uri = format!("http://127.0.0.1:{}/", self.info().port);
@@ -126,12 +126,12 @@ impl Instance {
     }
 
     pub(crate) fn command(&self, command: Command) {
-        // Nobody receives commands after the last one.
+        // The receiver is gone once the instance has stopped.
         drop(self.commands.send(command));
     }
 
-    /// Gives a command. Whether it was possible is received once it is done.
-    pub(crate) fn ask(&self, command: impl FnOnce(blocking::Sender<bool>) -> Command) -> blocking::Receiver<bool> {
+    /// Sends a command. The receiver gets whether it was possible, once it is done.
+    pub(crate) fn request(&self, command: impl FnOnce(blocking::Sender<bool>) -> Command) -> blocking::Receiver<bool> {
         let (reply, replied) = blocking::channel();
         self.command(command(reply));
         replied
@@ -140,8 +140,7 @@ impl Instance {
 
 /// A free port.
 ///
-/// The system would pick one of those that it also gives to outgoing connections. Between two handlers, one of these could take
-/// it.
+/// The system would choose one of the ephemeral ports, and an outgoing connection could then take it between two handlers.
 pub(crate) fn free_port() -> u16 {
     let random = || Uuid::new_v4().as_fields().1 % 22_000;
     let mut candidates = (0..100).map(|_| 10_240 + random());

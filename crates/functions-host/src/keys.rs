@@ -1,10 +1,10 @@
-//! The host key, which opens all functions. There are no keys of single functions here, and no master key.
+//! The host key, which opens all functions. Function keys and the master key are not supported.
 
 use hyper::HeaderMap;
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-/// The key that requests must have.
+/// The keys of the host.
 #[derive(Debug, Clone)]
 pub struct Keys {
     host: String,
@@ -16,7 +16,7 @@ impl Keys {
         Self::with_host_key(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()))
     }
 
-    /// This as the host key.
+    /// Sets the host key.
     pub fn with_host_key(key: impl Into<String>) -> Self {
         Self { host: key.into() }
     }

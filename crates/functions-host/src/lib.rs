@@ -1,16 +1,16 @@
-//! A stand-in of the Azure Functions host for an app whose custom handler gets its requests by proxy. It starts the handler on a
-//! port, passes requests on, repeats those that could not be sent, and follows the host's rules when the handler ends. For tests
+//! A stand-in for the Azure Functions host, for an app whose custom handler is proxied HTTP requests. It starts the handler on a
+//! port, forwards requests, retries those that could not be sent, and follows the host's rules when the handler ends. For tests
 //! and development only.
 //!
-//! It has been compared with the real host, version 4.1037, and is to do what that does. What differs is on purpose:
+//! It has been compared with the real host, version 4.1037, and behaves the same. It differs on purpose in these points:
 //!
-//! - A host that has stopped answers 503; the real one is a process that has ended.
-//! - There is one key, the host key `default`. What needs the master key is answered 401. The home page is empty.
+//! - A stopped host answers 503; the real one is a process that has ended.
+//! - There is one key, the host key `default`. Paths that need the master key answer 401. The home page is empty.
 //! - A handler that cannot be executed stops the host at once.
-//! - [`Options::resend`] repeats requests that the real host does not repeat.
-//! - Of `host.json` and `function.json` only what follows is read: handler, timeouts, routes, methods and who may call.
-//! - Answers are collected before they are passed on, and so fail as a whole.
-//! - The log entry for a handler that ended never holds its last lines; in the real host it sometimes does.
+//! - [`Options::resend`] retries requests that the real host does not retry.
+//! - Only these parts of `host.json` and `function.json` are read: handler, timeouts, routes, methods and authorization level.
+//! - Responses are buffered, and so fail as a whole.
+//! - The log entry for a handler that ended never contains its last lines; in the real host it sometimes does.
 //!
 //! ```no_run
 //! use functions_host::{FunctionsHost, Options, Package};

@@ -1,23 +1,23 @@
-//! The log: the lines that handlers write, and the entries of the host itself.
+//! The log: lines written by handlers, and entries of the host itself.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A line in the log.
+/// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
-    /// The number of the instance.
+    /// Number of the instance.
     pub instance: usize,
-    /// Who wrote it.
+    /// Origin.
     pub source: LogSource,
-    /// Its level.
+    /// Severity.
     pub level: LogLevel,
-    /// The line.
+    /// Text, one line.
     pub message: String,
 }
 
-/// Who wrote a line.
+/// The origin of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogSource {
     /// The handler: `Host.Function.Console`.
@@ -26,14 +26,14 @@ pub enum LogSource {
     Host,
 }
 
-/// The level of a line.
+/// The severity of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// As it should be.
+    /// Normal operation.
     Information,
-    /// To be looked at.
+    /// Worth attention.
     Warning,
-    /// It is not as it should be.
+    /// A malfunction.
     Error,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for LogEntry {
     }
 }
 
-/// The log of all instances, in the order in which lines were written. Copies are the same log.
+/// The log of all instances, in chronological order. Clones share the entries.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     shared: Arc<Shared>,
@@ -66,22 +66,22 @@ impl Log {
         self.shared.grown.notify_all();
     }
 
-    /// All lines.
+    /// All entries.
     pub fn entries(&self) -> Vec<LogEntry> {
         self.lock().clone()
     }
 
-    /// The lines from this position on.
+    /// The entries from this position on.
     pub fn entries_since(&self, position: usize) -> Vec<LogEntry> {
         self.lock().iter().skip(position).cloned().collect()
     }
 
-    /// How many lines are like this.
+    /// Number of entries that match.
     pub fn count(&self, is_wanted: impl Fn(&LogEntry) -> bool) -> usize {
         self.lock().iter().filter(|entry| is_wanted(entry)).count()
     }
 
-    /// The first line like this; waits until there is one, but no longer than the time given.
+    /// Waits for the first entry that matches; `None` on timeout.
     pub fn wait_for(&self, timeout: Duration, is_wanted: impl Fn(&LogEntry) -> bool) -> Option<LogEntry> {
         let deadline = Instant::now() + timeout;
         let mut entries = self.lock();

@@ -1,39 +1,38 @@
-//! How a host is set up.
+//! The configuration of a host.
 
 use crate::keys::Keys;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// How a host is set up.
+/// Configuration of a host.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The app settings, and whatever else the handler is to see: it sees nothing of the environment of the test.
+    /// App settings and other variables of the handler, which does not inherit the environment of the test.
     pub environment: BTreeMap<String, String>,
-    /// The number of instances. Each is a host with a handler of its own.
+    /// Number of instances, each a host with its own handler.
     pub instances: usize,
-    /// As on a developer's machine: no keys are needed, and the handler sees nothing of Azure.
+    /// As on a developer's machine: no keys are required, and Azure's variables are not set.
     pub development: bool,
-    /// The key that requests must have.
+    /// The keys that requests are checked against.
     pub keys: Keys,
-    /// Where requests arrive; port 0 is any free one.
+    /// Address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Whether a request with a body is sent again although its body was sent before. The real host never does that; this is
-    /// harsher to a handler that must not do anything twice.
+    /// Whether a request is retried after its body was sent. The real host never does that; it is a harder test for a handler
+    /// that must not do anything twice.
     pub resend: bool,
-    /// The longest time between two errors of the handler that count together.
+    /// Handler errors further apart than this do not add up.
     pub error_window: Duration,
-    /// Whether an instance that stops is replaced by a new one, as the platform does it.
+    /// Whether a stopped instance is replaced by a new one, as the platform does.
     pub replace_stopped_instances: bool,
-    /// The longest time for which the old and the new handler both run when a host is restarted. It ends when the new one
-    /// answers.
+    /// Maximum time for which the old and the new handler both run when a host restarts. It ends once the new one answers.
     pub restart_overlap: Duration,
-    /// The name of the app.
+    /// Name of the app.
     pub site_name: String,
 }
 
 impl Default for Options {
-    /// One instance with a generated key, on any port. Requests are sent again.
+    /// One instance with a generated key, on any port. Requests are retried.
     fn default() -> Self {
         Self {
             environment: BTreeMap::new(),
@@ -51,7 +50,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The default options, and this environment for the handler.
+    /// The default options, with this environment for the handler.
     pub fn with_environment<N: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
         let environment = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Self { environment, ..Self::default() }

@@ -1,4 +1,4 @@
-//! A package: the zip that is deployed.
+//! A deployment package: a zip file.
 
 use std::fs::File;
 use std::io;
@@ -10,22 +10,22 @@ use zip::result::ZipError;
 /// Why a package cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    /// The zip cannot be read, or there is no place for its files.
-    #[error("the package cannot be unpacked: {0}")]
+    /// The zip cannot be read, or the files cannot be written.
+    #[error("cannot unpack the package: {0}")]
     File(#[from] io::Error),
-    /// It is not a zip, or a damaged one, or has files outside of the app.
-    #[error("the package is not a sound zip file: {0}")]
+    /// It is not a zip, is damaged, or has files outside the app.
+    #[error("the package is not a valid zip file: {0}")]
     Zip(#[from] ZipError),
 }
 
-/// An unpacked package: a folder with what is in the zip, and nothing else. It is removed when this is dropped.
+/// An unpacked package, in a temporary folder that is removed on drop.
 #[derive(Debug)]
 pub struct Package {
     folder: TempDir,
 }
 
 impl Package {
-    /// Unpacks a zip. Files and folders get the modes that it has for them.
+    /// Unpacks a zip, with the modes of its files and folders.
     ///
     /// # Errors
     /// If it is not a zip, or cannot be read or written.
@@ -35,7 +35,7 @@ impl Package {
         Ok(Self { folder })
     }
 
-    /// The folder of the app.
+    /// Folder of the app.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

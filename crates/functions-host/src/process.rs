@@ -1,4 +1,4 @@
-//! The process of a handler: its environment, its output, and how it ends.
+//! A handler process: its environment, its output, and how it ends.
 
 use crate::instance::{InstanceInfo, Setup};
 use crate::log::{Log, LogLevel, LogSource};
@@ -12,26 +12,26 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// The longest time for which a program file may be busy.
+/// How long to retry while the executable is busy.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// A process that the handler has started may still have its output.
+/// How long to wait for the end of the output, which a child of the handler may have inherited.
 const OUTPUT_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A handler that runs. It is killed when this is dropped.
+/// A running handler. It is killed on drop.
 #[derive(Debug)]
 pub(crate) struct HandlerProcess {
     child: Child,
     readers: [JoinHandle<()>; 2],
 }
 
-/// How a handler ended, as the host sees it.
+/// How a handler ended, by the host's rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With code 0: it is not started again.
+    /// Code 0: it is not started again.
     Clean,
-    /// With code 200: it is started again.
+    /// Code 200: it is started again.
     Restart,
-    /// With any other code, or by a signal: an error.
+    /// Any other code, or a signal: an error.
     Error(String),
 }
 
@@ -47,10 +47,10 @@ impl From<ExitStatus> for End {
 }
 
 impl HandlerProcess {
-    /// Starts the handler of an instance. Has to be called within a runtime.
+    /// Starts the handler of an instance. Must be called inside a runtime.
     ///
     /// # Errors
-    /// If it is not a program, or the system has no room for it.
+    /// If it cannot be executed, or the system is out of resources.
     pub(crate) fn start(setup: &Setup, instance: &InstanceInfo) -> io::Result<Self> {
         let (port, worker) = (instance.port.to_string(), Uuid::new_v4().to_string());
         let mut command = Command::new(&setup.app.executable);
@@ -77,7 +77,7 @@ impl HandlerProcess {
         self.child.id()
     }
 
-    /// Waits until it ends, and until its last lines are in the log.
+    /// Waits until it has ended and its last lines are in the log.
     pub(crate) async fn ended(&mut self) -> End {
         let status = self.child.wait().await;
         for reader in &mut self.readers {
@@ -90,14 +90,14 @@ impl HandlerProcess {
 
     /// Sends SIGKILL, and waits until it has ended.
     pub(crate) async fn kill(mut self) -> End {
-        // It has ended already, otherwise.
+        // Fails if it has ended already.
         drop(self.child.start_kill());
         self.ended().await
     }
 }
 
-/// A file that has just been written may be busy for a moment: a process that is being started by another thread has it open
-/// still.
+/// Spawns the process. An executable that has just been written may be busy for a moment: another thread may be between fork
+/// and exec, with a copy of its open file descriptor.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let begin = Instant::now();
     loop {
@@ -110,12 +110,12 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     }
 }
 
-/// A line on standard error is an error, unless it has "warn" in it.
+/// The level of a line on standard error: error, unless it contains "warn".
 fn level_of_error(line: &str) -> LogLevel {
     if line.to_ascii_lowercase().contains("warn") { LogLevel::Warning } else { LogLevel::Error }
 }
 
-/// Reads lines into the log.
+/// Copies lines into the log.
 fn read<R>(output: Option<R>, instance: usize, level: fn(&str) -> LogLevel, log: Log) -> JoinHandle<()>
 where
     R: AsyncRead + Send + Unpin + 'static,

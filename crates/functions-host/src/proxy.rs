@@ -1,4 +1,4 @@
-//! Sends requests to the handler, and again if that is possible and needed.
+//! Forwards requests to the handler, with retries where they are safe.
 
 use crate::headers;
 use crate::instance::{Instance, InstanceState};
@@ -16,12 +16,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// A request is sent so often at most, with these times between.
+/// Maximum number of attempts for a request, and the delays between them.
 const MAX_ATTEMPTS: u32 = 10;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const MAX_DELAY: Duration = Duration::from_millis(250);
 
-/// What the host encodes in a path, which it has decoded before.
+/// Characters that the host encodes in a path, which it has decoded before.
 const ENCODED_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -42,7 +42,7 @@ const ENCODED_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@')
     .remove(b'/');
 
-/// A request for a function.
+/// A request to a function.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) id: String,
@@ -51,23 +51,23 @@ pub(crate) struct Invocation {
     pub(crate) body: Bytes,
 }
 
-/// Why a client gets no answer of the handler.
+/// Why a client gets no response from the handler.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The host has stopped.
     #[error("the host has stopped")]
     HostStopped,
-    /// The request cannot be passed on.
-    #[error("the request cannot be passed on: {0}")]
+    /// The request cannot be forwarded.
+    #[error("the request cannot be forwarded: {0}")]
     Request(#[from] http::Error),
     /// The request could not be sent.
-    #[error("the handler did not take the request: {0}")]
+    #[error("the request could not be sent to the handler: {0}")]
     Send(#[from] legacy::Error),
-    /// There was no answer, or not all of it.
-    #[error("the handler did not answer: {0}")]
+    /// No response, or an incomplete one.
+    #[error("no response from the handler: {0}")]
     Receive(#[from] hyper::Error),
-    /// It took too long.
-    #[error("the handler did not answer within {0:?}")]
+    /// Function timeout.
+    #[error("no response from the handler within {0:?}")]
     FunctionTimeout(Duration),
 }
 
@@ -79,7 +79,7 @@ impl Failure {
         }
     }
 
-    /// Whether the handler cannot have seen anything of the request.
+    /// Whether the handler cannot have seen any of the request.
     fn is_unsent(&self) -> bool {
         let Self::Send(error) = self else { return false };
         let cause = error.source().and_then(|error| error.downcast_ref::<hyper::Error>());
@@ -87,7 +87,7 @@ impl Failure {
     }
 }
 
-/// Sends a request to the handler of an instance, once that has answered the host.
+/// Sends a request to the handler of an instance, as soon as the handler has answered the host.
 pub(crate) async fn forward(instance: &Instance, invocation: &Invocation) -> Result<Response<Full<Bytes>>, Failure> {
     instance.wait_for(|info| info.state != InstanceState::Starting).await;
     let (longest, handler) = (instance.setup.app.function_timeout, instance.info().handlers);

@@ -1,10 +1,10 @@
-//! Route templates: text, `{name}`, `{name?}` at the end, and `{name:regex(…)}`. The real host has many more.
+//! Route templates: text, `{name}`, `{name?}` at the end, and `{name:regex(…)}`. The real host supports many more.
 
 use percent_encoding::percent_decode_str;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-/// A route template. Case does not matter in it.
+/// A route template, case-insensitive.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Route {
@@ -42,7 +42,7 @@ fn segment(text: &str) -> Option<Segment> {
 }
 
 impl Route {
-    /// Whether this is the route of a path, as it is in the request. A slash at its end does not matter.
+    /// Whether the path of a request matches. A trailing slash is ignored.
     pub(crate) fn matches(&self, path: &str) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = decoded(path.strip_suffix('/').unwrap_or(path));
@@ -58,7 +58,7 @@ impl Route {
     }
 }
 
-/// A path without its percent-encoding. Only that of a slash stays.
+/// Percent-decodes a path, except for slashes.
 pub(crate) fn decoded(path: &str) -> String {
     let path = path.replace("%2F", "%252F").replace("%2f", "%252f");
     percent_decode_str(&path).decode_utf8_lossy().into_owned()

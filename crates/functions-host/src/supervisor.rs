@@ -1,4 +1,4 @@
-//! Watches the handler of an instance: whether it answers, how it ends, and whether it is started again.
+//! Supervises the handler of an instance: whether it answers, how it ends, and whether it is started again.
 
 use crate::instance::{Instance, InstanceInfo, InstanceState, free_port};
 use crate::log::LogLevel;
@@ -8,21 +8,20 @@ use std::sync::mpsc as blocking;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// What can be done to an instance. Whoever waits gets to know whether it was possible.
+/// A command to an instance. The sender of the command gets whether it was possible.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// SIGKILL for the handler, which is an error of the handler to the host.
+    /// Sends SIGKILL to the handler, which the host counts as an error of the handler.
     Kill(blocking::Sender<bool>),
-    /// The host itself ends the handler, in which a request takes too long, and starts another. Which one it is: the first has
-    /// the number 1.
+    /// Replaces the handler after a request timed out in it. Handlers are numbered from 1.
     ReplaceHandler(usize),
-    /// The host restarts.
+    /// Restarts the host.
     RestartHost(blocking::Sender<bool>),
-    /// The host ends for good.
+    /// Stops the host for good.
     Stop(blocking::Sender<bool>),
 }
 
-/// So many errors stop the host.
+/// Number of errors that stop the host.
 const MAX_ERRORS: usize = 3;
 
 #[derive(Debug)]
@@ -30,7 +29,7 @@ pub(crate) struct Supervisor {
     instance: Arc<Instance>,
     commands: mpsc::UnboundedReceiver<Command>,
     process: Option<HandlerProcess>,
-    /// When the handler must have answered.
+    /// Time by which the handler must have answered.
     deadline: Instant,
     errors: usize,
     last_error: Option<Instant>,
@@ -61,40 +60,40 @@ impl Supervisor {
                 Event::Answered => self.set_state(InstanceState::Ready),
                 Event::NeverAnswered => {
                     self.dispose().await;
-                    let longest = self.instance.setup.app.initialization_timeout;
-                    self.after_error(format!("the handler did not answer within {longest:?} of its start"));
+                    let limit = self.instance.setup.app.initialization_timeout;
+                    self.after_error(format!("the handler did not answer within {limit:?} of its start"));
                 }
-                Event::Command(Command::Kill(reply)) => {
+                Event::Command(Command::Kill(sender)) => {
                     let process = self.process.take();
                     let is_possible = process.is_some();
                     if let Some(process) = process {
                         let end = process.kill().await;
                         self.after_end(&end);
                     }
-                    tell(&reply, is_possible);
+                    reply(&sender, is_possible);
                 }
                 Event::Command(Command::ReplaceHandler(number)) => {
                     if self.process.is_some() && self.instance.info().handlers == number {
                         self.dispose().await;
-                        self.instance.log(LogLevel::Warning, "a request took too long: the handler was killed");
+                        self.instance.log(LogLevel::Warning, "request timed out: handler killed");
                         self.start_handler();
                     }
                 }
-                Event::Command(Command::RestartHost(reply)) => {
+                Event::Command(Command::RestartHost(sender)) => {
                     self.restart_host().await;
-                    tell(&reply, self.process.is_some());
+                    reply(&sender, self.process.is_some());
                 }
-                Event::Command(Command::Stop(reply)) => {
+                Event::Command(Command::Stop(sender)) => {
                     self.dispose().await;
                     self.set_state(InstanceState::Stopped);
-                    tell(&reply, true);
+                    reply(&sender, true);
                     return;
                 }
             }
         }
     }
 
-    /// What happens next; nothing does once all senders of commands are gone.
+    /// The next event; never returns once all command senders are gone.
     async fn next_event(&mut self) -> Option<Event> {
         let Some(process) = &mut self.process else { return self.commands.recv().await.map(Event::Command) };
         let is_ready = self.instance.info().state == InstanceState::Ready;
@@ -106,8 +105,7 @@ impl Supervisor {
         }
     }
 
-    /// The new host starts its handler, on a port of its own, before the old host has killed the old handler. Errors are
-    /// forgotten.
+    /// The new host starts its handler, on a new port, before the old host kills the old handler. Errors are reset.
     async fn restart_host(&mut self) {
         let old = self.process.take();
         (self.errors, self.last_error) = (0, None);
@@ -124,7 +122,7 @@ impl Supervisor {
         }
     }
 
-    /// What follows when the handler has ended without the host's doing.
+    /// Handles the end of a handler that the host did not cause.
     fn after_end(&mut self, end: &End) {
         self.process = None;
         self.instance.change(|info| info.process = None);
@@ -158,7 +156,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts the next handler. If it is not the first one of the host, requests no longer wait for it.
+    /// Starts the next handler. Unless it is the first of its host, requests no longer wait for it.
     fn start_handler(&mut self) {
         self.instance.change(|info| {
             info.handlers += 1;
@@ -179,7 +177,7 @@ impl Supervisor {
         }
     }
 
-    /// The host ends; maybe the platform has another.
+    /// The host stops; the platform may replace it.
     fn stop_or_replace(&mut self) {
         if !self.instance.setup.options.replace_stopped_instances {
             self.set_state(InstanceState::Stopped);
@@ -203,7 +201,7 @@ impl Supervisor {
     }
 }
 
-fn tell(reply: &blocking::Sender<bool>, is_possible: bool) {
-    // Nobody may wait any more.
-    let _ = reply.send(is_possible);
+fn reply(sender: &blocking::Sender<bool>, is_possible: bool) {
+    // The caller may have given up.
+    let _ = sender.send(is_possible);
 }

@@ -1,4 +1,4 @@
-//! Items, and what an identity that may create, read and replace them may not do.
+//! Items in Cosmos DB, and what the role of a signer does not allow.
 
 #![cfg(test)]
 
@@ -24,7 +24,7 @@ async fn items_are_created_read_and_replaced() {
 
     assert_eq!(azure.cosmos.item("tz1", "mark").await.unwrap()["level"], 2);
     assert_eq!(azure.cosmos.item("tz1", "other").await, None);
-    assert_eq!(azure.cosmos.requests(Operation::ReadItem), 2, "the stand-in's own reads do not count");
+    assert_eq!(azure.cosmos.requests(Operation::ReadItem), 2, "the stand-in's own reads are not counted");
     for number in 0..20 {
         assert_eq!(status(items.create(&format!("mark-{number}"))).await, 201);
     }
@@ -32,7 +32,7 @@ async fn items_are_created_read_and_replaced() {
 }
 
 #[tokio::test]
-async fn every_version_that_was_stored_is_kept_in_order_if_it_is_asked_for() {
+async fn every_stored_version_is_kept_in_order_if_history_is_on() {
     let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
     let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
     let items = Items::of(&azure).await;
@@ -49,11 +49,11 @@ async fn every_version_that_was_stored_is_kept_in_order_if_it_is_asked_for() {
     let versions: Vec<_> = history.iter().map(|item| (item.operation, level(item))).collect();
     assert_eq!(versions, [(Operation::CreateItem, 1.into()), (Operation::ReplaceItem, 2.into())]);
     assert!(history[0].at < before && (before..Instant::now()).contains(&history[1].at));
-    assert!(Azure::start().await.cosmos.history().await.is_empty(), "not asked for");
+    assert!(Azure::start().await.cosmos.history().await.is_empty(), "history is off");
 }
 
 #[tokio::test]
-async fn a_token_for_cosmos_is_needed() {
+async fn a_token_for_cosmos_is_required() {
     let azure = Azure::start().await;
     let url = azure.cosmos.url();
     assert_eq!(status(client(&azure).get(&url)).await, 401);
@@ -108,7 +108,7 @@ async fn the_role_allows_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_account_says_what_it_is_told_to() {
+async fn the_account_document_has_the_configured_properties() {
     let azure = Azure::start().await;
     let items = Items::of(&azure).await;
     let account = async || json(items.request("GET", "").send().await.unwrap()).await;
@@ -125,7 +125,7 @@ async fn the_account_says_what_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn the_container_is_as_asked_for() {
+async fn the_account_and_the_container_follow_the_options() {
     let cosmos = CosmosOptions {
         consistency: "Eventual".to_owned(),
         multiple_write_locations: true,
@@ -147,7 +147,7 @@ async fn the_container_is_as_asked_for() {
 }
 
 #[tokio::test]
-async fn a_container_that_is_made_anew_is_empty_and_has_another_id() {
+async fn a_container_that_is_created_again_is_empty_and_has_another_rid() {
     let azure = Azure::start().await;
     let items = Items::of(&azure).await;
     assert_eq!(status(items.create("mark")).await, 201);
@@ -164,9 +164,9 @@ async fn a_container_that_is_made_anew_is_empty_and_has_another_id() {
     assert_eq!(status(items.create("mark")).await, 201);
 }
 
-/// Both endpoints lead to the same items; only the write region's takes writes, and the document follows a move.
+/// Both endpoints share the items; only the write region's accepts writes, and the account document follows a failover.
 #[tokio::test]
-async fn an_account_of_two_regions_has_one_set_of_items_and_one_region_that_takes_writes() {
+async fn an_account_of_two_regions_has_one_set_of_items_and_one_write_region() {
     let regions = ["West Europe", "North Europe"];
     let cosmos = CosmosOptions { regions: regions.map(str::to_owned).to_vec(), ..CosmosOptions::default() };
     let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
@@ -176,7 +176,7 @@ async fn an_account_of_two_regions_has_one_set_of_items_and_one_region_that_take
     assert_eq!(status(west.create("first")).await, 201);
     assert_eq!(status_and_code(north.create("second")).await, refused);
     assert_eq!(status(north.read("first")).await, 200);
-    assert_eq!(status(global.create("third")).await, 201, "the global endpoint serves as the write region does");
+    assert_eq!(status(global.create("third")).await, 201, "the global endpoint accepts writes");
     let written = async || json(global.account().send().await.unwrap()).await["writableLocations"][0]["name"].clone();
     assert_eq!(written().await, "West Europe");
 

@@ -1,4 +1,4 @@
-//! Every fault, as a client sees it, and whether the work was done.
+//! Each kind of fault: what the client sees, and whether the work is done.
 
 #![cfg(test)]
 
@@ -7,7 +7,7 @@ mod support;
 use serde_json::Value;
 use stand_ins::{Azure, Delay, Effect, Fault, Operation, Times};
 use std::time::{Duration, Instant};
-use support::{Items, VAULT_AUDIENCE, Vault, ask_for_token, builder, p256_key, status, status_and_code};
+use support::{Items, VAULT_AUDIENCE, Vault, builder, p256_key, request_token, status, status_and_code};
 
 fn next(on: Operation, effect: Effect) -> Fault {
     Fault { on, times: Times::Next(1), effect }
@@ -21,7 +21,7 @@ async fn level(azure: &Azure) -> Value {
     azure.cosmos.item("tz1", "mark").await.unwrap()["level"].clone()
 }
 
-/// Creates a mark, and lets this go wrong with its replacement; what came of it and whether it was replaced.
+/// Replaces a mark while this fault applies; returns the outcome, and whether the mark was replaced.
 async fn replace_with(effect: Effect) -> (Result<reqwest::Response, reqwest::Error>, bool) {
     let azure = Azure::start().await;
     let client = builder(&azure).timeout(milliseconds(500)).build().unwrap();
@@ -31,7 +31,7 @@ async fn replace_with(effect: Effect) -> (Result<reqwest::Response, reqwest::Err
     azure.cosmos.faults().add(next(Operation::ReplaceItem, effect));
     let answer = items.replace("mark", &etag, 2).send().await;
     let is_replaced = level(&azure).await == 2;
-    assert_eq!(status(items.read("mark")).await, 200, "other requests are served");
+    assert_eq!(status(items.read("mark")).await, 200, "other requests succeed");
     (answer, is_replaced)
 }
 
@@ -53,7 +53,7 @@ async fn a_status_after_the_work() {
 }
 
 #[tokio::test]
-async fn no_answer() {
+async fn no_response() {
     let (answer, is_replaced) = replace_with(Effect::Hang).await;
     assert!(answer.unwrap_err().is_timeout() && !is_replaced);
     let (answer, is_replaced) = replace_with(Effect::HangAfterWork).await;
@@ -71,18 +71,18 @@ async fn a_closed_connection() {
 }
 
 #[tokio::test]
-async fn work_that_is_done_when_the_client_has_gone() {
+async fn work_continues_after_the_client_has_disconnected() {
     let azure = Azure::start().await;
     let items = Items::with(&azure, builder(&azure).timeout(milliseconds(100)).build().unwrap()).await;
     azure.cosmos.faults().add(next(Operation::CreateItem, Effect::LateWork(Delay::Fixed(milliseconds(400)))));
     assert!(items.create("mark").send().await.unwrap_err().is_timeout());
-    assert_eq!(azure.cosmos.item("tz1", "mark").await, None, "not yet");
+    assert_eq!(azure.cosmos.item("tz1", "mark").await, None, "too early");
     tokio::time::sleep(milliseconds(500)).await;
     assert_eq!(level(&azure).await, 1);
 }
 
 #[tokio::test]
-async fn the_vault_throttles_in_its_own_words() {
+async fn the_vault_throttles_like_the_service() {
     let azure = Azure::start().await;
     let key = p256_key(&azure);
     let vault = Vault::of(&azure).await;
@@ -101,10 +101,10 @@ async fn the_identity_endpoint_fails_too() {
     let azure = Azure::start().await;
     let faults = azure.identity.faults();
     faults.add(Fault { on: Operation::Token, times: Times::Forever, effect: Effect::status(500) });
-    assert_eq!(status(ask_for_token(&azure, VAULT_AUDIENCE)).await, 500);
-    assert_eq!(status(ask_for_token(&azure, VAULT_AUDIENCE)).await, 500);
+    assert_eq!(status(request_token(&azure, VAULT_AUDIENCE)).await, 500);
+    assert_eq!(status(request_token(&azure, VAULT_AUDIENCE)).await, 500);
     faults.clear();
-    assert_eq!(status(ask_for_token(&azure, VAULT_AUDIENCE)).await, 200);
+    assert_eq!(status(request_token(&azure, VAULT_AUDIENCE)).await, 200);
 }
 
 #[tokio::test]
@@ -112,8 +112,8 @@ async fn delays_count_from_the_arrival_and_are_precise() {
     let azure = Azure::start().await;
     let key = p256_key(&azure);
     let vault = Vault::of(&azure).await;
-    assert_eq!(status(vault.sign(&key)).await, 200, "the connection is there");
-    // No whole number of milliseconds, to which tokio's timers would round.
+    assert_eq!(status(vault.sign(&key)).await, 200, "the connection is open");
+    // A fraction of a millisecond, which tokio's timers would round up.
     let delay = Duration::from_micros(7_300);
     azure.key_vault.latency(Delay::Fixed(delay));
     let mut over = Vec::new();
@@ -121,16 +121,16 @@ async fn delays_count_from_the_arrival_and_are_precise() {
         let start = Instant::now();
         assert_eq!(status(vault.sign(&key)).await, 200);
         let taken = start.elapsed();
-        over.push(taken.checked_sub(delay).expect("never early"));
+        over.push(taken.checked_sub(delay).expect("answered too early"));
     }
     over.sort();
-    println!("over the delay, with the client: median {:?}, most {:?}", over[20], over[39]);
+    println!("beyond the delay, client included: median {:?}, maximum {:?}", over[20], over[39]);
     assert!(over[20] < milliseconds(2), "{over:?}");
 
     azure.key_vault.faults().add(next(Operation::Sign, Effect::Delay(Delay::Fixed(milliseconds(60)))));
     let start = Instant::now();
     assert_eq!(status(vault.sign(&key)).await, 200);
-    assert!(start.elapsed() >= milliseconds(60), "the longer one wins");
+    assert!(start.elapsed() >= milliseconds(60), "the longer delay applies");
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn frozen_connections_stay_silent_and_new_ones_work() {
         azure.key_vault.freeze_connections();
         assert!(vault.sign(&key).send().await.unwrap_err().is_timeout(), "http2: {http2}");
         let signed = azure.key_vault.requests(Operation::Sign);
-        assert_eq!(signed, 1, "nothing was read");
+        assert_eq!(signed, 1, "the frozen connection was read");
         let other = Vault::of(&azure).await;
         assert_eq!(status(other.sign(&key)).await, 200, "http2: {http2}");
     }
@@ -170,7 +170,7 @@ async fn a_port_refuses_and_opens_again() {
 }
 
 #[tokio::test]
-async fn each_azure_is_its_own_and_ends_with_its_handle() {
+async fn each_azure_is_independent_and_stops_when_dropped() {
     let (one, other) = (Azure::start().await, Azure::start().await);
     let key = p256_key(&one);
     let vault = Vault::of(&one).await;

@@ -1,4 +1,4 @@
-//! The vault: keys, signatures, errors, and what an identity that may read keys and sign may not do.
+//! The vault: keys, signatures, errors, and what the role of a signer does not allow.
 
 #![cfg(test)]
 
@@ -25,7 +25,7 @@ async fn signature(vault: &Vault, key: &KeyVersion, algorithm: &str) -> Vec<u8> 
     from_base64(&answer["value"])
 }
 
-/// The public key as an uncompressed point.
+/// The public key as an uncompressed SEC 1 point.
 fn point(document: &Value) -> Vec<u8> {
     let mut point = vec![4];
     for coordinate in ["x", "y"] {
@@ -42,7 +42,7 @@ fn is_p256(document: &Value, signature: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn who_shows_no_token_is_challenged() {
+async fn a_request_without_a_token_is_challenged() {
     for (vault, challenge) in [
         (VaultKind::KeyVault, r#"resource="https://vault.localhost""#),
         (VaultKind::ManagedHsm, r#"scope="https://managedhsm.localhost/.default""#),
@@ -59,7 +59,7 @@ async fn who_shows_no_token_is_challenged() {
 }
 
 #[tokio::test]
-async fn lists_come_in_pages() {
+async fn lists_are_paged() {
     let azure = Azure::start().await;
     for name in ["a", "b", "c", "d", "e", "f", "g"] {
         azure.key_vault.add_key(NewKey::new(name, Curve::P256));
@@ -84,12 +84,12 @@ async fn lists_come_in_pages() {
             next = page["nextLink"].as_str().map(str::to_owned);
         }
         assert_eq!(seen, sizes, "{first}");
-        assert_eq!(ids.len(), sizes.iter().sum::<usize>(), "each entry once");
+        assert_eq!(ids.len(), sizes.iter().sum::<usize>(), "duplicate entries");
     }
 }
 
 #[tokio::test]
-async fn a_key_is_told_with_its_attributes() {
+async fn a_key_has_its_attributes() {
     let azure = Azure::start().await;
     let new = NewKey {
         hsm: true,
@@ -124,7 +124,7 @@ async fn a_key_is_told_with_its_attributes() {
 }
 
 #[tokio::test]
-async fn signatures_are_of_the_digest_and_differ() {
+async fn signatures_verify_and_differ() {
     let azure = Azure::start().await;
     let vault = Vault::of(&azure).await;
     let p256 = p256_key(&azure);
@@ -132,7 +132,7 @@ async fn signatures_are_of_the_digest_and_differ() {
     let first = signature(&vault, &p256, "ES256").await;
     let second = signature(&vault, &p256, "ES256").await;
     assert!(is_p256(&document_of_p256, &first) && is_p256(&document_of_p256, &second));
-    assert_ne!(first[..32], second[..32], "another r");
+    assert_ne!(first[..32], second[..32], "the same r twice");
 
     let k256 = azure.key_vault.add_key(NewKey::new("k256", Curve::P256K));
     let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&point(&document(&vault, &k256).await)).unwrap();
@@ -143,7 +143,7 @@ async fn signatures_are_of_the_digest_and_differ() {
         key.verify_prehash(&DIGEST, &signature.normalize_s()).unwrap();
         halves.insert(signature == signature.normalize_s());
     }
-    assert_eq!(halves.len(), 2, "s in either half");
+    assert_eq!(halves.len(), 2, "s is high or low at random");
     azure.key_vault.high_s(true);
     for _ in 0..10 {
         let signature = k256::ecdsa::Signature::from_slice(&signature(&vault, &k256, "ES256K").await).unwrap();
@@ -175,7 +175,7 @@ async fn coordinates_can_be_short() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_are_refused() {
+async fn invalid_keys_are_refused() {
     let azure = Azure::start().await;
     let add = |key| azure.key_vault.try_add_key(key).unwrap_err();
     assert_eq!(add(NewKey::new("", Curve::P256)), InvalidKey::Name);
@@ -183,14 +183,14 @@ async fn keys_that_cannot_be_are_refused() {
     assert_eq!(
         add(NewKey { private_key: Some([0; 32]), ..NewKey::new("a", Curve::P256) }),
         InvalidKey::PrivateKey,
-        "zero is no key"
+        "zero is not a private key"
     );
     let short = NewKey { short_coordinates: true, ..NewKey::new("a", Curve::Rsa) };
     assert_eq!(add(short), InvalidKey::ShortCoordinates);
 }
 
 #[tokio::test]
-async fn what_cannot_be_signed_is_an_error() {
+async fn signing_fails_for_unusable_keys_and_bad_parameters() {
     let azure = Azure::start().await;
     let vault = Vault::of(&azure).await;
     let key = p256_key(&azure);
@@ -206,7 +206,7 @@ async fn what_cannot_be_signed_is_an_error() {
 
     assert!(azure.key_vault.set_enabled(&key.name, &key.version, false));
     assert_eq!(status_and_code(vault.sign(&key)).await, forbidden("KeyDisabled"));
-    assert_eq!(document(&vault, &key).await["attributes"]["enabled"], false, "still to be seen");
+    assert_eq!(document(&vault, &key).await["attributes"]["enabled"], false, "still readable");
     assert!(azure.key_vault.set_enabled(&key.name, &key.version, true));
     assert!(!azure.key_vault.set_enabled(&key.name, "no such version", true));
     assert_eq!(status(vault.sign(&key)).await, 200);
@@ -222,7 +222,7 @@ async fn what_cannot_be_signed_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_role_allows_to_read_keys_and_to_sign_alone() {
+async fn the_role_allows_only_reading_keys_and_signing() {
     let azure = Azure::start().await;
     let vault = Vault::of(&azure).await;
     let key = p256_key(&azure);
@@ -277,7 +277,7 @@ async fn an_operator_may_update_keys() {
 
     azure.key_vault.allow_update(true);
     let updated = json(patch(&path, body()).send().await.unwrap()).await;
-    assert_eq!(updated["tags"], json!({ "after": "value" }), "the whole set is replaced");
+    assert_eq!(updated["tags"], json!({ "after": "value" }), "tags are replaced as a whole");
     assert_eq!(document(&vault, &key).await["tags"], updated["tags"]);
     assert_eq!(azure.key_vault.tags(&key.name, &key.version), Some(tags(&["after"])));
     let disabled = json(patch(&path, json!({ "attributes": { "enabled": false } })).send().await.unwrap()).await;

@@ -1,4 +1,4 @@
-//! The program: what it writes, and its control API.
+//! The program: its output, and its control API.
 
 #![cfg(test)]
 
@@ -69,13 +69,13 @@ async fn it_is_controlled_over_http() {
     assert_eq!(status(program.request("POST", "faults/identity", fault)).await, 200);
     let listed = program.json("GET", "faults/identity", "").await;
     assert_eq!(listed[0]["effect"]["status"]["status"], 503);
-    let ask = || {
+    let request = || {
         let url = format!("{}?api-version=2019-08-01&resource=x", value("IDENTITY_ENDPOINT"));
         let request = reqwest::Client::new().get(url).header("metadata", "true");
         request.header("x-identity-header", value("IDENTITY_HEADER"))
     };
-    assert_eq!(status(ask()).await, 503);
-    assert_eq!(status(ask()).await, 200);
+    assert_eq!(status(request()).await, 503);
+    assert_eq!(status(request()).await, 200);
     assert_eq!(program.json("GET", "requests", "").await["identity"], json!({ "token": 2 }));
     assert_eq!(status(program.request("DELETE", "requests", "")).await, 200);
     assert_eq!(program.json("GET", "requests", "").await["identity"], json!({}));
@@ -84,16 +84,16 @@ async fn it_is_controlled_over_http() {
     assert_eq!((key["name"].as_str(), key["version"].as_str().map(str::len)), (Some("another"), Some(32)));
     assert_eq!(status(program.request("POST", "freeze/cosmos", "")).await, 200);
     assert_eq!(status(program.request("POST", "refuse/identity", r#"{"refuse":true}"#)).await, 200);
-    assert!(ask().send().await.unwrap_err().is_connect());
+    assert!(request().send().await.unwrap_err().is_connect());
     assert_eq!(status(program.request("POST", "refuse/identity", r#"{"refuse":false}"#)).await, 200);
-    assert_eq!(status(ask()).await, 200);
+    assert_eq!(status(request()).await, 200);
     assert_eq!(program.json("GET", "cosmos/items", "").await, json!([]));
     assert_eq!(status(program.request("POST", "cosmos/recreate", "")).await, 200);
     assert_eq!(status(program.request("POST", "key-vault/allow-update", r#"{"allow":true}"#)).await, 200);
 }
 
 #[tokio::test]
-async fn it_says_what_is_wrong_with_a_request() {
+async fn invalid_requests_are_explained() {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let folder = tempfile::tempdir().unwrap();
     let program = Program::start(folder.path());
@@ -101,7 +101,7 @@ async fn it_says_what_is_wrong_with_a_request() {
         ("faults/key-vault", r#"{"on":"sing","effect":"hang"}"#, "unknown variant `sing`"),
         ("faults/key-vault", r#"{"on":"sign","effect":{"delay":{"fixed_ms":-1}}}"#, "-1"),
         ("faults/key-vault", "", "GET / shows examples"),
-        ("key-vault/keys", r#"{"name":"a b","curve":"P-256"}"#, "letters, digits and dashes"),
+        ("key-vault/keys", r#"{"name":"a b","curve":"P-256"}"#, "letters, digits or dashes"),
         ("key-vault/keys", r#"{"name":"a","curve":"P-257"}"#, "unknown variant `P-257`"),
         ("refuse/cosmos", "{}", "missing field `refuse`"),
     ] {

@@ -1,4 +1,4 @@
-//! The SDK that a signer uses gets along with the stand-ins: identity, keys, and items.
+//! The Azure SDK works against the stand-ins: identity, keys, and items.
 
 #![cfg(test)]
 
@@ -32,9 +32,9 @@ async fn the_sdk_signs_and_writes() {
         for number in 0..7 {
             azure.key_vault.add_key(NewKey::new(format!("key-{number}"), Curve::P256));
         }
-        // The SDK takes the certificate authority from the environment of the process.
+        // The SDK reads the certificate authority from the environment of its process.
         let child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "in_a_process_of_its_own", "--ignored", "--nocapture"])
+            .args(["--exact", "in_a_child_process", "--ignored", "--nocapture"])
             .envs(azure.environment())
             .output()
             .unwrap();
@@ -47,8 +47,8 @@ async fn the_sdk_signs_and_writes() {
 }
 
 #[tokio::test]
-#[ignore = "the test above runs it"]
-async fn in_a_process_of_its_own() {
+#[ignore = "run by the_sdk_signs_and_writes"]
+async fn in_a_child_process() {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let without_retries = ClientOptions { retry: RetryOptions::none(), ..ClientOptions::default() };
     let options = ManagedIdentityCredentialOptions { client_options: without_retries, ..Default::default() };

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client. A request is whatever bytes the test writes; a response is read as it is framed.
+//! An HTTP/1.1 client for tests: it sends arbitrary bytes, and reads responses strictly by their framing.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -6,17 +6,17 @@ use std::io::{self, BufRead, BufReader, Error, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long a read waits.
+/// Time limit of each read.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A response.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// Such as 200.
+    /// Status code.
     pub status: u16,
-    /// By their names in lower case.
+    /// Headers, by lower-case name.
     pub headers: BTreeMap<String, String>,
-    /// Without its framing.
+    /// Body, without transfer encoding.
     pub body: String,
 }
 
@@ -25,7 +25,7 @@ pub struct Answer {
 pub struct Connection(BufReader<TcpStream>);
 
 impl Answer {
-    /// A header, or nothing.
+    /// The value of a header; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
@@ -36,36 +36,36 @@ impl Answer {
     clippy::panic,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
-    reason = "a test that fails panics"
+    reason = "a failed test panics"
 )]
 impl Answer {
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The signature of a signed payload.
+    /// The signature in the response to a sign request.
     pub fn signature(&self) -> String {
         assert_eq!(self.status, 200, "{self:?}");
         self.json()["signature"].as_str().unwrap().to_owned()
     }
 
-    /// The message of the signer's one error, of which the shape is checked.
+    /// The message of an error response, after checking its form.
     pub fn error(&self) -> String {
         let json = self.json();
         let [error] = json.as_array().unwrap().as_slice() else { panic!("{json}") };
         let fields: Vec<_> = error.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(fields, ["id", "kind", "msg"], "octez refuses other fields");
+        assert_eq!(fields, ["id", "kind", "msg"], "octez rejects other fields");
         assert_eq!((&error["id"], &error["kind"]), (&"failure".into(), &"temporary".into()));
         error["msg"].as_str().unwrap().to_owned()
     }
 }
 
 impl Connection {
-    /// Opens one.
+    /// Connects to an address.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// If the connection fails.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(READ_TIMEOUT))?;
@@ -73,18 +73,18 @@ impl Connection {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Ends one direction, or both.
+    /// Shuts down one direction, or both.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// If the connection has ended already.
     pub fn shutdown(&self, direction: Shutdown) -> io::Result<()> {
         self.0.get_ref().shutdown(direction)
     }
 
-    /// The status and the headers of the next response.
+    /// Reads the status line and headers of the next response.
     ///
     /// # Errors
-    /// If the connection ends before, or this is no HTTP.
+    /// If the connection ends too early, or the response is not HTTP.
     pub fn read_head(&mut self) -> io::Result<Answer> {
         let line = self.line()?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -98,10 +98,10 @@ impl Connection {
         Ok(Answer { status, headers, body: String::new() })
     }
 
-    /// A chunk of a body; the last one is empty.
+    /// Reads a chunk of a body; the last one is empty.
     ///
     /// # Errors
-    /// If the connection ends before, or this is no chunk.
+    /// If the connection ends too early, or this is not a chunk.
     pub fn read_chunk(&mut self) -> io::Result<String> {
         let length =
             usize::from_str_radix(&self.line()?, 16).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
@@ -111,10 +111,10 @@ impl Connection {
         text(chunk)
     }
 
-    /// The next response. The connection may be used again.
+    /// Reads the next response; the connection can be used again.
     ///
     /// # Errors
-    /// If the connection ends before, or this is no HTTP.
+    /// If the connection ends too early, or the response is not HTTP.
     pub fn read_answer(&mut self) -> io::Result<Answer> {
         let mut answer = self.read_head()?;
         if answer.headers.contains_key("transfer-encoding") {
@@ -134,10 +134,10 @@ impl Connection {
         Ok(answer)
     }
 
-    /// The response to the last request on this connection, and whatever else comes before the other side closes it.
+    /// Reads the response to the last request on this connection, and then until the peer closes it.
     ///
     /// # Errors
-    /// If the connection ends before the head does, or is not closed.
+    /// If the connection ends before the header does, or is not closed.
     pub fn read_to_close(&mut self) -> io::Result<Answer> {
         let mut answer = self.read_head()?;
         self.0.read_to_string(&mut answer.body)?;
@@ -169,7 +169,7 @@ impl Read for Connection {
     }
 }
 
-/// A request with these lines of headers, and the length of its body if it has one.
+/// A request with these header lines, and a content length if it has a body.
 pub fn request(method: &str, path: &str, headers: &[&str], body: &str) -> String {
     let mut text = format!("{method} {path} HTTP/1.1\r\n");
     for header in headers {

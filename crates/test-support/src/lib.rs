@@ -1,3 +1,3 @@
-//! What tests and benchmarks of several crates share: an HTTP client that shows what is on the wire.
+//! Shared by the tests and benchmarks of several crates: an HTTP client that shows what is on the wire.
 
 pub mod http;

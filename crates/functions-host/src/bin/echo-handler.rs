@@ -1,12 +1,12 @@
-//! A handler for the tests of the host. It answers with what it gets, and does what variables and paths ask of it:
+//! A handler for the tests of the host. It echoes requests, and is controlled by variables and paths:
 //!
-//! - `EXITS=CODE,…`: the first processes end at once with these codes, or `hang`; how many there were is counted in the file `STARTS`.
-//! - `SILENT_UNTIL=FILE`: it does not listen before there is such a file.
-//! - `PRINT` and `PRINT_ERROR` are written at the start, to standard output and standard error.
-//! - `PREDECESSOR=FILE`: it prints whether the process that was here before still runs.
-//! - `/exit/CODE` ends it. `/hang` is never answered.
-//! - `/die-once` ends it with 7 if there is no file `DIED`, which then gets the body.
-//! - Everything else is answered with method, path, headers, body and environment as JSON.
+//! - `EXITS=CODE,…`: the first processes exit at once with these codes, or `hang`. Starts are counted in the file `STARTS`.
+//! - `SILENT_UNTIL=FILE`: it does not listen until the file exists.
+//! - `PRINT` and `PRINT_ERROR` are written to standard output and standard error at the start.
+//! - `PREDECESSOR=FILE`: it prints whether the process whose id is in the file is still running, and writes its own id there.
+//! - `/exit/CODE` makes it exit. `/hang` is never answered.
+//! - `/die-once` makes it exit with code 7 unless the file `DIED` exists; the body is written to that file.
+//! - Every other request is answered with its method, path, headers and body and the handler's environment, as JSON.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {
-            // The host may hang up whenever it likes.
+            // The host may close a connection at any time.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await);
         });
     }

@@ -1,4 +1,4 @@
-//! An app with the echo handler, and a client that sends exactly what it is given.
+//! An app with the echo handler, and a client that sends requests unchanged.
 
 use functions_host::{FunctionsHost, Options};
 use serde_json::json;
@@ -11,12 +11,12 @@ use tempfile::TempDir;
 pub(crate) use test_support::http::Answer;
 use test_support::http::{self, Connection};
 
-/// Far more than anything takes that comes at all.
+/// Ample time for anything that happens at all.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 pub(crate) const ECHO_HANDLER: &str = env!("CARGO_BIN_EXE_echo-handler");
 
-/// An app in a folder of its own, and room for files beside it. Its functions are `open` (everybody) and `guarded` (with a key).
+/// An app in a temporary folder, with room for other files. Its functions are `open` (anonymous) and `guarded` (with a key).
 pub(crate) struct TestApp {
     folder: TempDir,
 }
@@ -36,8 +36,8 @@ impl TestApp {
         self.folder.path().join("app")
     }
 
-    /// A file that does not belong to the app.
-    pub(crate) fn beside(&self, name: &str) -> String {
+    /// A path outside the app.
+    pub(crate) fn outside(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
@@ -53,7 +53,7 @@ impl TestApp {
     }
 }
 
-/// The files of the app, with this as its handler.
+/// The files of the app, with this handler.
 pub(crate) fn files(handler: &str) -> [(&'static str, String); 3] {
     let host_json = json!({
         "version": "2.0",
@@ -85,12 +85,12 @@ pub(crate) fn is_running(process: u32) -> bool {
     Path::new(&format!("/proc/{process}")).exists()
 }
 
-/// Sends a request such as `GET /path`, with these lines of headers, and reads the answer.
+/// Sends a request such as `GET /path`, with these header lines, and reads the response.
 pub(crate) fn send(address: SocketAddr, request: &str, headers: &[&str], body: &str) -> Answer {
     let (method, path) = request.split_once(' ').unwrap();
     let headers = [&["Host: app.example", "Connection: close"], headers].concat();
     let mut connection = Connection::open(address).unwrap();
-    // The tests say how long a body is, or do not.
+    // The callers set the content length, or leave it out.
     write!(connection, "{}{body}", http::request(method, path, &headers, "")).unwrap();
     connection.read_to_close().unwrap()
 }

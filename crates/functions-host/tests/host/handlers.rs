@@ -11,7 +11,7 @@ fn first(host: &FunctionsHost) -> InstanceInfo {
     host.instances().remove(0)
 }
 
-/// How many errors the host itself has logged.
+/// Number of errors logged by the host itself.
 fn errors(host: &FunctionsHost) -> usize {
     host.log().count(|entry| entry.source == LogSource::Host && entry.level == LogLevel::Error)
 }
@@ -53,7 +53,7 @@ fn the_handler_gets_the_variables_of_a_host_and_no_others() {
 #[test]
 fn requests_wait_until_the_first_handler_answers() {
     let app = TestApp::new();
-    let speaks = app.beside("speaks");
+    let speaks = app.outside("speaks");
     let host = app.start(options([("SILENT_UNTIL", &speaks)]));
     std::thread::scope(|scope| {
         let answer = scope.spawn(|| post(&host, "/echo", "early"));
@@ -66,7 +66,7 @@ fn requests_wait_until_the_first_handler_answers() {
 }
 
 #[test]
-fn handlers_that_end_at_the_start_are_started_again_until_there_are_three_errors() {
+fn handlers_that_exit_at_the_start_are_restarted_until_there_are_three_errors() {
     for (exits, handlers, state) in [
         ("1,1", 3, InstanceState::Ready),
         ("200,1,200,200,101,200", 7, InstanceState::Ready),
@@ -75,14 +75,15 @@ fn handlers_that_end_at_the_start_are_started_again_until_there_are_three_errors
         ("1,hang,hang", 3, InstanceState::Stopped),
     ] {
         let app = TestApp::new();
-        let (starts, patience) = (app.beside("starts"), if exits.contains("hang") { "00:00:00.5" } else { "00:00:30" });
+        let (starts, patience) =
+            (app.outside("starts"), if exits.contains("hang") { "00:00:00.5" } else { "00:00:30" });
         let timeout = ("AzureFunctionsJobHost__customHandler__initializationTimeout", patience);
         let host = app.start(options([("EXITS", exits), ("STARTS", &starts), timeout]));
         assert!(host.wait_for_state(0, state, LONG), "{exits}: {:?}", host.log().entries());
         assert_eq!(host.wait_until_ready(LONG).is_ok(), state == InstanceState::Ready, "{exits}");
         assert_eq!(first(&host).handlers, handlers, "{exits}");
         let of_codes = exits.split(',').filter(|code| *code != "200").count();
-        // The last one is that of the host.
+        // The last error is the host's own.
         assert_eq!(errors(&host), of_codes + usize::from(state == InstanceState::Stopped), "{exits}");
         let answer = get(&host, "/echo");
         let is_ready = state == InstanceState::Ready;
@@ -95,12 +96,12 @@ fn handlers_that_end_at_the_start_are_started_again_until_there_are_three_errors
 }
 
 #[test]
-fn a_handler_that_ends_with_code_0_is_not_started_again_before_the_host_is() {
+fn a_handler_that_exits_with_code_0_is_not_started_again_until_the_host_restarts() {
     let app = TestApp::new();
     let host = app.run(Options { resend: false, ..options([]) });
     assert_eq!(post(&host, "/exit/0", "a body").status, 500);
     assert!(host.wait_for_state(0, InstanceState::Ended, LONG));
-    // After all retries.
+    // Fails only after all retries.
     let answer = post(&host, "/echo", "a body");
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     assert_eq!(host.log().count(|entry| entry.message.contains("Retrying in")), 9);
@@ -111,7 +112,7 @@ fn a_handler_that_ends_with_code_0_is_not_started_again_before_the_host_is() {
 }
 
 #[test]
-fn killing_a_handler_is_an_error_of_it() {
+fn killing_a_handler_counts_as_its_error() {
     let app = TestApp::new();
     let host = app.run(options([]));
     for handlers in 2..=3 {
@@ -119,7 +120,7 @@ fn killing_a_handler_is_an_error_of_it() {
         assert!(host.kill(0));
         host.wait_until_ready(LONG).unwrap();
         let after = first(&host);
-        // It is the same instance at the same port, with another handler.
+        // The same instance at the same port, with another handler.
         assert_eq!((&after.id, after.port, after.handlers), (&before.id, before.port, handlers));
         assert_ne!(after.process, before.process);
         assert_eq!(get(&host, "/echo").status, 200);
@@ -130,7 +131,7 @@ fn killing_a_handler_is_an_error_of_it() {
 }
 
 #[test]
-fn errors_do_not_add_up_with_enough_time_between_them_or_a_restart_of_the_host() {
+fn errors_that_are_far_apart_or_before_a_restart_of_the_host_do_not_add_up() {
     let app = TestApp::new();
     for error_window in [Duration::ZERO, LONG * 60] {
         let host = app.run(Options { error_window, ..options([]) });
@@ -147,13 +148,13 @@ fn errors_do_not_add_up_with_enough_time_between_them_or_a_restart_of_the_host()
 #[test]
 fn a_restarted_host_starts_the_new_handler_before_it_kills_the_old_one() {
     let app = TestApp::new();
-    let (speaks, predecessor) = (app.beside("speaks"), app.beside("predecessor"));
+    let (speaks, predecessor) = (app.outside("speaks"), app.outside("predecessor"));
     let environment = [("SILENT_UNTIL", speaks.as_str()), ("PREDECESSOR", &predecessor)];
     for restart_overlap in [LONG, Duration::from_secs(2)] {
         fs::write(&speaks, "").unwrap();
         let host = app.run(Options { restart_overlap, ..options(environment) });
         let before = first(&host);
-        // The second time, the new one waits for the end of the old one.
+        // The second time, the new handler waits for the end of the old one.
         let is_waiting = restart_overlap < LONG;
         if is_waiting {
             fs::remove_file(&speaks).unwrap();
@@ -173,7 +174,7 @@ fn a_restarted_host_starts_the_new_handler_before_it_kills_the_old_one() {
 }
 
 #[test]
-fn lines_of_the_handler_are_in_the_log_at_their_levels() {
+fn handler_output_is_logged_at_the_right_level() {
     let app = TestApp::new();
     let host = app.run(options([("PRINT", "one\nwarn two"), ("PRINT_ERROR", "three\nWARNING: four\nfive")]));
     let wait = |line: &str| host.log().wait_for(LONG, |entry| entry.message == line);
@@ -190,7 +191,7 @@ fn lines_of_the_handler_are_in_the_log_at_their_levels() {
 }
 
 #[test]
-fn instances_answer_in_turn_as_long_as_they_run_and_their_handlers_end_with_the_host() {
+fn instances_take_turns_while_they_run_and_their_handlers_end_with_the_host() {
     let app = TestApp::new();
     let host = app.run(Options { instances: 3, ..options([]) });
     let id = |_| get(&host, "/echo").json()["environment"]["WEBSITE_INSTANCE_ID"].as_str().unwrap().to_owned();
@@ -219,6 +220,6 @@ fn stopped_instances_can_be_replaced() {
         host.wait_until_ready(LONG).unwrap();
         assert_eq!(get(&host, "/echo").status, 200);
     }
-    // Each has taken three errors.
+    // Instances 1 and 2 have had three errors each.
     assert_eq!(host.instances().iter().map(|instance| instance.number).collect::<Vec<_>>(), [0, 3]);
 }

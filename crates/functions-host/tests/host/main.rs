@@ -1,4 +1,4 @@
-//! What the host does with requests, and with handlers that end.
+//! How the host treats requests, and handlers that end.
 #![cfg(test)]
 
 mod app;

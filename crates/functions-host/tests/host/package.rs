@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// A package whose handler has this mode.
+/// A package whose handler has these permissions.
 fn zip(folder: &TempDir, mode: u32) -> PathBuf {
     let path = folder.path().join("app.zip");
     let mut zip = ZipWriter::new(File::create(&path).unwrap());
@@ -26,7 +26,7 @@ fn zip(folder: &TempDir, mode: u32) -> PathBuf {
 }
 
 #[test]
-fn a_handler_runs_if_the_package_lets_it() {
+fn a_handler_runs_if_its_mode_in_the_package_permits() {
     for (mode, is_started) in [(0o755, true), (0o644, false)] {
         let folder = TempDir::new().unwrap();
         let package = Package::unpack(zip(&folder, mode)).unwrap();

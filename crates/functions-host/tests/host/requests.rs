@@ -1,4 +1,4 @@
-//! What the host does with requests and answers.
+//! How the host forwards requests and responses.
 
 use crate::app::{Answer, ECHO_HANDLER, LONG, TestApp, get, options, post, send};
 use functions_host::{FunctionsHost, InstanceState, Keys, LogEntry, Options};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::cell::Cell;
 use std::fs;
 
-/// What the real host answers when it has nothing to say.
+/// Whether this is a response by the host itself, whose bodies are empty.
 fn is_empty(answer: &Answer, status: u16) -> bool {
     answer.status == status && answer.body.is_empty()
 }
@@ -32,7 +32,7 @@ fn a_request_needs_a_function_and_its_key() {
         ("GET /GUARDED/%2F?a=b&code=host%2Fkey%3D%3D", &[], 200),
         ("GET /guarded/x?code=wrong", &[], 401),
         ("GET /guarded/x?code=", &[], 401),
-        // The header wins.
+        // The header takes precedence.
         ("GET /guarded/x?code=host%2Fkey%3D%3D", wrong_key, 401),
         ("GET /guarded", key, 404),
         ("GET /guarded//", key, 404),
@@ -50,7 +50,7 @@ fn a_request_needs_a_function_and_its_key() {
 }
 
 #[test]
-fn this_repository_s_own_app_can_be_read() {
+fn the_app_of_this_repository_can_be_loaded() {
     let handler = ("AzureFunctionsJobHost__customHandler__description__defaultExecutablePath", ECHO_HANDLER);
     let host = FunctionsHost::start(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."), options([handler])).unwrap();
     for (path, status) in [("/health", 200), ("/keys", 401), ("/keys/tz4/x", 404), ("/sign", 404)] {
@@ -59,7 +59,7 @@ fn this_repository_s_own_app_can_be_read() {
 }
 
 #[test]
-fn the_handler_gets_the_request_with_headers_of_the_host() {
+fn the_handler_gets_the_request_with_the_host_s_headers() {
     let app = TestApp::new();
     let host = app.run(options([]));
     let headers = [
@@ -99,7 +99,7 @@ fn the_handler_gets_the_request_with_headers_of_the_host() {
 }
 
 #[test]
-fn bodies_reach_the_handler_whole_and_head_has_the_headers_of_get() {
+fn bodies_reach_the_handler_unchanged_and_head_gets_the_headers_of_get() {
     let app = TestApp::new();
     let host = app.run(options([]));
     let chunks = "3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
@@ -113,7 +113,7 @@ fn bodies_reach_the_handler_whole_and_head_has_the_headers_of_get() {
 }
 
 #[test]
-fn requests_that_take_too_long_fail_and_their_handler_is_replaced_once() {
+fn a_request_that_times_out_fails_and_its_handler_is_replaced_once() {
     let app = TestApp::new();
     let host = app.run(options([("AzureFunctionsJobHost__functionTimeout", "00:00:00.5")]));
     let before = host.instances()[0].process;
@@ -122,7 +122,7 @@ fn requests_that_take_too_long_fail_and_their_handler_is_replaced_once() {
             assert!(is_empty(&answer.join().unwrap(), 500));
         }
     });
-    let killed = |entry: &LogEntry| entry.message == "a request took too long: the handler was killed";
+    let killed = |entry: &LogEntry| entry.message == "request timed out: handler killed";
     assert!(host.log().wait_for(LONG, killed).is_some());
     assert_ne!(get(&host, "/echo").json()["process"], json!(before));
     assert_eq!((host.log().count(killed), host.instances()[0].handlers), (1, 2));
@@ -130,7 +130,7 @@ fn requests_that_take_too_long_fail_and_their_handler_is_replaced_once() {
 
 const RETRY: &str = "Failed to proxy request to the worker. Retrying in ";
 
-/// The times before the retries, in milliseconds.
+/// Delays before the retries, in milliseconds.
 fn retries(host: &FunctionsHost) -> Vec<u64> {
     let entries = host.log().entries();
     let delay = |entry: &LogEntry| entry.message.strip_prefix(RETRY)?.split_once("ms")?.0.parse().ok();
@@ -138,12 +138,12 @@ fn retries(host: &FunctionsHost) -> Vec<u64> {
 }
 
 #[test]
-fn a_request_with_a_body_that_was_sent_is_sent_again_only_if_that_is_wanted() {
+fn a_request_whose_body_was_sent_is_retried_only_if_resend_is_set() {
     for (resend, request, is_repeated) in
         [(true, "POST /die-once", true), (false, "POST /die-once", false), (false, "GET /die-once", true)]
     {
         let app = TestApp::new();
-        let died = app.beside("died");
+        let died = app.outside("died");
         let host = app.run(Options { resend, ..options([("DIED", &died)]) });
         let body = if request.starts_with("POST") { "sign this" } else { "" };
         let answer = send(host.address(), request, &[&format!("Content-Length: {}", body.len())], body);
@@ -156,7 +156,7 @@ fn a_request_with_a_body_that_was_sent_is_sent_again_only_if_that_is_wanted() {
 #[test]
 fn a_request_that_cannot_be_sent_is_tried_ten_times() {
     let app = TestApp::new();
-    let speaks = app.beside("speaks");
+    let speaks = app.outside("speaks");
     fs::write(&speaks, "").unwrap();
     let host = app.run(Options { resend: false, ..options([("SILENT_UNTIL", &speaks)]) });
     // The next handler does not listen.

@@ -1,6 +1,6 @@
-//! A plain client of the stand-ins.
+//! Plain HTTP clients for the stand-ins.
 
-// Each test file uses a part of it.
+// No test file uses all of it.
 #![allow(dead_code)]
 
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response};
@@ -12,13 +12,13 @@ use std::time::Duration;
 pub(crate) const VAULT_AUDIENCE: &str = "https://vault.localhost";
 pub(crate) const COSMOS_AUDIENCE: &str = "https://cosmos.azure.com";
 
-/// A client that knows the certificate authority and the address of the vault.
+/// A client that trusts the certificate authority and resolves the vault's host name.
 pub(crate) fn client(azure: &Azure) -> Client {
     builder(azure).build().unwrap()
 }
 
 pub(crate) fn builder(azure: &Azure) -> ClientBuilder {
-    // Fails if another test of this process was here first.
+    // Fails if another test of this process has installed it.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let authority = Certificate::from_pem(azure.authority_pem().as_bytes()).unwrap();
     let host = azure.key_vault.url();
@@ -29,8 +29,8 @@ pub(crate) fn builder(azure: &Azure) -> ClientBuilder {
         .timeout(Duration::from_secs(10))
 }
 
-/// Asks for a token as an app on App Service does.
-pub(crate) fn ask_for_token(azure: &Azure, audience: &str) -> RequestBuilder {
+/// Requests a token like an app on App Service.
+pub(crate) fn request_token(azure: &Azure, audience: &str) -> RequestBuilder {
     client(azure)
         .get(azure.identity.url())
         .query(&[("api-version", "2019-08-01"), ("resource", audience)])
@@ -39,7 +39,7 @@ pub(crate) fn ask_for_token(azure: &Azure, audience: &str) -> RequestBuilder {
 }
 
 pub(crate) async fn token(azure: &Azure, audience: &str) -> String {
-    let answer = ask_for_token(azure, audience).send().await.unwrap();
+    let answer = request_token(azure, audience).send().await.unwrap();
     json(answer).await["access_token"].as_str().unwrap().to_owned()
 }
 
@@ -110,13 +110,13 @@ impl Items {
             .header("x-ms-documentdb-partitionkey", r#"["tz1"]"#)
     }
 
-    /// The same client at another endpoint of the account.
+    /// The same client for another endpoint of the account.
     pub(crate) fn at(&self, address: SocketAddr) -> Self {
         let url = format!("https://localhost:{}/", address.port());
         Self { client: self.client.clone(), url, token: self.token.clone() }
     }
 
-    /// The account's document.
+    /// Gets the account document.
     pub(crate) fn account(&self) -> RequestBuilder {
         self.request("GET", "")
     }
@@ -151,7 +151,7 @@ pub(crate) fn from_base64(text: &Value) -> Vec<u8> {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()
 }
 
-/// The status, and the service's code of the error.
+/// The status, and the error code in the body.
 pub(crate) async fn status_and_code(request: RequestBuilder) -> (u16, String) {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();

@@ -1,4 +1,4 @@
-//! The JSON files: written by the tables, read by the runner.
+//! The JSON files: generated from the tables, and read by the runner.
 
 use crate::tables::{self, Suite};
 use serde::de::DeserializeOwned;
@@ -6,23 +6,23 @@ use std::io;
 use std::path::Path;
 use thiserror::Error;
 
-/// Why cases cannot be read.
+/// Why the cases cannot be read.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// A file that is not there, or cannot be read.
+    /// A file is missing or unreadable.
     #[error("{path}: {source}")]
     File {
-        /// Where.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file that is no file of cases.
-    #[error("{path} does not hold cases as schema/ describes them: {source}")]
+    /// A file does not match its schema.
+    #[error("{path} does not match its schema: {source}")]
     Format {
-        /// Where.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
 }
@@ -30,7 +30,7 @@ pub enum ReadError {
 /// Reads the suite from a folder such as `conformance/cases`.
 ///
 /// # Errors
-/// [`ReadError`], with the file that is wrong.
+/// [`ReadError`], with the path of the file.
 pub fn read(folder: &Path) -> Result<Suite, ReadError> {
     Ok(Suite {
         keys: one(folder, "keys.json")?,
@@ -49,10 +49,10 @@ fn one<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, ReadError> {
     serde_json::from_slice(&text).map_err(|source| ReadError::Format { path: shown, source })
 }
 
-/// Everything that is written from the tables: paths below `conformance/`, and texts.
+/// All files generated from the tables: paths below `conformance/`, and their contents.
 ///
 /// # Errors
-/// If a table cannot be written as JSON.
+/// If a table cannot be serialised.
 pub fn generated() -> Result<Vec<(String, String)>, serde_json::Error> {
     let suite = tables::suite();
     let mut files = vec![

@@ -1,8 +1,8 @@
-//! Bytes that are written as hexadecimal digits.
+//! Byte strings, written as hexadecimal digits.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Bytes, in JSON a string of lower-case hexadecimal digits.
+/// Bytes; in JSON, a string of lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hex(pub Vec<u8>);
 

@@ -1,8 +1,8 @@
-//! Cases that any Tezos remote signer can be measured with, and the program that does it.
+//! Conformance cases for Tezos remote signers, and the program that runs them against one.
 //!
-//! The cases are the JSON files under `cases/`, for signers and languages of every kind; `README.md` tells how to read
-//! them. Here is what writes them ([`tables`]), what asks a signer ([`run`]) and what says where it differs ([`report`]).
-//! Nothing here depends on a signer: what is expected follows from the protocol, never from what a signer answered.
+//! The cases are JSON files under `cases/`, for signers in any language; `README.md` explains their format. This crate generates
+//! them ([`tables`]), runs them against a signer ([`run`]) and reports the differences ([`report`]). It depends on no signer:
+//! expectations follow from the protocol, never from what a signer answered.
 
 pub mod base58;
 pub mod case;

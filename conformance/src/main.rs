@@ -1,4 +1,4 @@
-//! Asks a Tezos remote signer the cases of the suite, and says where it differs.
+//! Runs the conformance cases against a Tezos remote signer.
 
 use clap::{Parser, Subcommand};
 use conformance::profile::Profile;
@@ -8,60 +8,60 @@ use conformance::{files, tables};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Asks a Tezos remote signer the cases of the suite, and says where it differs.
+/// Runs the conformance cases against a Tezos remote signer, and reports the differences.
 ///
-/// The signer must hold the keys of conformance/cases/keys.json, which are public: never ask one that holds others.
+/// The signer must hold the keys of conformance/cases/keys.json, which are public. Never run this against a signer with other keys.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Task>,
-    /// The signer's address: http[s]://host[:port], and a prefix of the path if it has one
+    /// Address of the signer: http[s]://host[:port][/prefix]
     #[arg(long)]
     url: Option<String>,
-    /// Another instance with the same keys, on the same store of high watermarks
+    /// Address of a second instance with the same keys and the same high watermark store
     #[arg(long)]
     second_url: Option<String>,
-    /// An instance that answers only requests which one of the client keys has signed
+    /// Address of an instance that requires requests to be authenticated by one of the client keys
     #[arg(long)]
     authenticated_url: Option<String>,
-    /// Another signer for the keys of these names, such as payer-*
+    /// Address of another signer for the keys with these names, such as payer-*
     #[arg(long, value_name = "KEYS=URL")]
     keys_at: Vec<String>,
-    /// A header for every request, such as 'x-functions-key: …'
+    /// Header for every request, such as 'x-functions-key: …'
     #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(String, String)>,
-    /// A shell command that restarts the signer at --url and returns when it is up again
+    /// Shell command that restarts the signer at --url and returns when it is up again
     #[arg(long, value_name = "COMMAND")]
     restart_command: Option<String>,
-    /// Only cases whose id begins so, or matches: sequence/block, '*/repeat'
+    /// Run only the cases whose id starts with this or matches: sequence/block, '*/repeat'
     #[arg(long, value_name = "PATTERN")]
     only: Vec<Pattern>,
-    /// Leave out what a kind of signer has by design no notion of: octez, signatory, azurehsm-signer. Without it all is asked
+    /// Skip what this kind of signer lacks by design: octez, signatory or azurehsm-signer. By default, nothing is skipped
     #[arg(long, value_name = "SIGNER")]
     profile: Option<Profile>,
-    /// Let a difference in status or in the form of an error fail, and not only one of verdict
+    /// Count differences in status or error format as failures, not just differences in verdict
     #[arg(long)]
     strict: bool,
-    /// Write everything as JSON to this file
+    /// Write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The folder of the cases
+    /// Folder with the cases
     #[arg(long, value_name = "FOLDER", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))]
     cases: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Write the files of cases and of setup from the tables in the code
+    /// Generate the case and setup files from the tables in the code
     Generate {
-        /// The folder that holds cases/ and setup/
+        /// Folder that contains cases/ and setup/
         #[arg(long, value_name = "FOLDER", default_value = env!("CARGO_MANIFEST_DIR"))]
         into: PathBuf,
     },
-    /// Print name and secret key of each key that the signer has to hold, a line each, with a tab between
+    /// Print name and secret key of each key that the signer must hold, one per line, separated by a tab
     Keys,
-    /// Print the public keys of clients who may ask, separated by commas: for the setting of a signer
+    /// Print the public keys of authorized clients, separated by commas, for a signer's configuration
     Clients,
 }
 
@@ -90,7 +90,7 @@ fn run_program(arguments: &Arguments) -> Result<ExitCode, String> {
             let clients: Vec<_> = keys.iter().filter(|key| key.role == "client").map(|key| &*key.public_key).collect();
             println!("{}", clients.join(","));
         }
-        None => return ask(arguments),
+        None => return run_cases(arguments),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -108,9 +108,11 @@ fn generate(into: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn ask(arguments: &Arguments) -> Result<ExitCode, String> {
-    let url =
-        arguments.url.as_deref().ok_or("--url is missing: the signer's address, such as http://127.0.0.1:6732")?;
+fn run_cases(arguments: &Arguments) -> Result<ExitCode, String> {
+    let url = arguments
+        .url
+        .as_deref()
+        .ok_or("--url is missing; expected the signer's address, such as http://127.0.0.1:6732")?;
     let client = |url: &str| Client::new(url, &arguments.header).map_err(|error| error.to_string());
     let optional = |url: &Option<String>| url.as_deref().map(client).transpose();
     let options = Options {
@@ -131,7 +133,7 @@ fn ask(arguments: &Arguments) -> Result<ExitCode, String> {
         }
     })?;
     if reports.is_empty() {
-        return Err("no case has such an id".to_owned());
+        return Err("no case matches --only".to_owned());
     }
     let strictness = if arguments.strict { Strictness::Strict } else { Strictness::Lenient };
     let report = Report::new(url, arguments.profile, strictness, reports);
@@ -148,7 +150,7 @@ fn header(text: &str) -> Result<(String, String), String> {
     let is_token =
         |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if !is_token(name) || value.contains(['\r', '\n']) {
-        return Err(format!("{name:?} is no name of a header, or its value has more than one line"));
+        return Err(format!("{name:?} is not a header name, or its value has several lines"));
     }
     Ok((name.to_owned(), value.trim().to_owned()))
 }

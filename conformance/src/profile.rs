@@ -1,52 +1,52 @@
-//! What signers have by design no notion of, so that cases about it say nothing of them.
+//! Profiles: the features that known signers lack by design, so that the cases about them do not apply.
 
 use crate::case::Feature;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A kind of signer, and which features it does not have.
+/// A kind of signer, and the features that it lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
-    /// Its name on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What it does not have.
+    /// Missing features.
     pub lacks: &'static [Lack],
 }
 
-/// A feature that a signer does not have.
+/// A feature that a signer lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lack {
     /// The feature.
     pub feature: Feature,
-    /// What the signer has in its place, and so why the cases are left out.
+    /// What the signer does instead, which is why the cases do not apply.
     pub reason: &'static str,
 }
 
 const NO_LIMITS: &str =
-    "there is no limit of amounts and fees: a policy hook or a proxy before the signer has to set one";
+    "amounts and fees are not limited: a policy hook or a proxy in front of the signer has to do that";
 
-/// All profiles. Features are those of octez-signer 25 and Signatory 1.4.
+/// All profiles, for octez-signer 25 and Signatory 1.4.
 pub const PROFILES: [Profile; 3] = [
     Profile { name: "azurehsm-signer", lacks: &[] },
     Profile {
         name: "octez",
         lacks: &[
-            lacks(Feature::OperationsRead, "operations are recognised by their magic byte (03) and not parsed"),
-            lacks(Feature::OperationKinds, "operations are recognised by their magic byte (03) and not parsed"),
-            lacks(Feature::AmountLimits, "operations are recognised by their magic byte (03) and not parsed"),
-            lacks(Feature::Destinations, "operations are recognised by their magic byte (03) and not parsed"),
-            lacks(Feature::ConsensusKinds, "--magic-bytes holds for all keys of a process"),
-            lacks(Feature::Chains, "no key is bound to a chain; each chain has its own high watermarks"),
+            lacks(Feature::OperationsRead, "operations are recognised by their magic byte (03) and not decoded"),
+            lacks(Feature::OperationKinds, "operations are recognised by their magic byte (03) and not decoded"),
+            lacks(Feature::AmountLimits, "operations are recognised by their magic byte (03) and not decoded"),
+            lacks(Feature::Destinations, "operations are recognised by their magic byte (03) and not decoded"),
+            lacks(Feature::ConsensusKinds, "--magic-bytes applies to all keys of a process"),
+            lacks(Feature::Chains, "keys are not bound to chains; each chain has its own high watermarks"),
             lacks(Feature::LevelLimits, "any higher level is signed"),
-            lacks(Feature::ProofOfPossession, "--allow-to-prove-possession holds for all keys of a process"),
-            lacks(Feature::NewerVersions, "client and signer are of one release; an unknown version is refused"),
+            lacks(Feature::ProofOfPossession, "--allow-to-prove-possession applies to all keys of a process"),
+            lacks(Feature::NewerVersions, "client and signer are from the same release; an unknown version is refused"),
         ],
     },
     Profile {
         name: "signatory",
         lacks: &[
             lacks(Feature::AmountLimits, NO_LIMITS),
-            lacks(Feature::Destinations, "there is no list of destinations: a policy hook has to keep one"),
+            lacks(Feature::Destinations, "destinations are not restricted: a policy hook has to do that"),
             lacks(Feature::LevelLimits, "any higher level is signed"),
         ],
     },
@@ -56,11 +56,11 @@ const fn lacks(feature: Feature, reason: &'static str) -> Lack {
     Lack { feature, reason }
 }
 
-/// A name that no profile has.
+/// The name of an unknown profile.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no profile {name:?}: there are {}", PROFILES.map(|profile| profile.name).join(", "))]
+#[error("unknown profile {name:?}: expected one of {}", PROFILES.map(|profile| profile.name).join(", "))]
 pub struct UnknownProfile {
-    /// What was given.
+    /// The given name.
     name: String,
 }
 
@@ -76,7 +76,7 @@ impl FromStr for Profile {
 }
 
 impl Profile {
-    /// The first of these features that the signer does not have.
+    /// The first of these features that the signer lacks.
     pub fn lack_of(&self, features: &[Feature]) -> Option<Lack> {
         features.iter().find_map(|feature| self.lacks.iter().find(|lack| lack.feature == *feature)).copied()
     }

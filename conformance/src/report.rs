@@ -1,4 +1,4 @@
-//! What a run says: a row for each difference, counts by consequence and by group, what was left out, and one last line.
+//! The report of a run: a row for each difference, counts by consequence and by group, skipped features, and a summary line.
 
 use crate::case::{Consequence, Feature};
 use crate::profile::Profile;
@@ -7,34 +7,34 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// The groups, in their order.
+/// The groups, in order.
 pub const GROUPS: [&str; 6] = ["keys", "decode", "sequences", "policy", "signatures", "http"];
 
-/// The version of the JSON: it is raised when a field changes its meaning or goes.
+/// Version of the JSON format. It increases when a field is removed or changes its meaning.
 const VERSION: u32 = 1;
 
-/// A whole run; as JSON it is what `schema/report.schema.json` describes.
+/// The report of a run. Its JSON format is defined in `schema/report.schema.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     version: u32,
     signer: String,
     profile: Option<&'static str>,
     strict: bool,
-    /// Of all cases.
+    /// Over all cases.
     pub counts: Counts,
-    /// By what they cost: a case that differs counts by what its difference costs, any other by what it could cost.
+    /// By consequence: a case that differs counts under what its difference costs, any other under the most that it could cost.
     pub consequences: BTreeMap<Consequence, Counts>,
     left_out: Vec<LeftOut>,
     cases: Vec<Row>,
 }
 
-/// What a profile leaves out for the lack of one feature.
+/// Cases that a profile leaves out because of one feature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct LeftOut {
     feature: Feature,
     reason: String,
     cases: usize,
-    /// How many of them are about being slashed or robbed.
+    /// How many of them are about slashing or theft.
     slashing: usize,
 }
 
@@ -47,25 +47,25 @@ struct Row {
     costs: Option<Consequence>,
 }
 
-/// Counts of outcomes.
+/// Number of cases by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
-    /// All cases.
+    /// Total.
     pub cases: usize,
     /// As expected.
     pub passed: usize,
     /// Not as expected.
     pub differ: usize,
-    /// The verdict is as expected, the status or the form is not.
+    /// The verdict is as expected; the status or the error format is not.
     pub status: usize,
     /// Left out by the profile.
     pub left_out: usize,
-    /// Not asked.
+    /// Not run.
     pub not_run: usize,
 }
 
 impl Counts {
-    /// Of some reports.
+    /// Counts these reports.
     pub fn of<'a>(reports: impl IntoIterator<Item = &'a CaseReport>, strictness: Strictness) -> Self {
         let mut counts = Self::default();
         for report in reports {
@@ -90,15 +90,15 @@ impl Counts {
     }
 }
 
-/// One case that differs, in lines; nothing for one that passed or was left out.
+/// The rows for a case; `None` if it passed or was left out.
 pub fn row(report: &CaseReport) -> Option<String> {
     let costs = report.costs().unwrap_or(report.consequence).phrase().to_owned();
     let (word, lines) = match &report.outcome {
         Outcome::Passed | Outcome::LeftOut { .. } => return None,
         Outcome::Differs { expected, came, .. } => {
-            ("DIFFERS", vec![("expected", expected), ("came", came), ("costs", &costs), ("why", &report.why)])
+            ("DIFFERS", vec![("expected", expected), ("actual", came), ("cost", &costs), ("why", &report.why)])
         }
-        Outcome::Status { expected, came } => ("status", vec![("expected", expected), ("came", came)]),
+        Outcome::Status { expected, came } => ("status", vec![("expected", expected), ("actual", came)]),
         Outcome::NotRun { reason } => ("not run", vec![("reason", reason)]),
     };
     let mut row = format!("{word:<8} {}\n", report.id);
@@ -109,11 +109,11 @@ pub fn row(report: &CaseReport) -> Option<String> {
 }
 
 impl Report {
-    /// Of a run.
+    /// The report of these cases.
     pub fn new(signer: &str, profile: Option<Profile>, strictness: Strictness, cases: Vec<CaseReport>) -> Self {
         let of = |consequence| {
             let counted_here = |case: &&CaseReport| {
-                // A difference in status alone counts as one with --strict only.
+                // A difference in status alone fails only with --strict.
                 let is_passed = matches!(case.outcome, Outcome::Status { .. }) && strictness == Strictness::Lenient;
                 case.costs().filter(|_| !is_passed).unwrap_or(case.consequence) == consequence
             };
@@ -146,7 +146,7 @@ impl Report {
         }
     }
 
-    /// Counts by group and by consequence, what was left out, and the last line.
+    /// Counts by group and by consequence, skipped features, and the summary line.
     pub fn summary(&self) -> String {
         let strictness = if self.strict { Strictness::Strict } else { Strictness::Lenient };
         let head = |what: &str| {
@@ -171,16 +171,17 @@ impl Report {
         }
         text.push('\n');
         for LeftOut { feature, reason, cases, slashing } in &self.left_out {
+            let noun = if *cases == 1 { "case" } else { "cases" };
             let _ = writeln!(
                 text,
-                "left out: {feature}, {cases} cases, {slashing} of them about being slashed or robbed: {reason}"
+                "left out: {feature}, {cases} {noun}, {slashing} of them about slashing or theft: {reason}"
             );
         }
         let Counts { cases, passed, differ, status, left_out, not_run } = self.counts;
         if status > 0 {
             let _ = writeln!(
                 text,
-                "{status} of those that passed have another status or form of error than recommended (--strict counts them)"
+                "{status} of those that passed have another status or error format than recommended (--strict makes them fail)"
             );
         }
         let by_profile = match self.profile {
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_counts() {
+    fn the_summary_line_has_the_counts() {
         for (strictness, last) in [
             (
                 Strictness::Lenient,
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_counts_by_what_it_costs_and_a_refusal_costs_a_slot_at_most() {
+    fn a_difference_counts_by_its_cost_and_a_refusal_costs_a_slot_at_most() {
         let report = report(Strictness::Lenient);
         let of = |consequence| {
             let Counts { cases, differ, left_out, .. } = report.consequences[&consequence];
@@ -258,19 +259,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_told_with_its_reason() {
+    fn skipped_features_are_listed_with_the_reason() {
         let text = report(Strictness::Lenient).summary();
-        let line = "left out: amount_limits, 1 cases, 1 of them about being slashed or robbed: there are none";
+        let line = "left out: amount_limits, 1 case, 1 of them about slashing or theft: there are none";
         assert!(text.lines().any(|found| found == line), "{text}");
     }
 
     #[test]
-    fn rows_say_what_and_why() {
+    fn rows_show_expected_actual_cost_and_reason() {
         let rows: Vec<_> = reports().iter().filter_map(row).collect();
         assert_eq!(rows.len(), 6);
-        for text in ["expected  409", "came      500", "costs     can be slashed, or robbed", "It matters."] {
+        for text in ["expected  409", "actual    500", "cost      slashing or theft", "It matters."] {
             assert!(rows[1].contains(text), "{}", rows[1]);
         }
-        assert!(rows[2].contains("costs     loses a slot"), "{}", rows[2]);
+        assert!(rows[2].contains("cost      a lost slot"), "{}", rows[2]);
     }
 }

@@ -6,7 +6,7 @@ use conformance::run::{Client, ClientError, Response};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-/// What the client makes of these bytes.
+/// What the client reads from these bytes.
 fn received(bytes: &'static [u8], is_head: bool) -> Result<Response, ClientError> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/prefix/", listener.local_addr().unwrap());
@@ -26,7 +26,7 @@ fn received(bytes: &'static [u8], is_head: bool) -> Result<Response, ClientError
 }
 
 #[test]
-fn bodies_end_where_they_say() {
+fn bodies_end_according_to_their_framing() {
     for (bytes, is_head, status, body) in [
         (&b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}left over"[..], false, 200, "{}"),
         (
@@ -45,7 +45,7 @@ fn bodies_end_where_they_say() {
 }
 
 #[test]
-fn what_is_no_answer_is_an_error() {
+fn malformed_answers_are_errors() {
     for bytes in [
         &b""[..],
         b"HTTP/1.1 200 OK\r\n",
@@ -59,7 +59,7 @@ fn what_is_no_answer_is_an_error() {
 }
 
 #[test]
-fn addresses_that_are_none() {
+fn invalid_addresses_are_explained() {
     for (url, why) in [
         ("127.0.0.1:6732", "relative URL without a base"),
         ("ftp://host", "neither http nor https"),

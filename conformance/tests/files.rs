@@ -1,4 +1,4 @@
-//! The files in the repository: what the tables write, as the schemas say, and true by independent libraries.
+//! The generated files: up to date, valid by their schemas, and correct by independent libraries.
 
 #![cfg(test)]
 
@@ -17,14 +17,14 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 #[test]
-fn the_files_are_what_the_tables_write() {
+fn the_files_are_up_to_date() {
     for (path, text) in files::generated().unwrap() {
-        assert!(read(&path) == text, "{path} is not what `cargo run -p conformance -- generate` writes");
+        assert!(read(&path) == text, "{path} is out of date: run `cargo run -p conformance -- generate`");
     }
 }
 
 #[test]
-fn the_files_are_as_their_schemas_say() {
+fn the_files_are_valid_by_their_schemas() {
     for name in ["keys", "decode", "sequences", "policy", "signatures", "http"] {
         let cases: Value = serde_json::from_str(&read(format!("cases/{name}.json"))).unwrap();
         let schema = cases["$schema"].as_str().unwrap().trim_start_matches("../");
@@ -33,7 +33,7 @@ fn the_files_are_as_their_schemas_say() {
         if let Some(error) = validator.iter_errors(&cases).next() {
             panic!("cases/{name}.json: {}: {error}", error.instance_path());
         }
-        // The schemas tell right from wrong.
+        // The schemas must reject invalid files.
         for spoil in [
             |case: &mut Value| drop(case.as_object_mut().unwrap().remove("why")),
             |case: &mut Value| case["id"] = "Not an id".into(),
@@ -47,7 +47,7 @@ fn the_files_are_as_their_schemas_say() {
 }
 
 #[test]
-fn what_is_read_is_what_was_written() {
+fn reading_the_files_yields_the_tables() {
     assert_eq!(files::read(&folder().join("cases")).unwrap(), conformance::tables::suite());
 }
 

@@ -1,4 +1,4 @@
-//! What cases cost, and what profiles leave out.
+//! The consequences of cases, and what profiles leave out.
 
 #![cfg(test)]
 
@@ -11,11 +11,11 @@ struct Case {
     id: String,
     consequence: Consequence,
     features: Vec<Feature>,
-    /// Whether a block or a vote is asked for.
+    /// Whether it is about blocks or votes.
     is_consensus: bool,
 }
 
-/// Those that may be left out.
+/// All cases that a profile may leave out.
 fn cases() -> Vec<Case> {
     let suite = suite();
     let is_consensus = |payload: &[u8]| matches!(payload.first(), Some(0x11..=0x13));
@@ -40,14 +40,14 @@ fn cases() -> Vec<Case> {
     steps.chain(decode).chain(http).collect()
 }
 
-/// Cases about blocks and votes that may be slashed and that a profile leaves out all the same, and why that hides nothing.
+/// Cases about slashing by blocks and votes that a profile leaves out nevertheless, and why that hides nothing.
 const EXCEPTIONS: [(&str, &str, &str); 2] = [
-    ("octez", "policy/attester/", "which kinds are signed is a setting of the process, so no key has one of its own"),
-    ("octez", "policy/bound/", "each chain has its own marks, so a key that signs on two is not slashed on either"),
+    ("octez", "policy/attester/", "kinds are restricted by a setting of the process, so no key has its own"),
+    ("octez", "policy/bound/", "each chain has its own marks, so signing on two chains is not slashed"),
 ];
 
 #[test]
-fn no_profile_leaves_out_what_can_be_slashed() {
+fn no_profile_leaves_out_slashing() {
     let cases = cases();
     for profile in PROFILES {
         for case in &cases {
@@ -62,7 +62,7 @@ fn no_profile_leaves_out_what_can_be_slashed() {
 }
 
 #[test]
-fn profiles_leave_out_what_they_say() {
+fn profiles_leave_out_the_features_that_they_list() {
     let cases = cases();
     let left_out = |name: &str| -> BTreeMap<Feature, usize> {
         let profile = PROFILES.into_iter().find(|profile| profile.name == name).unwrap();
@@ -86,7 +86,7 @@ fn profiles_leave_out_what_they_say() {
 }
 
 #[test]
-fn consequences_are_what_the_readme_says() {
+fn consequences_follow_the_readme() {
     let suite = suite();
     let mut consequences: BTreeMap<String, Consequence> = BTreeMap::new();
     consequences.extend(suite.keys.cases.iter().map(|case| (case.id().to_owned(), case.consequence())));
@@ -123,11 +123,11 @@ fn consequences_are_what_the_readme_says() {
 }
 
 #[test]
-fn every_step_that_must_not_be_signed_can_cost_more_than_looks() {
+fn a_step_that_must_be_refused_is_never_cosmetic() {
     let suite = suite();
     let cosmetic = suite.sequences.cases.iter().filter(|case| case.consequence == Consequence::Cosmetic);
     assert_eq!(cosmetic.count(), 0);
     let proves = |case: &&conformance::case::StepsCase| case.steps.iter().any(|step| matches!(step, Step::Prove(_)));
     let cosmetic: Vec<_> = suite.policy.cases.iter().filter(|case| case.consequence == Consequence::Cosmetic).collect();
-    assert!(cosmetic.iter().all(proves), "a policy that is not kept is more than cosmetic");
+    assert!(cosmetic.iter().all(proves), "a policy violation is never cosmetic");
 }

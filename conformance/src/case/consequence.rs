@@ -1,24 +1,26 @@
+//! What a difference can cost.
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a difference costs whoever runs the signer. Of two, the graver is the greater.
+/// What a difference can cost the signer's operator, ordered by severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consequence {
-    /// Nothing that the chain sees: no client sends it, nobody can use what comes of it, or a person reads another text.
+    /// Nothing that the chain sees: no client sends it, nobody can use the result, or only a human-readable text differs.
     Cosmetic,
-    /// A block, a vote or an operation has no signature that a client can use, or a key has none for a while.
+    /// A block, a vote or an operation gets no signature that a client can use, or a key is unavailable for a while.
     LostSlot,
-    /// A signature leaves that must not. Of blocks and votes: double signing, or a request whose level and round are not
-    /// known. Of operations, packed data and authentications: somebody takes the funds or the rights of the key.
+    /// A signature is released that must not be. For blocks and votes: double signing, or a request whose level and round are
+    /// unknown. For operations, packed data and authentication: an attacker gets the key's funds or rights.
     Slashing,
 }
 
 impl Consequence {
-    /// All of them, the gravest first.
+    /// All of them, the most severe first.
     pub const ALL: [Self; 3] = [Self::Slashing, Self::LostSlot, Self::Cosmetic];
 
-    /// The word for it in the files.
+    /// Its name in the files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Slashing => "slashing",
@@ -27,11 +29,11 @@ impl Consequence {
         }
     }
 
-    /// What it means, for a report.
+    /// Its meaning, for a report.
     pub const fn phrase(self) -> &'static str {
         match self {
-            Self::Slashing => "can be slashed, or robbed",
-            Self::LostSlot => "loses a slot",
+            Self::Slashing => "slashing or theft",
+            Self::LostSlot => "a lost slot",
             Self::Cosmetic => "cosmetic",
         }
     }

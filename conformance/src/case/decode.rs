@@ -3,102 +3,102 @@ use crate::crypto::Curve;
 use crate::hexadecimal::Hex;
 use serde::{Deserialize, Serialize};
 
-/// A payload, and what it says or what is wrong with it.
+/// A payload, and what it decodes to, or where it is malformed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecodeCase {
-    /// The id.
+    /// Case id.
     pub id: String,
     /// Why the case exists.
     pub why: String,
-    /// What a difference costs at most.
+    /// The most that a difference can cost.
     pub consequence: Consequence,
-    /// What a signer must have for the case to say something.
+    /// Features that a signer needs for the case to apply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,
     /// The payload.
     pub payload: Hex,
-    /// BLAKE2b-256 of the payload: what tz1, tz2 and tz3 keys sign.
+    /// BLAKE2b-256 of the payload, which is what tz1, tz2 and tz3 keys sign.
     pub digest: Hex,
-    /// The curve of the key that is asked: tz4 keys sign other votes than the rest.
+    /// Curve of the key: tz4 keys sign votes in another format.
     pub curve: Curve,
-    /// What a decoder must find.
+    /// What a decoder must return.
     pub expected: Expected,
-    /// The key that a signer is asked with; its policy allows what the payload is, if it is anything.
+    /// Name of the key to sign with. Its policy permits the payload, if it is valid.
     pub key: String,
-    /// A signer is asked with a fresh chain id written over bytes 1 to 4: that a mark is left behind does no harm.
+    /// The runner writes a fresh chain id over bytes 1 to 4, so a high watermark left behind does no harm.
     pub fresh_chain: bool,
-    /// What must come.
+    /// Whether a signature must be released.
     pub verdict: Verdict,
-    /// The status that is recommended.
+    /// Recommended status.
     pub status: u16,
 }
 
-/// What a decoder must find.
+/// What a decoder must return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
-    /// It is understood.
+    /// A valid payload.
     Decoded(Decoded),
-    /// It is not, and must not be signed.
+    /// A malformed payload, which must not be signed.
     Malformed(Malformed),
 }
 
-/// What a payload says.
+/// The contents of a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decoded {
-    /// 0x11, 0x12, 0x13.
+    /// Watermark bytes 0x11, 0x12 and 0x13.
     Consensus {
-        /// `block`, `preattestation` or `attestation`: what a high watermark is kept for.
+        /// `block`, `preattestation` or `attestation`: each has its own high watermark.
         kind: crate::payload::consensus::Kind,
-        /// `Net…`.
+        /// Chain id, `Net…`.
         chain: String,
-        /// The level.
+        /// Level.
         level: u32,
-        /// The round.
+        /// Round.
         round: u32,
     },
-    /// 0x03.
+    /// Watermark byte 0x03.
     Operations {
-        /// `B…`.
+        /// Branch, `B…`.
         branch: String,
-        /// In their order.
+        /// Contents, in order.
         contents: Vec<Content>,
     },
-    /// 0x05: not looked into.
+    /// Watermark byte 0x05: not decoded further.
     PackedData {},
 }
 
-/// What a policy can decide on. What a kind does not have is left out.
+/// What a policy can decide on. Fields that a kind does not have are omitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
-    /// Octez's name. Staking and ballots are told apart: `transaction:stake`, `ballot:yay`.
+    /// Octez's name. Staking operations and ballots have their own: `transaction:stake`, `ballot:yay`.
     pub kind: String,
-    /// Who pays, or votes.
+    /// The payer or voter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// In mutez.
+    /// Fee, in mutez.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee: Option<u64>,
-    /// What leaves the source, in mutez.
+    /// Amount that leaves the source, in mutez.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<u64>,
-    /// Where tez or tickets go.
+    /// Recipient of tez or tickets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
-    /// What is called.
+    /// Entrypoint that is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<String>,
 }
 
-/// What is wrong with a payload, and where.
+/// What is malformed, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Malformed {
-    /// One of the names that `schema/decode.schema.json` explains.
+    /// One of the names explained in `schema/decode.schema.json`.
     pub problem: String,
-    /// The offset of the field that is wrong, from the watermark byte.
+    /// Offset of the malformed field, from the watermark byte.
     pub at: usize,
 }

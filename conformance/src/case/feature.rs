@@ -1,11 +1,13 @@
+//! Features that not all signers have.
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a signer may by design have no notion of. A case names those without which it says nothing about a signer.
+/// Something that a signer may lack by design. A case names the features without which it does not apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Feature {
-    /// Operations are read, and must be well-formed to the last byte.
+    /// Operations are decoded, and must be well-formed to the last byte.
     OperationsRead,
     /// A key's policy distinguishes kinds of operations.
     OperationKinds,
@@ -15,15 +17,15 @@ pub enum Feature {
     AmountLimits,
     /// The policy of one key lists destinations.
     Destinations,
-    /// The policy of one key names its chains.
+    /// A key's policy names its chains.
     Chains,
-    /// Packed data (watermark byte 05) can be allowed.
+    /// Packed data (watermark byte 0x05) can be permitted.
     PackedData,
     /// A level far above the mark is refused.
     LevelLimits,
-    /// Proofs of possession, allowed for one key and not for another.
+    /// Proofs of possession can be permitted for individual keys.
     ProofOfPossession,
-    /// Versions of signatures that are newer than the signer.
+    /// Signature versions newer than the signer.
     NewerVersions,
 }
 
@@ -42,7 +44,7 @@ impl Feature {
         Self::NewerVersions,
     ];
 
-    /// The word for it in the files.
+    /// Its name in the files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OperationsRead => "operations_read",

@@ -1,27 +1,29 @@
+//! Cases of raw HTTP requests.
+
 use super::{Consequence, Feature, Instance, Need};
 use crate::hexadecimal::Hex;
 use serde::{Deserialize, Serialize};
 
-/// Raw HTTP requests and their answers.
+/// A case of raw HTTP requests and their expected answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpCase {
-    /// The id.
+    /// Case id.
     pub id: String,
     /// Why the case exists.
     pub why: String,
-    /// What a difference costs at most.
+    /// The most that a difference can cost.
     pub consequence: Consequence,
-    /// What a signer must have for the case to say something.
+    /// Features that a signer needs for the case to apply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,
-    /// What the case needs beside one signer.
+    /// What the case needs in addition to a signer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
     /// How the requests share connections.
     #[serde(default, skip_serializing_if = "is_new")]
     pub connection: Connection,
-    /// The requests, in their order.
+    /// Requests, in order.
     pub requests: Vec<HttpRequest>,
 }
 
@@ -29,77 +31,77 @@ pub struct HttpCase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connection {
-    /// One each, as octez-client.
+    /// A connection for each request, like octez-client.
     #[default]
     New,
-    /// One for all; each waits for the answer before.
+    /// One connection; each request waits for the previous answer.
     Kept,
-    /// One for all, sent at once.
+    /// One connection; all requests are sent at once.
     Pipelined,
 }
 
-/// A request. In `path`, `{name}` stands for the hash of the key of that name.
+/// A request. In `path`, `{name}` stands for the public key hash of the key with that name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpRequest {
-    /// The method.
+    /// Method.
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// Headers beside `host`, those of the framing, and those of the runner's command line.
+    /// Headers in addition to `host`, framing, and those from the runner's command line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
-    /// The body, if any.
+    /// Body, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Body>,
-    /// How the body is sent.
+    /// Framing of the body.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub framing: Framing,
-    /// The instance.
+    /// The instance that receives it.
     #[serde(default, skip_serializing_if = "is_first")]
     pub at: Instance,
-    /// What must come.
+    /// Expected answer.
     pub expect: Expectation,
 }
 
-/// A body.
+/// A request body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
-    /// As it is. `{payload}` and `{PAYLOAD}` stand for the hexadecimal digits, lower and upper case, of the payload.
+    /// Literal text. `{payload}` and `{PAYLOAD}` stand for the payload in lower-case and upper-case hexadecimal digits.
     Text {
         /// The text.
         text: String,
-        /// The payload, with a chain id that is drawn anew for the case in bytes 1 to 4, if it is a vote or a block.
+        /// The payload. A vote or a block gets a fresh chain id for the case in bytes 1 to 4.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         payload: Option<Hex>,
     },
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     Bytes(Hex),
-    /// A JSON string of so many zeros.
+    /// A JSON string of this many zeros.
     Zeros(usize),
 }
 
-/// How a body is sent.
+/// The framing of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Framing {
     /// `content-length`.
     #[default]
     Length,
-    /// `transfer-encoding: chunked` in chunks of 40 bytes, as octez-client in one.
+    /// `transfer-encoding: chunked` in chunks of 40 bytes. octez-client sends a single chunk.
     Chunked,
-    /// `expect: 100-continue`: the body is sent once the signer asks for it.
+    /// `expect: 100-continue`: the body is sent after the signer's 100.
     Continue,
 }
 
-/// What must come.
+/// An expected answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// The status that is recommended. Where the answer is `signature`, `public_key` or `json`, it is required.
+    /// Recommended status. It is required where the answer is `signature`, `public_key` or `json`.
     pub status: u16,
-    /// The answer.
+    /// The answer itself.
     pub answer: Answer,
 }
 
@@ -107,17 +109,17 @@ pub struct Expectation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// Exactly `{"signature": …}`, a valid signature of the payload by the key of this name.
+    /// Exactly `{"signature": …}`, with a valid signature of the payload by the key with this name.
     Signature(String),
-    /// Exactly `{"public_key": …}`, of the key of this name.
+    /// Exactly `{"public_key": …}`, with the public key of the key with this name.
     PublicKey(String),
     /// Exactly this JSON.
     Json(serde_json::Value),
-    /// Status 200, whatever the body.
+    /// Status 200, with any body.
     Success,
-    /// Not status 200, and no signature. Recommended: a list of octez errors.
+    /// A status other than 200, and no signature. Recommended: a list of octez errors.
     Errors,
-    /// Not status 200, whatever the body: there may be none.
+    /// A status other than 200, with any body or none.
     NoSuccess,
     /// The recommended status and no body, as for `HEAD`.
     NoBody,

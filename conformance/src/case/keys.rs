@@ -1,33 +1,35 @@
+//! Test keys, and cases of key texts.
+
 use super::Consequence;
 use crate::crypto::Curve;
 use serde::{Deserialize, Serialize};
 
-/// The file of keys: those that a signer is given, and texts that are keys and hashes, or are not.
+/// The key file: the test keys, and cases of texts that are valid or malformed keys and hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFile {
-    /// Where the schema is.
+    /// Path of the schema.
     #[serde(rename = "$schema")]
     pub schema: String,
-    /// What the file is about.
+    /// Description of the file.
     pub about: String,
-    /// What the keys under `keys` are there for.
+    /// The purposes of the keys.
     pub roles: Vec<Role>,
-    /// Keys that the other files name. **Secret keys in the clear: for tests, and for nothing else.**
+    /// Keys that the other files refer to. **Secret keys in the clear: for tests only.**
     pub keys: Vec<Key>,
-    /// The cases.
+    /// Cases.
     pub cases: Vec<KeyCase>,
 }
 
-/// What some of the keys may sign; the signer's configuration has to say so.
+/// A purpose of keys: what the signer's configuration must permit them to sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
-    /// Its name, which the names of its keys begin with.
+    /// Name, the first part of its keys' names.
     pub role: String,
     /// Whether the signer holds these keys. It must not hold the others.
     pub held: bool,
-    /// What such a key may sign, in words.
+    /// What these keys may sign, in prose.
     pub may_sign: String,
 }
 
@@ -35,24 +37,24 @@ pub struct Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// What the cases call it: role, hyphen, curve.
+    /// Name in the cases: role, hyphen, curve.
     pub name: String,
-    /// Its role.
+    /// Role.
     pub role: String,
-    /// Its curve.
+    /// Curve.
     pub curve: Curve,
-    /// The secret key. **For tests, and for nothing else.**
+    /// Secret key. **For tests only.**
     pub secret_key: String,
-    /// The public key.
+    /// Public key.
     pub public_key: String,
-    /// The address.
+    /// Public key hash.
     pub hash: String,
-    /// The proof of possession about itself, for tz4.
+    /// Proof of possession of its own secret key, for tz4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof_of_possession: Option<String>,
 }
 
-/// What a text can be.
+/// A type of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyText {
@@ -64,42 +66,42 @@ pub enum KeyText {
     Hash,
 }
 
-/// A key that every library must derive alike, or a text that none must take.
+/// A key that every library must derive identically, or a text that all must reject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, untagged)]
 pub enum KeyCase {
-    /// Secret key, public key and hash belong together.
+    /// A secret key with its public key and hash.
     Derivation {
-        /// The id.
+        /// Case id.
         id: String,
         /// Why the case exists.
         why: String,
-        /// What a difference costs at most.
+        /// The most that a difference can cost.
         consequence: Consequence,
-        /// The key's name under `keys`, if it is one of them: a signer is asked for its public key.
+        /// Name under `keys`, if it is listed there: a signer is then queried for its public key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
-        /// The curve.
+        /// Curve.
         curve: Curve,
-        /// The secret key.
+        /// Secret key.
         secret_key: String,
-        /// The public key.
+        /// Public key.
         public_key: String,
-        /// The address.
+        /// Public key hash.
         hash: String,
-        /// The proof of possession about itself, for tz4.
+        /// Proof of possession of its own secret key, for tz4.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proof_of_possession: Option<String>,
     },
-    /// A text that is not what it should be. Where it should be a hash, a signer is asked for it.
+    /// A malformed text. If it should be a hash, a signer is queried for it.
     Malformed {
-        /// The id.
+        /// Case id.
         id: String,
         /// Why the case exists.
         why: String,
-        /// What a difference costs at most.
+        /// The most that a difference can cost.
         consequence: Consequence,
-        /// What it should be.
+        /// The type that it should be.
         malformed: KeyText,
         /// The text.
         text: String,
@@ -107,7 +109,7 @@ pub enum KeyCase {
 }
 
 impl KeyCase {
-    /// The id.
+    /// Case id.
     pub fn id(&self) -> &str {
         match self {
             Self::Derivation { id, .. } | Self::Malformed { id, .. } => id,
@@ -121,7 +123,7 @@ impl KeyCase {
         }
     }
 
-    /// What a difference costs at most.
+    /// The most that a difference can cost.
     pub const fn consequence(&self) -> Consequence {
         match self {
             Self::Derivation { consequence, .. } | Self::Malformed { consequence, .. } => *consequence,

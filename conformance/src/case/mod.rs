@@ -1,4 +1,4 @@
-//! The cases as the JSON files hold them; the schemas under `schema/` say the same to other languages.
+//! The cases, as in the JSON files. The schemas under `schema/` define the same for other languages.
 
 mod consequence;
 mod decode;
@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct File<C> {
-    /// Where the schema is.
+    /// Path of the schema.
     #[serde(rename = "$schema")]
     pub schema: String,
-    /// What the file is about.
+    /// Description of the file.
     pub about: String,
-    /// The cases.
+    /// Cases.
     pub cases: Vec<C>,
 }

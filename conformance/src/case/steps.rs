@@ -1,49 +1,51 @@
+//! Cases of requests in sequence.
+
 use super::{Consequence, Feature};
 use crate::hexadecimal::Hex;
 use serde::{Deserialize, Serialize};
 
-/// A case of one or more requests, one after the other.
+/// A case of one or more requests in sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepsCase {
-    /// The id.
+    /// Case id.
     pub id: String,
     /// Why the case exists.
     pub why: String,
-    /// What a difference costs at most.
+    /// The most that a difference can cost.
     pub consequence: Consequence,
-    /// What a signer must have for the case to say something.
+    /// Features that a signer needs for the case to apply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<Feature>,
-    /// What the case needs beside one signer.
+    /// What the case needs in addition to a signer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
-    /// The requests, in their order.
+    /// Steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// What a case may need beside one signer.
+/// What a case may need in addition to a signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
-    /// That the signer can be restarted.
+    /// A way to restart the signer.
     Restart,
-    /// A second instance on the same store of high watermarks.
+    /// A second instance on the same high watermark store.
     Second,
-    /// An instance that answers authenticated requests only.
+    /// An instance that requires authentication.
     Authenticated,
 }
 
-/// Which instance is asked.
+/// The instance that receives a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Instance {
     /// The signer.
     #[default]
     First,
-    /// The one on the same store.
+    /// The second instance on the same store.
     Second,
-    /// The one that wants authentication.
+    /// The instance that requires authentication.
     Authenticated,
 }
 
@@ -51,98 +53,98 @@ pub enum Instance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Status 200, one field, a valid signature.
+    /// Status 200 and a single field with a valid signature.
     Signed,
-    /// Any status that says no.
+    /// Any status of refusal.
     Refused,
 }
 
-/// One step.
+/// A step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Ask for a signature.
+    /// Request a signature.
     Sign(Sign),
-    /// Ask for a proof of possession.
+    /// Request a proof of possession.
     Prove(Prove),
-    /// Ask for signatures at one time.
+    /// Request signatures concurrently.
     Together(Together),
-    /// Restart the signer: it forgets all but what it has stored.
+    /// Restart the signer: it loses everything that is not stored.
     Restart(Empty),
 }
 
-/// Nothing.
+/// An object without fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
-/// A request to sign, and what must come of it.
+/// A sign request, and its expected outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sign {
-    /// The name of the key.
+    /// Name of the key.
     pub key: String,
-    /// The payload. If there is a `chain`, bytes 1 to 4 are written over.
+    /// Payload. With a `chain`, bytes 1 to 4 are overwritten.
     pub payload: Hex,
-    /// Stands for a chain id that is drawn anew for every case and run: the same for the same letter.
+    /// Stands for a chain id, drawn for every case and run; the same letter is the same chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<char>,
-    /// The instance.
+    /// The instance that receives it.
     #[serde(default, skip_serializing_if = "is_first")]
     pub at: Instance,
-    /// The query argument `version`.
+    /// Query argument `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The query argument `authentication`, as it is.
+    /// Query argument `authentication`, verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication: Option<String>,
-    /// What must come.
+    /// Whether a signature must be released.
     pub verdict: Verdict,
-    /// The status that is recommended.
+    /// Recommended status.
     pub status: u16,
-    /// The number of the step (from 1) whose signature must be returned to the byte.
+    /// Number of the step (from 1) whose signature must be returned, byte for byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_signature_as: Option<usize>,
 }
 
-/// A request for a proof of possession, and what must come of it.
+/// A request for a proof of possession, and its expected outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prove {
-    /// The name of the key.
+    /// Name of the key.
     pub key: String,
-    /// The query argument `bls_pk`: the key that it shall be about.
+    /// Query argument `bls_pk`: the key that the proof is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
-    /// What must come.
+    /// Whether a proof must be released.
     pub verdict: Verdict,
-    /// The status that is recommended.
+    /// Recommended status.
     pub status: u16,
 }
 
-/// Requests at one time, each so many times. The verdict of each is that of the step.
+/// Concurrent requests, several copies of each. The step determines the verdict, not the requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Together {
-    /// The requests. Their `verdict` is what it would be if each came alone.
+    /// Requests. Each `verdict` is what it would be if the request were sent alone.
     pub requests: Vec<Sign>,
-    /// How often each is sent, all at one time.
+    /// Copies of each request, all sent concurrently.
     pub copies: usize,
-    /// What must come.
+    /// What must be released.
     pub released: Released,
 }
 
-/// What may be released of requests that come at one time.
+/// What concurrent requests must release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Released {
-    /// A signature to each.
+    /// A signature for every copy.
     All,
-    /// A signature to each, and all are one to the byte.
+    /// A signature for every copy, all identical.
     AllTheSame,
-    /// One payload is signed, for everybody who asks for it; the others are refused.
+    /// Signatures of one payload, for every copy of it; the other payloads are refused.
     OnePayload,
-    /// The same, and all signatures of it are one to the byte.
+    /// As for `one_payload`, and all signatures are identical.
     OneSignature,
 }
 
@@ -152,7 +154,7 @@ const fn is_first(instance: &Instance) -> bool {
 }
 
 impl StepsCase {
-    /// All requests to sign, in their order.
+    /// All sign requests, in order.
     pub fn signs(&self) -> Vec<&Sign> {
         let mut signs = Vec::new();
         for step in &self.steps {

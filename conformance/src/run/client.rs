@@ -1,4 +1,6 @@
-use rustls::pki_types::ServerName;
+//! A minimal HTTP client for one signer, which can send arbitrary bytes.
+
+use http::Uri;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -7,57 +9,57 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
-/// How long an answer may take. A signer answers within seconds, or the baker's slot is over.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for an answer. A signer answers within seconds, or the baker's slot is over.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client of one signer: it can send any bytes, which libraries of HTTP clients do not.
+/// A client of one signer. Unlike HTTP libraries, it can send malformed requests.
 #[derive(Clone)]
 pub struct Client {
     host: String,
     port: u16,
-    /// What stands before each path, without a slash at its end.
+    /// Prefix of all paths, without a trailing slash.
     prefix: String,
     headers: Vec<(String, String)>,
     tls: Option<Arc<ClientConfig>>,
 }
 
-/// Why a signer cannot be asked.
+/// Why a request failed.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// Not an address.
-    #[error("{url:?} is not an address of a signer: {why}; expected http[s]://host[:port][/prefix]")]
+    /// The address is invalid.
+    #[error("invalid signer address {url:?}: {why}; expected http[s]://host[:port][/prefix]")]
     Url {
-        /// What was given.
+        /// The given address.
         url: String,
-        /// What is wrong with it.
+        /// The cause.
         why: String,
     },
-    /// The certificates of the system cannot be read.
-    #[error("no certificates of authorities for https: {0}")]
+    /// The system's certificates cannot be read.
+    #[error("cannot load the certificate authorities for https: {0}")]
     Certificates(String),
-    /// No connection, or it broke.
+    /// Connecting failed, or the connection broke.
     #[error("{0}")]
     Connection(#[from] io::Error),
-    /// Bytes that are no HTTP.
+    /// The answer is not HTTP.
     #[error("the answer is not HTTP: {0}")]
     NotHttp(String),
 }
 
-/// An answer.
+/// An HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The status.
+    /// Status.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// Headers: lower-case names, and values.
     pub headers: Vec<(String, String)>,
-    /// The body, chunks put together.
+    /// Body, with chunks joined.
     pub body: Vec<u8>,
 }
 
 /// A connection, with or without TLS.
 pub struct Connection {
     stream: Box<dyn Stream>,
-    /// What was read and not yet used.
+    /// Bytes that have been read and not yet parsed.
     read: Vec<u8>,
 }
 
@@ -65,10 +67,10 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Client {
-    /// Of a signer at `http[s]://host[:port][/prefix]`. The headers are sent with every request.
+    /// A client of the signer at `http[s]://host[:port][/prefix]`, which sends these headers with every request.
     ///
     /// # Errors
-    /// [`ClientError`] if that is no such address, or there are no certificates for https.
+    /// [`ClientError`] if the address is invalid, or there are no certificates for https.
     pub fn new(url: &str, headers: &[(String, String)]) -> Result<Self, ClientError> {
         let wrong = |why: String| ClientError::Url { url: url.to_owned(), why };
         let parsed = Url::parse(url).map_err(|error| wrong(error.to_string()))?;
@@ -78,25 +80,25 @@ impl Client {
             other => return Err(wrong(format!("{other} is neither http nor https"))),
         };
         if parsed.query().is_some() || parsed.fragment().is_some() {
-            return Err(wrong("octez-client drops a query and a fragment".to_owned()));
+            return Err(wrong("octez-client drops query and fragment".to_owned()));
         }
-        let host = parsed.host_str().ok_or_else(|| wrong("there is no host".to_owned()))?.to_owned();
-        let port = parsed.port_or_known_default().ok_or_else(|| wrong("there is no port".to_owned()))?;
+        let host = parsed.host_str().ok_or_else(|| wrong("it has no host".to_owned()))?.to_owned();
+        let port = parsed.port_or_known_default().ok_or_else(|| wrong("it has no port".to_owned()))?;
         let prefix = parsed.path().trim_end_matches('/').to_owned();
         Ok(Self { host, port, prefix, headers: headers.to_vec(), tls })
     }
 
-    /// What stands before each path.
+    /// Prefix of all paths.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// What is sent with every request beside its own headers.
+    /// Headers that are sent with every request in addition to its own.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// What stands in `host`.
+    /// Value of the `host` header.
     pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -104,12 +106,12 @@ impl Client {
     /// Opens a connection.
     ///
     /// # Errors
-    /// [`ClientError::Connection`].
+    /// [`ClientError::Connection`] if that fails.
     pub fn connect(&self) -> Result<Connection, ClientError> {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
+        let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} does not resolve"));
         for address in (host, self.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, PATIENCE) {
+            match TcpStream::connect_timeout(&address, ANSWER_TIMEOUT) {
                 Ok(stream) => return self.over(stream),
                 Err(error) => last = error,
             }
@@ -118,8 +120,8 @@ impl Client {
     }
 
     fn over(&self, stream: TcpStream) -> Result<Connection, ClientError> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_nodelay(true)?;
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stream),
@@ -155,17 +157,17 @@ impl Connection {
     /// Sends bytes.
     ///
     /// # Errors
-    /// [`ClientError::Connection`].
+    /// [`ClientError::Connection`] if that fails.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.stream.write_all(bytes)?;
         self.stream.flush()?;
         Ok(())
     }
 
-    /// Reads the next answer. The answer to `HEAD` has no body, whatever its head says.
+    /// Reads the next answer. An answer to `HEAD` has no body, no matter what its headers say.
     ///
     /// # Errors
-    /// [`ClientError`] if the connection ends before, or what comes is no HTTP.
+    /// [`ClientError`] if the connection ends too early, or the answer is not HTTP.
     pub fn receive(&mut self, is_head: bool) -> Result<Response, ClientError> {
         let (status, headers) = loop {
             if let Some(head) = self.head()? {
@@ -189,7 +191,7 @@ impl Connection {
         Ok(Response { status, headers, body })
     }
 
-    /// The head of an answer, if all of it was read; then it is taken away.
+    /// Parses and consumes the status line and headers, if they are complete.
     fn head(&mut self) -> Result<Option<Head>, ClientError> {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);
@@ -214,9 +216,11 @@ impl Connection {
         let mut buffer = [0; 16 * 1024];
         let count = self.stream.read(&mut buffer)?;
         if count == 0 {
-            return Err(
-                io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended before the answer did").into()
-            );
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the connection ended before the answer was complete",
+            )
+            .into());
         }
         self.read.extend(buffer.iter().take(count));
         Ok(())
@@ -234,8 +238,8 @@ impl Connection {
         loop {
             let size = self.line()?;
             let digits = size.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(digits, 16)
-                .map_err(|_| ClientError::NotHttp(format!("a chunk of size {size:?}")))?;
+            let size =
+                usize::from_str_radix(digits, 16).map_err(|_| ClientError::NotHttp(format!("chunk size {size:?}")))?;
             body.extend(self.exactly(size)?);
             self.line()?;
             if size == 0 {
@@ -244,7 +248,7 @@ impl Connection {
         }
     }
 
-    /// A line without its end.
+    /// A line, without its terminator.
     fn line(&mut self) -> Result<String, ClientError> {
         loop {
             if let Some(end) = self.read.windows(2).position(|pair| pair == b"\r\n") {
@@ -265,7 +269,7 @@ impl Connection {
 type Head = (u16, Vec<(String, String)>);
 
 impl Response {
-    /// The body as text, for a person.
+    /// The body as text, for display.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).trim().to_owned()
     }

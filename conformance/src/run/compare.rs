@@ -1,28 +1,30 @@
+//! Compares answers with expectations.
+
 use super::client::Response;
 use super::outcome::Outcome;
 use crate::case::Verdict;
 use crate::crypto::{PublicKey, Scheme};
 use serde_json::Value;
 
-/// Statuses by which a signer says no. Others are no verdict: 502 makes octez-client ask again, and it does not read what
-/// comes with 503 and the like.
+/// Statuses of a refusal. Others are not a verdict: octez-client retries on 502, and does not read the body of 503 and the
+/// like.
 const REFUSALS: [u16; 9] = [400, 401, 403, 404, 405, 409, 410, 413, 500];
 
-/// A key and what it should have signed.
+/// What a signature must be valid for.
 #[derive(Debug, Clone)]
 pub struct Signed<'a> {
     /// The key.
     pub key: &'a PublicKey,
     /// The payload.
     pub payload: &'a [u8],
-    /// What a tz4 signature is of.
+    /// Signature scheme, for tz4.
     pub scheme: Scheme,
 }
 
-/// The signature, if the answer is exactly one and it is right.
+/// The signature, if the answer is exactly one field with a valid signature.
 ///
 /// # Errors
-/// What is wrong, in words.
+/// What is wrong, in prose.
 pub fn expect_signature(answer: &Response, field: &str, signed: &Signed<'_>) -> Result<String, String> {
     if answer.status != 200 {
         return Err(shown(answer));
@@ -33,7 +35,7 @@ pub fn expect_signature(answer: &Response, field: &str, signed: &Signed<'_>) -> 
         .verify_text(signed.payload, signed.scheme, &text)
         .map_err(|why| format!("status 200 with {text}: {why}"))?;
     if !text.starts_with(prefix_of(signed.key)) {
-        // octez-client takes the generic prefix as well.
+        // octez-client accepts the generic prefix as well.
         return if text.starts_with("sig") { Ok(text) } else { Err(format!("a signature of another curve: {text}")) };
     }
     Ok(text)
@@ -48,7 +50,7 @@ const fn prefix_of(key: &PublicKey) -> &'static str {
     }
 }
 
-/// The value of a field, if there is no other: octez-client takes no answer with more.
+/// The value of a field, if it is the only one: octez-client rejects answers with others.
 fn the_only_field(answer: &Response, field: &str) -> Result<String, String> {
     let wrong = || format!("status {} without exactly the field {field:?}: {}", answer.status, clipped(&answer.text()));
     let json: Value = serde_json::from_slice(&answer.body).map_err(|_| wrong())?;
@@ -56,10 +58,10 @@ fn the_only_field(answer: &Response, field: &str) -> Result<String, String> {
     object.get(field).and_then(Value::as_str).map(str::to_owned).ok_or_else(wrong)
 }
 
-/// That the answer is exactly this public key.
+/// Checks that the answer is exactly this public key.
 ///
 /// # Errors
-/// What is wrong, in words.
+/// What is wrong, in prose.
 pub fn expect_public_key(answer: &Response, key: &PublicKey) -> Result<(), String> {
     if answer.status != 200 {
         return Err(shown(answer));
@@ -68,7 +70,7 @@ pub fn expect_public_key(answer: &Response, key: &PublicKey) -> Result<(), Strin
     if text == key.text() { Ok(()) } else { Err(format!("another key: {text}")) }
 }
 
-/// That the answer says no. A difference in status or form is one of status.
+/// Checks that the answer is a refusal. A difference in status or format is an [`Outcome::Status`].
 pub(super) fn expect_refusal(answer: &Response, status: u16) -> Outcome {
     let expected = || format!("refused with {status}");
     if answer.status == 200 {
@@ -88,19 +90,19 @@ pub(super) fn expect_refusal(answer: &Response, status: u16) -> Outcome {
     }
 }
 
-/// That the body is a list of errors that octez-client reads: `kind` and `id`, and with the id `failure` the kind
-/// `temporary` and no field but `msg` (`RPC_service.ml`, `error_encoding`; `error_monad.ml`).
+/// Checks that the body is a list of errors that octez-client can parse: with `kind` and `id`; for the id `failure`, the kind
+/// must be `temporary` and the only other field `msg` (`RPC_service.ml`, `error_encoding`; `error_monad.ml`).
 ///
 /// # Errors
-/// What is wrong, in words.
+/// What is wrong, in prose.
 pub fn octez_errors(answer: &Response) -> Result<(), String> {
     let content_type = answer.headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
     let kind = content_type.and_then(|value| value.split(';').next()).map(str::trim);
     if kind != Some("application/json") {
-        return Err(format!("content type {content_type:?}, which is not application/json"));
+        return Err(format!("content type {content_type:?}, expected application/json"));
     }
-    let json: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("no JSON: {error}"))?;
-    let errors = json.as_array().filter(|errors| !errors.is_empty()).ok_or("no list of errors")?;
+    let json: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("not JSON: {error}"))?;
+    let errors = json.as_array().filter(|errors| !errors.is_empty()).ok_or("not a list of errors")?;
     for error in errors {
         let text = |field: &str| error.get(field).and_then(Value::as_str);
         let (Some(kind), Some(id)) = (text("kind"), text("id")) else {
@@ -111,13 +113,13 @@ pub fn octez_errors(answer: &Response) -> Result<(), String> {
         }
         let fields = error.as_object().map_or(0, serde_json::Map::len);
         if id == "failure" && (kind != "temporary" || text("msg").is_none() || fields != 3) {
-            return Err("an error with the id failure that is not temporary, or has other fields than msg".to_owned());
+            return Err("an error with the id failure that is not temporary, or has fields other than msg".to_owned());
         }
     }
     Ok(())
 }
 
-/// The outcome of a request to sign or to prove, and the signature if there is one.
+/// The outcome of a request to sign or to prove possession, and the signature if there is one.
 pub(super) fn verdict(
     answer: &Response,
     field: &str,
@@ -133,7 +135,7 @@ pub(super) fn verdict(
     }
 }
 
-/// An answer in few words.
+/// A short description of an answer.
 pub(super) fn shown(answer: &Response) -> String {
     let text = answer.text();
     if text.is_empty() {
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_one_field_and_right() {
+    fn a_signature_is_a_single_field_and_valid() {
         let (key, _) = named("baker-secp256k1");
         let good = key.sign_text(PAYLOAD, Scheme::default());
         let bytes = key.sign(PAYLOAD, Scheme::default());
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_key_is_one_field_and_the_right_one() {
+    fn a_public_key_is_a_single_field_and_correct() {
         let (baker, other) = (named("baker-p256").1, named("other-p256").1);
         let key = PublicKey::from_text(&baker.public_key).unwrap();
         let body = |text: &str| format!(r#"{{"public_key":"{text}"}}"#);

@@ -1,26 +1,28 @@
+//! Sends requests and reads their answers.
+
 use super::client::{Client, ClientError, Connection, Response};
 use super::request::{Bytes, Parts};
 use crate::case::{Framing, Sign};
 use crate::hexadecimal::Hex;
 
-/// Sends one request on a connection of its own.
+/// Sends a request on a new connection.
 pub(super) fn once(client: &Client, parts: &Parts<'_>) -> Result<Response, ClientError> {
     let bytes = parts.bytes(client);
     let mut connection = client.connect()?;
     on(&mut connection, &bytes)
 }
 
-/// Sends one request on an open connection, and reads its answer.
+/// Sends a request on an open connection, and reads the answer.
 pub(super) fn on(connection: &mut Connection, bytes: &Bytes) -> Result<Response, ClientError> {
     connection.send(&bytes.head)?;
     if bytes.waits {
         let first = connection.receive(bytes.is_head)?;
-        // A server may answer without asking for the body, if it does not want it.
+        // A server may reject the request without reading its body.
         if first.status != 100 {
             return Ok(first);
         }
     }
-    // Who answers before it has read everything may close: the answer counts, not that the rest was not taken.
+    // A server that answers early may close the connection: the answer counts, not the failed send.
     let sent = connection.send(&bytes.body);
     let mut answer = connection.receive(bytes.is_head);
     while answer.as_ref().is_ok_and(|answer| answer.status / 100 == 1) {
@@ -32,7 +34,7 @@ pub(super) fn on(connection: &mut Connection, bytes: &Bytes) -> Result<Response,
     }
 }
 
-/// Asks for a signature as octez-client does.
+/// Requests a signature, as octez-client does.
 pub(super) fn sign(client: &Client, hash: &str, payload: &Hex, sign: &Sign) -> Result<Response, ClientError> {
     let mut query: Vec<String> = Vec::new();
     query.extend(sign.authentication.as_ref().map(|signature| format!("authentication={signature}")));
@@ -53,7 +55,7 @@ pub(super) fn sign(client: &Client, hash: &str, payload: &Hex, sign: &Sign) -> R
     )
 }
 
-/// Asks for something that has no body.
+/// Sends a GET request.
 pub(super) fn get(client: &Client, path: &str) -> Result<Response, ClientError> {
     once(
         client,

@@ -1,7 +1,8 @@
-//! Asks a signer what the cases ask, and compares.
+//! Runs cases against a signer and compares the answers.
 
 mod client;
 mod compare;
+mod context;
 mod exchange;
 mod options;
 mod outcome;

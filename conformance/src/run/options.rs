@@ -1,3 +1,5 @@
+//! What to run, and against which signers.
+
 use super::client::{Client, ClientError};
 use crate::profile::Profile;
 use std::fmt;
@@ -6,49 +8,49 @@ use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 
-/// How a difference in status or in the form of an error counts.
+/// How differences in status or error format count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strictness {
-    /// It is shown, and does not fail.
+    /// They are reported, and do not fail.
     #[default]
     Lenient,
-    /// It fails.
+    /// They fail.
     Strict,
 }
 
-/// What is asked, and with what.
+/// The signers and cases of a run.
 pub struct Options {
     /// The signer.
     pub first: Client,
-    /// An instance on the same store.
+    /// A second instance on the same store.
     pub second: Option<Client>,
-    /// An instance that answers authenticated requests only.
+    /// An instance that requires authentication.
     pub authenticated: Option<Client>,
-    /// Where keys are asked that the first signer does not hold: patterns of their names, and a signer.
+    /// Signers for keys that the first one does not hold, by patterns of key names.
     pub elsewhere: Vec<(Pattern, Client)>,
-    /// What restarts the first signer.
+    /// How to restart the first signer.
     pub restart: Option<Restart>,
-    /// Which cases are run; all, if there is none.
+    /// Patterns of the cases to run; empty for all.
     pub only: Vec<Pattern>,
-    /// What kind of signer it is: cases about what it has no notion of are left out. None are, if nothing is given.
+    /// The kind of signer, whose missing features are left out; `None` to leave out nothing.
     pub profile: Option<Profile>,
 }
 
-/// Which signer a request goes to.
+/// The signer that receives a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// The one that holds this key.
+    /// The signer that holds this key.
     Holding(&'a str),
-    /// The first one, whatever it is asked.
+    /// The first signer.
     First,
-    /// The one on the same store.
+    /// The second instance on the same store.
     Second,
-    /// The one that wants authentication.
+    /// The instance that requires authentication.
     Authenticated,
 }
 
 impl Options {
-    /// Of one signer, and nothing else.
+    /// Options with a single signer and no others.
     pub const fn of(first: Client) -> Self {
         Self {
             first,
@@ -61,7 +63,7 @@ impl Options {
         }
     }
 
-    /// The client for a target; `None` if there is no such signer.
+    /// The client for a target; `None` if no such signer is configured.
     pub fn client(&self, target: Target<'_>) -> Option<&Client> {
         match target {
             Target::First => Some(&self.first),
@@ -75,22 +77,22 @@ impl Options {
     }
 }
 
-/// Restarts a signer, and returns when it answers again.
+/// A way to restart a signer.
 pub enum Restart {
-    /// A command of the shell.
+    /// A shell command.
     Command(String),
-    /// Code of a test.
+    /// A function, for tests.
     Call(Box<dyn Fn() -> Result<(), String> + Sync>),
 }
 
-/// How long a signer may take to answer after its restart.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a signer may take to accept connections after its restart.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Restart {
     /// Restarts, and waits until the signer accepts connections.
     ///
     /// # Errors
-    /// What went wrong, in words.
+    /// What went wrong, in prose.
     pub fn run(&self, client: &Client) -> Result<(), String> {
         match self {
             Self::Call(call) => call()?,
@@ -98,7 +100,7 @@ impl Restart {
                 let status = Command::new("sh").args(["-c", command]).status();
                 match status {
                     Ok(status) if status.success() => {}
-                    Ok(status) => return Err(format!("{command:?} ended with {status}")),
+                    Ok(status) => return Err(format!("{command:?} failed: {status}")),
                     Err(error) => return Err(format!("{command:?}: {error}")),
                 }
             }
@@ -107,20 +109,20 @@ impl Restart {
         loop {
             match client.connect() {
                 Ok(_) => return Ok(()),
-                Err(error) if start.elapsed() > PATIENCE => return Err(format!("after its restart: {error}")),
+                Err(error) if start.elapsed() > RESTART_TIMEOUT => return Err(format!("after its restart: {error}")),
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
             }
         }
     }
 }
 
-/// A pattern of names: `*` stands for any characters. Without one it is the beginning of a name.
+/// A pattern for names: `*` matches any characters. Without a `*` it is a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Vec<String>);
 
 /// An empty pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("an empty pattern: expected the beginning of an id such as 'sequence/block', or a pattern such as '*/repeat'")]
+#[error("empty pattern; expected the beginning of an id such as 'sequence/block', or a pattern such as '*/repeat'")]
 pub struct EmptyPattern;
 
 impl FromStr for Pattern {
@@ -136,7 +138,7 @@ impl FromStr for Pattern {
 }
 
 impl Pattern {
-    /// Whether the whole name is as the pattern says.
+    /// Whether the pattern matches the whole name.
     pub fn matches(&self, name: &str) -> bool {
         let Some((first, rest)) = self.0.split_first() else { return name.is_empty() };
         let Some(mut left) = name.strip_prefix(first.as_str()) else { return false };
@@ -155,10 +157,10 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// An address of another signer for some keys: `PATTERN=URL`.
+/// Parses a signer for some keys: `PATTERN=URL`.
 ///
 /// # Errors
-/// [`ClientError`] or what is wrong with the pattern, in words.
+/// What is wrong with the text, the pattern or the address, in prose.
 pub fn elsewhere(text: &str, headers: &[(String, String)]) -> Result<(Pattern, Client), String> {
     let (pattern, url) = text.split_once('=').ok_or("expected KEYS=URL, such as 'payer-*=http://127.0.0.1:6733'")?;
     let pattern = pattern.parse().map_err(|error: EmptyPattern| error.to_string())?;

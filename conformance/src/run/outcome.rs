@@ -1,46 +1,48 @@
+//! The outcomes of cases.
+
 use crate::case::{Consequence, Feature};
 use serde::Serialize;
 
-/// In which way an answer differs.
+/// The way in which an answer differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
-    /// A signature came that must not.
+    /// A signature was released that must not be.
     Released,
-    /// What must come did not: a signature, or another answer that the client can use.
+    /// Something required is missing: a signature, or another answer that the client can use.
     Withheld,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// As expected.
     Passed,
-    /// The verdict is as expected, the status or the error's form is not the recommended one.
+    /// The verdict is as expected; the status or the error format is not the recommended one.
     Status {
-        /// What is recommended.
+        /// The recommended answer.
         expected: String,
-        /// What came.
+        /// The actual answer.
         came: String,
     },
     /// Not as expected.
     Differs {
-        /// What is expected.
+        /// The expected answer.
         expected: String,
-        /// What came.
+        /// The actual answer.
         came: String,
-        /// In which way.
+        /// The way in which it differs.
         difference: Difference,
     },
-    /// Not asked, since signers of the profile have no notion of it.
+    /// Not run, since the signer lacks a feature by design.
     LeftOut {
-        /// What they do not have.
+        /// The missing feature.
         feature: Feature,
-        /// What they have in its place.
+        /// What the signer does instead.
         reason: String,
     },
-    /// Not asked.
+    /// Not run.
     NotRun {
         /// What is missing.
         reason: String,
@@ -48,12 +50,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Something that is needed did not come.
+    /// Something required is missing.
     pub(super) fn differs(expected: impl Into<String>, came: impl Into<String>) -> Self {
         Self::Differs { expected: expected.into(), came: came.into(), difference: Difference::Withheld }
     }
 
-    /// A signature came that must not.
+    /// A signature was released that must not be.
     pub(super) fn released(expected: impl Into<String>, came: impl Into<String>) -> Self {
         Self::Differs { expected: expected.into(), came: came.into(), difference: Difference::Released }
     }
@@ -62,13 +64,13 @@ impl Outcome {
         Self::Status { expected: expected.into(), came: came.into() }
     }
 
-    /// The graver of two outcomes of one case; of two that are as grave, the first.
+    /// The more severe of two outcomes of a case; the first if they are equally severe.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        if other.gravity() > self.gravity() { other } else { self }
+        if other.severity() > self.severity() { other } else { self }
     }
 
-    const fn gravity(&self) -> u8 {
+    const fn severity(&self) -> u8 {
         match self {
             Self::Passed => 0,
             Self::Status { .. } => 1,
@@ -78,25 +80,25 @@ impl Outcome {
     }
 }
 
-/// A case, and what came of it.
+/// A case and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CaseReport {
-    /// The file: keys, decode, sequences, policy, signatures or http.
+    /// File of the case: keys, decode, sequences, policy, signatures or http.
     pub group: &'static str,
-    /// The id.
+    /// Case id.
     pub id: String,
     /// Why the case exists.
     pub why: String,
-    /// What a difference costs at most.
+    /// The most that a difference can cost.
     pub consequence: Consequence,
-    /// What came of it.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
 impl CaseReport {
-    /// What the difference costs, if there is one. Where nothing was released that must not be, nobody is slashed or robbed,
-    /// whatever else the case would have asked.
+    /// What the difference costs, if there is one. Where no forbidden signature was released, a lost slot is the most it can cost,
+    /// even if the case is about slashing.
     pub fn costs(&self) -> Option<Consequence> {
         match &self.outcome {
             Outcome::Differs { difference: Difference::Released, .. } => Some(self.consequence),

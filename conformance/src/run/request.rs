@@ -1,8 +1,10 @@
+//! Serialises requests.
+
 use super::client::Client;
 use crate::case::Framing;
 use std::fmt::Write as _;
 
-/// What a request is made of.
+/// The parts of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Parts<'a> {
     pub(super) method: &'a str,
@@ -10,22 +12,22 @@ pub(super) struct Parts<'a> {
     pub(super) headers: Vec<(&'a str, &'a str)>,
     pub(super) body: Option<&'a [u8]>,
     pub(super) framing: Framing,
-    /// Whether the connection is kept after it.
+    /// Whether the connection is kept open.
     pub(super) keeps: bool,
 }
 
-/// Head and body, of which the body may have to wait.
+/// A serialised request. The body may have to wait.
 #[derive(Debug, Clone)]
 pub(super) struct Bytes {
     pub(super) head: Vec<u8>,
     pub(super) body: Vec<u8>,
-    /// Whether the body is sent once the server asks for it.
+    /// Whether to wait for a 100 before sending the body.
     pub(super) waits: bool,
     pub(super) is_head: bool,
 }
 
 const CHUNK: usize = 40;
-/// octez-client sends one chunk, and nobody wants to send four mebibytes in pieces of forty bytes.
+/// octez-client sends a single chunk, and splitting 4 MiB into 40-byte chunks would be slow.
 const LARGE_CHUNK: usize = 16 * 1024;
 
 impl Parts<'_> {

@@ -1,12 +1,14 @@
+//! Cases of one request each: keys, payloads and signatures.
+
 use super::compare::{expect_public_key, expect_refusal, shown};
+use super::context::Run;
 use super::exchange;
 use super::options::Target;
 use super::outcome::Outcome;
 use super::steps;
-use super::suite::Run;
 use crate::case::{DecodeCase, Instance, KeyCase, KeyText, Need, Sign, SignatureCase};
 
-/// A key that the signer holds, or a text that is no hash. The rest is for libraries.
+/// A key that the signer holds, or a text that is not a hash. The other cases are for libraries only.
 pub(super) fn key(run: &Run<'_>, case: &KeyCase) -> Option<Outcome> {
     match case {
         KeyCase::Derivation { key: Some(name), .. } => Some(held_key(run, name).unwrap_or_else(|outcome| outcome)),
@@ -26,7 +28,7 @@ fn held_key(run: &Run<'_>, name: &str) -> Result<Outcome, Outcome> {
 }
 
 fn no_hash(run: &Run<'_>, text: &str) -> Outcome {
-    let expected = "404: there is no such key";
+    let expected = "404: no such key";
     match exchange::get(&run.options.first, &format!("/keys/{text}")) {
         Err(error) => Outcome::differs(expected, error.to_string()),
         Ok(answer) if answer.status == 414 => Outcome::status(expected, shown(&answer)),
@@ -53,7 +55,7 @@ pub(super) fn decode(run: &Run<'_>, case: &DecodeCase) -> Outcome {
     steps::sign(run, &run.chains(&case.id), &sign).0
 }
 
-/// A signature that authenticates a request. The rest is for libraries.
+/// A signature that authenticates a request. The other cases are for libraries only.
 pub(super) fn signature(run: &Run<'_>, case: &SignatureCase) -> Option<Outcome> {
     let request = case.request.as_ref()?;
     if let Some(missing) = run.missing(&[Need::Authenticated]) {

@@ -1,14 +1,16 @@
+//! Cases of requests in sequence.
+
 use super::compare::{Signed, expect_refusal, expect_signature, shown, verdict};
+use super::context::{Chains, Run};
 use super::exchange;
 use super::options::Target;
 use super::outcome::Outcome;
-use super::suite::{Chains, Run};
 use crate::case::{Instance, Prove, Released, Sign, Step, StepsCase, Together};
 use crate::crypto::{PublicKey, Scheme};
 use crate::hexadecimal::Hex;
 use std::collections::HashSet;
 
-/// The steps of a case, up to the first that differs.
+/// Runs the steps of a case, up to the first that differs.
 pub(super) fn case(run: &Run<'_>, case: &StepsCase) -> Outcome {
     if let Some(missing) = run.missing(&case.needs) {
         return missing;
@@ -35,7 +37,7 @@ pub(super) fn case(run: &Run<'_>, case: &StepsCase) -> Outcome {
     outcome
 }
 
-/// Says which step it was, if there is more than one.
+/// Adds the number of the step, if there are several.
 fn in_step(outcome: Outcome, number: usize, of: usize) -> Outcome {
     let named = |text: String| if of > 1 { format!("step {number}: {text}") } else { text };
     match outcome {
@@ -47,7 +49,7 @@ fn in_step(outcome: Outcome, number: usize, of: usize) -> Outcome {
     }
 }
 
-/// A request to sign: its outcome, and the signature if there is one.
+/// Runs a sign request: its outcome, and the signature if there is one.
 pub(super) fn sign(run: &Run<'_>, chains: &Chains, request: &Sign) -> (Outcome, Option<String>) {
     let key = match run.key(&request.key) {
         Ok(key) => key,
@@ -83,9 +85,9 @@ fn same_signature(request: &Sign, before: &[Option<String>], signature: Option<&
     match step.checked_sub(1).and_then(|index| before.get(index)).and_then(Option::as_deref) {
         Some(first) if first == signature => Outcome::Passed,
         Some(first) => {
-            Outcome::released(format!("the signature of step {step}, {first}"), format!("another one, {signature}"))
+            Outcome::released(format!("the signature of step {step}, {first}"), format!("a different one, {signature}"))
         }
-        None => Outcome::differs(format!("the signature of step {step}"), "there was none"),
+        None => Outcome::differs(format!("the signature of step {step}"), "that step has none"),
     }
 }
 
@@ -99,7 +101,7 @@ fn prove(run: &Run<'_>, request: &Prove) -> Outcome {
     let about = match request.about.as_deref().map(PublicKey::from_text) {
         None => key.public_key.bytes.clone(),
         Some(Some(about)) => about.bytes,
-        Some(None) => return Outcome::NotRun { reason: "bls_pk is no public key".to_owned() },
+        Some(None) => return Outcome::NotRun { reason: "bls_pk is not a public key".to_owned() },
     };
     match exchange::get(client, &format!("/bls_prove_possession/{}{query}", key.hash)) {
         Err(error) => Outcome::differs(format!("{:?}", request.verdict).to_lowercase(), error.to_string()),
@@ -116,21 +118,21 @@ fn restart(run: &Run<'_>) -> Outcome {
     };
     match restart.run(&run.options.first) {
         Ok(()) => Outcome::Passed,
-        Err(why) => Outcome::differs("the signer restarts", why),
+        Err(why) => Outcome::differs("a restart of the signer", why),
     }
 }
 
-/// One request of several, and what came of its copies.
+/// One of several concurrent requests, with the results of its copies.
 struct Answered<'a> {
     payload: Hex,
     request: &'a Sign,
-    /// A signature or nothing, for each copy.
+    /// The signature, or `None` if refused, for each copy.
     signatures: Vec<Option<String>>,
 }
 
-/// Sends all copies of all requests at one time.
+/// Sends all copies of all requests concurrently.
 fn together(run: &Run<'_>, chains: &Chains, step: &Together) -> Outcome {
-    let mut asked = Vec::new();
+    let mut results = Vec::new();
     let mut outcome = Outcome::Passed;
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
@@ -140,7 +142,7 @@ fn together(run: &Run<'_>, chains: &Chains, step: &Together) -> Outcome {
                 .map(|_| {
                     scope.spawn({
                         let payload = payload.clone();
-                        move || ask(run, request, &payload)
+                        move || request_signature(run, request, &payload)
                     })
                 })
                 .collect();
@@ -155,17 +157,17 @@ fn together(run: &Run<'_>, chains: &Chains, step: &Together) -> Outcome {
                     Err(of_copy) => outcome = std::mem::replace(&mut outcome, Outcome::Passed).or(of_copy),
                 }
             }
-            asked.push(Answered { payload, request, signatures });
+            results.push(Answered { payload, request, signatures });
         }
     });
     if matches!(outcome, Outcome::Differs { .. } | Outcome::NotRun { .. }) {
         return outcome;
     }
-    outcome.or(released(&asked, step.released))
+    outcome.or(released(&results, step.released))
 }
 
-/// A signature, or nothing if it was refused; anything else is an outcome.
-fn ask(run: &Run<'_>, request: &Sign, payload: &Hex) -> Result<Option<String>, Outcome> {
+/// Sends a request: the signature, or `None` if it was refused. Anything else is an outcome of the case.
+fn request_signature(run: &Run<'_>, request: &Sign, payload: &Hex) -> Result<Option<String>, Outcome> {
     let key = run.key(&request.key)?;
     let client = run
         .options
@@ -185,37 +187,37 @@ fn ask(run: &Run<'_>, request: &Sign, payload: &Hex) -> Result<Option<String>, O
     }
 }
 
-fn released(asked: &[Answered<'_>], expected: Released) -> Outcome {
-    let counts: Vec<String> = asked
+fn released(results: &[Answered<'_>], expected: Released) -> Outcome {
+    let counts: Vec<String> = results
         .iter()
-        .map(|asked| {
-            let signed = asked.signatures.iter().flatten().count();
-            format!("{signed} of {} copies signed by {}", asked.signatures.len(), asked.request.key)
+        .map(|result| {
+            let signed = result.signatures.iter().flatten().count();
+            format!("{signed} of {} copies signed by {}", result.signatures.len(), result.request.key)
         })
         .collect();
     let came = counts.join(", ");
-    let all = |asked: &Answered<'_>| asked.signatures.iter().all(Option::is_some);
-    let different: HashSet<_> = asked.iter().flat_map(|asked| asked.signatures.iter().flatten()).collect();
+    let all = |result: &Answered<'_>| result.signatures.iter().all(Option::is_some);
+    let different: HashSet<_> = results.iter().flat_map(|result| result.signatures.iter().flatten()).collect();
     if matches!(expected, Released::AllTheSame | Released::OneSignature) && different.len() > 1 {
         return Outcome::released(
-            "one signature, for every copy",
-            format!("{} different ones; {came}", different.len()),
+            "one signature, the same for every copy",
+            format!("{} different signatures; {came}", different.len()),
         );
     }
     match expected {
         Released::All | Released::AllTheSame => {
-            if !asked.iter().all(all) {
+            if !results.iter().all(all) {
                 return Outcome::differs("a signature for every copy", came);
             }
             Outcome::Passed
         }
         Released::OnePayload | Released::OneSignature => {
-            let signed: HashSet<_> = asked
+            let signed: HashSet<_> = results
                 .iter()
-                .filter(|asked| asked.signatures.iter().any(Option::is_some))
-                .map(|asked| &asked.payload.0)
+                .filter(|result| result.signatures.iter().any(Option::is_some))
+                .map(|result| &result.payload.0)
                 .collect();
-            let winners_have_all = asked.iter().filter(|asked| signed.contains(&asked.payload.0)).all(all);
+            let winners_have_all = results.iter().filter(|result| signed.contains(&result.payload.0)).all(all);
             let expected = "one payload signed, for every copy of it, and the other refused";
             if signed.len() > 1 {
                 Outcome::released(expected, came)

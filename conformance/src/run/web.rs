@@ -1,15 +1,17 @@
+//! Cases of raw HTTP requests.
+
 use super::client::{ClientError, Connection as Open, Response};
 use super::compare::{Signed, expect_public_key, expect_refusal, expect_signature, octez_errors, shown};
+use super::context::{Chains, Run};
 use super::exchange;
 use super::options::Target;
 use super::outcome::Outcome;
 use super::request::{Bytes, Parts};
-use super::suite::{Chains, Run};
 use crate::case::{Answer, Body, Connection, HttpCase, HttpRequest, Instance};
 use crate::crypto::Scheme;
 use crate::hexadecimal::Hex;
 
-/// The requests of a case, up to the first whose answer differs.
+/// Runs the requests of a case, up to the first whose answer differs.
 pub(super) fn case(run: &Run<'_>, case: &HttpCase) -> Outcome {
     if let Some(missing) = run.missing(&case.needs) {
         return missing;
@@ -31,7 +33,7 @@ fn try_case(run: &Run<'_>, case: &HttpCase) -> Result<Outcome, Outcome> {
         let mut connection = ready.first().ok_or(Outcome::Passed)?.connect(run)?;
         let all: Vec<u8> =
             ready.iter().flat_map(|ready| [ready.bytes.head.as_slice(), &ready.bytes.body].concat()).collect();
-        connection.send(&all).map_err(|error| Outcome::differs("answers in their order", error.to_string()))?;
+        connection.send(&all).map_err(|error| Outcome::differs("answers in order", error.to_string()))?;
         open = Some(connection);
     }
     for (number, ready) in (1..).zip(&ready) {
@@ -54,7 +56,7 @@ fn try_case(run: &Run<'_>, case: &HttpCase) -> Result<Outcome, Outcome> {
     Ok(outcome)
 }
 
-/// A request that can be sent.
+/// A request that is ready to be sent.
 struct Ready<'a> {
     request: &'a HttpRequest,
     payload: Option<Hex>,
@@ -119,7 +121,7 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// What came if it is something else; a difference in status alone is none of verdict.
+    /// The outcome, or what the actual answer is if the verdict differs.
     fn compared(&self, run: &Run<'_>, answer: &Response) -> Result<Outcome, String> {
         let status = self.request.expect.status;
         match &self.request.expect.answer {
@@ -153,7 +155,7 @@ impl<'a> Ready<'a> {
             }
             Answer::Errors => Ok(expect_refusal(answer, status)),
             Answer::NoSuccess => match expect_refusal(answer, status) {
-                // Where octez-signer answers without a body, nobody needs one; where there is JSON, it is one that octez reads.
+                // Where octez-signer answers without a body, none is required; a JSON body must be one that octez-client can parse.
                 Outcome::Status { .. }
                     if answer.status == status && (answer.body.is_empty() || octez_errors(answer).is_ok()) =>
                 {
@@ -182,7 +184,7 @@ fn key_in(path: &str) -> Option<&str> {
     Some(path.split_once('{')?.1.split_once('}')?.0)
 }
 
-/// The path with hashes in the places of names.
+/// Replaces the name of the key by its hash.
 fn with_hashes(run: &Run<'_>, path: &str) -> Result<String, Outcome> {
     let Some(name) = key_in(path) else { return Ok(path.to_owned()) };
     Ok(path.replace(&format!("{{{name}}}"), &run.key(name)?.hash))

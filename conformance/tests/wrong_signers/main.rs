@@ -1,4 +1,4 @@
-//! Signers that are wrong on purpose: each differs in just the cases that are there for its fault.
+//! Signers with deliberate faults: each must differ in exactly the cases that are there for its fault.
 
 #![cfg(test)]
 
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use stub::{Fault, Stub};
 
-/// The ids of all cases that are run and differ, with a signer of this fault.
+/// The ids of the cases that differ for a signer with this fault.
 fn differing(suite: &Suite, fault: Fault, only: &[&str]) -> BTreeSet<String> {
     let stub = Stub::start(fault);
     let client = Client::new(&format!("http://{}", stub.address), &[]).unwrap();
@@ -25,7 +25,7 @@ fn differing(suite: &Suite, fault: Fault, only: &[&str]) -> BTreeSet<String> {
     differing.map(|report| report.id).collect()
 }
 
-/// The ids of sequences that need one signer and match one of these patterns; each pattern must match some.
+/// The ids of sequences that need just one signer and match one of these patterns. Each pattern must match some.
 fn sequences(suite: &Suite, patterns: &[&str]) -> BTreeSet<String> {
     let one_signer: Vec<_> = suite.sequences.cases.iter().filter(|case| case.needs.is_empty()).collect();
     let mut ids = BTreeSet::new();
@@ -46,7 +46,7 @@ fn assert_same(came: &BTreeSet<String>, expected: &BTreeSet<String>, fault: Faul
 }
 
 #[test]
-fn each_fault_is_seen_where_it_should_be_and_nowhere_else() {
+fn each_fault_shows_in_exactly_its_cases() {
     let suite = suite();
     let table: [(Fault, &[&str]); 8] = [
         (Fault::None, &[]),
@@ -120,7 +120,7 @@ fn each_fault_is_seen_where_it_should_be_and_nowhere_else() {
 }
 
 #[test]
-fn who_refuses_everything_fails_where_something_must_be_signed() {
+fn a_signer_that_refuses_everything_fails_where_a_signature_is_required() {
     let suite = suite();
     let must_sign = |steps: &[Step]| {
         steps.iter().any(|step| match step {
@@ -143,7 +143,7 @@ fn who_refuses_everything_fails_where_something_must_be_signed() {
 }
 
 #[test]
-fn who_signs_everything_fails_at_all_that_is_malformed_or_forbidden() {
+fn a_signer_that_signs_everything_fails_where_a_refusal_is_required() {
     let suite = suite();
     let mut expected: BTreeSet<String> =
         suite.decode.cases.iter().filter(|case| case.verdict == Verdict::Refused).map(|case| case.id.clone()).collect();
@@ -157,9 +157,9 @@ fn who_signs_everything_fails_at_all_that_is_malformed_or_forbidden() {
     assert_same(&came, &expected, Fault::SignsEverything);
 }
 
-/// Without chains the marks of one case are those of all: what is right for one case is wrong for the next. So one is asked.
+/// Without chains, all cases share their marks, and each affects the next. So each runs alone.
 #[test]
-fn who_has_one_mark_for_all_chains_refuses_the_other_one() {
+fn a_signer_with_one_mark_for_all_chains_refuses_the_other_chain() {
     let suite = suite();
     for id in ["sequence/attestation/p256/other-chain", "sequence/block/bls/other-chain"] {
         assert_same(&differing(&suite, Fault::IgnoresChains, &[id]), &sequences(&suite, &[id]), Fault::IgnoresChains);
@@ -167,7 +167,7 @@ fn who_has_one_mark_for_all_chains_refuses_the_other_one() {
 }
 
 #[test]
-fn who_checks_and_then_writes_loses_the_race() {
+fn a_signer_that_checks_and_then_writes_loses_the_race() {
     let suite = suite();
     let came = differing(&suite, Fault::ChecksThenWrites, &["sequence/*/p256/race", "sequence/*/p256/conflict"]);
     assert_same(&came, &sequences(&suite, &["sequence/*/p256/race"]), Fault::ChecksThenWrites);
@@ -177,7 +177,7 @@ fn who_checks_and_then_writes_loses_the_race() {
     assert!(suite.sequences.cases.iter().any(|case| case.steps.iter().any(is_one_payload)));
 }
 
-/// Runs the program against a signer of this fault: its last line, and what it wrote as JSON.
+/// Runs the program against a signer with this fault: the summary line, and the JSON report.
 fn report(fault: Fault, arguments: &[&str]) -> (String, Value) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("report.json");
@@ -190,7 +190,7 @@ fn report(fault: Fault, arguments: &[&str]) -> (String, Value) {
 }
 
 #[test]
-fn what_json_writes_is_as_its_schema_says() {
+fn the_json_report_is_valid_by_its_schema() {
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/report.schema.json");
     let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -225,10 +225,10 @@ fn what_json_writes_is_as_its_schema_says() {
 }
 
 #[test]
-fn a_profile_that_nobody_knows_ends_the_run() {
+fn an_unknown_profile_ends_the_run() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     let output = command.args(["--url", "http://127.0.0.1:1", "--profile", "kiln"]).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("there are azurehsm-signer, octez, signatory"), "{text}");
+    assert!(text.contains("expected one of azurehsm-signer, octez, signatory"), "{text}");
     assert_eq!(output.status.code(), Some(2));
 }

@@ -1,5 +1,5 @@
-//! A signer of two hundred lines, which does one thing wrong. It keeps marks as it should, but parses no more of a payload than
-//! its level and round.
+//! A minimal signer with one deliberate fault. It keeps marks correctly, but decodes nothing of a payload except level and
+//! round.
 
 use conformance::crypto::{Curve, Scheme, SecretKey};
 use serde_json::json;
@@ -9,30 +9,30 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What it does wrong.
+/// The deliberate fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Nothing.
     None,
-    /// It signs whatever it is asked to, and keeps no marks.
+    /// Signs every payload, and keeps no marks.
     SignsEverything,
-    /// A block that is asked for again gets a signature of its own: right but for the randomness of ECDSA.
+    /// Signs a repeated block again, so the signature differs by ECDSA's randomness.
     FreshSignatureOfBlocks,
-    /// Tags 21 and 23 have a mark each.
+    /// Tags 21 and 23 have separate marks.
     MarkOfTag,
-    /// secp256k1 signatures with s in the upper half, as HSMs return them.
+    /// secp256k1 signatures have a high s, as those of HSMs may.
     HighS,
-    /// The mark says the level alone: another round of it is another level to nobody.
+    /// The mark ignores the round.
     IgnoresRounds,
     /// One mark for all chains.
     IgnoresChains,
-    /// It looks at the mark, takes its time, and writes.
+    /// Checks the mark, waits, and then writes it.
     ChecksThenWrites,
     /// The answer has a second field.
     ExtraField,
-    /// It refuses everything.
+    /// Refuses everything.
     RefusesEverything,
-    /// It answers 200 with something.
+    /// Answers 200 with an unrelated signature.
     Garbage,
 }
 
@@ -47,7 +47,7 @@ struct Signer {
     randomness: AtomicU64,
 }
 
-/// Chain, key, watermark byte, and what a fault adds.
+/// Chain, key, watermark byte, and a distinction that a fault adds.
 type MarkId = (Vec<u8>, String, u8, u8);
 
 #[derive(Clone)]
@@ -77,7 +77,7 @@ impl Stub {
 }
 
 impl Signer {
-    /// One request a connection.
+    /// Serves one request per connection.
     fn serve(&self, mut stream: TcpStream) {
         let mut bytes = Vec::new();
         let (path, body) = loop {
@@ -155,7 +155,7 @@ impl Signer {
             _ => {
                 if self.fault == Fault::ChecksThenWrites {
                     drop(marks);
-                    // Long enough for all copies of a case to pass the check, however slow the machine is.
+                    // Long enough for all copies of a case to pass the check, even on a slow machine.
                     std::thread::sleep(std::time::Duration::from_millis(300));
                     marks = self.marks.lock().unwrap();
                 }
@@ -190,7 +190,7 @@ fn refusal(status: u16) -> (u16, String) {
     (status, json!([{"kind": "temporary", "id": "failure", "msg": "no"}]).to_string())
 }
 
-/// Path and body, once they are complete; no body for GET.
+/// Path and body, once they are complete. A GET request has no body.
 fn parsed(bytes: &[u8]) -> Option<(String, Option<String>)> {
     let text = String::from_utf8_lossy(bytes);
     let (head, body) = text.split_once("\r\n\r\n")?;

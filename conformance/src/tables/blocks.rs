@@ -1,3 +1,5 @@
+//! Payloads of blocks, valid and malformed.
+
 use super::decoding::{consensus, decoded, malformed};
 use crate::case::DecodeCase;
 use crate::crypto::Curve;
@@ -18,67 +20,70 @@ fn blocks() -> Vec<DecodeCase> {
         let expected = consensus(Kind::Block, level, round);
         cases.push(decoded(&format!("block/{name}"), why, block.bytes(), BAKER, expected));
     };
-    add("plain", "What a baker proposes in round 0 of nearly every level (block_header.ml).", plain(1331, 0), 1331, 0);
+    add("plain", "A typical block: round 0, as at nearly every level (block_header.ml).", plain(1331, 0), 1331, 0);
     add(
         "round",
-        "The round is the last four bytes of the fitness (fitness_repr.ml, to_raw): who reads the payload round or none sees a \
-         double baking where there is none, or none where there is.",
+        "The round is the last four bytes of the fitness (fitness_repr.ml, to_raw): a signer that reads the payload \
+         round, or none, sees a double baking where there is none, or misses one.",
         plain(1331, 2),
         1331,
         2,
     );
     add(
         "locked-round",
-        "With a locked round the fitness has 37 bytes in place of 33, and all that follows moves: the round stands at 83 + F.",
+        "With a locked round the fitness has 37 bytes instead of 33, and everything after it moves: the round is at \
+         offset 83 + F.",
         with(1331, 2, fitness(1331, Some(1), -1, 2)),
         1331,
         2,
     );
     add(
         "locked-round-zero",
-        "Locked in round 0 is not the same as not locked: four bytes of zeros, not none.",
+        "Locked in round 0 is not the same as not locked: four zero bytes instead of none.",
         with(1331, 1, fitness(1331, Some(0), -1, 1)),
         1331,
         1,
     );
     add(
         "predecessor-round",
-        "The predecessor's round is written as minus itself minus one: round 2 is fffffffd, which is no negative round.",
+        "The predecessor's round is encoded as minus itself minus one: round 2 is fffffffd, which is not a negative \
+         round.",
         with(1331, 0, fitness(1331, None, -3, 0)),
         1331,
         0,
     );
     add(
         "level-zero",
-        "Test chains begin at level 0: zero is a level, and not a sign that there is none.",
+        "Test chains begin at level 0: zero is a valid level, and does not mean that there is none.",
         plain(0, 0),
         0,
         0,
     );
     add(
         "level-max",
-        "Levels are int32: 2147483647 is the largest, and no arithmetic on it may overflow.",
+        "Levels are int32: 2147483647 is the maximum, and arithmetic on it must not overflow.",
         plain(MAX, 0),
         MAX,
         0,
     );
     add(
         "round-max",
-        "Rounds are int32: 2147483647 is the largest, and no arithmetic on it may overflow.",
+        "Rounds are int32: 2147483647 is the maximum, and arithmetic on it must not overflow.",
         plain(1331, MAX),
         1331,
         MAX,
     );
     add(
         "seed-nonce",
-        "Every 192nd block or so commits to a seed nonce: 32 bytes more (block_header_repr.ml, contents_encoding).",
+        "About every 192nd block commits to a seed nonce: 32 more bytes (block_header_repr.ml, contents_encoding).",
         Block { protocol_data: protocol_data(0x5a, Some(0xcd)), ..plain(1331, 0) },
         1331,
         0,
     );
     add(
         "seed-nonce-and-locked-round",
-        "The longest header of today has 234 bytes: who expects one of the shorter ones refuses a block in 192.",
+        "The longest header of the current protocol has 234 bytes: a signer that expects a shorter one refuses one \
+         block in 192.",
         Block {
             protocol_data: protocol_data(0x5a, Some(0xcd)),
             fitness: fitness(1331, Some(1), -1, 3),
@@ -89,14 +94,15 @@ fn blocks() -> Vec<DecodeCase> {
     );
     add(
         "later-protocol",
-        "What a next protocol adds at the end of a header is no matter of safety: who refuses it stops bakers at the upgrade.",
+        "What a future protocol adds at the end of a header does not affect safety: refusing it stops bakers at the \
+         upgrade.",
         Block { protocol_data: [protocol_data(0x5a, None), vec![0x01; 10]].concat(), ..plain(1331, 0) },
         1331,
         0,
     );
     add(
         "negative-timestamp",
-        "Timestamps are int64 and no matter of safety: only the protocol judges them.",
+        "Timestamps are int64 and do not affect safety: only the protocol checks them.",
         Block { timestamp: -1, ..plain(1331, 0) },
         1331,
         0,
@@ -104,13 +110,12 @@ fn blocks() -> Vec<DecodeCase> {
     for (name, payload, round) in
         [("octez-sample", OCTEZ_BLOCK, 2), ("octez-sample-locked-round", OCTEZ_LOCKED_BLOCK, 2)]
     {
-        let why =
-            "A header as Octez writes it: its layout must be found in what Octez sends, not in what this suite writes.";
+        let why = "A header encoded by Octez: a signer must decode what Octez sends, not only what this suite encodes.";
         let payload = hex::decode(payload).expect("digits");
         cases.push(decoded(&format!("block/{name}"), why, payload, BAKER, consensus(Kind::Block, 1331, round)));
     }
     for curve in [Curve::Ed25519, Curve::Secp256k1, Curve::Bls] {
-        let why = "Headers are the same for keys of all curves: only votes differ for tz4.";
+        let why = "Headers have the same format for keys of all curves: only votes differ for tz4.";
         let (id, key) = (format!("block/by-{}", curve.name()), format!("baker-{}", curve.name()));
         cases.push(decoded(
             &id,
@@ -128,7 +133,7 @@ const OCTEZ_BLOCK: &str = "117a06a77000000533010e5751c026e543b2e8ab2eb06099daa1d
 /// The same with locked round 1; its BLAKE2b-256 is `5b5fee8e…043a`.
 const OCTEZ_LOCKED_BLOCK: &str = "117a06a77000000533010e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8000000005e9dcbb00442e9bc4583d4f9fa6ba422733f45d3a44397141a953d2237bf8df62e5046eef70000002500000001020000000400000533000000040000000100000004ffffffff00000004000000024c7319284b55068bb7c4e0b9f8585729db7fb27ab4ca9cff2038a1fc324f650c000000000000000000000000000000000000000000000000000000000000000000000000101895ca000000000002";
 
-/// A header that ends within each of its fields.
+/// Headers truncated within each of their fields.
 fn cut_blocks() -> Vec<DecodeCase> {
     let block = Block::new(1331, 2).bytes();
     let fields = [
@@ -145,8 +150,8 @@ fn cut_blocks() -> Vec<DecodeCase> {
         ("protocol-data", 152, 46),
     ];
     let cut = |(name, at, length): (&str, usize, usize)| {
-        let why = "A header that ends early has other fields than its bytes seem to say: octez-signer reads the round from \
-                   whatever stands at 83 + F.";
+        let why = "A truncated header has other fields than it seems to: octez-signer reads the round from the bytes \
+                   at 83 + F.";
         malformed(&format!("block/cut-{name}"), why, block[..at + length - 1].to_vec(), BAKER, "truncated", at)
     };
     fields.into_iter().map(cut).collect()
@@ -170,77 +175,81 @@ fn wrong_blocks() -> Vec<DecodeCase> {
     for (name, why, payload, problem, at) in [
         (
             "negative-level",
-            "A negative level is below every mark or, read as unsigned, above all: the key would be silent for good.",
+            "A negative level is below every mark or, read as unsigned, above all of them: the key would be blocked \
+             for good.",
             Block::new(-1, 0).bytes(),
             "negative",
             5,
         ),
         (
             "negative-round",
-            "A negative round, read as unsigned, is above every other: a second block of the level would be signed.",
+            "A negative round, read as unsigned, is above every other: a second block at the level would be signed.",
             element(4, &(-1_i32).to_be_bytes()),
             "negative",
             116,
         ),
         (
             "negative-locked-round",
-            "There are no negative rounds: such a header is from no baker.",
+            "Rounds are never negative: no baker produces such a header.",
             elements(fitness(1331, Some(-1), -1, 2)),
             "negative",
             104,
         ),
         (
             "predecessor-round-not-inverted",
-            "The predecessor's round is stored as a negative number (fitness_repr.ml): a positive one is of another format.",
+            "The predecessor's round is encoded as a negative number (fitness_repr.ml): a positive one belongs to \
+             another format.",
             element(3, &0_i32.to_be_bytes()),
             "wrong_value",
             108,
         ),
         (
             "emmy-fitness",
-            "Version 1 is the fitness of Emmy, which has other elements: its last four bytes are no round.",
+            "Version 1 is Emmy's fitness, which has other elements: its last four bytes are not a round.",
             element(0, &[1]),
             "wrong_value",
             91,
         ),
         (
             "version-of-tomorrow",
-            "Version 3 would be another fitness, of which nobody knows where the round stands: better no block than two.",
+            "Version 3 would be another format, in which the position of the round is unknown: no block is better \
+             than two.",
             element(0, &[3]),
             "wrong_value",
             91,
         ),
         (
             "levels-differ",
-            "The fitness repeats the level: if it is another one, the header is of no chain, and one of the two is a lie.",
+            "The fitness repeats the level: if the two differ, the header fits no chain, and one of them is wrong.",
             element(1, &1332_i32.to_be_bytes()),
             "levels_differ",
             96,
         ),
         (
             "locked-round-of-three-bytes",
-            "A locked round has four bytes or none: with three, all that follows would be read from the wrong place.",
+            "A locked round has four bytes or none: with three, everything after it would be read from the wrong \
+             offset.",
             element(2, &[0; 3]),
             "wrong_value",
             100,
         ),
         (
             "version-of-no-bytes",
-            "An empty version would make the fitness of any length readable in two ways.",
+            "An empty version would make a fitness of any length ambiguous.",
             element(0, &[]),
             "wrong_value",
             87,
         ),
         (
             "level-of-three-bytes",
-            "A level has four bytes: with three, all that follows would be read from the wrong place.",
+            "A level has four bytes: with three, everything after it would be read from the wrong offset.",
             element(1, &[0x05, 0x33, 0x00]),
             "wrong_value",
             92,
         ),
         (
             "round-of-two-bytes",
-            "octez-signer takes the last four bytes of the fitness for the round: here they hold a part of its length.",
+            "octez-signer takes the last four bytes of the fitness as the round: here they include part of a length.",
             element(4, &[0x00, 0x02]),
             "wrong_value",
             112,
@@ -254,35 +263,35 @@ fn wrong_blocks() -> Vec<DecodeCase> {
         ),
         (
             "no-round",
-            "Without the fifth element the last four bytes are the predecessor's round.",
+            "Without the fifth element, the last four bytes are the predecessor's round.",
             elements(all[..4].to_vec()),
             "truncated",
             112,
         ),
         (
             "sixth-element",
-            "With a sixth element the last four bytes are not the round.",
+            "With a sixth element, the last four bytes are not the round.",
             elements([all.clone(), vec![Vec::new()]].concat()),
             "trailing_bytes",
             120,
         ),
         (
             "no-fitness",
-            "A header without a fitness has no round: taken for round 0 it would be a block that nobody proposed.",
+            "A header without a fitness has no round: read as round 0, it would be a block that nobody proposed.",
             elements(Vec::new()),
             "truncated",
             87,
         ),
         (
             "fitness-of-38-bytes",
-            "No fitness of Tenderbake is longer than 37 bytes: a longer one moves the round to where the sender wants it.",
+            "Tenderbake's fitness never exceeds 37 bytes: in a longer one, the sender chooses where the round is read.",
             sized_fitness(38),
             "too_long",
             83,
         ),
         (
             "fitness-of-4-gib",
-            "A length is a promise of the sender: who adds it to an offset may overflow, who allocates it may fall.",
+            "A length comes from the sender: adding it to an offset may overflow, and allocating it may crash.",
             sized_fitness(u32::MAX),
             "too_long",
             83,

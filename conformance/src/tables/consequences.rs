@@ -1,13 +1,12 @@
-//! What a difference costs at most, and what a signer needs for a case to say something: the rules that hold unless a table says
-//! otherwise.
+//! Default rules for the consequence of a case and for the features that it needs. A table can override them.
 
 use crate::case::{
     Answer, Consequence, Expected, Feature, HttpRequest, Instance, KeyText, Malformed, Released, Sign, Step, StepsCase,
     Verdict, WhyInvalid,
 };
 
-/// Of steps: whatever is refused, or must have one signature, is there because a second signature could be punished, or because
-/// the key's policy keeps its funds and rights together.
+/// For steps: a refusal or a single signature is required because a second signature could be punished, or because the policy
+/// protects the key's funds and rights.
 pub(super) fn of_steps(steps: &[Step]) -> Consequence {
     let of_sign = |sign: &Sign| match sign.verdict {
         Verdict::Refused => Consequence::Slashing,
@@ -23,9 +22,9 @@ pub(super) fn of_steps(steps: &[Step]) -> Consequence {
     steps.iter().map(of_step).max().unwrap_or(Consequence::Cosmetic)
 }
 
-/// Of a payload that a decoder must understand or refuse. What no node can decode is worth nothing, signed or not. But tags,
-/// watermarks and versions that mean nothing today may mean anything tomorrow or elsewhere, and a block or vote that two readers
-/// read differently has two positions. A negative level that is taken for a large one raises the mark for good.
+/// For a payload. If no node can decode it, a signature is worthless. But tags, watermarks and versions that are undefined today
+/// may be defined later or elsewhere, and a block or vote that decoders read differently has two positions. A negative level that
+/// is read as a large one raises the mark for good.
 pub(super) fn of_payload(payload: &[u8], expected: &Expected) -> Consequence {
     let is_block = payload.first() == Some(&0x11);
     match expected {
@@ -40,8 +39,8 @@ pub(super) fn of_payload(payload: &[u8], expected: &Expected) -> Consequence {
     }
 }
 
-/// Of a signature that authenticates a request, or does not; then `note` says why not. Another form of a right signature could
-/// only be made of a right one.
+/// For a signature that authenticates a request, or does not, for the reason in `note`. Another encoding of a valid signature
+/// requires a valid one.
 pub(super) const fn of_signature(note: Option<WhyInvalid>) -> Consequence {
     match note {
         None => Consequence::LostSlot,
@@ -50,7 +49,7 @@ pub(super) const fn of_signature(note: Option<WhyInvalid>) -> Consequence {
     }
 }
 
-/// Of a text that should be a key and is not. A wrong public key would let a stranger ask; a wrong secret key is a wrong address.
+/// For a malformed key or hash. A malformed public key could authorize a stranger; a malformed secret key has another hash.
 pub(super) const fn of_text(what: KeyText) -> Consequence {
     match what {
         KeyText::PublicKey => Consequence::Slashing,
@@ -59,7 +58,7 @@ pub(super) const fn of_text(what: KeyText) -> Consequence {
     }
 }
 
-/// Of raw requests: what clients need must be answered; what they never send may be answered in any words.
+/// For raw HTTP requests: clients depend on some answers; the answer to a request that no client sends is cosmetic.
 pub(super) fn of_requests(requests: &[HttpRequest]) -> Consequence {
     let of_request = |request: &HttpRequest| match request.expect.answer {
         Answer::Signature(_) | Answer::PublicKey(_) | Answer::Json(_) | Answer::Success => Consequence::LostSlot,
@@ -69,7 +68,7 @@ pub(super) fn of_requests(requests: &[HttpRequest]) -> Consequence {
     requests.iter().map(of_request).max().unwrap_or(Consequence::Cosmetic)
 }
 
-/// What policies need by the role of the key that is asked: `keys.json` says what each may sign.
+/// The features that a policy needs, by the role of the key; `keys.json` describes what each may sign.
 pub(super) fn features_of_steps(steps: &[Step]) -> Vec<Feature> {
     let mut features = Vec::new();
     for step in steps {
@@ -100,12 +99,12 @@ fn features_of_sign(sign: &Sign) -> Vec<Feature> {
 }
 
 impl StepsCase {
-    /// The same case, where its steps do not determine what a difference costs.
+    /// Overrides the consequence that follows from the steps.
     pub(super) fn that_costs(self, consequence: Consequence) -> Self {
         Self { consequence, ..self }
     }
 
-    /// The same case, for signers that have these features and need no others.
+    /// Overrides the features that follow from the steps.
     pub(super) fn for_those_with(self, features: &[Feature]) -> Self {
         Self { features: features.to_vec(), ..self }
     }

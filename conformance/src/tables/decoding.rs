@@ -1,3 +1,5 @@
+//! Builds the cases of `decode.json`.
+
 use super::consequences;
 use crate::base58::CHAIN;
 use crate::case::{DecodeCase, Decoded, Expected, Feature, Malformed, Verdict};
@@ -5,12 +7,12 @@ use crate::crypto::{Curve, digest};
 use crate::payload::MAINNET;
 use crate::payload::consensus::Kind;
 
-/// Asked of a key whose policy allows what the payload is.
+/// A valid payload, for a key whose policy permits it.
 pub(super) fn decoded(id: &str, why: &str, payload: Vec<u8>, key: &str, decoded: Decoded) -> DecodeCase {
     case(id, why, payload, key, Expected::Decoded(decoded), (Verdict::Signed, 200))
 }
 
-/// Must not be signed, whatever the policy.
+/// A malformed payload, which must not be signed under any policy.
 pub(super) fn malformed(id: &str, why: &str, payload: Vec<u8>, key: &str, problem: &str, at: usize) -> DecodeCase {
     let expected = Expected::Malformed(Malformed { problem: problem.to_owned(), at });
     case(id, why, payload, key, expected, (Verdict::Refused, 403))

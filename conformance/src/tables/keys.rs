@@ -1,3 +1,5 @@
+//! The test keys, and cases of key texts.
+
 use super::consequences;
 use crate::base58::{CONTRACT, ENCRYPTED_ED25519_SECRET, ML_DSA_44_HASH, Prefix};
 use crate::case::{Consequence, Key, KeyCase, KeyFile, KeyText, Role};
@@ -7,48 +9,50 @@ use crate::payload::operations::{KT1, TZ3};
 /// Role, whether the signer holds its keys, what they may sign, and their curves.
 const ROLES: [(&str, bool, &str, &[Curve]); 13] = [
     ("baker", true, "blocks, preattestations and attestations of every chain, and nothing else", &Curve::ALL),
-    ("other", true, "the same: another baker", &Curve::ALL),
+    ("other", true, "the same, for another baker", &Curve::ALL),
     (
         "payer",
         true,
-        "every operation, also those that hand over or empty the account, and packed data; no block and no vote",
+        "every operation, including those that transfer control of the account or empty it, and packed data; no block \
+         and no vote",
         &Curve::ALL,
     ),
     (
         "staker",
         true,
-        "what a baker may, reveals, staking operations and ballots, for fees of at most 10000 mutez in all",
+        "what a baker may, reveals, staking operations and ballots, with total fees of at most 10000 mutez",
         &[Curve::P256],
     ),
     (
         "limited",
         true,
-        "transactions, originations and ticket transfers, to {TZ3} and {KT1} only: at most 1000000 mutez, and fees of at most \
-         5000 mutez, in all",
+        "transactions, originations and ticket transfers, to {TZ3} and {KT1} only: in total at most 1000000 mutez, \
+         and fees of at most 5000 mutez",
         &[Curve::Ed25519],
     ),
     (
         "open",
         true,
-        "blocks, votes and every operation but update_consensus_key, update_companion_key and drain_delegate, which have to be \
-         allowed by their names",
+        "blocks, votes and every operation except update_consensus_key, update_companion_key and drain_delegate, \
+         which must be permitted by name",
         &[Curve::Secp256k1],
     ),
     (
         "spender",
         true,
-        "every operation but those three, for {TZ3} and {KT1} only: sending, burning and bonding at most 1000000 mutez in all",
+        "every operation except those three, for {TZ3} and {KT1} only: sending, burning and bonding at most 1000000 \
+         mutez in total",
         &[Curve::P256],
     ),
-    ("drainer", true, "what a baker may, and drain_delegate by its name", &[Curve::P256]),
-    ("attester", true, "attestations only, as a companion key", &[Curve::Bls]),
-    ("bound", true, "what a baker may, of mainnet only", &[Curve::P256]),
+    ("drainer", true, "what a baker may, and drain_delegate, by name", &[Curve::P256]),
+    ("attester", true, "attestations only, as for a companion key", &[Curve::Bls]),
+    ("bound", true, "what a baker may, on mainnet only", &[Curve::P256]),
     ("prover", true, "what a baker may, and proofs of possession", &[Curve::Bls]),
-    ("client", false, "who may ask the signer that wants authentication", &Curve::ALL),
-    ("stranger", false, "a key that nobody has given to the signer", &Curve::ALL),
+    ("client", false, "the keys of authorized clients, for the signer that requires authentication", &Curve::ALL),
+    ("stranger", false, "a key that the signer does not hold", &Curve::ALL),
 ];
 
-/// A key's secret and its entry, by its name such as `baker-p256`.
+/// A test key and its entry, by name, such as `baker-p256`.
 pub fn named(name: &str) -> (SecretKey, Key) {
     let (role, curve) = name.split_once('-').expect("a role and a curve");
     let curve = Curve::ALL.into_iter().find(|known| known.name() == curve).expect("a curve");
@@ -71,7 +75,7 @@ fn all_keys() -> Vec<Key> {
     names.map(|(role, curve)| named(&format!("{role}-{}", curve.name())).1).collect()
 }
 
-/// The keys that a signer is given.
+/// The keys that a signer must hold.
 pub(super) fn held() -> Vec<Key> {
     let is_held = |key: &Key| ROLES.iter().any(|(role, held, _, _)| *held && *role == key.role);
     all_keys().into_iter().filter(is_held).collect()
@@ -80,10 +84,9 @@ pub(super) fn held() -> Vec<Key> {
 pub(super) fn file() -> KeyFile {
     KeyFile {
         schema: "../schema/keys.schema.json".to_owned(),
-        about:
-            "Keys that the cases name, with their secrets in the clear: FOR TESTS ONLY, whoever reads this can sign \
-                with them. Then texts that are keys and hashes, and texts that are none."
-                .to_owned(),
+        about: "Keys that the cases refer to, with their secrets in the clear: FOR TESTS ONLY, anyone can sign with \
+             them. Then cases of valid and malformed keys and hashes."
+            .to_owned(),
         roles: ROLES
             .iter()
             .map(|(role, held, may_sign, _)| Role {
@@ -182,7 +185,7 @@ const OCTEZ: [(&str, Curve, [&str; 3]); 9] = [
     ),
 ];
 
-/// Of `tezt/lib_tezos/constant.ml`.
+/// From `tezt/lib_tezos/constant.ml`.
 const TZ4_ACCOUNT_PROOF: &str = "BLsig9a5nLiDGB7zGFTWJGdsZT3WPMCTAh5qVUmJekTzPbiQttFVD6jDg4Mf1gEV8Y3fq7sv9Vs6U7Tpx9ZST7GZdw9NGz9JLkdfeXmGz5yh1BnVSr5aYcLfPEpwteCGRx4Bk1q2SuaAnh";
 
 fn cases() -> Vec<KeyCase> {
@@ -190,10 +193,11 @@ fn cases() -> Vec<KeyCase> {
     for key in all_keys() {
         let is_held = ROLES.iter().any(|(role, held, _, _)| *held && *role == key.role);
         let why = if is_held {
-            "A signer that derives another public key or address from an imported secret key signs for nobody, and \
-             octez-client reads the public key from the signer when the key is imported (http_gen.ml, import_secret_key)."
+            "A signer that derives another public key or hash from an imported secret key is useless: octez-client \
+             reads the public key from the signer when the key is imported (http_gen.ml, import_secret_key)."
         } else {
-            "Secret key, public key and address belong together whoever derives them; clients authenticate with such a key."
+            "Every library must derive the same public key and hash from a secret key; clients authenticate with this \
+             key."
         };
         cases.push(KeyCase::Derivation {
             id: format!("keys/derive/{}", key.name),
@@ -210,11 +214,12 @@ fn cases() -> Vec<KeyCase> {
     for (name, curve, [secret_key, public_key, hash]) in OCTEZ {
         let why = match curve {
             Curve::Bls => {
-                "A vector of Octez's tests: BLS12-381 secret keys are little-endian in Tezos, big-endian in most libraries, \
-                 so that a swapped key is another address (tezt/lib_tezos/constant.ml)."
+                "A vector of Octez's tests: BLS12-381 secret keys are little-endian in Tezos, big-endian in most \
+                 libraries: a key with reversed bytes has another hash (tezt/lib_tezos/constant.ml)."
             }
             _ => {
-                "A vector of Octez's tests: whoever derives another address loses access to the account (src/lib_crypto/test/key_encoding_vectors.ml)."
+                "A vector of Octez's tests: deriving another hash means losing access to the account \
+                 (src/lib_crypto/test/key_encoding_vectors.ml)."
             }
         };
         cases.push(KeyCase::Derivation {
@@ -233,7 +238,7 @@ fn cases() -> Vec<KeyCase> {
     cases
 }
 
-/// Something else in the place of a text's last character.
+/// The text with another last character.
 fn mistyped(text: &str) -> String {
     let (rest, last) = text.split_at(text.len() - 1);
     format!("{rest}{}", if last == "1" { "2" } else { "1" })
@@ -263,7 +268,7 @@ fn malformed() -> Vec<KeyCase> {
                 name("checksum"),
                 what,
                 mistyped(text),
-                "The checksum is there so that a mistyped key or address is noticed, not used (base58.ml).",
+                "The checksum exists so that a mistyped key or hash is detected, not used (base58.ml).",
             );
             let shorter = prefix.encode(&payload[1..]);
             let longer = prefix.encode(&[payload.as_slice(), &[0]].concat());
@@ -272,7 +277,7 @@ fn malformed() -> Vec<KeyCase> {
                     name(how),
                     what,
                     text,
-                    "The checksum is right, the length is not: a reader that pads or cuts would take one key for another.",
+                    "The checksum is right, but the length is wrong: padding or truncating turns one key into another.",
                 );
             }
         }
@@ -285,67 +290,69 @@ fn malformed() -> Vec<KeyCase> {
             "hash-contract",
             KeyText::Hash,
             elsewhere(CONTRACT),
-            "The same 20 bytes behind the prefix of a contract: who compares hashes without their prefix signs for it.",
+            "The same 20 bytes with the prefix of a contract: a signer that compares hashes without their prefix \
+             would accept it.",
         ),
         (
             "hash-tz5",
             KeyText::Hash,
             elsewhere(ML_DSA_44_HASH),
-            "A tz5 is an address of today's protocol (signature_v3.ml), but no baker's: it is a key that is not here.",
+            "A tz5 is a valid address of the current protocol (signature_v3.ml), but not a baker's: the signer has no \
+             such key.",
         ),
         (
             "hash-public-key",
             KeyText::Hash,
             baker.public_key.clone(),
-            "A public key where its hash belongs: octez-signer looks up hashes (signer_services.ml, public_key).",
+            "A public key instead of its hash: octez-signer looks up hashes (signer_services.ml, public_key).",
         ),
         (
             "hash-upper-case",
             KeyText::Hash,
             baker.hash.to_uppercase(),
-            "Base 58 tells upper from lower case: folding them makes two addresses one.",
+            "Base58 is case-sensitive: ignoring case makes two addresses one.",
         ),
         (
             "hash-cut",
             KeyText::Hash,
             baker.hash[..baker.hash.len() - 1].to_owned(),
-            "The last character was not copied: the checksum tells, and a prefix search must not find the key.",
+            "The last character is missing: the checksum reveals it, and a prefix search must not find the key.",
         ),
         (
             "hash-prefix-only",
             KeyText::Hash,
             "tz3".to_owned(),
-            "Nothing behind the prefix: a reader that does not check the length reads beyond the end.",
+            "Nothing follows the prefix: a decoder that does not check the length reads past the end.",
         ),
         (
             "hash-not-base58",
             KeyText::Hash,
             format!("{}0", &baker.hash[..baker.hash.len() - 1]),
-            "0, O, I and l are no digits of base 58, since they are mistaken for others.",
+            "0, O, I and l are not Base58 digits, since they are easily confused with others.",
         ),
         (
             "hash-long-text",
             KeyText::Hash,
             format!("tz3{}", "1".repeat(4000)),
-            "Decoding base 58 takes quadratic time: a long text must be turned away, not decoded.",
+            "Decoding Base58 takes quadratic time: a long text must be rejected, not decoded.",
         ),
         (
             "public-key-secp256k1-no-point",
             KeyText::PublicKey,
             Curve::Secp256k1.public_key().encode(&[[2].as_slice(), &[0xff; 32]].concat()),
-            "x is not below the prime: there is no such point, and a library that reduces it makes another key of it.",
+            "x is not below the prime: the point does not exist, and reducing x yields another key.",
         ),
         (
             "public-key-p256-no-point",
             KeyText::PublicKey,
             Curve::P256.public_key().encode(&[[2].as_slice(), &[0xff; 32]].concat()),
-            "x is not below the prime: there is no such point, and a library that reduces it makes another key of it.",
+            "x is not below the prime: the point does not exist, and reducing x yields another key.",
         ),
         (
             "public-key-p256-uncompressed-tag",
             KeyText::PublicKey,
             Curve::P256.public_key().encode(&[[4].as_slice(), &[0x11; 32]].concat()),
-            "33 bytes that begin as an uncompressed point, which has 65: reading on leaves the text.",
+            "33 bytes with the prefix of an uncompressed point, which has 65 bytes: a decoder may read past the end.",
         ),
         (
             "public-key-ed25519-identity",
@@ -363,49 +370,49 @@ fn malformed() -> Vec<KeyCase> {
             "public-key-bls-uncompressed-flag",
             KeyText::PublicKey,
             Curve::Bls.public_key().encode(&[0x11; 48]),
-            "The flag of the compressed form is missing: 48 bytes are half an uncompressed point.",
+            "The flag for the compressed form is missing: 48 bytes are half an uncompressed point.",
         ),
         (
             "secret-key-encrypted",
             KeyText::SecretKey,
             ENCRYPTED_ED25519_SECRET.encode(&[0x5e; 56]),
-            "An encrypted key is no key until its passphrase is known: its bytes must not be taken for a seed.",
+            "An encrypted key is useless without its passphrase: its bytes must not be taken for a seed.",
         ),
         (
             "secret-key-secp256k1-zero",
             KeyText::SecretKey,
             Curve::Secp256k1.secret_key().encode(&[0; 32]),
-            "Zero is no secret key: its public key is the point at infinity.",
+            "Zero is not a secret key: its public key would be the point at infinity.",
         ),
         (
             "secret-key-p256-zero",
             KeyText::SecretKey,
             Curve::P256.secret_key().encode(&[0; 32]),
-            "Zero is no secret key: its public key is the point at infinity.",
+            "Zero is not a secret key: its public key would be the point at infinity.",
         ),
         (
             "secret-key-bls-zero",
             KeyText::SecretKey,
             Curve::Bls.secret_key().encode(&[0; 32]),
-            "Zero is no secret key: its public key is the point at infinity.",
+            "Zero is not a secret key: its public key would be the point at infinity.",
         ),
         (
             "secret-key-secp256k1-order",
             KeyText::SecretKey,
             Curve::Secp256k1.secret_key().encode(&[0xff; 32]),
-            "Not below the order of the group: a library that reduces it makes another key of it.",
+            "Not below the order of the group: reducing it yields another key.",
         ),
         (
             "secret-key-p256-order",
             KeyText::SecretKey,
             Curve::P256.secret_key().encode(&[0xff; 32]),
-            "Not below the order of the group: a library that reduces it makes another key of it.",
+            "Not below the order of the group: reducing it yields another key.",
         ),
         (
             "secret-key-bls-order",
             KeyText::SecretKey,
             Curve::Bls.secret_key().encode(&[0xff; 32]),
-            "Not below the order of the group: a library that reduces it makes another key of it.",
+            "Not below the order of the group: reducing it yields another key.",
         ),
     ] {
         add(name.to_owned(), what, text, why);

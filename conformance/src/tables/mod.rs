@@ -1,7 +1,7 @@
-//! The tables that the JSON files are written from. What is expected is stated here, from the protocol's source.
+//! The tables that the JSON files are generated from. They state all expectations, from the protocol's source.
 //!
-//! Octez is quoted by file: `signature_v3.ml` is `src/lib_crypto/signature_v3.ml`, `operation_repr.ml` and the like are
-//! those of `src/proto_025_PsUshuai/lib_protocol`, `handler.ml` is `src/bin_signer/handler.ml`.
+//! Octez's sources are cited by file: `signature_v3.ml` is `src/lib_crypto/signature_v3.ml`, `operation_repr.ml` and the like are
+//! in `src/proto_025_PsUshuai/lib_protocol`, `handler.ml` is `src/bin_signer/handler.ml`.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,11 +9,11 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
-    reason = "whatever is wrong in a table must stop the program that writes it"
+    reason = "an error in a table must stop the generator"
 )]
 #![allow(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 #![allow(clippy::needless_pass_by_value, reason = "rows are built in place")]
-#![allow(clippy::single_match_else, reason = "of three kinds, one is another")]
+#![allow(clippy::single_match_else, reason = "one of the three kinds is special")]
 
 mod blocks;
 mod consequences;

@@ -1,3 +1,5 @@
+//! Payloads of operations: a sample of every kind, and batches.
+
 use super::decoding::decoded;
 use crate::case::{Content, DecodeCase, Decoded};
 use crate::payload::operations::{
@@ -6,17 +8,17 @@ use crate::payload::operations::{
 };
 use crate::payload::{natural, optional, signed_number, sized};
 
-/// The source of the samples; it differs from the key that is asked, which no signer compares.
+/// The source of the samples. It is not the signing key's account, which no signer checks.
 const BY: Account = TZ2;
 
-/// A content and what it means.
+/// An encoded content and its meaning.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
     pub(super) name: String,
     pub(super) why: String,
     pub(super) bytes: Vec<u8>,
     pub(super) meaning: Content,
-    /// Whether it may be one of several.
+    /// Whether it may be batched.
     pub(super) is_manager: bool,
 }
 
@@ -26,7 +28,7 @@ const fn nothing_but(kind: String) -> Content {
 
 impl Sample {
     fn manager(name: &str, why: &str, kind: &str, tag: u8, rest: &[u8]) -> Self {
-        // Another fee for every kind, so that none is taken for another.
+        // A different fee for every kind, so that they cannot be confused.
         let fee = 1000 + u64::from(tag);
         let bytes = manager(tag, Manager { source: BY, fee }, rest);
         let meaning = Content { source: Some(BY.text()), fee: Some(fee), ..nothing_but(kind.to_owned()) };
@@ -78,28 +80,29 @@ fn keys() -> Vec<Sample> {
     let mut samples = Vec::new();
     for (curve, tag, length) in KEYS {
         let rest = [vec![tag], filler(length), optional(None)].concat();
-        let why = "The first operation of every account publishes its key: a baker's too, before it stakes.";
+        let why = "The first operation of every account reveals its key: a baker's too, before it can stake.";
         samples.push(Sample::manager(&format!("reveal-{curve}"), why, "reveal", 107, &rest));
     }
     let with_proof = [vec![3], filler(48), optional(Some(sized(&filler(96))))].concat();
     for (name, tag, why) in [
-        ("reveal", 107, "A tz4 key proves that it is nobody else's sum when it is revealed: 96 bytes more."),
+        ("reveal", 107, "When a tz4 key is revealed, 96 more bytes prove that it was not derived from other keys."),
         (
             "update_consensus_key",
             114,
-            "Whoever signs this hands the right to bake to another key; for a tz4 key there is a proof behind it.",
+            "Signing this gives another key the right to bake; for a tz4 key, a proof follows.",
         ),
         (
             "update_companion_key",
             115,
-            "It sets the key that signs DAL content beside a tz4 consensus key: whoever has it can attest for the delegate.",
+            "It sets the companion key, which signs DAL content for a tz4 consensus key: its holder can attest for \
+             the delegate.",
         ),
     ] {
         samples.push(Sample::manager(&format!("{name}-bls-with-proof"), why, name, tag, &with_proof));
     }
     let p256 = [vec![2], filler(33), optional(None)].concat();
     let why =
-        "Whoever signs this hands the right to bake to another key: it must not pass for a reveal, which looks alike.";
+        "Signing this gives another key the right to bake: it must not be mistaken for a reveal, which looks similar.";
     samples.push(Sample::manager("update_consensus_key-p256", why, "update_consensus_key", 114, &p256));
     samples
 }
@@ -109,28 +112,24 @@ fn transactions() -> Vec<Sample> {
     let mut samples = Vec::new();
     for to in ACCOUNTS.map(Address::Account).into_iter().chain([KT1]) {
         let name = format!("transaction-to-{}", &to.text()[..3].to_lowercase());
-        let why =
-            "A policy on destinations needs the address, tag and all: 21 bytes behind 00, or 20 between 01 and 00.";
+        let why = "A policy on destinations needs the whole address with its tag: 21 bytes after 00, or 20 between 01 and \
+             00.";
         samples.push(
             Sample::manager(&name, why, plain, 108, &transaction(407, to, None)).of(407).to(to).calling("default"),
         );
     }
     for (name, amount, why) in [
-        ("transaction-of-nothing", 0, "Calls of contracts mostly send no tez: zero is an amount."),
-        (
-            "transaction-of-one-group",
-            127,
-            "127 is the largest number of one byte: its high bit says that no more follow.",
-        ),
+        ("transaction-of-nothing", 0, "Most contract calls send no tez: zero is a valid amount."),
+        ("transaction-of-one-group", 127, "127 is the largest number of one byte: its high bit marks it as the last."),
         (
             "transaction-of-two-groups",
             128,
-            "128 is the smallest number of two bytes: groups come least significant first.",
+            "128 is the smallest number of two bytes: the least significant group comes first.",
         ),
         (
             "transaction-of-all-tez",
             i64::MAX.unsigned_abs(),
-            "Amounts have 63 bits: the sum with any other must not overflow into a small one.",
+            "Amounts have 63 bits: a sum with any other must not overflow into a small one.",
         ),
     ] {
         samples.push(
@@ -142,7 +141,8 @@ fn transactions() -> Vec<Sample> {
     }
     for name in ["do_it", "a", "thirty_one.characters%of@a_name"] {
         let id = format!("transaction-calls-{}", name.replace(['.', '%', '@'], "-"));
-        let why = "Entrypoints that Octez has no byte for are written out: at most 31 characters (entrypoint_repr.ml).";
+        let why = "Entrypoints without a byte of their own in Octez are encoded by name: at most 31 characters \
+                   (entrypoint_repr.ml).";
         let rest = transaction(407, KT1, Some(Call::Named(name)));
         samples.push(Sample::manager(&id, why, plain, 108, &rest).of(407).to(KT1).calling(name));
     }
@@ -157,10 +157,11 @@ fn staking() -> Vec<Sample> {
         let kind = if is_staking { format!("transaction:{name}") } else { "transaction".to_owned() };
         let id = name.replace('_', "-");
         let why = if is_staking {
-            "Staking is a transaction to an account that calls one of four entrypoints (operation_repr.ml): a policy on \
-             transactions alone cannot tell it from a transfer."
+            "Staking is a transaction to an account that calls one of four entrypoints (operation_repr.ml): a policy \
+             that sees only transactions cannot distinguish it from a transfer."
         } else {
-            "A known entrypoint is one byte (entrypoint_repr.ml, smart_encoding): bytes behind it must not be skipped."
+            "A known entrypoint is one byte (entrypoint_repr.ml, smart_encoding): bytes that follow it must not be \
+             skipped."
         };
         for (how, call) in [("", Call::Known(tag)), ("-by-name", Call::Named(name))] {
             let rest = transaction(5_000_000, me, Some(call));
@@ -172,7 +173,8 @@ fn staking() -> Vec<Sample> {
             );
         }
         if is_staking {
-            let why = "A contract may have an entrypoint of that name: its tez leave for good, and this is no staking.";
+            let why = "A contract may have an entrypoint with this name: tez sent there are gone, and this is not \
+                       staking.";
             let rest = transaction(5_000_000, KT1, Some(Call::Known(tag)));
             samples.push(
                 Sample::manager(&format!("contract-{id}"), why, "transaction", 108, &rest)
@@ -197,7 +199,7 @@ fn accounts() -> Vec<Sample> {
     vec![
         Sample::manager(
             "origination",
-            "The balance of a new contract leaves the source: a limit on amounts must see it.",
+            "The balance of a new contract is taken from the source: a limit on amounts must count it.",
             "origination",
             109,
             &script(None),
@@ -205,7 +207,7 @@ fn accounts() -> Vec<Sample> {
         .of(84_143),
         Sample::manager(
             "origination-with-delegate",
-            "An optional field is ff and its value: its 21 bytes move all that follows.",
+            "An optional field is ff and its value: its 21 bytes move everything after it.",
             "origination",
             109,
             &script(delegate()),
@@ -213,7 +215,7 @@ fn accounts() -> Vec<Sample> {
         .of(84_143),
         Sample::manager(
             "delegation",
-            "It moves the source's stake to another baker, and makes an account a delegate.",
+            "It delegates the source's stake to another baker, or registers an account as a delegate.",
             "delegation",
             110,
             &optional(delegate()),
@@ -227,42 +229,43 @@ fn accounts() -> Vec<Sample> {
         ),
         Sample::manager(
             "register_global_constant",
-            "A length and so many bytes: no Micheline has to be parsed, but its end found.",
+            "A length and as many bytes: Micheline need not be parsed, but its end must be found.",
             "register_global_constant",
             111,
             &sized(&filler(7)),
         ),
         Sample::manager(
             "set_deposits_limit",
-            "A baker limits what is frozen, in mutez behind a presence byte: read without it the limit is another one.",
+            "A baker limits its frozen deposits, in mutez after a presence byte: without that byte, the limit is \
+             another.",
             "set_deposits_limit",
             112,
             &limit(Some(10_000_000_000)),
         ),
         Sample::manager(
             "set_deposits_limit-zero",
-            "A limit of zero is not the same as no limit at all.",
+            "A limit of zero is not the same as no limit.",
             "set_deposits_limit",
             112,
             &limit(Some(0)),
         ),
         Sample::manager(
             "set_deposits_limit-none",
-            "No limit is written as one byte of zero, which is not a limit of zero.",
+            "No limit is encoded as one zero byte, which is not a limit of zero.",
             "set_deposits_limit",
             112,
             &limit(None),
         ),
         Sample::manager(
             "increase_paid_storage",
-            "Its amount is a signed number, with six bits in the first byte: the only one among manager operations.",
+            "Its amount is a signed number, with six bits in the first byte: the only one in manager operations.",
             "increase_paid_storage",
             113,
             &storage(4096),
         ),
         Sample::manager(
             "transfer_ticket",
-            "Tickets may be worth more than tez: their destination is a destination.",
+            "Tickets may be worth more than tez: their recipient counts as a destination.",
             "transfer_ticket",
             158,
             &ticket(tz5, b"default"),
@@ -271,7 +274,7 @@ fn accounts() -> Vec<Sample> {
         .calling("default"),
         Sample::manager(
             "transfer_ticket-to-contract",
-            "The entrypoint of a ticket transfer has a length of four bytes, unlike that of a transaction.",
+            "The entrypoint of a ticket transfer has a four-byte length, unlike that of a transaction.",
             "transfer_ticket",
             158,
             &ticket(KT1, b"mint"),
@@ -280,7 +283,7 @@ fn accounts() -> Vec<Sample> {
         .calling("mint"),
         Sample::manager(
             "transfer_ticket-stake",
-            "Tickets that go to an entrypoint called stake are no staking.",
+            "Sending tickets to an entrypoint called stake is not staking.",
             "transfer_ticket",
             158,
             &ticket(Address::Account(TZ3), b"stake"),
@@ -289,7 +292,7 @@ fn accounts() -> Vec<Sample> {
         .calling("stake"),
         Sample::manager(
             "dal_publish_commitment",
-            "Data for the data availability layer: slot index, commitment of 48 and proof of 96 bytes.",
+            "Data for the data availability layer: slot index, a commitment of 48 bytes and a proof of 96 bytes.",
             "dal_publish_commitment",
             230,
             &[vec![31], filler(48), filler(96)].concat(),
@@ -304,25 +307,25 @@ fn rollups() -> Vec<Sample> {
         [vec![1], sized(&filler(40)), sized(&filler(4)), optional(whitelist.map(|list| sized(&list)))].concat()
     };
     let everybody = ACCOUNTS.iter().flat_map(|account| account.bytes()).collect();
-    let why_messages = "Messages are a list in a list: both lengths have to agree.";
+    let why_messages = "Messages are a list in a list: both lengths must be consistent.";
     vec![
         Sample::manager(
             "smart_rollup_originate",
-            "A rollup's kernel may be the longest part of any operation: it is skipped by its length.",
+            "A rollup's kernel may be the longest field of all operations: it is skipped by its length.",
             "smart_rollup_originate",
             200,
             &originate(None),
         ),
         Sample::manager(
             "smart_rollup_originate-whitelist",
-            "A private rollup names its stakers: a list of public key hashes behind a length in bytes.",
+            "A private rollup lists its stakers: public key hashes after a length in bytes.",
             "smart_rollup_originate",
             200,
             &originate(Some(everybody)),
         ),
         Sample::manager(
             "smart_rollup_originate-empty-whitelist",
-            "An empty list is not an absent one: a rollup with nobody on its list is private, one without a list is public.",
+            "An empty list is not an absent one: a rollup with an empty list is private, one without a list is public.",
             "smart_rollup_originate",
             200,
             &originate(Some(Vec::new())),
@@ -337,29 +340,29 @@ fn rollups() -> Vec<Sample> {
         Sample::manager("smart_rollup_add_messages-none", why_messages, "smart_rollup_add_messages", 201, &sized(&[])),
         Sample::manager(
             "smart_rollup_cement",
-            "The operator of a rollup makes a commitment final: behind the header there are 20 bytes and no more.",
+            "The operator of a rollup makes a commitment final: 20 bytes follow the header, and no more.",
             "smart_rollup_cement",
             202,
             &rollup(),
         ),
         Sample::manager(
             "smart_rollup_publish",
-            "The operator of a rollup publishes a commitment and freezes 10000 tez for it.",
+            "The operator of a rollup publishes a commitment, and a bond of 10000 tez is frozen.",
             "smart_rollup_publish",
             203,
             &[rollup(), filler(32), level, filler(32), 1_000_000_i64.to_be_bytes().to_vec()].concat(),
         ),
         Sample::manager(
             "smart_rollup_timeout",
-            "Ends a game by its clock.",
+            "It ends a refutation game by timeout.",
             "smart_rollup_timeout",
             205,
             &[rollup(), TZ1.bytes(), TZ2.bytes()].concat(),
         )
-        .named("Two stakers stand in a timeout, of which one loses 10000 tez: both are 21 bytes with a tag."),
+        .named("A timeout names two stakers, one of which loses 10000 tez: both are 21 bytes with a tag."),
         Sample::manager(
             "smart_rollup_execute_outbox_message",
-            "Whoever executes it pays the fee, the rollup's message moves the money.",
+            "The source pays just the fee; the rollup's message moves the money.",
             "smart_rollup_execute_outbox_message",
             206,
             &[rollup(), filler(32), sized(&filler(50))].concat(),
@@ -381,7 +384,7 @@ impl Sample {
     }
 }
 
-/// Every branch of the tree that a move in a refutation game is.
+/// A move for each branch of the refutation game's encoding.
 fn refutations() -> Vec<Sample> {
     let level = 1331_i32.to_be_bytes().to_vec();
     let play = |step: u8| [vec![1], natural(3), vec![step]].concat();
@@ -400,8 +403,8 @@ fn refutations() -> Vec<Sample> {
         ("proof-dal-parameters", proof(Some(vec![1, 3]))),
         ("proof-first-input", proof(Some(vec![2]))),
     ];
-    let why = "A move in a refutation game is a tree of tags (sc_rollup_game_repr.ml): who loses a game loses 10000 tez, so an \
-               operator must be able to sign every branch, and its end must be found.";
+    let why = "A move in a refutation game is a tree of tags (sc_rollup_game_repr.ml): the loser forfeits 10000 tez, \
+               so an operator must be able to sign every branch, and its end must be found.";
     moves
         .into_iter()
         .map(|(name, game_move)| {
@@ -416,12 +419,11 @@ fn governance() -> Vec<Sample> {
     let proposals = |count: usize| [vec![5], TZ2.bytes(), period.to_vec(), sized(&vec![0xcb; 32 * count])].concat();
     let mut samples = Vec::new();
     for (count, name) in [(1, "proposals"), (20, "proposals-twenty")] {
-        let why = "Bakers propose protocols: a list of at most twenty hashes behind its length in bytes.";
+        let why = "Bakers propose protocols: a list of at most twenty hashes after its length in bytes.";
         samples.push(Sample::alone(name, why, "proposals", proposals(count)).from(TZ2));
     }
     for (choice, name) in [(0, "yay"), (1, "nay"), (2, "pass")] {
-        let why =
-            "Bakers vote on protocols: the choice is the last byte, and a policy may allow one and not the other.";
+        let why = "Bakers vote on protocols: the choice is the last byte, and a policy may permit one and not another.";
         let bytes = [vec![6], TZ4.bytes(), period.to_vec(), filler(32), vec![choice]].concat();
         samples.push(Sample::alone(&format!("ballot-{name}"), why, &format!("ballot:{name}"), bytes).from(TZ4));
     }
@@ -430,7 +432,7 @@ fn governance() -> Vec<Sample> {
 
 fn others() -> Vec<Sample> {
     let level = 1331_i32.to_be_bytes().to_vec();
-    let unsigned = "Nobody has to sign this, but a signer that knows the kind can refuse it by its name.";
+    let unsigned = "This needs no signature, but a signer that decodes it can refuse it by name.";
     let two = || [sized(&filler(139)), sized(&filler(139))].concat();
     let shard = |lag: Option<u8>| {
         [
@@ -447,8 +449,8 @@ fn others() -> Vec<Sample> {
     vec![
         Sample::alone(
             "drain_delegate",
-            "Signed by the consensus key, it empties the delegate's spendable balance: the money is the delegate's, and goes to \
-             the third address.",
+            "Signed by the consensus key, it empties the delegate's spendable balance and sends it to the third \
+             address.",
             "drain_delegate",
             drain(TZ3, TZ1, TZ5),
         )
@@ -456,13 +458,18 @@ fn others() -> Vec<Sample> {
         .to(Address::Account(TZ5)),
         Sample::alone(
             "failing_noop",
-            "octez-client sign message signs this: it does nothing on any chain (client_proto_utils.ml).",
+            "octez-client sign message signs this: it has no effect on any chain (client_proto_utils.ml).",
             "failing_noop",
             message(b"hello"),
         ),
-        Sample::alone("failing_noop-empty", "A message of no bytes is a message too.", "failing_noop", message(b""))
-            .named("A message of no bytes is a message too, and its length of zero is the end of the payload."),
-        Sample::alone("seed_nonce_revelation", unsigned, "seed_nonce_revelation", [vec![1], level, filler(32)].concat()),
+        Sample::alone("failing_noop-empty", "An empty message is a message.", "failing_noop", message(b""))
+            .named("An empty message is a message, and its length of zero is the end of the payload."),
+        Sample::alone(
+            "seed_nonce_revelation",
+            unsigned,
+            "seed_nonce_revelation",
+            [vec![1], level, filler(32)].concat(),
+        ),
         Sample::alone(
             "double_consensus_operation_evidence",
             unsigned,
@@ -504,18 +511,18 @@ pub(super) fn cases() -> Vec<DecodeCase> {
     let find = |name: &str| *managers.iter().find(|sample| sample.name == name).expect("a sample");
     batch(
         "batch-reveal-and-transaction",
-        "The first transfer of every account: octez-client reveals in the same batch (injection.ml).",
+        "The first transfer of an account: octez-client adds a reveal to the batch (injection.ml).",
         vec![find("reveal-ed25519"), find("transaction-to-tz1")],
     );
     batch(
         "batch-of-two-transactions",
-        "Each content has its own amount and destination: who looks at the first alone lets the second pass.",
+        "Each content has its own amount and destination: a signer that checks only the first misses the second.",
         vec![find("transaction-to-tz1"), find("transaction-to-kt1")],
     );
-    // 1312 bytes of one key would leave no room for the rest.
+    // Without the 1312-byte key, which would leave no room for the others.
     batch(
         "batch-of-everything",
-        "Contents have no length of their own (operation_repr.ml): where one is read wrong, the next is another one.",
+        "Contents have no length field (operation_repr.ml): if one is decoded wrongly, so is the next.",
         managers.iter().filter(|sample| sample.name != "reveal-ml-dsa-44").copied().collect(),
     );
     cases

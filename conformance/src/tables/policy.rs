@@ -1,3 +1,5 @@
+//! Cases of policies: what keys of each role may sign.
+
 use super::operations::samples;
 use super::sequences::signed;
 use super::{consequences, named};
@@ -26,7 +28,7 @@ fn case(name: &str, why: &str, steps: Vec<Step>) -> StepsCase {
     }
 }
 
-/// A request that no mark is kept for, or on a chain of its own.
+/// A permitted request, without a high watermark or on a separate chain.
 fn allowed(key: &str, payload: Vec<u8>) -> Step {
     let is_consensus = matches!(payload.first(), Some(0x11..=0x13));
     let sign = signed(key, 'a', payload);
@@ -44,16 +46,16 @@ fn one(content: Vec<u8>) -> Vec<u8> {
     payload(&[content])
 }
 
-/// A key that bakes signs no operation unless somebody has allowed it.
+/// A baking key signs no operation unless its policy permits it.
 fn bakers() -> Vec<StepsCase> {
     let mut seen = HashSet::new();
     let mut cases: Vec<_> = samples()
         .into_iter()
-        // One of each kind: that a kind is known in all its forms is what decode.json is about.
+        // One sample of each kind; decode.json covers all variants.
         .filter(|sample| seen.insert(sample.meaning.kind.clone()))
         .map(|sample| {
-            let why = "A consensus key is on a machine that faces the network: by default it signs what bakes and nothing that \
-                       spends (octez-signer: --magic-bytes 0x11,0x12,0x13).";
+            let why = "A consensus key is on a machine exposed to the network: by default it signs blocks and votes, \
+                       and nothing that spends (octez-signer: --magic-bytes 0x11,0x12,0x13).";
             let name = sample.meaning.kind.replace(':', "-");
             case(&format!("baker/{name}"), why, vec![forbidden("baker-p256", one(sample.bytes))])
         })
@@ -61,7 +63,7 @@ fn bakers() -> Vec<StepsCase> {
     for curve in Curve::ALL {
         let key = format!("baker-{}", curve.name());
         let by = Manager { source: account_of(&key), fee: 300 };
-        let why = "The default holds for keys of every curve: nothing that spends.";
+        let why = "The default applies to keys of every curve: nothing that spends.";
         cases.push(case(
             &format!("baker/transfer-by-{}", curve.name()),
             why,
@@ -69,8 +71,7 @@ fn bakers() -> Vec<StepsCase> {
         ));
         let payer = format!("payer-{}", curve.name());
         let by = Manager { source: account_of(&payer), fee: 300 };
-        let why =
-            "A key that is there to pay must be able to, on every curve: operations are signed behind watermark 03.";
+        let why = "A key for payments must be able to sign them, on every curve: operations have watermark 03.";
         cases.push(case(
             &format!("payer/transfer-by-{}", curve.name()),
             why,
@@ -80,10 +81,10 @@ fn bakers() -> Vec<StepsCase> {
     cases
 }
 
-/// The account of one of the keys.
+/// The account of a key.
 fn account_of(key: &str) -> Account {
-    // What operations hold is a tag and a hash; that the hash is not the key's own makes no difference to any policy here,
-    // but for staking, where source and destination are compared with each other.
+    // The hash is not really the key's. No policy here depends on that: for staking, source and destination are just compared with
+    // each other.
     Account { tag: named(key).0.curve().tag(), fill: 0x21 }
 }
 
@@ -99,106 +100,115 @@ fn staking() -> Vec<StepsCase> {
     let level_up = Vote::new(Kind::Attestation, Curve::P256, 10, 0).bytes();
     let mut cases = Vec::new();
     for (name, tag) in [("stake", 6), ("unstake", 7), ("finalize-unstake", 8), ("set-delegate-parameters", 9)] {
-        let why =
-            "Staking is what a baker's key is for beside baking: a policy can allow it without allowing transfers.";
+        let why = "Besides baking, a baker's key is for staking: a policy can permit it without permitting transfers.";
         cases.push(case(&format!("staker/{name}"), why, vec![allowed(KEY, call(300, me, tag))]));
     }
     let by_fee = ["fee-above", "fees-above-in-all"];
     for (name, why, payload) in [
         (
             "transfer",
-            "A transfer is the same operation as staking, but for its entrypoint: allowing one must not allow the other.",
+            "A transfer differs from staking by its entrypoint only: permitting one must not permit the other.",
             one(transfer(by(300), 5_000_000, Address::Account(TZ1))),
         ),
         (
             "transfer-to-itself",
-            "A transfer to the source with no entrypoint is no staking: only the entrypoint makes it one.",
+            "A transfer to the source without an entrypoint is not staking: only the entrypoint makes it so.",
             one(transfer(by(300), 5_000_000, me)),
         ),
-        ("stake-at-a-contract", "A contract's entrypoint called stake takes the tez for good.", call(300, KT1, 6)),
+        ("stake-at-a-contract", "Tez sent to a contract's entrypoint called stake are gone.", call(300, KT1, 6)),
         (
             "entrypoint-default",
-            "A call of default with a parameter is a transfer, though it looks like the four staking calls but for one byte.",
+            "A call of default with a parameter is a transfer, although it differs from the four staking calls by one \
+             byte only.",
             call(300, me, 0),
         ),
-        ("delegation", "What is not named is not allowed.", one(manager(110, by(300), &optional(Some(TZ1.bytes()))))),
+        (
+            "delegation",
+            "A kind that the policy does not name is forbidden.",
+            one(manager(110, by(300), &optional(Some(TZ1.bytes())))),
+        ),
         (
             "consensus-key",
-            "A new consensus key hands baking over: an operation next to the reveal in bytes and far from it in what it does.",
+            "A new consensus key gives away the right to bake: close to a reveal in bytes, and far from it in effect.",
             one(manager(114, by(300), &key)),
         ),
-        (
-            "fee-above",
-            "A fee is tez that leave the account: one mutez above the limit is too much.",
-            one(stake(10_001)),
-        ),
+        ("fee-above", "Fees are paid by the account: one mutez above the limit is too much.", one(stake(10_001))),
         (
             "fees-above-in-all",
-            "Fees of a batch add up: who limits each content alone is paid as often as there is room.",
+            "The fees of a batch add up: with a limit for each content alone, the total is bounded by the batch size \
+             only.",
             payload(&[reveal(5_000), stake(5_001)]),
         ),
         (
             "transfer-behind-reveal",
-            "Each content of a batch must be allowed, the last as the first.",
+            "Each content of a batch must be permitted, including the last.",
             payload(&[reveal(300), transfer(by(300), 1, Address::Account(TZ1))]),
         ),
         (
             "transfer-before-reveal",
-            "Each content of a batch must be allowed, the first as the last.",
+            "Each content of a batch must be permitted, including the first.",
             payload(&[transfer(by(300), 1, Address::Account(TZ1)), reveal(300)]),
         ),
-        ("message", "What is not named is not allowed: a message can be a login elsewhere.", one(message(b"I agree"))),
-        ("drain", "What is not named is not allowed, drain_delegate least of all.", one(drain(TZ3, TZ1, TZ5))),
+        (
+            "message",
+            "A kind that the policy does not name is forbidden: a message may be a login elsewhere.",
+            one(message(b"I agree")),
+        ),
+        (
+            "drain",
+            "A kind that the policy does not name is forbidden, drain_delegate above all.",
+            one(drain(TZ3, TZ1, TZ5)),
+        ),
     ] {
         let case = case(&format!("staker/{name}"), &sentence(why), vec![forbidden(KEY, payload)]);
         let needs = [Feature::OperationKinds, Feature::AmountLimits];
         cases.push(if by_fee.contains(&name) { case.for_those_with(&needs) } else { case });
     }
     for (name, why, payload) in [
-        ("reveal", "An account's first operation reveals its key: without it nothing can be staked.", one(reveal(300))),
         (
-            "fee-at-the-limit",
-            "A limit is the last amount that is allowed, not the first that is not.",
-            one(stake(10_000)),
+            "reveal",
+            "An account's first operation reveals its key: without it, the account cannot stake.",
+            one(reveal(300)),
         ),
+        ("fee-at-the-limit", "A limit is inclusive: this amount is permitted.", one(stake(10_000))),
         (
             "fees-at-the-limit-in-all",
-            "A limit is the last sum that is allowed.",
+            "A limit is inclusive: this sum is permitted.",
             payload(&[reveal(5_000), stake(5_000)]),
         ),
         (
             "reveal-and-stake",
-            "The two operations that every new baker begins with, in one batch.",
+            "The first two operations of every new baker, in one batch.",
             payload(&[reveal(300), stake(300)]),
         ),
         (
             "ballot-yay",
-            "Bakers vote with their consensus key's account: a policy that says ballot allows all three choices.",
+            "Bakers vote with their consensus key: a policy that permits ballots permits all three choices.",
             one(ballot(0)),
         ),
         (
             "ballot-nay",
-            "Bakers vote with their consensus key's account: a policy that says ballot allows all three choices.",
+            "Bakers vote with their consensus key: a policy that permits ballots permits all three choices.",
             one(ballot(1)),
         ),
         (
             "ballot-pass",
-            "Bakers vote with their consensus key's account: a policy that says ballot allows all three choices.",
+            "Bakers vote with their consensus key: a policy that permits ballots permits all three choices.",
             one(ballot(2)),
         ),
-        ("attestation", "That a key may sign operations takes nothing from what it bakes with.", level_up),
+        ("attestation", "Permission for operations must not affect what a key signs for baking.", level_up),
     ] {
         cases.push(case(&format!("staker/{name}"), &sentence(why), vec![allowed(KEY, payload)]));
     }
     cases
 }
 
-/// Short reasons say the same in few words.
+/// Completes a short reason.
 fn sentence(why: &str) -> String {
-    if why.len() > 40 { why.to_owned() } else { format!("{why} The policy of this key says so.") }
+    if why.len() > 40 { why.to_owned() } else { format!("{why} This follows from the key's policy.") }
 }
 
-/// Destinations TZ3 and KT1, at most 1000000 mutez, fees of at most 5000.
+/// For destinations TZ3 and KT1, at most 1000000 mutez, and fees of at most 5000.
 fn limits() -> Vec<StepsCase> {
     const KEY: &str = "limited-ed25519";
     let (friend, stranger) = (Address::Account(TZ3), Address::Account(TZ1));
@@ -211,25 +221,21 @@ fn limits() -> Vec<StepsCase> {
         let rest = [sized(&[1]), sized(&[2]), KT1.bytes(), natural(1), to.bytes(), sized(b"default")].concat();
         manager(158, by(300), &rest)
     };
-    // The same hash behind another tag.
+    // The same hash with another tag.
     let same_hash = Address::Account(Account { tag: 0, fill: TZ3.fill });
     let yes = [
-        (
-            "amount-at-the-limit",
-            "A limit is the last amount that is allowed, not the first that is not.",
-            one(send(1_000_000, friend)),
-        ),
-        ("contract", "A contract on the list is a destination like an account.", one(send(1, KT1))),
+        ("amount-at-the-limit", "A limit is inclusive: this amount is permitted.", one(send(1_000_000, friend))),
+        ("contract", "A listed contract is a destination like an account.", one(send(1, KT1))),
         (
             "amounts-at-the-limit-in-all",
-            "What a batch may send is the sum: half of the limit twice is the limit.",
+            "The limit applies to the sum of a batch: twice half of the limit is permitted.",
             payload(&[send(500_000, friend), send(500_000, KT1)]),
         ),
-        ("fee-at-the-limit", "A limit is the last fee that is allowed.", one(transfer(by(5_000), 1, friend))),
-        ("ticket-to-the-list", "Tickets go where tez may go.", one(ticket(friend))),
+        ("fee-at-the-limit", "A limit is inclusive: this fee is permitted.", one(transfer(by(5_000), 1, friend))),
+        ("ticket-to-the-list", "Tickets may be sent to the same destinations as tez.", one(ticket(friend))),
         (
             "origination-of-nothing",
-            "A new contract without a balance takes no tez: the list has nothing to say about it.",
+            "A new contract without a balance receives no tez: the list of destinations does not apply.",
             one(origination(0)),
         ),
     ];
@@ -237,22 +243,22 @@ fn limits() -> Vec<StepsCase> {
         ("amount-above", "One mutez above the limit is too much.", one(send(1_000_001, friend))),
         (
             "amounts-above-in-all",
-            "Who limits each content alone sends the limit as often as a batch has room.",
+            "With a limit for each content alone, a batch sends the limit as often as it has room.",
             payload(&[send(500_000, friend), send(500_001, friend)]),
         ),
         (
             "amounts-that-overflow",
-            "Amounts whose sum does not fit 64 bits: a sum that wraps around is below every limit.",
+            "The sum of the amounts does not fit in 64 bits: if it wraps around, it is below every limit.",
             payload(&[send(i64::MAX.unsigned_abs(), friend), send(i64::MAX.unsigned_abs(), friend), send(2, friend)]),
         ),
         (
             "fee-above",
-            "One mutez of fee above the limit: a fee goes to whoever bakes.",
+            "The fee is one mutez above the limit: the block's baker receives it.",
             one(transfer(by(5_001), 1, friend)),
         ),
         (
             "fees-that-overflow",
-            "Fees whose sum does not fit 64 bits: a sum that wraps around is below every limit.",
+            "The sum of the fees does not fit in 64 bits: if it wraps around, it is below every limit.",
             payload(&[
                 transfer(by(i64::MAX.unsigned_abs()), 1, friend),
                 transfer(by(i64::MAX.unsigned_abs()), 1, friend),
@@ -262,36 +268,32 @@ fn limits() -> Vec<StepsCase> {
         ("destination", "The address is not on the list.", one(send(1, stranger))),
         (
             "destination-by-another-tag",
-            "The same 20 bytes as an address on the list, behind the tag of another curve: somebody else's account.",
+            "The same 20 bytes as a listed address, with the tag of another curve: another account.",
             one(send(1, same_hash)),
         ),
         (
             "destination-behind-another",
-            "Each content has a destination of its own: the second one is looked at too.",
+            "Each content has its own destination: the second must be checked, too.",
             payload(&[send(1, friend), send(1, stranger)]),
         ),
-        (
-            "ticket",
-            "Tickets may be worth more than tez: their destination is on the list or refused.",
-            one(ticket(stranger)),
-        ),
+        ("ticket", "Tickets may be worth more than tez: their destination must be listed.", one(ticket(stranger))),
         (
             "origination-with-balance",
-            "A new contract can send on what it is given: with a list of destinations it gets nothing.",
+            "A new contract can pass its balance on: with a list of destinations it must get none.",
             one(origination(1)),
         ),
         (
             "stake-elsewhere",
-            "Calling stake of another account is a transfer in disguise, and its kind is not allowed.",
+            "Calling stake on another account is a transfer in disguise, whose kind is forbidden.",
             one(manager(108, by(300), &transaction(1, stranger, Some(Call::Known(6))))),
         ),
         (
             "delegation",
-            "What is not named is not allowed, whatever the limits.",
+            "A kind that the policy does not name is forbidden, even within all limits.",
             one(manager(110, by(300), &optional(None))),
         ),
     ];
-    // Refused for its kind, which needs no limit.
+    // Refused because of its kind, even by signers without limits.
     let by_kind = ["delegation"];
     let mut cases = Vec::new();
     for (name, why, payload) in yes {
@@ -304,7 +306,7 @@ fn limits() -> Vec<StepsCase> {
     cases
 }
 
-/// Every operation for TZ3 and KT1, at most 1000000 mutez.
+/// Every operation for TZ3 and KT1, and at most 1000000 mutez.
 fn spending() -> Vec<StepsCase> {
     const KEY: &str = "spender-p256";
     let (friend, stranger) = (TZ3, TZ1);
@@ -315,69 +317,73 @@ fn spending() -> Vec<StepsCase> {
         one(manager(109, by, &rest.concat()))
     };
     let burning = |bytes| manager_with_storage(108, by, bytes, &transaction(0, KT1, None));
-    // Sign and six bits, and seven bits: 4000 and 4001 bytes.
+    // 4000 and 4001 bytes, encoded as sign and six bits, then seven bits.
     let storage = |size: [u8; 2]| one(manager(113, by, &[size.to_vec(), KT1.bytes()].concat()));
     let rollup = [0x77; 20];
     let on_rollup = |tag, rest: &[u8]| one(manager(tag, by, &[&rollup, rest].concat()));
     let yes = [
-        ("storage-at-the-limit", "4000 bytes at 250 mutez are the limit.", one(burning(4_000))),
-        ("paid-storage-at-the-limit", "4000 bytes at 250 mutez are the limit.", storage([0xa0, 0x3e])),
-        ("delegation-to-the-list", "A delegate that is listed.", delegation(Some(friend))),
-        ("delegation-withdrawn", "Nobody gains by a delegation that is withdrawn.", delegation(None)),
-        ("own-bond", "A bond that returns to the source.", on_rollup(207, &TZ2.bytes())),
-        ("cement", "A commitment that is cemented moves no tez of the source.", on_rollup(202, &[])),
+        ("storage-at-the-limit", "4000 bytes at 250 mutez reach the limit exactly.", one(burning(4_000))),
+        ("paid-storage-at-the-limit", "4000 bytes at 250 mutez reach the limit exactly.", storage([0xa0, 0x3e])),
+        ("delegation-to-the-list", "The delegate is listed as a destination.", delegation(Some(friend))),
+        ("delegation-withdrawn", "Nobody gains from withdrawing a delegation.", delegation(None)),
+        ("own-bond", "The bond returns to the source.", on_rollup(207, &TZ2.bytes())),
+        ("cement", "Cementing a commitment moves no tez of the source.", on_rollup(202, &[])),
     ];
     let no = [
         (
             "storage-above",
-            "Each byte of storage burns 250 mutez of the source (cost_per_byte): with a limit for amounts alone, whoever may ask \
-             burns what the account has.",
+            "Each byte of storage burns 250 mutez of the source (cost_per_byte): if only amounts were limited, a \
+             client could burn the whole balance.",
             one(burning(4_001)),
         ),
-        ("storage-above-in-all", "What a batch burns is the sum.", payload(&[burning(2_000), burning(2_001)])),
+        (
+            "storage-above-in-all",
+            "The limit applies to the sum that a batch burns.",
+            payload(&[burning(2_000), burning(2_001)]),
+        ),
         (
             "amount-and-storage-above",
-            "What is sent and what is burnt are paid by the same account: the sum counts.",
+            "The same account pays what is sent and what is burnt: the limit applies to the sum.",
             one(manager_with_storage(108, by, 1, &transaction(999_751, KT1, None))),
         ),
         (
             "storage-that-overflows",
-            "A storage limit whose price does not fit 64 bits: a product that wraps around is below every limit.",
+            "The price of the storage limit does not fit in 64 bits: if it wraps around, it is below every limit.",
             one(burning(u128::from(u64::MAX / 250 + 1))),
         ),
         (
             "paid-storage-above",
-            "increase_paid_storage burns by its own field, whatever the storage limit says (apply.ml).",
+            "increase_paid_storage burns according to its own field, not the storage limit (apply.ml).",
             storage([0xa1, 0x3e]),
         ),
         (
             "bond",
-            "A first commitment bonds 10000 tez (smart_rollup_stake_amount), which a wrong one loses.",
+            "The first commitment bonds 10000 tez (smart_rollup_stake_amount), which are lost if it is wrong.",
             on_rollup(203, &[0; 76]),
         ),
         (
             "delegation-to-a-stranger",
-            "A delegate votes and bakes with what is delegated: it is an address like any other that gains.",
+            "A delegate votes and bakes with the delegated tez: it gains like any other destination.",
             delegation(Some(stranger)),
         ),
         (
             "origination-for-a-stranger",
-            "A new contract has a delegate too: it is listed or refused.",
+            "A new contract may have a delegate, too: it must be listed.",
             origination(Some(stranger)),
         ),
         (
             "outbox-message",
-            "An outbox message moves tickets to wherever it says, which cannot be seen in the operation.",
+            "An outbox message moves tickets to a destination that the operation does not show.",
             on_rollup(206, &[vec![0; 32], sized(&[0xd7; 8])].concat()),
         ),
         (
             "consensus-key",
-            "A new consensus key can drain the delegate: it goes around every limit, and needs its name.",
+            "A new consensus key can drain the delegate: it bypasses every limit, and must be permitted by name.",
             one(manager(114, by, &[vec![2], vec![0xd7; 33], vec![0]].concat())),
         ),
         (
             "drain",
-            "To drain is to take everything: it goes around every limit, and needs its name.",
+            "Draining takes everything: it bypasses every limit, and must be permitted by name.",
             one(drain(TZ3, TZ2, friend)),
         ),
     ];
@@ -397,50 +403,52 @@ fn draining() -> Vec<StepsCase> {
     vec![
         case(
             "open/drain",
-            "A key that bakes and may sign every operation still does not empty the delegate: one request would be enough, and \
-             nothing brings the tez back.",
+            "A key that bakes and may sign any operation still must not empty the delegate: a single request would \
+             suffice, and the tez could not be recovered.",
             vec![forbidden("open-secp256k1", drained())],
         ),
         case(
             "open/transfer",
-            "Every operation means transfers too: a key that may sign them all is not kept from paying.",
+            "Any operation includes transfers: such a key may pay.",
             vec![allowed("open-secp256k1", one(transfer(by, 1, KT1)))],
         ),
         case(
             "open/update-consensus-key",
-            "Whoever gets the new consensus key can drain the delegate with it (operation_repr.ml): every operation does not mean this \
-             one.",
+            "The holder of the new consensus key can drain the delegate (operation_repr.ml): permission for any \
+             operation does not include this one.",
             vec![forbidden("open-secp256k1", one(manager(114, by, &[vec![2], vec![0xd7; 33], vec![0]].concat())))],
         ),
         case(
             "open/update-companion-key",
-            "A companion key signs attestations with DAL content for the delegate: it is handed over by name, or not at all.",
+            "A companion key signs attestations with DAL content for the delegate: setting it must be permitted by \
+             name.",
             vec![forbidden("open-secp256k1", one(manager(115, by, &[vec![3], vec![0xd7; 48], vec![0]].concat())))],
         ),
         case(
             "open/attestation",
-            "That a key may sign operations takes nothing from what it bakes with.",
+            "Permission for operations must not affect what a key signs for baking.",
             vec![allowed("open-secp256k1", Vote::new(Kind::Attestation, Curve::Secp256k1, 10, 0).bytes())],
         ),
         case(
             "drainer/drain",
-            "Draining is there for a delegate that has lost its own key (operation_repr.ml): allowed by its name it is signed.",
+            "Draining is for a delegate that has lost its own key (operation_repr.ml): permitted by name, it is \
+             signed.",
             vec![allowed("drainer-p256", drained())],
         ),
         case(
             "drainer/transfer",
-            "To drain is not to transfer: what is not named is not allowed.",
+            "Draining is not a transfer: a kind that the policy does not name is forbidden.",
             vec![forbidden("drainer-p256", one(transfer(by, 1, KT1)))],
         ),
         case(
             "payer/drain",
-            "The policy of this key names it: then it is signed, whatever else the key signs.",
+            "The key's policy names it, so it is signed, regardless of the key's other permissions.",
             vec![allowed("payer-secp256k1", drained())],
         ),
     ]
 }
 
-/// Which of block, preattestation and attestation a key may sign.
+/// Keys that may sign some of blocks, preattestations and attestations only.
 fn kinds() -> Vec<StepsCase> {
     let of = |kind, curve: Curve| match kind {
         Kind::Block => Block::new(10, 0).bytes(),
@@ -450,20 +458,21 @@ fn kinds() -> Vec<StepsCase> {
     for kind in Kind::ALL {
         let is_vote = kind == Kind::Attestation;
         let step = (if is_vote { allowed } else { forbidden })("attester-bls", of(kind, Curve::Bls));
-        let why = "A companion key signs attestations and nothing else (dal_attestations_repr.ml): limited to that, it is of no \
-                   use to a thief.";
+        let why = "A companion key signs attestations only (dal_attestations_repr.ml): with this restriction it is of \
+                   no use to a thief.";
         cases.push(case(&format!("attester/{}", kind.name()), why, vec![step]));
         for curve in Curve::ALL {
             let key = format!("payer-{}", curve.name());
-            let why = "A key that pays must not bake: a vote by it would be by a delegate that nobody watches, and raises a mark \
-                       nobody expects.";
+            let why = "A key for payments must not bake: its vote would be for a delegate that nobody monitors, and \
+                       would raise an unexpected high watermark.";
             let id = format!("payer/{}-by-{}", kind.name(), curve.name());
             cases.push(case(&id, why, vec![forbidden(&key, of(kind, curve))]));
         }
     }
     cases.push(case(
         "attester/refusals-raise-nothing",
-        "What policy refuses raises no mark: attestations are signed afterwards at a lower level.",
+        "A request that policy refuses must not raise the high watermark: attestations at a lower level are signed \
+         afterwards.",
         vec![
             forbidden("attester-bls", Vote::new(Kind::Preattestation, Curve::Bls, 100, 0).bytes()),
             allowed("attester-bls", Vote::new(Kind::Attestation, Curve::Bls, 10, 0).bytes()),
@@ -482,10 +491,9 @@ fn chains() -> Vec<StepsCase> {
         };
         let Step::Sign(sign) = allowed(KEY, payload.clone()) else { continue };
         let why =
-            "The key is of mainnet: on another chain it has nothing to sign, and every mark there is one too many.";
+            "The key is for mainnet: on another chain it has nothing to sign, and no high watermark may be created.";
         cases.push(case(&format!("bound/{}-elsewhere", kind.name()), why, vec![forbidden(KEY, payload)]));
-        let why =
-            "On its own chain the key bakes. The payload is always the same, so that a run after this one is a repeat.";
+        let why = "The key bakes on its own chain. The payload is always the same, so the next run repeats it.";
         let on_mainnet = Step::Sign(Sign { chain: None, ..sign });
         cases.push(case(&format!("bound/{}-on-mainnet", kind.name()), why, vec![on_mainnet]));
     }
@@ -497,13 +505,18 @@ fn packed_data() -> Vec<StepsCase> {
     let mut cases: Vec<_> = Curve::ALL
         .into_iter()
         .map(|curve| {
-            let why = "Contracts take signatures of packed data as orders (CHECK_SIGNATURE): a key signs it only if that is \
-                       wanted.";
-            case(&format!("payer/packed-data-by-{}", curve.name()), why, vec![allowed(&format!("payer-{}", curve.name()), packed())])
+            let why = "Contracts accept signatures of packed data as orders (CHECK_SIGNATURE): a key signs it only if \
+                       its policy permits it.";
+            case(
+                &format!("payer/packed-data-by-{}", curve.name()),
+                why,
+                vec![allowed(&format!("payer-{}", curve.name()), packed())],
+            )
         })
         .collect();
     for key in ["baker-p256", "baker-bls", "staker-p256", "open-secp256k1", "limited-ed25519"] {
-        let why = "Packed data can be an order to a contract that holds tez: no operation kind allows it.";
+        let why = "Packed data can be an order to a contract that holds tez: permission for operations must not \
+                   include it.";
         let role = key.replace('-', "/packed-data-by-");
         cases.push(case(&role, why, vec![forbidden(key, packed())]));
     }
@@ -519,28 +532,30 @@ fn possession() -> Vec<StepsCase> {
     vec![
         case(
             "prover/possession",
-            "octez-client asks for it when a tz4 key is revealed or set as consensus key (client_proto_context.ml), and verifies it.",
+            "octez-client requests and verifies it when a tz4 key is revealed or set as consensus key \
+             (client_proto_context.ml).",
             prove("prover-bls", None, yes),
         ),
         case(
             "prover/possession-of-another",
-            "bls_pk names the key that the proof is about (create bls proof --override-public-key).",
+            "bls_pk is the key that the proof is about (create bls proof --override-public-key).",
             prove("prover-bls", Some("client-bls"), yes),
         ),
         case(
             "baker/possession",
-            "A proof is a signature in a domain of its own: octez-signer gives it with --allow-to-prove-possession only.",
+            "A proof is a signature in a separate domain: octez-signer creates it with --allow-to-prove-possession \
+             only.",
             prove("baker-bls", None, no),
         ),
         case(
             "payer/possession-by-p256",
-            "A tz3 key has no proof of possession: there is nothing to prove and no scheme for it.",
+            "A tz3 key has no proof of possession: no scheme is defined for it.",
             prove("payer-p256", None, no),
         ),
         case(
             "prover/possession-about-p256",
-            "The key that a proof is about must be a tz4 key: anything else is no proof. The client has to put that right: an \
-             answer of 500 says that the signer's services are at fault.",
+            "The key that a proof is about must be a tz4 key. The client has to correct this; an answer of 500 would \
+             mean that the signer's services are failing.",
             prove("prover-bls", Some("client-p256"), invalid),
         )
         .that_costs(Consequence::Cosmetic),

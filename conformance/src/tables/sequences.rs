@@ -1,3 +1,5 @@
+//! Cases of high watermarks: requests in sequence or concurrently.
+
 use super::consequences;
 use crate::case::{Consequence, Empty, Feature, Instance, Need, Released, Sign, Step, StepsCase, Together, Verdict};
 use crate::crypto::Curve;
@@ -24,7 +26,7 @@ pub(super) fn cases() -> Vec<StepsCase> {
     cases
 }
 
-/// What is asked for: a kind, by a key of a curve.
+/// A kind of payload, signed by a key of a curve.
 #[derive(Clone, Copy)]
 struct Slot {
     kind: Kind,
@@ -51,7 +53,7 @@ pub(super) fn signed(key: &str, chain: char, payload: Vec<u8>) -> Sign {
     }
 }
 
-/// A request that a mark forbids.
+/// A request that the mark forbids.
 fn refused(key: &str, chain: char, payload: Vec<u8>) -> Sign {
     Sign { verdict: Verdict::Refused, status: 409, ..signed(key, chain, payload) }
 }
@@ -65,7 +67,7 @@ impl Slot {
         format!("baker-{}", self.curve.name())
     }
 
-    /// A payload. Payloads that differ in `variant` alone are different data for one and the same position.
+    /// A payload. Payloads that differ only in `variant` are different data for the same position.
     fn payload(self, level: i32, round: i32, variant: u8) -> Vec<u8> {
         match self.kind {
             Kind::Block => Block { operations: variant, ..Block::new(level, round) }.bytes(),
@@ -81,7 +83,7 @@ impl Slot {
         refused(&self.key(), 'a', self.payload(level, round, variant))
     }
 
-    /// A repeat of a step: a valid signature for a vote, the very same one for a block.
+    /// A repeat of a step: a vote gets a valid signature, a block the same signature.
     fn repeated(self, step: usize, level: i32, round: i32, variant: u8) -> Sign {
         let same_signature_as = (self.kind == Kind::Block).then_some(step);
         Sign { same_signature_as, ..self.signed(level, round, variant) }
@@ -99,99 +101,88 @@ impl Slot {
     fn rule(self) -> Vec<StepsCase> {
         let why_repeat = match self.kind {
             Kind::Block => {
-                "octez-client repeats a request that was answered with 502 (RPC_client_unix.ml), a relay may ask twice. The hash \
-                 of a block covers its signature: a second signature of the same header is a second block, and double baking."
+                "octez-client repeats a request after a 502 (RPC_client_unix.ml), and a relay may send it twice. The \
+                 hash of a block covers its signature: a second signature of a header is a second block, and double \
+                 baking."
             }
             _ => {
-                "octez-client repeats a request that was answered with 502 (RPC_client_unix.ml): refusing the repeat loses the \
-                 vote, since the baker does not ask again (baking_actions.ml, authorized_consensus_votes)."
+                "octez-client repeats a request after a 502 (RPC_client_unix.ml): refusing the repeat loses the vote, \
+                 since the baker does not retry (baking_actions.ml, authorized_consensus_votes)."
             }
         };
         vec![
             self.case("repeat", why_repeat, vec![self.signed(10, 0, 1), self.repeated(1, 10, 0, 1)]),
             self.case(
                 "next-level",
-                "This is what a baker asks for all day: nothing may stand in the way of the next level.",
+                "These are a baker's ordinary requests: nothing may prevent the next level.",
                 vec![self.signed(10, 0, 1), self.signed(11, 0, 1), self.signed(12, 0, 2)],
             ),
             self.case(
                 "next-round",
-                "When a round fails the next one proposes again at the same level: other data, and not punishable \
+                "If a round fails, the next one proposes again at the same level: other data, and not punishable \
                  (handler.ml, High_watermark: same level and higher round).",
                 vec![self.signed(10, 0, 1), self.signed(10, 1, 2), self.signed(10, 2, 1)],
             ),
             self.case(
                 "lower-round",
-                "A round below the mark may have been signed before with other data: nobody knows, so it is refused.",
+                "A round below the mark may have been signed before, with other data: that is unknown, so it is \
+                 refused.",
                 vec![self.signed(10, 2, 1), self.refused(10, 1, 1), self.refused(10, 0, 2)],
             ),
             self.case(
                 "lower-level",
-                "A level below the mark may have been signed before with other data: nobody knows, so it is refused.",
+                "A level below the mark may have been signed before, with other data: that is unknown, so it is \
+                 refused.",
                 vec![self.signed(10, 0, 1), self.refused(9, 0, 1)],
             ),
             self.case(
                 "lower-level-higher-round",
-                "Levels are compared first: a round of a thousand does not lift a lower level.",
+                "Levels are compared first: not even round 1000 makes up for a lower level.",
                 vec![self.signed(10, 0, 1), self.refused(9, 1000, 1)],
             ),
             self.case(
                 "higher-level-lower-round",
-                "A new level begins with round 0, however many rounds the last one took.",
+                "A new level begins with round 0, no matter how many rounds the last one took.",
                 vec![self.signed(10, 7, 1), self.signed(11, 0, 1)],
             ),
             self.case(
                 "missed-levels",
-                "A baker that was down for hours goes on where the chain is: marks are not a sequence without gaps.",
+                "A baker that was down for hours resumes at the chain's level: marks may skip levels.",
                 vec![self.signed(10, 0, 1), self.signed(5_000, 0, 1), self.signed(50_000, 3, 1)],
             ),
             self.case(
                 "conflict",
-                "Two payloads of one level and round are what the protocol punishes with 5 % of the stake, and forbids to \
-                 attest. The first must still be answered.",
-                vec![
-                    self.signed(10, 0, 1),
-                    self.refused(10, 0, 2),
-                    self.repeated(1, 10, 0, 1),
-                    self.refused(10, 0, 3),
-                ],
+                "The protocol punishes two payloads at one level and round with 5 % of the stake, and bans the baker \
+                 from attesting. The first must still be answered.",
+                vec![self.signed(10, 0, 1), self.refused(10, 0, 2), self.repeated(1, 10, 0, 1), self.refused(10, 0, 3)],
             ),
             self.case(
                 "old-repeat",
-                "Once the mark has risen, what was signed below it is not known any more: a repeat of it is refused, not \
+                "Once the mark has risen, the payloads below it are no longer known: a repeat of one is refused, not \
                  signed on trust.",
                 vec![self.signed(10, 0, 1), self.signed(11, 0, 1), self.refused(10, 0, 1)],
             ),
             self.case(
                 "refusals-raise-nothing",
-                "A refused request must leave no trace: if it raised the mark, whoever can ask could silence the key.",
-                vec![
-                    self.signed(10, 0, 1),
-                    self.refused(9, 9, 1),
-                    self.refused(10, 0, 2),
-                    self.signed(10, 1, 1),
-                ],
+                "A refused request must leave no trace: if it raised the mark, any client could block the key.",
+                vec![self.signed(10, 0, 1), self.refused(9, 9, 1), self.refused(10, 0, 2), self.signed(10, 1, 1)],
             ),
             self.case(
                 "malformed-raises-nothing",
-                "The level of a payload that is not understood must not become a mark: here it has a byte too few.",
-                vec![
-                    self.signed(10, 0, 1),
-                    Sign { status: 403, ..self.cut(1000) },
-                    self.signed(11, 0, 1),
-                ],
+                "The level of a malformed payload must not become the mark: here, a byte is missing.",
+                vec![self.signed(10, 0, 1), Sign { status: 403, ..self.cut(1000) }, self.signed(11, 0, 1)],
             ),
         ]
     }
 
-    /// A payload of that level without its last bytes.
+    /// A truncated payload at this level.
     fn cut(self, level: i32) -> Sign {
         let mut payload = self.payload(level, 0, 1);
         payload.truncate(payload.len() - 3);
         refused(&self.key(), 'a', payload)
     }
 
-    /// Everything that can differ at one level and round makes other data.
+    /// Each field that can differ at one level and round.
     fn other_bytes(self) -> Vec<StepsCase> {
         let variants: Vec<(&str, &str, Vec<u8>)> = match self.kind {
             Kind::Block => {
@@ -199,32 +190,34 @@ impl Slot {
                 vec![
                     (
                         "timestamp",
-                        "A header that differs in its timestamp alone is another block.",
+                        "A header that differs in its timestamp only is another block.",
                         Block { timestamp: 1_787_000_001, ..block() }.bytes(),
                     ),
                     (
                         "nonce",
-                        "A header that was mined again, with the same operations, is another block: a baker that restarts does it.",
+                        "A header with another proof of work, but the same operations, is another block: a restarted \
+                         baker creates one.",
                         Block { protocol_data: protocol_data(0x5b, None), ..block() }.bytes(),
                     ),
                     (
                         "seed-nonce",
-                        "A baker that restarts draws another seed nonce: the header is another block.",
+                        "A restarted baker draws another seed nonce: the header is another block.",
                         Block { protocol_data: protocol_data(0x5a, Some(0xcd)), ..block() }.bytes(),
                     ),
                     (
                         "predecessor",
-                        "A block on another branch at the same level and round is the classic double baking.",
+                        "A block on another branch at the same level and round is the classic case of double baking.",
                         Block { predecessor: 0xee, ..block() }.bytes(),
                     ),
                     (
                         "locked-round",
-                        "The fitness says another locked round and has another length: the round stands elsewhere, and is the same.",
+                        "The fitness has another locked round and another length: the round is at another offset, and \
+                         the same.",
                         Block { fitness: fitness(10, Some(0), -1, 0), ..block() }.bytes(),
                     ),
                     (
                         "predecessor-round",
-                        "The fitness says another round of the predecessor: the same level and round, another block.",
+                        "The fitness has another predecessor's round: the same level and round, another block.",
                         Block { fitness: fitness(10, None, -2, 0), ..block() }.bytes(),
                     ),
                 ]
@@ -233,13 +226,15 @@ impl Slot {
                 let vote = || Vote { payload_hash: 1, ..Vote::new(self.kind, self.curve, 10, 0) };
                 let mut variants = vec![(
                     "branch",
-                    "A vote that differs in its branch alone is another operation: two of them are evidence (double_consensus_operation_evidence).",
+                    "A vote that differs in its branch only is another operation: two of them are evidence \
+                     (double_consensus_operation_evidence).",
                     Vote { branch: 0xee, ..vote() }.bytes(),
                 )];
                 if self.curve != Curve::Bls {
                     variants.push((
                         "slot",
-                        "A vote that differs in its slot alone is another operation: the baker's first slot is one and the same.",
+                        "A vote that differs in its slot only is another operation: an honest baker always uses its \
+                         first slot.",
                         Vote { slot: 13, ..vote() }.bytes(),
                     ));
                 }
@@ -256,7 +251,7 @@ impl Slot {
             .collect()
     }
 
-    /// Other chains and other keys have marks of their own.
+    /// Other chains and other keys have their own marks.
     fn elsewhere(self) -> Vec<StepsCase> {
         let other_key = format!("other-{}", self.curve.name());
         let by_other = |level, variant| signed(&other_key, 'a', self.payload(level, 0, variant));
@@ -264,7 +259,8 @@ impl Slot {
         vec![
             self.case(
                 "other-chain",
-                "Marks are kept for each chain (handler.ml, High_watermark): a test network ahead of mainnet must not silence it.",
+                "Marks are kept per chain (handler.ml, High_watermark): a test network with a higher level must not \
+                 block mainnet.",
                 vec![
                     self.signed(10, 0, 1),
                     on('b', self.signed(5, 0, 2)),
@@ -275,21 +271,27 @@ impl Slot {
             ),
             self.case(
                 "other-key",
-                "Marks are kept for each key: two bakers in one signer vote on the same block at the same level.",
-                vec![self.signed(10, 0, 1), by_other(10, 2), by_other(11, 2), self.refused(10, 0, 2), self.signed(11, 0, 1)],
+                "Marks are kept per key: two bakers in one signer vote for the same block at the same level.",
+                vec![
+                    self.signed(10, 0, 1),
+                    by_other(10, 2),
+                    by_other(11, 2),
+                    self.refused(10, 0, 2),
+                    self.signed(11, 0, 1),
+                ],
             ),
         ]
     }
 
-    /// A restart and a second instance know what was signed.
+    /// Marks survive a restart, and a second instance shares them.
     fn two_instances(self) -> Vec<StepsCase> {
         let sign = Step::Sign;
         vec![
             self.case_that_needs(
                 &[Need::Restart],
                 "restart",
-                "A mark that is only in memory is gone with the process: after a crash the baker starts again, often with other \
-                 data for the same level.",
+                "A mark that is only in memory is lost with the process: after a crash, the baker restarts, often \
+                 with other data for the same level.",
                 vec![
                     sign(self.signed(10, 1, 1)),
                     Step::Restart(Empty {}),
@@ -302,7 +304,8 @@ impl Slot {
             self.case_that_needs(
                 &[Need::Second],
                 "second-instance",
-                "Two instances with one key share one record, or they are two bakers with one key: the most common way to lose stake.",
+                "Two instances with one key must share the mark, or they act as two bakers with one key: the most \
+                 common way to lose stake.",
                 vec![
                     sign(self.signed(10, 0, 1)),
                     sign(at_second(self.refused(10, 0, 2))),
@@ -328,26 +331,28 @@ impl Slot {
             self.case_that_needs(
                 &[],
                 "hedge",
-                "A relay that hedges sends the same bytes twice at one time: each copy gets an answer, none is lost to a lock.",
+                "A relay may send the same bytes twice concurrently (hedging): each copy gets an answer, none is lost \
+                 to a lock.",
                 together(vec![mine.clone()], 8, all),
             ),
             self.case_that_needs(
                 &[],
                 "race",
-                "Between reading a mark and writing it another request may pass: exactly one of two payloads is signed, however \
-                 they are interleaved.",
+                "Another request may come between reading and writing the mark: exactly one of two payloads is \
+                 signed, in every interleaving.",
                 together(vec![mine.clone(), yours.clone()], 4, one),
             ),
             self.case_that_needs(
                 &[Need::Second],
                 "hedge-at-two-instances",
-                "Two instances that are asked for the same bytes at one time: one mark, and a valid answer from each.",
+                "Two instances get the same bytes concurrently: one mark, and a valid answer from each.",
                 together(vec![mine.clone(), at_second(mine.clone())], 4, all),
             ),
             self.case_that_needs(
                 &[Need::Second],
                 "race-at-two-instances",
-                "Two bakers with one key ask two instances at one time: a lock in a process does not help, the store has to decide.",
+                "Two bakers with one key use two instances concurrently: a lock in a process does not help, the store \
+                 must decide.",
                 together(vec![mine, at_second(yours)], 4, one),
             ),
         ]
@@ -358,12 +363,18 @@ impl Slot {
         vec![
             self.case(
                 "level-zero",
-                "Zero is a level and a round: a mark at zero is not the same as none.",
-                vec![self.signed(0, 0, 1), self.refused(0, 0, 2), self.repeated(1, 0, 0, 1), self.signed(0, 1, 2), self.signed(1, 0, 1)],
+                "Zero is a valid level and round: a mark at zero is not the same as no mark.",
+                vec![
+                    self.signed(0, 0, 1),
+                    self.refused(0, 0, 2),
+                    self.repeated(1, 0, 0, 1),
+                    self.signed(0, 1, 2),
+                    self.signed(1, 0, 1),
+                ],
             ),
             self.case(
                 "level-max",
-                "At the largest level nothing may overflow, and the mark still holds.",
+                "At the maximum level nothing may overflow, and the mark still applies.",
                 vec![
                     self.signed(MAX, 0, 1),
                     self.refused(MAX, 0, 2),
@@ -374,7 +385,7 @@ impl Slot {
             ),
             self.case(
                 "round-max",
-                "At the largest round nothing may overflow: the next level is still above it.",
+                "At the maximum round nothing may overflow: the next level is still above it.",
                 vec![
                     self.signed(10, MAX, 1),
                     self.refused(10, MAX, 2),
@@ -384,8 +395,8 @@ impl Slot {
             ),
             self.case(
                 "far-future",
-                "A level a million above the mark is months away: signed by mistake, it silences the key until then. A signer \
-                 without a limit (octez-signer has none) differs here.",
+                "A level one million above the mark is months away: signed by mistake, it blocks the key until then. \
+                 A signer without a limit (octez-signer has none) differs here.",
                 vec![self.signed(10, 0, 1), self.refused(1_000_010, 0, 1), self.signed(11, 0, 1)],
             )
             .that_costs(Consequence::LostSlot)
@@ -407,7 +418,8 @@ fn kinds_side_by_side(curve: Curve) -> Vec<StepsCase> {
     vec![
         case(
             "one-level",
-            "A baker signs a block, a preattestation and an attestation at one level and round: each kind has a mark of its own.",
+            "A baker signs a block, a preattestation and an attestation at one level and round: each kind has its own \
+             mark.",
             vec![
                 block.signed(10, 0, 1),
                 before.signed(10, 0, 1),
@@ -419,8 +431,8 @@ fn kinds_side_by_side(curve: Curve) -> Vec<StepsCase> {
         ),
         case(
             "any-order",
-            "The baker asks for both votes at once (state_transitions.ml, prepare_consensus_votes_action), and proposes the next \
-             block before its attestation: a mark for all kinds together would refuse half of them.",
+            "The baker requests both votes at once (state_transitions.ml, prepare_consensus_votes_action), and \
+             proposes the next block before its attestation: a single mark for all kinds would refuse half of them.",
             vec![
                 vote.signed(10, 0, 1),
                 before.signed(10, 0, 1),
@@ -432,7 +444,7 @@ fn kinds_side_by_side(curve: Curve) -> Vec<StepsCase> {
         ),
         case(
             "each-conflict",
-            "That each kind has a mark of its own must not mean that one of them has none.",
+            "Each kind has its own mark, so each must have one.",
             vec![
                 block.signed(10, 0, 1),
                 before.signed(10, 0, 1),
@@ -444,14 +456,14 @@ fn kinds_side_by_side(curve: Curve) -> Vec<StepsCase> {
         ),
         case(
             "operations-have-no-mark",
-            "An operation has no level: the same bytes are signed as often as they are asked for (octez-client's retries), and marks \
-             of blocks and votes do not matter to it.",
+            "An operation has no level: the same bytes are signed as often as requested (octez-client retries), \
+             regardless of the marks for blocks and votes.",
             vec![vote.signed(10, 0, 1), operation(), operation(), vote.signed(11, 0, 1)],
         ),
     ]
 }
 
-/// DAL content: tags 21 and 23 are one kind, and one slot.
+/// DAL content: tags 21 and 23 are the same kind.
 fn dal(curve: Curve) -> Vec<StepsCase> {
     let key = format!("baker-{}", curve.name());
     let vote = |round| Vote { payload_hash: 1, ..Vote::new(Kind::Attestation, curve, 10, round) };
@@ -465,29 +477,29 @@ fn dal(curve: Curve) -> Vec<StepsCase> {
     vec![
         case(
             "dal-after-plain",
-            "An attestation with DAL content and one without, at one level and round, are two attestations: tags 21 and 23 share a \
-             mark (handler.ml goes by the watermark byte 13).",
+            "An attestation with DAL content and one without, at one level and round, are two attestations: tags 21 \
+             and 23 share a mark (handler.ml uses watermark byte 13).",
             vec![yes(plain(0)), no(with(0, 1)), yes(plain(0))],
         ),
         case(
             "plain-after-dal",
-            "The other way round: a baker that loses its DAL node votes again without content.",
+            "The reverse order: a baker that loses its DAL node votes again without content.",
             vec![yes(with(0, 1)), no(plain(0)), yes(with(0, 1))],
         ),
         case(
             "other-dal-content",
-            "Another set of slots is another attestation, though the block is the same.",
+            "Another set of slots is another attestation, even for the same block.",
             vec![yes(with(0, 1)), no(with(0, 3)), no(with(0, 0)), yes(with(0, 1))],
         ),
         case(
             "dal-next-round",
-            "With DAL content or without, the next round is a slot of its own.",
+            "With or without DAL content, the next round is a new slot.",
             vec![yes(with(0, 1)), yes(plain(1)), yes(with(2, 1)), no(with(1, 1))],
         ),
     ]
 }
 
-/// The scheme of BLS signatures that a client asks for by `version`.
+/// The scheme of BLS signatures, which the client selects by `version`.
 fn versions() -> Vec<StepsCase> {
     let version = |sign: Sign, version: &str| Sign { version: Some(version.to_owned()), ..sign };
     let block = Slot { kind: Kind::Block, curve: Curve::Bls };
@@ -495,19 +507,25 @@ fn versions() -> Vec<StepsCase> {
     vec![
         vote.case(
             "version-repeat",
-            "The same bytes in both schemes are one vote: two clients of different protocols may ask (signature_v1.ml, v2, v3).",
-            vec![version(vote.signed(10, 0, 1), "1"), version(vote.signed(10, 0, 1), "2"), version(vote.signed(10, 0, 1), "3")],
+            "The same bytes in both schemes are one vote: clients of different protocols may request both \
+             (signature_v1.ml, v2, v3).",
+            vec![
+                version(vote.signed(10, 0, 1), "1"),
+                version(vote.signed(10, 0, 1), "2"),
+                version(vote.signed(10, 0, 1), "3"),
+            ],
         ),
         vote.case(
             "version-zero",
-            "Version 0 has no tz4 (signature_v0.ml): what would be answered the client cannot read. No mark is raised either.",
+            "Version 0 has no tz4 (signature_v0.ml): the client could not parse the answer. The mark is not raised, \
+             either.",
             vec![Sign { status: 403, ..version(vote.refused(10, 0, 1), "0") }, version(vote.signed(10, 0, 2), "2")],
         )
         .that_costs(Consequence::LostSlot),
         block.case(
             "version-conflict",
-            "A signature in the other scheme is another signature of the same header, and the block's hash covers it: only the \
-             first is released.",
+            "A signature in the other scheme is another signature of the same header, and the block's hash covers it: \
+             only the first is released.",
             vec![
                 version(block.signed(10, 0, 1), "2"),
                 version(block.refused(10, 0, 1), "1"),

@@ -1,3 +1,5 @@
+//! Generates signer configurations for the test keys.
+
 use super::keys::held;
 use super::named;
 use crate::crypto::Curve;
@@ -5,7 +7,7 @@ use crate::payload::operations::{KT1, TZ3};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// Configurations that give signers the keys and policies of `keys.json`: path below `setup/`, and text.
+/// Signer configurations with the keys and permissions of `keys.json`: paths below `setup/`, and contents.
 pub fn files() -> Vec<(&'static str, String)> {
     vec![
         ("azurehsm-signer/policy.json", pretty(&policy())),
@@ -22,7 +24,7 @@ fn hash(name: &str) -> String {
     named(name).1.hash
 }
 
-/// What is not said of a key is as in the default: blocks and votes, and nothing else.
+/// The default permits blocks and votes only.
 fn policy() -> Value {
     let mut keys = serde_json::Map::new();
     for curve in Curve::ALL {
@@ -74,7 +76,7 @@ fn policy() -> Value {
     })
 }
 
-/// What Signatory calls every operation kind (`docs/start.md` and `tezt` of Octez, `Signatory.generic`).
+/// Signatory's names for the operation kinds (`docs/start.md` and `tezt` of Octez, `Signatory.generic`).
 const GENERIC: [&str; 30] = [
     "activate_account",
     "ballot",
@@ -108,15 +110,15 @@ const GENERIC: [&str; 30] = [
     "vdf_revelation",
 ];
 
-/// Signatory has no limits of amounts and no destinations: where a role has them, the nearest that there is.
+/// Signatory cannot limit amounts or destinations: roles with such limits get the closest approximation.
 fn signatory() -> String {
     let mut text = "# Keys of ../../cases/keys.json, FOR TESTS ONLY. Run with Signatory 1.4.0: signatory serve -c signatory.yaml\n\
-                    # There are no limits of amounts and no destinations: --profile signatory leaves out the cases about them.\n\
+                    # Signatory limits neither amounts nor destinations: --profile signatory leaves out the cases about them.\n\
                     server:\n  address: 127.0.0.1:6732\n  utility_address: 127.0.0.1:9583\n\n\
                     watermark:\n  driver: file\n\n\
                     vaults:\n  test_keys:\n    driver: file\n    config:\n      file: secret.json\n\ntezos:\n"
         .to_owned();
-    // There is no word for all kinds: what is not named is not allowed.
+    // Signatory has no wildcard: each kind must be named.
     let by_name = ["update_consensus_key", "update_companion_key", "drain_delegate"];
     let any: Vec<_> = GENERIC.into_iter().filter(|kind| !by_name.contains(kind)).collect();
     for key in held() {
@@ -136,7 +138,7 @@ fn signatory() -> String {
         for kind in consensus {
             let _ = writeln!(text, "      {kind}:");
         }
-        // Tag 23 has a name of its own there, and tz4 keys do not sign it.
+        // Signatory has a separate name for tag 23, which tz4 keys do not sign.
         if consensus.contains(&"preattestation") && key.curve != Curve::Bls {
             let _ = writeln!(text, "      attestation_with_dal:");
         }

@@ -1,3 +1,5 @@
+//! Cases of valid and invalid signatures.
+
 use super::{consequences, named};
 use crate::base58::GENERIC_SIGNATURE;
 use crate::case::{Instance, Sign, SignatureCase, Verdict, WhyInvalid};
@@ -11,7 +13,7 @@ pub(super) fn cases() -> Vec<SignatureCase> {
 
 const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
 const SECP256K1_ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
-/// Little-endian, as Ed25519 writes numbers.
+/// Little-endian, like all numbers of Ed25519.
 const ED25519_ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
 
 fn number(digits: &str) -> [u8; 32] {
@@ -43,14 +45,14 @@ fn sum(a: &[u8], b: [u8; 32]) -> Vec<u8> {
         .collect()
 }
 
-/// The other half of s.
+/// The signature with the other s.
 fn with_other_s(curve: Curve, signature: &[u8]) -> Vec<u8> {
     let order = number(if curve == Curve::P256 { P256_ORDER } else { SECP256K1_ORDER });
     let (r, s) = signature.split_at(32);
     [r.to_vec(), difference(order, s)].concat()
 }
 
-/// Whether s of a P-256 signature is in the lower half of the order.
+/// Whether a P-256 signature has a low s.
 fn is_low(signature: &[u8]) -> bool {
     let other = with_other_s(Curve::P256, signature);
     signature[32..] <= other[32..]
@@ -77,7 +79,7 @@ fn invalid(case: SignatureCase, note: WhyInvalid) -> SignatureCase {
     SignatureCase { valid: false, note: Some(note), consequence: consequences::of_signature(Some(note)), ..case }
 }
 
-/// Vectors of Octez (`operation-batch-reveal-transaction` and others of its encoding samples; `tz4_account`).
+/// Vectors from Octez (`operation-batch-reveal-transaction` and other encoding samples; `tz4_account`).
 fn octez() -> Vec<SignatureCase> {
     const BATCH: &str = "038fcf233671b6a04fcf679d2a381c2544ea6c1ea29ba6157776ed842426e5cab86b00ba3bed311a5d7b06dc4daf3c94c5c406927e4bcf940202ab0100009d05b06ea36a6ad464d94dc07a38b77b80b577c1ae51bbd8d20105cd5aed496c006c00ba3bed311a5d7b06dc4daf3c94c5c406927e4bcfed0203b51000c0843d000002298c03ed7d454a101eb7022bc95f7e5f41ac7800";
     const BATCH_KEY: &str = "9d05b06ea36a6ad464d94dc07a38b77b80b577c1ae51bbd8d20105cd5aed496c";
@@ -113,19 +115,19 @@ fn octez() -> Vec<SignatureCase> {
         ed25519(
             decode(BATCH),
             "ed25519",
-            "An operation that somebody signed and a chain took: BLAKE2b-256 of watermark and bytes (ed25519.ml, sign).",
+            "A real operation that a chain has accepted: BLAKE2b-256 of watermark and bytes (ed25519.ml, sign).",
         ),
         invalid(
             ed25519(
                 decode(&BATCH[2..]),
                 "ed25519-without-watermark",
-                "Without the watermark byte the digest is another one: it is part of what is signed.",
+                "Without the watermark byte the digest differs: the watermark is signed, too.",
             ),
             WhyInvalid::OtherPayload,
         ),
         bls(
             "bls-pop",
-            "A tz4 key signs the payload itself, with no digest before it (bls.ml).",
+            "A tz4 key signs the payload itself, not a digest of it (bls.ml).",
             Scheme::ProofOfPossession,
             &attestation,
             POP,
@@ -140,7 +142,7 @@ fn octez() -> Vec<SignatureCase> {
         invalid(
             bls(
                 "bls-aug-as-pop",
-                "The schemes have domains of their own: a signature of one is none of the other.",
+                "The schemes have separate domains: a signature in one is invalid in the other.",
                 Scheme::ProofOfPossession,
                 &attestation,
                 AUG,
@@ -150,7 +152,7 @@ fn octez() -> Vec<SignatureCase> {
         invalid(
             bls(
                 "bls-pop-as-aug",
-                "The schemes have domains of their own: a signature of one is none of the other.",
+                "The schemes have separate domains: a signature in one is invalid in the other.",
                 Scheme::Augmented,
                 &attestation,
                 POP,
@@ -177,7 +179,7 @@ fn octez() -> Vec<SignatureCase> {
         invalid(
             bls(
                 "bls-signature-as-possession",
-                "A signature must never pass for a proof: whoever gets one could register a sum of keys.",
+                "A signature must never pass for a proof: its owner could register a sum of keys.",
                 Scheme::Possession,
                 &attestation,
                 POP,
@@ -198,8 +200,8 @@ fn of_payloads() -> Vec<SignatureCase> {
             ("attestation", Vote::new(Kind::Attestation, curve, 1331, 2).bytes()),
             ("operation", payload(&[message(b"hello")])),
         ] {
-            let why = "What a client checks before it injects (client_keys.ml, sign): a library that disagrees refuses good \
-                       signatures or takes bad ones.";
+            let why = "Clients verify signatures before injection (client_keys.ml, sign): a library that disagrees \
+                       rejects valid ones or accepts invalid ones.";
             let signature = key.sign_text(&payload, Scheme::default());
             cases.push(case(format!("{name}/{}", curve.name()), why, &key, payload, signature));
         }
@@ -207,7 +209,7 @@ fn of_payloads() -> Vec<SignatureCase> {
     cases
 }
 
-/// Signatures that authenticate requests. A signer that verifies them can be asked.
+/// Signatures that authenticate requests, which test a signer that requires authentication.
 fn requests() -> Vec<SignatureCase> {
     Curve::ALL.into_iter().flat_map(requests_by).collect()
 }
@@ -255,56 +257,55 @@ fn requests_by(curve: Curve) -> Vec<SignatureCase> {
         sign(&bytes)
     };
     let mut cases = vec![
-        good(
-            "valid",
-            "A request that a client has signed, as octez-client does (signer_messages.ml, to_sign).",
-            &right,
-        ),
+        good("valid", "A request signed by a client, in octez-client's format (signer_messages.ml, to_sign).", &right),
         bad(
             "by-a-stranger",
-            "A valid signature by a key that is not authorized: anybody can make one.",
+            "A valid signature by an unauthorized key, which anyone can create.",
             &stranger.sign(&to_sign, Scheme::default()),
             WhyInvalid::OtherPayload,
         ),
         bad(
             "of-other-data",
-            "The signature covers the payload: one that was seen with another payload must not let this one pass.",
+            "The signature covers the payload: one for another payload must not authenticate this one.",
             &other(last),
             WhyInvalid::OtherPayload,
         ),
         bad(
             "for-another-key",
-            "The signature covers the hash of the key: one for a payer must not let a baker sign.",
+            "The signature covers the hash of the key: one for a payer's key must not authenticate a request to a \
+             baker's.",
             &other(5),
             WhyInvalid::OtherPayload,
         ),
         bad(
             "for-a-nonce",
-            "Tag 02 asks for a deterministic nonce (signer_messages.ml): it is no request to sign.",
+            "Tag 02 requests a deterministic nonce (signer_messages.ml): it is not a sign request.",
             &sign(&[&[0x04, 0x02], &to_sign[2..]].concat()),
             WhyInvalid::OtherPayload,
         ),
         bad(
             "of-the-payload-alone",
-            "Without 04 01 and the key's hash it is the signature of an operation, which everybody can read on the chain.",
+            "Without 04 01 and the key's hash, it is the signature of an operation, which anyone can read on the \
+             chain.",
             &sign(&payload),
             WhyInvalid::OtherPayload,
         ),
         bad(
             "short",
-            "A byte is missing, the checksum is right: the length belongs to the prefix.",
+            "A byte is missing, but the checksum is right: the length follows from the prefix.",
             &right[1..],
             WhyInvalid::Text,
         ),
         bad(
             "long",
-            "A byte too many, the checksum is right: a reader that cuts it off takes many texts for one signature.",
+            "One byte too many, but the checksum is right: truncating it gives one signature many encodings.",
             &[right.as_slice(), &[0]].concat(),
             WhyInvalid::Text,
         ),
         bad(
             "zeros",
-            "All zeros: r and s of zero, or no point at all, would pass a verifier that does not check the range.",
+            "All zeros: r and s are zero, or the bytes are not a point; a verifier that does not check the range may \
+             accept it.",
             &vec![0; right.len()],
             WhyInvalid::OutOfRange,
         ),
@@ -312,28 +313,29 @@ fn requests_by(curve: Curve) -> Vec<SignatureCase> {
     let mut mistyped = text(&right);
     let end = if mistyped.pop() == Some('1') { '2' } else { '1' };
     mistyped.push(end);
-    let why = "The checksum is wrong: a text that was mistyped is no signature.";
+    let why = "The checksum is wrong: a mistyped text is not a signature.";
     cases.push(refused(with_text("checksum", why, mistyped), WhyInvalid::Text));
 
     if curve == Curve::Bls {
         cases.extend(bls_requests(&good, &bad, &client, &to_sign));
-        let why = "The generic prefix has 64 bytes (signature_v3.ml): 96 behind it are no signature.";
+        let why = "The generic prefix is for 64 bytes (signature_v3.ml): with 96 bytes it is invalid.";
         cases.push(refused(with_text("generic", why, GENERIC_SIGNATURE.encode(&right)), WhyInvalid::Text));
         return cases;
     }
-    let why = "The generic prefix does not say the curve; octez-client takes and sends it (signature_v3.ml, of_b58check_opt).";
+    let why = "The generic prefix does not identify the curve; octez-client accepts and sends it (signature_v3.ml, \
+               of_b58check_opt).";
     cases.push(with_text("generic", why, GENERIC_SIGNATURE.encode(&right)));
     for other in [Curve::Ed25519, Curve::Secp256k1, Curve::P256].into_iter().filter(|other| *other != curve) {
-        let why =
-            "The same 64 bytes behind the prefix of another curve are a signature of that curve, and of no key here.";
+        let why = "The same 64 bytes with the prefix of another curve are a signature by that curve, and by no authorized \
+             key.";
         let name = format!("prefix-{}", other.name());
         cases.push(refused(with_text(&name, why, other.signature().encode(&right)), WhyInvalid::OtherCurve));
     }
     if curve == Curve::Ed25519 {
         let (r, s) = right.split_at(32);
         let malleated = [r.to_vec(), sum(s, number(ED25519_ORDER))].concat();
-        let why = "s plus the order is the same number to who does not check the range (RFC 8032, 5.1.7): a second signature of \
-                   the same bytes.";
+        let why = "Without a range check, s plus the order is the same number (RFC 8032, 5.1.7): a second signature \
+                   of the same bytes.";
         cases.push(bad("s-plus-order", why, &malleated, WhyInvalid::OutOfRange));
         return cases;
     }
@@ -355,10 +357,10 @@ fn bls_requests(
     };
     let again = client.sign(to_sign, Scheme::default());
     vec![
-        good("again", "BLS signatures are always the same bytes: the same request twice is the same text.", &again),
+        good("again", "BLS signatures are deterministic: repeating a request yields the same text.", &again),
         bad(
             "augmented",
-            "Of the other scheme (signature_v1.ml): without version=1 it is none.",
+            "In the other scheme (signature_v1.ml): without version=1 it is invalid.",
             &client.sign(to_sign, Scheme::Augmented),
             WhyInvalid::OtherScheme,
         ),
@@ -370,13 +372,13 @@ fn bls_requests(
         ),
         bad(
             "infinity",
-            "The point at infinity is the signature of everything under the key at infinity.",
+            "The point at infinity is a valid signature of every message under the key at infinity.",
             &infinity,
             WhyInvalid::OutOfRange,
         ),
         bad(
             "negated",
-            "The point with the other y is on the curve and in the group, and is no signature.",
+            "The point with the other y is on the curve and in the group, but not a valid signature.",
             &negated,
             WhyInvalid::OtherPayload,
         ),
@@ -398,57 +400,59 @@ fn ecdsa_requests(
     let mut cases = vec![
         good(
             "other-randomness",
-            "ECDSA has many signatures of the same bytes: HSMs draw at random, and each is valid.",
+            "ECDSA has many valid signatures of the same bytes: HSMs draw them at random.",
             &client.sign_with(to_sign, Scheme::default(), b"other"),
         ),
         bad(
             "r-zero",
-            "r of zero: with it a verifier that does not check the range divides by nothing.",
+            "r is zero: a verifier that does not check the range divides by zero.",
             &of(&zero, s),
             WhyInvalid::OutOfRange,
         ),
         bad(
             "s-zero",
-            "s of zero has no inverse: a verifier that takes zero for it takes anything.",
+            "s is zero, which has no inverse: a verifier that uses zero as the inverse accepts anything.",
             &of(r, &zero),
             WhyInvalid::OutOfRange,
         ),
         bad(
             "r-order",
-            "r of the order is zero to a verifier that reduces it and does not check its range.",
+            "r equals the order: a verifier that reduces it without checking the range gets zero.",
             &of(&order, s),
             WhyInvalid::OutOfRange,
         ),
         bad(
             "s-order",
-            "s of the order is zero to a verifier that reduces it and does not check its range.",
+            "s equals the order: a verifier that reduces it without checking the range gets zero.",
             &of(r, &order),
             WhyInvalid::OutOfRange,
         ),
         bad(
             "r-and-s-exchanged",
-            "s first, r second is another signature: some libraries write them so.",
+            "s before r is another signature: some libraries encode it like this.",
             &of(s, r),
             WhyInvalid::OtherPayload,
         ),
         bad(
             "little-endian",
-            "Both numbers are big-endian (secp256k1.ml, p256.ml): reversed they are others.",
+            "Both numbers are big-endian (secp256k1.ml, p256.ml): with reversed bytes they differ.",
             &[r.iter().rev().copied().collect::<Vec<_>>(), s.iter().rev().copied().collect()].concat(),
             WhyInvalid::OtherPayload,
         ),
     ];
     if curve == Curve::Secp256k1 {
-        let why = "libsecp256k1 refuses s in the upper half, and Octez verifies with it: an HSM's signature has to be brought down.";
+        let why = "libsecp256k1 rejects a high s, and Octez verifies with it: an HSM's signature must be normalised \
+                   to low s.";
         cases.push(bad("high-s", why, &with_other_s(curve, &right), WhyInvalid::HighS));
     } else {
         let high = if is_low(&right) { with_other_s(curve, &right) } else { right.clone() };
         let low = with_other_s(curve, &high);
-        let why = "Octez takes both halves of s for P-256 (hacl.ml, P256): who refuses one refuses half of all HSM signatures.";
+        let why = "Octez accepts both halves of s for P-256 (hacl.ml, P256): rejecting one rejects half of all HSM \
+                   signatures.";
         cases.push(SignatureCase { note: Some(WhyInvalid::HighS), ..good("high-s", why, &high) });
         cases.push(good(
             "low-s",
-            "The same signature with the lower s is as valid: neither half is the right one for P-256.",
+            "The same signature with the low s is equally valid: P-256 prefers neither half.",
             &low,
         ));
     }

@@ -1,7 +1,9 @@
+//! The whole suite, built from the tables.
+
 use super::{blocks, http, keys, malformed_operations, operations, policy, sequences, signatures, votes, watermarks};
 use crate::case::{DecodeCase, File, HttpCase, KeyFile, SignatureCase, StepsCase};
 
-/// All files of cases.
+/// All case files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suite {
     /// `keys.json`.
@@ -22,38 +24,39 @@ fn file<C>(schema: &str, about: &str, cases: Vec<C>) -> File<C> {
     File { schema: format!("../schema/{schema}.schema.json"), about: about.to_owned(), cases }
 }
 
-/// The suite, from its tables.
+/// Builds the suite from the tables.
 pub fn suite() -> Suite {
     Suite {
         keys: keys::file(),
         decode: file(
             "decode",
-            "Payloads, and what a decoder must find in them: kind, chain, level, round, digest and operations, or what is \
-             wrong at which byte. A signer is asked to sign each with a key whose policy allows it.",
+            "Payloads, and what a decoder must return for each: kind, chain, level, round, digest and operations, or \
+             what is malformed and where. A signer gets each with a key whose policy permits every valid payload.",
             [watermarks::cases(), blocks::cases(), votes::cases(), operations::cases(), malformed_operations::cases()]
                 .concat(),
         ),
         sequences: file(
             "steps",
-            "Blocks and votes, one after the other, and which of them are signed. A chain letter stands for a chain id \
-             that is drawn anew for every case and run, so that no case knows the marks of another.",
+            "Blocks and votes in sequence, and which of them are signed. A letter stands for a chain id that is drawn \
+             for every case and run, so that no case sees the marks of another.",
             sequences::cases(),
         ),
         policy: file(
             "steps",
-            "What keys of different roles may sign. keys.json says in words what each role may; setup/ holds \
-             configurations that say it to signers.",
+            "What keys of different roles may sign. keys.json describes what each role may sign; setup/ has \
+             configurations for several signers.",
             policy::cases(),
         ),
         signatures: file(
             "signatures",
-            "Signatures that Tezos takes, and such that it does not. Those with a request are asked of a signer that wants \
-             authentication: it verifies them.",
+            "Signatures that Tezos accepts or rejects. Those with a request authenticate it, which tests a signer \
+             that requires authentication.",
             signatures::cases(),
         ),
         http: file(
             "http",
-            "Raw requests, and what a signer answers. In paths {name} stands for the hash of a key.",
+            "Raw HTTP requests, and their expected answers. In paths, {name} stands for the public key hash of the \
+             key with that name.",
             http::cases(),
         ),
     }
@@ -78,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn every_case_has_an_id_of_its_own_and_a_reason() {
+    fn every_case_has_a_unique_id_and_a_reason() {
         let mut seen = HashSet::new();
         for (id, why) in all() {
             assert!(
@@ -86,16 +89,16 @@ mod tests {
                 "{id}"
             );
             assert!(why.len() > 40 && why.ends_with(['.', '?']), "{id}: {why}");
-            assert!(seen.insert(id.clone()), "{id} twice");
+            assert!(seen.insert(id.clone()), "{id} is not unique");
         }
         assert!(seen.len() >= 450, "{}", seen.len());
     }
 
     #[test]
-    fn no_two_payloads_are_decoded_alike() {
+    fn no_payload_is_tested_twice() {
         let mut seen = HashSet::new();
         for case in suite().decode.cases {
-            assert!(seen.insert((case.payload.0.clone(), case.curve)), "{} is another one again", case.id);
+            assert!(seen.insert((case.payload.0.clone(), case.curve)), "{} repeats another case", case.id);
         }
     }
 }

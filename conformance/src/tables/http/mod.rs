@@ -1,79 +1,19 @@
-use super::{consequences, named};
-use crate::case::{
-    Answer, Body, Connection, Consequence, Expectation, Feature, Framing, HttpCase, HttpRequest, Instance, Need,
-};
+//! Cases of raw HTTP requests.
+
+use super::named;
+use crate::case::{Answer, Body, Connection, Consequence, Feature, Framing, HttpCase, HttpRequest, Instance, Need};
 use crate::crypto::{Curve, Scheme};
 use crate::payload::consensus::{Kind, Vote};
 use crate::payload::operations::{message, payload};
 use serde_json::json;
 
 mod bodies;
+mod requests;
 
-/// The key that is asked, and what it is asked to sign.
-const BAKER: &str = "baker-p256";
-
-fn vote() -> Vec<u8> {
-    Vote::new(Kind::Attestation, Curve::P256, 10, 0).bytes()
-}
+use requests::{BAKER, case, explained, get, post, request, signs, text, usual};
 
 pub(super) fn cases() -> Vec<HttpCase> {
     [answers(), keys(), bodies::cases(), framing(), queries(), routes(), connections(), authentication()].concat()
-}
-
-fn request(method: &str, path: &str, status: u16, answer: Answer) -> HttpRequest {
-    HttpRequest {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        headers: Vec::new(),
-        body: None,
-        framing: Framing::Length,
-        at: Instance::First,
-        expect: Expectation { status, answer },
-    }
-}
-
-fn get(path: &str, status: u16, answer: Answer) -> HttpRequest {
-    request("GET", path, status, answer)
-}
-
-fn post(body: Body, status: u16, answer: Answer) -> HttpRequest {
-    let content_type = ("content-type".to_owned(), "application/json".to_owned());
-    HttpRequest {
-        body: Some(body),
-        headers: vec![content_type],
-        ..request("POST", "/keys/{baker-p256}", status, answer)
-    }
-}
-
-/// The vote within a text.
-fn around(text: &str) -> Body {
-    Body::Text { text: text.to_owned(), payload: Some(vote().into()) }
-}
-
-fn text(text: &str) -> Body {
-    Body::Text { text: text.to_owned(), payload: None }
-}
-
-fn signs(body: Body) -> HttpRequest {
-    post(body, 200, Answer::Signature(BAKER.to_owned()))
-}
-
-/// octez-client's body: minified JSON and a newline.
-fn usual() -> Body {
-    around("\"{payload}\"\n")
-}
-
-fn case(name: &str, why: &str, requests: Vec<HttpRequest>) -> HttpCase {
-    let id = format!("http/{name}");
-    HttpCase {
-        id,
-        why: why.to_owned(),
-        consequence: consequences::of_requests(&requests),
-        features: Vec::new(),
-        needs: Vec::new(),
-        connection: Connection::New,
-        requests,
-    }
 }
 
 fn answers() -> Vec<HttpCase> {
@@ -84,14 +24,14 @@ fn answers() -> Vec<HttpCase> {
         let payload = Vote::new(Kind::Attestation, curve, 10, 0).bytes();
         let body = Body::Text { text: "\"{payload}\"\n".to_owned(), payload: Some(payload.into()) };
         let path = format!("/keys/{{{key}}}?version=3");
-        let why = "Octez decodes answers strictly (json_encoding.ml): any field beside signature, and the signature is lost. Its \
-                   text has the prefix of the curve.";
+        let why = "Octez decodes answers strictly (json_encoding.ml): with any field besides signature, the signature \
+                   is lost. Its text has the prefix for the curve.";
         cases.push(case(
             &format!("answer/signature-{}", curve.name()),
             why,
             vec![HttpRequest { path, ..post(body, 200, signature(&key)) }],
         ));
-        let why = "Octez decodes answers strictly: exactly the field public_key, or the key cannot be imported.";
+        let why = "Octez decodes answers strictly: with other fields than public_key, the key cannot be imported.";
         let path = format!("/keys/{{{key}}}");
         cases.push(case(
             &format!("answer/public-key-{}", curve.name()),
@@ -101,13 +41,14 @@ fn answers() -> Vec<HttpCase> {
     }
     cases.push(case(
         "answer/authorized-keys",
-        "octez-client asks before each signature (http_gen.ml, get_signature): an object without fields says that no \
-         authentication is wanted; null, [] or an empty list break every signature.",
+        "octez-client calls this before each signature (http_gen.ml, get_signature): an object without fields means \
+         that no authentication is required; null, [] or an empty list break every signature.",
         vec![get("/authorized_keys", 200, Answer::Json(json!({})))],
     ));
     cases.push(case(
         "answer/known-keys",
-        "octez-signer lists keys with --allow-list-known-keys only: whoever can reach it should not learn what there is to steal.",
+        "octez-signer lists keys only with --allow-list-known-keys: anyone who can reach it should not learn which \
+         keys it holds.",
         vec![get("/known_keys", 403, Answer::Errors)],
     ));
     cases
@@ -117,7 +58,7 @@ fn keys() -> Vec<HttpCase> {
     let unknown = |curve: Curve| format!("/keys/{{stranger-{}}}", curve.name());
     let mut cases = Vec::new();
     for curve in Curve::ALL {
-        let why = "A key that the signer does not hold is not found: octez-client shows Not_found for 404.";
+        let why = "A key that the signer does not hold is answered with 404, which octez-client shows as Not_found.";
         cases.push(case(
             &format!("key/unknown-{}", curve.name()),
             why,
@@ -127,12 +68,12 @@ fn keys() -> Vec<HttpCase> {
     for (name, why, path) in [
         (
             "unknown-signs",
-            "A request to sign with a key that is not there must not be answered by another one, as a default key.",
+            "A sign request for a missing key must not be signed by another one, such as a default key.",
             unknown(Curve::P256),
         ),
         (
             "authorized-client-is-no-key",
-            "Keys of clients who may ask are public keys only: the signer signs with none of them.",
+            "The signer has only the public keys of authorized clients: it cannot sign with any of them.",
             "/keys/{client-p256}".to_owned(),
         ),
     ] {
@@ -142,29 +83,29 @@ fn keys() -> Vec<HttpCase> {
     let bytes = Curve::P256.hash().decode(&named(BAKER).1.hash).expect("a hash");
     cases.push(case(
         "key/same-hash-of-another-curve",
-        "The 20 bytes of a tz3 behind the prefix of tz1: the prefix is a part of the address, and this is nobody's.",
+        "The 20 bytes of a tz3 with the prefix of tz1: the prefix is part of the address, and nobody has this one.",
         vec![get(&format!("/keys/{}", Curve::Ed25519.hash().encode(&bytes)), 404, Answer::NoSuccess)],
     ));
     for (name, path, why) in [
-        ("alias", "/keys/baker", "A name in a wallet is no hash: the route takes hashes."),
-        ("escaped", "/keys/%ff", "A path that is no UTF-8 must be answered like any other, and not end a process."),
-        ("empty-hash", "/keys/%20", "A space is no hash, and an empty one must not list keys or take a default."),
-        ("dots", "/keys/..%2fkeys", "Nothing is a path here: an escaped slash is a part of a segment, and no hash."),
-        ("with-a-tail", "/keys/{baker-p256}/sign", "There is no route below a key."),
+        ("alias", "/keys/baker", "The name of a key in a wallet is not a hash: the route takes hashes."),
+        (
+            "escaped",
+            "/keys/%ff",
+            "A path with invalid UTF-8 must be answered like any other, and not crash the \
+                                  process.",
+        ),
+        ("empty-hash", "/keys/%20", "A space is not a hash, and an empty hash must not list keys or select a default."),
+        ("dots", "/keys/..%2fkeys", "This is not a file path: an escaped slash is part of a segment, and not a hash."),
+        ("with-a-tail", "/keys/{baker-p256}/sign", "No route exists below a key."),
         (
             "with-a-space",
             "/keys/{baker-p256}%20",
-            "A hash with white space behind it is no hash: who trims it takes many paths for one key.",
+            "A hash followed by white space is not a hash: trimming it gives one key many paths.",
         ),
     ] {
         cases.push(case(&format!("key/{name}"), &explained(why), vec![get(path, 404, Answer::NoSuccess)]));
     }
     cases
-}
-
-/// Short reasons are about what must never happen.
-fn explained(why: &str) -> String {
-    if why.len() > 40 { why.to_owned() } else { format!("{why} It must be told so, not taken for one.") }
 }
 
 fn framing() -> Vec<HttpCase> {
@@ -173,22 +114,22 @@ fn framing() -> Vec<HttpCase> {
     vec![
         case(
             "framing/chunked",
-            "octez-client sends every body with transfer-encoding: chunked and no length (cohttp-lwt, client.ml).",
+            "octez-client sends every body with transfer-encoding: chunked, without a length (cohttp-lwt, client.ml).",
             vec![framed(Framing::Chunked, usual())],
         ),
         case(
             "framing/chunked-too-long",
-            "A chunked body does not say its length before: the limit has to be kept while reading.",
+            "The length of a chunked body is not known in advance: the limit must be enforced while reading.",
             vec![big(Framing::Chunked)],
         ),
         case(
             "framing/expect-continue",
-            "curl and .NET wait for 100 Continue before they send a body: without it they wait a second, or for ever.",
+            "curl and .NET wait for 100 Continue before they send a body: without it they wait a second, or forever.",
             vec![framed(Framing::Continue, usual())],
         ),
         case(
             "framing/chunked-not-a-payload",
-            "What is no payload in one piece is none in chunks: the answer must come behind the last chunk, and be the same.",
+            "An invalid payload is invalid in chunks, too: the answer must follow the last chunk, and be the same.",
             vec![HttpRequest { framing: Framing::Chunked, ..post(text("{}"), 400, Answer::Errors) }],
         ),
     ]
@@ -202,8 +143,8 @@ fn queries() -> Vec<HttpCase> {
         |query: &str, request: HttpRequest| HttpRequest { path: format!("/keys/{{baker-p256}}?{query}"), ..request };
     let mut cases = Vec::new();
     for version in 0..=3 {
-        let why = "octez-client sends its version with every request (http_gen.ml, sign): for other keys than tz4 it makes no \
-                   difference.";
+        let why = "octez-client sends its version with every request (http_gen.ml, sign): it matters for tz4 keys \
+                   only.";
         cases.push(case(
             &format!("query/version-{version}"),
             why,
@@ -218,8 +159,8 @@ fn queries() -> Vec<HttpCase> {
             let path = format!("/keys/{{{key}}}?version={version}");
             let newer = case(
                 &format!("query/version-{version}-{}", curve.name()),
-                "Octez raises the version with protocols that bring new kinds of signatures, and those of the kinds there are stay \
-                 as they were: a signer that refuses the new number loses every slot from the upgrade of the baker on.",
+                "Octez increases the version with protocols that add new kinds of signatures; existing kinds stay as \
+                 they are. A signer that refuses the new number loses every slot once the baker is upgraded.",
                 vec![HttpRequest { path, ..post(body, 200, Answer::Signature(key)) }],
             );
             cases.push(HttpCase { features: vec![Feature::NewerVersions], ..newer });
@@ -232,33 +173,33 @@ fn queries() -> Vec<HttpCase> {
         ("version-leading-zero", "version=01"),
         ("version-twice", "version=3&version=3"),
     ] {
-        let why = "The version is one number without sign or leading zeros (signature.ml, version_arg): anything else is of a \
-                   client that wants something nobody knows here.";
+        let why = "The version is one number without sign or leading zeros (signature.ml, version_arg): anything else \
+                   comes from a client with unknown expectations.";
         cases.push(case(&format!("query/{name}"), why, vec![with(query, post(usual(), 400, Answer::Errors))]));
     }
     for (name, query, why) in [
         (
             "unknown-field",
             "code=secret",
-            "Gateways add query fields of their own, such as a function key: they are none of the signer's business.",
+            "Gateways add their own query fields, such as a function key, which the signer must ignore.",
         ),
         (
             "version-and-unknown-field",
             "code=secret&version=3",
-            "A field of a gateway before the version must not hide it.",
+            "A gateway's field before the version must not hide it.",
         ),
-        ("empty", "", "A question mark without a query is what some clients make of no query at all."),
+        ("empty", "", "Some clients send a question mark with an empty query."),
         (
             "authentication-not-wanted",
             "authentication=edsig",
-            "Where no authentication is wanted nobody looks at one (handler.ml, check_authorization).",
+            "If authentication is not required, it is ignored (handler.ml, check_authorization).",
         ),
     ] {
         cases.push(case(&format!("query/{name}"), &explained(why), vec![with(query, signs(usual()))]));
     }
     cases.push(case(
         "query/on-public-key",
-        "A query on GET /keys makes no difference: it is the same key.",
+        "A query on GET /keys has no effect: the key is the same.",
         vec![get("/keys/{baker-p256}?version=3", 200, Answer::PublicKey(BAKER.to_owned()))],
     ));
     for case in &mut cases {
@@ -272,27 +213,28 @@ fn routes() -> Vec<HttpCase> {
     let mut cases = vec![
         case(
             "route/double-slash",
-            "octez-client with a base URI that ends in a slash asks //keys/… (resto.ml, split_path ignores empty segments).",
+            "octez-client with a base URI that ends in a slash requests //keys/… (resto.ml, split_path ignores empty \
+             segments).",
             vec![get("//keys/{baker-p256}", 200, public_key())],
         ),
         case(
             "route/double-slash-signs",
-            "What holds for GET holds for POST: the same client signs through the same base.",
+            "POST must work like GET: the same client signs with the same base URI.",
             vec![HttpRequest { path: "//keys/{baker-p256}?version=3".to_owned(), ..signs(usual()) }],
         ),
         case(
             "route/trailing-slash",
-            "Empty segments count for nothing, at the end too (resto.ml, split_path).",
+            "Empty segments are ignored, at the end, too (resto.ml, split_path).",
             vec![get("/keys/{baker-p256}/", 200, public_key())],
         ),
         case(
             "route/trailing-slash-authorized-keys",
-            "Empty segments count for nothing, at the end too (resto.ml, split_path).",
+            "Empty segments are ignored, at the end, too (resto.ml, split_path).",
             vec![get("/authorized_keys/", 200, Answer::Json(json!({})))],
         ),
         case(
             "route/accept-of-octez",
-            "octez-client accepts JSON, BSON and octet streams in this order (media_type.ml, all_media_types).",
+            "octez-client accepts JSON, BSON and octet streams, in this order (media_type.ml, all_media_types).",
             vec![HttpRequest {
                 headers: vec![(
                     "accept".to_owned(),
@@ -305,7 +247,7 @@ fn routes() -> Vec<HttpCase> {
     for (name, path) in
         [("root-of-nothing", "/nowhere"), ("upper-case", "/KEYS/{baker-p256}"), ("singular", "/key/{baker-p256}")]
     {
-        let why = "There is no such route: an answer of 200 would be taken for one of a signer.";
+        let why = "The route does not exist: an answer of 200 would be mistaken for a signer's.";
         cases.push(case(&format!("route/{name}"), why, vec![get(path, 404, Answer::NoSuccess)]));
     }
     for (name, method, path) in [
@@ -315,8 +257,8 @@ fn routes() -> Vec<HttpCase> {
         ("post-authorized-keys", "POST", "/authorized_keys"),
         ("post-known-keys", "POST", "/known_keys"),
     ] {
-        let why =
-            "The route has no such method, and nothing may happen: least of all may a key go (resto, server.ml: 405).";
+        let why = "The route does not support this method, and nothing may happen: above all, no key may be deleted (resto, \
+             server.ml: 405).";
         let body = (method != "DELETE").then(usual);
         cases.push(case(
             &format!("method/{name}"),
@@ -326,7 +268,7 @@ fn routes() -> Vec<HttpCase> {
     }
     cases.push(case(
         "method/head-key",
-        "HEAD is GET without a body: one that is sent all the same is taken for the next answer of the connection.",
+        "HEAD is GET without a body: if one is sent, it is mistaken for the next answer on the connection.",
         vec![request("HEAD", "/keys/{baker-p256}", 200, Answer::NoBody), get("/keys/{baker-p256}", 200, public_key())],
     ));
     cases
@@ -352,13 +294,13 @@ fn connections() -> Vec<HttpCase> {
         on(
             Connection::Kept,
             "connection/kept",
-            "Taquito and gateways keep connections: the second request must find it as the first did.",
+            "Taquito and gateways reuse connections: the second request must work like the first.",
             [as_octez(), as_octez()].concat(),
         ),
         on(
             Connection::Kept,
             "connection/kept-after-refusal",
-            "After a refusal the connection still carries the next request: a gateway shares it between clients.",
+            "After a refusal, the connection must carry the next request: a gateway shares it between clients.",
             vec![
                 post(text("17"), 400, Answer::Errors),
                 signs(usual()),
@@ -369,8 +311,8 @@ fn connections() -> Vec<HttpCase> {
         on(
             Connection::Pipelined,
             "connection/pipelined",
-            "Requests that are sent without waiting are answered in their order (RFC 9112, 9.3.2): answers that are exchanged give \
-             one client the signature of another.",
+            "Pipelined requests are answered in order (RFC 9112, 9.3.2): swapped answers give a client the signature \
+             of another.",
             vec![public_key(), get("/authorized_keys", 200, Answer::Json(json!({}))), public_key(), signs(usual())],
         ),
     ]
@@ -395,7 +337,8 @@ fn authentication() -> Vec<HttpCase> {
     [
         case(
             "authentication/keys",
-            "octez-client looks for one of these hashes in its wallet (client_main_run.ml); the order is that of the setup here.",
+            "octez-client looks for one of these hashes in its wallet (client_main_run.ml); here they are in the \
+             order of the setup.",
             vec![HttpRequest {
                 at: Instance::Authenticated,
                 ..get("/authorized_keys", 200, Answer::Json(json!({"authorized_keys": hashes})))
@@ -403,32 +346,41 @@ fn authentication() -> Vec<HttpCase> {
         ),
         case(
             "authentication/public-key",
-            "Only requests to sign are authenticated: the public key is asked for when the key is imported.",
+            "Only sign requests are authenticated: the public key is read when the key is imported.",
             vec![HttpRequest {
                 at: Instance::Authenticated,
                 ..get("/keys/{payer-p256}", 200, Answer::PublicKey("payer-p256".to_owned()))
             }],
         ),
-        case("authentication/missing", "Without a signature nobody knows who asks: nothing is signed.", vec![ask("", no())]),
-        case("authentication/empty", "An empty authentication is no signature: nothing is signed, and it is not taken for absent and not wanted.", vec![ask("?authentication=", no())]),
+        case(
+            "authentication/missing",
+            "Without a signature the client is unknown: nothing may be signed.",
+            vec![ask("", no())],
+        ),
+        case(
+            "authentication/empty",
+            "An empty authentication is not a signature: nothing may be signed, and it must \
+                                      not count as absent and not required.",
+            vec![ask("?authentication=", no())],
+        ),
         case(
             "authentication/not-a-signature",
-            "Any other text is no signature: nothing is signed, and the text is not logged.",
+            "Any other text is not a signature: nothing may be signed, and the text must not be logged.",
             vec![ask("?authentication=secret", no())],
         ),
         case(
             "authentication/right",
-            "octez-client sends authentication and version in one query (signer_services.ml): both are understood.",
+            "octez-client sends authentication and version in one query (signer_services.ml): both must be parsed.",
             vec![ask(&format!("?authentication={signature}&version=3"), yes())],
         ),
         case(
             "authentication/right-after-version",
-            "Query fields have no order.",
+            "Query fields may be in any order.",
             vec![ask(&format!("?version=3&authentication={signature}"), yes())],
         ),
         case(
             "authentication/of-another-payload",
-            "The signature is of this payload and no other: seen once, it must not open the door for good.",
+            "The signature covers this payload only: once seen, it must not authorize others.",
             vec![ask(
                 &format!("?authentication={signature}"),
                 HttpRequest {

@@ -1,6 +1,6 @@
 //! A minimal HTTP client for one signer, which can send arbitrary bytes.
 
-use http::Uri;
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

@@ -63,7 +63,7 @@ fn invalid_addresses_are_explained() {
     for (url, why) in [
         ("127.0.0.1:6732", "relative URL without a base"),
         ("ftp://host", "neither http nor https"),
-        ("http://host/?code=x", "drops a query"),
+        ("http://host/?code=x", "drops the query"),
         ("http://", "empty host"),
     ] {
         let Err(ClientError::Url { why: came, .. }) = Client::new(url, &[]) else { panic!("{url}") };

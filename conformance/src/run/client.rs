@@ -80,7 +80,7 @@ impl Client {
             other => return Err(wrong(format!("{other} is neither http nor https"))),
         };
         if parsed.query().is_some() || parsed.fragment().is_some() {
-            return Err(wrong("octez-client drops query and fragment".to_owned()));
+            return Err(wrong("octez-client drops the query and the fragment".to_owned()));
         }
         let host = parsed.host_str().ok_or_else(|| wrong("it has no host".to_owned()))?.to_owned();
         let port = parsed.port_or_known_default().ok_or_else(|| wrong("it has no port".to_owned()))?;

@@ -104,7 +104,7 @@ impl Protocol {
                 fault(Fault::WriteIsSentAgain),
             ]),
             At::WriteAnswered(..) => {
-                actions.extend([Action::WriteIsAnswered(request), fault(Fault::WriteAnswerIsLost)])
+                actions.extend([Action::WriteIsAnswered(request), fault(Fault::WriteAnswerIsLost)]);
             }
             At::Recorded(_) => {}
         }

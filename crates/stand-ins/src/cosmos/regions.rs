@@ -68,7 +68,7 @@ impl Regions {
         locations
     }
 
-    /// An ETag that differs after every change.
+    /// An `ETag` that differs after every change.
     pub(super) fn version(&self) -> String {
         format!("\"{}\"", self.state().changes)
     }

@@ -93,38 +93,38 @@ macro_rules! causes {
 
 causes! {
     Refused {
-        Request "request" "invalid by itself, whatever the keys: an unknown route, a body that is not hexadecimal, a web page";
-        Unauthenticated "unauthenticated" "no authentication of an authorized key";
+        Request "request" "the request itself is invalid, such as an unknown route or a body that is not hexadecimal. Only in responses; the log has the event `request_invalid`";
+        Unauthenticated "unauthenticated" "no valid authentication by an authorized key";
         UnknownKey "unknown_key" "no such key in the vault";
-        UnusableKey "unusable_key" "the vault has the key, and it is disabled, expired, not yet valid, or may not sign";
-        Payload "payload" "not understood";
-        Version "version" "the requested signature version has no form for this key";
-        Policy "policy" "the policy does not allow it for this key";
-        Head "head" "not near the head of the chain, or another chain";
-        BelowMark "below_mark" "a higher level or round is signed already";
-        DifferentData "different_data" "signed already, with other bytes: [below](#refused-different_data)";
-        Stopped "stopped" "reserved: no version gives this yet. An operator has stopped the key";
-        RaisedHere "raised_here" "just where the mark was raised to";
-        SignatureUnknown "signature_unknown" "this block is signed, and its signature was not recorded (an imported mark)";
+        UnusableKey "unusable_key" "the key is in the vault, but it is disabled, expired, not yet valid, or may not sign";
+        Payload "payload" "the payload could not be decoded";
+        Version "version" "the requested signature version has no signatures for this kind of key";
+        Policy "policy" "the policy does not allow this key to sign it";
+        Head "head" "not near the head of the chain, or a different chain";
+        BelowMark "below_mark" "below the high watermark";
+        DifferentData "different_data" "already signed with different bytes: [below](#refused-different_data)";
+        Stopped "stopped" "an operator has stopped the key. Reserved for a later version";
+        RaisedHere "raised_here" "exactly where the mark was raised to";
+        SignatureUnknown "signature_unknown" "this block was already signed, and its signature was not recorded (imported mark)";
         TooFar "too_far" "more than `MAX_LEVEL_JUMP` above the key's highest mark on the chain, without nodes: [level limits](octez.md#level-limits)";
-        LevelImpossible "level_impossible" "above what the chain can have reached by now. The node of the baker is wrong, or this machine's clock";
-        MarkLost "mark_lost" "the embedded store was lost and created again, and this mark was not raised yet: [below](#embedded-store-lost)";
-        StoredSignatureInvalid "stored_signature_invalid" "the recorded signature of this block is not one of this key and version";
-        NoPossession "no_possession" "a proof of possession of, or about, a key that is not tz4";
+        LevelImpossible "level_impossible" "above any level that the chain can have reached by now: the baker's node or this machine's clock is wrong";
+        MarkLost "mark_lost" "the embedded store was lost and recreated, and this mark has not been raised yet: [below](#embedded-store-lost)";
+        StoredSignatureInvalid "stored_signature_invalid" "the recorded signature of this block is not valid for this key and version";
+        NoPossession "no_possession" "a proof of possession was requested of, or about, a key that is not tz4";
     }
     Failed {
         BoundElsewhere "bound_elsewhere" "the key's tag names another mark store, or cannot be read: [below](#bind-a-key-to-its-marks). The reason names both stores";
-        Store "store" "the database did not answer, or is not suitable";
+        Store "store" "the database did not answer, or is unsuitable";
         Vault "vault" "the vault did not sign";
-        KeySearch "key_search" "the key is not known, and the vault cannot be searched for it before the deadline, or 32 requests wait already. A new key can sign after the next search";
+        KeySearch "key_search" "the key is not known yet, and the vault could not be searched for it before the deadline, or 32 requests were already waiting. A new key can sign after the next search";
         HeadUnknown "head_unknown" "no node reported the head in time";
-        MarksLost "marks_lost" "the store has lost a mark that it acknowledged: [the database is lost or restored](#restore)";
-        TooManyChains "too_many_chains" "votes on more than 64 unknown chains with one key: name the chains in the policy, and start the signer again";
-        WrongSignature "wrong_signature" "the vault's signature does not verify";
-        LargeBodies "large_bodies" "64 large request bodies were being received, and none of them ended in time";
-        Deadline "deadline" "`REQUEST_DEADLINE_MS` came first, and neither vault nor store is known to be the reason";
-        NotReady "not_ready" "only in the answer of `/health`: nothing can be signed now";
-        Internal "internal" "a bug; report it";
+        MarksLost "marks_lost" "the store has lost a mark that it had acknowledged: [the database is lost or restored](#restore)";
+        TooManyChains "too_many_chains" "votes with one key on more than 64 chains that are not public networks: list its chains under `chains` in the policy, and restart the signer";
+        WrongSignature "wrong_signature" "the vault's signature is not valid";
+        LargeBodies "large_bodies" "64 large request bodies were being received, and none of them finished in time";
+        Deadline "deadline" "`REQUEST_DEADLINE_MS` passed, and neither the vault nor the store is known to be the cause";
+        NotReady "not_ready" "only in responses of `/health`: nothing can be signed now";
+        Internal "internal" "a bug: please report it";
     }
 }
 
@@ -158,5 +158,39 @@ impl fmt::Display for Verdict {
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        let names: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+        assert_eq!(names.len(), Cause::ALL.len());
+        for cause in Cause::ALL {
+            assert_eq!(cause.name().parse(), Ok(*cause));
+        }
+        for verdict in Verdict::ALL {
+            assert_eq!(verdict.name().parse(), Ok(verdict));
+        }
+        assert_eq!(["", "of a newer version"].map(str::parse::<Cause>), [Err(UnknownValue); 2]);
+        assert_eq!("Signed".parse::<Verdict>(), Err(UnknownValue));
+    }
+
+    #[test]
+    fn the_guide_lists_all_causes() {
+        let mut before = None;
+        let expected = Cause::ALL.iter().map(|cause| {
+            let verdict =
+                if before.replace(cause.verdict()) == Some(cause.verdict()) { "" } else { cause.verdict().name() };
+            format!("| {verdict} | `{cause}` | {} |", cause.meaning()).replace("|  |", "| |")
+        });
+        let guide = include_str!("../docs/operations.md");
+        let (_, table) = guide.split_once("| verdict | `cause` | |\n| --- | --- | --- |\n").unwrap();
+        let listed: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(listed, expected.collect::<Vec<_>>());
     }
 }

@@ -69,6 +69,22 @@ describe('the package in the Functions host', () => {
     }
   });
 
+  test('the headers for a relay pass the host in both directions', async () => {
+    const { headers } = await host.get('/authorized_keys');
+    const named = ['store', 'policy', 'version'].map((name) => headers.get(`x-signer-${name}`));
+    assert.match(named.join(' '), /^[0-9a-f]{64} [0-9a-f]{64} \d+\.\d+\.\d+/);
+    const companion = { ...host.headers, 'x-signer-companion': STRANGER.hash };
+    for (const [payload, extra, expected] of [
+      [freshVote(), {}, ['signed', null, null]],
+      [freshVote(), { headers: companion }, ['signed', null, 'payload']],
+      [Buffer.from('07', 'hex'), {}, ['refused', 'payload', null]],
+    ]) {
+      const answer = await host.post(`/keys/${key.hash}`, jsonHex(payload), extra);
+      const said = ['verdict', 'reason', 'companion-reason'].map((name) => answer.headers.get(`x-signer-${name}`));
+      assert.deepEqual(said, expected, answer.body);
+    }
+  });
+
   test('HEAD gets the answer to GET, without a body', async () => {
     for (const path of ['/health', '/keys', `/keys/${key.hash}`, '/authorized_keys']) {
       const { status, body } = await host.request(path, { method: 'HEAD' });

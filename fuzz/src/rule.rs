@@ -10,6 +10,7 @@
 //! Flags: bits 0 and 1 are the kind; bit 2 first removes the mark's digest, bit 3 its signature; bits 4 and 5 are the jump
 //! limit: none, 0, 100,000, or the maximum.
 
+use azurehsm_signer::answer::Verdict;
 use azurehsm_signer::marks::{AttemptId, Mark, MarkId, NotSafe, Request, Safe, decide, is_raised_by};
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{ChainId, Digest, PublicKeyHash, Signature};
@@ -35,7 +36,7 @@ pub fn check(input: &[u8]) {
         assert_eq!(verdict, decide(mark, &scripted.request), "the rule is deterministic");
         assert_eq!(verdict, expected(mark, &scripted.request));
         if let Err(not_safe) = &verdict {
-            assert!(!not_safe.to_string().is_empty() && !not_safe.cause().is_empty());
+            assert!(!not_safe.to_string().is_empty() && not_safe.cause().verdict() == Verdict::Refused);
         }
         if let Some(mark) = mark {
             assert_eq!(

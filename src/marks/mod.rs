@@ -11,12 +11,14 @@
 //! | `store` | what a store must do; `cosmos` and `embedded` are the two stores |
 //! | `seen`, `slots` | what one process remembers of the marks |
 //! | `binding` | which store guards a key |
+//! | `identity` | what distinguishes a store from any other |
 //! | `plausible`, `unreadable` | what an operator may raise a mark to |
 //! | `interchange` | files of marks: of this program, octez-signer and Signatory |
 
 pub mod binding;
 pub mod cosmos;
 mod embedded;
+mod identity;
 pub mod interchange;
 mod ledger;
 mod mark;
@@ -33,6 +35,7 @@ mod unreadable;
 pub use binding::{Binding, Bound, BoundElsewhere, Recreated, StoreId, StoreName};
 pub use cosmos::{CosmosMarkStore, CosmosSettings};
 pub use embedded::{EmbeddedMarkStore, Listing, OpenError};
+pub use identity::StoreIdentity;
 pub use ledger::Ledger;
 pub use mark::{AttemptId, InvalidMarkId, Mark, MarkId, Written};
 pub use not_recorded::{NotRecorded, TooManyChains};

@@ -20,6 +20,7 @@
 //! Positions are compared, never subtracted, so there is nothing to overflow.
 
 use super::{Mark, MarkId};
+use crate::answer::Cause;
 use crate::tezos::payload::{Kind, NonNegative, Position};
 use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::cmp::Ordering;
@@ -126,16 +127,16 @@ pub enum NotSafe {
 }
 
 impl NotSafe {
-    /// The stable name of the cause in logs.
-    pub const fn cause(&self) -> &'static str {
+    /// The cause, for logs and answers.
+    pub const fn cause(&self) -> Cause {
         match self {
-            Self::BelowMark { .. } => "below_mark",
-            Self::DifferentData { .. } => "different_data",
-            Self::RaisedHere { .. } => "raised_here",
-            Self::SignatureUnknown { .. } => "signature_unknown",
-            Self::JumpTooFar { .. } => "too_far",
-            Self::LevelImpossible { .. } => "level_impossible",
-            Self::MarkLost { .. } => "mark_lost",
+            Self::BelowMark { .. } => Cause::BelowMark,
+            Self::DifferentData { .. } => Cause::DifferentData,
+            Self::RaisedHere { .. } => Cause::RaisedHere,
+            Self::SignatureUnknown { .. } => Cause::SignatureUnknown,
+            Self::JumpTooFar { .. } => Cause::TooFar,
+            Self::LevelImpossible { .. } => Cause::LevelImpossible,
+            Self::MarkLost { .. } => Cause::MarkLost,
         }
     }
 }
@@ -196,6 +197,7 @@ pub fn is_raised_by(stored: &Mark, other: Position) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::Verdict;
     use crate::marks::AttemptId;
     use crate::tezos::payload::NonNegative;
 
@@ -382,7 +384,7 @@ mod tests {
             (NotSafe::LevelImpossible { kind, requested, max }, "level_impossible"),
             (NotSafe::MarkLost { id: id(kind) }, "mark_lost"),
         ] {
-            assert_eq!(not_safe.cause(), cause);
+            assert_eq!((not_safe.cause().name(), not_safe.cause().verdict()), (cause, Verdict::Refused));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a mark store must do, and how it fails.
 
 use super::binding::Recreated;
-use super::{Mark, MarkId, StoreId};
+use super::{Mark, MarkId, StoreId, StoreIdentity};
 use crate::failure_reason::FailureReason;
 use crate::tezos::payload::Position;
 use async_trait::async_trait;
@@ -42,6 +42,11 @@ pub trait MarkStore: Send + Sync {
     /// it has been read. The default is an embedded store, to which no key can be bound.
     fn id(&self) -> StoreId {
         StoreId::Embedded
+    }
+
+    /// What distinguishes this store from any other; `None` until that has been read. Makes no call.
+    fn identity(&self) -> Option<StoreIdentity> {
+        None
     }
 
     /// Whether the container was deleted and recreated since the process first saw it, so that [`Self::id`] names a different

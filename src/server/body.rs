@@ -119,7 +119,7 @@ async fn read(mut body: Body, large: &LargeBodies, deadline: Instant) -> Result<
 fn no_permit() -> NotRead {
     let failure = Failure::TooManyLargeBodies { limit: MAX_LARGE_BODIES };
     let failed = NotSigned::from(failure);
-    let (verdict, cause, reason) = (failed.verdict(), failed.cause(), failed.log());
+    let (verdict, cause, reason) = (failed.verdict().name(), failed.cause().name(), failed.log());
     error!(event = "failed", verdict, cause, reason, "failed");
     NotRead::Failed(failed)
 }

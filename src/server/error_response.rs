@@ -1,7 +1,9 @@
 //! Errors as HTTP answers: the status of each, and a body that octez-client reads.
 
+use super::answer_headers::set_cause;
 use super::invalid::InvalidRequest;
 use super::log_limit::warn_of_clients;
+use crate::answer::Cause;
 use crate::signer::{NotSigned, Refusal};
 use axum::Json;
 use axum::http::header::CONNECTION;
@@ -15,6 +17,7 @@ use tracing::{error, warn};
 /// kind `temporary` and exactly the field `msg`.
 pub(super) struct ErrorResponse {
     status: StatusCode,
+    cause: Cause,
     message: String,
 }
 
@@ -37,7 +40,7 @@ impl From<InvalidRequest> for ErrorResponse {
                 );
             });
         }
-        Self { status, message }
+        Self { status, cause: Cause::Request, message }
     }
 }
 
@@ -52,6 +55,7 @@ impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let error = OctezError { kind: "temporary", id: "failure", msg: &self.message };
         let mut response = (self.status, Json([error])).into_response();
+        set_cause(response.headers_mut(), self.cause);
         if self.status == StatusCode::REQUEST_TIMEOUT {
             // The rest of the body must not be read as the next request.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -77,6 +81,6 @@ impl From<NotSigned> for ErrorResponse {
                 Refusal::Head(_) | Refusal::Mark(_) | Refusal::StoredSignatureInvalid => StatusCode::CONFLICT,
             },
         };
-        Self { status, message: not_signed.to_string() }
+        Self { status, cause: not_signed.cause(), message: not_signed.to_string() }
     }
 }

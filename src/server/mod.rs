@@ -1,5 +1,6 @@
 //! HTTP: connections, routes, bodies, and how verdicts become answers. What may be signed is decided elsewhere.
 
+mod answer_headers;
 mod body;
 mod connections;
 mod error_response;

@@ -1,10 +1,12 @@
 //! The routes, and how requests are parsed and handed to the signer.
 
+use super::answer_headers::{add_companion, companion_in, complete_verdict, identify, set_cause, signed};
 use super::body::{self, LargeBodies, NotRead};
 use super::connections::Arrival;
 use super::error_response::ErrorResponse;
 use super::invalid::InvalidRequest;
 use super::path::without_empty_segments;
+use crate::answer::Cause;
 use crate::signer::{Failure, NotSigned, SignRequest, Signer};
 use crate::tezos::PublicKeyHash;
 use axum::body::Body;
@@ -12,6 +14,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::middleware::{map_response, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -49,9 +52,6 @@ pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
 
 fn routes(signer: Arc<Signer>, settings: ServerSettings) -> Router {
     Router::new()
-        // The Functions host polls this every 25 ms until it is answered, before it sends anything else.
-        .route("/", get(StatusCode::OK))
-        .route("/health", get(health))
         .route("/keys", get(keys))
         .route("/keys/{pkh}", get(public_key).post(sign))
         .route("/authorized_keys", get(authorized_keys))
@@ -59,6 +59,13 @@ fn routes(signer: Arc<Signer>, settings: ServerSettings) -> Router {
         .route("/bls_prove_possession/{pkh}", get(prove_possession))
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response_with_state(Arc::clone(&signer), identify))
+        // The routes from here on are anonymous, and do not identify the signer.
+        // The Functions host polls this every 25 ms until it is answered, before it sends anything else.
+        .route("/", get(StatusCode::OK))
+        .route("/health", get(health))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response(complete_verdict))
         .with_state(Server { signer, settings, large_bodies: LargeBodies::default() })
 }
 
@@ -101,10 +108,24 @@ async fn sign(
             .map(|id| id.chars().take(64).collect()),
     };
     // A separate task, so that the request is finished, recorded and logged even if the client disconnects.
-    let signer = Arc::clone(&server.signer);
-    let verdict = tokio::spawn(async move { signer.sign(&request).await }).await;
-    let signature = verdict.unwrap_or_else(|error| Err(NotSigned::from(Failure::task_failed(&error))))?;
-    Ok(Json(json!({"signature": signature.to_string()})).into_response())
+    let (signer, companion) = (Arc::clone(&server.signer), companion_in(&headers));
+    let verdict = tokio::spawn(async move {
+        Ok(match companion {
+            Ok(None) => (signer.sign(&request).await?, None),
+            Err(cause) => (signer.sign(&request).await?, Some(Err(cause))),
+            Ok(Some(companion)) => {
+                let (signature, of_companion) = signer.sign_with_companion(&request, companion).await?;
+                (signature, Some(of_companion))
+            }
+        })
+    });
+    let verdict = verdict.await.unwrap_or_else(|error| Err(NotSigned::from(Failure::task_failed(&error))));
+    let (signature, of_companion) = verdict?;
+    let mut response = signed(json!({"signature": signature.to_string()}));
+    if let Some(of_companion) = of_companion {
+        add_companion(response.headers_mut(), of_companion);
+    }
+    Ok(response)
 }
 
 async fn public_key(
@@ -172,14 +193,18 @@ async fn prove_possession(
     let about = understood(query)?.bls_pk.map(|text| text.parse()).transpose();
     let about = about.map_err(InvalidRequest::NotAPublicKey)?;
     let proof = server.signer.prove_possession(&hash, about.as_ref(), deadline).await?;
-    Ok(Json(json!({"bls_prove_possession": proof.to_string()})).into_response())
+    Ok(signed(json!({"bls_prove_possession": proof.to_string()})))
 }
 
 /// Anonymous, so it reveals nothing but yes or no.
 async fn health(State(server): State<Server>) -> Response {
     let is_ready = server.signer.is_ready();
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"healthy": is_ready}))).into_response()
+    let mut response = Json(json!({"healthy": is_ready})).into_response();
+    if !is_ready {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        set_cause(response.headers_mut(), Cause::NotReady);
+    }
+    response
 }
 
 /// The functions of the app. A host that does not proxy requests posts its description of each one at the function's name.

@@ -5,6 +5,7 @@
 mod authenticate;
 mod binding;
 mod commit;
+mod companion;
 mod head;
 mod held_keys;
 mod keyring;
@@ -17,6 +18,7 @@ mod verdict;
 mod verify;
 
 pub use authenticate::{AuthorizedKey, AuthorizedKeys, Unauthenticated};
+pub use companion::Companion;
 pub use head::{HeadRule, UnknownAction, WhenHeadUnknown};
 pub use keyring::KeyRing;
 pub use policy::Policy;

@@ -6,7 +6,7 @@ use super::newer_versions::NewerVersions;
 use super::repeats::{Identity, Repeats};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::chain::checkpoints;
-use crate::marks::{Ledger, MarkId, Request};
+use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
 use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
 use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::vault::{Key, VaultError};
@@ -27,6 +27,7 @@ pub struct Signer {
     keys: KeyRing,
     ledger: Ledger,
     policy: Policy,
+    policy_digest: Digest,
     head: HeadRule,
     authorized_keys: AuthorizedKeys,
     repeats: Repeats,
@@ -38,8 +39,9 @@ impl Signer {
     /// A signer for the keys of a vault. `ledger` records the high watermarks, `policy` limits what each key signs, `head` limits
     /// levels, and `authorized_keys` are the clients that may send requests.
     pub fn new(keys: KeyRing, ledger: Ledger, policy: Policy, head: HeadRule, authorized_keys: AuthorizedKeys) -> Self {
+        let policy_digest = policy.digest(!authorized_keys.is_empty());
         let (repeats, logged_elsewhere, newer_versions) = Default::default();
-        Self { keys, ledger, policy, head, authorized_keys, repeats, logged_elsewhere, newer_versions }
+        Self { keys, ledger, policy, policy_digest, head, authorized_keys, repeats, logged_elsewhere, newer_versions }
     }
 
     /// The way of a request, from the client's bytes to a signature that may be released.
@@ -96,6 +98,16 @@ impl Signer {
         is_required.then_some(&self.authorized_keys)
     }
 
+    /// The identity of the mark store in use; `None` until it has been read.
+    pub fn store(&self) -> Option<StoreIdentity> {
+        self.ledger.store().identity()
+    }
+
+    /// The digest of the policy in force.
+    pub const fn policy(&self) -> Digest {
+        self.policy_digest
+    }
+
     /// A proof of possession by a tz4 key, about itself or about another tz4 public key, if policy allows it.
     ///
     /// # Errors
@@ -124,7 +136,7 @@ impl Signer {
         match &verdict {
             Ok(_) => info!(event = "signed", key = %key, kind = POSSESSION, verdict = "signed", ms, "signed"),
             Err(not_signed) => {
-                let (cause, reason) = (not_signed.cause(), not_signed.log());
+                let (cause, reason) = (not_signed.cause().name(), not_signed.log());
                 match not_signed {
                     NotSigned::Refused(_) => {
                         warn!(event = "refused", key = %key, kind = POSSESSION, verdict = "refused", cause, reason, ms, "refused");
@@ -220,7 +232,7 @@ impl Facts {
                     level = self.consensus.map(|consensus| consensus.position.level.get()),
                     round = self.consensus.map(|consensus| consensus.position.round.get()),
                     verdict = $verdict,
-                    cause = not_signed.map(NotSigned::cause),
+                    cause = not_signed.map(|not_signed| not_signed.cause().name()),
                     reason = not_signed.map(NotSigned::log),
                     requester = self.requester.map(tracing::field::display),
                     invocation = request.invocation,

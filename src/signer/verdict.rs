@@ -2,6 +2,7 @@
 
 use super::Unauthenticated;
 use super::policy::NotAllowed;
+use crate::answer::{Cause, Verdict};
 use crate::chain::{HeadUnknown, NotNear};
 use crate::failure_reason::FailureReason;
 use crate::marks::{BoundElsewhere, Lost, NotSafe, StoreError, TooManyChains};
@@ -24,11 +25,11 @@ pub enum NotSigned {
 }
 
 impl NotSigned {
-    /// The verdict, as logs name it.
-    pub const fn verdict(&self) -> &'static str {
+    /// Refused or failed.
+    pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::Refused(_) => "refused",
-            Self::Failed(_) => "failed",
+            Self::Refused(_) => Verdict::Refused,
+            Self::Failed(_) => Verdict::Failed,
         }
     }
 
@@ -44,34 +45,11 @@ impl NotSigned {
         }
     }
 
-    /// The cause, as logs name it. Alerts match it, so it is stable while sentences may change.
-    pub const fn cause(&self) -> &'static str {
+    /// The cause, for logs and answers.
+    pub const fn cause(&self) -> Cause {
         match self {
-            Self::Refused(refusal) => match refusal {
-                Refusal::Unauthenticated(_) => "unauthenticated",
-                Refusal::UnknownKey { .. } => "unknown_key",
-                Refusal::UnusableKey { .. } => "unusable_key",
-                Refusal::Payload(_) => "payload",
-                Refusal::VersionWithoutBls => "version",
-                Refusal::Policy(_) => "policy",
-                Refusal::Head(_) => "head",
-                Refusal::Mark(not_safe) => not_safe.cause(),
-                Refusal::StoredSignatureInvalid => "stored_signature_invalid",
-                Refusal::NoPossession { .. } | Refusal::PossessionOf(_) => "no_possession",
-            },
-            Self::Failed(failure) => match failure {
-                Failure::BoundElsewhere(_) => "bound_elsewhere",
-                Failure::Store(_) => "store",
-                Failure::Lost(_) => "marks_lost",
-                Failure::TooManyChains(_) => "too_many_chains",
-                Failure::Vault(_) => "vault",
-                Failure::KeySearchPending { .. } => "key_search",
-                Failure::Head(_) => "head_unknown",
-                Failure::WrongSignature(_) => "wrong_signature",
-                Failure::TooManyLargeBodies { .. } => "large_bodies",
-                Failure::Deadline => "deadline",
-                Failure::Internal(_) => "internal",
-            },
+            Self::Refused(refusal) => refusal.cause(),
+            Self::Failed(failure) => failure.cause(),
         }
     }
 }
@@ -123,6 +101,23 @@ pub enum Refusal {
     /// A proof of possession was requested about a public key of another curve.
     #[error("bls_pk: {0}: only tz4 keys have proofs of possession")]
     PossessionOf(NotBls),
+}
+
+impl Refusal {
+    const fn cause(&self) -> Cause {
+        match self {
+            Self::Unauthenticated(_) => Cause::Unauthenticated,
+            Self::UnknownKey { .. } => Cause::UnknownKey,
+            Self::UnusableKey { .. } => Cause::UnusableKey,
+            Self::Payload(_) => Cause::Payload,
+            Self::VersionWithoutBls => Cause::Version,
+            Self::Policy(_) => Cause::Policy,
+            Self::Head(_) => Cause::Head,
+            Self::Mark(not_safe) => not_safe.cause(),
+            Self::StoredSignatureInvalid => Cause::StoredSignatureInvalid,
+            Self::NoPossession { .. } | Self::PossessionOf(_) => Cause::NoPossession,
+        }
+    }
 }
 
 /// What the operator can do about it.
@@ -195,6 +190,22 @@ pub enum Failure {
 }
 
 impl Failure {
+    const fn cause(&self) -> Cause {
+        match self {
+            Self::BoundElsewhere(_) => Cause::BoundElsewhere,
+            Self::Store(_) => Cause::Store,
+            Self::Lost(_) => Cause::MarksLost,
+            Self::TooManyChains(_) => Cause::TooManyChains,
+            Self::Vault(_) => Cause::Vault,
+            Self::KeySearchPending { .. } => Cause::KeySearch,
+            Self::Head(_) => Cause::HeadUnknown,
+            Self::WrongSignature(_) => Cause::WrongSignature,
+            Self::TooManyLargeBodies { .. } => Cause::LargeBodies,
+            Self::Deadline => Cause::Deadline,
+            Self::Internal(_) => Cause::Internal,
+        }
+    }
+
     /// A task of the request panicked.
     pub fn task_failed(error: &JoinError) -> Self {
         Self::Internal(FailureReason::with_log("a task panicked; standard error has the details", error.to_string()))
@@ -255,5 +266,56 @@ impl From<Refusal> for NotSigned {
 impl From<Failure> for NotSigned {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::{MarkId, StoreId};
+    use crate::tezos::payload::{DecodeError, Kind, Position, Reason as DecodeReason};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_refusal_and_failure_has_a_cause_of_its_verdict() {
+        let key: PublicKeyHash = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
+        let chain = "NetXdQprcVkpaWU".parse().unwrap();
+        let position = Position { level: 5.try_into().unwrap(), round: 0.try_into().unwrap() };
+        let id = MarkId { chain, key, kind: Kind::Block };
+        let unread = DecodeError { offset: 0, reason: DecodeReason::UnknownWatermark { byte: 7 } };
+        let rows: [(NotSigned, Cause); 21] = [
+            (Unauthenticated::Missing.into(), Cause::Unauthenticated),
+            (Refusal::UnknownKey { key }.into(), Cause::UnknownKey),
+            (Refusal::UnusableKey { key, why: String::new() }.into(), Cause::UnusableKey),
+            (NotUnderstood::new(unread, &[7]).into(), Cause::Payload),
+            (Refusal::VersionWithoutBls.into(), Cause::Version),
+            (NotAllowed::PackedData.into(), Cause::Policy),
+            (NotNear::Chain { chain, followed: chain }.into(), Cause::Head),
+            (NotSafe::RaisedHere { kind: Kind::Block, requested: position }.into(), Cause::RaisedHere),
+            (Refusal::StoredSignatureInvalid.into(), Cause::StoredSignatureInvalid),
+            (Refusal::NoPossession { key }.into(), Cause::NoPossession),
+            (BoundElsewhere::new(&BTreeSet::new(), &StoreId::Embedded).into(), Cause::BoundElsewhere),
+            (StoreError::NotConnected.into(), Cause::Store),
+            (Lost { id, before: position, now: None }.into(), Cause::MarksLost),
+            (Failure::TooManyChains(TooManyChains { limit: 64 }).into(), Cause::TooManyChains),
+            (VaultError::unavailable("away").into(), Cause::Vault),
+            (
+                Failure::KeySearchPending { key, why_unusable: None, running: None, next_search_in: Duration::ZERO }
+                    .into(),
+                Cause::KeySearch,
+            ),
+            (HeadUnknown { chain, max_age: Duration::ZERO }.into(), Cause::HeadUnknown),
+            (WrongSignature { key }.into(), Cause::WrongSignature),
+            (Failure::TooManyLargeBodies { limit: 64 }.into(), Cause::LargeBodies),
+            (Failure::Deadline.into(), Cause::Deadline),
+            (Failure::Internal("a bug".into()).into(), Cause::Internal),
+        ];
+        for (not_signed, cause) in &rows {
+            assert_eq!((not_signed.cause(), not_signed.verdict()), (*cause, cause.verdict()), "{not_signed}");
+        }
+        // The other causes come from the marks, where each is refused, or from the server.
+        let of_rows: Vec<_> = rows.iter().map(|(_, cause)| *cause).collect();
+        let failed = Cause::ALL.iter().filter(|cause| cause.verdict() == Verdict::Failed && **cause != Cause::NotReady);
+        assert!(failed.clone().count() > 5 && failed.clone().all(|cause| of_rows.contains(cause)));
     }
 }

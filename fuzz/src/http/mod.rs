@@ -22,7 +22,8 @@ mod vault;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use azurehsm_signer::answer::{Cause, Verdict, header};
 use azurehsm_signer::marks::Ledger;
 use azurehsm_signer::server::{MAX_BODY_BYTES, ServerSettings, router};
 use azurehsm_signer::signer::{AuthorizedKey, AuthorizedKeys, HeadRule, KeyRing, Policy, Signer, WhenHeadUnknown};
@@ -97,18 +98,35 @@ fn normalized(path: &str) -> String {
 /// An answer with its complete body.
 struct Answer {
     status: StatusCode,
+    headers: HeaderMap,
     body: Bytes,
 }
 
 async fn answer(router: &Router, request: Request<Body>) -> Answer {
     let answer = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
-    let status = answer.status();
-    Answer { status, body: answer.into_body().collect().await.expect("the body is in memory").to_bytes() }
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    Answer { status, headers, body: answer.into_body().collect().await.expect("the body is in memory").to_bytes() }
+}
+
+/// Every answer has a verdict, a reason unless it is positive, and the store, the policy and the version unless it is anonymous.
+fn check_headers(ask: &Ask, path: &str, answer: &Answer) {
+    let value = |name| answer.headers.get(name).map(|value| value.to_str().expect("ASCII"));
+    let verdict: Verdict = value(header::VERDICT).expect("a verdict").parse().expect("of the closed set");
+    let is_positive = matches!(verdict, Verdict::Signed | Verdict::Answered);
+    assert_eq!(is_positive, answer.status == StatusCode::OK, "{verdict} {ask:?}");
+    let cause = value(header::REASON).map(|name| name.parse::<Cause>().expect("of the closed set"));
+    assert_eq!(cause.map(Cause::verdict), (!is_positive).then_some(verdict), "{ask:?}");
+    // A target without a path goes to no route, and so not to the anonymous ones either.
+    let is_anonymous = path == "/" && ask.target.contains('/') || path == "/health";
+    for name in [header::STORE, header::POLICY, header::VERSION] {
+        assert_eq!(value(name).is_none(), is_anonymous, "{name} {ask:?}");
+    }
 }
 
 /// The statuses documented in `docs/architecture.md`, with an error that octez can read.
 fn check_answer(ask: &Ask, path: &str, answer: &Answer) {
     let status = answer.status.as_u16();
+    check_headers(ask, path, answer);
     if ask.method == Method::HEAD {
         return;
     }

@@ -1,6 +1,7 @@
 //! `marks`: lists, raises, exports and imports high watermarks.
 
 mod cover;
+mod identity;
 mod place;
 mod raise;
 mod show;
@@ -40,6 +41,12 @@ pub(crate) enum Command {
         /// Raises even to an implausible level, and replaces items that are not marks
         #[arg(long)]
         force: bool,
+    },
+    /// Prints what identifies the mark store, with the digest that answers carry as x-signer-store
+    Store {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Writes all marks as JSON to standard output
     Export(Which),
@@ -90,11 +97,12 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
             (raises.collect(), *force)
         }
         Command::Import { files, kind, chain, force } => (raise::read_files(files, *kind, *chain)?, *force),
-        Command::List(_) | Command::Export(_) | Command::Raise { .. } => (Vec::new(), false),
+        Command::List(_) | Command::Export(_) | Command::Store { .. } | Command::Raise { .. } => (Vec::new(), false),
     };
     let settings = MarksSettings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     match command {
         Command::List(which) => show::list(&settings, &which).await,
+        Command::Store { json } => identity::show(&settings, json).await,
         Command::Export(which) => show::export(&settings, &which).await,
         Command::Raise { chain, key, new_key: true, .. } => raise::declare_new(&settings, chain, key).await,
         Command::Raise { .. } | Command::Import { .. } => raise::run(&settings, &raises, force).await,

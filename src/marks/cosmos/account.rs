@@ -19,6 +19,9 @@ pub const SCOPE: &str = "https://cosmos.azure.com/.default";
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountProperties {
+    /// Derived by the service from the host of the request: through a regional endpoint, the region is appended to the name.
+    #[serde(default)]
+    id: String,
     user_consistency_policy: ConsistencyPolicy,
     enable_multiple_write_locations: bool,
     writable_locations: Vec<Location>,
@@ -36,6 +39,16 @@ struct ConsistencyPolicy {
 struct Location {
     name: String,
     database_account_endpoint: Option<String>,
+}
+
+impl Location {
+    /// The name of the account, if the endpoint has the form that it has in Azure: `https://<account>-<region>.<domain>`.
+    fn account(&self) -> Option<String> {
+        let endpoint = Url::parse(self.database_account_endpoint.as_deref()?).ok()?;
+        let region = self.name.to_lowercase().replace(' ', "");
+        let account = endpoint.host_str()?.split('.').next()?.strip_suffix(&region)?.strip_suffix('-')?;
+        Some(account.to_owned())
+    }
 }
 
 /// The message for a container that is not the one that was checked.
@@ -139,6 +152,12 @@ impl AccountProperties {
         names
     }
 
+    /// The account's name, the same through every endpoint. Empty if the service reports none.
+    pub fn name(&self) -> String {
+        let mut locations = self.writable_locations.iter().chain(&self.readable_locations);
+        locations.find_map(Location::account).unwrap_or_else(|| self.id.clone())
+    }
+
     /// The name of the consistency level, such as `Strong`.
     pub fn consistency(&self) -> &str {
         &self.user_consistency_policy.default_consistency_level
@@ -215,6 +234,7 @@ mod tests {
             serde_json::json!({ "name": name, "databaseAccountEndpoint": endpoint })
         };
         let document = serde_json::json!({
+            "id": "bakery",
             "userConsistencyPolicy": { "defaultConsistencyLevel": "Strong" },
             "enableMultipleWriteLocations": false,
             "writableLocations": [location(&write)],
@@ -235,6 +255,21 @@ mod tests {
         let elsewhere: Url = "https://bakery.documents.azure.example/".parse().unwrap();
         assert!(both.endpoints(&elsewhere).is_empty(), "a token would be sent there");
         assert_eq!(both.regions_by_preference(), ["North Europe", "West Europe"]);
+    }
+
+    #[test]
+    fn the_accounts_name_is_the_same_through_every_endpoint_and_after_a_move() {
+        let (west, north) = ("West Europe", "North Europe");
+        for mut account in [account(west, &[west]), account(west, &[west, north]), account(north, &[west, north])] {
+            for id in ["bakery", "bakery-westeurope", "bakery-northeurope", ""] {
+                id.clone_into(&mut account.id);
+                assert_eq!(account.name(), "bakery", "{id}");
+            }
+        }
+        let mut elsewhere = account(west, &[west]);
+        elsewhere.writable_locations[0].database_account_endpoint = Some("https://localhost:8081/".to_owned());
+        elsewhere.readable_locations.clear();
+        assert_eq!(elsewhere.name(), "bakery", "the id");
     }
 
     #[test]

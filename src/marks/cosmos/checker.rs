@@ -6,6 +6,7 @@ use super::health::Health;
 use super::{CosmosSettings, Unsuitable, outcome};
 use crate::azure::{TlsRoots, Tokens};
 use crate::failure_reason::FailureReason;
+use crate::marks::StoreIdentity;
 use crate::net::backoff::Backoff;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ContainerProperties;
@@ -32,6 +33,8 @@ pub(super) struct Checker {
 
 /// The container that the checks found.
 struct KnownContainer {
+    /// The account's name; empty if it has none.
+    account: String,
     /// Its `_rid` as last read. A recreated container has a different one.
     rid: String,
     /// Whether it differs from the first one.
@@ -236,6 +239,18 @@ impl Checker {
         self.seen().as_ref().map(|seen| seen.rid.clone()).filter(|rid| !rid.is_empty())
     }
 
+    /// The identity of the container, from the first check on.
+    pub(super) fn identity(&self) -> Option<StoreIdentity> {
+        let seen = self.seen();
+        let seen = seen.as_ref().filter(|seen| !seen.rid.is_empty() && !seen.account.is_empty())?;
+        Some(StoreIdentity::Container {
+            account: seen.account.clone(),
+            database: self.settings.database.clone(),
+            container: self.settings.container.clone(),
+            rid: seen.rid.clone(),
+        })
+    }
+
     /// Whether the container was replaced since the first check. Stays true as long as the process lives: the new container
     /// lacks the earlier marks.
     pub(super) fn is_recreated(&self) -> bool {
@@ -251,7 +266,11 @@ impl Checker {
         let mut unsuitable = account::check(account, properties, self.settings.allow_weak_consistency);
         let now = properties.system_properties.resource_id.clone().unwrap_or_default();
         let mut container = self.seen();
-        let seen = container.get_or_insert_with(|| KnownContainer { rid: now.clone(), is_recreated: false });
+        let seen = container.get_or_insert_with(|| KnownContainer {
+            account: account.name(),
+            rid: now.clone(),
+            is_recreated: false,
+        });
         if seen.rid != now && now.is_empty() {
             unsuitable.push(Unsuitable::Recreated);
         } else if seen.rid != now {

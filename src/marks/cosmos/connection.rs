@@ -10,6 +10,7 @@ use super::rid;
 use super::state::{Ready, States, StoreState};
 use crate::azure::{TlsRoots, Tokens};
 use crate::background::keep_running;
+use crate::marks::StoreIdentity;
 use azure_data_cosmos::CosmosError;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -80,6 +81,11 @@ impl Connection {
     /// The container's `_rid`, from the first check on.
     pub(super) fn container_rid(&self) -> Option<String> {
         self.checker.container_rid()
+    }
+
+    /// The identity of the container, from the first check on.
+    pub(super) fn identity(&self) -> Option<StoreIdentity> {
+        self.checker.identity()
     }
 
     /// Whether the `_rid` has changed since.

@@ -3,8 +3,10 @@
 use super::CosmosSettings;
 use super::account::AccountProperties;
 use super::checker::Checker;
+use super::outcome;
 use crate::azure::{TlsRoots, Tokens};
 use crate::failure_reason::FailureReason;
+use crate::marks::StoreIdentity;
 use azure_data_cosmos::models::ContainerProperties;
 use azure_data_cosmos::{ContainerClient, CosmosError};
 use std::sync::Arc;
@@ -35,6 +37,26 @@ impl Inspection {
         let late =
             || Err(format!("cannot read the account's properties: no answer within {} s", MAX_ANSWER.as_secs()).into());
         account.unwrap_or_else(|_| late()).map(|source| source.account)
+    }
+
+    /// Reads what identifies the container.
+    ///
+    /// # Errors
+    /// The reason.
+    pub async fn identity(&self) -> Result<StoreIdentity, FailureReason> {
+        const FAILED: &str = "cannot read the container's properties: ";
+        let account = self.account().await?;
+        let answer = timeout(MAX_ANSWER, self.container()).await;
+        let late = |_| FailureReason::from(format!("no answer within {} s", MAX_ANSWER.as_secs())).after(FAILED);
+        let (_, properties) = answer.map_err(late)?.map_err(|error| outcome::reason(&error).after(FAILED))?;
+        let rid = properties.system_properties.resource_id.filter(|rid| !rid.is_empty());
+        let name = Some(account.name()).filter(|name| !name.is_empty());
+        Ok(StoreIdentity::Container {
+            account: name.ok_or("the account's properties lack its name")?,
+            database: self.0.settings.database.clone(),
+            container: self.0.settings.container.clone(),
+            rid: rid.ok_or("the container's properties lack its _rid")?,
+        })
     }
 
     /// Connects to the container, and reads its properties.

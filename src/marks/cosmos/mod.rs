@@ -19,7 +19,7 @@ pub use diagnostics::Inspection;
 pub use reader::MarkReader;
 pub(crate) use reader::PROBE;
 
-use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreName, Stored, Version, WriteError};
+use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreIdentity, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
 use crate::failure_reason::FailureReason;
 use crate::net::retry::{Again, GaveUp, persist};
@@ -273,6 +273,10 @@ impl MarkStore for CosmosMarkStore {
 
     fn id(&self) -> StoreId {
         StoreId::Container { name: self.name.clone(), rid: self.connection.container_rid() }
+    }
+
+    fn identity(&self) -> Option<StoreIdentity> {
+        self.connection.identity()
     }
 
     fn is_recreated(&self) -> bool {

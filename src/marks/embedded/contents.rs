@@ -1,13 +1,14 @@
 //! The contents of a store, read from the bytes of its file and verified. Read-only.
 
 use super::OpenError;
-use super::file::{MARKS, META, NEW_KEYS, RECREATED, builder, now, position_of};
+use super::file::{ID, MARKS, META, NEW_KEYS, RECREATED, builder, now, position_of};
 use redb::backends::InMemoryBackend;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError,
     TableHandle, WriteTransaction,
 };
 use std::collections::BTreeMap;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -74,6 +75,19 @@ impl Contents {
         Self { marks: BTreeMap::new(), meta: since.into_iter().collect(), new_keys: BTreeMap::new() }
     }
 
+    /// Gives the store an [`ID`] if it has none.
+    ///
+    /// # Errors
+    /// If the operating system has no random number.
+    pub(super) fn identify(&mut self) -> Result<(), io::Error> {
+        if !self.meta.contains_key(ID) {
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).map_err(|error| io::Error::other(format!("no random number: {error}")))?;
+            self.meta.insert(ID.to_owned(), hex::encode(id));
+        }
+        Ok(())
+    }
+
     /// Writes all items.
     pub(super) fn fill(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
         let mut marks = transaction.open_table(MARKS)?;
@@ -89,12 +103,16 @@ impl Contents {
         Ok(())
     }
 
+    /// Facts about the store never change, so those of either commit hold.
     fn take_higher(&mut self, other: Self) {
         for (id, mark) in other.marks {
             let is_lower = |here: &Vec<u8>| matches!((position_of(here), position_of(&mark)), (Some(here), Some(there)) if here < there);
             if self.marks.get(&id).is_none_or(is_lower) {
                 self.marks.insert(id, mark);
             }
+        }
+        for (name, value) in other.meta {
+            self.meta.entry(name).or_insert(value);
         }
     }
 }

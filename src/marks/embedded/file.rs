@@ -17,6 +17,10 @@ pub(super) const META: TableDefinition<'_, &str, &str> = TableDefinition::new("m
 /// In [`META`]: when the store was created to replace a lost one.
 pub(super) const RECREATED: &str = "made_anew";
 
+/// In [`META`]: 32 random hexadecimal digits that distinguish the store from any other. Stores of earlier versions get them when
+/// they are opened next.
+pub(super) const ID: &str = "id";
+
 /// `<chain>:<public key hash>` to the time when an operator declared the key new on the chain, in a recreated store.
 pub(super) const NEW_KEYS: TableDefinition<'_, &str, &str> = TableDefinition::new("new_keys");
 
@@ -34,12 +38,14 @@ pub(super) struct OpenFile {
     pub(super) database: Database,
     /// Whether the store replaces a lost one. Never changes.
     pub(super) is_recreated: bool,
+    /// The store's [`ID`]. Never changes. `None` in a copy in memory of a store that has none yet.
+    pub(super) id: Option<String>,
 }
 
 impl OpenFile {
     pub(super) fn new(database: Database) -> Result<Self, redb::Error> {
-        let is_recreated = is_recreated(&database)?;
-        Ok(Self { database, is_recreated })
+        let (recreated, id) = (meta(&database, RECREATED)?, meta(&database, ID)?);
+        Ok(Self { database, is_recreated: recreated.is_some(), id })
     }
 }
 
@@ -61,10 +67,10 @@ fn not_a_mark(id: &str, unreadable: &Unreadable) -> StoreError {
     StoreError::NotAMark { id: id.to_owned(), why: unreadable.why.clone() }
 }
 
-fn is_recreated(database: &Database) -> Result<bool, redb::Error> {
+fn meta(database: &Database, name: &str) -> Result<Option<String>, redb::Error> {
     match database.begin_read()?.open_table(META) {
-        Ok(table) => Ok(table.get(RECREATED)?.is_some()),
-        Err(TableError::TableDoesNotExist(_)) => Ok(false),
+        Ok(table) => Ok(table.get(name)?.map(|value| value.value().to_owned())),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

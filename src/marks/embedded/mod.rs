@@ -11,7 +11,7 @@ mod renewal;
 
 pub use open_error::OpenError;
 
-use super::{Found, Mark, MarkId, MarkStore, StoreError, Stored, Unreadable, Version, WriteError};
+use super::{Found, Mark, MarkId, MarkStore, StoreError, StoreIdentity, Stored, Unreadable, Version, WriteError};
 use crate::links::resolve;
 use crate::tezos::{ChainId, PublicKeyHash};
 use async_trait::async_trait;
@@ -24,8 +24,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 use tokio::sync::{mpsc, oneshot};
@@ -48,6 +48,7 @@ const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub struct EmbeddedMarkStore {
     requests: mpsc::Sender<Work>,
     is_ready: Arc<AtomicBool>,
+    id: Arc<OnceLock<String>>,
 }
 
 impl EmbeddedMarkStore {
@@ -159,7 +160,7 @@ impl EmbeddedMarkStore {
             if let Some(trace) = trace.as_ref().filter(|_| purpose == Purpose::Sign) {
                 return Err(OpenError::Lost { path: path.to_owned(), trace: trace.clone() });
             }
-            let (file, handle) = renewal::create(path, &Contents::empty(trace.is_some()), disk.as_ref())?;
+            let (file, handle) = renewal::create(path, Contents::empty(trace.is_some()), disk.as_ref())?;
             remember(&mut lock, &lock_path, length)?;
             (path.to_owned(), FileState::Open(file), handle)
         };
@@ -177,12 +178,12 @@ impl EmbeddedMarkStore {
         let (requests, queue) = mpsc::channel(QUEUE);
         let file = path.clone();
         let owner = Owner::new(path, state, handle, lock, purpose, disk);
-        let is_ready = Arc::clone(&owner.is_ready);
+        let (is_ready, id) = (Arc::clone(&owner.is_ready), Arc::clone(&owner.id));
         thread::Builder::new()
             .name("marks".to_owned())
             .spawn(move || owner.serve(queue))
             .map_err(OpenError::io(&file))?;
-        Ok(Self { requests, is_ready })
+        Ok(Self { requests, is_ready, id })
     }
 
     /// Every mark, in the order of chain, key and kind, and every item that is not a mark.
@@ -254,6 +255,10 @@ impl MarkStore for EmbeddedMarkStore {
     ) -> Result<Version, WriteError> {
         let write = Box::new(Write { id: id.to_string(), mark: mark.clone(), expected: expected.cloned() });
         self.call(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
+    }
+
+    fn identity(&self) -> Option<StoreIdentity> {
+        Some(StoreIdentity::Embedded { id: self.id.get()?.clone() })
     }
 
     fn is_ready(&self) -> bool {

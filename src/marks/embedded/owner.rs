@@ -7,8 +7,8 @@ use crate::marks::{StoreError, Stored, Version, WriteError};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TryRecvError;
@@ -48,6 +48,8 @@ pub(super) struct Owner {
     purpose: Purpose,
     /// Whether marks can be read and written.
     pub(super) is_ready: Arc<AtomicBool>,
+    /// The store's id, from the first time on that it is open.
+    pub(super) id: Arc<OnceLock<String>>,
     _lock: Option<File>,
 }
 
@@ -90,7 +92,8 @@ impl Owner {
         if let FileState::Failed { why, .. } = &state {
             log_failure(&path, why);
         }
-        Self { path, state, handle, disk, purpose, is_ready, _lock: lock }
+        let id = Arc::new(id_in(&state).map_or_else(OnceLock::new, OnceLock::from));
+        Self { path, state, handle, disk, purpose, is_ready, id, _lock: lock }
     }
 
     /// Serves requests until all senders are dropped.
@@ -195,6 +198,9 @@ impl Owner {
             }
             FileState::Failed { .. } | FileState::Gone(_) => {}
         }
+        if let Some(id) = id_in(&state) {
+            self.id.get_or_init(|| id);
+        }
         self.is_ready.store(matches!(state, FileState::Open(_)), Ordering::Relaxed);
         self.state = state;
     }
@@ -211,6 +217,13 @@ impl Owner {
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             drop(reply.send(outcome));
         }
+    }
+}
+
+fn id_in(state: &FileState) -> Option<String> {
+    match state {
+        FileState::Open(file) => file.id.clone(),
+        FileState::Failed { .. } | FileState::Gone(_) => None,
     }
 }
 

@@ -56,14 +56,14 @@ pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<O
         return Err(OpenError::InUse { path: path.to_owned(), holder });
     }
     let contents = Contents::of(&bytes_of(handle, path)?, path)?;
-    write(path, &contents, Some(handle), disk).map(|(file, _)| file).map_err(OpenError::not_copied(path))
+    write(path, contents, Some(handle), disk).map(|(file, _)| file).map_err(OpenError::not_copied(path))
 }
 
 /// Creates a store with these contents.
 ///
 /// # Errors
 /// [`OpenError::NotCopied`] if the disk could not store it.
-pub(super) fn create(path: &Path, contents: &Contents, disk: &dyn Disk) -> Result<(OpenFile, File), OpenError> {
+pub(super) fn create(path: &Path, contents: Contents, disk: &dyn Disk) -> Result<(OpenFile, File), OpenError> {
     let (file, handle) = write(path, contents, None, disk).map_err(OpenError::not_copied(path))?;
     let handle = handle.map_or_else(|| find(path), Ok)?;
     Ok((file, handle))
@@ -87,17 +87,18 @@ fn bytes_of(file: &mut File, path: &Path) -> Result<Vec<u8>, OpenError> {
 /// Returns the new file, and a handle to it unless that replaces `handle`.
 fn write(
     path: &Path,
-    contents: &Contents,
+    mut contents: Contents,
     handle: Option<&mut File>,
     disk: &dyn Disk,
 ) -> Result<(OpenFile, Option<File>), redb::Error> {
+    contents.identify()?;
     let unfinished = path.with_extension(UNFINISHED);
     // Left behind by a process that was killed.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    let written = write_as(&unfinished, contents, handle.as_deref(), disk).and_then(|(database, new)| {
+    let written = write_as(&unfinished, &contents, handle.as_deref(), disk).and_then(|(database, new)| {
         disk.rename(&unfinished, path)?;
         let new = match handle {
             Some(handle) => {

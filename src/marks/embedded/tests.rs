@@ -67,12 +67,13 @@ async fn an_interrupted_copy_loses_no_marks() {
             let (folder, path) = folder_with([4, 5]).await;
             // Left behind by an earlier attempt.
             fs::write(path.with_extension(UNFINISHED), "half of a file").unwrap();
+            let identity = EmbeddedMarkStore::open_to_read(&path).unwrap().unwrap().identity();
             let disk = FailingDisk::holding(&path);
             disk.die_at(step);
             let store = open(&path, disk.clone());
             let was_dead = disk.is_dead();
             if was_dead {
-                assert!(!store.is_ready());
+                assert!(!store.is_ready() && store.identity().is_none());
                 level(&store).await.unwrap_err();
             } else {
                 disk.die_at(usize::MAX);
@@ -88,6 +89,7 @@ async fn an_interrupted_copy_loses_no_marks() {
             let expected = if was_dead { 5 } else { 6 };
             assert_eq!(level(&store).await.unwrap(), Some(expected), "at step {step}, power fails: {power_fails}");
             assert!(!store.is_recreated().await.unwrap());
+            assert!(identity.is_some() && store.identity() == identity, "at step {step}: {identity:?}");
             assert!(!path.with_extension(UNFINISHED).exists());
             if !was_dead {
                 break;
@@ -176,7 +178,7 @@ async fn the_file_permissions_are_kept() {
 
 /// With any bit flipped, the file is reported as damaged, or nothing is lost.
 #[tokio::test]
-async fn no_flipped_bit_lowers_a_mark() {
+async fn no_flipped_bit_lowers_a_mark_or_changes_the_identity() {
     let (_folder, path) = folder_with(1..=5).await;
     let clean = fs::read(&path).unwrap();
     // As left behind by a killed process: the last commit is one of marks.
@@ -185,11 +187,13 @@ async fn no_flipped_bit_lowers_a_mark() {
     let killed = fs::read(&path).unwrap();
     drop(store);
     for (bytes, highest) in [(clean, 5), (killed, 6)] {
-        let level_in = |bytes: &[u8]| {
+        let facts_in = |bytes: &[u8]| {
             let contents = Contents::of(bytes, &path)?;
-            Ok::<_, OpenError>(contents.marks.get(&id().to_string()).and_then(|mark| file::position_of(mark)))
+            let level = contents.marks.get(&id().to_string()).and_then(|mark| file::position_of(mark));
+            Ok::<_, OpenError>((level, contents.meta.get(file::ID).cloned()))
         };
-        assert_eq!(level_in(&bytes).unwrap(), Some(mark(highest).position));
+        let expected = facts_in(&bytes).unwrap();
+        assert!(expected.0 == Some(mark(highest).position) && expected.1.is_some());
         let pages = bytes.chunks(64).enumerate().filter(|(_, chunk)| chunk.iter().any(|byte| *byte != 0));
         let (mut damaged, mut fine) = (0, 0);
         for at in pages
@@ -198,10 +202,10 @@ async fn no_flipped_bit_lowers_a_mark() {
             for bit in if at < 320 { 0..8 } else { at % 8..at % 8 + 1 } {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                match level_in(&flipped) {
-                    Ok(level) => {
+                match facts_in(&flipped) {
+                    Ok(found) => {
                         fine += 1;
-                        assert_eq!(level, Some(mark(highest).position), "bit {bit} of byte {at}");
+                        assert_eq!(found, expected, "bit {bit} of byte {at}");
                     }
                     Err(error) => {
                         damaged += 1;
@@ -253,7 +257,7 @@ fn with_table(path: &Path, name: &str) {
 }
 
 #[tokio::test]
-async fn a_store_of_an_earlier_version_does_not_count_as_lost() {
+async fn a_store_of_an_earlier_version_does_not_count_as_lost_and_gets_an_identity() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("marks.redb");
     with_table(&path, "marks");
@@ -261,6 +265,13 @@ async fn a_store_of_an_earlier_version_does_not_count_as_lost() {
     let store = EmbeddedMarkStore::open_to_raise(&path).unwrap();
     assert!(!store.is_recreated().await.unwrap() && !store.may_have_lost(&id()).await.unwrap());
     store.declare_new(id().chain, id().key).await.unwrap();
+
+    let identity = store.identity();
+    drop(store);
+    let store = open(&path, SystemDisk);
+    assert!(identity.is_some() && store.identity() == identity, "{identity:?}");
+    let (_other_folder, other) = folder_with([]).await;
+    assert_ne!(open(&other, SystemDisk).identity(), identity);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Policy: what each key may sign. Pure: rules over decoded payloads, and the file that they are read from.
 
 mod costs;
+mod digest;
 mod effects;
 mod error;
 mod file;

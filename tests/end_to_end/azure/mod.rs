@@ -16,6 +16,7 @@ mod marks_export;
 mod outages;
 mod runner;
 mod secrets;
+mod store_identity;
 mod two_bakers;
 mod unusable_keys;
 mod vault;

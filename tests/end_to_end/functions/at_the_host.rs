@@ -40,6 +40,20 @@ fn head_is_answered_like_get() {
 }
 
 #[test]
+fn headers_for_a_relay_pass_the_host_in_both_directions() {
+    let azure = cloud::start();
+    let key = baker(&azure).hash;
+    let host = ready(&azure);
+    let (function_key, companion) =
+        (format!("x-functions-key: {}", http::FUNCTION_KEY), format!("x-signer-companion: {key}"));
+    let headers = ["host: signer", "connection: close", &function_key, &companion];
+    let request = http::request("POST", &format!("/keys/{key}"), &headers, &format!("\"{}\"", hex::encode(vote(7))));
+    let answer = http::send(host.address(), request.as_bytes()).unwrap();
+    let said = ["verdict", "companion-reason", "version"].map(|name| answer.header(&format!("x-signer-{name}")));
+    assert_eq!(said, ["signed", "request", env!("CARGO_PKG_VERSION")], "{answer:?}");
+}
+
+#[test]
 fn without_the_function_key_nothing_but_health_is_answered_and_nothing_reaches_the_signer() {
     let azure = cloud::start();
     let key = baker(&azure).hash;

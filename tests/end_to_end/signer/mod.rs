@@ -1,8 +1,10 @@
 //! The signer with its embedded vault and stores, in this process and as the shipped binary.
 
+mod answer_headers;
 mod authentication;
 mod closed_output;
 mod command_line;
+mod companion;
 mod disk_trouble;
 mod head_of_the_chain;
 mod http_answers;

@@ -138,7 +138,7 @@ fn a_body_that_does_not_arrive_is_answered_with_408_at_the_deadline() {
             write!(stream, "POST /keys/{} HTTP/1.1\r\nhost: s\r\n{framing}\r\n\r\n{begun}", setup.p256).unwrap();
             // This reads until the connection is closed.
             let answer = http::read_answer(stream).unwrap();
-            assert_eq!(answer.status, 408, "{framing}: {answer:?}");
+            assert_eq!((answer.status, answer.header("x-signer-reason")), (408, "request"), "{framing}: {answer:?}");
             assert!(answer.error().contains("did not arrive within 300 ms"));
             assert_eq!(answer.header("connection"), "close");
             assert!((250..3000).contains(&start.elapsed().as_millis()));
@@ -174,6 +174,7 @@ fn requests_blocked_by_large_bodies_are_failed() {
     let of = |status| statuses.iter().filter(|answer| answer.status == status).collect::<Vec<_>>();
     assert_eq!((of(408).len(), of(500).len()), (64, 1));
     assert!(of(500)[0].error().contains("64 large request bodies are being received"));
+    assert_eq!(of(500)[0].header("x-signer-reason"), "large_bodies");
     let log = setup.signer.log_until("\"cause\":\"large_bodies\"");
     assert!(log.lines().last().unwrap().contains("\"verdict\":\"failed\""), "{log}");
 }

@@ -4,6 +4,7 @@ use crate::support::http;
 use crate::support::payloads::payload;
 use crate::support::process::Signer;
 use async_trait::async_trait;
+use azurehsm_signer::answer::{Cause, Verdict};
 use azurehsm_signer::signer::{Failure, KeyRing, NotSigned, Refusal};
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, Signature};
@@ -146,7 +147,7 @@ async fn a_new_key_is_not_refused_before_the_vault_has_been_searched() {
     let found = setup.find(1.5).await;
     assert_eq!(pending(&found), Some(20), "{found:?}");
     let error = found.unwrap_err();
-    assert_eq!((error.verdict(), error.cause()), ("failed", "key_search"));
+    assert_eq!((error.verdict(), error.cause()), (Verdict::Failed, Cause::KeySearch));
     assert!(error.to_string().ends_with("the next search can start in 2.0 s"), "{error}");
     assert_eq!(setup.vault.searches(), 1, "the minimum interval is respected");
 }
@@ -282,7 +283,7 @@ async fn keys_found_by_a_long_search_are_used_before_its_end_and_the_rest_is_pen
     let found = setup.ring.find(&early.hash, start + Duration::from_secs(4)).await;
     assert_eq!((found.unwrap().hash, start.elapsed()), (early.hash, Duration::ZERO));
     let error = setup.find(4.0).await.unwrap_err();
-    assert_eq!((error.verdict(), error.cause()), ("failed", "key_search"));
+    assert_eq!((error.verdict(), error.cause()), (Verdict::Failed, Cause::KeySearch));
     let text = error.to_string();
     assert!(text.contains("has been searched for 4.0 s so far: 1 of 20 versions of 9 keys"), "{text}");
     assert!(text.contains("SIGNING_KEYS"), "{text}");
@@ -297,10 +298,10 @@ async fn a_key_that_cannot_sign_is_refused_with_its_state_after_a_fresh_search()
     setup.vault.unusable.lock().unwrap().push(unusable);
     let expected = format!("the key {} is in the vault and cannot sign: it is disabled", setup.new.hash);
     let refused = setup.find(4.0).await.unwrap_err();
-    assert_eq!((refused.cause(), refused.to_string()), ("unusable_key", expected));
+    assert_eq!((refused.cause(), refused.to_string()), (Cause::UnusableKey, expected));
     // The key may have been enabled since.
     let pending = setup.find(1.0).await.unwrap_err();
-    assert_eq!(pending.cause(), "key_search");
+    assert_eq!(pending.cause(), Cause::KeySearch);
     assert!(pending.to_string().contains("(it is disabled)"), "{pending}");
     setup.vault.unusable.lock().unwrap().clear();
     setup.vault.add(&setup.new);

@@ -33,6 +33,8 @@ pub(crate) struct Account {
 /// Settings that the account document reports.
 #[derive(Debug, Clone)]
 pub(super) struct Properties {
+    /// The account's name.
+    pub(super) id: String,
     pub(super) consistency: String,
     pub(super) has_multiple_write_locations: bool,
 }
@@ -72,6 +74,7 @@ impl Account {
         let body = body.collect().await.map_err(|error| cannot(error.to_string()))?.to_bytes();
         let mut account: Value = serde_json::from_slice(&body).map_err(|error| cannot(error.to_string()))?;
         if let Some(account) = account.as_object_mut() {
+            account.insert("id".to_owned(), properties.id.into());
             let policy = json!({ "defaultConsistencyLevel": properties.consistency });
             account.insert("userConsistencyPolicy".to_owned(), policy);
             account.insert("enableMultipleWriteLocations".to_owned(), properties.has_multiple_write_locations.into());

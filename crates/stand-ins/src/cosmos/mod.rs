@@ -98,6 +98,8 @@ impl Cosmos {
             emulator: Emulator::new(url.clone(), options).await.map_err(io::Error::other)?,
             tokens,
             properties: Mutex::new(Properties {
+                // The emulator's would be the host, which all doubles share.
+                id: format!("stand-in-{}", url.port().unwrap_or_default()),
                 consistency: options.consistency.clone(),
                 has_multiple_write_locations: options.multiple_write_locations,
             }),

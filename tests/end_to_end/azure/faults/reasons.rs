@@ -4,6 +4,7 @@ use crate::azure::cloud::{self, always, baker};
 use crate::azure::instance::Instance;
 use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, payload};
+use azurehsm_signer::answer::header;
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::Operation::{Any, ReplaceItem, Sign, Token};
 use stand_ins::{Azure, Effect};
@@ -79,6 +80,8 @@ fn faults_that_last_until_the_deadline_are_explained_in_answer_and_log() {
                 assert_plain(&message);
                 let line = signer.logged("\"verdict\":\"failed\"");
                 assert!(line.contains(&format!("\"cause\":\"{cause}\"")), "{name}: {line}");
+                let said = [header::VERDICT, header::REASON].map(|name| answer.header(name));
+                assert_eq!(said, ["failed", cause], "{name}");
             });
         }
     });

@@ -229,6 +229,22 @@ async fn the_consensus_signature_waits_200_ms_and_a_late_companion_signature_is_
     assert_eq!(vault.signatures.load(Ordering::Relaxed), 2);
 }
 
+/// The consensus key signs once for both requests, and each gets the signature of the companion key that it named.
+#[tokio::test]
+async fn identical_requests_with_different_companions_do_not_share_a_companion_signature() {
+    let vault = Arc::new(SeveralKeys::new(3));
+    let signer = instance(&vault, &Arc::default());
+    let vote = bls_attestation(10, 0, 0);
+    let request = request(vault.hash(0), vote.clone());
+    let sign = |number| signer.sign_with_companion(&request, companion(vault.hash(number)));
+    let (first, second) = tokio::join!(sign(1), sign(2));
+    for (number, answer) in [(1, first), (2, second)] {
+        let signature = answer.unwrap().1.unwrap();
+        vault.keys[number].1.public_key.verify(&vote, BlsScheme::ProofOfPossession, &signature).unwrap();
+    }
+    assert_eq!(vault.signatures.load(Ordering::Relaxed), 3);
+}
+
 /// Both bakers have the same consensus key and vote for different blocks, each through an instance of its own. Whoever gets the
 /// consensus key's signature gets the companion key's; the other one gets neither, and has used up neither.
 #[tokio::test(flavor = "multi_thread")]

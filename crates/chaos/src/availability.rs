@@ -1,27 +1,27 @@
-//! What share of an honest baker's requests was signed while nothing was wrong that a signer cannot help.
+//! Availability: the share of an honest baker's requests that was signed, outside outages.
 
 use crate::history::{Answer, Exchange, History, Stretch};
 use crate::weather::MOVE;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-/// A signer that was killed may need so long to find its keys and its store.
+/// How long a restarted signer may take to find its keys and its store.
 const COLD_START: Duration = Duration::from_secs(8);
 
-/// Of all requests outside outages so many percent must be signed.
-pub(crate) const LEAST_PERCENT: f64 = 99.5;
+/// Minimum percentage of requests outside outages that must be signed.
+pub(crate) const MIN_PERCENT: f64 = 99.5;
 
-/// What was wanted and what was signed, by what the spell was like in which it was asked for.
+/// The requests that count and those of them that were signed, by spell.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Availability {
     by_spell: BTreeMap<&'static str, Share>,
-    /// What was not signed though it counts, a line each.
+    /// Requests that count but were not signed, one line each.
     pub(crate) lost: Vec<String>,
-    /// Of what was asked for longer than this after a move of the write region, everything was signed.
+    /// Time from a move of the write region after which every request was signed.
     pub(crate) failover: Duration,
 }
 
-/// A part of a whole.
+/// Signed requests out of all that count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) wanted: u64,
@@ -34,23 +34,23 @@ impl Share {
         self.signed += other.signed;
     }
 
-    /// In percent; everything, where nothing was wanted.
-    #[allow(clippy::cast_precision_loss, reason = "there are not so many requests")]
+    /// In percent; 100 if there were no requests.
+    #[allow(clippy::cast_precision_loss, reason = "the number of requests is small")]
     pub(crate) fn percent(self) -> f64 {
         if self.wanted == 0 { 100.0 } else { self.signed as f64 * 100.0 / self.wanted as f64 }
     }
 }
 
 impl Availability {
-    /// Of the bakers who have a key to themselves and ask once for each thing.
+    /// Computes it for the bakers that have their own keys and send each request once.
     ///
-    /// A request counts if no outage was between its start and its deadline, and its signer was not just started. What came
-    /// of it does not matter for whether it counts.
+    /// A request counts if no outage overlaps the time from its start to its deadline, and its signer was not just started,
+    /// regardless of its outcome.
     pub(crate) fn of(history: &History) -> Self {
         let mut availability = Self::default();
         let mut seen = HashSet::new();
         for asked in history.asked.iter().filter(|asked| history.honest.contains(&asked.key)) {
-            // Whatever is asked again is a flood's.
+            // Only a flood sends a request again.
             if !seen.insert((&asked.key, &asked.payload)) {
                 continue;
             }
@@ -86,18 +86,18 @@ impl Availability {
         })
     }
 
-    /// Each kind of spell by itself.
+    /// Each kind of spell separately.
     pub(crate) fn by_spell(&self) -> impl Iterator<Item = (&'static str, Share)> {
         self.by_spell.iter().map(|(spell, share)| (*spell, *share))
     }
 
-    /// Whether enough was signed in each kind of spell.
+    /// Whether enough requests were signed in each kind of spell.
     pub(crate) fn is_enough(&self) -> bool {
-        self.by_spell.values().all(|share| share.percent() > LEAST_PERCENT)
+        self.by_spell.values().all(|share| share.percent() > MIN_PERCENT)
     }
 }
 
-/// How long after the last move of the write region it was asked, if it was before the end of the spells.
+/// Time from the last move of the write region to the request, if it was sent before the end of the spells.
 fn after_move(history: &History, asked: &Exchange) -> Option<Duration> {
     let before = |spell: &&Stretch| spell.from <= asked.at;
     let end = history.spells.last()?.to;
@@ -105,7 +105,7 @@ fn after_move(history: &History, asked: &Exchange) -> Option<Duration> {
     (asked.at < end).then(|| asked.at - moved.from)
 }
 
-/// What the spell is called in which a request counts, if it does.
+/// The name of the spell in which the request counts, if it does.
 fn counts_in(history: &History, asked: &Exchange) -> Option<&'static str> {
     let deadline = asked.at + history.deadline;
     let spell = history.spells.iter().find(|spell| (spell.from..spell.to).contains(&asked.at))?;
@@ -124,7 +124,7 @@ mod tests {
     use crate::history::Span;
     use crate::judge::tests::{Book, failed};
 
-    /// 20 s of calm, 5 s of an outage, 20 s of calm. Signer 1 is started again at 10 s.
+    /// 20 s of calm, 5 s of an outage, 20 s of calm. Signer 1 is restarted at 10 s.
     fn book() -> Book {
         let mut book = Book::new();
         let stretch = |book: &Book, from, to, name, recovery| {
@@ -141,7 +141,7 @@ mod tests {
         book
     }
 
-    /// Whether a request to signer 0 or 1 counts, which begins so many milliseconds from the start.
+    /// The spell in which a request to signer 0 or 1 counts that begins this many milliseconds from the start.
     fn counts(at: u64, place: usize) -> Option<&'static str> {
         let mut book = book();
         book.asked(0, &[u8::try_from(place).unwrap()], (at, at + 10), failed()).place = place;
@@ -152,8 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_well_outside_of_outages() {
-        // The deadline is a second.
+    fn requests_count_if_they_are_clear_of_outages() {
+        // The deadline is one second.
         for (at, place, expected) in [
             (18_900, 0, Some("calm")),
             (19_100, 0, None),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_counts_once_and_what_is_not_signed_counts_as_wanted() {
+    fn a_repeat_counts_once_and_unsigned_requests_count() {
         let mut book = book();
         let signed = || Answer::Signed("sig".into());
         for (payload, answer) in [(1, signed()), (1, failed()), (2, failed()), (3, signed())] {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_failure_after_a_move_tells_how_long_the_failover_took() {
+    fn the_last_failure_after_a_move_determines_the_failover_time() {
         let mut book = book();
         book.history.spells[1].name = MOVE;
         for (at, answer) in
@@ -197,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_of_spell_does_not_make_up_for_another() {
+    fn one_kind_of_spell_does_not_compensate_for_another() {
         let shares =
             [("calm", Share { wanted: 100_000, signed: 100_000 }), ("slow", Share { wanted: 100, signed: 99 })];
         let availability = Availability { by_spell: shares.into(), ..Availability::default() };
-        assert!(availability.total().percent() > LEAST_PERCENT && !availability.is_enough());
+        assert!(availability.total().percent() > MIN_PERCENT && !availability.is_enough());
     }
 }

@@ -1,4 +1,4 @@
-//! Two bakers who share a key and want different things signed at the same positions.
+//! Pairs of bakers that share a key and want different payloads signed at the same positions.
 
 use crate::client::Client;
 use crate::dice::{Dice, Seed, Stream};
@@ -12,44 +12,44 @@ use std::time::Duration;
 
 /// How a baker's requests reach the signers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// octez behind a front end: a connection that is lost is a 502, which it repeats.
+enum Transport {
+    /// octez-client behind a front end: a lost connection becomes a 502, after which it retries.
     Octez,
-    /// The Functions host: it sends a request a second time where a connection was lost, and now and then for no reason.
+    /// The Functions host: it resends a request after a lost connection, and occasionally for no reason.
     Host,
-    /// A relay: it asks another signer if one is slow, and if one fails.
+    /// A relay: it tries another signer if one is slow or fails.
     Relay,
 }
 
-const MANNERS: [(u32, Manner); 3] = [(4, Manner::Octez), (3, Manner::Host), (3, Manner::Relay)];
+const TRANSPORTS: [(u32, Transport); 3] = [(4, Transport::Octez), (3, Transport::Host), (3, Transport::Relay)];
 
-/// A baker does not wait longer before he does the next thing; the answer is written down all the same.
-const PATIENCE: Duration = Duration::from_millis(600);
+/// How long a baker waits for an answer before going on. Later answers are recorded all the same.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(600);
 
-/// A mark's chain is left after so many turns: the next one begins without a mark.
-const TURNS_OF_A_CHAIN: u64 = 130;
+/// Number of turns on a chain. The next chain begins without a mark.
+const TURNS_PER_CHAIN: u64 = 130;
 
-/// A lane stays on the last of so many chains. A signer takes votes of one key on 64 unknown chains, however long it runs, and up to
-/// nine lanes share a key: that leaves one for the end of a season.
-pub(crate) const MAX_CHAINS_OF_A_LANE: u64 = 7;
+/// Number of chains of a lane, which stays on the last. A signer accepts votes of a key on at most 64 unknown chains during its
+/// lifetime, and up to nine lanes share a key: that leaves one for the end of a season.
+pub(crate) const MAX_CHAINS_PER_LANE: u64 = 7;
 
-/// What is left of a lane: the mark that it last used.
-pub(crate) struct Heir {
+/// The last mark of a lane, from which others continue.
+pub(crate) struct LastMark {
     pub(crate) key: BakerKey,
     pub(crate) kind: Kind,
     pub(crate) chain: [u8; 4],
     pub(crate) position: Position,
 }
 
-impl Heir {
-    /// Of a mark on a chain that no lane has.
+impl LastMark {
+    /// The mark of a chain without lanes.
     pub(crate) fn new(key: &BakerKey, chain: [u8; 4]) -> Self {
         let position = Position { level: 1, round: 0 };
         Self { key: key.clone(), kind: Kind::Preattestation, chain, position }
     }
 }
 
-/// One kind of one key, for which two bakers ask.
+/// One kind of payload by one key, with two competing bakers.
 pub(crate) struct Lane {
     pub(crate) number: u16,
     pub(crate) seed: Seed,
@@ -60,15 +60,15 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Turn by turn until it is to end. Returns what the next baker can go on with.
-    pub(crate) async fn run(self) -> Heir {
+    /// Takes turns until `ends` is set. Returns the last mark.
+    pub(crate) async fn run(self) -> LastMark {
         let mut turn = 0;
         let mut position = Position { level: 1, round: 0 };
         let mut chain = [0; 4];
         while !self.ends.load(Ordering::Relaxed) {
             let mut dice = self.seed.dice(Stream::Lane(self.number), turn);
-            let number = (turn / TURNS_OF_A_CHAIN).min(MAX_CHAINS_OF_A_LANE - 1);
-            position = if turn == number * TURNS_OF_A_CHAIN {
+            let number = (turn / TURNS_PER_CHAIN).min(MAX_CHAINS_PER_LANE - 1);
+            position = if turn == number * TURNS_PER_CHAIN {
                 Position { level: dice.number(1..5_000_000), round: dice.number(0..3) }
             } else {
                 next(&mut dice, position)
@@ -77,16 +77,16 @@ impl Lane {
             self.take_turn(&mut dice, chain, position).await;
             turn += 1;
         }
-        Heir { key: self.key, kind: self.kind, chain, position }
+        LastMark { key: self.key, kind: self.kind, chain, position }
     }
 
     async fn take_turn(&self, dice: &mut Dice, chain: [u8; 4], position: Position) {
         let (mine, theirs) = variants(dice);
         let bytes = |position, variant| Arc::<[u8]>::from(payload(chain, self.kind, position, variant));
         let (first, second) = (bytes(position, mine), bytes(position, theirs));
-        let (one, other) = (Wish::draw(dice, &first, self), Wish::draw(dice, &second, self));
+        let (one, other) = (Submission::draw(dice, &first, self), Submission::draw(dice, &second, self));
         let behind = if dice.chance(40.0) { Duration::ZERO } else { dice.ms(0..12) };
-        // Drawn before anything is asked, so that answers do not change what is drawn.
+        // Drawn before the first request, so that answers do not affect it.
         let afterwards: Vec<_> = (0..dice.number(2..8))
             .map(|_| {
                 let payload = match dice.number(0..10) {
@@ -95,70 +95,70 @@ impl Lane {
                     8 => bytes(position, Variant { content: 3, ..mine }),
                     _ => bytes(Position { level: position.level.saturating_sub(1), round: dice.number(0..4) }, mine),
                 };
-                Wish::draw(dice, &payload, self)
+                Submission::draw(dice, &payload, self)
             })
             .collect();
-        tokio::join!(self.fulfil(one), async {
+        tokio::join!(self.submit(one), async {
             tokio::time::sleep(behind).await;
-            self.fulfil(other).await;
+            self.submit(other).await;
         });
-        join_all(afterwards.into_iter().map(|wish| self.fulfil(wish))).await;
+        join_all(afterwards.into_iter().map(|submission| self.submit(submission))).await;
     }
 
-    async fn fulfil(&self, wish: Wish) {
-        let ask = |place: usize| self.client.ask(place % self.client.places(), &self.key, &wish.payload);
-        match wish.manner {
-            Manner::Octez => {
+    async fn submit(&self, submission: Submission) {
+        let request = |place: usize| self.client.request(place % self.client.places(), &self.key, &submission.payload);
+        match submission.transport {
+            Transport::Octez => {
                 for pause in [0, 100, 200] {
                     tokio::time::sleep(Duration::from_millis(pause)).await;
-                    match answer(ask(wish.place)).await {
+                    match answer(request(submission.place)).await {
                         Some(Answer::None { .. }) => {}
                         _ => return,
                     }
                 }
             }
-            Manner::Host => {
-                let second = wish.is_sent_twice.then(|| ask(wish.place));
-                if let Some(Answer::None { .. }) | None = answer(ask(wish.place)).await {
-                    answer(ask(wish.place + 1)).await;
+            Transport::Host => {
+                let second = submission.is_sent_twice.then(|| request(submission.place));
+                if let Some(Answer::None { .. }) | None = answer(request(submission.place)).await {
+                    answer(request(submission.place + 1)).await;
                 }
                 if let Some(second) = second {
                     answer(second).await;
                 }
             }
-            Manner::Relay => {
-                let first = ask(wish.place);
+            Transport::Relay => {
+                let first = request(submission.place);
                 let hedged = async {
-                    tokio::time::sleep(wish.hedge).await;
-                    answer(ask(wish.place + 1)).await
+                    tokio::time::sleep(submission.hedge).await;
+                    answer(request(submission.place + 1)).await
                 };
-                if wish.is_sent_twice {
+                if submission.is_sent_twice {
                     tokio::join!(answer(first), hedged);
                 } else if !matches!(
                     answer(first).await,
                     Some(Answer::Signed(_) | Answer::NotSigned { status: 409, .. })
                 ) {
-                    answer(ask(wish.place + 2)).await;
+                    answer(request(submission.place + 2)).await;
                 }
             }
         }
     }
 }
 
-/// Something that a baker wants signed, and how he asks.
-struct Wish {
+/// A payload that a baker wants signed, and how it is sent.
+struct Submission {
     payload: Arc<[u8]>,
-    manner: Manner,
+    transport: Transport,
     place: usize,
     is_sent_twice: bool,
     hedge: Duration,
 }
 
-impl Wish {
+impl Submission {
     fn draw(dice: &mut Dice, payload: &Arc<[u8]>, lane: &Lane) -> Self {
         Self {
             payload: Arc::clone(payload),
-            manner: dice.pick(&MANNERS).copied().unwrap_or(Manner::Octez),
+            transport: dice.pick(&TRANSPORTS).copied().unwrap_or(Transport::Octez),
             place: dice.index(lane.client.places()),
             is_sent_twice: dice.chance(15.0),
             hedge: dice.ms(0..30),
@@ -167,19 +167,19 @@ impl Wish {
 }
 
 /// Waits for an answer as long as a baker does.
-pub(crate) async fn answer(told: tokio::sync::oneshot::Receiver<Answer>) -> Option<Answer> {
-    match tokio::time::timeout(PATIENCE, told).await {
+pub(crate) async fn answer(receiver: tokio::sync::oneshot::Receiver<Answer>) -> Option<Answer> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, receiver).await {
         Ok(Ok(answer)) => Some(answer),
         Ok(Err(_)) => {
-            // As long as it takes to be told that nobody listens.
+            // A refused connection takes about as long.
             tokio::time::sleep(Duration::from_millis(5)).await;
-            Some(Answer::None { why: "nobody listens".into() })
+            Some(Answer::None { why: "nothing listens".into() })
         }
         Err(_) => None,
     }
 }
 
-/// Mostly the next level; else another round, or some levels on.
+/// Usually the next level; sometimes another round, or a few levels ahead.
 fn next(dice: &mut Dice, from: Position) -> Position {
     match dice.number(0..10) {
         0..7 => Position { level: from.level + 1, round: 0 },
@@ -188,7 +188,7 @@ fn next(dice: &mut Dice, from: Position) -> Position {
     }
 }
 
-/// What the two bakers want: something that differs in one thing.
+/// The variants that the two bakers want, which differ in one respect.
 fn variants(dice: &mut Dice) -> (Variant, Variant) {
     let mine = Variant { content: 1, branch: 1, extra: if dice.chance(50.0) { 0 } else { 5 } };
     let theirs = match dice.number(0..4) {
@@ -200,7 +200,7 @@ fn variants(dice: &mut Dice) -> (Variant, Variant) {
     if dice.chance(50.0) { (mine, theirs) } else { (theirs, mine) }
 }
 
-/// A chain of its own for each lane and each time.
+/// A separate chain for each lane and number.
 fn chain_of(lane: u16, number: u64) -> [u8; 4] {
     let [a, b] = lane.to_be_bytes();
     let [.., c, d] = number.to_be_bytes();
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_bakers_never_want_the_same_and_always_the_same_position() {
+    fn two_bakers_want_different_payloads_at_the_same_position() {
         let position = Position { level: 5, round: 1 };
         for turn in 0..500 {
             let mut dice = Seed(1).dice(Stream::Lane(0), turn);
@@ -220,7 +220,7 @@ mod tests {
             for kind in Kind::ALL {
                 let made = [mine, theirs].map(|variant| payload([1; 4], kind, position, variant));
                 let differ = made[0] != made[1];
-                // A preattestation has nothing that could be the DAL content of an attestation.
+                // A preattestation has no field for DAL content.
                 let may_be_the_same =
                     kind == Kind::Preattestation && (mine.content, mine.branch) == (theirs.content, theirs.branch);
                 assert!(differ || may_be_the_same, "{kind}: {mine:?} {theirs:?}");

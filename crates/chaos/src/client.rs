@@ -1,4 +1,4 @@
-//! Asks the signers over HTTP and writes down what comes of it, also when nobody waits for it any more.
+//! Sends requests to the signers over HTTP and records the answers, even if nobody waits for them any more.
 
 use crate::history::{Answer, Exchange, Recorder};
 use crate::keys::{Authorized, BakerKey};
@@ -15,47 +15,47 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// After so long without an answer a client gives up: longer than any pause and any deadline.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a client waits for an answer: longer than any pause and any deadline.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// A connection that was idle for longer is not used again.
+/// Connections that have been idle for longer are not reused.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// So many requests of the two bakers are under way at a time, or a slow machine would be busy with all of them at once and
-/// answer none in time. One that has waited for so long does not count any more.
+/// Maximum number of the paired bakers' requests in flight. With more, a slow machine would answer none of them in time. A
+/// request in flight for longer than the second limit no longer counts.
 const MAX_IN_FLIGHT: usize = 40;
-const COUNTS_FOR: Duration = Duration::from_millis(250);
+const IN_FLIGHT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Where the signers are, whichever process is at a place now.
+/// The addresses of the signers; the process at a place changes.
 #[derive(Debug)]
 pub(crate) struct Client {
-    places: Vec<Mutex<Option<Arc<Door>>>>,
-    /// Whose owner these places want to have authenticated.
+    places: Vec<Mutex<Option<Arc<Endpoint>>>>,
+    /// Places that require authentication.
     authenticating: Vec<usize>,
     authorized: Authorized,
     recorder: Arc<Recorder>,
-    room: Arc<Semaphore>,
-    /// As many as there are requests without an answer, and this one.
-    under_way: Arc<()>,
+    permits: Arc<Semaphore>,
+    /// Has one reference for each request in flight, and this one.
+    in_flight: Arc<()>,
 }
 
-/// A process that listens.
+/// A listening process.
 #[derive(Debug)]
-struct Door {
+struct Endpoint {
     address: SocketAddr,
     idle: Mutex<Vec<(Instant, Connection)>>,
 }
 
 type Connection = SendRequest<Full<Bytes>>;
 
-/// The body of an answer with a signature, and no other.
+/// The body of an answer with a signature.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signed {
     signature: Box<str>,
 }
 
-/// The one error that octez-client reads.
+/// The only error format that octez-client parses.
 #[derive(Deserialize)]
 struct OctezError {
     kind: String,
@@ -66,52 +66,52 @@ struct OctezError {
 impl Client {
     pub(crate) fn new(places: usize, authenticating: Vec<usize>, recorder: Arc<Recorder>) -> Self {
         let places = (0..places).map(|_| Mutex::default()).collect();
-        let room = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
-        Self { places, authenticating, authorized: Authorized::new(), recorder, room, under_way: Arc::default() }
+        let permits = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
+        Self { places, authenticating, authorized: Authorized::new(), recorder, permits, in_flight: Arc::default() }
     }
 
-    /// How many places there are.
+    /// Number of places.
     pub(crate) fn places(&self) -> usize {
         self.places.len()
     }
 
-    /// A process listens at this place from now on, or none does.
-    pub(crate) fn listens(&self, place: usize, address: Option<SocketAddr>) {
-        if let Some(door) = self.places.get(place) {
-            let new = address.map(|address| Arc::new(Door { address, idle: Mutex::default() }));
-            *door.lock().unwrap_or_else(PoisonError::into_inner) = new;
+    /// Sets the address of the process at this place; `None` if there is none.
+    pub(crate) fn set_address(&self, place: usize, address: Option<SocketAddr>) {
+        if let Some(endpoint) = self.places.get(place) {
+            let new = address.map(|address| Arc::new(Endpoint { address, idle: Mutex::default() }));
+            *endpoint.lock().unwrap_or_else(PoisonError::into_inner) = new;
         }
     }
 
-    fn door(&self, place: usize) -> Option<Arc<Door>> {
+    fn endpoint(&self, place: usize) -> Option<Arc<Endpoint>> {
         self.places.get(place)?.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks for a signature, as soon as there is room for one more request. The answer is written down whether or not
-    /// anybody waits for it. If no process listens there, it is no request, and the receiver learns that there is none.
-    pub(crate) fn ask(
+    /// Requests a signature as soon as the limit of requests in flight permits. The answer is recorded even if nobody waits for
+    /// it. If no process listens at the place, nothing is recorded, and the receiver gets an error.
+    pub(crate) fn request(
         self: &Arc<Self>,
         place: usize,
         key: &BakerKey,
         payload: &Arc<[u8]>,
     ) -> oneshot::Receiver<Answer> {
-        let (client, room) = (Arc::clone(self), Arc::clone(&self.room));
-        self.ask_after(async move { room.acquire_owned().await.ok() }, client, place, key, payload)
+        let (client, permits) = (Arc::clone(self), Arc::clone(&self.permits));
+        self.request_after(async move { permits.acquire_owned().await.ok() }, client, place, key, payload)
     }
 
-    /// The same, without waiting for room.
-    pub(crate) fn ask_now(
+    /// The same, regardless of the limit.
+    pub(crate) fn request_now(
         self: &Arc<Self>,
         place: usize,
         key: &BakerKey,
         payload: &Arc<[u8]>,
     ) -> oneshot::Receiver<Answer> {
-        self.ask_after(async { None }, Arc::clone(self), place, key, payload)
+        self.request_after(async { None }, Arc::clone(self), place, key, payload)
     }
 
-    fn ask_after(
+    fn request_after(
         &self,
-        room: impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static,
+        permit: impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static,
         client: Arc<Self>,
         place: usize,
         key: &BakerKey,
@@ -124,46 +124,46 @@ impl Client {
         };
         let body = Bytes::from(format!("\"{}\"\n", hex::encode(payload)));
         let (key, payload) = (Arc::clone(&key.address), Arc::clone(payload));
-        let (tell, told) = oneshot::channel();
-        let under_way = Arc::clone(&self.under_way);
+        let (sender, receiver) = oneshot::channel();
+        let in_flight = Arc::clone(&self.in_flight);
         tokio::spawn(async move {
-            let room = room.await;
-            let Some(door) = client.door(place) else { return };
+            let permit = permit.await;
+            let Some(endpoint) = client.endpoint(place) else { return };
             let at = Instant::now();
-            let exchange = door.exchange(Method::POST, path, body);
-            let answer = match tokio::time::timeout(PATIENCE, with_room(room, exchange)).await {
+            let exchange = endpoint.exchange(Method::POST, path, body);
+            let answer = match tokio::time::timeout(ANSWER_TIMEOUT, with_permit(permit, exchange)).await {
                 Ok(Ok((status, body))) => read(status, &body),
                 Ok(Err(why)) => Answer::None { why: why.into() },
-                Err(_) => Answer::None { why: format!("nothing for {PATIENCE:?}").into() },
+                Err(_) => Answer::None { why: format!("no answer for {ANSWER_TIMEOUT:?}").into() },
             };
             let until = Instant::now();
             client.recorder.asked(Exchange { place, key, payload, at, until, answer: answer.clone() });
-            // Who asked may have gone on.
-            drop(tell.send(answer));
-            drop(under_way);
+            // The receiver may be gone.
+            drop(sender.send(answer));
+            drop(in_flight);
         });
-        told
+        receiver
     }
 
-    /// Waits until all requests are answered or given up.
+    /// Waits until all requests are answered or have timed out.
     pub(crate) async fn finish(&self) {
-        while Arc::strong_count(&self.under_way) > 1 {
+        while Arc::strong_count(&self.in_flight) > 1 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
 
-/// Holds the room only for the time that it counts.
-async fn with_room<T>(room: Option<OwnedSemaphorePermit>, exchange: impl Future<Output = T>) -> T {
+/// Holds the permit only while the request counts.
+async fn with_permit<T>(permit: Option<OwnedSemaphorePermit>, exchange: impl Future<Output = T>) -> T {
     tokio::pin!(exchange);
-    if let Ok(answer) = tokio::time::timeout(COUNTS_FOR, &mut exchange).await {
+    if let Ok(answer) = tokio::time::timeout(IN_FLIGHT_TIMEOUT, &mut exchange).await {
         return answer;
     }
-    drop(room);
+    drop(permit);
     exchange.await
 }
 
-impl Door {
+impl Endpoint {
     async fn exchange(&self, method: Method, path: String, body: Bytes) -> Result<(u16, Bytes), String> {
         let mut connection = match self.idle() {
             Some(connection) => connection,
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read_as_octez_reads_them() {
+    fn answers_are_parsed_like_by_octez() {
         let error = |reason: &str| format!(r#"[{{"kind":"temporary","id":"failure","msg":"{reason}"}}]"#);
         let signed = Answer::Signed("sig".into());
         assert_eq!(read(200, br#"{"signature":"sig"}"#), signed);

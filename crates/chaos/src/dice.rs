@@ -1,4 +1,4 @@
-//! Randomness that a seed reproduces, whatever happens meanwhile and in whatever order.
+//! Randomness that a seed reproduces, regardless of timing and order.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-/// What all randomness of a run comes from.
+/// The seed of all randomness in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seed(pub(crate) u64);
 
@@ -16,26 +16,26 @@ impl fmt::Display for Seed {
     }
 }
 
-/// Things that are drawn for one purpose.
+/// Separate random streams.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stream {
-    /// What goes wrong with requests for the operation of this number.
+    /// Faults of requests, by number of the operation.
     Faults(u8),
-    /// Kills, pauses, jumps of clocks and the like.
+    /// Kills, pauses, clock jumps and outages.
     Disruptions,
     /// The spells of a season.
     Weather,
-    /// What goes wrong with requests in a brown-out.
+    /// Faults of requests in a brown-out.
     BrownOut,
-    /// What the bakers of the lane of this number want.
+    /// The payloads of a lane, by number.
     Lane(u16),
 }
 
-/// So many blocks of the cipher, of 64 bytes each, belong to one draw.
+/// Cipher blocks (of 64 bytes) for each draw.
 const BLOCKS: u64 = 64;
 
 impl Seed {
-    /// The dice of the draw of this number. They do not depend on how many draws there were before.
+    /// The dice for the draw of this number, independent of earlier draws.
     pub(crate) fn dice(self, stream: Stream, number: u64) -> Dice {
         let mut dice = ChaCha8Rng::seed_from_u64(self.0);
         dice.set_stream(match stream {
@@ -50,31 +50,31 @@ impl Seed {
     }
 }
 
-/// What one draw is made with.
+/// The random numbers of one draw.
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
-    /// True in so many of 100 cases.
+    /// True in this percentage of cases.
     pub(crate) fn chance(&mut self, percent: f64) -> bool {
         self.0.random_bool((percent / 100.0).clamp(0.0, 1.0))
     }
 
-    /// One of these numbers.
+    /// A number in this range.
     pub(crate) fn number(&mut self, range: Range<u32>) -> u32 {
         self.0.random_range(range)
     }
 
-    /// One of the first numbers from 0.
+    /// An index below `count`.
     pub(crate) fn index(&mut self, count: usize) -> usize {
         self.0.random_range(0..count)
     }
 
-    /// Milliseconds of this range.
+    /// Milliseconds in this range.
     pub(crate) fn ms(&mut self, range: Range<u32>) -> Duration {
         Duration::from_millis(self.number(range).into())
     }
 
-    /// One of these, as often as its weight says; `None` if there is nothing of weight.
+    /// One of these, with probability proportional to its weight; `None` if all weights are zero.
     pub(crate) fn pick<'a, T>(&mut self, weighted: &'a [(u32, T)]) -> Option<&'a T> {
         let sum: u32 = weighted.iter().map(|(weight, _)| weight).sum();
         if sum == 0 {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_depends_on_seed_stream_and_number_and_nothing_else() {
+    fn a_draw_depends_only_on_seed_stream_and_number() {
         let one = drawn(7, Stream::Lane(3), 5);
         assert_eq!(one, drawn(7, Stream::Lane(3), 5));
         for other in [
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_picked_follows_its_weight() {
+    fn picks_follow_the_weights() {
         let weighted = [(1, "rare"), (0, "never"), (9, "often")];
         let picked: Vec<_> = (0..1000).filter_map(|k| Seed(1).dice(Stream::Disruptions, k).pick(&weighted)).collect();
         let count = |wanted| picked.iter().filter(|picked| **picked == &wanted).count();

@@ -1,13 +1,13 @@
 //! Carries out the disruptions of a storm.
 
 use crate::dice::Seed;
-use crate::fleet::{Blow, Fleet};
+use crate::fleet::{Fleet, SignerAction};
 use crate::storm::{Disruption, Service, disruption};
 use stand_ins::Azure;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Disrupts until the end; returns the number of outages. `clocks` are the signers whose wall clocks can jump.
+/// Disrupts until the end; returns the number of outages. `clocks` are the places whose wall clocks can jump.
 pub(crate) async fn disrupt(seed: Seed, end: Instant, fleet: &Fleet, azure: &Arc<Azure>, clocks: &[usize]) -> u64 {
     let (mut outages, mut refusing) = (0, Vec::new());
     let mut at = Instant::now();
@@ -20,9 +20,9 @@ pub(crate) async fn disrupt(seed: Seed, end: Instant, fleet: &Fleet, azure: &Arc
         }
         match disruption {
             None => {}
-            Some(Disruption::Kill { place, down }) => fleet.strike(place, Blow::Kill { down }),
-            Some(Disruption::Pause { place, length }) => fleet.strike(place, Blow::Pause { length }),
-            Some(Disruption::Jump { place, offset }) => fleet.strike(place, Blow::Jump { offset }),
+            Some(Disruption::Kill { place, down }) => fleet.send(place, SignerAction::Kill { down }),
+            Some(Disruption::Pause { place, length }) => fleet.send(place, SignerAction::Pause { length }),
+            Some(Disruption::Jump { place, offset }) => fleet.send(place, SignerAction::Jump { offset }),
             Some(Disruption::Freeze(service)) => {
                 freeze(azure, service);
                 outages += 1;

@@ -1,4 +1,4 @@
-//! The signers: processes at places, which are killed, paused and started again.
+//! The signers: processes that are killed, paused and restarted.
 
 use crate::client::Client;
 use crate::clock::WallClock;
@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// What is run at a place.
+/// What to run at a place.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) number: usize,
@@ -25,45 +25,45 @@ pub(crate) struct Place {
     pub(crate) clock: Option<WallClock>,
 }
 
-/// What is done to the process at a place.
+/// An action on the process at a place.
 #[derive(Debug)]
-pub(crate) enum Blow {
-    /// It is killed, and started again after so long.
+pub(crate) enum SignerAction {
+    /// Kill it, and restart it after this time.
     Kill { down: Duration },
-    /// It stands still for so long.
+    /// Stop it for this time.
     Pause { length: Duration },
-    /// Its wall clock is so many seconds off.
+    /// Set its wall clock this many seconds off.
     Jump { offset: i32 },
-    /// Nothing: its wall clock is right again, and somebody is told that all before is over.
-    Peace(oneshot::Sender<()>),
+    /// Correct its wall clock, and report that all earlier actions are done.
+    Settle(oneshot::Sender<()>),
 }
 
-/// What was done.
+/// Counts of the actions.
 #[derive(Debug, Default)]
-pub(crate) struct Blows {
+pub(crate) struct ActionCounts {
     pub(crate) kills: AtomicU64,
     pub(crate) pauses: AtomicU64,
     pub(crate) jumps: AtomicU64,
-    /// Of the jumps, those after which the process logged a line with the new time.
+    /// Jumps after which the process logged a line with the new time.
     pub(crate) jumps_seen: AtomicU64,
 }
 
-/// No signer can be started.
+/// Why a signer did not start.
 #[derive(Debug, Error)]
 pub(crate) enum NotStarted {
-    #[error("{program} cannot be run: {why}")]
+    #[error("cannot run {program}: {why}")]
     Program { program: String, why: String },
-    #[error("the signer does not say within {0:?} where it listens; its last line: {1}")]
+    #[error("the signer did not report its address within {0:?}; its last line: {1}")]
     Silent(Duration, String),
 }
 
-/// A signer says within this time where it listens.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a signer may take to report its address.
+const START_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// All places.
+/// All signers.
 pub(crate) struct Fleet {
-    places: Vec<(mpsc::UnboundedSender<Blow>, JoinHandle<()>)>,
-    pub(crate) blows: Arc<Blows>,
+    places: Vec<(mpsc::UnboundedSender<SignerAction>, JoinHandle<()>)>,
+    pub(crate) counts: Arc<ActionCounts>,
 }
 
 impl Fleet {
@@ -73,104 +73,108 @@ impl Fleet {
         client: &Arc<Client>,
         recorder: &Arc<Recorder>,
     ) -> Result<Self, NotStarted> {
-        let blows = Arc::<Blows>::default();
+        let counts = Arc::<ActionCounts>::default();
         let mut started = Vec::new();
         for place in places {
-            let (blow, to_come) = mpsc::unbounded_channel();
+            let (sender, actions) = mpsc::unbounded_channel();
             let process = Process::start(&place, recorder).await?;
-            client.listens(place.number, Some(process.address));
-            let keeper =
-                Keeper { place, client: Arc::clone(client), recorder: Arc::clone(recorder), blows: Arc::clone(&blows) };
-            started.push((blow, tokio::spawn(keeper.keep(process, to_come))));
+            client.set_address(place.number, Some(process.address));
+            let supervisor = Supervisor {
+                place,
+                client: Arc::clone(client),
+                recorder: Arc::clone(recorder),
+                counts: Arc::clone(&counts),
+            };
+            started.push((sender, tokio::spawn(supervisor.supervise(process, actions))));
         }
-        Ok(Self { places: started, blows })
+        Ok(Self { places: started, counts })
     }
 
-    /// How many places there are.
+    /// Number of places.
     pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Does something to the process at a place, after all that was to be done before.
-    pub(crate) fn strike(&self, place: usize, blow: Blow) {
-        if let Some((blows, _)) = self.places.get(place) {
-            // A keeper that is gone has written down why.
-            drop(blows.send(blow));
+    /// Queues an action for the process at a place.
+    pub(crate) fn send(&self, place: usize, action: SignerAction) {
+        if let Some((sender, _)) = self.places.get(place) {
+            // A supervisor that is gone has recorded why.
+            drop(sender.send(action));
         }
     }
 
-    /// Waits until all that was to be done is over, with all clocks right.
-    pub(crate) async fn peace(&self) {
-        let (told, mut over): (Vec<_>, Vec<_>) = self.places.iter().map(|_| oneshot::channel()).unzip();
-        for ((blows, _), tell) in self.places.iter().zip(told) {
-            drop(blows.send(Blow::Peace(tell)));
+    /// Waits until all queued actions are done and all clocks are right.
+    pub(crate) async fn settle(&self) {
+        let (senders, mut receivers): (Vec<_>, Vec<_>) = self.places.iter().map(|_| oneshot::channel()).unzip();
+        for ((actions, _), done) in self.places.iter().zip(senders) {
+            drop(actions.send(SignerAction::Settle(done)));
         }
-        for over in &mut over {
-            drop(over.await);
+        for receiver in &mut receivers {
+            drop(receiver.await);
         }
     }
 
-    /// Ends all of them, after all that was to be done.
+    /// Stops all of them, after all queued actions.
     pub(crate) async fn end(self) {
-        for (blows, keeper) in self.places {
-            drop(blows);
-            drop(keeper.await);
+        for (sender, supervisor) in self.places {
+            drop(sender);
+            drop(supervisor.await);
         }
     }
 }
 
-/// Who looks after one place.
-struct Keeper {
+/// Supervises one place.
+struct Supervisor {
     place: Place,
     client: Arc<Client>,
     recorder: Arc<Recorder>,
-    blows: Arc<Blows>,
+    counts: Arc<ActionCounts>,
 }
 
-impl Keeper {
-    async fn keep(self, mut process: Process, mut to_come: mpsc::UnboundedReceiver<Blow>) {
+impl Supervisor {
+    async fn supervise(self, mut process: Process, mut actions: mpsc::UnboundedReceiver<SignerAction>) {
         loop {
-            let blow = tokio::select! {
-                blow = to_come.recv() => blow,
+            let action = tokio::select! {
+                action = actions.recv() => action,
                 status = process.child.wait() => {
                     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                    self.trouble(format!("it ended by itself, with {status}; its last line: {}", process.last_line()));
-                    Some(Blow::Kill { down: Duration::ZERO })
+                    self.trouble(format!("exited by itself: {status}; its last line: {}", process.last_line()));
+                    Some(SignerAction::Kill { down: Duration::ZERO })
                 }
             };
-            match blow {
+            match action {
                 None => break,
-                Some(Blow::Kill { down }) => match self.kill_and_restart(process, down).await {
+                Some(SignerAction::Kill { down }) => match self.kill_and_restart(process, down).await {
                     Ok(new) => process = new,
                     Err(error) => return self.trouble(error.to_string()),
                 },
-                Some(Blow::Pause { length }) => self.pause(&process, length).await,
-                Some(Blow::Jump { offset }) => self.jump(offset),
-                Some(Blow::Peace(tell)) => {
+                Some(SignerAction::Pause { length }) => self.pause(&process, length).await,
+                Some(SignerAction::Jump { offset }) => self.jump(offset),
+                Some(SignerAction::Settle(done)) => {
                     if let Some(clock) = &self.place.clock
                         && let Err(error) = clock.set(0)
                     {
-                        self.trouble(format!("its clock cannot be set: {error}"));
+                        self.trouble(format!("cannot set its clock: {error}"));
                     }
-                    // Who waited may have gone.
-                    let _ = tell.send(());
+                    // The receiver may be gone.
+                    let _ = done.send(());
                 }
             }
         }
-        self.client.listens(self.place.number, None);
+        self.client.set_address(self.place.number, None);
         process.kill().await;
     }
 
     async fn kill_and_restart(&self, process: Process, down: Duration) -> Result<Process, NotStarted> {
         let number = self.place.number;
-        self.client.listens(number, None);
+        self.client.set_address(number, None);
         let from = Instant::now();
         process.kill().await;
-        self.blows.kills.fetch_add(1, Ordering::Relaxed);
+        self.counts.kills.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(down).await;
         let process = Process::start(&self.place, &self.recorder).await?;
         self.recorder.down(Span { place: number, from, to: Instant::now() });
-        self.client.listens(number, Some(process.address));
+        self.client.set_address(number, Some(process.address));
         Ok(process)
     }
 
@@ -180,19 +184,19 @@ impl Keeper {
         tokio::time::sleep(length).await;
         process.signal(Signal::CONT);
         self.recorder.paused(Span { place: self.place.number, from, to: Instant::now() });
-        self.blows.pauses.fetch_add(1, Ordering::Relaxed);
+        self.counts.pauses.fetch_add(1, Ordering::Relaxed);
     }
 
     fn jump(&self, offset: i32) {
         let Some(clock) = &self.place.clock else { return };
         if let Err(error) = clock.set(offset) {
-            return self.trouble(format!("its clock cannot be set: {error}"));
+            return self.trouble(format!("cannot set its clock: {error}"));
         }
-        self.blows.jumps.fetch_add(1, Ordering::Relaxed);
-        let (clock, blows) = (clock.clone(), Arc::clone(&self.blows));
+        self.counts.jumps.fetch_add(1, Ordering::Relaxed);
+        let (clock, counts) = (clock.clone(), Arc::clone(&self.counts));
         tokio::spawn(async move {
             if clock.is_logged(offset).await {
-                blows.jumps_seen.fetch_add(1, Ordering::Relaxed);
+                counts.jumps_seen.fetch_add(1, Ordering::Relaxed);
             }
         });
     }
@@ -202,7 +206,7 @@ impl Keeper {
     }
 }
 
-/// A signer that listens. Killed when dropped.
+/// A listening signer. Killed on drop.
 struct Process {
     child: Child,
     pid: Option<Pid>,
@@ -211,7 +215,7 @@ struct Process {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// What was seen of a log.
+/// What has been read of a log.
 #[derive(Debug, Default)]
 struct LogSoFar {
     address: Option<SocketAddr>,
@@ -240,19 +244,19 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             readers.push(tokio::spawn(reader.read(stderr)));
         }
-        let address = match tokio::time::timeout(PATIENCE, lines.wait_for(|seen| seen.address.is_some())).await {
+        let address = match tokio::time::timeout(START_TIMEOUT, lines.wait_for(|seen| seen.address.is_some())).await {
             Ok(Ok(seen)) => seen.address,
             Ok(Err(_)) | Err(_) => None,
         };
         let Some(address) = address else {
-            return Err(NotStarted::Silent(PATIENCE, lines.borrow().last.clone()));
+            return Err(NotStarted::Silent(START_TIMEOUT, lines.borrow().last.clone()));
         };
         Ok(Self { child, pid, address, lines, readers })
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid {
-            // It may just have ended, which its keeper sees.
+            // It may just have exited, which its supervisor notices.
             let _ = kill_process(pid, signal);
         }
     }
@@ -261,7 +265,7 @@ impl Process {
         self.lines.borrow().last.clone()
     }
 
-    /// Ends it, and waits until all that it logged is read.
+    /// Kills it, and waits until its whole log is read.
     async fn kill(mut self) {
         drop(self.child.kill().await);
         for reader in self.readers.drain(..) {
@@ -295,9 +299,9 @@ impl Reader {
     }
 }
 
-/// Where a signer listens, if this is the event that reports it.
+/// The signer's address, if this line reports it.
 fn address(line: &str) -> Option<SocketAddr> {
-    // Most lines are other ones, and there are many.
+    // Skip most lines without parsing them.
     if !line.contains("listening") {
         return None;
     }

@@ -1,6 +1,6 @@
-//! All that happened, as the judge reads it: what was asked and answered, what was stored, who was down, and the logs.
+//! What happened in a run, as input for the judge: requests and answers, stored marks, downtimes, and logs.
 //!
-//! Every time in it is of one clock, which only goes forward.
+//! All times are by one monotonic clock.
 
 use crate::keys::PublicKey;
 use crate::payload::{Kind, Position};
@@ -8,107 +8,107 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// All that happened in a run.
+/// The history of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
-    /// When it began: times are told from here on.
+    /// The start, from which times are counted in reports.
     pub(crate) start: Instant,
-    /// From when on nothing went wrong any more.
+    /// The time since which nothing has failed.
     pub(crate) calm: Instant,
-    /// After so long a signer must have answered, by its settings.
+    /// The signers' configured request deadline.
     pub(crate) deadline: Duration,
-    /// Who the signatures are of, by address.
+    /// Public keys, by address.
     pub(crate) keys: HashMap<Arc<str>, PublicKey>,
     /// Every request that reached a signer.
     pub(crate) asked: Vec<Exchange>,
     /// Every version of every mark that the store accepted, in order.
     pub(crate) stored: Vec<Stored>,
-    /// How many requests to the store were none to read, create or replace an item, or to read metadata.
+    /// Number of requests to the store other than reading, creating and replacing items and reading metadata.
     pub(crate) other_operations: u64,
-    /// When signers were not running, from the kill to the next start.
+    /// Downtimes of signers, from kill to restart.
     pub(crate) down: Vec<Span>,
-    /// When signers stood still.
+    /// Pauses of signers.
     pub(crate) paused: Vec<Span>,
-    /// Signers that ended without being killed, or did not get ready in the calm.
+    /// Signers that exited by themselves, or did not recover.
     pub(crate) troubles: Vec<Trouble>,
     /// What the signers logged.
     pub(crate) lines: Vec<Line>,
-    /// What must be in no log.
+    /// Texts that no log may contain.
     pub(crate) secrets: Vec<Secret>,
-    /// What the time was like, stretch by stretch; empty in a storm, which is an outage as a whole.
+    /// The spells; empty in a storm, which is an outage as a whole.
     pub(crate) spells: Vec<Stretch>,
-    /// When the container of the marks was made anew, if it was.
-    pub(crate) made_anew: Option<MadeAnew>,
-    /// The keys of bakers who wait for each answer and ask once for each thing.
+    /// When the container of the marks was lost, if it was.
+    pub(crate) container_loss: Option<ContainerLoss>,
+    /// Keys of bakers that wait for each answer and send each request once.
     pub(crate) honest: HashSet<Arc<str>>,
 }
 
-/// Some time in which all was well, or the same thing was wrong.
+/// A period in which the same conditions held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) from: Instant,
     pub(crate) to: Instant,
-    /// What it was like, in a word.
+    /// Name of the conditions.
     pub(crate) name: &'static str,
-    /// If no signer can be expected to sign everything: how long it may need afterwards until it does.
+    /// For an outage: how long a signer may take to recover afterwards.
     pub(crate) recovery: Option<Duration>,
 }
 
-/// The container of the marks was deleted, and another one made under its name.
+/// The container of the marks was deleted and created again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MadeAnew {
-    /// Nothing was under way then.
+pub(crate) struct ContainerLoss {
+    /// When. No requests were in flight.
     pub(crate) at: Instant,
-    /// When an operator had raised the marks, and started the signers again. In between nothing may be signed.
+    /// When an operator had raised the marks. Until then, nothing may be signed.
     pub(crate) raised: Instant,
-    /// From when on all of them answer.
-    pub(crate) answers: Instant,
+    /// When all restarted signers had signed something.
+    pub(crate) recovered: Instant,
 }
 
-/// A request and what came of it.
+/// A request and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchange {
-    /// Which of the signers.
+    /// The place of the signer.
     pub(crate) place: usize,
-    /// The address of the key.
+    /// Address of the key.
     pub(crate) key: Arc<str>,
-    /// The very bytes to be signed.
+    /// The bytes to sign.
     pub(crate) payload: Arc<[u8]>,
     /// Before the first byte was sent.
     pub(crate) at: Instant,
-    /// After the last byte of the answer was read, or when there was to be none.
+    /// After the last byte of the answer was read, or the client gave up.
     pub(crate) until: Instant,
-    /// What came of it.
+    /// The answer.
     pub(crate) answer: Answer,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// 200, with this signature.
     Signed(Box<str>),
     /// Another status, with the reason.
     NotSigned {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// The message for octez-client.
+        /// Message for octez-client.
         reason: Box<str>,
     },
-    /// An answer that octez-client would not understand.
+    /// An answer that octez-client cannot parse.
     Unreadable {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// The body.
+        /// Body.
         body: Box<str>,
     },
-    /// No answer: the connection ended, or the client gave up after a long time.
+    /// No answer: the connection ended, or the client timed out.
     None {
         /// What the client saw.
         why: Box<str>,
     },
 }
 
-/// What marks are kept for.
+/// Identifies a mark.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct MarkId {
     pub(crate) chain: [u8; 4],
@@ -119,20 +119,20 @@ pub(crate) struct MarkId {
 /// A version of a mark.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
-    /// When the store accepted it. Nobody was told of it before.
+    /// When the store accepted it: before any response could reveal it.
     pub(crate) at: Instant,
-    /// Of which mark.
+    /// The mark.
     pub(crate) id: MarkId,
-    /// Whether it was created; replaced otherwise.
+    /// Whether it was created; otherwise it was replaced.
     pub(crate) is_created: bool,
     pub(crate) position: Position,
     /// BLAKE2b-256 of the payload.
     pub(crate) digest: Option<[u8; 32]>,
-    /// Of blocks.
+    /// For blocks.
     pub(crate) signature: Option<Box<str>>,
 }
 
-/// Some time of one signer.
+/// A period of one signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) place: usize,
@@ -141,18 +141,18 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// How much of the time between two instants is in it.
+    /// The overlap with the time between two instants.
     pub(crate) fn within(&self, from: Instant, to: Instant) -> Duration {
         self.to.min(to).saturating_duration_since(self.from.max(from))
     }
 
-    /// Whether it has anything in common with the time between two instants.
+    /// Whether it overlaps the time between two instants.
     pub(crate) fn touches(&self, from: Instant, to: Instant) -> bool {
         self.from <= to && from <= self.to
     }
 }
 
-/// What a signer did that none may.
+/// Forbidden behaviour of a signer, apart from its answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Trouble {
     pub(crate) place: usize,
@@ -166,15 +166,15 @@ pub(crate) struct Line {
     pub(crate) text: Box<str>,
 }
 
-/// What must be in no log.
+/// A text that no log may contain.
 #[derive(Debug, Clone)]
 pub(crate) struct Secret {
-    /// What it is.
+    /// Name in reports.
     pub(crate) name: &'static str,
     pub(crate) text: String,
 }
 
-/// What is written down while it happens.
+/// Records the history as it happens.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     asked: Mutex<Vec<Exchange>>,
@@ -184,7 +184,7 @@ pub(crate) struct Recorder {
     lines: Mutex<Vec<Line>>,
 }
 
-/// What a recorder has written down.
+/// What a recorder has recorded.
 pub(crate) struct Recorded {
     pub(crate) asked: Vec<Exchange>,
     pub(crate) down: Vec<Span>,
@@ -214,7 +214,7 @@ impl Recorder {
         push(&self.lines, line);
     }
 
-    /// Everything so far, which is then forgotten here.
+    /// Takes everything recorded so far.
     pub(crate) fn take(&self) -> Recorded {
         Recorded {
             asked: take(&self.asked),

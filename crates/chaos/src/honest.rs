@@ -1,6 +1,6 @@
-//! Honest bakers, who have a key to themselves: in the storm through a relay, and one who waits for each answer.
+//! Honest bakers with their own keys: in the storm behind a relay, in the spells one that waits for each answer.
 
-use crate::baker::{Heir, answer};
+use crate::baker::{LastMark, answer};
 use crate::client::Client;
 use crate::history::Answer;
 use crate::keys::BakerKey;
@@ -10,31 +10,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// A relay has so long to get a signature.
-const RELAY_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a relay tries to get a signature.
+const RELAY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A baker who has a key to himself and behaves well: he asks for each thing once, the signers in turn, through a relay
-/// that tries another one if need be.
+/// A baker with its own key that requests each signature once, through a relay that tries the signers in turn.
 pub(crate) struct RelayBaker {
     pub(crate) key: BakerKey,
     pub(crate) client: Arc<Client>,
     pub(crate) ends: Arc<AtomicBool>,
 }
 
-/// How he fared.
+/// How the requests through a relay fared.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fortune {
-    /// What he wanted signed.
+pub(crate) struct RelayStats {
+    /// Requested signatures.
     pub(crate) wanted: u64,
-    /// Of that, what was signed by the first signer that was asked.
+    /// Signatures from the first signer tried.
     pub(crate) at_first: u64,
-    /// What was signed within a relay's patience.
+    /// Signatures within the relay's time limit.
     pub(crate) in_time: u64,
-    /// How long he waited, for each signature that was in time.
+    /// Time to each signature that was in time.
     pub(crate) waits: Vec<Duration>,
 }
 
-impl Fortune {
+impl RelayStats {
     pub(crate) fn add(&mut self, other: Self) {
         self.wanted += other.wanted;
         self.at_first += other.at_first;
@@ -43,32 +42,32 @@ impl Fortune {
     }
 }
 
-/// A new block every so often.
+/// Pause between blocks.
 const BLOCK_TIME: Duration = Duration::from_millis(40);
 
 /// The chain of honest bakers.
 const MAINNET: [u8; 4] = [0x7a, 0x06, 0xa7, 0x70];
 
 impl RelayBaker {
-    /// Level by level until it is to end.
-    pub(crate) async fn run(self) -> Fortune {
-        let (mut fortune, mut place) = (Fortune::default(), 0);
+    /// Bakes level after level until `ends` is set.
+    pub(crate) async fn run(self) -> RelayStats {
+        let (mut relay_stats, mut place) = (RelayStats::default(), 0);
         let mut level = 1;
         while !self.ends.load(Ordering::Relaxed) {
             let position = Position { level, round: 0 };
             for kind in Kind::ALL {
                 let payload = payload(MAINNET, kind, position, Variant::default()).into();
                 let (start, mut tries) = (Instant::now(), 0);
-                fortune.wanted += 1;
-                while start.elapsed() < RELAY_PATIENCE {
+                relay_stats.wanted += 1;
+                while start.elapsed() < RELAY_TIMEOUT {
                     tries += 1;
                     place = (place + 1) % self.client.places();
-                    let asked = answer(self.client.ask_now(place, &self.key, &payload));
-                    let left = RELAY_PATIENCE.saturating_sub(start.elapsed());
+                    let asked = answer(self.client.request_now(place, &self.key, &payload));
+                    let left = RELAY_TIMEOUT.saturating_sub(start.elapsed());
                     if let Ok(Some(Answer::Signed(_))) = tokio::time::timeout(left, asked).await {
-                        fortune.at_first += u64::from(tries == 1);
-                        fortune.in_time += 1;
-                        fortune.waits.push(start.elapsed());
+                        relay_stats.at_first += u64::from(tries == 1);
+                        relay_stats.in_time += 1;
+                        relay_stats.waits.push(start.elapsed());
                         break;
                     }
                 }
@@ -76,38 +75,38 @@ impl RelayBaker {
             level += 1;
             tokio::time::sleep(BLOCK_TIME).await;
         }
-        fortune
+        relay_stats
     }
 }
 
-/// A baker who always asks the same signer, waits for the answer however long it takes, and never asks twice. Whether he was
-/// signed for is the availability that a baker without a relay sees.
+/// A baker that always uses the same signer, waits for each answer however long it takes, and never repeats a request. The share
+/// of its requests that is signed is the availability for a baker without a relay.
 pub(crate) struct PatientBaker {
     pub(crate) key: BakerKey,
     pub(crate) kind: Kind,
-    /// The signer that he asks.
+    /// The signer that it uses.
     pub(crate) place: usize,
     pub(crate) client: Arc<Client>,
     pub(crate) ends: Arc<AtomicBool>,
 }
 
-/// How long a patient baker waits after each answer.
+/// Pause of a patient baker after each answer.
 const PATIENT_BLOCK_TIME: Duration = Duration::from_millis(150);
 
 impl PatientBaker {
-    /// Level by level until it is to end. `newest` always holds the last payload that was signed. Returns the mark that it used.
-    pub(crate) async fn run(self, newest: watch::Sender<Option<Arc<[u8]>>>) -> Heir {
+    /// Bakes level after level until `ends` is set. `newest` holds the last signed payload. Returns the last mark.
+    pub(crate) async fn run(self, newest: watch::Sender<Option<Arc<[u8]>>>) -> LastMark {
         let mut level = 1;
         while !self.ends.load(Ordering::Relaxed) {
             let position = Position { level, round: 0 };
             let bytes: Arc<[u8]> = payload(MAINNET, self.kind, position, Variant::default()).into();
-            let answer = self.client.ask_now(self.place, &self.key, &bytes).await;
+            let answer = self.client.request_now(self.place, &self.key, &bytes).await;
             if let Ok(Answer::Signed(_)) = answer {
                 newest.send_replace(Some(bytes));
             }
             level += 1;
             tokio::time::sleep(PATIENT_BLOCK_TIME).await;
         }
-        Heir { key: self.key, kind: self.kind, chain: MAINNET, position: Position { level, round: 0 } }
+        LastMark { key: self.key, kind: self.kind, chain: MAINNET, position: Position { level, round: 0 } }
     }
 }

@@ -1,10 +1,9 @@
-//! Everything that can go wrong, at random, while two bakers share one key.
+//! Chaos testing: random faults while pairs of bakers compete with the same keys.
 //!
-//! Four processes of the shipped program, stand-ins of Azure that fail in every way they can, kills, pauses and clocks that
-//! jump, and trouble that lasts; two bakers who want different things signed at the same positions; and a judge who reads what happened and knows
-//! nothing but the invariants. `README.md` beside this crate tells how to read what it prints.
+//! Four processes of the shipped program run against stand-ins of Azure, with every kind of fault, kills, pauses, clock jumps, and
+//! trouble that lasts. Bakers that share keys want different payloads signed at the same positions. A judge then checks the
+//! history against the invariants. `README.md` explains the output.
 
-mod anew;
 mod availability;
 mod baker;
 mod calm;
@@ -12,12 +11,14 @@ mod client;
 mod clock;
 mod dice;
 mod disrupt;
+mod error;
 mod fleet;
 mod flood;
 mod history;
 mod honest;
 mod judge;
 mod keys;
+mod loss_drill;
 mod payload;
 mod report;
 mod season;
@@ -27,50 +28,50 @@ mod stored;
 mod storm;
 mod weather;
 
-use availability::LEAST_PERCENT;
+use availability::MIN_PERCENT;
 use clap::Parser;
 use dice::Seed;
 use history::History;
 use judge::Violation;
 use report::Figures;
-use season::{Programs, Season};
+use setup::{Programs, Season};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Everything that can go wrong, at random, while two bakers share one key.
+/// Random faults while pairs of bakers compete with the same keys.
 ///
-/// Ends with 0 if no invariant was violated and an honest baker had his signatures outside outages, with 1 otherwise, and with
-/// 2 if the run could not be made or did not disturb enough to mean anything.
+/// Exits with 0 if no invariant was violated and honest bakers got their signatures outside outages, with 1 otherwise, and with 2
+/// if the run failed or was not eventful enough to be meaningful.
 #[derive(Debug, Parser)]
 #[command(version = None)]
 struct Arguments {
-    /// How long the trouble lasts, in seconds: storms and spells together.
+    /// Length of storms and spells together, in seconds.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// How long it lasts, in minutes.
+    /// Length in minutes.
     #[arg(long, conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     minutes: Option<u64>,
-    /// What all randomness comes from; another one each time if not given.
+    /// Seed of all randomness; different every time by default.
     #[arg(long)]
     seed: Option<u64>,
     /// The shipped program.
     #[arg(long, value_name = "PATH", default_value = "target/package/app/azurehsm-signer")]
     signer: PathBuf,
-    /// The same program, dynamically linked, so that libfaketime can set its wall clock; two of the four signers run it.
+    /// The same program, linked dynamically, so that libfaketime can set its wall clock; two of the four signers run it.
     #[arg(long, value_name = "PATH")]
     clock_signer: Option<PathBuf>,
 }
 
-/// A longer run is one of several parts, each from the start: all that happened in a part is kept in memory. It begins with
-/// a storm, and most of it are spells.
+/// Maximum length of a part. A longer run has several independent parts, since the history of a part is kept in memory. Each has a
+/// storm and then spells.
 const MAX_SEASON: Duration = Duration::from_mins(2);
 
-/// So many violations of an invariant are told with all that is known of their slots.
-const TOLD: usize = 3;
+/// Maximum number of violations of an invariant that are printed with the history of their slot.
+const MAX_DETAILED: usize = 3;
 
-/// So many signatures that an honest baker did not get are told.
-const LOST_TOLD: usize = 20;
+/// Maximum number of missing signatures that are listed.
+const MAX_LISTED_LOSSES: usize = 20;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -101,25 +102,27 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
     print!("\n{figures}");
     let lacking = figures.lacking();
-    for lost in figures.availability.lost.iter().take(LOST_TOLD) {
+    for lost in figures.availability.lost.iter().take(MAX_LISTED_LOSSES) {
         println!("not signed outside outages: {lost}");
     }
     if figures.violations > 0 || !figures.availability.is_enough() {
         if !figures.availability.is_enough() {
-            println!("an honest baker must have {LEAST_PERCENT} % of his signatures in each kind of spell but outages");
+            println!(
+                "honest bakers must get more than {MIN_PERCENT} % of their signatures in each kind of spell outside outages"
+            );
         }
         println!("{}", figures.summary());
         return Ok(ExitCode::FAILURE);
     }
     if !lacking.is_empty() {
-        println!("chaos: too little happened to mean anything: no {} (seed {seed})", lacking.join(", no "));
+        println!("chaos: the run was not eventful enough: no {} (seed {seed})", lacking.join(", no "));
         return Ok(ExitCode::from(2));
     }
     println!("{}", figures.summary());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a season with a runtime of its own, so that nothing of it is left for the next.
+/// Runs a season in a new runtime, so that it leaves nothing behind for the next.
 fn add_season(
     figures: &mut Figures,
     season: Season,
@@ -128,21 +131,21 @@ fn add_season(
     length: Duration,
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+    let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
     let outcome = runtime.block_on(season::run(season, programs, seed, length)).map_err(|error| error.to_string())?;
     runtime.shutdown_background();
     let violations = judge::judge(&outcome.history);
-    tell(&violations, &outcome.history, seed);
+    print_violations(&violations, &outcome.history, seed);
     figures.add(&outcome.history, outcome.happened, violations.len());
     Ok(())
 }
 
-/// Each invariant that was violated, and how often; the first times with all that is known of the slot.
-fn tell(violations: &[Violation], history: &History, seed: Seed) {
+/// Prints each violated invariant, the number of violations, and the history of the first slots.
+fn print_violations(violations: &[Violation], history: &History, seed: Seed) {
     for of_one in violations.chunk_by(|one, other| one.invariant == other.invariant) {
         let Some(Violation { invariant, .. }) = of_one.first() else { continue };
-        println!("\nviolated {} times (seed {seed}): {invariant}", of_one.len());
-        for Violation { slot, what, .. } in of_one.iter().take(TOLD) {
+        println!("\n{} violation{} (seed {seed}): {invariant}", of_one.len(), if of_one.len() == 1 { "" } else { "s" });
+        for Violation { slot, what, .. } in of_one.iter().take(MAX_DETAILED) {
             println!("* {what}");
             if let Some(slot) = slot {
                 println!("  {slot}");
@@ -159,7 +162,7 @@ fn programs(arguments: &Arguments) -> Result<Programs, String> {
     if !signer.is_file() {
         let signer = signer.display();
         return Err(format!(
-            "there is no {signer}: make it with `cargo run --locked -p packaging`, or name another one with --signer"
+            "{signer} does not exist: build it with `cargo run --locked -p packaging`, or use --signer"
         ));
     }
     let with_clock = match (&arguments.clock_signer, clock::library()) {
@@ -168,7 +171,7 @@ fn programs(arguments: &Arguments) -> Result<Programs, String> {
             None
         }
         (Some(program), _) if !program.is_file() => {
-            return Err(format!("there is no {}: make it with `cargo build`", program.display()));
+            return Err(format!("{} does not exist: build it with `cargo build`", program.display()));
         }
         (Some(_), None) => {
             println!("libfaketime is not installed: wall clocks do not jump in this run");

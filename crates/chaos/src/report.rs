@@ -1,4 +1,4 @@
-//! What came of it, in figures.
+//! The figures of a run.
 
 use crate::availability::Availability;
 use crate::history::{Answer, History};
@@ -32,16 +32,16 @@ pub(crate) struct Figures {
     pub(crate) violations: u64,
 }
 
-/// How reasons are summed up: what they begin with or hold.
+/// Labels for causes, by text that the reason contains.
 const CAUSES: [(&str, &str); 10] = [
-    ("the body did not arrive within", "the signer stood still before the body was read"),
-    ("is not known yet", "no keys known yet"),
-    ("deadline", "deadline came"),
-    ("wrong signature", "vault: a wrong signature"),
-    ("mark store", "mark store did not say"),
-    ("the vault cannot be used now", "vault not available"),
+    ("the body did not arrive within", "signer paused before the body was read"),
+    ("is not known yet", "keys not known yet"),
+    ("deadline", "deadline exceeded"),
+    ("wrong signature", "wrong signature from the vault"),
+    ("mark store", "mark store unavailable"),
+    ("the vault cannot be used now", "vault unavailable"),
     ("the vault cannot do this", "vault refused"),
-    ("not in the vault", "vault has no such key"),
+    ("not in the vault", "no such key in the vault"),
     ("below the high watermark", "below the mark"),
     ("already signed with different data", "other data at the mark"),
 ];
@@ -96,31 +96,31 @@ impl Figures {
         sum.jumps += happened.jumps;
         sum.jumps_seen += happened.jumps_seen;
         sum.outages += happened.outages;
-        sum.fortune.add(happened.fortune);
-        sum.fortune.waits.sort_unstable();
+        sum.relay_stats.add(happened.relay_stats);
+        sum.relay_stats.waits.sort_unstable();
         if happened.recovery.took > sum.recovery.took {
             sum.recovery = happened.recovery;
         }
     }
 
-    /// What did not happen, so that the run says nothing of it.
+    /// What did not happen often enough for the run to be meaningful.
     pub(crate) fn lacking(&self) -> Vec<&'static str> {
         let Happened { kills, pauses, jumps_seen, .. } = self.happened;
         let meets = |wanted| self.happened.faults.keys().any(|(operation, _)| *operation == wanted);
         let waits_in = |wanted| self.availability.by_spell().any(|(spell, _)| spell == wanted);
         [
             (self.signed > 0, "signatures"),
-            (self.repeats > 0, "repeats that are signed"),
+            (self.repeats > 0, "signed repeats"),
             (!self.refused.is_empty(), "refusals"),
             (!self.failed.is_empty(), "failures"),
             (kills > 0, "kills"),
             (pauses > 0, "pauses"),
-            (!self.has_clocks || jumps_seen > 0, "clocks that jump"),
+            (!self.has_clocks || jumps_seen > 0, "clock jumps"),
             (waits_in("calm"), "honest baker in the calm"),
             (waits_in("slow"), "honest baker with slow services"),
             (waits_in("flood"), "honest baker in a flood"),
             (waits_in("after the move"), "honest baker after a move of the write region"),
-            (meets(Operation::Token), "faults of tokens"),
+            (meets(Operation::Token), "faults of token requests"),
             (meets(Operation::Sign), "faults of signatures"),
             (meets(Operation::ReadItem), "faults of reads"),
             (meets(Operation::CreateItem), "faults of creates"),
@@ -135,7 +135,7 @@ impl Figures {
         self.happened.faults.values().sum()
     }
 
-    /// The last line.
+    /// The summary line.
     pub(crate) fn summary(&self) -> String {
         format!(
             "chaos: {} violation{} in {} requests, {} faults survived, {} kills, availability {:.2} % (seed {})",
@@ -157,11 +157,11 @@ fn cause(reason: &str) -> Option<&'static str> {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |f: &mut fmt::Formatter<'_>, name: &str, value: String| writeln!(f, "{name:<28}{value}");
-        let Happened { kills, pauses, jumps, jumps_seen, outages, fortune, recovery, .. } = &self.happened;
+        let Happened { kills, pauses, jumps, jumps_seen, outages, relay_stats, recovery, .. } = &self.happened;
         row(f, "seed", self.seed.to_string())?;
         let seconds = self.length.as_secs();
         let last = self.seed.wrapping_add(self.parts.saturating_sub(1));
-        row(f, "time", format!("{seconds} s in {} part(s), of seeds {} to {last}", self.parts, self.seed))?;
+        row(f, "time", format!("{seconds} s in {} part(s), with seeds {} to {last}", self.parts, self.seed))?;
         row(f, "slots with a mark", thousands(self.slots))?;
         row(f, "requests", thousands(self.requests))?;
         row(f, "  signed", thousands(self.signed))?;
@@ -187,13 +187,9 @@ impl fmt::Display for Figures {
         row(f, "kills", thousands(*kills))?;
         row(f, "pauses", thousands(*pauses))?;
         let jumps = if self.has_clocks {
-            format!(
-                "{}, after {} of which a line was logged with the new time",
-                thousands(*jumps),
-                thousands(*jumps_seen)
-            )
+            format!("{}, of which {} were logged with the new time", thousands(*jumps), thousands(*jumps_seen))
         } else {
-            "none: the wall clocks did not jump in this run".to_owned()
+            "none: wall clocks did not jump in this run".to_owned()
         };
         row(f, "clock jumps", jumps)?;
         row(f, "outages", format!("{} (connections frozen or refused, tokens revoked)", thousands(*outages)))?;
@@ -206,31 +202,31 @@ impl fmt::Display for Figures {
         }
         let failover = match self.availability.failover.as_millis() {
             0 => "no request of an honest baker failed".to_owned(),
-            ms => format!("the last request that failed was asked {ms} ms after the move"),
+            ms => format!("the last failed request was sent {ms} ms after the move"),
         };
         row(f, "failover", failover)?;
-        let share = |part: u64| percent(part, fortune.wanted);
-        row(f, "a baker in the storm", format!("wanted {} signatures", thousands(fortune.wanted)))?;
-        row(f, "  signed at first try", share(fortune.at_first))?;
-        row(f, "  within 1 s by a relay", share(fortune.in_time))?;
-        row(f, "  his wait", quantiles(&fortune.waits))?;
+        let share = |part: u64| percent(part, relay_stats.wanted);
+        row(f, "a baker in the storm", format!("{} signatures requested", thousands(relay_stats.wanted)))?;
+        row(f, "  signed at first try", share(relay_stats.at_first))?;
+        row(f, "  within 1 s by a relay", share(relay_stats.in_time))?;
+        row(f, "  wait", quantiles(&relay_stats.waits))?;
         row(f, "all answers", quantiles(&self.waits))?;
         let recovery = match recovery.took.as_millis() {
             0 => "at once".to_owned(),
             ms => format!("{ms} ms for the slowest ({})", recovery.reason),
         };
         row(f, "recovery after the storm", recovery)?;
-        row(f, "lines of logs searched", thousands(self.lines))
+        row(f, "log lines searched", thousands(self.lines))
     }
 }
 
-/// Median, 99th percentile and longest of sorted waits.
+/// Median, 99th percentile and maximum of sorted durations.
 fn quantiles(sorted: &[Duration]) -> String {
     let at = |per_mille: usize| {
         let index = (sorted.len() * per_mille / 1_000).min(sorted.len().saturating_sub(1));
         sorted.get(index).copied().unwrap_or_default().as_millis()
     };
-    format!("p50 {} ms, p99 {} ms, longest {} ms", at(500), at(990), at(1_000))
+    format!("p50 {} ms, p99 {} ms, max {} ms", at(500), at(990), at(1_000))
 }
 
 fn percent(part: u64, whole: u64) -> String {
@@ -258,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_for_people() {
+    fn numbers_have_thousands_separators() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(thousands(number), text);
         }
@@ -267,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_in_which_nothing_happened_lacks_everything() {
+    fn a_run_in_which_nothing_happened_is_not_meaningful() {
         assert!(Figures::new(1, Duration::ZERO, true).lacking().len() >= 12);
     }
 }

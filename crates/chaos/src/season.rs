@@ -1,55 +1,35 @@
-//! One season from the start of everything to the last answer in the calm: at most a minute or so, so that all that happened
-//! fits into memory.
+//! A season, from the start of all processes to the last answer in the calm: at most about a minute, so that its history fits
+//! into memory.
 
-use crate::anew::Anew;
-use crate::baker::Heir;
+use crate::baker::LastMark;
 use crate::calm::{self, Recovery};
 use crate::client::Client;
 use crate::dice::Seed;
 use crate::disrupt::disrupt;
-use crate::fleet::{Blows, Fleet, NotStarted};
+use crate::error::SeasonError;
+use crate::fleet::{ActionCounts, Fleet};
 use crate::history::{History, Recorder, Secret};
-use crate::honest::Fortune;
+use crate::honest::RelayStats;
 use crate::keys::{AUTHENTICATIONS_BEGIN, BakerKey};
-use crate::setup::{AUTHENTICATING, Bakers, CLOCKS, Legacy, PLACES, Setup};
+use crate::loss_drill::LossDrill;
+use crate::setup::{AUTHENTICATING, BakerResults, Bakers, CLOCKS, PLACES, Programs, Season, Setup};
 use crate::spells::Spells;
 use crate::stored::mark;
 use crate::storm::{Met, plan};
 use stand_ins::{Azure, CosmosOptions, Operation, Options};
 use std::collections::HashMap;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use thiserror::Error;
 
-/// What is run.
-#[derive(Debug, Clone)]
-pub(crate) struct Programs {
-    /// The shipped program.
-    pub(crate) signer: PathBuf,
-    /// The same program, linked so that its clock can be set, and the library that does it.
-    pub(crate) with_clock: Option<(PathBuf, PathBuf)>,
-}
-
-/// What kind of trouble a season is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Season {
-    /// Faults of single requests, kills, pauses, clocks that jump: all at once, at random.
-    Storm,
-    /// One thing after the other is wrong for seconds, and well again. Availability is measured.
-    Spells,
-}
-
-/// What happened in a season.
+/// The result of a season.
 pub(crate) struct Outcome {
     pub(crate) history: History,
     pub(crate) happened: Happened,
 }
 
-/// What was done to the signers and the services, and how an honest baker fared.
+/// Counts of what was done to signers and services, and how an honest baker fared.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Happened {
     pub(crate) faults: HashMap<(Operation, String), u64>,
@@ -57,55 +37,34 @@ pub(crate) struct Happened {
     pub(crate) pauses: u64,
     pub(crate) jumps: u64,
     pub(crate) jumps_seen: u64,
-    /// Connections that went silent or were refused, and tokens that were revoked.
+    /// Number of times that connections were frozen or refused, or tokens revoked.
     pub(crate) outages: u64,
-    pub(crate) fortune: Fortune,
+    pub(crate) relay_stats: RelayStats,
     /// How long the slowest signer took to sign again after the last fault.
     pub(crate) recovery: Recovery,
 }
 
-/// Why there was no season.
-#[derive(Debug, Error)]
-pub(crate) enum NoSeason {
-    #[error("the stand-ins of Azure do not start: {0}")]
-    StandIns(io::Error),
-    #[error("there is no folder for the clocks: {0}")]
-    Clocks(io::Error),
-    #[error("there is no key of number {0}")]
-    Key(u8),
-    #[error(transparent)]
-    NotStarted(#[from] NotStarted),
-    #[error("what the store accepted is no mark: {0}")]
-    NoMark(String),
-    #[error("a baker did not come to an end: {0}")]
-    Baker(tokio::task::JoinError),
-    #[error("there is nobody left who could ask")]
-    NoLanes,
-    #[error("the operator cannot raise marks: {0}")]
-    NotRaised(String),
-}
-
-/// Runs a season. The storm, or the spells together, last as long as `length`.
+/// Runs a season. `length` is the duration of the storm, or of all spells together.
 pub(crate) async fn run(
     season: Season,
     programs: &Programs,
     seed: Seed,
     length: Duration,
-) -> Result<Outcome, NoSeason> {
+) -> Result<Outcome, SeasonError> {
     let setup = Setup::of(season);
     let regions = setup.regions.iter().map(|region| (*region).to_owned()).collect();
     let cosmos = CosmosOptions { keeps_history: true, regions, ..CosmosOptions::default() };
     let options = Options { cosmos, token_life: setup.token_life, ..Options::default() };
-    let azure = Arc::new(Azure::try_start(options).await.map_err(NoSeason::StandIns)?);
+    let azure = Arc::new(Azure::try_start(options).await.map_err(SeasonError::StandIns)?);
     let keys: Vec<BakerKey> = (1..=setup.shared_keys + setup.honest_keys)
-        .map(|number| BakerKey::of_number(number).ok_or(NoSeason::Key(number)))
+        .map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number)))
         .collect::<Result<_, _>>()?;
     for key in &keys {
         azure.key_vault.add_key(key.for_vault());
     }
     let recorder = Arc::<Recorder>::default();
     let client = Arc::new(Client::new(PLACES, vec![AUTHENTICATING], Arc::clone(&recorder)));
-    let folder = TempDir::new().map_err(NoSeason::Clocks)?;
+    let folder = TempDir::new().map_err(SeasonError::Clocks)?;
     let fleet = Fleet::start(setup.places(&azure, programs, &folder)?, &client, &recorder).await?;
 
     let (start, ends, met) = (Instant::now(), Arc::<AtomicBool>::default(), Met::default());
@@ -122,30 +81,30 @@ pub(crate) async fn run(
             bakers
         }
         Season::Spells => {
-            let first = keys.first().ok_or(NoSeason::NoLanes)?;
-            calm::recover(&client, &Heir::new(first, [0xff; 4]), &recorder).await;
+            let first = keys.first().ok_or(SeasonError::NoLanes)?;
+            calm::recover(&client, &LastMark::new(first, [0xff; 4]), &recorder).await;
             let bakers = Bakers::start(season, &keys, seed, &client, &ends);
-            let flood = bakers.flood.as_ref().ok_or(NoSeason::NoLanes)?;
+            let flood = bakers.flood.as_ref().ok_or(SeasonError::NoLanes)?;
             let passing = Spells { seed, azure: &azure, fleet: &fleet, client: &client, flood, met: &met };
             spells = passing.pass(length).await;
             bakers
         }
     };
     ends.store(true, Ordering::Relaxed);
-    let Legacy { heirs, of_patient, fortune } = bakers.end().await?;
+    let BakerResults { last_marks, patient_marks, relay_stats } = bakers.end().await?;
 
     for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
         faults.clear();
     }
-    fleet.peace().await;
+    fleet.settle().await;
     client.finish().await;
-    let heir = heirs.first().ok_or(NoSeason::NoLanes)?;
-    happened.recovery = calm::recover(&client, heir, &recorder).await;
+    let last_mark = last_marks.first().ok_or(SeasonError::NoLanes)?;
+    happened.recovery = calm::recover(&client, last_mark, &recorder).await;
     let calm = Instant::now();
-    calm::ask_all(&client, &heirs, calm::CALM).await;
+    calm::request_all(&client, &last_marks, calm::CALM).await;
     client.finish().await;
-    let happened = Happened { faults: met.take(), fortune, ..happened }.with(&fleet.blows);
-    let made_anew = match season {
+    let happened = Happened { faults: met.take(), relay_stats, ..happened }.with(&fleet.counts);
+    let container_loss = match season {
         Season::Storm => {
             fleet.end().await;
             None
@@ -153,8 +112,15 @@ pub(crate) async fn run(
         Season::Spells => {
             let places = setup.places(&azure, programs, &folder)?;
             let (client, recorder) = (&client, &recorder);
-            let anew = Anew { azure: &azure, client, recorder, heirs: &heirs, of_patient: &of_patient, programs };
-            Some(anew.make(fleet, places).await?)
+            let drill = LossDrill {
+                azure: &azure,
+                client,
+                recorder,
+                last_marks: &last_marks,
+                patient_marks: &patient_marks,
+                programs,
+            };
+            Some(drill.run(fleet, places).await?)
         }
     };
 
@@ -181,21 +147,21 @@ pub(crate) async fn run(
         lines: recorded.lines,
         secrets: tokens.chain(others).collect(),
         spells,
-        made_anew,
+        container_loss,
         honest,
     };
     Ok(Outcome { history, happened })
 }
 
 impl Happened {
-    /// With what was done to the signers.
-    fn with(self, blows: &Blows) -> Self {
+    /// Adds the counts of actions on signers.
+    fn with(self, counts: &ActionCounts) -> Self {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Self {
-            kills: count(&blows.kills),
-            pauses: count(&blows.pauses),
-            jumps: count(&blows.jumps),
-            jumps_seen: count(&blows.jumps_seen),
+            kills: count(&counts.kills),
+            pauses: count(&counts.pauses),
+            jumps: count(&counts.jumps),
+            jumps_seen: count(&counts.jumps_seen),
             ..self
         }
     }

@@ -1,16 +1,17 @@
-//! What a season is set up with: the signers, their settings, and who asks them.
+//! The setup of a season: signers, their settings, and bakers.
 
-use crate::baker::{Heir, Lane};
+use crate::baker::{Lane, LastMark};
 use crate::client::Client;
 use crate::clock::WallClock;
 use crate::dice::Seed;
+use crate::error::SeasonError;
 use crate::fleet::Place;
 use crate::flood::Flood;
-use crate::honest::{Fortune, PatientBaker, RelayBaker};
+use crate::honest::{PatientBaker, RelayBaker, RelayStats};
 use crate::keys::{Authorized, BakerKey};
 use crate::payload::Kind;
-use crate::season::{NoSeason, Programs, Season};
 use stand_ins::Azure;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -18,40 +19,58 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How many signers there are.
+/// The programs to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    /// The shipped program.
+    pub(crate) signer: PathBuf,
+    /// The same program, linked dynamically, and the library that sets its clock.
+    pub(crate) with_clock: Option<(PathBuf, PathBuf)>,
+}
+
+/// The kind of a season.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Season {
+    /// Faults of single requests, kills, pauses, clock jumps: all at once, at random.
+    Storm,
+    /// One kind of trouble at a time, for some seconds, with calm in between. Availability is measured.
+    Spells,
+}
+
+/// Number of signers.
 pub(crate) const PLACES: usize = 4;
 
-/// Those whose wall clocks jump, if they can.
+/// Signers whose wall clocks jump, if possible.
 pub(crate) const CLOCKS: [usize; 2] = [2, 3];
 
-/// The one that a flood is for.
+/// The signer that is flooded.
 const FLOODED: usize = 0;
 
-/// The one that wants requests authenticated.
+/// The signer that requires authentication.
 pub(crate) const AUTHENTICATING: usize = 1;
 
-/// What differs between the seasons.
+/// The parameters that differ between seasons.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    /// The signers' deadline for a request.
+    /// The signers' request deadline.
     pub(crate) deadline: Duration,
-    /// How long tokens are valid: short, so that they are renewed often.
+    /// Lifetime of tokens: short, so that they are renewed often.
     pub(crate) token_life: Duration,
-    /// Settings of all signers beside those that say where Azure is.
+    /// Settings of all signers, in addition to the addresses of Azure.
     settings: &'static [(&'static str, &'static str)],
-    /// Settings of the first signer alone.
+    /// Further settings of the first signer.
     settings_of_first: &'static [(&'static str, &'static str)],
-    /// The regions of the database; the first takes the writes.
+    /// The regions of the database; the first is the write region at the start.
     pub(crate) regions: &'static [&'static str],
-    /// Keys for which two bakers ask.
+    /// Number of keys with two competing bakers.
     pub(crate) shared_keys: u8,
-    /// Keys of one baker.
+    /// Number of keys with a single baker.
     pub(crate) honest_keys: u8,
-    /// On so many chains at a time two bakers ask for each kind of each shared key.
+    /// Number of chains on which each kind of each shared key is signed concurrently.
     chains: usize,
 }
 
-/// In the storm much must happen in little time, so deadlines and time-outs are short.
+/// A storm must be eventful, so its deadlines and timeouts are short.
 const STORM: Setup = Setup {
     deadline: Duration::from_secs(1),
     token_life: Duration::from_secs(30),
@@ -70,7 +89,7 @@ const STORM: Setup = Setup {
     chains: 3,
 };
 
-/// In the spells all times are the defaults, since what is measured is what a user gets.
+/// Spells use the default times, since they measure what a user gets.
 const SPELLS: Setup = Setup {
     deadline: Duration::from_secs(4),
     token_life: Duration::from_secs(30),
@@ -90,8 +109,13 @@ impl Setup {
         }
     }
 
-    /// Where the signers run, and with which settings.
-    pub(crate) fn places(&self, azure: &Azure, programs: &Programs, folder: &TempDir) -> Result<Vec<Place>, NoSeason> {
+    /// The signers, with their settings.
+    pub(crate) fn places(
+        &self,
+        azure: &Azure,
+        programs: &Programs,
+        folder: &TempDir,
+    ) -> Result<Vec<Place>, SeasonError> {
         let place = |number| {
             let settings = self.settings.iter().chain(if number == 0 { self.settings_of_first } else { &[] });
             let mut environment = azure.environment();
@@ -101,7 +125,7 @@ impl Setup {
             }
             let with_clock = programs.with_clock.as_ref().filter(|_| CLOCKS.contains(&number));
             let clock = with_clock.map(|(_, library)| WallClock::new(library, folder.path(), number)).transpose();
-            let clock = clock.map_err(NoSeason::Clocks)?;
+            let clock = clock.map_err(SeasonError::Clocks)?;
             let program = with_clock.map_or(&programs.signer, |(program, _)| program).clone();
             Ok(Place { number, program, environment, clock })
         };
@@ -109,12 +133,12 @@ impl Setup {
     }
 }
 
-/// All who ask.
+/// All bakers of a season.
 pub(crate) struct Bakers {
-    lanes: Vec<JoinHandle<Heir>>,
-    with_relay: Vec<JoinHandle<Fortune>>,
-    patient: Vec<JoinHandle<Heir>>,
-    /// Of the votes of a patient baker, if there is one.
+    lanes: Vec<JoinHandle<LastMark>>,
+    with_relay: Vec<JoinHandle<RelayStats>>,
+    patient: Vec<JoinHandle<LastMark>>,
+    /// The flood of a patient baker's votes, if there is one.
     pub(crate) flood: Option<Flood>,
 }
 
@@ -159,39 +183,39 @@ impl Bakers {
         bakers
     }
 
-    /// Waits until all have ended; they are told elsewhere that they are to.
-    pub(crate) async fn end(self) -> Result<Legacy, NoSeason> {
-        let mut heirs = Vec::new();
+    /// Waits until all have stopped.
+    pub(crate) async fn end(self) -> Result<BakerResults, SeasonError> {
+        let mut last_marks = Vec::new();
         for lane in self.lanes {
-            heirs.push(lane.await.map_err(NoSeason::Baker)?);
+            last_marks.push(lane.await.map_err(SeasonError::Baker)?);
         }
-        let mut fortune = Fortune::default();
+        let mut relay_stats = RelayStats::default();
         for baker in self.with_relay {
-            fortune.add(baker.await.map_err(NoSeason::Baker)?);
+            relay_stats.add(baker.await.map_err(SeasonError::Baker)?);
         }
-        let mut of_patient = Vec::new();
+        let mut patient_marks = Vec::new();
         for baker in self.patient {
-            of_patient.push(baker.await.map_err(NoSeason::Baker)?);
+            patient_marks.push(baker.await.map_err(SeasonError::Baker)?);
         }
-        Ok(Legacy { heirs, of_patient, fortune })
+        Ok(BakerResults { last_marks, patient_marks, relay_stats })
     }
 }
 
-/// What bakers leave behind.
-pub(crate) struct Legacy {
-    /// Of those who share keys.
-    pub(crate) heirs: Vec<Heir>,
-    /// Of patient bakers.
-    pub(crate) of_patient: Vec<Heir>,
-    pub(crate) fortune: Fortune,
+/// What the bakers leave behind.
+pub(crate) struct BakerResults {
+    /// Marks of shared keys.
+    pub(crate) last_marks: Vec<LastMark>,
+    /// Marks of patient bakers.
+    pub(crate) patient_marks: Vec<LastMark>,
+    pub(crate) relay_stats: RelayStats,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baker::MAX_CHAINS_OF_A_LANE;
+    use crate::baker::MAX_CHAINS_PER_LANE;
 
-    /// Above that a signer refuses by design, which says nothing about chaos.
+    /// Beyond that, a signer refuses by design.
     const MAX_UNKNOWN_CHAINS: u64 = 64;
 
     #[test]
@@ -199,7 +223,7 @@ mod tests {
         for setup in [STORM, SPELLS] {
             let lanes = u64::try_from(Kind::ALL.len() * setup.chains).unwrap();
             assert!(
-                lanes * MAX_CHAINS_OF_A_LANE < MAX_UNKNOWN_CHAINS,
+                lanes * MAX_CHAINS_PER_LANE < MAX_UNKNOWN_CHAINS,
                 "{setup:?} leaves none for a new chain at the end"
             );
         }

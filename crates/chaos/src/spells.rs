@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::dice::{Seed, Stream};
-use crate::fleet::{Blow, Fleet};
+use crate::fleet::{Fleet, SignerAction};
 use crate::flood::Flood;
 use crate::history::Stretch;
 use crate::storm::{Met, Service};
@@ -11,7 +11,7 @@ use stand_ins::{Azure, Delay, Effect, Faults, Region};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Lets the spells pass, and says when each was.
+/// Everything that the spells affect.
 pub(crate) struct Spells<'a> {
     pub(crate) seed: Seed,
     pub(crate) azure: &'a Azure,
@@ -22,7 +22,7 @@ pub(crate) struct Spells<'a> {
 }
 
 impl Spells<'_> {
-    /// All spells of this season, in order.
+    /// Carries out all spells of this season, in order, and returns their times.
     pub(crate) async fn pass(&self, length: Duration) -> Vec<Stretch> {
         let mut stretches = Vec::new();
         for (length, spell) in forecast(self.seed, length) {
@@ -45,9 +45,9 @@ impl Spells<'_> {
             Spell::Slow { vault, store } => self.slow(vault, store),
             Spell::TooSlow { vault, store } => {
                 self.slow(vault, store);
-                // Whoever starts now starts slowly, too.
+                // A signer that starts now starts slowly, too.
                 let place = self.seed.dice(Stream::Weather, 1).index(self.fleet.len());
-                self.fleet.strike(place, Blow::Kill { down: Duration::ZERO });
+                self.fleet.send(place, SignerAction::Kill { down: Duration::ZERO });
             }
             Spell::BrownOut(Service::KeyVault) => {
                 self.azure.key_vault.latency(BROWN_OUT_DELAY);
@@ -61,7 +61,7 @@ impl Spells<'_> {
         }
     }
 
-    /// Whatever was wrong is over, but for a region that is lost.
+    /// Ends the trouble, except for a lost region.
     fn end(&self, spell: Spell) {
         self.azure.key_vault.latency(Delay::NONE);
         self.azure.key_vault.faults().clear();
@@ -84,7 +84,7 @@ impl Spells<'_> {
         });
     }
 
-    /// The first region is lost, and the second takes the writes and serves the account's global endpoint from now on.
+    /// The first region fails; from now on the second is the write region and serves the account's global endpoint.
     fn move_region(&self, dead: DeadRegion) {
         let [from, to] = self.azure.cosmos.regions() else { return };
         self.azure.cosmos.move_writes_to(to.name());
@@ -99,7 +99,7 @@ impl Spells<'_> {
         self.met.follow(from.faults(), move |_| Some(effect));
     }
 
-    /// Of the account's global endpoint and of each region's.
+    /// The faults of the account's global endpoint and of each region's.
     fn store_faults(&self) -> impl Iterator<Item = &Faults> {
         let cosmos = &self.azure.cosmos;
         std::iter::once(cosmos.faults()).chain(cosmos.regions().iter().map(Region::faults))

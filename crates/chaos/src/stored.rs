@@ -1,8 +1,8 @@
 //! What the store accepted, as the judge reads it.
 
+use crate::error::SeasonError;
 use crate::history::{MarkId, Stored};
 use crate::payload::{Kind, Position};
-use crate::season::NoSeason;
 use serde::Deserialize;
 use stand_ins::{Operation, StoredItem};
 
@@ -18,8 +18,8 @@ struct Item {
 }
 
 /// Reads a version of a mark.
-pub(crate) fn mark(stored: &StoredItem) -> Result<Stored, NoSeason> {
-    let no_mark = || NoSeason::NoMark(String::from_utf8_lossy(&stored.body).into_owned());
+pub(crate) fn mark(stored: &StoredItem) -> Result<Stored, SeasonError> {
+    let no_mark = || SeasonError::NoMark(String::from_utf8_lossy(&stored.body).into_owned());
     let item: Item = serde_json::from_slice(&stored.body).map_err(|_| no_mark())?;
     let [chain, key, kind] = item.id.split(':').collect::<Vec<_>>()[..] else { return Err(no_mark()) };
     let kind = Kind::ALL.into_iter().find(|known| known.to_string() == kind).ok_or_else(no_mark)?;

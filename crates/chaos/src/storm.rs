@@ -1,4 +1,4 @@
-//! What goes wrong: with each request to Azure, and with the signers as a whole. All of it is drawn from the seed.
+//! Faults of requests to Azure, and disruptions of signers and services, all drawn from the seed.
 
 use crate::dice::{Dice, Seed, Stream};
 use stand_ins::{BadSignature, Delay, Effect, Faults, Operation};
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Ways in which a request goes wrong, with their weights.
+/// Faults, with their weights.
 type Ways = &'static [(u32, fn(&mut Dice) -> Effect)];
 
 fn slow(dice: &mut Dice) -> Effect {
@@ -25,7 +25,7 @@ fn with_sub_status(status: u16, sub_status: u32) -> Effect {
     Effect::Status { status, sub_status: Some(sub_status), retry_after: None }
 }
 
-/// 429, mostly with the time after which to come back.
+/// 429, mostly with a retry time.
 fn throttled(dice: &mut Dice) -> Effect {
     let retry_after = dice.chance(70.0).then(|| dice.ms(5..400));
     Effect::Status { status: 429, sub_status: None, retry_after }
@@ -87,7 +87,7 @@ const READ: Ways = &[
     (2, |_| Effect::CloseBeforeAnswer),
 ];
 
-/// Tokens, keys, the account and its metadata.
+/// For tokens, keys, the account and its metadata.
 const READ_RARELY: Ways = &[
     (6, slow),
     (3, throttled),
@@ -97,8 +97,8 @@ const READ_RARELY: Ways = &[
     (2, |_| Effect::CloseBeforeAnswer),
 ];
 
-/// How often requests for an operation go wrong, in percent, and how. What is asked for rarely goes wrong more often, and
-/// what a start needs several times less often than it might: else hardly any signer would ever get ready.
+/// How often requests for an operation fail, in percent, and how. Rare operations fail more often. Operations that a start needs
+/// several times fail less often, or hardly any signer would ever get ready.
 fn ways(operation: Operation) -> Option<(u8, f64, Ways)> {
     Some(match operation {
         Operation::Token => (1, 10.0, READ_RARELY),
@@ -115,7 +115,7 @@ fn ways(operation: Operation) -> Option<(u8, f64, Ways)> {
     })
 }
 
-/// What goes wrong with the request of this number, from 0, for an operation.
+/// The fault of the request of this number, from 0, for an operation.
 pub(crate) fn fault(seed: Seed, operation: Operation, number: u64) -> Option<Effect> {
     let (stream, percent, ways) = ways(operation)?;
     let mut dice = seed.dice(Stream::Faults(stream), number);
@@ -125,7 +125,7 @@ pub(crate) fn fault(seed: Seed, operation: Operation, number: u64) -> Option<Eff
     dice.pick(ways).map(|way| way(&mut dice))
 }
 
-/// What goes wrong with the requests to a service, by operation and in the order of their arrival.
+/// The faults of the requests to a service, by operation and order of arrival.
 pub(crate) fn plan(seed: Seed) -> impl FnMut(Operation) -> Option<Effect> + Send + 'static {
     let mut numbers = HashMap::<Operation, u64>::new();
     move |operation| {
@@ -135,12 +135,12 @@ pub(crate) fn plan(seed: Seed) -> impl FnMut(Operation) -> Option<Effect> + Send
     }
 }
 
-/// The faults that requests met, counted.
+/// Counts of the faults.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Met(Arc<Mutex<HashMap<(Operation, String), u64>>>);
 
 impl Met {
-    /// Lets a service follow a plan, and counts what it does.
+    /// Makes a service follow a plan, and counts its faults.
     pub(crate) fn follow(&self, faults: &Faults, mut plan: impl FnMut(Operation) -> Option<Effect> + Send + 'static) {
         let met = Arc::clone(&self.0);
         faults.follow(move |operation| {
@@ -173,20 +173,20 @@ fn name(effect: &Effect) -> String {
     }
 }
 
-/// Something that happens to a signer, or to all connections to a service.
+/// A disruption of a signer, or of all connections to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disruption {
-    /// SIGKILL; it is started again after so long.
+    /// SIGKILL, and a restart after this time.
     Kill { place: usize, down: Duration },
-    /// SIGSTOP; SIGCONT after so long, which is longer than a request may take.
+    /// SIGSTOP, and SIGCONT after this time, which exceeds the request deadline.
     Pause { place: usize, length: Duration },
-    /// Its wall clock is so many seconds off the right time from now on.
+    /// Sets its wall clock this many seconds off.
     Jump { place: usize, offset: i32 },
-    /// All open connections to a service go silent.
+    /// Freezes all open connections to a service.
     Freeze(Service),
-    /// A service refuses connections for so long.
+    /// Makes a service refuse connections for this time.
     Refuse(Service, Duration),
-    /// No token that was issued is valid any more.
+    /// Revokes all tokens issued so far.
     Revoke,
 }
 
@@ -198,13 +198,13 @@ pub(crate) enum Service {
     Cosmos,
 }
 
-/// The most that a clock jumps, in seconds: 6 hours.
-const FARTHEST: u32 = 6 * 3_600;
+/// Maximum clock jump, in seconds: 6 hours.
+const MAX_JUMP_SECONDS: u32 = 6 * 3_600;
 
-/// The disruption of this number, and how long after the one before it.
+/// The disruption of this number, and its delay after the previous one.
 ///
-/// `clocks` are the places whose wall clock can be set; without any, the disruptions that would have been jumps are left
-/// out, and the others are the same.
+/// `clocks` are the places whose wall clocks can be set. Without any, clock jumps are left out, and the other disruptions are
+/// the same.
 pub(crate) fn disruption(seed: Seed, number: u64, places: usize, clocks: &[usize]) -> (Duration, Option<Disruption>) {
     const SERVICES: [(u32, Service); 3] = [(1, Service::Identity), (3, Service::KeyVault), (3, Service::Cosmos)];
     let mut dice = seed.dice(Stream::Disruptions, number);
@@ -217,7 +217,7 @@ pub(crate) fn disruption(seed: Seed, number: u64, places: usize, clocks: &[usize
         65..83 => {
             let clock = dice.index(clocks.len().max(1));
             let Some(place) = clocks.get(clock).copied() else { return (gap, None) };
-            let seconds = i32::try_from(dice.number(600..FARTHEST)).unwrap_or_default();
+            let seconds = i32::try_from(dice.number(600..MAX_JUMP_SECONDS)).unwrap_or_default();
             let offset = if dice.chance(40.0) { 0 } else { seconds };
             Disruption::Jump { place, offset: if dice.chance(50.0) { offset } else { -offset } }
         }
@@ -247,7 +247,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_operation_meets_every_one_of_its_faults_and_mostly_none() {
+    fn every_operation_meets_each_of_its_faults_and_mostly_none() {
         for operation in OPERATIONS {
             let (_, percent, ways) = ways(operation).unwrap();
             let met: Vec<_> = (0..20_000).filter_map(|number| fault(Seed(1), operation, number)).collect();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn disruptions_are_the_same_without_clocks_but_for_the_jumps() {
+    fn without_clocks_only_the_jumps_are_missing() {
         let drawn =
             |clocks: &[usize]| (0..500).map(|number| disruption(Seed(3), number, 4, clocks)).collect::<Vec<_>>();
         let (with, without) = (drawn(&[2, 3]), drawn(&[]));

@@ -1,54 +1,54 @@
-//! Trouble that lasts for seconds: the spells of a season, drawn from the seed.
+//! Spells of a season: trouble that lasts for seconds, drawn from the seed.
 
 use crate::dice::{Dice, Seed, Stream};
 use crate::storm::Service;
 use stand_ins::{Delay, Effect};
 use std::time::Duration;
 
-/// What a stretch of time is like.
+/// The conditions in a period.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Spell {
-    /// Nothing is wrong.
+    /// No trouble.
     Calm,
-    /// Every answer of the vault and of the store takes this long: together at most [`MAX_SUM_MS`].
+    /// Every answer of vault and store takes this long: together at most [`MAX_SUM_MS`].
     Slow { vault: Duration, store: Duration },
-    /// Many connections repeat one signed vote as fast as they can.
+    /// Many connections repeat one signed vote as fast as possible.
     Flood,
     /// Both services are so slow that no block can be signed within the deadline.
     TooSlow { vault: Duration, store: Duration },
-    /// A service takes seconds for each answer, and half of the answers are failures. Then all is well at once.
+    /// A service takes seconds for each answer, and half of the answers are failures. It recovers at once.
     BrownOut(Service),
-    /// The account has just moved its writes to another region, and the one that took them does not answer any more.
+    /// The write region of the account has just moved, and the old one no longer answers.
     RegionMoves(DeadRegion),
-    /// Nothing else is wrong, but the region that took the writes is still dead.
+    /// No other trouble, but the old write region is still dead.
     AfterTheMove,
 }
 
-/// What the endpoint of a region does that is lost.
+/// The behaviour of a lost region's endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeadRegion {
     /// Connections are silent, and no request is answered.
     Hangs,
     /// Every request is answered with 503.
     Fails,
-    /// Only writes are refused, as by a region that does not take them any more.
+    /// Only writes are rejected, as by a region that is no longer the write region.
     ReadOnly,
 }
 
-/// The name of the spell in which the write region moves.
+/// Name of the spell in which the write region moves.
 pub(crate) const MOVE: &str = "region moves";
 
-/// After a move of the write region a signer may need so long.
+/// How long a signer may take to recover from a move of the write region.
 const FAILOVER: Duration = Duration::from_secs(5);
 
-/// After any other outage.
+/// How long a signer may take to recover from any other outage.
 const RECOVERY: Duration = Duration::from_secs(1);
 
-/// In a slow spell the vault and the store together take no longer than this, so blocks can be signed.
+/// Maximum total delay of vault and store in a slow spell, so that blocks can be signed.
 const MAX_SUM_MS: u32 = 3_400;
 
 impl Spell {
-    /// What it is called in the figures.
+    /// Name in the figures.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Calm => "calm",
@@ -61,7 +61,7 @@ impl Spell {
         }
     }
 
-    /// If signatures may be lost in it: how long a signer may need afterwards until none is lost any more.
+    /// For an outage: how long a signer may take to recover afterwards.
     pub(crate) const fn recovery(&self) -> Option<Duration> {
         match self {
             Self::Calm | Self::Slow { .. } | Self::Flood | Self::AfterTheMove => None,
@@ -71,9 +71,9 @@ impl Spell {
     }
 }
 
-/// The spells of a season of this length, in order, each with its share of the time.
+/// The spells of a season of this length, in order, each with its duration.
 ///
-/// Those without an outage follow each other, so that a request which began in one of them meets its deadline in another.
+/// Spells without an outage are adjacent, so that a request may begin in one and end in another.
 pub(crate) fn forecast(seed: Seed, length: Duration) -> Vec<(Duration, Spell)> {
     let mut dice = seed.dice(Stream::Weather, 0);
     let spells = [
@@ -84,7 +84,7 @@ pub(crate) fn forecast(seed: Seed, length: Duration) -> Vec<(Duration, Spell)> {
         (5, Spell::BrownOut(Service::Cosmos)),
         (6, Spell::Calm),
         (4, too_slow(&mut dice)),
-        // A signer that does not know the newest mark needs three calls of the store for the next one.
+        // A signer that has not seen the newest mark needs three calls to the store for the next one.
         (6, Spell::Calm),
         (9, slow(&mut dice, Some(Service::Cosmos))),
         (5, Spell::BrownOut(Service::KeyVault)),
@@ -96,7 +96,7 @@ pub(crate) fn forecast(seed: Seed, length: Duration) -> Vec<(Duration, Spell)> {
     spells.map(|(share, spell)| (length * share / shares, spell)).to_vec()
 }
 
-/// One service alone is slow, or both are.
+/// One service or both are slow.
 fn slow(dice: &mut Dice, only: Option<Service>) -> Spell {
     let alone = dice.ms(500..MAX_SUM_MS);
     let vault = dice.number(500..2_900);
@@ -118,10 +118,10 @@ fn dead_region(dice: &mut Dice) -> DeadRegion {
     dice.pick(&WAYS).copied().unwrap_or(DeadRegion::Hangs)
 }
 
-/// How long the answers of a service in a brown-out take.
+/// Delay of a service's answers in a brown-out.
 pub(crate) const BROWN_OUT_DELAY: Delay = Delay::Uniform { from: Duration::from_secs(1), to: Duration::from_secs(5) };
 
-/// What goes wrong in a brown-out with the request of this number, beside that it is slow.
+/// The fault of the request of this number in a brown-out, in addition to the delay.
 pub(crate) fn brown_out(seed: Seed, number: u64) -> Option<Effect> {
     const WAYS: [(u32, Option<Effect>); 6] = [
         (10, None),
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slow_spells_leave_time_for_a_block_and_spells_that_are_too_slow_do_not() {
+    fn slow_spells_permit_a_block_and_spells_that_are_too_slow_do_not() {
         for seed in 0..500 {
             for (_, spell) in forecast(Seed(seed), Duration::from_mins(1)) {
                 match spell {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_season_has_every_spell_and_lasts_as_long_as_is_said() {
+    fn a_season_has_every_spell_and_the_requested_length() {
         let length = Duration::from_mins(1);
         let spells = forecast(Seed(1), length);
         let sum: Duration = spells.iter().map(|(length, _)| *length).sum();

@@ -1,9 +1,9 @@
-//! The program says what it needs.
+//! The program checks its arguments.
 
 use std::process::Command;
 
 #[test]
-fn a_program_that_is_not_there_is_no_run_and_no_violation() {
+fn a_missing_program_is_an_error_and_not_a_violation() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_chaos")).args(["--seconds", "1", "--signer", "not/there"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

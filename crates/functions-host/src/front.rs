@@ -1,8 +1,8 @@
 //! The public side: accepts requests, routes them to functions, and checks keys.
 
 use crate::app::{AuthLevel, Function};
-use crate::functions_host::Instances;
 use crate::instance::Setup;
+use crate::instances::Instances;
 use crate::log::LogLevel;
 use crate::proxy::{self, Invocation};
 use bytes::Bytes;

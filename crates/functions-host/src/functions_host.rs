@@ -2,16 +2,17 @@
 
 use crate::app::{App, AppError};
 use crate::front;
-use crate::instance::{Instance, InstanceInfo, InstanceState, Setup};
+use crate::instance::{Command, Instance, InstanceInfo, InstanceState, Setup};
+use crate::instances::Instances;
 use crate::keys::Keys;
 use crate::log::Log;
 use crate::options::Options;
-use crate::supervisor::Command;
+use crate::supervisor;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -44,27 +45,6 @@ pub struct FunctionsHost {
     runtime: Option<Runtime>,
 }
 
-/// The instances of an app, which take turns in answering requests.
-#[derive(Debug)]
-pub(crate) struct Instances {
-    pub(crate) setup: Arc<Setup>,
-    all: Vec<Arc<Instance>>,
-    turn: AtomicUsize,
-}
-
-impl Instances {
-    /// The instance for the next request: one that has started, if there is one.
-    pub(crate) fn next(&self) -> Option<&Instance> {
-        let of = |is_wanted: fn(InstanceState) -> bool| {
-            self.all.iter().filter(|instance| is_wanted(instance.info().state)).collect::<Vec<_>>()
-        };
-        let started = of(|state| !matches!(state, InstanceState::Starting | InstanceState::Stopped));
-        let candidates = if started.is_empty() { of(|state| state == InstanceState::Starting) } else { started };
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        candidates.get(turn.checked_rem(candidates.len())?).map(|instance| &***instance)
-    }
-}
-
 impl FunctionsHost {
     /// Starts an app. Handlers may not have answered yet when this returns; requests wait until they have.
     ///
@@ -82,7 +62,7 @@ impl FunctionsHost {
         let listener = TcpListener::from_std(listener).map_err(cannot_listen)?;
         let (public_port, next_number) = (address.port(), AtomicUsize::new(0));
         let setup = Arc::new(Setup { app, options, public_port, log: Log::default(), next_number });
-        let all = (0..setup.options.instances).map(|_| Instance::start(&setup)).collect();
+        let all = (0..setup.options.instances).map(|_| supervisor::start(&setup)).collect();
         drop(context);
         let instances = Arc::new(Instances { setup, all, turn: AtomicUsize::new(0) });
         runtime.spawn(front::serve(listener, Arc::clone(&instances)));

@@ -3,7 +3,6 @@
 use crate::app::App;
 use crate::log::{Log, LogLevel, LogSource};
 use crate::options::Options;
-use crate::supervisor::{Command, Supervisor};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
@@ -50,6 +49,19 @@ pub struct InstanceInfo {
     pub handlers: usize,
 }
 
+/// A command to an instance. The sender of the command gets whether it was possible.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Sends SIGKILL to the handler, which the host counts as an error of the handler.
+    Kill(blocking::Sender<bool>),
+    /// Replaces the handler after a request timed out in it. Handlers are numbered from 1.
+    ReplaceHandler(usize),
+    /// Restarts the host.
+    RestartHost(blocking::Sender<bool>),
+    /// Stops the host for good.
+    Stop(blocking::Sender<bool>),
+}
+
 /// Shared by all instances of an app.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -79,19 +91,18 @@ impl InstanceInfo {
 }
 
 impl Instance {
-    /// Starts it. Must be called inside a runtime.
-    pub(crate) fn start(setup: &Arc<Setup>) -> Arc<Self> {
+    /// An instance without a handler, and the commands that it receives.
+    pub(crate) fn new(setup: &Arc<Setup>) -> (Arc<Self>, mpsc::UnboundedReceiver<Command>) {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let (commands, received) = mpsc::unbounded_channel();
-        let instance = Arc::new(Self {
+        let instance = Self {
             info: watch::Sender::new(InstanceInfo::new(setup)),
             commands,
             client: Client::builder(TokioExecutor::new()).build(connector),
             setup: Arc::clone(setup),
-        });
-        tokio::spawn(Supervisor::start(&instance, received).run());
-        instance
+        };
+        (Arc::new(instance), received)
     }
 
     pub(crate) fn info(&self) -> InstanceInfo {

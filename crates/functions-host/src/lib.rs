@@ -31,6 +31,7 @@ mod front;
 mod functions_host;
 mod headers;
 mod instance;
+mod instances;
 mod keys;
 mod log;
 mod options;

@@ -1,10 +1,9 @@
 //! Forwards requests to the handler, with retries where they are safe.
 
 use crate::headers;
-use crate::instance::{Instance, InstanceState};
+use crate::instance::{Command, Instance, InstanceState};
 use crate::log::LogLevel;
 use crate::route;
-use crate::supervisor::Command;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::http::request::Parts;

@@ -1,6 +1,6 @@
 //! Supervises the handler of an instance: whether it answers, how it ends, and whether it is started again.
 
-use crate::instance::{Instance, InstanceInfo, InstanceState, free_port};
+use crate::instance::{Command, Instance, InstanceInfo, InstanceState, Setup, free_port};
 use crate::log::LogLevel;
 use crate::process::{End, HandlerProcess};
 use std::sync::Arc;
@@ -8,24 +8,18 @@ use std::sync::mpsc as blocking;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// A command to an instance. The sender of the command gets whether it was possible.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Sends SIGKILL to the handler, which the host counts as an error of the handler.
-    Kill(blocking::Sender<bool>),
-    /// Replaces the handler after a request timed out in it. Handlers are numbered from 1.
-    ReplaceHandler(usize),
-    /// Restarts the host.
-    RestartHost(blocking::Sender<bool>),
-    /// Stops the host for good.
-    Stop(blocking::Sender<bool>),
+/// Starts an instance with its supervisor. Must be called inside a runtime.
+pub(crate) fn start(setup: &Arc<Setup>) -> Arc<Instance> {
+    let (instance, commands) = Instance::new(setup);
+    tokio::spawn(Supervisor::new(&instance, commands).run());
+    instance
 }
 
 /// Number of errors that stop the host.
 const MAX_ERRORS: usize = 3;
 
 #[derive(Debug)]
-pub(crate) struct Supervisor {
+struct Supervisor {
     instance: Arc<Instance>,
     commands: mpsc::UnboundedReceiver<Command>,
     process: Option<HandlerProcess>,
@@ -44,7 +38,7 @@ enum Event {
 
 impl Supervisor {
     /// Starts the first handler.
-    pub(crate) fn start(instance: &Arc<Instance>, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+    fn new(instance: &Arc<Instance>, commands: mpsc::UnboundedReceiver<Command>) -> Self {
         let instance = Arc::clone(instance);
         let deadline = Instant::now();
         let mut supervisor = Self { instance, commands, process: None, deadline, errors: 0, last_error: None };
@@ -53,7 +47,7 @@ impl Supervisor {
     }
 
     /// Runs until the instance has stopped for good.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         while let Some(event) = self.next_event().await {
             match event {
                 Event::Ended(end) => self.after_end(&end),

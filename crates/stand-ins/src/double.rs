@@ -3,8 +3,7 @@
 use crate::answers::Answer;
 use crate::connections::{Connection, Port};
 use crate::delay::Delay;
-use crate::faults::{Effect, Failure, Faults, Operation};
-use crate::key_vault::BadSignature;
+use crate::faults::{BadSignature, Effect, Failure, Faults, Operation};
 use crate::precise_timer::PreciseTimer;
 use crate::requests::Requests;
 use bytes::Bytes;

@@ -1,7 +1,6 @@
 //! Faults: which requests fail, how, and how often.
 
 use crate::delay::Delay;
-use crate::key_vault::BadSignature;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,6 +113,20 @@ pub enum Effect {
     CloseAfterWork,
     /// The vault returns an invalid signature.
     BadSignature(BadSignature),
+}
+
+/// A kind of invalid signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadSignature {
+    /// A signature of other data.
+    OfOtherData,
+    /// A signature by another key.
+    ByOtherKey,
+    /// The last byte is missing.
+    Truncated,
+    /// Empty.
+    Empty,
 }
 
 impl Effect {

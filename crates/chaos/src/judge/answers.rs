@@ -1,4 +1,4 @@
-//! Invariants 5 and 6, and the calm: what was not released, and why not.
+//! Invariants 5 and 6, and the calm: requests that were not signed, and the reasons given.
 
 use super::marks::Marks;
 use super::request::Request;
@@ -23,17 +23,17 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
                 violation(Invariant::FailClosedAndSayWhy, "failed without a reason".to_owned());
             }
             Answer::Signed(_) | Answer::NotSigned { status: 500, .. } => {}
-            // Bodies are sent at once, so this is right only if the signer stood still until the deadline had passed.
+            // Bodies are sent at once, so this is right only if the signer was paused until the deadline had passed.
             Answer::NotSigned { status: 408, .. } if asked.until - asked.at >= history.deadline => {}
             Answer::NotSigned { status, reason } => {
                 let what = format!(
-                    "signer {} answered {status} ({reason}); faults are 500, and bodies that came late 408",
+                    "signer {} answered {status} ({reason}), expected 500 for failures and 408 for late bodies",
                     asked.place
                 );
                 violation(Invariant::FailClosedAndSayWhy, what);
             }
             Answer::Unreadable { status, body } => {
-                let what = format!("signer {} answered {status} with {body:?}, which octez cannot read", asked.place);
+                let what = format!("signer {} answered {status} with {body:?}, which octez cannot parse", asked.place);
                 violation(Invariant::FailClosedAndSayWhy, what);
             }
             Answer::None { why } => {
@@ -46,33 +46,33 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
         let waited = running_time(history, asked);
         if !matches!(asked.answer, Answer::None { .. }) && waited > history.deadline + MARGIN {
             let what =
-                format!("signer {} answered after {waited:?}, the deadline being {:?}", asked.place, history.deadline);
+                format!("signer {} answered after {waited:?}; its deadline is {:?}", asked.place, history.deadline);
             violation(Invariant::FailClosedAndSayWhy, what);
         }
         if is_without_marks(history, asked) {
             if let Answer::Signed(_) = &asked.answer {
-                let what = format!("signer {} signed, though its container was another one than before", asked.place);
+                let what = format!("signer {} signed although the container of its marks was replaced", asked.place);
                 violation(Invariant::LostMarksStopKeys, what);
             }
         } else if is_in_calm(history, asked) && !matches!(asked.answer, Answer::Signed(_)) {
-            let what = format!("signer {} had nothing to suffer from and answered {:?}", asked.place, asked.answer);
+            let what = format!("signer {} was undisturbed and answered {:?}", asked.place, asked.answer);
             violation(Invariant::CalmIsAnswered, what);
         }
     }
     for trouble in &history.troubles {
-        let what = format!("signer {}: {}", trouble.place, trouble.what);
+        let what = format!("signer {} {}", trouble.place, trouble.what);
         found.push(Violation { invariant: Invariant::CalmIsAnswered, slot: None, what });
     }
     found
 }
 
-/// Why a refusal is not justified by what was stored when it was read, if so.
+/// Why the marks at that time do not justify a refusal, if they do not.
 fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option<(Invariant, String)> {
     let Some(slot) = &request.slot else {
         return Some((Invariant::FailClosedAndSayWhy, "it is neither a block nor a vote".to_owned()));
     };
-    // A signer may go by the marks that it saw before they were lost.
-    let seen = history.made_anew.filter(|_| is_without_marks(history, request.asked)).map(|anew| anew.at);
+    // A signer may refuse because of marks that it saw before they were lost.
+    let seen = history.container_loss.filter(|_| is_without_marks(history, request.asked)).map(|loss| loss.at);
     let Some(mark) = marks.when(&slot.id, seen.unwrap_or(request.asked.until)) else {
         return Some((Invariant::FailClosedAndSayWhy, "there was no mark".to_owned()));
     };
@@ -80,17 +80,17 @@ fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option
         return Some((Invariant::FailClosedAndSayWhy, format!("the mark was at {}", mark.position)));
     }
     let is_repeat = mark.position == slot.position && mark.digest == Some(request.digest);
-    is_repeat.then(|| (Invariant::RepeatsAreWelcome, "the mark is of this very payload".to_owned()))
+    is_repeat.then(|| (Invariant::RepeatsAreWelcome, "the mark has the digest of this payload".to_owned()))
 }
 
-/// Whether it was asked after the marks were lost and before an operator raised them.
+/// Whether it was sent after the marks were lost, and before an operator raised them.
 fn is_without_marks(history: &History, asked: &Exchange) -> bool {
-    history.made_anew.is_some_and(|anew| anew.at <= asked.at && asked.at < anew.raised)
+    history.container_loss.is_some_and(|loss| loss.at <= asked.at && asked.at < loss.raised)
 }
 
-/// Whether nothing was wrong when it was asked, and all signers had been ready.
+/// Whether it was sent while nothing failed, and after all signers had recovered.
 fn is_in_calm(history: &History, asked: &Exchange) -> bool {
-    let starts_again = history.made_anew.is_some_and(|anew| anew.at <= asked.at && asked.at < anew.answers);
+    let starts_again = history.container_loss.is_some_and(|loss| loss.at <= asked.at && asked.at < loss.recovered);
     asked.at >= history.calm && !starts_again
 }
 
@@ -103,7 +103,7 @@ fn was_down(history: &History, asked: &Exchange) -> bool {
     of_place(&history.down, asked).any(|span| span.touches(asked.at, asked.until))
 }
 
-/// How long a request took, without the time in which the signer stood still.
+/// The duration of a request, without the time for which the signer was paused.
 fn running_time(history: &History, asked: &Exchange) -> Duration {
     let all = asked.until.saturating_duration_since(asked.at);
     if all <= history.deadline {

@@ -1,4 +1,4 @@
-//! Invariant 2, and what the marks were at any time.
+//! Invariant 2, and the state of the marks at any time.
 
 use super::{Invariant, Slot, Violation};
 use crate::history::{History, MarkId, Stored};
@@ -8,8 +8,8 @@ use std::time::Instant;
 /// The versions of every mark, in order.
 pub(super) struct Marks<'a> {
     versions: HashMap<&'a MarkId, Vec<&'a Stored>>,
-    /// When their container was made anew, with no marks in it.
-    made_anew: Option<Instant>,
+    /// When the container was replaced by an empty one.
+    container_loss: Option<Instant>,
 }
 
 impl<'a> Marks<'a> {
@@ -18,13 +18,13 @@ impl<'a> Marks<'a> {
         for stored in &history.stored {
             versions.entry(&stored.id).or_default().push(stored);
         }
-        Self { versions, made_anew: history.made_anew.map(|anew| anew.at) }
+        Self { versions, container_loss: history.container_loss.map(|loss| loss.at) }
     }
 
-    /// All versions that were ever at this slot.
+    /// All versions at this slot.
     pub(super) fn at(&self, slot: &Slot) -> impl Iterator<Item = &'a Stored> {
         let versions = self.versions.get(&slot.id).map_or(&[][..], Vec::as_slice);
-        // Not by bisection: a store in which marks fell is to be judged as well.
+        // Not by bisection: marks in the history may have fallen, which is a violation to report.
         let first = versions.partition_point(|version| version.position < slot.position);
         let rises = versions.is_sorted_by_key(|version| version.position);
         let from = if rises { first } else { 0 };
@@ -38,21 +38,21 @@ impl<'a> Marks<'a> {
             .copied()
     }
 
-    /// What the mark was at this time.
+    /// The mark at this time.
     pub(super) fn when(&self, id: &MarkId, at: Instant) -> Option<&'a Stored> {
         let versions = self.versions.get(id)?;
         let after = versions.partition_point(|version| version.at <= at);
         let mark = versions.get(after.checked_sub(1)?).copied()?;
-        let is_lost = self.made_anew.is_some_and(|anew| mark.at <= anew && anew < at);
+        let is_lost = self.container_loss.is_some_and(|loss| mark.at <= loss && loss < at);
         (!is_lost).then_some(mark)
     }
 
-    /// Whether two versions are of two containers.
+    /// Whether the container was replaced between two versions.
     fn is_lost_between(&self, before: &Stored, after: &Stored) -> bool {
-        self.made_anew.is_some_and(|anew| before.at <= anew && anew < after.at)
+        self.container_loss.is_some_and(|loss| before.at <= loss && loss < after.at)
     }
 
-    /// Marks that fell, were written a second time at one position, or were deleted.
+    /// Marks that fell, were written twice at one position, or were deleted.
     pub(super) fn violations(&self, history: &History) -> Vec<Violation> {
         let mut found = Vec::new();
         let mut violation = |slot: Option<Slot>, what: String| {
@@ -60,7 +60,7 @@ impl<'a> Marks<'a> {
         };
         if history.other_operations > 0 {
             let what = format!(
-                "the store was asked {} times for something else than to read, create or replace an item",
+                "the store got {} requests other than to read, create or replace an item",
                 history.other_operations
             );
             violation(None, what);
@@ -68,7 +68,7 @@ impl<'a> Marks<'a> {
         for (id, versions) in &self.versions {
             let slot = |version: &Stored| Some(Slot { id: (*id).clone(), position: version.position });
             if let Some(first) = versions.first().filter(|first| !first.is_created) {
-                violation(slot(first), "the mark was replaced, and never created".to_owned());
+                violation(slot(first), "the mark was replaced, but never created".to_owned());
             }
             for pair in versions.windows(2) {
                 let [before, after] = pair else { continue };
@@ -79,7 +79,7 @@ impl<'a> Marks<'a> {
                 } else if after.is_created {
                     violation(
                         slot(after),
-                        format!("a mark at {} was created anew at {}", before.position, after.position),
+                        format!("a mark at {} was created again at {}", before.position, after.position),
                     );
                 } else if after.position <= before.position {
                     violation(slot(after), format!("the mark went from {} to {}", before.position, after.position));

@@ -1,8 +1,9 @@
-//! Judges a history by the invariants alone. It knows nothing of the bakers, the faults or the signers' insides.
+//! Judges a history by the invariants alone, without knowledge of bakers, faults, or the signers' implementation.
 //!
 //! The numbers are those of the signer's invariants: what is released is covered by a mark that was stored before (1), marks
-//! only rise (2), one digest a slot (3), one signature a block (4), repeats are not refused (5), what fails says so in time and
-//! nothing is refused that the marks do not forbid (6), signatures are valid (7), nothing secret is logged (9), nothing is signed
+//! only rise (2), one digest a slot (3), one signature a block (4), repeats are not refused (5), failures are reported in time
+//! and refusals follow from the marks (6), signatures are valid (7), no secret is logged (9), nothing is signed between the loss
+//! of all marks and their being raised by an operator (10).
 //! between the loss of all marks and their being raised by an operator (10).
 
 mod answers;
@@ -21,7 +22,7 @@ use request::Request;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// What was violated.
+/// A violated invariant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Invariant {
     OneTruth,
@@ -32,9 +33,9 @@ pub(crate) enum Invariant {
     FailClosedAndSayWhy,
     SignaturesAreValid,
     SecretsStayOutOfSight,
-    /// Invariant 10: a store that was made anew does not look like a fresh start.
+    /// Invariant 10: a store that was replaced is not mistaken for a fresh start.
     LostMarksStopKeys,
-    /// No invariant of the signer's, but without it the others would hold for a signer that does nothing.
+    /// Not an invariant of the signer; without it, a signer that does nothing would pass.
     CalmIsAnswered,
 }
 
@@ -50,12 +51,12 @@ impl fmt::Display for Invariant {
             Self::SignaturesAreValid => "invariant 7, the vault's answer is checked",
             Self::SecretsStayOutOfSight => "invariant 9, secrets stay out of sight",
             Self::LostMarksStopKeys => "invariant 10, a store that has lost its marks stops the keys",
-            Self::CalmIsAnswered => "in the calm everything is answered",
+            Self::CalmIsAnswered => "every request in the calm is answered",
         })
     }
 }
 
-/// A position of a mark: there is at most one thing to sign at each.
+/// A position of a mark, where at most one payload may be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Slot {
     pub(crate) id: MarkId,
@@ -69,16 +70,16 @@ impl fmt::Display for Slot {
     }
 }
 
-/// Something that must not be.
+/// A violation of an invariant.
 #[derive(Debug, Clone)]
 pub(crate) struct Violation {
     pub(crate) invariant: Invariant,
-    /// Where, if it is about a slot.
+    /// The slot, if it is about one.
     pub(crate) slot: Option<Slot>,
     pub(crate) what: String,
 }
 
-/// How much later than its deadline an answer may be: a machine that is busy with all this, and more, is slow.
+/// How late an answer may be after its deadline, since the machine is overloaded.
 pub(crate) const MARGIN: Duration = Duration::from_secs(4);
 
 /// All violations, in the order of the invariants.
@@ -94,7 +95,7 @@ pub(crate) fn judge(history: &History) -> Vec<Violation> {
     found
 }
 
-/// All that is known of a slot, a line each, in order of time.
+/// Everything that is known about a slot, in chronological order, one line each.
 pub(crate) fn story(history: &History, slot: &Slot) -> Vec<String> {
     let since = |at: Instant| at.saturating_duration_since(history.start).as_secs_f64();
     let mut lines = Vec::new();
@@ -105,14 +106,17 @@ pub(crate) fn story(history: &History, slot: &Slot) -> Vec<String> {
             let digest = short(&request.digest);
             lines.push((
                 asked.at,
-                format!("{from:9.4} s  signer {} is asked for {digest}; at {to:.4} s: {:?}", asked.place, asked.answer),
+                format!(
+                    "{from:9.4} s  request for {digest} to signer {}; at {to:.4} s: {:?}",
+                    asked.place, asked.answer
+                ),
             ));
         }
     }
     let versions: Vec<_> = history.stored.iter().filter(|stored| stored.id == slot.id).collect();
     let is_there = |index: usize| versions.get(index).is_some_and(|stored| stored.position == slot.position);
     for (index, stored) in versions.iter().enumerate() {
-        // Those at the slot, and those before and after.
+        // Versions at the slot, and their neighbours.
         if is_there(index) || is_there(index + 1) || index.checked_sub(1).is_some_and(is_there) {
             let digest = stored.digest.as_ref().map_or_else(|| "no digest".to_owned(), short);
             let how = if stored.is_created { "created" } else { "replaced" };

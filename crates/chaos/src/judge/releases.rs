@@ -1,4 +1,4 @@
-//! Invariants 1, 3 and 4: what was released.
+//! Invariants 1, 3 and 4: the released signatures.
 
 use super::marks::Marks;
 use super::request::Request;
@@ -7,7 +7,7 @@ use crate::history::{Answer, History};
 use crate::payload::Kind;
 use std::collections::HashMap;
 
-/// The first thing that was released at a slot.
+/// The first release at a slot.
 struct First<'a> {
     digest: [u8; 32],
     signature: &'a str,
@@ -22,7 +22,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
             found.push(Violation { invariant, slot: slot.cloned(), what });
         };
         let Some(slot) = &request.slot else {
-            violation(Invariant::OneTruth, None, "something was signed that is neither a block nor a vote".to_owned());
+            violation(Invariant::OneTruth, None, "a payload was signed that is neither a block nor a vote".to_owned());
             continue;
         };
         let covers =
@@ -30,14 +30,14 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
         let mark = marks.at(slot).find(covers);
         let at = request.asked.until.saturating_duration_since(history.start).as_secs_f64();
         if mark.is_none() {
-            let what = format!("released at {at:.4} s, and no mark of {} was stored before", short(&request.digest));
+            let what = format!("released at {at:.4} s, but no mark of {} was stored before", short(&request.digest));
             violation(Invariant::OneTruth, Some(slot), what);
         }
         if slot.id.kind == Kind::Block
             && let Some(stored) = mark
             && stored.signature.as_deref() != Some(signature)
         {
-            let what = format!("released is {signature}, and stored with the mark is {:?}", stored.signature);
+            let what = format!("released {signature}, but the stored signature is {:?}", stored.signature);
             violation(Invariant::OneSignatureABlock, Some(slot), what);
         }
         let first = firsts.entry(slot).or_insert(First { digest: request.digest, signature });

@@ -1,4 +1,4 @@
-//! What the bytes of a request say, read for the judge alone.
+//! The slot and the digest of a request, decoded for the judge.
 
 use super::Slot;
 use crate::history::{Exchange, MarkId};
@@ -6,7 +6,7 @@ use crate::payload::{Kind, Position};
 use blake2::{Blake2b256, Digest};
 use std::sync::Arc;
 
-/// A request, read.
+/// A decoded request.
 pub(super) struct Request<'a> {
     pub(super) asked: &'a Exchange,
     /// `None` if it is neither a block nor a vote.

@@ -1,7 +1,7 @@
-//! Hand-made histories: a clean one, and others in which one thing is wrong.
+//! Hand-written histories: a clean one, and others with one violation each.
 
 use super::{Invariant, judge, story};
-use crate::history::{Answer, Exchange, History, Line, MadeAnew, MarkId, Secret, Span, Stored, Trouble};
+use crate::history::{Answer, ContainerLoss, Exchange, History, Line, MarkId, Secret, Span, Stored, Trouble};
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
 use blake2::{Blake2b256, Digest};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const CHAIN: [u8; 4] = [1, 2, 3, 4];
 
-/// A history that is written by hand; times are in milliseconds from its start.
+/// A hand-written history; times are in milliseconds from its start.
 pub(crate) struct Book {
     pub(crate) keys: [BakerKey; 2],
     pub(crate) history: History,
@@ -35,7 +35,7 @@ impl Book {
             lines: vec![Line { place: 0, text: "signed".into() }],
             secrets: vec![Secret { name: "a token", text: "eyJ0secret".to_owned() }],
             spells: Vec::new(),
-            made_anew: None,
+            container_loss: None,
             honest: HashSet::new(),
         };
         Self { keys, history }
@@ -60,7 +60,7 @@ impl Book {
         self.history.stored.push(Stored { at: self.at(at), id, is_created, position: what.0, digest, signature });
     }
 
-    /// A signature by a key; another one for each `salt`.
+    /// A signature by a key, which depends on `salt`.
     fn sign(&self, key: usize, payload: &[u8], salt: u8) -> String {
         self.keys[key].sign(&Blake2b256::digest(payload), &[salt])
     }
@@ -86,13 +86,13 @@ fn late() -> Answer {
     Answer::NotSigned { status: 408, reason: "the body did not arrive".into() }
 }
 
-/// At level 10, key 0 votes and key 1 bakes; all is repeated, contested, and what fails says so.
+/// At level 10, key 0 votes and key 1 bakes. Everything is repeated and contested, and failures have reasons.
 fn clean() -> Book {
     let mut book = Book::new();
     for (key, kind) in [(0, Kind::Attestation), (1, Kind::Block), (0, Kind::Preattestation)] {
         let (mine, theirs) = (bytes(kind, 10, 1), bytes(kind, 10, 2));
         let first = book.sign(key, &mine, 1);
-        // A block is released with its one signature, a vote with any.
+        // A repeated block gets the same signature, a vote any.
         let again = if kind == Kind::Block { first.clone() } else { book.sign(key, &mine, 2) };
         book.stored(key, kind, 20, (at(10), &mine), Some(&*first).filter(|_| kind == Kind::Block));
         book.asked(key, &mine, (10, 30), Answer::Signed(first.into()));
@@ -112,12 +112,12 @@ fn clean() -> Book {
     book
 }
 
-/// After the clean history: at 110 s the container is made anew, at 120 s an operator has raised the marks to level 15. In
-/// between nothing is signed, and afterwards key 0 votes at level 16.
+/// After the clean history: at 110 s the container is replaced, by 120 s an operator has raised the marks to level 15. In
+/// between nothing is signed; after that, key 0 votes at level 16.
 fn with_lost_marks() -> Book {
     let mut book = clean();
-    let (at, raised, answers) = (book.at(110_000), book.at(119_500), book.at(120_000));
-    book.history.made_anew = Some(MadeAnew { at, raised, answers });
+    let (at, raised, recovered) = (book.at(110_000), book.at(119_500), book.at(120_000));
+    book.history.container_loss = Some(ContainerLoss { at, raised, recovered });
     book.asked(0, &bytes(Kind::Preattestation, 20, 1), (119_600, 119_610), failed());
     let kind = Kind::Attestation;
     book.asked(0, &bytes(kind, 12, 1), (111_000, 111_010), failed());
@@ -141,15 +141,15 @@ fn a_clean_history_passes() {
 }
 
 #[test]
-fn what_is_wrong_with_lost_marks_is_found() {
+fn violations_after_a_loss_of_marks_are_found() {
     let vote = bytes(Kind::Attestation, 13, 1);
     for (name, invariant, make_wrong) in [
-        ("signed though the marks are lost", Invariant::LostMarksStopKeys, |book: &mut Book, vote: &[u8]| {
+        ("signed although the marks are lost", Invariant::LostMarksStopKeys, |book: &mut Book, vote: &[u8]| {
             book.stored(0, Kind::Attestation, 112_000, (at(13), vote), None);
             let signature = book.sign(0, vote, 1);
             book.asked(0, vote, (112_000, 112_010), Answer::Signed(signature.into()));
         }),
-        ("another digest at a level of before", Invariant::OneDigestASlot, |book: &mut Book, _: &[u8]| {
+        ("another digest at an earlier level", Invariant::OneDigestASlot, |book: &mut Book, _: &[u8]| {
             let other = bytes(Kind::Attestation, 10, 2);
             let signature = book.sign(0, &other, 1);
             book.asked(0, &other, (121_000, 121_010), Answer::Signed(signature.into()));
@@ -166,7 +166,7 @@ fn what_is_wrong_with_lost_marks_is_found() {
     }
 }
 
-/// What is done to a clean history, by name.
+/// A violation, by name, and the change to a clean history that causes it.
 type Wrong = (&'static str, Invariant, fn(&mut Book));
 
 const WRONGS: &[Wrong] = &[
@@ -199,7 +199,7 @@ const WRONGS: &[Wrong] = &[
     ("a mark is written again at one position", Invariant::MarksOnlyRise, |book| {
         book.stored(1, Kind::Block, 100, (at(11), &bytes(Kind::Block, 11, 1)), None);
     }),
-    ("a mark was deleted and created anew", Invariant::MarksOnlyRise, |book| {
+    ("a mark was deleted and created loss", Invariant::MarksOnlyRise, |book| {
         book.stored(0, Kind::Attestation, 100, (at(30), &bytes(Kind::Attestation, 30, 1)), None);
         book.history.stored.last_mut().unwrap().is_created = true;
     }),
@@ -264,7 +264,7 @@ const WRONGS: &[Wrong] = &[
         let answer = Answer::NotSigned { status: 500, reason: " ".into() };
         book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
     }),
-    ("an answer that is none", Invariant::FailClosedAndSayWhy, |book| {
+    ("an unreadable answer", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::Unreadable { status: 502, body: "bad gateway".into() };
         book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
     }),
@@ -281,7 +281,7 @@ const WRONGS: &[Wrong] = &[
     ("no answer, and nobody was killed", Invariant::FailClosedAndSayWhy, |book| {
         book.asked(0, &bytes(Kind::Attestation, 12, 1), (5_000, 6_000), Answer::None { why: "closed".into() });
     }),
-    ("no answer, and another one was killed", Invariant::FailClosedAndSayWhy, |book| {
+    ("no answer, and another signer was killed", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::None { why: "closed".into() };
         book.asked(0, &bytes(Kind::Attestation, 12, 1), (2_100, 2_200), answer).place = 1;
     }),
@@ -300,13 +300,13 @@ const WRONGS: &[Wrong] = &[
         book.stored(1, Kind::Attestation, 20, (at(10), &payload), None);
         book.asked(1, &payload, (50, 60), Answer::Signed(high.into()));
     }),
-    ("a signature that is none", Invariant::SignaturesAreValid, |book| {
+    ("a malformed signature", Invariant::SignaturesAreValid, |book| {
         book.asked(0, &bytes(Kind::Attestation, 10, 1), (50, 60), Answer::Signed("p2sig".into()));
     }),
     ("a token is logged", Invariant::SecretsStayOutOfSight, |book| {
-        book.history.lines.push(Line { place: 2, text: "asked with Bearer eyJ0secret and more".into() });
+        book.history.lines.push(Line { place: 2, text: "sent Bearer eyJ0secret and more".into() });
     }),
-    ("refused in the calm, though it may be", Invariant::CalmIsAnswered, |book| {
+    ("refused in the calm, although permitted otherwise", Invariant::CalmIsAnswered, |book| {
         book.asked(0, &bytes(Kind::Attestation, 10, 2), (100_000, 100_010), refused());
     }),
     ("failed in the calm", Invariant::CalmIsAnswered, |book| {
@@ -318,13 +318,13 @@ const WRONGS: &[Wrong] = &[
 ];
 
 #[test]
-fn everything_that_is_wrong_is_found_and_named() {
+fn each_violation_is_found_and_attributed() {
     for (name, invariant, make_wrong) in WRONGS {
         let mut book = clean();
         make_wrong(&mut book);
         let found: Vec<_> = judge(&book.history).into_iter().map(|violation| violation.invariant).collect();
         assert!(found.contains(invariant), "{name}: {found:?}");
-        // Nothing that is no consequence: two digests can not both be covered by one mark.
+        // Only consequences: a mark cannot cover two digests, for example.
         let is_consequence = |other: &Invariant| match invariant {
             Invariant::OneDigestASlot | Invariant::OneSignatureABlock => {
                 matches!(other, Invariant::OneTruth | Invariant::OneSignatureABlock)
@@ -336,7 +336,7 @@ fn everything_that_is_wrong_is_found_and_named() {
 }
 
 #[test]
-fn a_violation_is_told_with_the_story_of_its_slot() {
+fn a_violation_has_the_history_of_its_slot() {
     let mut book = clean();
     let payload = bytes(Kind::Attestation, 10, 2);
     let signature = book.sign(0, &payload, 1);
@@ -344,6 +344,6 @@ fn a_violation_is_told_with_the_story_of_its_slot() {
     let found = judge(&book.history);
     let violation = found.iter().find(|it| it.invariant == Invariant::OneDigestASlot).unwrap();
     let story = story(&book.history, violation.slot.as_ref().unwrap());
-    assert_eq!(story.len(), 8, "six requests, the mark there and the next one: {story:#?}");
-    assert!(story.is_sorted_by_key(|line| &line[..9]), "in order of time: {story:#?}");
+    assert_eq!(story.len(), 8, "six requests, the mark at the slot and the next one: {story:#?}");
+    assert!(story.is_sorted_by_key(|line| &line[..9]), "in chronological order: {story:#?}");
 }

@@ -4,14 +4,15 @@ mod account;
 mod emulator;
 mod errors;
 mod history;
+mod regional;
 mod regions;
 mod roles;
 
 pub(crate) use account::Account;
 pub(crate) use emulator::{CONTAINER, DATABASE};
 pub use history::StoredItem;
+pub(crate) use regional::RegionDouble;
 pub use regions::Region;
-pub(crate) use regions::RegionDouble;
 
 use crate::double::{Controls, controllable};
 use crate::tokens::Tokens;

@@ -1,11 +1,6 @@
 //! The account's regions: one endpoint each, all on the same data, as with strong consistency.
 
-use super::account::Account;
-use super::errors;
-use crate::answers::Answer;
-use crate::double::{Controls, Double, Task, controllable};
-use crate::faults::{Failure, Operation};
-use hyper::http::request::Parts;
+use crate::double::{Controls, controllable};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -73,7 +68,7 @@ impl Regions {
         format!("\"{}\"", self.state().changes)
     }
 
-    fn takes_writes(&self, name: &str) -> bool {
+    pub(super) fn takes_writes(&self, name: &str) -> bool {
         self.state().write == name
     }
 
@@ -84,31 +79,6 @@ impl Regions {
 
     fn state(&self) -> MutexGuard<'_, RegionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A regional endpoint. It rejects writes with 403/3 while another region is the write region.
-#[derive(Debug)]
-pub(crate) struct RegionDouble {
-    pub(super) name: String,
-    pub(super) account: Arc<Account>,
-}
-
-impl Double for RegionDouble {
-    fn operation(&self, head: &Parts) -> Operation {
-        self.account.operation(head)
-    }
-
-    async fn work(&self, task: Task) -> Answer {
-        let is_write = matches!(task.operation, Operation::CreateItem | Operation::ReplaceItem);
-        if is_write && !self.account.regions.takes_writes(&self.name) {
-            return errors::failure(Failure { status: 403, sub_status: Some(3), retry_after: None });
-        }
-        self.account.work(task).await
-    }
-
-    fn failure(&self, failure: Failure) -> Answer {
-        self.account.failure(failure)
     }
 }
 

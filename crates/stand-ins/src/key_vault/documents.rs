@@ -1,6 +1,7 @@
 //! JSON documents for keys and key lists.
 
-use super::keys::{Curve, Version};
+use super::keys::Version;
+use super::new_key::Curve;
 use super::private_key::PublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -3,12 +3,13 @@
 mod documents;
 mod errors;
 mod keys;
+mod new_key;
 mod private_key;
 mod routes;
 mod vault;
 
-pub use keys::{Curve, InvalidKey, KeyVersion, NewKey};
-pub use private_key::BadSignature;
+pub use keys::KeyVersion;
+pub use new_key::{Curve, InvalidKey, NewKey};
 pub(crate) use vault::Vault;
 
 use crate::double::{Controls, controllable};

@@ -1,10 +1,10 @@
 //! Private keys, and valid and invalid signatures by them.
 
-use super::keys::{Curve, InvalidKey, NewKey};
+use super::new_key::{Curve, InvalidKey, NewKey};
+use crate::faults::BadSignature;
 use crate::random;
 use getrandom::SysRng;
 use k256::ecdsa::signature::hazmat::RandomizedPrehashSigner;
-use serde::{Deserialize, Serialize};
 
 /// A private key, if the stand-in can sign with its type.
 #[derive(Clone)]
@@ -20,20 +20,6 @@ pub(super) enum PrivateKey {
 pub(super) enum PublicKey {
     Point { x: Vec<u8>, y: Vec<u8> },
     Rsa { modulus: Vec<u8> },
-}
-
-/// A kind of invalid signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BadSignature {
-    /// A signature of other data.
-    OfOtherData,
-    /// A signature by another key.
-    ByOtherKey,
-    /// The last byte is missing.
-    Truncated,
-    /// Empty.
-    Empty,
 }
 
 impl PrivateKey {

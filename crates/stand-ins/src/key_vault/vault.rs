@@ -1,13 +1,14 @@
 //! The vault's responses.
 
+use super::VaultKind;
 use super::documents;
 use super::errors::{self, ServiceError};
-use super::keys::{Curve, Keys, Refusal, Version};
+use super::keys::{Keys, Refusal, Version};
+use super::new_key::Curve;
 use super::routes::{Route, UPDATE, parameters};
-use super::{VaultKind, private_key::BadSignature};
 use crate::answers::{Answer, json, with_header};
 use crate::double::{Double, Task};
-use crate::faults::{Failure, Operation};
+use crate::faults::{BadSignature, Failure, Operation};
 use crate::tokens::Tokens;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

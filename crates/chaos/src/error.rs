@@ -1,0 +1,26 @@
+//! Why a season cannot be run.
+
+use crate::fleet::NotStarted;
+use std::io;
+use thiserror::Error;
+
+/// Why a season failed to run.
+#[derive(Debug, Error)]
+pub(crate) enum SeasonError {
+    #[error("cannot start the stand-ins of Azure: {0}")]
+    StandIns(io::Error),
+    #[error("cannot create a folder for the clocks: {0}")]
+    Clocks(io::Error),
+    #[error("key number {0} is invalid")]
+    Key(u8),
+    #[error(transparent)]
+    NotStarted(#[from] NotStarted),
+    #[error("the store accepted an item that is not a mark: {0}")]
+    NoMark(String),
+    #[error("a baker panicked: {0}")]
+    Baker(tokio::task::JoinError),
+    #[error("no bakers are left")]
+    NoLanes,
+    #[error("an operator cannot raise the marks: {0}")]
+    NotRaised(String),
+}

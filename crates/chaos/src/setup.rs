@@ -219,12 +219,12 @@ mod tests {
     const MAX_UNKNOWN_CHAINS: u64 = 64;
 
     #[test]
-    fn no_key_signs_on_more_chains_than_a_signer_takes() {
+    fn no_key_signs_on_more_chains_than_a_signer_accepts() {
         for setup in [STORM, SPELLS] {
             let lanes = u64::try_from(Kind::ALL.len() * setup.chains).unwrap();
             assert!(
                 lanes * MAX_CHAINS_PER_LANE < MAX_UNKNOWN_CHAINS,
-                "{setup:?} leaves none for a new chain at the end"
+                "{setup:?} leaves no room for a new chain at the end"
             );
         }
     }

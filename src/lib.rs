@@ -85,4 +85,4 @@ extern crate self as azurehsm_signer;
 mod mutants;
 #[cfg(test)]
 #[cfg(feature = "mutants")]
-use mutants::{samples, support};
+use mutants::{reading, samples, support};

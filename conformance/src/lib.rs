@@ -4,13 +4,12 @@
 //! them ([`tables`]), runs them against a signer ([`run`]) and reports the differences ([`report`]). It depends on no signer:
 //! expectations follow from the protocol, never from what a signer answered.
 
-pub mod base58;
 pub mod case;
-pub mod crypto;
 pub mod files;
 pub mod hexadecimal;
-pub mod payload;
 pub mod profile;
 pub mod report;
 pub mod run;
 pub mod tables;
+
+pub use oracle::{base58, crypto, payload};

@@ -2,12 +2,12 @@
 //!
 //! The signer parses the text with serde; here, the rules are read independently from the JSON tree.
 
-use crate::base58::reference;
 use azurehsm_signer::signer::Policy;
 use azurehsm_signer::signer::policy::Rules;
 use azurehsm_signer::tezos::payload::Payload;
 use azurehsm_signer::tezos::payload::operations::OperationKind;
 use azurehsm_signer::tezos::{Curve, PublicKeyHash};
+use oracle::base58::{CONTRACT, encode};
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
@@ -47,7 +47,7 @@ pub fn check(input: &[u8]) {
 static UNNAMED: LazyLock<PublicKeyHash> = LazyLock::new(|| account(0x9f, [0xee; 20]).parse().unwrap());
 
 fn account(last_of_prefix: u8, hash: [u8; 20]) -> String {
-    reference::encode(&[0x06, 0xa1, last_of_prefix], &hash)
+    encode(&[[0x06, 0xa1, last_of_prefix].as_slice(), &hash].concat())
 }
 
 /// `said` has the rules of the key, followed by the default.
@@ -170,7 +170,7 @@ static SAMPLES: LazyLock<Vec<(Payload, Sample)>> = LazyLock::new(|| {
         ([[0x03].as_slice(), &[0; 32], &contents.concat()].concat(), Sample::Operation(operation))
     };
     let manager = |tag: u8| [[tag].as_slice(), &SOURCE, &[5, 0, 0, 0]].concat();
-    let (tz2, kt1) = (Some(account(0xa1, OTHER)), Some(reference::encode(&[0x02, 0x5a, 0x79], &OTHER)));
+    let (tz2, kt1) = (Some(account(0xa1, OTHER)), Some(CONTRACT.encode(&OTHER)));
     samples.extend([
         operation(&[&manager(110), &[0]], Operation { name: "delegation", fee: 5, ..NOTHING }),
         operation(

@@ -4,8 +4,9 @@
 //! To run one part: `cargo test --workspace --test end_to_end azure::`.
 #![cfg(test)]
 
+#[path = "../support/reading.rs"]
+mod reading;
 #[path = "../samples/mod.rs"]
-#[allow(dead_code, reason = "the tests of formats use the rest")]
 mod samples;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,12 +3,13 @@
 //! `cfg(test)` on all of a test binary: what `clippy.toml` allows in tests is allowed in their helpers, too.
 #![cfg(test)]
 
+#[path = "../support/reading.rs"]
+mod reading;
 #[path = "../samples/mod.rs"]
 mod samples;
 
-mod decoder_never_panics;
+mod decoder;
 mod keys_and_signatures;
-mod operations;
-mod operations_that_lie;
+mod outdated_forms;
 mod payloads;
 mod secret_keys;

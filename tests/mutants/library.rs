@@ -3,10 +3,10 @@
 
 #![allow(dead_code, reason = "only the tests of the rules are here")]
 
-#[path = "../formats/operations.rs"]
-mod operations;
-#[path = "../formats/operations_that_lie.rs"]
-mod operations_that_lie;
+#[path = "../formats/decoder.rs"]
+mod decoder;
+#[path = "../formats/outdated_forms.rs"]
+mod outdated_forms;
 #[path = "../formats/payloads.rs"]
 mod payloads;
 
@@ -18,6 +18,9 @@ mod recording;
 mod store_and_raising;
 #[path = "../end_to_end/signer/way_of_a_request.rs"]
 mod way_of_a_request;
+
+#[path = "../support/reading.rs"]
+mod reading;
 
 /// Samples for the tests of formats and limits.
 #[path = "../samples/mod.rs"]

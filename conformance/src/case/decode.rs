@@ -1,6 +1,7 @@
 use super::{Consequence, Feature, Verdict};
 use crate::crypto::Curve;
 use crate::hexadecimal::Hex;
+use oracle::reading::{Decoded, Malformed};
 use serde::{Deserialize, Serialize};
 
 /// A payload, and what it decodes to, or where it is malformed.
@@ -42,63 +43,4 @@ pub enum Expected {
     Decoded(Decoded),
     /// A malformed payload, which must not be signed.
     Malformed(Malformed),
-}
-
-/// The contents of a payload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Decoded {
-    /// Watermark bytes 0x11, 0x12 and 0x13.
-    Consensus {
-        /// `block`, `preattestation` or `attestation`: each has its own high watermark.
-        kind: crate::payload::consensus::Kind,
-        /// Chain id, `Net…`.
-        chain: String,
-        /// Level.
-        level: u32,
-        /// Round.
-        round: u32,
-    },
-    /// Watermark byte 0x03.
-    Operations {
-        /// Branch, `B…`.
-        branch: String,
-        /// Contents, in order.
-        contents: Vec<Content>,
-    },
-    /// Watermark byte 0x05: not decoded further.
-    PackedData {},
-}
-
-/// What a policy can decide on. Fields that a kind does not have are omitted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Content {
-    /// Octez's name. Staking operations and ballots have their own: `transaction:stake`, `ballot:yay`.
-    pub kind: String,
-    /// The payer or voter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Fee, in mutez.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fee: Option<u64>,
-    /// Amount that leaves the source, in mutez.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount: Option<u64>,
-    /// Recipient of tez or tickets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub destination: Option<String>,
-    /// Entrypoint that is called.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entrypoint: Option<String>,
-}
-
-/// What is malformed, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Malformed {
-    /// One of the names explained in `schema/decode.schema.json`.
-    pub problem: String,
-    /// Offset of the malformed field, from the watermark byte.
-    pub at: usize,
 }

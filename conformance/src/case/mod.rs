@@ -9,10 +9,11 @@ mod signatures;
 mod steps;
 
 pub use consequence::Consequence;
-pub use decode::{Content, DecodeCase, Decoded, Expected, Malformed};
+pub use decode::{DecodeCase, Expected};
 pub use feature::Feature;
 pub use http::{Answer, Body, Connection, Expectation, Framing, HttpCase, HttpRequest};
 pub use keys::{Key, KeyCase, KeyFile, KeyText, Role};
+pub use oracle::reading::{Content, Decoded, Malformed};
 pub use signatures::{SignatureCase, WhyInvalid};
 pub use steps::{Empty, Instance, Need, Prove, Released, Sign, Step, StepsCase, Together, Verdict};
 

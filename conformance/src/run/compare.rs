@@ -181,8 +181,7 @@ mod tests {
         let bytes = key.sign(PAYLOAD, Scheme::default());
         let generic = crate::base58::GENERIC_SIGNATURE.encode(&bytes);
         let of_p256 = crate::crypto::Curve::P256.signature().encode(&bytes);
-        let s = secp256k1::SecretKey::from_secret_bytes(bytes[32..].try_into().unwrap()).unwrap().negate();
-        let high = key.curve().signature().encode(&[&bytes[..32], &s.to_secret_bytes()].concat());
+        let high = key.curve().signature().encode(&crate::crypto::with_other_s(key.curve(), &bytes));
         for (body, expected) in [
             (format!(r#"{{"signature":"{good}"}}"#), Ok(&good)),
             (format!(r#"{{"signature":"{generic}"}}"#), Ok(&generic)),

@@ -3,7 +3,7 @@
 use super::{consequences, named};
 use crate::base58::GENERIC_SIGNATURE;
 use crate::case::{Instance, Sign, SignatureCase, Verdict, WhyInvalid};
-use crate::crypto::{Curve, Scheme, SecretKey};
+use crate::crypto::{Curve, P256_ORDER, SECP256K1_ORDER, Scheme, SecretKey, is_low, with_other_s};
 use crate::payload::consensus::{Block, Kind, Vote};
 use crate::payload::operations::{message, payload};
 
@@ -11,25 +11,11 @@ pub(super) fn cases() -> Vec<SignatureCase> {
     [octez(), of_payloads(), requests()].concat()
 }
 
-const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-const SECP256K1_ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
 /// Little-endian, like all numbers of Ed25519.
 const ED25519_ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
 
 fn number(digits: &str) -> [u8; 32] {
     hex::decode(digits).expect("digits").try_into().expect("32 bytes")
-}
-
-/// `a − b` of two big-endian numbers, the larger first.
-fn difference(a: [u8; 32], b: &[u8]) -> Vec<u8> {
-    let mut result = a;
-    let mut borrow = 0;
-    for (digit, subtrahend) in result.iter_mut().rev().zip(b.iter().rev()) {
-        let value = i16::from(*digit) - i16::from(*subtrahend) - borrow;
-        borrow = i16::from(value < 0);
-        *digit = u8::try_from(value.rem_euclid(256)).expect("a byte");
-    }
-    result.to_vec()
 }
 
 /// `a + b` of two little-endian numbers.
@@ -43,19 +29,6 @@ fn sum(a: &[u8], b: [u8; 32]) -> Vec<u8> {
             u8::try_from(value & 0xff).expect("a byte")
         })
         .collect()
-}
-
-/// The signature with the other s.
-fn with_other_s(curve: Curve, signature: &[u8]) -> Vec<u8> {
-    let order = number(if curve == Curve::P256 { P256_ORDER } else { SECP256K1_ORDER });
-    let (r, s) = signature.split_at(32);
-    [r.to_vec(), difference(order, s)].concat()
-}
-
-/// Whether a P-256 signature has a low s.
-fn is_low(signature: &[u8]) -> bool {
-    let other = with_other_s(Curve::P256, signature);
-    signature[32..] <= other[32..]
 }
 
 fn case(id: String, why: &str, key: &SecretKey, payload: Vec<u8>, signature: String) -> SignatureCase {
@@ -219,7 +192,7 @@ fn requests_by(curve: Curve) -> Vec<SignatureCase> {
     let (stranger, _) = named(&format!("stranger-{}", curve.name()));
     let (payer, _) = named("payer-p256");
     let payload = payload(&[message(b"authenticated")]);
-    let to_sign = [vec![0x04, 0x01], payer.public_key().hash_bytes(), payload.clone()].concat();
+    let to_sign = payer.public_key().request_to_authenticate(&payload);
     let sign = |bytes: &[u8]| client.sign(bytes, Scheme::default());
     let right = sign(&to_sign);
     let text = |bytes: &[u8]| curve.signature().encode(bytes);
@@ -394,7 +367,7 @@ fn ecdsa_requests(
     let curve = client.curve();
     let right = client.sign(to_sign, Scheme::default());
     let (r, s) = right.split_at(32);
-    let order = number(if curve == Curve::P256 { P256_ORDER } else { SECP256K1_ORDER });
+    let order = if curve == Curve::P256 { P256_ORDER } else { SECP256K1_ORDER };
     let zero = vec![0; 32];
     let of = |r: &[u8], s: &[u8]| [r, s].concat();
     let mut cases = vec![
@@ -445,7 +418,7 @@ fn ecdsa_requests(
                    to low s.";
         cases.push(bad("high-s", why, &with_other_s(curve, &right), WhyInvalid::HighS));
     } else {
-        let high = if is_low(&right) { with_other_s(curve, &right) } else { right.clone() };
+        let high = if is_low(curve, &right) { with_other_s(curve, &right) } else { right.clone() };
         let low = with_other_s(curve, &high);
         let why = "Octez accepts both halves of s for P-256 (hacl.ml, P256): rejecting one rejects half of all HSM \
                    signatures.";

@@ -65,6 +65,7 @@ pub fn suite() -> Suite {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Expected;
     use std::collections::HashSet;
 
     /// Ids and reasons of all cases.
@@ -99,6 +100,14 @@ mod tests {
         let mut seen = HashSet::new();
         for case in suite().decode.cases {
             assert!(seen.insert((case.payload.0.clone(), case.curve)), "{} repeats another case", case.id);
+        }
+    }
+
+    #[test]
+    fn every_payload_is_read_by_the_oracle_as_the_tables_expect() {
+        for case in suite().decode.cases {
+            let read = oracle::reading::read(&case.payload.0, case.curve).map(|reading| reading.decoded);
+            assert_eq!(read.map_or_else(Expected::Malformed, Expected::Decoded), case.expected, "{}", case.id);
         }
     }
 }

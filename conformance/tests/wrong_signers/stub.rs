@@ -1,7 +1,7 @@
 //! A minimal signer with one deliberate fault. It keeps marks correctly, but decodes nothing of a payload except level and
 //! round.
 
-use conformance::crypto::{Curve, Scheme, SecretKey};
+use conformance::crypto::{Curve, Scheme, SecretKey, with_other_s};
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -171,8 +171,7 @@ impl Signer {
         let randomness: &[u8] = if self.fault == Fault::FreshSignatureOfBlocks { &number } else { &[] };
         let mut bytes = key.sign_with(payload, scheme, randomness);
         if self.fault == Fault::HighS && key.curve() == Curve::Secp256k1 {
-            let s = secp256k1::SecretKey::from_secret_bytes(bytes[32..].try_into().unwrap()).unwrap().negate();
-            bytes.splice(32.., s.to_secret_bytes());
+            bytes = with_other_s(key.curve(), &bytes);
         }
         key.curve().signature().encode(&bytes)
     }

@@ -2,8 +2,8 @@
 //!
 //! All times are by one monotonic clock.
 
-use crate::keys::PublicKey;
 use crate::payload::{Kind, Position};
+use oracle::crypto::PublicKey;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::error::SeasonError;
 use crate::fleet::{Fleet, Place};
 use crate::history::{ContainerLoss, Recorder};
-use crate::payload::{Position, Variant, chain_id, payload};
+use crate::payload::{Position, Variant, payload};
 use crate::setup::Programs;
 use futures::future::join_all;
 use stand_ins::Azure;
@@ -76,7 +76,7 @@ impl LossDrill<'_> {
     /// Raises a mark as an operator, above everything requested before.
     async fn raise(&self, last_mark: &LastMark) -> Result<(), SeasonError> {
         let level = (last_mark.position.level + RAISED).to_string();
-        let chain = chain_id(last_mark.chain);
+        let chain = oracle::base58::CHAIN.encode(&last_mark.chain);
         let kind = last_mark.kind.to_string();
         let mut command = Command::new(&self.programs.signer);
         command.env_clear().envs(self.azure.environment());

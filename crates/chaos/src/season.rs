@@ -137,7 +137,7 @@ pub(crate) async fn run(
         start,
         calm,
         deadline: setup.deadline,
-        keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key)).collect(),
+        keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
         asked: recorded.asked,
         stored: stored?,
         other_operations: regions.fold(azure.cosmos.requests(Operation::Other), u64::saturating_add),

@@ -3,6 +3,7 @@
 use crate::error::SeasonError;
 use crate::history::{MarkId, Stored};
 use crate::payload::{Kind, Position};
+use oracle::base58::CHAIN;
 use serde::Deserialize;
 use stand_ins::{Operation, StoredItem};
 
@@ -23,8 +24,7 @@ pub(crate) fn mark(stored: &StoredItem) -> Result<Stored, SeasonError> {
     let item: Item = serde_json::from_slice(&stored.body).map_err(|_| no_mark())?;
     let [chain, key, kind] = item.id.split(':').collect::<Vec<_>>()[..] else { return Err(no_mark()) };
     let kind = Kind::ALL.into_iter().find(|known| known.to_string() == kind).ok_or_else(no_mark)?;
-    let chain = bs58::decode(chain).with_check(None).into_vec().map_err(|_| no_mark())?;
-    let chain = chain.last_chunk().copied().ok_or_else(no_mark)?;
+    let chain = CHAIN.decode(chain).and_then(|chain| chain.try_into().ok()).ok_or_else(no_mark)?;
     let digest = item.digest.map(|text| {
         let mut digest = [0; 32];
         hex::decode_to_slice(text, &mut digest).map(|()| digest)

@@ -10,28 +10,6 @@ use std::time::Instant;
 use support::{Items, VAULT_AUDIENCE, client, json, status, status_and_code, token};
 
 #[tokio::test]
-async fn items_are_created_read_and_replaced() {
-    let azure = Azure::start().await;
-    let items = Items::of(&azure).await;
-    assert_eq!(status(items.read("mark")).await, 404);
-    assert_eq!(status(items.create("mark")).await, 201);
-    assert_eq!(status(items.create("mark")).await, 409);
-    let read = items.read("mark").send().await.unwrap();
-    let etag = read.headers()["etag"].to_str().unwrap().to_owned();
-    assert_eq!(json(read).await["level"], 1);
-    assert_eq!(status(items.replace("mark", &etag, 2)).await, 200);
-    assert_eq!(status(items.replace("mark", &etag, 3)).await, 412);
-
-    assert_eq!(azure.cosmos.item("tz1", "mark").await.unwrap()["level"], 2);
-    assert_eq!(azure.cosmos.item("tz1", "other").await, None);
-    assert_eq!(azure.cosmos.requests(Operation::ReadItem), 2, "the stand-in's own reads are not counted");
-    for number in 0..20 {
-        assert_eq!(status(items.create(&format!("mark-{number}"))).await, 201);
-    }
-    assert_eq!(azure.cosmos.items().await.len(), 21);
-}
-
-#[tokio::test]
 async fn every_stored_version_is_kept_in_order_if_history_is_on() {
     let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
     let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
@@ -105,45 +83,6 @@ async fn the_role_allows_nothing_else() {
 
     azure.cosmos.allow_delete(true);
     assert_eq!(status(items.request("DELETE", &mark)).await, 204);
-}
-
-#[tokio::test]
-async fn the_account_document_has_the_configured_properties() {
-    let azure = Azure::start().await;
-    let items = Items::of(&azure).await;
-    let account = async || json(items.request("GET", "").send().await.unwrap()).await;
-    let before = account().await;
-    assert_eq!(before["userConsistencyPolicy"]["defaultConsistencyLevel"], "Strong");
-    assert_eq!(before["enableMultipleWriteLocations"], false);
-    assert_eq!(before["writableLocations"][0]["databaseAccountEndpoint"], azure.cosmos.url());
-    azure.cosmos.set_consistency("Session");
-    azure.cosmos.set_multiple_write_locations(true);
-    let after = account().await;
-    assert_eq!(after["userConsistencyPolicy"]["defaultConsistencyLevel"], "Session");
-    assert_eq!(after["enableMultipleWriteLocations"], true);
-    assert_eq!(azure.cosmos.requests(Operation::Account), 2);
-}
-
-#[tokio::test]
-async fn the_account_and_the_container_follow_the_options() {
-    let cosmos = CosmosOptions {
-        consistency: "Eventual".to_owned(),
-        multiple_write_locations: true,
-        partition_key_path: "/id".to_owned(),
-        partition_key_version: 1,
-        default_ttl: Some(60),
-        keeps_history: false,
-        ..CosmosOptions::default()
-    };
-    let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
-    let items = Items::of(&azure).await;
-    let account = json(items.request("GET", "").send().await.unwrap()).await;
-    assert_eq!(account["userConsistencyPolicy"]["defaultConsistencyLevel"], "Eventual");
-    assert_eq!(account["enableMultipleWriteLocations"], true);
-    let container = json(items.request("GET", "dbs/signer/colls/marks").send().await.unwrap()).await;
-    assert_eq!(container["partitionKey"]["paths"][0], "/id");
-    assert_eq!(container["partitionKey"]["version"], 1);
-    assert_eq!(container["defaultTtl"], 60);
 }
 
 #[tokio::test]

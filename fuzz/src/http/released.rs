@@ -4,14 +4,14 @@ use super::Answer;
 use super::script::{Ask, Config};
 use super::store::FaultyMarks;
 use super::vault;
-use crate::payload::{Reading, reading};
 use axum::http::Method;
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::marks::MarkId;
 use azurehsm_signer::tezos::authentication::request_to_authenticate;
-use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{BlsScheme, ChainId, Curve, Digest, Signature, SignatureText};
 use azurehsm_signer::vault::Key;
+use oracle::payload::consensus::Kind;
+use oracle::reading::Slot;
 use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
 
@@ -22,7 +22,7 @@ pub(super) const JUMP_LIMIT: u32 = 100_000;
 pub(super) struct Released {
     config: Config,
     /// By key, chain, kind, level and round: the payload, and the signature.
-    at: HashMap<(&'static str, Reading), (Vec<u8>, Signature)>,
+    at: HashMap<(&'static str, Slot), (Vec<u8>, Signature)>,
     /// The highest released level and round, which is the mark until a fault leaves it in doubt.
     highest: HashMap<(&'static str, Kind, [u8; 4]), (u32, u32)>,
     is_in_doubt: bool,
@@ -38,15 +38,15 @@ impl Released {
         self.is_in_doubt |= ask.fault.is_some();
         if answer.status == 200 && ask.method == Method::POST {
             let (key, payload, signature) = self.signed(ask, answer);
-            if let Some(reading) = reading(&payload, key.curve()) {
-                check_mark(key, reading, &payload, store);
-                self.check_predicted(ask, answer, key, reading, &payload);
-                self.release(key, reading, payload, signature);
+            if let Some(slot) = slot(key, &payload) {
+                check_mark(key, slot, &payload, store);
+                self.check_predicted(ask, answer, key, slot, &payload);
+                self.release(key, slot, payload, signature);
             } else {
                 assert!(self.config.allows_operations, "by default, only blocks and votes are signed");
             }
-        } else if let Some((key, reading, payload)) = self.plain(ask) {
-            self.check_predicted(ask, answer, key, reading, &payload);
+        } else if let Some((key, slot, payload)) = self.plain(ask) {
+            self.check_predicted(ask, answer, key, slot, &payload);
             // Refused. A mark could only have risen if there was a fault.
         }
     }
@@ -78,44 +78,49 @@ impl Released {
         (key, payload, signature)
     }
 
-    fn release(&mut self, key: &'static Key, reading: Reading, payload: Vec<u8>, signature: Signature) {
-        let highest = self.highest.entry((&key.name, reading.kind, reading.chain)).or_default();
-        *highest = (*highest).max((reading.level, reading.round));
-        match self.at.get(&(key.name.as_str(), reading)) {
+    fn release(&mut self, key: &'static Key, slot: Slot, payload: Vec<u8>, signature: Signature) {
+        let highest = self.highest.entry((&key.name, slot.kind, slot.chain)).or_default();
+        *highest = (*highest).max((slot.level, slot.round));
+        match self.at.get(&(key.name.as_str(), slot)) {
             Some((before, first)) => {
                 assert_eq!(before, &payload, "one payload per slot");
-                assert!(reading.kind != Kind::Block || *first == signature, "one signature per block");
+                assert!(slot.kind != Kind::Block || *first == signature, "one signature per block");
             }
-            None => drop(self.at.insert((&key.name, reading), (payload, signature))),
+            None => drop(self.at.insert((&key.name, slot), (payload, signature))),
         }
     }
 
     /// A request whose verdict depends only on marks.
-    fn plain(&self, ask: &Ask) -> Option<(&'static Key, Reading, Vec<u8>)> {
+    fn plain(&self, ask: &Ask) -> Option<(&'static Key, Slot, Vec<u8>)> {
         let name = ask.plain_key().filter(|_| !self.config.asks_for_authentication)?;
         let key = vault::keys().find(|key| key.name == name)?;
         let payload = ask.payload()?;
-        Some((key, reading(&payload, key.curve())?, payload))
+        Some((key, slot(key, &payload)?, payload))
     }
 
     /// Without faults, the verdict is predictable.
-    fn check_predicted(&self, ask: &Ask, answer: &Answer, key: &'static Key, reading: Reading, payload: &[u8]) {
+    fn check_predicted(&self, ask: &Ask, answer: &Answer, key: &'static Key, slot: Slot, payload: &[u8]) {
         if self.is_in_doubt || ask.plain_key().is_none() || self.config.asks_for_authentication {
             return;
         }
-        let requested = (reading.level, reading.round);
-        let is_plausible = max_level(reading.chain).is_none_or(|max| i64::from(reading.level) <= max);
-        let of_any_kind =
-            self.highest.iter().filter(|((name, _, chain), _)| *name == key.name && *chain == reading.chain);
+        let requested = (slot.level, slot.round);
+        let is_plausible = max_level(slot.chain).is_none_or(|max| i64::from(slot.level) <= max);
+        let of_any_kind = self.highest.iter().filter(|((name, _, chain), _)| *name == key.name && *chain == slot.chain);
         let limit = of_any_kind.map(|(_, (level, _))| level.saturating_add(JUMP_LIMIT)).max();
-        let may_advance = is_plausible && limit.is_none_or(|limit| reading.level <= limit);
-        let is_signed = match self.highest.get(&(key.name.as_str(), reading.kind, reading.chain)) {
+        let may_advance = is_plausible && limit.is_none_or(|limit| slot.level <= limit);
+        let is_signed = match self.highest.get(&(key.name.as_str(), slot.kind, slot.chain)) {
             None => may_advance,
-            Some(highest) if requested == *highest => self.at[&(key.name.as_str(), reading)].0 == payload,
+            Some(highest) if requested == *highest => self.at[&(key.name.as_str(), slot)].0 == payload,
             Some(highest) => requested > *highest && may_advance,
         };
         assert_eq!(answer.status, if is_signed { 200 } else { 409 }, "{ask:?}");
     }
+}
+
+/// What the oracle reads in a block or a vote.
+fn slot(key: &Key, payload: &[u8]) -> Option<Slot> {
+    let is_of = |curve: &oracle::crypto::Curve| curve.tag() == key.curve().tag();
+    Slot::read(payload, oracle::crypto::Curve::ALL.into_iter().find(is_of)?).ok()
 }
 
 /// The highest level that a known chain can have reached by now: one per second since its checkpoint.
@@ -126,10 +131,11 @@ fn max_level(chain: [u8; 4]) -> Option<i64> {
 }
 
 /// Checks that the mark equals the request, since nothing was recorded afterwards.
-fn check_mark(key: &Key, reading: Reading, payload: &[u8], store: &FaultyMarks) {
-    let id = MarkId { chain: ChainId::from_bytes(reading.chain), key: key.hash, kind: reading.kind };
+fn check_mark(key: &Key, slot: Slot, payload: &[u8], store: &FaultyMarks) {
+    let kind = slot.kind.name().parse().expect("a kind");
+    let id = MarkId { chain: ChainId::from_bytes(slot.chain), key: key.hash, kind };
     let mark = store.get(&id).expect("a released signature has a mark");
-    assert_eq!((mark.position.level.get(), mark.position.round.get()), (reading.level, reading.round));
+    assert_eq!((mark.position.level.get(), mark.position.round.get()), (slot.level, slot.round));
     assert_eq!(mark.digest, Some(Digest::of(payload)));
-    assert_eq!(mark.signature.is_some(), reading.kind == Kind::Block, "a block's mark has its signature");
+    assert_eq!(mark.signature.is_some(), slot.kind == Kind::Block, "a block's mark has its signature");
 }

@@ -13,7 +13,7 @@ use super::vault;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri};
 use azurehsm_signer::tezos::payload::Kind;
-use payloads::{block, bls_attestation, payload, transfer, vote};
+use payloads::{attestation, block, bls_attestation, payload, transfer};
 
 #[path = "../../../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not every payload is needed here")]
@@ -116,7 +116,7 @@ fn made(body: &[u8]) -> Option<Vec<u8>> {
         "@b" => block(first, second, small(third)),
         "@p" => payload(Kind::Preattestation, first, second, small(third)),
         "@a" => payload(Kind::Attestation, first, second, small(third)),
-        "@d" => [vote(0x13, 23, first, second, small(third)), vec![0x80, 0x20]].concat(),
+        "@d" => attestation(first, second, small(third)).with_dal(2048).bytes(),
         "@s" => bls_attestation(first, second, small(third)),
         "@t" => transfer(small(first) & 0x7f, small(second) & 0x7f),
         _ => return None,

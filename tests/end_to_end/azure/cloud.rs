@@ -1,8 +1,7 @@
 //! The stand-ins, for tests without a runtime, and keys whose private half the test has.
 
 use azurehsm_signer::tezos::payload::Kind;
-use azurehsm_signer::tezos::{Curve as TezosCurve, Digest, PublicKey};
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use oracle::crypto::{self, PublicKey};
 use serde_json::Value;
 use stand_ins::{Azure, Curve, Effect, Fault, Faults, KeyVersion, NewKey, Operation, Options, Times};
 use std::time::Duration;
@@ -27,12 +26,7 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 pub(crate) struct KnownKey {
     pub(crate) id: KeyVersion,
     pub(crate) hash: String,
-    verifier: Verifier,
-}
-
-enum Verifier {
-    P256(p256::ecdsa::VerifyingKey),
-    K256(k256::ecdsa::VerifyingKey),
+    public_key: PublicKey,
 }
 
 /// Puts a key for baking into the vault.
@@ -42,53 +36,30 @@ pub(crate) fn baker(azure: &Azure) -> KnownKey {
 
 /// A key whose public key comes from the signer.
 pub(crate) fn told_by(id: KeyVersion, public_key: &str) -> KnownKey {
-    let key: PublicKey = public_key.parse().unwrap();
-    let verifier = match key.curve() {
-        TezosCurve::P256 => Verifier::P256(p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_bytes()).unwrap()),
-        _ => Verifier::K256(k256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_bytes()).unwrap()),
-    };
-    KnownKey { id, hash: key.hash().to_string(), verifier }
+    let public_key = PublicKey::from_text(public_key).unwrap();
+    KnownKey { id, hash: public_key.hash(), public_key }
 }
 
 /// Puts a key into the vault; `number` is its private key.
 pub(crate) fn add(azure: &Azure, key: NewKey, number: u8) -> KnownKey {
     let mut secret = [0; 32];
     secret[31] = number;
-    let (curve, bytes, verifier) = match key.curve {
-        Curve::P256 => {
-            let key = *p256::ecdsa::SigningKey::from_slice(&secret).unwrap().verifying_key();
-            (TezosCurve::P256, key.to_sec1_point(true).as_bytes().to_vec(), Verifier::P256(key))
-        }
-        Curve::P256K => {
-            let key = *k256::ecdsa::SigningKey::from_slice(&secret).unwrap().verifying_key();
-            (TezosCurve::Secp256k1, key.to_sec1_point(true).as_bytes().to_vec(), Verifier::K256(key))
-        }
+    let curve = match key.curve {
+        Curve::P256 => crypto::Curve::P256,
+        Curve::P256K => crypto::Curve::Secp256k1,
         other => panic!("{other:?} is not a Tezos curve"),
     };
-    let hash = PublicKey::from_bytes(curve, &bytes).unwrap().hash().to_string();
-    KnownKey { id: azure.key_vault.add_key(NewKey { private_key: Some(secret), ..key }), hash, verifier }
+    let public_key = crypto::SecretKey::from_bytes(curve, secret).unwrap().public_key();
+    let id = azure.key_vault.add_key(NewKey { private_key: Some(secret), ..key });
+    KnownKey { id, hash: public_key.hash(), public_key }
 }
 
 impl KnownKey {
-    /// Verifies with `p256` and `k256`; the signer uses other libraries.
+    /// Verifies with the oracle's libraries, which are not the signer's.
     pub(crate) fn verify(&self, payload: &[u8], signature: &str) {
-        let (prefix, is_right) = {
-            let bytes = bs58::decode(signature).with_check(None).into_vec().unwrap();
-            let bytes = &bytes[bytes.len() - 64..];
-            let digest = Digest::of(payload);
-            match &self.verifier {
-                Verifier::P256(key) => {
-                    let signature = p256::ecdsa::Signature::from_slice(bytes).unwrap();
-                    ("p2sig", key.verify_prehash(digest.as_bytes(), &signature).is_ok())
-                }
-                Verifier::K256(key) => {
-                    let signature = k256::ecdsa::Signature::from_slice(bytes).unwrap();
-                    let is_low = signature.normalize_s() == signature;
-                    ("spsig1", is_low && key.verify_prehash(digest.as_bytes(), &signature).is_ok())
-                }
-            }
-        };
-        assert!(is_right && signature.starts_with(prefix), "{signature} by {}", self.hash);
+        let bytes = self.public_key.curve.signature().decode(signature).expect("the prefix of the key's curve");
+        let verified = self.public_key.verify(payload, crypto::Scheme::default(), &bytes);
+        assert_eq!(verified, Ok(()), "{signature} by {}", self.hash);
     }
 
     /// The id of one of its marks.

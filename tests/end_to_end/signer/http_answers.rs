@@ -1,6 +1,6 @@
 //! Statuses and bodies, as documented in `docs/architecture.md`.
 
-use crate::support::http::{self, Answer};
+use crate::support::http;
 use crate::support::node::Node;
 use crate::support::payloads::{MAINNET, block, payload, transfer};
 use crate::support::process::{self, Signer};
@@ -117,27 +117,6 @@ fn bodies_that_are_not_requests() {
 }
 
 #[test]
-fn white_space_and_chunks_make_no_difference() {
-    let (_folder, signer, key) = start(&[]);
-    let vote = hex::encode(payload(Kind::Attestation, 10, 0, 0));
-    let mut answers: Vec<Answer> = Vec::new();
-    for body in [format!("\"{vote}\""), format!("\"{vote}\"\n"), format!(" \r\n\"{}\"\t\n", vote.to_uppercase())] {
-        answers.push(http::post(signer.address, &format!("/keys/{key}"), body.as_bytes()).unwrap());
-        let (first, second) = body.split_at(40);
-        let chunked = format!(
-            "POST /keys/{key}?version=3 HTTP/1.1\r\nhost: s\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
-             {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
-            first.len(),
-            second.len()
-        );
-        answers.push(http::send(signer.address, chunked.as_bytes()).unwrap());
-    }
-    for answer in answers {
-        answer.signature();
-    }
-}
-
-#[test]
 fn a_client_that_half_closes_the_connection_is_answered() {
     let (_folder, signer, key) = start(&[]);
     let body = format!("\"{}\"", hex::encode(payload(Kind::Attestation, 10, 0, 0)));
@@ -145,42 +124,6 @@ fn a_client_that_half_closes_the_connection_is_answered() {
     write!(stream, "POST /keys/{key} HTTP/1.1\r\nhost: s\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     http::read_answer(stream).unwrap().signature();
-}
-
-#[test]
-fn one_connection_carries_many_requests() {
-    let (_folder, signer, key) = start(&[]);
-    let mut stream = http::connect(signer.address).unwrap();
-    for _ in 0..10 {
-        write!(stream, "GET /keys/{key} HTTP/1.1\r\nhost: s\r\n\r\n").unwrap();
-    }
-    write!(stream, "GET /keys/{key} HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n").unwrap();
-    let answers = http::read_answer(stream).unwrap();
-    assert_eq!(answers.body.matches("HTTP/1.1 200 OK").count(), 10);
-}
-
-#[test]
-fn requests_are_authenticated_if_keys_are_authorized() {
-    let baker = SecretKey::generate(azurehsm_signer::tezos::Curve::Ed25519).unwrap();
-    let (_folder, signer, key) = start(&[("AUTHORIZED_KEYS", &baker.public_key().to_string())]);
-    let listed = http::get(signer.address, "/authorized_keys").unwrap().json();
-    assert_eq!(listed, serde_json::json!({"authorized_keys": [baker.public_key().hash().to_string()]}));
-
-    let vote = payload(Kind::Attestation, 10, 0, 0);
-    let signed = request_to_authenticate(&key.parse().unwrap(), &vote);
-    let authentication = baker.sign(&signed, BlsScheme::default()).unwrap();
-    let generic =
-        bs58::encode([&[0x04, 0x82, 0x2b][..], authentication.as_bytes()].concat()).with_check().into_string();
-    let body = format!("\"{}\"\n", hex::encode(&vote));
-    for (query, status) in [
-        (String::new(), 401),
-        (format!("?authentication={}&version=3", baker.sign(b"else", BlsScheme::default()).unwrap()), 401),
-        (format!("?authentication={authentication}&version=3"), 200),
-        (format!("?authentication={generic}"), 200),
-    ] {
-        let answer = http::post(signer.address, &format!("/keys/{key}{query}"), body.as_bytes()).unwrap();
-        assert_eq!(answer.status, status, "{query}: {answer:?}");
-    }
 }
 
 #[test]

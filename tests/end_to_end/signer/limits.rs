@@ -1,60 +1,35 @@
 //! Policies that limit what a key may spend, against operations of a client who wants to steal the tez.
 
-use crate::samples::operations::{self as samples, Sample};
+use crate::samples::PAYLOADS;
 use azurehsm_signer::signer::Policy;
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::tezos::payload::Payload;
 use azurehsm_signer::tezos::payload::operations::OperationKind;
 use azurehsm_signer::tezos::{Curve, SecretKey};
+use oracle::payload::operations::{self, Account, Address, Manager, manager_with_storage, transaction};
 use std::collections::BTreeSet;
 
-/// The accounts that receive the samples' tez; the source is not among them.
-const FRIEND: Account = Account([0, 2]);
-const STRANGER: Account = Account([2, 9]);
-const SOURCE: Account = Account([0, 1]);
-const CONTRACT: u8 = 7;
-
-/// An account, from its tag and a repeated byte.
-#[derive(Clone, Copy)]
-struct Account([u8; 2]);
-
-impl Account {
-    fn bytes(self) -> Vec<u8> {
-        let [tag, fill] = self.0;
-        [[tag].as_slice(), &[fill; 20]].concat()
-    }
-
-    fn text(self) -> String {
-        let [tag, fill] = self.0;
-        let last = [0x9f, 0xa1, 0xa4][usize::from(tag)];
-        bs58::encode([[0x06, 0xa1, last].as_slice(), &[fill; 20]].concat()).with_check().into_string()
-    }
-}
-
-fn contract_text() -> String {
-    bs58::encode([[0x02, 0x5a, 0x79].as_slice(), &[CONTRACT; 20]].concat()).with_check().into_string()
-}
-
-fn contract() -> Vec<u8> {
-    [[1].as_slice(), &[CONTRACT; 20], &[0]].concat()
-}
+/// The only account that policies permit here; the source is another one.
+const FRIEND: Account = Account { tag: 0, fill: 2 };
+const STRANGER: Account = Account { tag: 2, fill: 9 };
+const SOURCE: Account = Account { tag: 0, fill: 1 };
+const CONTRACT: Address = Address::Contract(7);
 
 /// A manager operation of `SOURCE`, with a fee of 1 mutez.
 fn manager(tag: u8, storage_limit: u128, rest: &[&[u8]]) -> Vec<u8> {
-    let head = [[tag].as_slice(), &SOURCE.bytes(), &[1, 1, 1], &samples::groups_of_seven(storage_limit)].concat();
-    [head, rest.concat()].concat()
+    manager_with_storage(tag, Manager { source: SOURCE, fee: 1 }, storage_limit, &rest.concat())
 }
 
-fn transfer(amount: u128, storage_limit: u128, to: &[u8]) -> Vec<u8> {
-    manager(108, storage_limit, &[&samples::groups_of_seven(amount), to, &[0]])
+fn transfer(amount: u64, storage_limit: u128, to: Address) -> Vec<u8> {
+    manager(108, storage_limit, &[&transaction(amount, to, None)])
 }
 
-fn to(account: Account) -> Vec<u8> {
-    [vec![0], account.bytes()].concat()
+const fn to(account: Account) -> Address {
+    Address::Account(account)
 }
 
 fn optional(account: Option<Account>) -> Vec<u8> {
-    account.map_or(vec![0], |account| [vec![0xff], account.bytes()].concat())
+    oracle::payload::optional(account.map(Account::bytes))
 }
 
 fn delegation(delegate: Option<Account>) -> Vec<u8> {
@@ -72,7 +47,7 @@ fn update_key(tag: u8) -> Vec<u8> {
 
 /// `size` is encoded as a signed number, whose first byte has six bits.
 fn paid_storage(size: &[u8]) -> Vec<u8> {
-    manager(113, 0, &[size, &contract()])
+    manager(113, 0, &[size, &CONTRACT.bytes()])
 }
 
 fn publish() -> Vec<u8> {
@@ -80,13 +55,13 @@ fn publish() -> Vec<u8> {
 }
 
 fn drain(destination: Account) -> Vec<u8> {
-    [vec![9], Account([1, 1]).bytes(), SOURCE.bytes(), destination.bytes()].concat()
+    operations::drain(Account { tag: 1, fill: 1 }, SOURCE, destination)
 }
 
 /// `Ok`, or the reason for the refusal.
 fn decide(policy: &str, contents: &[Vec<u8>]) -> Result<(), String> {
     let policy: Policy = policy.parse().unwrap();
-    let payload = samples::payload_of_bytes(&contents.concat());
+    let payload = operations::payload(contents);
     let decoded = Payload::decode(&payload, Curve::P256).unwrap();
     policy.rules_of(&any_key()).allow(&decoded).map_err(|error| error.to_string())
 }
@@ -104,7 +79,7 @@ fn any_does_not_bypass_the_limits() {
     let friends = format!(
         r#"{{"default":{{"kinds":[],"operations":["any"],"destinations":["{}","{}"]}}}}"#,
         FRIEND.text(),
-        contract_text()
+        CONTRACT.text()
     );
     let friends = friends.as_str();
     let little = r#"{"default":{"kinds":[],"operations":["any"],"max_amount":1000000}}"#;
@@ -129,7 +104,7 @@ fn any_does_not_bypass_the_limits() {
         (friends, vec![delegation(None)], None),
         (friends, vec![delegation(Some(STRANGER))], Some("as a delegate")),
         (friends, vec![delegation(Some(SOURCE))], Some("as a delegate")),
-        (friends, vec![transfer(1, 0, &to(FRIEND)), delegation(Some(STRANGER))], Some("(content 1)")),
+        (friends, vec![transfer(1, 0, to(FRIEND)), delegation(Some(STRANGER))], Some("(content 1)")),
         (friends, vec![origination(0, 0, Some(FRIEND))], None),
         (friends, vec![origination(0, 0, None)], None),
         (friends, vec![origination(0, 0, Some(STRANGER))], Some("as a delegate")),
@@ -147,21 +122,21 @@ fn any_does_not_bypass_the_limits() {
         ),
         (friends, vec![step(206, &[rollup, &[0; 32], &[0; 4]])], Some("the message decides")),
         // Burnt and bonded tez are spent, too.
-        (little, vec![transfer(1_000_000, 0, &to(STRANGER))], None),
-        (little, vec![transfer(0, 4000, &contract())], None),
-        (little, vec![transfer(0, 4001, &contract())], Some("1000250 burnt for storage at 250 mutez a byte")),
+        (little, vec![transfer(1_000_000, 0, to(STRANGER))], None),
+        (little, vec![transfer(0, 4000, CONTRACT)], None),
+        (little, vec![transfer(0, 4001, CONTRACT)], Some("1000250 burnt for storage at 250 mutez a byte")),
         (
             little,
-            vec![transfer(999_751, 1, &to(STRANGER))],
+            vec![transfer(999_751, 1, to(STRANGER))],
             Some(
                 "the amount is 1000001 mutez in all, policy allows 1000000 (max_amount): 999751 sent or staked, 250 burnt",
             ),
         ),
-        (little, vec![transfer(0, 2001, &contract()), transfer(0, 2000, &contract())], Some("1000250 burnt")),
-        (little, vec![transfer(0, 1 << 69, &contract())], Some("the amount is 18446744073709551615")),
+        (little, vec![transfer(0, 2001, CONTRACT), transfer(0, 2000, CONTRACT)], Some("1000250 burnt")),
+        (little, vec![transfer(0, 1 << 69, CONTRACT)], Some("the amount is 18446744073709551615")),
         (
             little,
-            vec![transfer(0, u128::from(u64::MAX / 250 + 1), &contract())],
+            vec![transfer(0, u128::from(u64::MAX / 250 + 1), CONTRACT)],
             Some("the amount is 18446744073709551615"),
         ),
         (little, vec![origination(0, 4001, None)], Some("1000250 burnt")),
@@ -174,8 +149,8 @@ fn any_does_not_bypass_the_limits() {
         (little, vec![step(204, &[rollup, &FRIEND.bytes(), &[0], &[0; 64]])], Some("10000000000 bonded")),
         (bond, vec![publish()], None),
         (bond, vec![publish(), publish()], Some("20000000000 bonded")),
-        (bond, vec![publish(), transfer(1, 0, &to(STRANGER))], Some("1 sent or staked, 10000000000 bonded")),
-        (ANY, vec![publish(), transfer(1 << 62, 60_000, &to(STRANGER))], None),
+        (bond, vec![publish(), transfer(1, 0, to(STRANGER))], Some("1 sent or staked, 10000000000 bonded")),
+        (ANY, vec![publish(), transfer(1 << 62, 60_000, to(STRANGER))], None),
     ];
     for (policy, contents, expected) in cases {
         let answer = decide(policy, &contents);
@@ -191,9 +166,19 @@ fn any_does_not_bypass_the_limits() {
 #[test]
 fn without_amount_and_destination_nothing_moves_and_nobody_gains() {
     let nothing = r#"{"default":{"operations":["any"],"destinations":[],"max_amount":0}}"#;
-    let is_signed = |sample: &Sample| decide(nothing, std::slice::from_ref(&sample.content.bytes)).is_ok();
-    let signed: BTreeSet<OperationKind> =
-        samples::samples().into_iter().filter(is_signed).map(|sample| sample.meaning.kind).collect();
+    let policy: Policy = nothing.parse().unwrap();
+    let rules = policy.rules_of(&any_key());
+    let operations = PAYLOADS.values().filter(|payload| payload.first() == Some(&0x03));
+    let decoded = operations.filter_map(|payload| Payload::decode(payload, Curve::P256).ok());
+    let signed = decoded.filter(|payload| rules.allow(payload).is_ok());
+    let signed: BTreeSet<OperationKind> = signed
+        .filter_map(|payload| match payload {
+            Payload::Operations(operations) => Some(operations.contents),
+            _ => None,
+        })
+        .flatten()
+        .map(|content| content.kind)
+        .collect();
     let harmless = [
         OperationKind::Reveal,
         // Withdrawn.

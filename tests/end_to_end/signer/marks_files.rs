@@ -50,8 +50,7 @@ fn marks_of_octez_signer_are_imported_and_hold() {
 
 /// A hash in Signatory's format.
 fn block_payload_hash(payload: &[u8]) -> String {
-    let bytes = [&[0x01, 0x6a, 0xf2][..], Digest::of(payload).as_bytes()].concat();
-    bs58::encode(bytes).with_check().into_string()
+    oracle::base58::encode(&[&[0x01, 0x6a, 0xf2], Digest::of(payload).as_bytes().as_slice()].concat())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The path of a request through the signer, with a vault and a store that can be slow, wrong or down.
 
 use crate::support::marks::{Fault as StoreFault, MemoryMarks};
-use crate::support::payloads::{MAINNET, bls_attestation, payload, transfer, vote};
+use crate::support::payloads::{MAINNET, attestation, bls_attestation, payload, transfer};
 use crate::support::vault::{Fault as VaultFault, Listing, MemoryVault, is_p256_signature};
 use azurehsm_signer::marks::{Ledger, MarkId};
 use azurehsm_signer::signer::{
@@ -143,10 +143,9 @@ async fn a_foreseeable_refusal_costs_no_call() {
 #[tokio::test]
 async fn invariant_3_tags_21_and_23_share_a_mark() {
     let setup = Setup::new(Curve::P256);
-    let without_dal = vote(0x13, 21, 9, 0, 0);
-    let with_dal = |bits: &[u8]| [vote(0x13, 23, 9, 0, 0), bits.to_vec()].concat();
-    setup.sign(with_dal(&[0x80, 0x20])).await.unwrap();
-    for other in [without_dal, with_dal(&[0x01])] {
+    let with_dal = |bits| attestation(9, 0, 0).with_dal(bits).bytes();
+    setup.sign(with_dal(2048)).await.unwrap();
+    for other in [attestation(9, 0, 0).bytes(), with_dal(1)] {
         let answer = setup.sign(other).await;
         assert!(matches!(answer, Err(NotSigned::Refused(Refusal::Mark(_)))), "{answer:?}");
     }

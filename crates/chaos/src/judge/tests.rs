@@ -4,7 +4,7 @@ use super::{Invariant, judge, story};
 use crate::history::{Answer, ContainerLoss, Exchange, History, Line, MarkId, Secret, Span, Stored, Trouble};
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
-use blake2::{Blake2b256, Digest};
+use oracle::crypto::digest;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ impl Book {
             start,
             calm: start + Duration::from_secs(100),
             deadline: Duration::from_secs(1),
-            keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key)).collect::<HashMap<_, _>>(),
+            keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect::<HashMap<_, _>>(),
             asked: Vec::new(),
             stored: Vec::new(),
             other_operations: 0,
@@ -55,14 +55,14 @@ impl Book {
     fn stored(&mut self, key: usize, kind: Kind, at: u64, what: (Position, &[u8]), signature: Option<&str>) {
         let id = MarkId { chain: CHAIN, key: Arc::clone(&self.keys[key].address), kind };
         let is_created = !self.history.stored.iter().any(|stored| stored.id == id);
-        let digest = Some(Blake2b256::digest(what.1).into());
+        let digest = Some(digest(what.1));
         let signature = signature.map(Into::into);
         self.history.stored.push(Stored { at: self.at(at), id, is_created, position: what.0, digest, signature });
     }
 
     /// A signature by a key, which depends on `salt`.
     fn sign(&self, key: usize, payload: &[u8], salt: u8) -> String {
-        self.keys[key].sign(&Blake2b256::digest(payload), &[salt])
+        self.keys[key].sign(payload, &[salt])
     }
 }
 
@@ -296,7 +296,7 @@ const WRONGS: &[Wrong] = &[
     }),
     ("a signature with a high s", Invariant::SignaturesAreValid, |book| {
         let payload = bytes(Kind::Attestation, 10, 1);
-        let high = book.keys[1].sign_with_high_s(&Blake2b256::digest(&payload));
+        let high = book.keys[1].sign_with_high_s(&payload);
         book.stored(1, Kind::Attestation, 20, (at(10), &payload), None);
         book.asked(1, &payload, (50, 60), Answer::Signed(high.into()));
     }),

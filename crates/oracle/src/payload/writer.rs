@@ -1,3 +1,5 @@
+//! Numbers, lengths and optional fields, as `data-encoding` writes them.
+
 /// A natural number: seven bits a byte, least significant first; the high bit says that more follow (`data-encoding`,
 /// `binary_writer.ml`, `n`).
 pub fn natural(mut value: u128) -> Vec<u8> {

@@ -1,13 +1,15 @@
-//! Keys and signatures of the four curves: crrl for Ed25519, P-256 and secp256k1, with libsecp256k1 beside it, whose word on
-//! the half of s is Octez's; blst, which is Octez's too, for BLS12-381; BLAKE2b by `blake2b_simd`.
+//! Keys and signatures of the four curves: crrl for Ed25519, P-256 and secp256k1; blst, which is Octez's too, for BLS12-381;
+//! BLAKE2b by `blake2b_simd`.
 
 mod bls;
 mod curve;
+mod ecdsa;
 mod public_key;
 mod secret_key;
 
 pub use bls::Scheme;
 pub use curve::Curve;
+pub use ecdsa::{P256_ORDER, SECP256K1_ORDER, is_low, with_other_s};
 pub use public_key::{PublicKey, WhyNot};
 pub use secret_key::SecretKey;
 

@@ -1,3 +1,5 @@
+//! BLS12-381 signatures and the three domains that Octez signs in.
+
 use blst::BLST_ERROR;
 use blst::min_pk::{PublicKey, SecretKey, Signature};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,6 @@
-use super::{Curve, Scheme, address, digest};
+//! Public keys, their addresses, and the verification of signatures.
+
+use super::{Curve, Scheme, address, digest, is_low};
 use crate::base58::GENERIC_SIGNATURE;
 use thiserror::Error;
 
@@ -7,11 +9,11 @@ use thiserror::Error;
 pub struct PublicKey {
     /// Its curve.
     pub curve: Curve,
-    /// 32, 33 or 48 bytes.
+    /// 32, 33 or 48 bytes: a compressed point.
     pub bytes: Vec<u8>,
 }
 
-/// Why a signature is not one that Tezos takes.
+/// Why Tezos rejects a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WhyNot {
     /// Its text has a wrong checksum, prefix or length.
@@ -20,8 +22,8 @@ pub enum WhyNot {
     /// It is not of this payload and this key.
     #[error("it is not of this payload by this key")]
     Wrong,
-    /// It is in the upper half, for which plain ECDSA has no word, but Tezos refuses it.
-    #[error("s is in the upper half, which Tezos refuses for tz2")]
+    /// s is in the upper half, which plain ECDSA accepts and Tezos rejects.
+    #[error("s is in the upper half, which Tezos rejects for tz2")]
     HighS,
 }
 
@@ -44,9 +46,15 @@ impl PublicKey {
         self.curve.hash().encode(&address(&self.bytes))
     }
 
-    /// The 21 bytes of the hash in operations: tag and BLAKE2b-160.
+    /// The 21 bytes of the hash in operations and in authenticated requests: the curve's tag and BLAKE2b-160.
     pub fn hash_bytes(&self) -> Vec<u8> {
         [[self.curve.tag()].as_slice(), &address(&self.bytes)].concat()
+    }
+
+    /// The bytes that authenticate a request to sign a payload with this key: `04 01 || hash (21) || payload` (Octez,
+    /// `signer_messages.ml`, `to_sign`).
+    pub fn request_to_authenticate(&self, payload: &[u8]) -> Vec<u8> {
+        [&[0x04, 0x01], self.hash_bytes().as_slice(), payload].concat()
     }
 
     /// Checks a signature as Tezos does: as text, by the curve, and with s in the lower half for tz2. The generic prefix is
@@ -73,24 +81,13 @@ impl PublicKey {
                 .is_some_and(|key| signature.len() == 64 && key.verify_hash(signature, &hashed)),
             Curve::Bls => blst::min_pk::PublicKey::uncompress(&self.bytes)
                 .is_ok_and(|key| scheme.is_signed(&key, payload, signature)),
-            Curve::Secp256k1 => return self.verify_secp256k1(&hashed, signature),
+            Curve::Secp256k1 => crrl::secp256k1::PublicKey::decode(&self.bytes)
+                .is_some_and(|key| signature.len() == 64 && key.verify_hash(signature, &hashed)),
         };
-        if is_signed { Ok(()) } else { Err(WhyNot::Wrong) }
-    }
-
-    fn verify_secp256k1(&self, hashed: &[u8; 32], signature: &[u8]) -> Result<(), WhyNot> {
-        let key = secp256k1::PublicKey::from_slice(&self.bytes).map_err(|_| WhyNot::Wrong)?;
-        let mut signature = secp256k1::ecdsa::Signature::from_compact(signature).map_err(|_| WhyNot::Wrong)?;
-        let message = secp256k1::Message::from_digest(*hashed);
-        let is_signed = crrl::secp256k1::PublicKey::decode(&self.bytes)
-            .is_some_and(|key| key.verify_hash(&signature.serialize_compact(), hashed));
-        if !is_signed {
-            return Err(WhyNot::Wrong);
+        match is_signed {
+            true if self.curve == Curve::Secp256k1 && !is_low(self.curve, signature) => Err(WhyNot::HighS),
+            true => Ok(()),
+            false => Err(WhyNot::Wrong),
         }
-        if signature.verify(message, &key).is_ok() {
-            return Ok(());
-        }
-        signature.normalize_s();
-        Err(if signature.verify(message, &key).is_ok() { WhyNot::HighS } else { WhyNot::Wrong })
     }
 }

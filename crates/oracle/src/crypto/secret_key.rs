@@ -1,6 +1,9 @@
-use super::{Curve, PublicKey, Scheme, digest};
+//! Secret keys of tests, and signatures by them.
 
-/// A secret key of a test: everybody knows it.
+use super::{Curve, PublicKey, Scheme, digest, is_low, with_other_s};
+use std::fmt;
+
+/// A secret key of a test. Everybody knows it; `Debug` prints its address all the same.
 #[derive(Clone)]
 pub struct SecretKey {
     curve: Curve,
@@ -32,6 +35,12 @@ impl SecretKey {
         Self::from_bytes(curve, bytes)
     }
 
+    /// The Ed25519 key of a seed.
+    pub fn ed25519(seed: [u8; 32]) -> Self {
+        let key = Key::Ed25519(Box::new(crrl::ed25519::PrivateKey::from_seed(&seed)));
+        Self { curve: Curve::Ed25519, bytes: seed, key }
+    }
+
     /// Reads `edsk…` (of 54 characters), `spsk…`, `p2sk…` or `BLsk…`.
     pub fn from_text(text: &str) -> Option<Self> {
         Curve::ALL.into_iter().find_map(|curve| {
@@ -40,9 +49,10 @@ impl SecretKey {
         })
     }
 
-    fn from_bytes(curve: Curve, bytes: [u8; 32]) -> Option<Self> {
+    /// Of the 32 bytes that the key's text holds; `None` if they are not a key of this curve.
+    pub fn from_bytes(curve: Curve, bytes: [u8; 32]) -> Option<Self> {
         let key = match curve {
-            Curve::Ed25519 => Key::Ed25519(Box::new(crrl::ed25519::PrivateKey::from_seed(&bytes))),
+            Curve::Ed25519 => return Some(Self::ed25519(bytes)),
             Curve::Secp256k1 => Key::Secp256k1(crrl::secp256k1::PrivateKey::decode(&bytes)?),
             Curve::P256 => Key::P256(crrl::p256::PrivateKey::decode(&bytes)?),
             Curve::Bls => {
@@ -104,12 +114,12 @@ impl SecretKey {
     }
 }
 
-fn with_low_s(bytes: [u8; 64]) -> Vec<u8> {
-    secp256k1::ecdsa::Signature::from_compact(&bytes).map_or_else(
-        |_| bytes.to_vec(),
-        |mut signature| {
-            signature.normalize_s();
-            signature.serialize_compact().to_vec()
-        },
-    )
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("SecretKey").field(&self.public_key().hash()).finish()
+    }
+}
+
+fn with_low_s(signature: [u8; 64]) -> Vec<u8> {
+    if is_low(Curve::Secp256k1, &signature) { signature.to_vec() } else { with_other_s(Curve::Secp256k1, &signature) }
 }

@@ -1,3 +1,5 @@
+//! The curves, and the prefixes of their texts.
+
 use crate::base58::Prefix;
 use serde::{Deserialize, Serialize};
 

@@ -3,9 +3,10 @@
 use super::{MAINNET, signed_number, sized};
 use crate::crypto::Curve;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a signer keeps a high watermark for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// 0x11.
@@ -20,7 +21,16 @@ impl Kind {
     /// The three kinds.
     pub const ALL: [Self; 3] = [Self::Block, Self::Preattestation, Self::Attestation];
 
-    /// Its name in the cases.
+    /// The watermark byte.
+    pub const fn watermark(self) -> u8 {
+        match self {
+            Self::Block => 0x11,
+            Self::Preattestation => 0x12,
+            Self::Attestation => 0x13,
+        }
+    }
+
+    /// The name in policies, marks and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Block => "block",
@@ -30,11 +40,31 @@ impl Kind {
     }
 }
 
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// A vote to be written as bytes.
+///
+/// | offset | size | field |
+/// | --- | --- | --- |
+/// | 0 | 1 | watermark byte: 0x12 or 0x13 |
+/// | 1 | 4 | chain |
+/// | 5 | 32 | branch |
+/// | 37 | 1 | content tag: 20, 40 (tz4) preattestation; 21, 23 (with DAL content), 41 (tz4) attestation |
+/// | 38 | 2 or 0 | slot; absent from the votes of tz4 keys |
+/// | 40 or 38 | 4 | level |
+/// | 44 or 42 | 4 | round |
+/// | 48 or 46 | 32 | block payload hash |
+/// | 80 | 1 or more | DAL content, a signed number; tag 23 only |
 #[derive(Debug, Clone)]
 pub struct Vote {
     /// 0x12 or 0x13.
     pub watermark: u8,
+    /// The chain.
+    pub chain: [u8; 4],
     /// The content tag.
     pub tag: u8,
     /// 32 bytes of the block that the operation builds on.
@@ -60,7 +90,7 @@ impl Vote {
             (_, Curve::Bls) => (0x13, 41),
             _ => (0x13, 21),
         };
-        Self { watermark, tag, branch: 0xb0, slot: 12, level, round, payload_hash: 0xa5, dal: 2048 }
+        Self { watermark, chain: MAINNET, tag, branch: 0xb0, slot: 12, level, round, payload_hash: 0xa5, dal: 2048 }
     }
 
     /// The same with DAL content, which tz4 keys do not sign.
@@ -76,7 +106,7 @@ impl Vote {
         let has_slot = !matches!(self.tag, 40 | 41);
         [
             vec![self.watermark],
-            MAINNET.to_vec(),
+            self.chain.to_vec(),
             vec![self.branch; 32],
             vec![self.tag],
             if has_slot { self.slot.to_be_bytes().to_vec() } else { Vec::new() },
@@ -89,9 +119,26 @@ impl Vote {
     }
 }
 
-/// A block header to be written as bytes.
+/// A block header to be written as bytes, without its signature.
+///
+/// | offset | size | field |
+/// | --- | --- | --- |
+/// | 0 | 1 | watermark byte: 0x11 |
+/// | 1 | 4 | chain |
+/// | 5 | 4 | level |
+/// | 9 | 1 | protocol level |
+/// | 10 | 32 | predecessor |
+/// | 42 | 8 | timestamp |
+/// | 50 | 1 | validation pass |
+/// | 51 | 32 | operations hash |
+/// | 83 | 4 | length F of the fitness |
+/// | 87 | F | [`fitness`], each element after its u32 length |
+/// | 87 + F | 32 | context hash |
+/// | 119 + F | 46 or more | [`protocol_data`] |
 #[derive(Debug, Clone)]
 pub struct Block {
+    /// The chain.
+    pub chain: [u8; 4],
     /// The level of the header.
     pub level: i32,
     /// The elements of the fitness, without their lengths.
@@ -110,6 +157,7 @@ impl Block {
     /// A header as bakers make it, without a locked round.
     pub fn new(level: i32, round: i32) -> Self {
         Self {
+            chain: MAINNET,
             level,
             fitness: fitness(level, None, -1, round),
             operations: 0xb2,
@@ -124,7 +172,7 @@ impl Block {
         let fitness: Vec<u8> = self.fitness.iter().flat_map(|element| sized(element)).collect();
         [
             vec![0x11],
-            MAINNET.to_vec(),
+            self.chain.to_vec(),
             self.level.to_be_bytes().to_vec(),
             vec![0x17],
             vec![self.predecessor; 32],

@@ -1,7 +1,7 @@
-//! What each answer says for programs: the names of its headers, and the closed sets of their values.
+//! The machine-readable part of each answer: the names of its headers, and the closed sets of their values.
 //!
-//! The signer sends them and the relay decides by them, so both use this module, and neither has to use the other. The log uses
-//! the same words.
+//! The signer sends these headers and the relay evaluates them, so both use this module instead of each other. The log uses the
+//! same words.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,21 +32,21 @@ pub mod header {
 /// The value of [`header::STORE`] while the store's identity has not been read yet.
 pub const UNKNOWN: &str = "unknown";
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The answer is a signature, or a proof of possession.
     Signed,
-    /// The answer is what was requested, and no signature was: a public key, a list of keys.
+    /// The answer is the requested information, such as a public key or a list of keys; no signature was requested.
     Answered,
-    /// It must not be signed, ever; or the request itself is wrong.
+    /// It must never be signed, or the request itself is invalid.
     Refused,
-    /// It could not be decided, or not be done now. Nothing is wrong with the request.
+    /// It could not be decided, or not be signed now. Nothing is wrong with the request.
     Failed,
 }
 
 impl Verdict {
-    /// Each of them.
+    /// All verdicts.
     pub const ALL: [Self; 4] = [Self::Signed, Self::Answered, Self::Refused, Self::Failed];
 
     /// The name in headers and logs.
@@ -62,15 +62,15 @@ impl Verdict {
 
 macro_rules! causes {
     ($($verdict:ident { $($cause:ident $name:literal $meaning:literal;)* })*) => {
-        /// Why an answer is *refused* or *failed*. The names are stable, while messages may change: alerts, queries and relays go
-        /// by them.
+        /// Why an answer is *refused* or *failed*. The names are stable, while messages may change: alerts, queries and relays rely
+        /// on them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Cause {
             $($(#[doc = $meaning] $cause,)*)*
         }
 
         impl Cause {
-            /// Each of them, those that are refused first.
+            /// All causes, those of *refused* first.
             pub const ALL: &[Self] = &[$($(Self::$cause,)*)*];
 
             /// The name in headers and logs.
@@ -78,7 +78,7 @@ macro_rules! causes {
                 match self { $($(Self::$cause => $name,)*)* }
             }
 
-            /// The verdict that it is the cause of, always the same.
+            /// The verdict of this cause: always the same.
             pub const fn verdict(self) -> Verdict {
                 match self { $($(Self::$cause => Verdict::$verdict,)*)* }
             }
@@ -128,9 +128,9 @@ causes! {
     }
 }
 
-/// A value that is not in its closed set: a newer signer may have more of them.
+/// A value outside its closed set, perhaps from a newer signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a value that this version knows")]
+#[error("unknown value: this version does not support it")]
 pub struct UnknownValue;
 
 impl FromStr for Verdict {

@@ -1,5 +1,5 @@
-//! The events of the log. Each line of the program's own has a field `event` with one of these names, which stay the same while
-//! sentences change: alerts, the workbook and tests go by them.
+//! The events of the log. Each log line of this program has a field `event` with one of these names. The names are stable, while
+//! messages may change: alerts, the workbook and tests rely on them.
 
 use tracing::Level;
 
@@ -113,7 +113,7 @@ mod tests {
             .collect()
     }
 
-    /// The arguments of a macro, of which `text` is all behind the opening parenthesis.
+    /// The arguments of a macro. `text` starts after the opening parenthesis.
     fn arguments(text: &str) -> &str {
         let (mut depth, mut in_string, mut escaped) = (1, false, false);
         for (at, character) in text.char_indices() {
@@ -132,7 +132,7 @@ mod tests {
         panic!("a macro has no end: {text}");
     }
 
-    /// Each use of a macro that logs, as level and arguments.
+    /// Each use of a logging macro, as level and arguments.
     fn logged(source: &str) -> Vec<(Level, &str)> {
         let product = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let macros = [("info!(", Level::INFO), ("warn!(", Level::WARN), ("error!(", Level::ERROR)];
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_in_the_code_has_an_event_of_the_list_at_its_level_and_each_event_a_line() {
+    fn each_log_line_has_a_listed_event_at_its_level_and_each_event_is_logged() {
         let mut used = BTreeSet::new();
         for path in files(&repository().join("src"), "rs") {
             let source = fs::read_to_string(&path).unwrap();
@@ -159,12 +159,12 @@ mod tests {
             }
         }
         let names: Vec<_> = EVENTS.iter().map(|event| event.name).collect();
-        assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "a name is there twice");
+        assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "a name occurs twice");
         let unused: Vec<_> = names.iter().filter(|name| !used.contains(**name)).collect();
-        assert!(unused.is_empty(), "no line has these events: {unused:?}");
+        assert!(unused.is_empty(), "these events are never logged: {unused:?}");
     }
 
-    /// The texts that the queries of the monitoring compare `Event` with, each with the alerts, or the workbook, that do so.
+    /// The events that the monitoring queries look for, each with the alerts that read it, or the workbook.
     fn read_by_queries() -> BTreeMap<String, BTreeSet<String>> {
         let mut readers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for path in files(&repository().join("infra/queries"), "kql") {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guide_lists_all_events_and_who_reads_them_and_the_queries_read_no_other() {
+    fn the_guide_lists_all_events_with_their_readers_and_queries_read_only_listed_events() {
         let readers = read_by_queries();
         assert!(readers.len() > 10, "the queries were not understood: {readers:?}");
         for name in readers.keys() {

@@ -69,7 +69,7 @@ impl fmt::Display for Place<'_> {
 /// Visits names only. Values may be secret, and are not copied.
 struct Names<'a> {
     at: &'a Place<'a>,
-    /// The first duplicate name, and its place.
+    /// The first duplicate name, and its path.
     found: &'a RefCell<Option<(String, String)>>,
 }
 

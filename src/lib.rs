@@ -1,6 +1,6 @@
 //! A Tezos remote signer: decodes each payload, checks it, and never signs twice.
 //!
-//! # The way of a request
+//! # The path of a request
 //!
 //! [`server`] receives `POST /keys/{public key hash}` and passes the payload to [`signer::Signer::sign`], which
 //!
@@ -18,12 +18,12 @@
 //!
 //! # Invariants
 //!
-//! `docs/safety.md` has all of them, and the test that holds each.
+//! `docs/safety.md` lists them all, with the tests for each.
 //!
-//! * A signature of a block or a vote is released only after a mark that covers it was written durably.
+//! * A signature of a block or a vote is released only after a mark that covers it has been written durably.
 //! * For one key, chain, kind, level and round, at most one payload is ever signed, and for a block at most one signature released.
 //! * Marks only rise. Positions below the mark are refused.
-//! * In doubt, nothing is released: a lost answer, an unknown head or an unreadable tag is a failure.
+//! * In case of doubt, nothing is released: a lost answer, an unknown head or an unreadable tag is a failure.
 //! * Nothing that marks or policy depend on is signed without being decoded.
 //!
 //! # Modules

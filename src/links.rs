@@ -10,7 +10,7 @@ use thiserror::Error;
 pub enum LinkError {
     /// The path, or a folder in it, is a symbolic link to something that does not exist, such as an unmounted volume.
     #[error(
-        "{} is a symbolic link to {}, which does not exist: mount or restore what it points to, or remove the link",
+        "{} is a symbolic link to {}, which does not exist: mount or restore the target, or remove the link",
         link.display(),
         target.display()
     )]

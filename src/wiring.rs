@@ -75,14 +75,14 @@ pub fn make_data_dir(path: &Path) -> Result<(), WiringError> {
 }
 
 /// Opens the mark store. Call this before [`open_vault`]: the lock of the embedded store stops a second signer on the same
-/// folder before it touches anything. `patience` is how long to wait for that lock.
+/// folder before it touches anything. `lock_timeout` is how long to wait for that lock.
 ///
 /// # Errors
 /// [`WiringError`]
 pub async fn open_marks(
     services: &Services,
     azure: Option<&Azure>,
-    patience: Option<Duration>,
+    lock_timeout: Option<Duration>,
 ) -> Result<Arc<dyn MarkStore>, WiringError> {
     if let MarkStoreSettings::Cosmos(settings) = &services.marks {
         let azure = azure.ok_or(WiringError::NotPrepared)?;
@@ -105,8 +105,8 @@ pub async fn open_marks(
              COSMOS_ENDPOINT to use several signers"
         );
     }
-    Ok(Arc::new(match patience {
-        Some(patience) => EmbeddedMarkStore::open_when_free(&marks, patience).await?,
+    Ok(Arc::new(match lock_timeout {
+        Some(timeout) => EmbeddedMarkStore::open_when_free(&marks, timeout).await?,
         None => EmbeddedMarkStore::open(&marks)?,
     }))
 }
@@ -132,7 +132,7 @@ pub fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn 
     Ok(vault)
 }
 
-/// Opens the embedded vault. Creates it with one key if it does not exist, so that there is a key to try.
+/// Opens the embedded vault. If it does not exist, creates it with one key, so that a first signature can be tried at once.
 fn open_embedded_vault(settings: &EmbeddedSettings) -> Result<EmbeddedVault, WiringError> {
     make_data_dir(&settings.data_dir)?;
     let file = KeyFile::open(&settings.data_dir, settings.passphrase.clone())?;

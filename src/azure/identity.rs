@@ -1,4 +1,4 @@
-//! The identity of the process in Azure: which ones the environment offers, and requests for their tokens.
+//! The identity of the process in Azure: detects the identities that the environment offers, and requests their tokens.
 
 use super::reason_of;
 use azure_core::credentials::{AccessToken, TokenCredential};

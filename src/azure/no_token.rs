@@ -24,8 +24,8 @@ pub enum NoToken {
 }
 
 impl From<NoToken> for Error {
-    fn from(why: NoToken) -> Self {
-        let text = why.to_string();
-        Self::with_error(ErrorKind::Credential, why, text)
+    fn from(reason: NoToken) -> Self {
+        let text = reason.to_string();
+        Self::with_error(ErrorKind::Credential, reason, text)
     }
 }

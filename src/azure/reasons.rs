@@ -60,8 +60,8 @@ fn of_token(cause: &(dyn Error + 'static)) -> Option<&'static str> {
 }
 
 fn of_certificate(cause: &(dyn Error + 'static)) -> Option<&'static str> {
-    let rustls::Error::InvalidCertificate(why) = cause.downcast_ref()? else { return None };
-    Some(match why {
+    let rustls::Error::InvalidCertificate(reason) = cause.downcast_ref()? else { return None };
+    Some(match reason {
         Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => {
             "the certificate has expired or is not yet valid by this machine's clock: check the clock"
         }
@@ -108,8 +108,9 @@ mod tests {
     #[test]
     fn known_failures_are_explained_in_plain_words() {
         let io = |kind: io::ErrorKind| -> Box<dyn Error + Send + Sync> { io::Error::from(kind).into() };
-        let tls =
-            |why| -> Box<dyn Error + Send + Sync> { io::Error::other(rustls::Error::InvalidCertificate(why)).into() };
+        let tls = |reason| -> Box<dyn Error + Send + Sync> {
+            io::Error::other(rustls::Error::InvalidCertificate(reason)).into()
+        };
         let clock = NoToken::ClockAhead { expired: time::Duration::hours(2) };
         for (cause, expected) in [
             (io(io::ErrorKind::ConnectionRefused), Some("connection refused")),

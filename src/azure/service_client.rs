@@ -1,4 +1,4 @@
-//! HTTP clients for services in Azure: the certificates they trust, and recovery from dead connections.
+//! HTTP clients for services in Azure: trusted certificates, and recovery from dead connections.
 
 use super::reason_of;
 use crate::net::dns::Resolver;
@@ -32,8 +32,8 @@ impl TlsRoots {
         let mut roots = RootCertStore::empty();
         let (usable, _) = roots.add_parsable_certificates(found.certs.into_iter().map(CertificateDer::into_owned));
         if usable == 0 {
-            let why = found.errors.first().map(|error| format!(" ({})", reason_of(error))).unwrap_or_default();
-            return Err(NoCertificates(why));
+            let reason = found.errors.first().map(|error| format!(" ({})", reason_of(error))).unwrap_or_default();
+            return Err(NoCertificates(reason));
         }
         Ok(Self(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
     }
@@ -79,7 +79,7 @@ const IDLE: Duration = Duration::from_secs(90);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Enough for as many keys signing simultaneously.
+/// Enough for the same number of keys signing simultaneously.
 const MAX_IDLE_PER_HOST: usize = 64;
 
 impl ServiceClient {
@@ -94,7 +94,7 @@ impl ServiceClient {
         answer_timeout: Duration,
     ) -> Result<Self, reqwest::Error> {
         let current = ArcSwap::from_pointee(roots.builder().connect_timeout(CONNECT_TIMEOUT).build()?);
-        // Slightly earlier, so that the repeated call uses a new connection.
+        // Slightly earlier, so that the hedged call uses a new connection.
         let silent_after = late_after * 15 / 16;
         Ok(Self { service, roots, silent_after, answer_timeout, current, answered: Mutex::new(Instant::now()) })
     }
@@ -132,8 +132,8 @@ impl HttpClient for ServiceClient {
         // Links to next pages come from the service. The token must not be sent to another host.
         if !self.is_of_service(request.url()) {
             let host = request.url().host_str().unwrap_or_default();
-            let why = format!("refusing to send a token to {host}, which is not {}", self.service);
-            return Err(Error::with_message(ErrorKind::Other, why));
+            let reason = format!("refusing to send a token to {host}, which is not {}", self.service);
+            return Err(Error::with_message(ErrorKind::Other, reason));
         }
         let (client, start) = (self.current.load_full(), Instant::now());
         let answer = async {

@@ -25,7 +25,7 @@ pub struct Checkpoint {
     pub source: &'static str,
 }
 
-/// `src/lib_node_config/config_file.ml` and `tezt/lib_tezos/node.ml` of Octez hold the genesis of each public network.
+/// `src/lib_node_config/config_file.ml` and `tezt/lib_tezos/node.ml` of Octez contain the genesis block of each public network.
 const OCTEZ: &str = "genesis block in the node configuration of Octez";
 /// teztnets.com is the registry of test networks.
 const TEZTNETS: &str = "genesis block in the network's configuration at teztnets.com";

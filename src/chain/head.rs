@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_freshest_head_of_the_right_chain_counts() {
+    fn the_highest_recent_head_of_the_right_chain_counts() {
         let now = Instant::now() + Duration::from_secs(1000);
         let unknown = HeadCheck::Unknown(HeadUnknown { chain: MAINNET, max_age: MAX_AGE });
         let too_far = |requested, head| {

@@ -1,4 +1,4 @@
-//! The head of the chain, from Tezos nodes, and the highest level that is possible by the clock.
+//! The head of the chain, from Tezos nodes, and the highest level that is possible according to the clock.
 
 pub mod checkpoints;
 mod diagnostics;

@@ -83,7 +83,7 @@ impl Proxies {
     }
 }
 
-/// The matcher's proxy for an address, without the address's user, password and path.
+/// The matcher's proxy for a node, looked up without the user, password and path of its address.
 fn intercepted(matcher: &Matcher, node: &Url) -> Option<Proxy> {
     let uri = Uri::builder().scheme(node.scheme()).authority(node.host_str()?).path_and_query("/").build().ok()?;
     let found = matcher.intercept(&uri)?;

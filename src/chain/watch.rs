@@ -1,4 +1,4 @@
-//! Polls the nodes' heads in the background, so that checks wait for nothing.
+//! Polls the nodes' heads in the background, so that checks never wait.
 
 use super::head::{self, HeadCheck, ObservedHead};
 use super::node::{Node, NodeError, NodeUrl};
@@ -81,7 +81,7 @@ impl HeadWatch {
     }
 }
 
-/// The place of one node's responses.
+/// The last response of one node.
 struct Slot {
     index: usize,
     heads: Arc<Mutex<Vec<Option<ObservedHead>>>>,

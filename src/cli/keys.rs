@@ -21,16 +21,16 @@ pub(crate) enum Command {
     List,
     /// Generates a key
     Generate {
-        /// Its name: letters, digits, - and _
+        /// Name of the key: letters, digits, - and _
         name: KeyName,
-        /// Its curve
+        /// Curve of the key
         #[arg(long, value_enum, default_value = "p256")]
         curve: CurveName,
     },
     /// Imports a secret key from standard input: edsk…, spsk…, p2sk… or BLsk…, or an encrypted one (edesk…, spesk…, p2esk… or
     /// BLesk…) followed by its password on the next line. Without that line, the vault's passphrase is used
     Import {
-        /// Its name: letters, digits, - and _
+        /// Name of the key: letters, digits, - and _
         name: KeyName,
     },
 }
@@ -69,10 +69,10 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
             return runtime()?.block_on(list_vault(&services));
         }
         let url = &vault.url;
-        let why = format!(
+        let reason = format!(
             "KEY_VAULT_URL is set: create keys in {url} (az keyvault key create), or unset it to use a local file"
         );
-        return Err(why.into());
+        return Err(reason.into());
     }
     let settings = services.embedded;
     if !matches!(command, Command::List) {
@@ -103,7 +103,7 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
 fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, CommandError> {
     const EXPECTED: &str =
         "expected a secret key (edsk, spsk, p2sk or BLsk; edesk, spesk, p2esk or BLesk with its password)";
-    // More than a key and a password need, so that a wrong file is not read to its end.
+    // More than enough for a key and a password; a wrong file is not read to the end.
     const MAX_LENGTH: u64 = 4096;
     let mut bytes = Zeroizing::new(Vec::new());
     let unreadable = |error: &dyn Display| format!("standard input: {error}; {EXPECTED}");

@@ -1,4 +1,4 @@
-//! The commands, and what they share: errors, output, environment and runtime.
+//! The commands, and the code that they share: errors, output, environment and runtime.
 
 mod bind;
 mod doctor;
@@ -24,7 +24,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use thiserror::Error;
 
-/// Why a command failed, for people to read.
+/// Why a command failed, as text for the operator.
 pub(crate) type CommandError = Box<dyn Error + Send + Sync>;
 
 /// The commands.
@@ -120,7 +120,7 @@ fn require_unicode() -> Result<(), CommandError> {
     }
 }
 
-/// The reader of standard output, such as `head`, has closed it. Ends a command silently.
+/// The reader of standard output, such as `head`, has closed it. The command then ends silently.
 #[derive(Debug, Error)]
 #[error("standard output is closed")]
 pub(crate) struct ReaderGone;

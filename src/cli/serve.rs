@@ -31,8 +31,8 @@ const LISTEN_BACKLOG: u32 = 4096;
 const OTHER_FILES: u64 = 64;
 
 /// How long a start under the Functions host waits for the lock of the embedded store. A restarting script host starts the next
-/// process before it kills the last one, usually by a fraction of a second, but sometimes by its lock period of 15 s. It fails a
-/// start after 30 s.
+/// process before it kills the last one: usually a fraction of a second earlier, but sometimes by its lock period of 15 s. A start
+/// that takes longer than 30 s counts as failed.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(17);
 
 /// Longer than the idle timeout of clients, so that they close connections first.
@@ -50,8 +50,8 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     }
     let services = &settings.services;
     let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
-    let patience = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
-    let store = open_marks(services, azure.as_ref(), patience).await?;
+    let lock_timeout = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
+    let store = open_marks(services, azure.as_ref(), lock_timeout).await?;
     let vault = open_vault(services, azure.as_ref())?;
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
     if watch.is_none() {
@@ -128,8 +128,8 @@ fn search_interval(settings: &Settings) -> Duration {
     }
 }
 
-/// Refreshes the keys every `every`, more often while that fails. `are_known` is whether they have already been read.
-async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, are_known: bool) -> Infallible {
+/// Refreshes the keys at this interval, more often while that fails. `are_known` is whether they have already been read.
+async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], interval: Duration, are_known: bool) -> Infallible {
     const WHILE_UNKNOWN: Duration = Duration::from_secs(2);
     let mut is_first = true;
     loop {
@@ -146,7 +146,7 @@ async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], every: Duration, ar
             }
         }
         // A single bad key must not cause constant searches of a large vault.
-        let pause = if answer.is_ok() { every } else { every.min(WHILE_UNKNOWN.max(start.elapsed())) };
+        let pause = if answer.is_ok() { interval } else { interval.min(WHILE_UNKNOWN.max(start.elapsed())) };
         tokio::time::sleep(pause).await;
     }
 }
@@ -173,7 +173,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(LISTEN_BACKLOG)
 }
 
-/// Logs the commands with which clients use the keys.
+/// Logs the commands that clients need to use the keys.
 fn log_commands(signer: &Signer, address: SocketAddr) {
     let Some(base) = base_address(address) else { return };
     for key in signer.keys() {

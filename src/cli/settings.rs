@@ -1,4 +1,4 @@
-//! `settings`: every setting, for people, for programs, or for the reference page.
+//! `settings`: lists every setting as text, as JSON, or as Markdown for the reference page.
 
 use super::{CommandError, print_line};
 use azurehsm_signer::settings::listing;

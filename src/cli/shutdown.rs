@@ -1,4 +1,4 @@
-//! How `serve` ends: after a signal, or after the death of the Functions host that started it; when, and with which status.
+//! Ends `serve` after a signal, or when the Functions host that started it dies, and determines the exit status.
 
 use azurehsm_signer::functions_host::{MAX_SHUTDOWN, PLANNED_END_STATUS, ParentProcess, WATCH_INTERVAL};
 use azurehsm_signer::log;

@@ -9,13 +9,13 @@ pub(super) fn name_of(url: &Url) -> &str {
     host.split('.').next().unwrap_or(host)
 }
 
-/// Whether an error comes from the firewall rather than from a missing role. Key Vault has codes for it
-/// (`ForbiddenByFirewall`, `ForbiddenByConnection`), Cosmos DB only sentences.
-pub(super) fn is_of_network(why: &str) -> bool {
-    let why = why.to_ascii_lowercase();
+/// Whether an error is due to the firewall rather than a missing role. Key Vault has codes for this (`ForbiddenByFirewall`,
+/// `ForbiddenByConnection`), Cosmos DB only sentences.
+pub(super) fn is_of_network(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
     ["firewall", "forbiddenbyconnection", "client address is not authorized", "public network access"]
         .iter()
-        .any(|sign| why.contains(sign))
+        .any(|sign| reason.contains(sign))
 }
 
 /// The cause of a vault's error.
@@ -45,16 +45,16 @@ pub(super) enum Cause {
 
 impl Cause {
     pub(super) fn of(error: &VaultError) -> Self {
-        let why = error.reason().log();
+        let reason = error.reason().log();
         match error {
             VaultError::Unavailable { .. } => Self::Transient,
             VaultError::Missing(_) => Self::Missing,
             VaultError::Unable(_) => Self::Request,
             VaultError::Untrusted(_) => Self::OtherService,
-            VaultError::Denied(_) if is_of_network(why) => Self::Network,
-            VaultError::Denied(_) if why.starts_with("409") => Self::Conflict,
+            VaultError::Denied(_) if is_of_network(reason) => Self::Network,
+            VaultError::Denied(_) if reason.starts_with("409") => Self::Conflict,
             VaultError::Denied(_) => {
-                let has = |codes: &[&str]| codes.iter().any(|code| why.contains(code));
+                let has = |codes: &[&str]| codes.iter().any(|code| reason.contains(code));
                 if has(&["KeyDisabled", "KeyExpired", "KeyNotYetValid"]) {
                     Self::StateOfKey
                 } else if has(&["KeyOperationForbidden"]) {
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn network_errors_are_distinguished_from_missing_roles() {
-        for (why, expected) in [
+        for (reason, expected) in [
             ("Client address is not authorized and caller is not a trusted service.", true),
             ("Public network access is disabled and request is not from a trusted service", true),
             (
@@ -191,14 +191,14 @@ mod tests {
             ),
             ("Caller is not authorized to perform action on resource. DecisionReason: 'DeniedWithNoValidRBAC'", false),
         ] {
-            assert_eq!(is_of_network(why), expected, "{why}");
+            assert_eq!(is_of_network(reason), expected, "{reason}");
         }
     }
 
     #[test]
     fn advice_follows_the_cause() {
         let vault: Url = "https://bakery.vault.azure.net/".parse().unwrap();
-        let denied = |why: &str| VaultError::Denied(why.into());
+        let denied = |reason: &str| VaultError::Denied(reason.into());
         for (error, cause, words) in [
             (denied("403 Forbidden (Forbidden, ForbiddenByRbac)"), Cause::Role, "az role assignment create"),
             (denied("403 Forbidden"), Cause::Role, "az role assignment create"),

@@ -1,4 +1,4 @@
-//! One area of the checks: its findings, and what later checks need from it.
+//! One area of the checks: its findings, and the data that later checks need.
 
 use super::Finding;
 use super::clock::Skew;
@@ -47,7 +47,7 @@ impl Observed {
     }
 }
 
-/// For services whose every response stays just below the limit of a single request.
+/// For services that answer every request just before its timeout.
 const AREA_TIMEOUT: Duration = Duration::from_secs(26);
 
 impl Area {

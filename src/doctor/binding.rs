@@ -42,7 +42,7 @@ fn of_key(key: &Key, tags: &BTreeSet<String>, store: &StoreId) -> Finding {
         ),
         Err(elsewhere) => {
             let unreadable = tags.iter().find_map(|tag| tag.parse::<Binding>().err());
-            let unreadable = unreadable.map(|why| format!(" (invalid tag: {why})")).unwrap_or_default();
+            let unreadable = unreadable.map(|reason| format!(" (invalid tag: {reason})")).unwrap_or_default();
             let text = format!(
                 "the key is bound to another mark store, {}{unreadable}, not to {}: no block or vote is signed",
                 elsewhere.bound_to, elsewhere.store

@@ -14,13 +14,13 @@ pub(super) struct Skew {
     pub(super) ahead: Duration,
 }
 
-/// Above the error of the `Date` header, which has whole seconds, and of a slow network.
+/// Larger than the error of the `Date` header, which has whole seconds, and of a slow network.
 const MIN_WARNING: Duration = Duration::seconds(2);
 
 /// Tokens are checked with a tolerance of minutes, marks and blocks with none.
 const MIN_FAILURE: Duration = Duration::seconds(60);
 
-/// Sends a request. Any response, with any status, shows that name, route and certificate are right. Most have a `Date`.
+/// Sends a request. A response with any status shows that name, route and certificate are right. Most responses have a `Date`.
 ///
 /// # Errors
 /// Why there was no response.

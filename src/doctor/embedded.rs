@@ -133,7 +133,7 @@ async fn of_store(area: &mut Area, store: &EmbeddedMarkStore, path: &Path) -> Fi
     match listing.unreadable.as_slice() {
         [] => Finding::ok(CHECK, readable),
         unreadable => {
-            let names: Vec<_> = unreadable.iter().map(|item| format!("{} ({})", item.name, item.why)).collect();
+            let names: Vec<_> = unreadable.iter().map(|item| format!("{} ({})", item.name, item.reason)).collect();
             Finding::failed(
                 CHECK,
                 format!("{readable}, and {} unreadable: {}", names.len(), names.join("; ")),

@@ -48,8 +48,8 @@ impl Finding {
         Self { check, subject: None, outcome: Outcome::Ok, text: in_one_line(text.as_ref()), advice: None }
     }
 
-    pub(super) fn skipped(check: &'static str, why: impl AsRef<str>) -> Self {
-        Self { outcome: Outcome::Skipped, ..Self::ok(check, why) }
+    pub(super) fn skipped(check: &'static str, reason: impl AsRef<str>) -> Self {
+        Self { outcome: Outcome::Skipped, ..Self::ok(check, reason) }
     }
 
     pub(super) fn warning(check: &'static str, text: impl AsRef<str>, advice: impl Into<String>) -> Self {

@@ -40,8 +40,8 @@ fn token(settings: &IdentitySettings, scope: &str, state: TokenState) -> Finding
             Finding::failed("identity.token", text, "set this machine's clock")
         }
         None => {
-            let why = state.problem.map(|problem| problem.to_string()).unwrap_or_default();
-            Finding::failed("identity.token", why, advice(settings))
+            let reason = state.problem.map(|problem| problem.to_string()).unwrap_or_default();
+            Finding::failed("identity.token", reason, advice(settings))
         }
     }
     .about(audience)

@@ -9,7 +9,7 @@ const CALLS: usize = 10;
 /// Limit for all calls together.
 const LATENCY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A block time is a few seconds, and a signature may need several calls.
+/// The block time is a few seconds, and a signature may need several calls.
 const SLOW: Duration = Duration::from_millis(100);
 
 /// Makes ten sequential calls, and reports how long they took.
@@ -25,8 +25,8 @@ pub(super) async fn measure<E: fmt::Display>(
         let begin = Instant::now();
         match tokio::time::timeout(LATENCY_TIMEOUT.saturating_sub(start.elapsed()), call()).await {
             Ok(Ok(())) => times.push(begin.elapsed()),
-            Ok(Err(why)) => {
-                failed = Some(why.to_string());
+            Ok(Err(reason)) => {
+                failed = Some(reason.to_string());
                 break;
             }
             Err(_) => {
@@ -47,7 +47,9 @@ fn summarize(check: &'static str, advice: &str, mut times: Vec<Duration>, failed
     };
     let numbers = format!("p50 {} ms, worst {} ms", in_ms(*p50), in_ms(*worst));
     match failed {
-        Some(why) => Finding::warning(check, format!("{numbers}, of {} of {CALLS} calls: {why}", times.len()), advice),
+        Some(reason) => {
+            Finding::warning(check, format!("{numbers}, of {} of {CALLS} calls: {reason}", times.len()), advice)
+        }
         None if *p50 > SLOW => Finding::warning(check, format!("{numbers}, of {CALLS} calls"), advice),
         None => Finding::ok(check, format!("{numbers}, of {CALLS} calls")),
     }

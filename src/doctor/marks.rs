@@ -48,8 +48,8 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
     };
     let account = match inspection.account().await {
         Ok(account) => account,
-        Err(why) => {
-            area.add(Finding::failed("marks.account", why.log(), refused(settings, why.log())));
+        Err(reason) => {
+            area.add(Finding::failed("marks.account", reason.log(), refused(settings, reason.log())));
             return area.add(Finding::skipped("marks.container", "cannot read the account's properties"));
         }
     };
@@ -66,7 +66,7 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
     area.store = Some(StoreId::Container { name: settings.name(), rid });
     let unsuitable = account::check(&account, &properties, settings.allow_weak_consistency);
     of_container(area, settings, &unsuitable);
-    if unsuitable.iter().any(|why| matches!(why, Unsuitable::PartitionKey(_))) {
+    if unsuitable.iter().any(|reason| matches!(reason, Unsuitable::PartitionKey(_))) {
         return area.add(Finding::skipped("marks.role", "cannot be tested with this partition key"));
     }
     let probe = Probe::new(container, instance);
@@ -82,11 +82,11 @@ fn of_account(area: &mut Area, settings: &CosmosSettings, account: &AccountPrope
     let name = name_of(&settings.endpoint);
     let level = account.consistency();
     let to_strong = format!("`az cosmosdb update -g <group> -n {name} --default-consistency-level Strong`");
-    let weak = unsuitable.iter().find(|why| matches!(why, Unsuitable::Consistency(_)));
+    let weak = unsuitable.iter().find(|reason| matches!(reason, Unsuitable::Consistency(_)));
     area.add(match weak {
-        Some(why) => {
+        Some(reason) => {
             let text =
-                format!("{why}: an acknowledged mark could be lost in a failover, so no block or vote is signed");
+                format!("{reason}: an acknowledged mark could be lost in a failover, so no block or vote is signed");
             Finding::failed("marks.consistency", text, to_strong)
         }
         None if level == "Strong" => Finding::ok("marks.consistency", "Strong"),
@@ -99,11 +99,11 @@ fn of_account(area: &mut Area, settings: &CosmosSettings, account: &AccountPrope
             format!("for tests only. For mainnet: {to_strong}, and remove ALLOW_WEAK_CONSISTENCY"),
         ),
     });
-    let several = unsuitable.iter().find(|why| matches!(why, Unsuitable::SeveralWriteRegions(_)));
+    let several = unsuitable.iter().find(|reason| matches!(reason, Unsuitable::SeveralWriteRegions(_)));
     area.add(match several {
-        Some(why) => Finding::failed(
+        Some(reason) => Finding::failed(
             "marks.regions",
-            format!("{why}: two regions could accept different marks for one slot, so no block or vote is signed"),
+            format!("{reason}: two regions could accept different marks for one slot, so no block or vote is signed"),
             format!("`az cosmosdb update -g <group> -n {name} --enable-multiple-write-locations false`"),
         ),
         None => Finding::ok(
@@ -123,8 +123,8 @@ fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuit
         settings.database
     );
     let mut is_suitable = true;
-    for why in unsuitable {
-        let advice = match why {
+    for reason in unsuitable {
+        let advice = match reason {
             Unsuitable::PartitionKey(_) | Unsuitable::PartitionKeyVersion => another.clone(),
             Unsuitable::TimeToLive => "set Time to Live to Off in the container's Settings in the portal, or remove \
                                        defaultTtl from its template"
@@ -132,7 +132,7 @@ fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuit
             Unsuitable::Consistency(_) | Unsuitable::SeveralWriteRegions(_) | Unsuitable::Recreated => continue,
         };
         is_suitable = false;
-        area.add(Finding::failed("marks.container", why.to_string(), advice).about(&subject));
+        area.add(Finding::failed("marks.container", reason.to_string(), advice).about(&subject));
     }
     if is_suitable {
         area.add(Finding::ok("marks.container", "partition key /pkh version 2, no time to live").about(&subject));
@@ -141,7 +141,7 @@ fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuit
 
 fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Finding {
     let (database, container) = (&settings.database, &settings.container);
-    let why =
+    let reason =
         error.map_or_else(|| format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()), |error| reason_of(error));
     let advice = if error.is_some_and(|error| error.status().status_code() == StatusCode::NotFound) {
         let account = name_of(&settings.endpoint);
@@ -151,9 +151,9 @@ fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Findi
              {account} -d {database} -n {container} --partition-key-path /pkh --partition-key-version 2`"
         )
     } else {
-        refused(settings, &why)
+        refused(settings, &reason)
     };
-    Finding::failed("marks.container", why, advice).about(format!("{database}/{container}"))
+    Finding::failed("marks.container", reason, advice).about(format!("{database}/{container}"))
 }
 
 async fn measure(area: &mut Area, probe: &Probe) {
@@ -171,8 +171,8 @@ async fn measure(area: &mut Area, probe: &Probe) {
     area.latency.push(latency::measure("latency.marks.replace", SAME_REGION, replace).await);
 }
 
-fn refused(settings: &CosmosSettings, why: &str) -> String {
-    if is_of_network(why) {
+fn refused(settings: &CosmosSettings, reason: &str) -> String {
+    if is_of_network(reason) {
         network("account")
     } else {
         format!("if access is denied: {}", marks_role(&settings.endpoint, &settings.database, &settings.container))

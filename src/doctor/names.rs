@@ -23,8 +23,8 @@ pub(super) fn check(usable: &[Key], idle: &[Key]) -> Vec<Finding> {
                 "the private key of {address} is in the vault under several names: {first} signs, and {} is the same key",
                 others.join(", ")
             );
-            let advice = "keep one: permission to sign with any of them is permission to sign with the key, and the \
-                          `signer-marks` tags of all of them apply";
+            let advice = "keep only one: anyone who may sign with one of them can sign with the key, and the `signer-marks` \
+                          tags of all of them apply";
             Some(Finding::warning("vault.names", text, advice).about(first))
         })
         .collect()

@@ -21,7 +21,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.outcome == outcome).count()
     }
 
-    /// For people: one line per finding, followed by its advice, and a summary at the end.
+    /// The report as text: one line per finding, followed by its advice, and a summary at the end.
     pub fn to_text(&self) -> String {
         let width = self.findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
         let mut text = String::new();
@@ -33,7 +33,7 @@ impl Report {
         text + &self.summary()
     }
 
-    /// For machines: `{"ok": bool, "findings": [{"check": …, "subject": …, "outcome": …, "text": …, "advice": …}]}`.
+    /// The report as JSON: `{"ok": bool, "findings": [{"check": …, "subject": …, "outcome": …, "text": …, "advice": …}]}`.
     ///
     /// `ok` is false if a check failed. `check` identifies the check and is stable between releases; `outcome` is `ok`,
     /// `warning`, `failed` or `skipped`; `subject` and `advice` are a string or null. `text` and `advice` are for people, and

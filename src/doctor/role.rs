@@ -96,15 +96,15 @@ fn permitted(
     settings: &CosmosSettings,
 ) -> Finding {
     let Err(error) = answer else { return Finding::ok(check, "permitted") };
-    let why = error.to_string();
+    let reason = error.to_string();
     if also_permitted.contains(&error.status().status_code()) {
         Finding::ok(check, "permitted")
-    } else if is_of_network(&why) {
-        Finding::failed(check, why, network("account"))
+    } else if is_of_network(&reason) {
+        Finding::failed(check, reason, network("account"))
     } else if is_of_role(error) {
-        Finding::failed(check, why, marks_role(&settings.endpoint, &settings.database, &settings.container))
+        Finding::failed(check, reason, marks_role(&settings.endpoint, &settings.database, &settings.container))
     } else {
-        Finding::failed(check, why, "try again; check the account's metrics in the portal")
+        Finding::failed(check, reason, "try again; check the account's metrics in the portal")
     }
 }
 
@@ -130,7 +130,7 @@ fn forbidden_upsert(answer: &Answer, settings: &CosmosSettings) -> Finding {
         Err(error) => Finding::skipped(CHECK, format!("cannot determine whether this is denied: {error}")),
         Ok(_) => Finding::warning(
             CHECK,
-            "the role permits writing marks without a condition on their version, which the signer never does",
+            "the role permits unconditional writes of marks, which the signer never makes",
             marks_role_too_wide(&settings.endpoint),
         ),
     }

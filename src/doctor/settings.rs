@@ -53,7 +53,7 @@ fn wrong(SettingError { name, why }: &SettingError) -> Finding {
     .about(name)
 }
 
-/// Who may request signatures, if there are authorized keys.
+/// Reports who may request signatures, if there are authorized keys.
 fn authentication(settings: &Settings) -> Option<Finding> {
     let authorized = settings.authorized_keys.len();
     if authorized == 0 {
@@ -109,7 +109,7 @@ fn of_the_sdk(names: &[String]) -> impl Iterator<Item = Finding> {
 
 fn unknown(name: &str) -> Finding {
     let advice = "correct it (azurehsm-signer settings lists all settings), or remove it";
-    Finding::warning("settings.unknown", "no such setting: it has no effect", advice).about(name)
+    Finding::warning("settings.unknown", "unknown setting, which has no effect", advice).about(name)
 }
 
 fn probable_typo(typo: &Typo) -> Finding {

@@ -9,7 +9,7 @@ use crate::vault::{Key, Vault, VaultError};
 /// and the text is always the same, so it reveals nothing.
 pub(super) const PAYLOAD: &[u8] = b"azurehsm-signer doctor: this text is signed to test a key, and means nothing";
 
-/// Makes a test signature with a key, and verifies it. `advice` is for errors of the vault.
+/// Creates a test signature with a key, and verifies it. `advice` is for errors of the vault.
 pub(super) async fn test_signature(vault: &dyn Vault, key: &Key, advice: impl Fn(&VaultError) -> String) -> Finding {
     let subject = match &key.version {
         Some(version) => format!("{}/{version}", key.name),
@@ -20,7 +20,7 @@ pub(super) async fn test_signature(vault: &dyn Vault, key: &Key, advice: impl Fn
         Ok(signature) => match key.public_key.verify(PAYLOAD, scheme, &signature) {
             Ok(()) => Finding::ok("vault.sign", "made a valid test signature"),
             Err(error) => {
-                let advice = "this must not happen: the vault's signature does not match its public key; do not use the key, \
+                let advice = "this should never happen: the vault's signature does not match its public key; do not use the key, \
                               and contact Azure support";
                 Finding::failed("vault.sign", error.to_string(), advice)
             }

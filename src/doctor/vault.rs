@@ -104,7 +104,7 @@ async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault
                         let idle = check_attributes(version.attributes.as_ref(), now).err();
                         versions.push(Version { id: version.id, idle });
                     }
-                    Err(why) => area.add(unusable(settings, &version.id, None, &why)),
+                    Err(reason) => area.add(unusable(settings, &version.id, None, &reason)),
                 }
             }
             Some(versions)
@@ -129,8 +129,8 @@ fn key(
 ) -> Option<Found> {
     let read = match (read, idle) {
         (Ok(read), _) => read,
-        (Err(_), Some(why)) => {
-            area.add(unusable(settings, id, None, why));
+        (Err(_), Some(reason)) => {
+            area.add(unusable(settings, id, None, reason));
             return None;
         }
         (Err(error), None) => {
@@ -149,13 +149,13 @@ fn key(
     };
     let key = match assess(&read, settings.tag.as_ref(), OffsetDateTime::now_utc()) {
         Assessment::Usable(public_key) => as_key(public_key),
-        Assessment::Idle(public_key, why) => {
+        Assessment::Idle(public_key, reason) => {
             let key = as_key(public_key);
-            area.add(unusable(settings, id, Some(&key), &why));
+            area.add(unusable(settings, id, Some(&key), &reason));
             return Some(Found::Idle(key));
         }
-        Assessment::Other(why) => {
-            area.add(unusable(settings, id, None, &why));
+        Assessment::Other(reason) => {
+            area.add(unusable(settings, id, None, &reason));
             return None;
         }
     };
@@ -190,18 +190,18 @@ fn key(
 }
 
 /// Reports a version that does not sign. This is normal, unless `SIGNING_KEYS` specifies it, or it is expired or damaged.
-fn unusable(settings: &KeyVaultSettings, id: &KeyIdentifier, key: Option<&Key>, why: &IneligibleKey) -> Finding {
+fn unusable(settings: &KeyVaultSettings, id: &KeyIdentifier, key: Option<&Key>, reason: &IneligibleKey) -> Finding {
     let url = settings.url.as_url();
     let address = key.map(|key| format!("{}  ", key.hash)).unwrap_or_default();
-    let text = format!("{address}does not sign here: {why}");
+    let text = format!("{address}does not sign here: {reason}");
     let is_wanted = settings.keys.contains(id);
-    match why {
+    match reason {
         IneligibleKey::Expired(_) => Finding::failed("vault.expiry", text, extend_expiry(url, id)),
         IneligibleKey::Disabled if is_wanted => Finding::failed("vault.key", text, set(url, id, "--enabled true")),
         IneligibleKey::MayNotSign if is_wanted => Finding::failed("vault.key", text, set(url, id, "--ops sign verify")),
         IneligibleKey::PublicKey(_) | IneligibleKey::CoordinateLength { .. } | IneligibleKey::Incomplete(_) => {
             let advice =
-                "this must not happen: contact Azure support; signatures could not be verified with this public key";
+            "this should never happen: contact Azure support; signatures could not be verified with this public key";
             if is_wanted {
                 Finding::failed("vault.key", text, advice)
             } else {

@@ -1,9 +1,8 @@
 //! Which store guards a key: the tag on the key in the vault, compared with the store in use. Pure.
 //!
-//! The tag `signer-marks` reads `<cosmos host>/<database>/<container>`, optionally followed by `#<container _rid>`. Two
-//! signers with one key and two stores would each sign once, which is twice; a tag that is the same for both lets only one
-//! of them sign. The `_rid` is the container's own id: a container that was deleted and created again, or restored, under
-//! the same name has another.
+//! The tag `signer-marks` is `<cosmos host>/<database>/<container>`, optionally followed by `#<container _rid>`. Two signers
+//! with the same key and different stores could each sign once for the same slot; the tag lets only one of them sign. The
+//! `_rid` identifies the container: one that was recreated or restored under the same name has a different `_rid`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,7 +27,7 @@ pub struct StoreName {
 }
 
 impl StoreName {
-    /// The container in the account at this host. Without a port, that of HTTPS.
+    /// The container in the account at this host. The default port is that of HTTPS.
     pub fn new(host: &str, port: Option<u16>, database: &str, container: &str) -> Self {
         Self {
             host: host.trim_end_matches('.').to_ascii_lowercase(),
@@ -38,9 +37,9 @@ impl StoreName {
         }
     }
 
-    /// Whether a tag with this name means the store in use. Its port counts only if it has one: real accounts use that of
-    /// HTTPS, so a tag usually names the host alone. Names of databases and containers are case-sensitive, hosts are not.
-    fn means(&self, store: &Self) -> bool {
+    /// Whether a tag with this name refers to the store in use. A port is compared only if the tag has one: real accounts use
+    /// that of HTTPS, so a tag usually has none. Names of databases and containers are case-sensitive, hosts are not.
+    fn refers_to(&self, store: &Self) -> bool {
         let is_port = |port| port == store.port.unwrap_or(DEFAULT_PORT);
         (&self.host, &self.database, &self.container) == (&store.host, &store.database, &store.container)
             && self.port.is_none_or(is_port)
@@ -87,7 +86,7 @@ pub struct Binding {
     rid: Option<String>,
 }
 
-/// A tag that names no store. Then nothing that needs a mark is signed, since the intended store is unknown.
+/// A tag that names no store. The intended store is then unknown, so nothing that needs a mark is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("expected <cosmos host>/<database>/<container>, with or without #<container _rid>")]
 pub struct InvalidBinding;
@@ -155,7 +154,7 @@ pub enum Bound {
     Unconfirmed,
 }
 
-/// The key is bound to another mark store than the one in use.
+/// The key is bound to a mark store other than the one in use.
 ///
 /// The text is for the client and names neither store; the fields are for the log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
@@ -202,13 +201,13 @@ pub fn check(tags: &BTreeSet<String>, store: &StoreId) -> Result<Bound, BoundEls
 pub enum Recreated {
     /// A tag of the key names the deleted container.
     #[error(
-        "the container of the marks was deleted and recreated: raise this key's marks above all that was signed \
+        "the container of the marks was deleted and recreated: raise this key's marks above everything signed \
          (azurehsm-signer marks raise), then bind the key to the new container (azurehsm-signer marks bind)"
     )]
     BindAgain,
     /// No tag of the key includes a `_rid`.
     #[error(
-        "the container of the marks was deleted and recreated: raise this key's marks above all that was signed \
+        "the container of the marks was deleted and recreated: raise this key's marks above everything signed \
          (azurehsm-signer marks raise), then restart the signer, since the key is not bound to one container by its _rid"
     )]
     Restart,
@@ -218,7 +217,7 @@ pub enum Recreated {
 /// which must have been set since, shows that an operator has dealt with that.
 ///
 /// # Errors
-/// [`Recreated`], with what the operator has to do.
+/// [`Recreated`], with the steps for the operator.
 pub fn check_recreated(tags: &BTreeSet<String>, store: &StoreId) -> Result<(), Recreated> {
     let names_rid = tags.iter().any(|tag| tag.parse().is_ok_and(|binding: Binding| binding.has_rid()));
     match check(tags, store) {
@@ -231,7 +230,7 @@ pub fn check_recreated(tags: &BTreeSet<String>, store: &StoreId) -> Result<(), R
 /// How a tag allows the store; `None` if it names another store or is invalid.
 fn compare(tag: &str, store: &StoreId) -> Option<Bound> {
     let (Ok(binding), StoreId::Container { name, rid }) = (tag.parse::<Binding>(), store) else { return None };
-    if !binding.name.means(name) {
+    if !binding.name.refers_to(name) {
         return None;
     }
     match (binding.rid, rid) {

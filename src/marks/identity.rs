@@ -1,28 +1,28 @@
-//! The identity of a mark store: what stays the same whichever way it is reached, and differs from that of any other store. Pure.
+//! The identity of a mark store, which is the same however the store is reached, and different for every other store. Pure.
 
 use crate::tezos::Digest;
 use serde::Serialize;
 use std::fmt;
 
-/// What identifies a store. Two signers with the same one share their marks.
+/// Identifies a store: two signers with the same identity share their marks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "store", rename_all = "snake_case")]
 pub enum StoreIdentity {
     /// A container in Cosmos DB.
     #[serde(rename = "cosmos")]
     Container {
-        /// The account's name. Not its host: each region has another.
+        /// The account's name. Not its host, since each region has a different one.
         account: String,
         /// The database.
         database: String,
         /// The container.
         container: String,
-        /// The container's `_rid`: a recreated container has another.
+        /// The container's `_rid`: a recreated container has a different one.
         rid: String,
     },
     /// An embedded store.
     Embedded {
-        /// 32 hexadecimal digits, random, created with the store. A copy of the file has the same.
+        /// 32 hexadecimal digits, random, created with the store. A copy of the file has the same id.
         id: String,
     },
 }

@@ -1,8 +1,8 @@
 //! Checks requests against the marks in the store and records them, before a signature is released.
 //!
 //! The decisions are made by [`Recording`], which is pure; this module carries out its steps. One request may take several:
-//! read the mark, have the vault sign a block, write the mark on condition, and read it back when the outcome of the write is
-//! unclear. It also keeps what the process has [seen](super::Seen) of each mark, and which marks the store has lost.
+//! read the mark, have the vault sign a block, write the mark conditionally, and read it back if the outcome of the write is
+//! unclear. It also remembers what the process has [seen](super::Seen) of each mark, and which marks the store has lost.
 
 use super::slots::Slots;
 use super::subject::Subject;
@@ -24,11 +24,11 @@ use tokio::time::Instant;
 ///
 /// Safe with any number of processes on one store, because every decision is made on the version of the mark that the
 /// write then replaces. Within a process, requests that may write the same mark wait for each other, and the mark last seen
-/// is kept: a request above it costs one conditional write and no read, and one below it is refused at once. The kept mark
+/// is cached: a request above it costs one conditional write and no read, and one below it is refused at once. The cached mark
 /// never permits anything: an advance is decided by the store, and a repeat is read again first, without blocking others.
 ///
-/// A store that holds a lower mark than it once did, or another one at the same position, has [lost](Lost) what it
-/// acknowledged. Then nothing is recorded for that key, on any chain and of any kind, until an operator has raised that mark.
+/// A store that holds a lower mark than before, or a different one at the same position, has [lost](Lost) a write that it
+/// acknowledged. Nothing is then recorded for that key, on any chain or of any kind, until an operator has raised that mark.
 pub struct Ledger {
     store: Arc<dyn MarkStore>,
     instance: String,
@@ -102,8 +102,8 @@ impl Ledger {
         Ok(self.record(*block, deadline, sign).await?.release())
     }
 
-    /// Raises a mark by hand, if the target is higher. Works also for a key of which the store has lost a mark, and in a store
-    /// that was recreated: it is the way out of both.
+    /// Raises a mark by hand, if the target is higher. Also works for a key whose mark the store has lost, and in a recreated
+    /// store: it is how an operator recovers from both.
     ///
     /// # Errors
     /// [`NotRecorded`] if the store failed.
@@ -272,7 +272,7 @@ impl Ledger {
     }
 }
 
-/// Reading back until the deadline what an unclear write has done: at once the first time, then after pauses, so that a
+/// Reads back the result of an unclear write until the deadline: immediately the first time, then after pauses, so that a
 /// failing store is not flooded and another writer can finish.
 struct Readback {
     deadline: Instant,
@@ -286,7 +286,7 @@ impl Readback {
         Self { deadline, backoff: None, last: None }
     }
 
-    /// A write was unclear. The error before the deadline says more than the deadline.
+    /// A write was unclear. Its error is more specific than the deadline.
     fn note(&mut self, error: StoreError) {
         if error != StoreError::deadline(None) {
             self.last = Some(error);
@@ -303,7 +303,7 @@ impl Readback {
         if Instant::now() < self.deadline { Ok(()) } else { Err(StoreError::deadline(self.last.as_ref())) }
     }
 
-    /// If the deadline passed during the read, the error of the write says more.
+    /// If the deadline passed during the read, the error of the write is more specific.
     fn explain(&self, error: StoreError) -> StoreError {
         match &self.last {
             Some(last) if error == StoreError::deadline(None) => StoreError::deadline(Some(last)),

@@ -27,17 +27,17 @@ impl fmt::Display for MarkId {
 
 /// A text that does not name a mark.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("'{text}' is not <chain>:<public key hash>:<kind>: {why}")]
+#[error("'{text}' is not <chain>:<public key hash>:<kind>: {reason}")]
 pub struct InvalidMarkId {
     text: String,
-    why: String,
+    reason: String,
 }
 
 impl std::str::FromStr for MarkId {
     type Err = InvalidMarkId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = |why| InvalidMarkId { text: text.to_owned(), why };
+        let invalid = |reason| InvalidMarkId { text: text.to_owned(), reason };
         let mut parts = text.split(':');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(chain), Some(key), Some(kind), None) => Ok(Self {

@@ -20,10 +20,10 @@ pub enum NotRecorded {
     TooManyChains(TooManyChains),
 }
 
-/// A key has marks on as many chains as one process remembers, not counting the public networks
+/// A key has marks on the maximum number of chains that one process remembers, not counting the public networks
 /// ([`CHECKPOINTS`](crate::chain::checkpoints::CHECKPOINTS)).
 ///
-/// Requests for chains that the policy excludes do not get this far, so a policy that lists the key's chains ends it.
+/// Requests for chains that the policy excludes do not get this far, so a policy that lists the key's chains prevents it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "this key already has marks on {limit} chains that are not public networks, the most that one process remembers: list \

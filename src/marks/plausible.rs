@@ -134,7 +134,7 @@ mod tests {
             let found: Vec<_> = evidence
                 .against(level(requested))
                 .iter()
-                .map(|why| match why {
+                .map(|reason| match reason {
                     Implausible::BeyondClock { .. } => "clock",
                     Implausible::BeyondHead { .. } => "head",
                     Implausible::FarAboveMarks { .. } => "marks",

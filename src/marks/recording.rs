@@ -20,12 +20,12 @@ use crate::tezos::payload::Position;
 
 /// A vote, a block or a raise on its way into the store.
 ///
-/// Safe because every write carries the version of the mark that was decided on, and because the result is made only from
-/// an answer of the store: it has accepted the write, or it holds this payload already.
+/// Safe because every write carries the version of the mark that was decided on, and because a result is created only from a
+/// response of the store: it has accepted the write, or it already holds this payload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Recording<S: Subject> {
     subject: S,
-    /// The mark to write. A block's signature is added once it is made.
+    /// The mark to write. A block's signature is added when the vault has returned it.
     mark: Mark,
     signature: Option<S::Signature>,
     /// The mark that was decided on.
@@ -35,7 +35,7 @@ pub struct Recording<S: Subject> {
     before: Option<Highest>,
 }
 
-/// What to do next, in a recording that ends with `R`.
+/// What to do next, in a recording whose result is `R`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<R> {
     /// Read the mark, and pass the answer to [`read`](Recording::read).
@@ -49,9 +49,9 @@ pub enum Step<R> {
     Confirm,
     /// Have the vault sign the block, and pass the signature to [`signed`](Recording::signed). Happens at most once.
     Sign,
-    /// Write [the mark](Recording::mark) on condition, and pass the outcome to [`written`](Recording::written).
+    /// Write [the mark](Recording::mark) conditionally, and pass the outcome to [`written`](Recording::written).
     Write,
-    /// Nothing: the recording has ended.
+    /// The recording has ended.
     Done(Result<R, NotRecorded>),
 }
 
@@ -97,8 +97,8 @@ impl<S: Subject> Recording<S> {
         {
             return Step::Done(Err(NotRecorded::Lost(lost)));
         }
-        // If our write was done after all, the request is a repeat of it. If the write is still on its way, it loses against
-        // the next one, which replaces the version that was read here.
+        // If our write took effect after all, the request is a repeat of it. If it is still in flight, it fails, since the next
+        // write replaces the version that was read here.
         self.decide_on(stored, seen)
     }
 

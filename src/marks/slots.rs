@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What the process has seen of one mark. A request that may write the mark holds the lock.
 pub(super) type Slot = tokio::sync::Mutex<Seen>;
 
-/// How many unknown chains a key may have marks on. Chain ids are supplied by clients, and each takes a mark in the store and
-/// a slot in memory permanently.
+/// How many unknown chains a key may have marks on. Chain ids are supplied by clients, and each permanently takes up a mark in
+/// the store and a slot in memory.
 const MAX_UNKNOWN_CHAINS: usize = 64;
 
 /// What the process has seen of all marks.

@@ -1,4 +1,4 @@
-//! What a mark store must do, and how it fails.
+//! The interface of a mark store, and its errors.
 
 use super::binding::Recreated;
 use super::{Mark, MarkId, StoreId, StoreIdentity};
@@ -78,7 +78,7 @@ pub struct Stored {
     pub version: Version,
 }
 
-/// Identifies one write of one item (an `ETag` in Cosmos DB). Only equality means anything.
+/// Identifies one write of one item (an `ETag` in Cosmos DB). Versions can only be compared for equality.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version(pub String);
 
@@ -98,17 +98,17 @@ pub enum StoreError {
     Recreated(Recreated),
     /// The stored item is not a mark.
     NotAMark {
-        /// Which mark it should be.
+        /// The mark that was expected.
         id: String,
-        /// Why it is not one.
-        why: String,
+        /// Why it is not a mark.
+        reason: String,
     },
     /// The store does not accept this write.
     Rejected {
-        /// Which mark.
+        /// The mark.
         id: String,
-        /// Why.
-        why: Rejection,
+        /// The reason.
+        reason: Rejection,
     },
     /// The mark that a repeat needs was deleted in the meantime.
     ConfirmedMarkGone,
@@ -141,8 +141,8 @@ pub enum Rejection {
 
 impl StoreError {
     /// The service or the disk failed, with a text that the client may read too.
-    pub fn new(why: impl Into<FailureReason>) -> Self {
-        Self::Failed(why.into())
+    pub fn new(reason: impl Into<FailureReason>) -> Self {
+        Self::Failed(reason.into())
     }
 
     /// The request's deadline passed first. `last` is the last error before it.
@@ -159,13 +159,13 @@ impl StoreError {
             Self::NotConnected => "not connected yet".into(),
             Self::Unsuitable(reasons) => reasons.as_str().into(),
             Self::Recreated(recreated) => recreated.to_string().into(),
-            Self::NotAMark { id, why } => format!("{id}: the stored item is not a mark: {why}").into(),
-            Self::Rejected { id, why } => format!("{id}: {why}").into(),
+            Self::NotAMark { id, reason } => format!("{id}: the stored item is not a mark: {reason}").into(),
+            Self::Rejected { id, reason } => format!("{id}: {reason}").into(),
             Self::ConfirmedMarkGone => "the mark to confirm is gone".into(),
             Self::ChangedMeanwhile => "it was changed by another writer in the meantime".into(),
             Self::NoRandomNumber(error) => format!("no random number for a write: {error}").into(),
             Self::Stopped => "its thread has stopped".into(),
-            Self::Failed(why) => why.clone(),
+            Self::Failed(reason) => reason.clone(),
         }
     }
 
@@ -189,7 +189,7 @@ impl std::error::Error for StoreError {}
 /// was edited. It is unknown what else was signed, so nothing is signed with this key until its marks are raised. *Failed*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
-    "the mark store has lost what it acknowledged for this key: raise its marks above all that was signed (azurehsm-signer \
+    "the mark store has lost what it acknowledged for this key: raise its marks above everything signed (azurehsm-signer \
      marks raise)"
 )]
 pub struct Lost {
@@ -231,7 +231,7 @@ pub enum WriteError {
     /// Nothing was written.
     #[error(transparent)]
     NotWritten(StoreError),
-    /// It may have been written, or may still be: reading it back shows which.
+    /// It may have been written, or may still be written: reading it back shows which.
     #[error("unknown whether the mark was written: {0}")]
     Unknown(StoreError),
 }

@@ -13,15 +13,15 @@ use crate::tezos::{Digest, PublicKeyHash, Signature};
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// A request for the signature of an attestation or a preattestation. Made by [`Request::split`].
+/// A request for the signature of an attestation or a preattestation. Created by [`Request::split`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VoteRequest(Request);
 
-/// A request for the signature of a block. Made by [`Request::split`].
+/// A request for the signature of a block. Created by [`Request::split`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BlockRequest(Request);
 
-/// A request, by what it wants signed.
+/// A request, by the kind of its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VoteOrBlock {
     /// An attestation or a preattestation.
@@ -31,7 +31,7 @@ pub enum VoteOrBlock {
 }
 
 impl Request {
-    /// The request with its sort in its type: votes and blocks are recorded differently.
+    /// Distinguishes votes from blocks by type, since they are recorded differently.
     pub const fn split(self) -> VoteOrBlock {
         match self.id.kind {
             Kind::Preattestation | Kind::Attestation => VoteOrBlock::Vote(VoteRequest(self)),
@@ -67,19 +67,19 @@ impl Raise {
 }
 
 /// Proof that the store holds a mark that covers a vote. No signature of a vote is released without one, and only this
-/// module makes it.
+/// module can create it.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VoteRecorded(());
 
 impl VoteRecorded {
-    /// The signature that may be released now: `made`, by the vault in the meantime.
+    /// The signature that may be released now: the one that the vault returned in the meantime.
     pub const fn release(self, made: Signature) -> Signature {
         made
     }
 }
 
-/// Proof that the store holds a block's mark together with its signature. Only this module makes it.
+/// Proof that the store holds a block's mark together with its signature. Only this module can create it.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BlockRecorded {
@@ -87,7 +87,7 @@ pub struct BlockRecorded {
 }
 
 impl BlockRecorded {
-    /// The only signature of the block that may ever be released: the stored one, no matter which process made it.
+    /// The only signature of the block that may ever be released: the stored one, no matter which process produced it.
     pub const fn release(self) -> Signature {
         self.signature
     }
@@ -98,7 +98,7 @@ impl BlockRecorded {
 pub enum Raised {
     /// Raised from this position; `None` if there was no mark.
     From(Option<Position>),
-    /// Left alone: it was at this position already, which is not below the target.
+    /// Not changed: it was already at this position, which is not below the target.
     Kept(Position),
     /// Written over an item that was not a mark.
     Repaired,
@@ -115,14 +115,14 @@ pub enum Decision<R> {
     End(Result<R, NotRecorded>),
 }
 
-/// What can be done with the mark this process saw last.
+/// What can be decided from the mark that this process saw last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foresight {
     /// It is a repeat: the store has to confirm it.
     Confirm,
-    /// Nothing: read the mark.
+    /// Nothing: the mark must be read.
     Read,
-    /// Decide on it.
+    /// The request can be decided on it.
     Decide,
 }
 
@@ -135,22 +135,22 @@ pub enum OtherKinds {
     Highest(Option<Position>),
 }
 
-/// What is recorded. Implemented by [`VoteRequest`], [`BlockRequest`] and [`Raise`], and by nothing else. Not visible outside of
-/// the marks, so that no other code makes the proofs.
+/// What is recorded. Implemented by [`VoteRequest`], [`BlockRequest`] and [`Raise`] only. Not visible outside of `marks`, so
+/// that no other code can create the proofs.
 pub trait Subject: sealed::Sealed + Debug + Clone + PartialEq + Eq + Hash {
     /// What the vault must sign before the mark is written: the signature of a block; `()` otherwise.
     type Signature: Debug + Copy + PartialEq + Eq + Hash;
     /// The result once the store holds the mark.
     type Recorded: Debug + Clone + PartialEq + Eq;
 
-    /// The signature, if none has to be made first.
+    /// The signature, if the vault need not sign first.
     const PRESIGNED: Option<Self::Signature>;
 
-    /// Whether it restores what the store may have lost. Then it is not refused because of that loss, and it leaves no trace
-    /// in [`Seen`]: whether the loss is made up for is decided by later reads.
+    /// Whether it restores what the store may have lost. It is then not refused because of that loss, and leaves no trace in
+    /// [`Seen`]: later reads decide whether it compensates for the loss.
     const RESTORES: bool;
 
-    /// Which mark.
+    /// The mark to record.
     fn id(&self) -> &MarkId;
 
     /// The authorized key that signed the request, for auditors.
@@ -162,7 +162,7 @@ pub trait Subject: sealed::Sealed + Debug + Clone + PartialEq + Eq + Hash {
     /// The signature as the mark holds it.
     fn stored(signature: Self::Signature) -> Option<Signature>;
 
-    /// What the mark that this process saw last is good for.
+    /// What can be decided from the mark that this process saw last.
     fn foresee(&self, seen: &Seen) -> Foresight;
 
     /// Decides on the stored mark. `attempt` is that of this recording.
@@ -308,7 +308,7 @@ fn foresee(request: &Request, seen: &Seen) -> Foresight {
         Some(Ok(Safe::Repeat { .. })) => Foresight::Confirm,
         // An operator may have raised the mark since.
         Some(Err(NotSafe::JumpTooFar { .. })) | None => Foresight::Read,
-        // The store accepts an advance or not. And marks only rise: what the last one seen forbids, the current one forbids.
+        // The store decides an advance. Marks only rise, so what the last one seen forbids, the current one forbids too.
         Some(Ok(Safe::Advance) | Err(_)) => Foresight::Decide,
     }
 }
@@ -332,6 +332,6 @@ fn decide_by_rule<R>(
             Some(recorded) => Decision::End(Ok(recorded)),
             None => not_safe(NotSafe::SignatureUnknown { requested: request.position }),
         },
-        Err(why) => not_safe(why),
+        Err(reason) => not_safe(reason),
     }
 }

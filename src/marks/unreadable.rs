@@ -18,7 +18,7 @@ pub struct Unreadable {
     /// The item's name in the store.
     pub name: String,
     /// Why it is not a mark.
-    pub why: String,
+    pub reason: String,
     /// The stored text, lossily decoded.
     pub contents: String,
     /// Identifies these contents. A write with this version replaces them and nothing else.
@@ -93,7 +93,7 @@ mod tests {
         ] {
             let unreadable = Unreadable {
                 name: "name".to_owned(),
-                why: "why".to_owned(),
+                reason: "why".to_owned(),
                 contents: contents.to_owned(),
                 version: Version("1".to_owned()),
             };

@@ -81,7 +81,7 @@ where
                 last_error = Some(error);
                 let now = Instant::now();
                 let last_call = deadline.checked_sub(LAST_CALL).unwrap_or(now);
-                // If even the last call has failed, another one follows after the pause, if there is time.
+            // If even the last call has failed, another one follows after the pause, time permitting.
                 next_call = if now < last_call { (now + pause).min(last_call) } else { now + pause };
             }
             () = sleep_until(deadline) => return Err(GaveUp::Deadline(last_error)),

@@ -13,10 +13,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
-/// Read of a body that is too long before it is answered: a client that is still sending might lose the answer otherwise.
+/// How much of a body that is too long is read before the answer: a client that is still sending might otherwise lose the answer.
 const MAX_DRAINED_BYTES: usize = 8 * 1024 * 1024;
 
-/// The body of a vote has some 200 bytes, that of a block 500. A larger one than this is an operation, and waits for a permit.
+/// The body of a vote has some 200 bytes, that of a block 500. A body larger than this is an operation, and waits for a permit.
 const MAX_SMALL_BYTES: usize = 4 * 1024;
 
 /// Large bodies that are read concurrently: clients that send many and do not finish must not exhaust the memory.
@@ -39,7 +39,7 @@ pub(super) enum NotRead {
     Late,
     /// The body is invalid.
     Invalid(InvalidRequest),
-    /// No permit to read it was free in time.
+    /// No permit to read it became available in time.
     Failed(NotSigned),
 }
 
@@ -63,7 +63,7 @@ fn decode(body: &[u8]) -> Result<Vec<u8>, InvalidPayload> {
     hex::decode(&digits).map_err(|_| not_hexadecimal(&digits))
 }
 
-/// Why a text is not hexadecimal digits of whole bytes.
+/// Why a text does not consist of the hexadecimal digits of whole bytes.
 fn not_hexadecimal(text: &str) -> InvalidPayload {
     let Some((position, found)) = text.chars().enumerate().find(|(_, character)| !character.is_ascii_hexdigit()) else {
         return InvalidPayload::OddDigits { digits: text.len() };
@@ -124,7 +124,7 @@ fn no_permit() -> NotRead {
     NotRead::Failed(failed)
 }
 
-/// Why a body did not end as HTTP requires.
+/// Why a body is incomplete.
 fn why_incomplete(error: &axum::Error) -> &'static str {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = source {

@@ -25,15 +25,15 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// The limits on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// Open connections. For one more, another one is closed: one that is waiting for a request or the rest of one, never one whose
-    /// request the signer is working on.
+    /// Maximum number of open connections. At the limit, a connection is closed to make room for a new one: one that is waiting for
+    /// a request or the rest of one, never one whose request the signer is working on.
     pub most: usize,
     /// How long a connection may stay open without a complete request head.
     pub idle: Duration,
     /// How long requests in flight may take after a shutdown has begun.
     pub drain: Duration,
     /// How long an open connection may send one more request after a shutdown has begun. A client that repeats no request whose
-    /// body was sent, such as the Functions host, would lose a request that crosses with the end of its connection.
+    /// body was sent, such as the Functions host, would lose a request that it sends while its connection is being closed.
     pub last_requests: Duration,
 }
 
@@ -171,7 +171,7 @@ struct Connections {
     one_closed: Arc<Notify>,
 }
 
-/// One open connection; its drop removes it from the open ones.
+/// One open connection. Dropping it removes it from the open ones.
 struct Connection {
     number: u64,
     state: Arc<ConnectionState>,
@@ -241,7 +241,7 @@ impl Connections {
         self.lock().len()
     }
 
-    /// Closes one connection to make room; `false` if the signer is working on a request of each.
+    /// Closes one connection to make room; `false` if the signer is working on a request of every connection.
     fn close_one(&self) -> bool {
         let now = Instant::now();
         let mut open = self.lock();
@@ -255,7 +255,7 @@ impl Connections {
         }
     }
 
-    /// Closes each connection from now on with its next answer, which announces it.
+    /// From now on, closes each connection after its next answer, which announces the closing.
     fn close_after_the_next_answer(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
     }

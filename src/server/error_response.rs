@@ -57,14 +57,14 @@ impl IntoResponse for ErrorResponse {
         let mut response = (self.status, Json([error])).into_response();
         set_cause(response.headers_mut(), self.cause);
         if self.status == StatusCode::REQUEST_TIMEOUT {
-            // The rest of the body must not be read as the next request.
+            // Otherwise, the rest of the body would be read as the next request.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 }
 
-/// Verdict to status. octez-client shows the messages of exactly these statuses, and repeats a request answered with 502.
+/// Maps verdicts to statuses. octez-client shows the messages of exactly these statuses, and repeats a request answered with 502.
 impl From<NotSigned> for ErrorResponse {
     fn from(not_signed: NotSigned) -> Self {
         let status = match &not_signed {

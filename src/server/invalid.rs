@@ -1,4 +1,4 @@
-//! Requests that are invalid in themselves, and the status of each.
+//! Invalid requests, and the status of each.
 
 use super::MAX_BODY_BYTES;
 use crate::signer::InvalidVersion;
@@ -27,7 +27,7 @@ pub(super) enum InvalidRequest {
     /// The route has no such method.
     #[error("this route does not support this method")]
     Method,
-    /// The Functions host's description of a request in place of the request.
+    /// The Functions host's description of a request instead of the request.
     #[error(
         "the Functions host sent its own envelope instead of the client's request, so nothing can be signed: it does not support \
          enableProxyingHttpRequest in host.json. Use a newer host: in Azure FUNCTIONS_EXTENSION_VERSION=~4, on a laptop the newest \
@@ -38,7 +38,7 @@ pub(super) enum InvalidRequest {
     #[error("listing known keys is not allowed; set ALLOW_LIST_KNOWN_KEYS=true to allow it")]
     KnownKeys,
     /// A web page sent it.
-    #[error("requests of web pages (with an Origin header) are not signed")]
+    #[error("requests from web pages (with an Origin header) are not signed")]
     WebPage,
     /// The path is not text.
     #[error("invalid path: {0}")]

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Warnings about clients that are logged within a second.
+/// Maximum number of warnings about clients that are logged per second.
 const MAX_LINES_PER_SECOND: u32 = 20;
 
 struct Window {

@@ -1,4 +1,4 @@
-//! HTTP: connections, routes, bodies, and how verdicts become answers. What may be signed is decided elsewhere.
+//! HTTP: connections, routes and bodies, and the mapping of verdicts to answers. What may be signed is decided elsewhere.
 
 mod answer_headers;
 mod body;

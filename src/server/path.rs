@@ -1,4 +1,4 @@
-//! Paths as clients write them, brought to the form that the routes match.
+//! Normalizes the paths that clients send to the form that the routes match.
 
 use axum::http::{Request, Uri};
 

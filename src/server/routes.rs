@@ -44,7 +44,7 @@ struct Server {
     large_bodies: LargeBodies,
 }
 
-/// The service that answers requests. Empty path segments are ignored.
+/// The router for all requests. Empty path segments are ignored.
 pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
     // A layer of the router would run after routing, so the path is normalized around it.
     Router::new().fallback_service(MapRequest::new(routes(signer, settings), without_empty_segments))
@@ -196,7 +196,7 @@ async fn prove_possession(
     Ok(signed(json!({"bls_prove_possession": proof.to_string()})))
 }
 
-/// Anonymous, so it reveals nothing but yes or no.
+/// Accessible without authentication, so it reveals nothing but yes or no.
 async fn health(State(server): State<Server>) -> Response {
     let is_ready = server.signer.is_ready();
     let mut response = Json(json!({"healthy": is_ready})).into_response();
@@ -207,11 +207,11 @@ async fn health(State(server): State<Server>) -> Response {
     response
 }
 
-/// The functions of the app. A host that does not proxy requests posts its description of each one at the function's name.
+/// The functions of the app. A host that does not proxy requests posts a description of each request to the function's name.
 const FUNCTIONS: [&str; 3] = ["/sign", "/keys", "/health"];
 
-/// Whether this is the envelope of a host that does not support `enableProxyingHttpRequest`. A host that does forwards no such
-/// request: clients can post to `/keys/{pkh}` only.
+/// Whether this is the envelope of a host that does not support `enableProxyingHttpRequest`. A host that supports it never
+/// forwards such a request: clients can post to `/keys/{pkh}` only.
 fn is_host_envelope(server: &Server, method: &Method, uri: &Uri) -> bool {
     server.settings.is_under_functions_host && method == Method::POST && FUNCTIONS.contains(&uri.path())
 }

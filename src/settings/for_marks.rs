@@ -7,7 +7,7 @@ use crate::chain::WatchSettings;
 
 /// The settings that the commands on marks need.
 pub struct MarksSettings {
-    /// Where keys and marks are, and who the process is there.
+    /// Where keys and marks are stored, and the identity of the process.
     pub services: Services,
     /// `NODE_URLS`, and how to query them. `None` without nodes.
     pub nodes: Option<WatchSettings>,

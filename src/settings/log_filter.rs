@@ -23,8 +23,8 @@ const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
 /// The prefix of the targets of the signer's own events.
 const OWN: &str = "azurehsm_signer";
 
-/// The least verbose level at which libraries are logged, too. Otherwise their lines would only repeat those of the signer, which
-/// have the cause: the SDK logs every attempt of a request to a service that is down.
+/// The least verbose level at which libraries are logged, too. At lower levels, their lines would only repeat those of the signer,
+/// which include the cause: the SDK logs every attempt of a request to a service that is down.
 const WITH_LIBRARIES: LevelFilter = LevelFilter::DEBUG;
 
 /// The SDK logs each client that it creates, and each request. This caps its level, unless an entry names its target.
@@ -38,9 +38,9 @@ const WARNS: &str = "azurehsm_signer::log=warn";
 /// The lock file of this build, which lists all its crates.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
-/// An entry without effect: no crate of the build has this name.
+/// An entry without effect: no crate in this build has this name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("'{target}' is no crate of this build, so this entry has no effect{}", or_rather(.suggestion.as_deref()))]
+#[error("'{target}' is not a crate of this build, so this entry has no effect{}", or_rather(.suggestion.as_deref()))]
 pub struct UnknownTarget {
     /// The target, or its first part.
     pub target: String,
@@ -57,7 +57,7 @@ pub enum InvalidLogFilter {
         or_rather(.suggestion.as_deref())
     )]
     UnknownLevel {
-        /// The text in the level's place.
+        /// The text instead of a level.
         level: String,
         /// The level that was probably meant.
         suggestion: Option<String>,
@@ -139,7 +139,7 @@ impl FromStr for LogFilter {
 
 /// One of the entries between commas.
 enum Entry {
-    /// For every target without an entry of its own.
+    /// For every target that has no entry.
     Level(LevelFilter),
     Named(Named),
 }

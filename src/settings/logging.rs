@@ -53,7 +53,7 @@ impl FromStr for LogFormat {
     }
 }
 
-/// A text that is no [`LogFormat`].
+/// A text that is not a [`LogFormat`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is not 'auto', 'text' or 'json'")]
 pub struct UnknownLogFormat(String);

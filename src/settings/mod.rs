@@ -122,7 +122,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn policy(&mut self) -> Policy {
         let (name, text) = match (self.text(&POLICY), self.path(&POLICY_FILE)) {
             (Some(_), Some(_)) => {
-                self.wrong(&POLICY, "is set, and POLICY_FILE too: set one of the two");
+                self.wrong(&POLICY, "is set, and so is POLICY_FILE: set only one of the two");
                 return Policy::default();
             }
             (Some(text), None) => (POLICY.name, text),
@@ -148,14 +148,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if !settings.authorized_keys.is_empty() || self.is_set(&AUTHORIZED_KEYS) {
             return;
         }
-        let places = settings.policy.requiring_authentication(false);
-        if !places.is_empty() {
-            let places = places.join(", ");
-            let why = format!(
-                "expected, since the policy says \"require_authentication\": true ({places}): without authorized keys nothing could \
+        let paths = settings.policy.requiring_authentication(false);
+        if !paths.is_empty() {
+            let paths = paths.join(", ");
+            let reason = format!(
+                "expected, since the policy says \"require_authentication\": true ({paths}): without authorized keys nothing could \
                  be signed there"
             );
-            self.wrong(&AUTHORIZED_KEYS, why);
+            self.wrong(&AUTHORIZED_KEYS, reason);
         }
     }
 
@@ -178,7 +178,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if max_age < 2 * refresh {
             self.wrong(
                 &HEAD_MAX_AGE_MS,
-                "expected at least twice HEAD_REFRESH_MS: heads would be too old between answers",
+                "expected at least twice HEAD_REFRESH_MS: otherwise, heads would be too old between answers",
             );
         }
         let timeout = refresh.clamp(Duration::from_secs(1), Duration::from_secs(5));

@@ -4,16 +4,16 @@
 pub(super) fn problem_of(text: &str) -> Option<String> {
     let is_quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if text.is_empty() {
-        Some("is nothing but blanks: expected a path, or no such setting".to_owned())
+        Some("contains only blanks: expected a path; to use the default, unset it".to_owned())
     } else if is_quoted('"') || is_quoted('\'') {
-        Some(format!("{text}: the quotes are taken for a part of the path: leave them out"))
+        Some(format!("{text}: the quotes would be part of the path: remove them"))
     } else if text.contains("://") {
         Some(format!("'{text}': expected a path, not a URL"))
     } else if text.starts_with('~') {
-        Some(format!("'{text}': only a shell replaces ~: expected the whole path, such as /home/<user>/…"))
+        Some(format!("'{text}': only a shell expands ~: expected the full path, such as /home/<user>/…"))
     } else {
         let variable = variable_in(text)?;
-        Some(format!("'{text}': {variable} is not replaced here: expected the whole path, with its value"))
+        Some(format!("'{text}': {variable} is not expanded here: expected the full path, with its value"))
     }
 }
 
@@ -51,23 +51,23 @@ mod tests {
             ("/data/50% and 60%", None),
             ("/data/US$", None),
             ("/data/US$ 5", None),
-            ("", Some("is nothing but blanks")),
-            ("~", Some("'~': only a shell replaces ~")),
-            ("~/x", Some("'~/x': only a shell replaces ~: expected the whole path, such as /home/<user>/…")),
-            ("~baker/x", Some("only a shell replaces ~")),
-            ("$HOME/x", Some("'$HOME/x': $HOME is not replaced here")),
-            ("$HOME", Some("'$HOME': $HOME is not replaced here")),
-            ("${HOME}/x", Some("'${HOME}/x': ${HOME} is not replaced here")),
-            ("/srv/$USER/data", Some("$USER is not replaced here")),
-            ("$(pwd)/data", Some("$(pwd) is not replaced here")),
-            ("%HOME%/x", Some("'%HOME%/x': %HOME% is not replaced here")),
-            ("\"/data\"", Some("\"/data\": the quotes are taken for a part of the path")),
-            ("'/data'", Some("the quotes are taken for a part of the path")),
+            ("", Some("contains only blanks")),
+            ("~", Some("'~': only a shell expands ~")),
+            ("~/x", Some("'~/x': only a shell expands ~: expected the full path, such as /home/<user>/…")),
+            ("~baker/x", Some("only a shell expands ~")),
+            ("$HOME/x", Some("'$HOME/x': $HOME is not expanded here")),
+            ("$HOME", Some("'$HOME': $HOME is not expanded here")),
+            ("${HOME}/x", Some("'${HOME}/x': ${HOME} is not expanded here")),
+            ("/srv/$USER/data", Some("$USER is not expanded here")),
+            ("$(pwd)/data", Some("$(pwd) is not expanded here")),
+            ("%HOME%/x", Some("'%HOME%/x': %HOME% is not expanded here")),
+            ("\"/data\"", Some("\"/data\": the quotes would be part of the path")),
+            ("'/data'", Some("the quotes would be part of the path")),
             ("file:///data", Some("expected a path, not a URL")),
         ] {
-            let why = problem_of(text);
-            assert_eq!(why.is_some(), expected.is_some(), "{text:?}: {why:?}");
-            assert!(why.is_none_or(|why| why.contains(expected.unwrap_or_default())), "{text:?}");
+            let reason = problem_of(text);
+            assert_eq!(reason.is_some(), expected.is_some(), "{text:?}: {reason:?}");
+            assert!(reason.is_none_or(|reason| reason.contains(expected.unwrap_or_default())), "{text:?}");
         }
     }
 }

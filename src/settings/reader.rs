@@ -53,13 +53,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.variable_of(setting).is_some()
     }
 
-    pub(super) fn wrong<V>(&mut self, setting: &Setting<V>, why: impl Into<String>) {
-        self.wrong_variable(setting.name, why);
+    pub(super) fn wrong<V>(&mut self, setting: &Setting<V>, reason: impl Into<String>) {
+        self.wrong_variable(setting.name, reason);
     }
 
     /// The same, for a setting given by its name.
-    pub(super) fn wrong_variable(&mut self, name: &'static str, why: impl Into<String>) {
-        self.errors.push(SettingError { name, why: why.into() });
+    pub(super) fn wrong_variable(&mut self, name: &'static str, reason: impl Into<String>) {
+        self.errors.push(SettingError { name, why: reason.into() });
     }
 
     pub(super) fn finish<T>(self, settings: T) -> Result<T, SettingsError> {
@@ -156,8 +156,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let text = self.text(setting)?;
         match problem_of(&text) {
             None => Some(text),
-            Some(why) => {
-                self.wrong(setting, why);
+            Some(reason) => {
+                self.wrong(setting, reason);
                 None
             }
         }

@@ -28,7 +28,7 @@ pub struct Services {
     pub vault: VaultSettings,
     /// Where marks are stored.
     pub marks: MarkStoreSettings,
-    /// The settings of the embedded vault and mark store, as far as they are used.
+    /// The settings of the embedded vault and mark store, for those in use.
     pub embedded: EmbeddedSettings,
     /// The process's identity in Azure, as configured by the environment.
     pub identity: IdentitySettings,
@@ -108,7 +108,7 @@ impl FromStr for Embedded {
     }
 }
 
-/// Another text than `embedded`.
+/// A text other than `embedded`.
 #[derive(Debug, Error)]
 #[error("expected 'embedded'")]
 struct NotEmbedded;
@@ -129,13 +129,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             instance: self.instance(),
         };
         if self.must_not_be_embedded() {
-            let why = "expected in Azure and under a Functions host: an instance there does not keep its disk, so the \
+            let reason = "expected in Azure and under a Functions host: an instance there does not keep its disk, so the \
                        embedded vault and mark store are refused; on a laptop, `func start` sets \
                        AZURE_FUNCTIONS_ENVIRONMENT=Development, which allows them";
             if matches!(services.vault, VaultSettings::Embedded) && !self.is_set(&KEY_VAULT_URL) {
-                self.wrong(&KEY_VAULT_URL, why);
+                self.wrong(&KEY_VAULT_URL, reason);
                 if matches!(services.marks, MarkStoreSettings::Embedded) && !self.is_set(&COSMOS_ENDPOINT) {
-                    self.wrong(&COSMOS_ENDPOINT, why);
+                    self.wrong(&COSMOS_ENDPOINT, reason);
                 }
             }
         }
@@ -151,19 +151,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let has_vault = matches!(services.vault, VaultSettings::KeyVault(_));
         let has_database = self.is_set(&COSMOS_ENDPOINT);
         if is_embedded && has_database {
-            self.wrong(&MARKS, "is embedded, and COSMOS_ENDPOINT is set too: set one of the two");
+            self.wrong(&MARKS, "is embedded, but COSMOS_ENDPOINT is set: set only one of the two");
         } else if is_embedded && self.must_not_be_embedded() {
-            let why = "embedded is refused here: a Functions or App Service instance does not keep its disk; set \
+            let reason = "embedded is refused here: a Functions or App Service instance does not keep its disk; set \
                        COSMOS_ENDPOINT together with KEY_VAULT_URL";
-            self.wrong(&MARKS, why);
+            self.wrong(&MARKS, reason);
         } else if is_embedded && has_vault && !self.has_absolute_data_dir() {
-            let why = "expected an absolute path, since MARKS=embedded keeps the marks of the keys in KEY_VAULT_URL there: a \
+            let reason = "expected an absolute path, since MARKS=embedded keeps the marks of the keys in KEY_VAULT_URL there: a \
                        relative one is another store in another working directory; or set COSMOS_ENDPOINT instead of MARKS";
-            self.wrong(&LOCAL_DATA_DIR, why);
+            self.wrong(&LOCAL_DATA_DIR, reason);
         } else if !has_marks && has_vault && !has_database {
-            let why = "expected, since KEY_VAULT_URL is set: without a shared database, two instances could sign different \
+            let reason = "expected, since KEY_VAULT_URL is set: without a shared database, two instances could sign different \
                        data; for a single signer, MARKS=embedded with an absolute LOCAL_DATA_DIR keeps the marks in a file";
-            self.wrong(&COSMOS_ENDPOINT, why);
+            self.wrong(&COSMOS_ENDPOINT, reason);
         }
     }
 
@@ -203,8 +203,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         VaultSettings::Embedded
     }
 
-    /// A call without an answer after the default time is on a dead connection, or the service is slow: no setting delays the
-    /// second call any longer.
+    /// If a call is unanswered after the default time, its connection is dead or the service is slow: no setting delays the hedged
+    /// call any longer.
     fn hedge_after(&mut self, setting: &Setting<Milliseconds>) -> Duration {
         let max = Duration::from_millis(setting.values.default);
         match self.milliseconds(setting).min(max) {
@@ -223,8 +223,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                     && url.username().is_empty()
             });
             if url.is_none() {
-                let why = if text.contains("://") { "" } else { "https:// is missing: " };
-                self.wrong(&COSMOS_ENDPOINT, format!("{why}{EXPECTED}"));
+                let reason = if text.contains("://") { "" } else { "https:// is missing: " };
+                self.wrong(&COSMOS_ENDPOINT, format!("{reason}{EXPECTED}"));
             }
             url
         });
@@ -277,8 +277,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         text
     }
 
-    /// A setting that only makes sense with another one shows that the other was forgotten or misspelt. To continue with the
-    /// embedded default would be to lose the marks.
+    /// A setting that only makes sense with another one shows that the other was forgotten or misspelt. Continuing with the
+    /// embedded default would lose the marks.
     fn expect_with<V>(&mut self, setting: &Setting<V>, others: &[Option<&str>]) {
         if !self.is_set(setting)
             && let Some(other) = others.iter().flatten().next()
@@ -307,13 +307,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let data_dir = self.path(&LOCAL_DATA_DIR).unwrap_or_else(|| default.to_owned()).into();
         let text = match (self.untrimmed(&LOCAL_VAULT_PASSPHRASE), self.path(&FILE)) {
             (Some(_), Some(_)) => {
-                self.wrong(&LOCAL_VAULT_PASSPHRASE, format!("is set, and {} too: set one of the two", FILE.name));
+                self.wrong(
+                    &LOCAL_VAULT_PASSPHRASE,
+                    format!("is set, and so is {}: set only one of the two", FILE.name),
+                );
                 None
             }
             (None, Some(path)) => match std::fs::read_to_string(&path) {
                 Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
                 Err(error) => {
-                    self.wrong(&FILE, format!("{path}: {error}; expected a file that holds the passphrase"));
+                    self.wrong(&FILE, format!("{path}: {error}; expected a file with the passphrase"));
                     None
                 }
             },

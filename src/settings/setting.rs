@@ -85,7 +85,7 @@ pub enum InAzure {
     Chosen,
     /// The operator chooses it, in its own parameter.
     Parameter(&'static str),
-    /// It follows from the deployment.
+    /// The template sets it.
     Deployment,
     /// The platform sets it.
     Platform,
@@ -123,7 +123,7 @@ pub struct List {
 
 /// The path of a file or folder.
 pub struct FilePath {
-    /// What the path is of.
+    /// What the path leads to.
     pub of: &'static str,
     /// The default.
     pub default: Option<&'static str>,

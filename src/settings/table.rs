@@ -32,7 +32,7 @@ const fn text(form: &'static str) -> Text {
     Text { form, default: None }
 }
 
-const NOT_EMBEDDED: InAzure = InAzure::Unset("nothing is embedded there");
+const NOT_EMBEDDED: InAzure = InAzure::Unset("embedded storage is not used");
 
 settings! {
     SIGNER_LISTEN: Address = Setting::new(
@@ -44,10 +44,10 @@ settings! {
     );
     REQUEST_DEADLINE_MS: Milliseconds = Setting::new(
         Group::Requests,
-        // Less than the time of a block.
+        // Less than the block time.
         Milliseconds { default: 4_000, range: 10..=60_000 },
         InAzure::Chosen,
-        "Time within which a request is answered; after it, the answer is *failed*.",
+        "Deadline of a request. A request that is not answered by then is *failed*.",
     );
     ALLOW_LIST_KNOWN_KEYS: Choice = Setting::new(
         Group::Requests,
@@ -60,39 +60,39 @@ settings! {
         Group::Keys,
         text("https://<name>.vault.azure.net/, or https://<name>.managedhsm.azure.net/"),
         InAzure::Deployment,
-        "Key Vault or Managed HSM that holds the keys; requires `COSMOS_ENDPOINT`, or `MARKS`. Without it, keys are in a file.",
+        "Key Vault or Managed HSM with the keys; requires `COSMOS_ENDPOINT` or `MARKS`. If not set, keys are in a file.",
     );
     SIGNING_KEYS: List = Setting::new(
         Group::Keys,
         List { of: "<name>/<version> or key identifiers" },
         InAzure::Chosen,
-        "Only these keys. For an identity that may not list keys, and for vaults with very many keys.",
+        "Use only these keys. For identities that may not list keys, and for vaults with a large number of keys.",
     );
     SIGNING_KEY_TAG: Text = Setting::new(
         Group::Keys,
         text("name, or name=value"),
         InAzure::Chosen,
-        "Only keys with this tag.",
+        "Use only keys with this tag.",
     );
     KEYS_REFRESH_SECONDS: Seconds = Setting::new(
         Group::Keys,
         Seconds { default: 300, range: 1..=86_400 },
         InAzure::Chosen,
-        "Interval between two searches of the vault for keys. A request for an unknown key starts a search, too.",
+        "Interval between searches of the vault for keys. A request for an unknown key also starts a search.",
     );
     VAULT_HEDGE_MS: Milliseconds = Setting::new(
         Group::Keys,
-        // Longer than nearly all calls of vault and database take, and short enough for several calls within a request.
+        // Longer than nearly all calls to the vault and the database take, and short enough for several calls within a request.
         Milliseconds { default: 800, range: 0..=10_000 },
         InAzure::Chosen,
-        "Time after which a second call to the vault starts while the first is still unanswered. 0, or more than 800, counts as 800.",
+        "Time after which a hedged call to the vault starts if the first is still unanswered. 0, or more than 800, counts as 800.",
     );
 
     COSMOS_ENDPOINT: Text = Setting::new(
         Group::Marks,
         text("https://<account>.documents.azure.com/"),
         InAzure::Deployment,
-        "Cosmos DB account that holds the marks. Without it and without `KEY_VAULT_URL`, marks are in a file.",
+        "Cosmos DB account with the marks. If neither this nor `KEY_VAULT_URL` is set, marks are in a file.",
     );
     COSMOS_DATABASE: Text = Setting::new(
         Group::Marks,
@@ -110,20 +110,20 @@ settings! {
         Group::Marks,
         Choice { values: &["embedded"], default: None },
         NOT_EMBEDDED,
-        "`embedded` keeps the marks of keys in a vault in a file all the same, for a single signer. It requires an absolute \
-         `LOCAL_DATA_DIR`, a machine that keeps its disk, and no `COSMOS_ENDPOINT`.",
+        "`embedded` keeps the marks in a file although the keys are in a vault, for a single signer. Requires an absolute \
+         `LOCAL_DATA_DIR` and a machine with a persistent disk; `COSMOS_ENDPOINT` must not be set.",
     );
     STORE_HEDGE_MS: Milliseconds = Setting::new(
         Group::Marks,
         Milliseconds { default: 800, range: 0..=10_000 },
         InAzure::Chosen,
-        "The same as `VAULT_HEDGE_MS`, for calls to the database.",
+        "Like `VAULT_HEDGE_MS`, for calls to the database.",
     );
     ALLOW_WEAK_CONSISTENCY: Choice = Setting::new(
         Group::Marks,
         BOOLEAN,
         InAzure::Chosen,
-        "Accepts an account in a single region that is not strongly consistent. For tests only.",
+        "Accept an account in a single region that is not strongly consistent. For tests only.",
     );
 
     LOCAL_DATA_DIR: FilePath = Setting::new(
@@ -142,7 +142,7 @@ settings! {
         Group::Embedded,
         text("a passphrase"),
         NOT_EMBEDDED,
-        "The passphrase itself, in place of a file.",
+        "The passphrase itself, instead of a file.",
     ).secret();
 
     POLICY_FILE: FilePath = Setting::new(
@@ -155,14 +155,14 @@ settings! {
         Group::Policy,
         text("JSON"),
         InAzure::Parameter("policy"),
-        "The policy itself, in place of a file.",
+        "The policy itself, instead of a file.",
     );
     AUTHORIZED_KEYS: List = Setting::new(
         Group::Policy,
         List { of: "public keys" },
         InAzure::Parameter("authorizedKeys"),
-        "One of these keys must sign every request to sign (Tezos request authentication). **Only octez can do that**; the policy can \
-         exempt a key.",
+        "Every signing request must be signed by one of these keys (Tezos request authentication). **Only octez supports this**; \
+         the policy can exempt a key.",
     ).secret();
 
     NODE_URLS: List = Setting::new(
@@ -173,46 +173,46 @@ settings! {
     ).secret();
     HEAD_THRESHOLD: Levels = Setting::new(
         Group::Head,
-        // Twelve minutes of blocks. 0 would refuse nearly everything. The upper end is about a week of blocks: beyond that, the
-        // check no longer means anything.
+        // Twelve minutes of blocks. 0 would refuse nearly everything. The maximum is about a week of blocks: beyond that, the check
+        // would be meaningless.
         Levels { default: 120, range: 1..=100_000 },
         InAzure::Chosen,
-        "How far from the head the level of a block or vote may be.",
+        "Maximum distance of a block's or vote's level from the head.",
     );
     HEAD_REFRESH_MS: Milliseconds = Setting::new(
         Group::Head,
-        // Less than a block's time.
+        // Less than the block time.
         Milliseconds { default: 3_000, range: 50..=600_000 },
         InAzure::Chosen,
-        "Interval at which each node is polled, in the background.",
+        "Interval at which each node is polled in the background.",
     );
     HEAD_MAX_AGE_MS: Milliseconds = Setting::new(
         Group::Head,
-        // Half of `HEAD_THRESHOLD` is about as much time again.
+        // Half of `HEAD_THRESHOLD` corresponds to about the same time.
         Milliseconds { default: 60_000, range: 100..=3_600_000 },
         InAzure::Chosen,
-        "Age at which a node's last answer no longer counts; at least twice `HEAD_REFRESH_MS`.",
+        "Maximum age of a node's last answer; at least twice `HEAD_REFRESH_MS`.",
     );
     WHEN_HEAD_UNKNOWN: Choice = Setting::new(
         Group::Head,
         Choice { values: &["fail", "sign"], default: Some("fail") },
         InAzure::Chosen,
-        "What happens while no node answers: `fail` signs no block or vote, `sign` relies on the marks alone.",
+        "What to do while no node answers: `fail` signs no block or vote, `sign` relies on the marks alone.",
     );
     MAX_LEVEL_JUMP: Levels = Setting::new(
         Group::Head,
-        // About a week of blocks. 0 would refuse everything. The upper end is about two years of blocks: beyond that, a single
-        // request could silence a key for good, which is what the setting is there to prevent.
+        // About a week of blocks. 0 would refuse everything. The maximum is about two years of blocks: beyond that, a single
+        // request could silence a key for good, which this setting is meant to prevent.
         Levels { default: 100_000, range: 1..=10_000_000 },
         InAzure::Chosen,
-        "Where no node reports the head: how far above the key's highest mark on the chain a level may be.",
+        "How far a level may be above the key's highest mark on the chain if no node reports the head.",
     );
 
     LOG_FORMAT: Choice = Setting::new(
         Group::Log,
         Choice { values: &["auto", "text", "json"], default: Some("auto") },
         InAzure::Deployment,
-        "`auto` is text on a terminal and JSON otherwise.",
+        "`auto` means text on a terminal, and JSON otherwise.",
     );
     RUST_LOG: Text = Setting::new(
         Group::Log,
@@ -221,7 +221,7 @@ settings! {
             default: Some("info"),
         },
         InAzure::Chosen,
-        "How much is logged, in all and of single crates or modules. Below `debug`, libraries are logged only if they are named: \
+        "Log level, overall and for individual crates or modules. At levels below `debug`, libraries are logged only if named: \
          `typespec_client_core=info` logs each failed call of the Azure SDK.",
     );
 
@@ -229,13 +229,13 @@ settings! {
         Group::Environment,
         text("a port, 0 to 65535"),
         InAzure::Platform,
-        "Port on 127.0.0.1 that the Functions host calls. It replaces `SIGNER_LISTEN`.",
+        "Port on 127.0.0.1 that the Functions host calls. Overrides `SIGNER_LISTEN`.",
     );
     AZURE_FUNCTIONS_ENVIRONMENT: Text = Setting::new(
         Group::Environment,
         text("Development, or another name"),
         InAzure::Platform,
-        "`Development` where `func start` runs the signer on a laptop: the embedded vault and store are accepted there.",
+        "`Development` if `func start` runs the signer on a laptop: the embedded vault and store are then allowed.",
     );
     WEBSITE_HOSTNAME: Text = Setting::new(
         Group::Environment,
@@ -247,19 +247,19 @@ settings! {
         Group::Environment,
         text("an identifier"),
         InAzure::Platform,
-        "Name of the instance on App Service and Functions; in the marks, it says who wrote them.",
+        "Name of the instance on App Service and Functions. Marks record it as their writer.",
     );
     WEBSITE_POD_NAME: Text = Setting::new(
         Group::Environment,
         text("an identifier"),
         InAzure::Platform,
-        "The same, where `WEBSITE_INSTANCE_ID` is not set.",
+        "The same, if `WEBSITE_INSTANCE_ID` is not set.",
     );
     WEBSITE_SITE_NAME: Text = Setting::new(
         Group::Environment,
         text("a name"),
         InAzure::Platform,
-        "The function app.",
+        "Name of the function app.",
     );
     REGION_NAME: Text = Setting::new(
         Group::Environment,
@@ -271,7 +271,7 @@ settings! {
         Group::Environment,
         text("an address"),
         InAzure::Platform,
-        "Managed identity, on App Service and Functions.",
+        "Endpoint of the managed identity on App Service and Functions.",
     );
     IDENTITY_HEADER: Text = Setting::new(
         Group::Environment,
@@ -283,7 +283,7 @@ settings! {
         Group::Environment,
         text("a client id"),
         InAzure::Deployment,
-        "Which user-assigned managed identity, or which workload identity.",
+        "Client id of the user-assigned managed identity, or of the workload identity.",
     );
     AZURE_TENANT_ID: Text = Setting::new(
         Group::Environment,
@@ -301,13 +301,13 @@ settings! {
         Group::Environment,
         text("1"),
         InAzure::Deployment,
-        "`1` keeps the Cosmos DB SDK from looking for a virtual machine's metadata, which takes up to 2 s at every start elsewhere.",
+        "`1` stops the Cosmos DB SDK from querying virtual machine metadata, which elsewhere delays every start by up to 2 s.",
     );
     HTTP_PROXY or http_proxy: Text = Setting::new(
         Group::Environment,
         text("http://host:port"),
         InAzure::Chosen,
-        "Proxy for nodes whose address begins with `http://`. No SOCKS.",
+        "Proxy for nodes whose address begins with `http://`. SOCKS is not supported.",
     ).secret();
     HTTPS_PROXY or https_proxy: Text = Setting::new(
         Group::Environment,
@@ -325,11 +325,11 @@ settings! {
         Group::Environment,
         text("names, domains, addresses and networks, separated by commas"),
         InAzure::Chosen,
-        "Nodes that are reached without a proxy.",
+        "Nodes that are accessed without a proxy.",
     );
 }
 
 const COSMOS_NAME: &str = "1 to 255 characters without `/`, `\\`, `#` and `?`";
 
-/// Variables that earlier versions read. They have no effect; a warning at startup says so.
+/// Variables of earlier versions that no longer have an effect. A warning is logged for each at startup.
 pub const NO_LONGER_READ: [&str; 2] = ["STORE_TRY_TIMEOUT_MS", "VAULT_TRY_TIMEOUT_MS"];

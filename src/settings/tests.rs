@@ -139,9 +139,9 @@ fn paths_must_not_need_a_shell_to_expand_them() {
     assert!(NAMES.iter().filter(|name| is_of_path(name)).all(|name| names.contains(name)));
     for name in names {
         for (value, why) in [
-            (" \t", "is nothing but blanks: expected a path"),
-            ("~/x", "only a shell replaces ~: expected the whole path"),
-            ("$HOME/x", "$HOME is not replaced here"),
+            (" \t", "contains only blanks: expected a path"),
+            ("~/x", "only a shell expands ~: expected the full path"),
+            ("$HOME/x", "$HOME is not expanded here"),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value}"));
             let [error] = error.0.as_slice() else { panic!("{error}") };
@@ -304,8 +304,8 @@ fn marks_has_one_value_and_contradicts_a_database() {
     for (variables, why) in [
         (vec![("MARKS", "cosmos")], "'cosmos': expected embedded"),
         (vec![VAULT, FOLDER, ("MARKS", "Embedded")], "'Embedded': expected embedded"),
-        (vec![VAULT, DATABASE, FOLDER, EMBEDDED], "is embedded, and COSMOS_ENDPOINT is set too"),
-        (vec![DATABASE, EMBEDDED], "is embedded, and COSMOS_ENDPOINT is set too"),
+        (vec![VAULT, DATABASE, FOLDER, EMBEDDED], "is embedded, but COSMOS_ENDPOINT is set"),
+        (vec![DATABASE, EMBEDDED], "is embedded, but COSMOS_ENDPOINT is set"),
     ] {
         let error = read(&variables).err().unwrap_or_else(|| panic!("{variables:?}"));
         let [error] = error.0.as_slice() else { panic!("{error}") };

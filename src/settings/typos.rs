@@ -6,7 +6,7 @@ use super::table::{self, NAMES};
 /// Prefixes that only this program's variables have. A name without one of them may belong to another program.
 const PREFIXES: [&str; 3] = ["COSMOS_", "KEY_VAULT_", "SIGNER_"];
 
-/// An edit is a letter that is missing, added, wrong, or swapped with its neighbour.
+/// Maximum number of edits: letters missing, added, wrong, or swapped with a neighbour.
 const MAX_DISTANCE: usize = 2;
 
 /// A variable that is set and is probably a misspelt setting.

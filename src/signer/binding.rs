@@ -23,7 +23,7 @@ pub(super) async fn check(store: &dyn MarkStore, key: &Key, deadline: Instant) -
     let id = store.id();
     match binding::check(&key.bound_to, &id)? {
         Bound::Nowhere | Bound::Here => check_recreated(store, key),
-        // Connected, and still without a `_rid` to compare.
+        // Connected, but still without a `_rid` to compare.
         Bound::Unconfirmed => Err(BoundElsewhere::new(&key.bound_to, &id).into()),
     }
 }

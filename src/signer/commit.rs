@@ -25,8 +25,8 @@ pub(super) struct Signing<'a> {
 /// * A vote: the mark is written **while** the vault signs. The signature leaves this function only when both are done;
 ///   if the mark is refused, it is dropped unseen. A repeat of the last vote that was released is answered with the same
 ///   signature, once the store has confirmed it.
-/// * A block: the vault signs, then mark and signature are written together. The signature that leaves is the one that
-///   the store holds, whichever instance produced it: a second one over the same header would be another block.
+/// * A block: the vault signs, then mark and signature are written together. The signature that is released is the one in
+///   the store, no matter which instance produced it: a second one over the same header would be another block.
 pub(super) async fn commit_and_sign(
     ledger: &Ledger,
     repeats: &Repeats,
@@ -55,7 +55,7 @@ pub(super) async fn commit_and_sign(
     Ok(signature)
 }
 
-/// The part for blocks.
+/// [`commit_and_sign`] for a block.
 async fn commit_block(
     ledger: &Ledger,
     repeats: &Repeats,
@@ -73,7 +73,7 @@ async fn commit_block(
     };
     let signature = ledger.record_block(block, signing.deadline, sign).await?;
     if produced.get() != Some(&signature) {
-        // Another process produced it, perhaps for another signature version, or it was imported: so it is verified too.
+        // Verified too: another process may have produced it for another signature version, or it may have been imported.
         let verified = verify(&signing.key.public_key, signing.payload, signing.scheme, &signature).await;
         verified.map_err(|error| match error {
             NotVerified::Wrong(_) => NotSigned::from(Refusal::StoredSignatureInvalid),
@@ -149,7 +149,7 @@ impl From<NotRecorded> for NotSigned {
             NotRecorded::NotSafe(not_safe) => not_safe.into(),
             NotRecorded::Store(error) => error.into(),
             NotRecorded::Lost(lost) => lost.into(),
-            NotRecorded::TooManyChains(why) => Failure::TooManyChains(why).into(),
+            NotRecorded::TooManyChains(reason) => Failure::TooManyChains(reason).into(),
         }
     }
 }

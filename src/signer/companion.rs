@@ -1,4 +1,4 @@
-//! The companion key: signs an attestation of a tz4 consensus key, too, in the same request.
+//! The companion key, which also signs the attestations of a tz4 consensus key, in the same request.
 //!
 //! Octez combines both signatures, so a vote needs both. Its second request, for the same bytes, follows the answer to the first.
 //! Here the order is the same: the companion key is not used before the consensus key's mark is recorded. Of two bakers with the
@@ -27,9 +27,9 @@ pub struct Companion {
 impl Signer {
     /// Signs as [`Signer::sign`] does, and then with the companion key, as if that had been requested after the answer.
     ///
-    /// The second result is the companion key's signature, or why there is none: the request is no attestation by a tz4 key, it
-    /// took longer than 200 ms, or the cause of the refusal or failure. A signature that is late is still recorded, so a request
-    /// for it gets it.
+    /// The second result is the companion key's signature, or why there is none: the request is not an attestation by a tz4 key,
+    /// signing took longer than 200 ms, or it was refused or failed. A signature that is late is still recorded, so a later
+    /// request for it gets it.
     ///
     /// # Errors
     /// [`NotSigned`] if the consensus key did not sign. Then the companion key was not used.
@@ -56,7 +56,7 @@ impl Signer {
         let Companion { key, authentication } = companion;
         let until = request.deadline.min(Instant::now() + COMPANION_TIMEOUT);
         let (signer, request) = (Arc::clone(self), SignRequest { key, authentication, ..request.clone() });
-        // A separate task, since it goes on when it is late.
+        // A separate task, since it continues after the timeout.
         let sign = tokio::spawn(async move { signer.sign(&request).await });
         match timeout_at(until, sign).await {
             Ok(Ok(verdict)) => verdict.map_err(|not_signed| not_signed.cause()),

@@ -12,7 +12,7 @@ pub struct HeadRule {
     pub watch: Option<HeadWatch>,
     /// What to do while no node reports a head.
     pub when_unknown: WhenHeadUnknown,
-    /// Levels above its mark that a request may be, where no head is known.
+    /// How many levels above its mark a request may be while no head is known.
     pub jump_limit: u32,
 }
 
@@ -38,12 +38,12 @@ impl FromStr for WhenHeadUnknown {
     }
 }
 
-/// A text that is no [`WhenHeadUnknown`].
+/// A text that is not a [`WhenHeadUnknown`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is neither 'fail' nor 'sign'")]
 pub struct UnknownAction(String);
 
-/// An acceptable level: what vouches for it.
+/// Why a level is acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LevelCheck {
     /// The level is near the head that a node reports.
@@ -53,7 +53,7 @@ pub(super) enum LevelCheck {
 }
 
 impl LevelCheck {
-    /// The jump limit that is left for the mark to check.
+    /// The jump limit, if the mark must still check it.
     pub(super) const fn jump_limit(self) -> Option<u32> {
         match self {
             Self::NearHead => None,

@@ -39,7 +39,7 @@ impl HeldKeys {
         keys
     }
 
-    /// The keys after a complete search. Changes are logged, and each new key with all that an operator needs to use it.
+    /// The keys after a complete search. Logs the changes, including everything that an operator needs to use a new key.
     pub(super) fn replaced_by(&self, found: FoundKeys) -> Self {
         let held = Self::new(found);
         held.log_changes(self);
@@ -84,7 +84,7 @@ impl HeldKeys {
         for unusable in unusable {
             match held.get_mut(&unusable.key.hash) {
                 Some(key) => key.bound_to.extend(unusable.key.bound_to),
-                None => drop(reasons.insert(unusable.key.hash, unusable.why)),
+                None => drop(reasons.insert(unusable.key.hash, unusable.reason)),
             }
         }
         let usable = held.into_iter().map(|(hash, key)| (hash, Arc::new(key))).collect();
@@ -174,7 +174,7 @@ mod tests {
                 assert_eq!(only(&held), ("one", expected.clone()));
             }
             // A name that cannot sign still binds the key.
-            let unusable = vec![UnusableKey { key: first, why: "it is disabled".to_owned() }];
+            let unusable = vec![UnusableKey { key: first, reason: "it is disabled".to_owned() }];
             let held = HeldKeys::new(FoundKeys { usable: vec![second], unusable, unread: None });
             assert_eq!(only(&held), ("two", expected));
             assert_eq!(held.why_unusable(&public_key.hash()), None);

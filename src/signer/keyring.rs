@@ -23,14 +23,14 @@ pub struct KeyRing {
     waiting: Semaphore,
 }
 
-/// Requests for unknown keys that may wait for a search at once. Anyone can request made-up keys, and those must not occupy the
-/// connections that known keys need.
+/// How many requests for unknown keys may wait for a search at once. Anyone can request made-up keys, and such requests must not
+/// occupy the connections that known keys need.
 const MAX_WAITING: usize = 32;
 
 /// Between a failed search and the next one, for every kind of vault.
 const MIN_INTERVAL_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// What a request that waits for a search leaves of its deadline, so that its answer can name the reason.
+/// A request stops waiting for a search this long before its deadline, so that its answer can name the reason.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(10);
 
 /// A search that takes longer is logged as a warning.
@@ -89,7 +89,7 @@ impl KeyRing {
         self.shared.vault.as_ref()
     }
 
-    /// Searches the vault for all its keys, regardless of the minimum interval. Each new key is logged with all that an operator
+    /// Searches the vault for all its keys, regardless of the minimum interval. For each new key, logs everything that an operator
     /// needs to use it.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl KeyRing {
     }
 
     /// The key with this hash. A request for an unknown key waits for a search, if one can begin before the deadline. At most 32
-    /// requests wait at once; any number do while no search has ever succeeded, since no request can be answered then.
+    /// requests wait at once. The limit does not apply until a search has succeeded, since no request can be answered before that.
     ///
     /// # Errors
     /// Refused, if a search that began after the request arrived did not find the key, or found that it cannot sign. Failed, if
@@ -199,7 +199,7 @@ impl KeyRing {
 
     fn refusal(&self, hash: &PublicKeyHash) -> Refusal {
         match self.shared.keys.load().why_unusable(hash) {
-            Some(why) => Refusal::UnusableKey { key: *hash, why: why.to_owned() },
+            Some(reason) => Refusal::UnusableKey { key: *hash, reason: reason.to_owned() },
             None => Refusal::UnknownKey { key: *hash },
         }
     }
@@ -287,7 +287,7 @@ impl Shared {
     }
 }
 
-/// Exists while a search is running; its drop, also on cancellation, clears the progress.
+/// Exists while a search is running. Dropping it, also on cancellation, clears the progress.
 struct RunningSearch<'a>(&'a Mutex<Progress>);
 
 impl Drop for RunningSearch<'_> {

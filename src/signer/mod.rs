@@ -1,6 +1,7 @@
-//! The way of a request: find the key, authenticate, decode, policy, binding, head, commit and sign, verify, release.
+//! The path of a request: find the key, authenticate, decode, policy, binding, head, commit and sign, verify, release.
 //!
-//! [`Signer::sign`] walks it; each step has a module. The verdict is *signed*, *refused* ([`Refusal`]) or *failed* ([`Failure`]).
+//! [`Signer::sign`] takes these steps, each in a module. The verdict is *signed*, *refused* ([`Refusal`]), or *failed*
+//! ([`Failure`]).
 
 mod authenticate;
 mod binding;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use tracing::warn;
 
-/// Versions that are remembered and logged: clients can send any number of them.
+/// Maximum number of versions that are remembered and logged: clients can send any number of them.
 const MAX_LOGGED: usize = 16;
 
 /// Signature versions that clients requested and this release does not support. Each is logged once.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
-/// What makes two requests identical: key, payload, and signature scheme.
+/// Identifies a request: those with the same key, payload and signature scheme are identical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     pub(super) key: PublicKeyHash,
@@ -40,7 +40,7 @@ struct LastVote {
 /// Between two calls to the vault for the same vote.
 const MIN_CALL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A request that fails this close to its deadline is taken to have failed because of it.
+/// A request that fails this close to its deadline is assumed to have failed because of it.
 const NEAR_DEADLINE: Duration = Duration::from_millis(100);
 
 /// Callers choose chain ids, so this is bounded. A forgotten vote costs one call to the vault.
@@ -49,7 +49,7 @@ const MAX_VOTES: usize = 4096;
 impl Repeats {
     /// Runs `work`, or waits for the answer of identical work in flight. Every caller must be authorized already.
     ///
-    /// If that work ends at the deadline of the request that began it, the next caller runs its own, until `deadline`.
+    /// If that work ends at the deadline of the request that started it, the next caller runs its own, until `deadline`.
     pub(super) async fn share(
         &self,
         identity: Identity,

@@ -1,4 +1,4 @@
-//! [`Signer`]: the way of a request, step by step, and the log line for its verdict.
+//! [`Signer`]: takes a request through all steps, and logs a line for its verdict.
 
 use super::binding::{self, LoggedElsewhere};
 use super::commit::{Signing, commit_and_sign};
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-/// What is left of a request's deadline when its last call to a service must end.
+/// Time reserved for the answer: calls to services end this long before a request's deadline.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(20);
 
 /// The `kind` of a proof of possession in logs.
@@ -44,7 +44,7 @@ impl Signer {
         Self { keys, ledger, policy, policy_digest, head, authorized_keys, repeats, logged_elsewhere, newer_versions }
     }
 
-    /// The way of a request, from the client's bytes to a signature that may be released.
+    /// Takes a request from the client's bytes to a signature that may be released.
     ///
     /// Ends at the request's deadline. Logs one line for each verdict.
     ///

@@ -40,7 +40,7 @@ impl NotSigned {
             Self::Failed(Failure::Store(error)) => error.log(),
             Self::Failed(Failure::Lost(lost)) => lost.log(),
             Self::Failed(Failure::Vault(error)) => error.log(),
-            Self::Failed(Failure::Internal(why)) => format!("internal error: {}", why.log()),
+            Self::Failed(Failure::Internal(reason)) => format!("internal error: {}", reason.log()),
             other => other.to_string(),
         }
     }
@@ -67,12 +67,12 @@ pub enum Refusal {
         key: PublicKeyHash,
     },
     /// The vault has the key, but it cannot sign, because it is disabled, for instance.
-    #[error("the key {key} is in the vault and cannot sign: {why}")]
+    #[error("the key {key} is in the vault and cannot sign: {reason}")]
     UnusableKey {
         /// The requested hash.
         key: PublicKeyHash,
         /// The reason in words, with dates.
-        why: String,
+        reason: String,
     },
     /// The payload is not understood.
     #[error("the payload is not signed: {0}")]
@@ -219,7 +219,7 @@ fn search_pending(
     next_search_in: Duration,
 ) -> String {
     let known = match why_unusable {
-        Some(why) => format!("key {key} could not sign at the last search of the vault ({why})"),
+        Some(reason) => format!("key {key} could not sign at the last search of the vault ({reason})"),
         None => format!("key {key} is not known yet"),
     };
     match running {
@@ -286,7 +286,7 @@ mod tests {
         let rows: [(NotSigned, Cause); 21] = [
             (Unauthenticated::Missing.into(), Cause::Unauthenticated),
             (Refusal::UnknownKey { key }.into(), Cause::UnknownKey),
-            (Refusal::UnusableKey { key, why: String::new() }.into(), Cause::UnusableKey),
+            (Refusal::UnusableKey { key, reason: String::new() }.into(), Cause::UnusableKey),
             (NotUnderstood::new(unread, &[7]).into(), Cause::Payload),
             (Refusal::VersionWithoutBls.into(), Cause::Version),
             (NotAllowed::PackedData.into(), Cause::Policy),

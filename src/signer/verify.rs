@@ -1,4 +1,4 @@
-//! Verification of signatures off the async threads, where it takes long.
+//! Verifies signatures, slow ones on a separate thread.
 
 use super::Failure;
 use crate::tezos::{BlsScheme, Curve, PublicKey, Signature, WrongSignature};
@@ -10,7 +10,7 @@ pub(super) enum NotVerified {
     /// The signature is not valid for this key and payload.
     #[error(transparent)]
     Wrong(#[from] WrongSignature),
-    /// The check did not run to its end.
+    /// The check did not complete.
     #[error(transparent)]
     Interrupted(Failure),
 }

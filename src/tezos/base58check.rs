@@ -2,7 +2,7 @@
 //!
 //! A text is `prefix || payload || checksum` in base 58, where the checksum is the first four bytes of the double
 //! SHA-256 of what precedes it (`src/lib_crypto/base58.ml` in Octez). The prefix fixes both what the payload is and
-//! how long it is, so decoding checks all three: checksum, prefix, length.
+//! how long it is, so decoding checks all three: checksum, prefix and length.
 
 use thiserror::Error;
 use zeroize::Zeroizing;

@@ -10,7 +10,7 @@ const POSSESSION_DST: &[u8] = b"BLS_POP_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
 /// The BLS signature scheme that a client expects, by `version=`. Other curves have only one scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BlsScheme {
-    /// Proof-of-possession scheme: `version=2` and above, and clients that send no version.
+    /// Proof-of-possession scheme: `version=2` and above, also for clients that send no version.
     #[default]
     ProofOfPossession,
     /// Message-augmentation scheme, `version=1`: the public key is signed in front of the message.

@@ -20,7 +20,7 @@ const SALT_LENGTH: usize = 8;
 /// Rounds of PBKDF2. Part of the format.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(32_768).unwrap();
 
-/// A secret key that only its password opens. The text is never printed, since it allows guessing the password.
+/// A secret key that only its password decrypts. The text is never printed, since it allows guessing the password.
 #[derive(Clone)]
 pub struct EncryptedSecretKey {
     curve: Curve,

@@ -64,7 +64,7 @@ impl PublicKey {
     /// below the field's prime. The point at infinity has no coordinates. [`InvalidPublicKey::NotAPoint`] for other curves.
     pub fn from_coordinates(curve: Curve, x: &[u8; 32], y: &[u8; 32]) -> Result<Self, InvalidPublicKey> {
         let not_on_curve = || InvalidPublicKey::NotOnCurve { curve };
-        // SEC 1, section 2.3.4: of the uncompressed form, both coordinates are checked.
+        // SEC 1, section 2.3.4: parsing the uncompressed form checks both coordinates.
         let mut uncompressed = vec![4];
         uncompressed.extend(x);
         uncompressed.extend(y);

@@ -209,7 +209,7 @@ pub enum SecretKeyError {
     /// A JSON Web Key, for instance.
     #[error("this is JSON, expected {EXPECTED} and nothing else")]
     Json,
-    /// A reference to a key, as octez-client writes it for keys that it does not hold.
+    /// A reference to a key, as octez-client writes it for keys that are stored elsewhere.
     #[error("this is a reference to a key ({scheme}:…), not the key itself: expected {EXPECTED}")]
     Location {
         /// The scheme of the reference.
@@ -235,7 +235,7 @@ pub enum SecretKeyError {
     NoRandomness,
 }
 
-const EXPECTED: &str = "a secret key as Tezos writes them (edsk, spsk, p2sk or BLsk)";
+const EXPECTED: &str = "a secret key in Tezos format (edsk, spsk, p2sk or BLsk)";
 
 const TO_BASE58: &str = "To convert a number: pip install pytezos 'fastecdsa<4', and in Python \
                          pytezos.Key.from_secret_exponent(bytes.fromhex('<digits>'), curve=b'p2').secret_key(), where the \

@@ -63,7 +63,7 @@ pub struct UnusableKey {
     /// The key that cannot sign.
     pub key: Key,
     /// The reason, such as "it expired at 2026-01-01T00:00:00Z".
-    pub why: String,
+    pub reason: String,
 }
 
 /// Intermediate results of a search.
@@ -101,10 +101,10 @@ impl fmt::Display for SearchProgress {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VaultError {
     /// A retry may succeed.
-    #[error("the vault cannot be used now: {why}")]
+    #[error("the vault cannot be used now: {reason}")]
     Unavailable {
         /// The vault's error.
-        why: FailureReason,
+        reason: FailureReason,
         /// The vault's `Retry-After`.
         retry_after: Option<Duration>,
     },
@@ -125,13 +125,13 @@ pub enum VaultError {
 
 impl VaultError {
     /// A retry may succeed at any time.
-    pub fn unavailable(why: impl Into<FailureReason>) -> Self {
-        Self::Unavailable { why: why.into(), retry_after: None }
+    pub fn unavailable(reason: impl Into<FailureReason>) -> Self {
+        Self::Unavailable { reason: reason.into(), retry_after: None }
     }
 
     /// A retry will not succeed.
-    pub fn unable(why: impl Into<FailureReason>) -> Self {
-        Self::Unable(why.into())
+    pub fn unable(reason: impl Into<FailureReason>) -> Self {
+        Self::Unable(reason.into())
     }
 
     /// The request's deadline passed first. `last` is the last error before it.
@@ -146,11 +146,11 @@ impl VaultError {
     /// The vault's error.
     pub const fn reason(&self) -> &FailureReason {
         match self {
-            Self::Unavailable { why, .. }
-            | Self::Unable(why)
-            | Self::Untrusted(why)
-            | Self::Denied(why)
-            | Self::Missing(why) => why,
+            Self::Unavailable { reason, .. }
+            | Self::Unable(reason)
+            | Self::Untrusted(reason)
+            | Self::Denied(reason)
+            | Self::Missing(reason) => reason,
         }
     }
 

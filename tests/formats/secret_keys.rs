@@ -150,18 +150,10 @@ fn keys_in_other_forms_are_named_with_the_way_to_this_one() {
     let encrypted = format!("encrypted:{}", base58check::encode(Prefix::P256EncryptedSecretKey, &[0x42; 56]));
     for (text, expected, way_out) in [
         (encrypted.as_str(), "this is an encrypted P-256 secret key (p2esk)", "without its password"),
-        (
-            &hex,
-            "this is hexadecimal, expected a secret key as Tezos writes them",
-            "from_secret_exponent(bytes.fromhex(",
-        ),
+        (&hex, "this is hexadecimal, expected a secret key in Tezos format", "from_secret_exponent(bytes.fromhex("),
         (&format!("0x{}", hex.to_uppercase()), "this is hexadecimal", "curve=b'p2'"),
         (pem, "this is PEM", "az keyvault key import"),
-        (
-            r#"{"kty":"EC","d":"ABCDEFGHIJ"}"#,
-            "this is JSON, expected a secret key as Tezos writes them",
-            "nothing else",
-        ),
+        (r#"{"kty":"EC","d":"ABCDEFGHIJ"}"#, "this is JSON, expected a secret key in Tezos format", "nothing else"),
         (
             "http://127.0.0.1:6732/tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t",
             "this is a reference to a key (http:…)",

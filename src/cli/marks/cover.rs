@@ -72,11 +72,11 @@ impl Cover {
             self.unread.push(format!("{version} could not be read from the vault: {}", error.log()));
         }
         if let Some(error) = all.unlisted {
-            let why = format!("the keys of the vault could not be listed: {}", error.log());
+            let reason = format!("the keys of the vault could not be listed: {}", error.log());
             if are_named {
-                note(&format!("{why}. Only the keys in SIGNING_KEYS are included"));
+                note(&format!("{reason}. Only the keys in SIGNING_KEYS are included"));
             } else {
-                self.unread.push(why);
+                self.unread.push(reason);
             }
         }
         Ok(())
@@ -90,7 +90,7 @@ impl Cover {
         for answer in heads(nodes, Instant::now() + settings.services.request_deadline).await {
             match answer.head {
                 Ok((chain, _)) => self.add_chain(chain),
-                Err(why) => note(&format!("warning: cannot read the chain of {}: {why}", answer.node)),
+                Err(error) => note(&format!("warning: cannot read the chain of {}: {error}", answer.node)),
             }
         }
     }

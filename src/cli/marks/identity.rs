@@ -1,7 +1,7 @@
-//! `marks store`: what identifies the mark store in use.
+//! `marks store`: prints the identity of the mark store in use.
 
 use super::super::{CommandError, print_line};
-use super::place::file_of;
+use super::storage::file_of;
 use azurehsm_signer::marks::cosmos::Inspection;
 use azurehsm_signer::marks::{EmbeddedMarkStore, MarkStore, StoreIdentity};
 use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
@@ -39,7 +39,7 @@ async fn read(settings: &MarksSettings) -> Result<StoreIdentity, CommandError> {
     };
     Ok(store.identity().ok_or_else(|| {
         format!(
-            "{} was written by an earlier version and has no identity yet: it gets one when the signer starts next",
+            "{} was written by an earlier version and has no identity yet: it gets one at the next start of the signer",
             file.display()
         )
     })?)

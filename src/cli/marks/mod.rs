@@ -2,9 +2,9 @@
 
 mod cover;
 mod identity;
-mod place;
 mod raise;
 mod show;
+mod storage;
 
 use super::{CommandError, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::MarkId;

@@ -2,7 +2,7 @@
 
 use super::super::{CommandError, print_line};
 use super::note;
-use super::place::{Place, file_of};
+use super::storage::{Storage, file_of};
 use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
 use azurehsm_signer::marks::interchange::{self, Hints, RaiseTarget};
 use azurehsm_signer::marks::{Evidence, Found, Ledger, MarkId, Raised, Unreadable};
@@ -18,17 +18,17 @@ use tokio::time::Instant;
 
 /// Raises marks if there are no objections to any of them, or with `force`.
 pub(super) async fn run(settings: &MarksSettings, raises: &[RaiseTarget], force: bool) -> Result<(), CommandError> {
-    let patience = settings.services.request_deadline;
+    let timeout = settings.services.request_deadline;
     let heads = match &settings.nodes {
-        Some(nodes) => heads(nodes, Instant::now() + patience).await,
+        Some(nodes) => heads(nodes, Instant::now() + timeout).await,
         None => Vec::new(),
     };
-    let place = Place::open_to_raise(settings).await?;
-    let present = look_at_all(&place, raises).await?;
+    let storage = Storage::open_to_raise(settings).await?;
+    let present = look_at_all(&storage, raises).await?;
     let objections = objections(settings, &heads, &present, raises);
     if force {
-        for why in &objections {
-            note(&format!("forced: {why}"));
+        for objection in &objections {
+            note(&format!("forced: {objection}"));
         }
     } else if !objections.is_empty() {
         return Err(format!(
@@ -38,10 +38,10 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[RaiseTarget], force:
         .into());
     }
 
-    let ledger = Ledger::new(place.store(settings).await?, settings.services.instance.clone());
+    let ledger = Ledger::new(storage.store(settings).await?, settings.services.instance.clone());
     let mut lines = Vec::with_capacity(raises.len());
-    for (at, mark) in raises.iter().enumerate() {
-        let (id, to, deadline) = (mark.id, mark.position, Instant::now() + patience);
+    for (index, mark) in raises.iter().enumerate() {
+        let (id, to, deadline) = (mark.id, mark.position, Instant::now() + timeout);
         let raised = match present.get(&id) {
             Some(Found::Unreadable(item)) => {
                 ledger.repair(&id, to, mark.digest, mark.signature, &item.version, deadline).await
@@ -56,12 +56,12 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[RaiseTarget], force:
             Err(error) => {
                 // First report the marks that were raised.
                 drop(print_line(&lines.join("\n")));
-                let rest = raises.iter().skip(at + 1).map(|mark| mark.id.to_string()).collect::<Vec<_>>();
+                let rest = raises.iter().skip(index + 1).map(|mark| mark.id.to_string()).collect::<Vec<_>>();
                 return Err(stopped_midway(&id, &error.log(), lines.len(), &rest).into());
             }
         });
     }
-    // At the end, so that a closed standard output does not stop a raise.
+    // Printed last, so that a closed standard output does not stop a raise.
     print_line(&lines.join("\n"))
 }
 
@@ -74,7 +74,7 @@ pub(super) async fn declare_new(
     if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
         return print_line("nothing to do: in Cosmos DB, a key without marks on a chain counts as new there");
     }
-    let Place::File(store) = Place::open_to_raise(settings).await? else {
+    let Storage::File(store) = Storage::open_to_raise(settings).await? else {
         return Err("the marks are not in an embedded store".into());
     };
     let path = file_of(settings);
@@ -119,7 +119,7 @@ pub(super) fn read_files(
 }
 
 /// The present items of all kinds, for each key and chain to be raised.
-async fn look_at_all(place: &Place, raises: &[RaiseTarget]) -> Result<HashMap<MarkId, Found>, CommandError> {
+async fn look_at_all(storage: &Storage, raises: &[RaiseTarget]) -> Result<HashMap<MarkId, Found>, CommandError> {
     let mut present = HashMap::new();
     let mut seen = Vec::new();
     for mark in raises {
@@ -128,7 +128,7 @@ async fn look_at_all(place: &Place, raises: &[RaiseTarget]) -> Result<HashMap<Ma
             if !seen.contains(&id) {
                 seen.push(id);
                 let found =
-                    place.look(&id).await.map_err(|error| format!("nothing was raised: {id}: {}", error.log()))?;
+                    storage.look(&id).await.map_err(|error| format!("nothing was raised: {id}: {}", error.log()))?;
                 present.extend(found.map(|found| (id, found)));
             }
         }
@@ -144,16 +144,16 @@ fn objections(
     raises: &[RaiseTarget],
 ) -> Vec<String> {
     for NodeHead { node, head } in heads {
-        if let Err(why) = head {
-            note(&format!("warning: cannot read the head of {node} ({why}): levels are checked without it"));
+        if let Err(error) = head {
+            note(&format!("warning: cannot read the head of {node} ({error}): levels are checked without it"));
         }
     }
     let now = OffsetDateTime::now_utc();
     let threshold = settings.nodes.as_ref().map_or(HEAD_THRESHOLD.values.default, |nodes| nodes.threshold);
     let mut objections = Vec::new();
     for RaiseTarget { id, position, .. } in raises {
-        let there = present.get(id);
-        if matches!(there, Some(Found::Mark(stored)) if stored.mark.position >= *position) {
+        let found = present.get(id);
+        if matches!(found, Some(Found::Mark(stored)) if stored.mark.position >= *position) {
             continue;
         }
         let evidence = Evidence {
@@ -164,9 +164,9 @@ fn objections(
             highest: Kind::ALL.into_iter().filter_map(|kind| position_of(present.get(&MarkId { kind, ..*id }))).max(),
             max_jump: settings.max_level_jump,
         };
-        objections.extend(evidence.against(position.level).into_iter().map(|why| format!("{id}: {why}")));
-        if let Some(Found::Unreadable(item)) = there {
-            objections.extend(against_repair(item, *position).map(|why| format!("{id}: {why}")));
+        objections.extend(evidence.against(position.level).into_iter().map(|objection| format!("{id}: {objection}")));
+        if let Some(Found::Unreadable(item)) = found {
+            objections.extend(against_repair(item, *position).map(|objection| format!("{id}: {objection}")));
         }
     }
     objections
@@ -179,23 +179,23 @@ fn position_of(found: Option<&Found>) -> Option<Position> {
     }
 }
 
-/// An item that is not a mark may have been one, and must not be lowered.
+/// The objection to replacing an item that is not a mark: it may have been one, and must not be lowered.
 fn against_repair(item: &Unreadable, to: Position) -> Option<String> {
     match item.legible() {
         Some(legible) if legible <= to => None,
         Some(legible) => {
-            Some(format!("the stored item is not a mark ({}), but {legible} is legible in it, above {to}", item.why))
+            Some(format!("the stored item is not a mark ({}), but {legible} is legible in it, above {to}", item.reason))
         }
-        None => Some(format!("the stored item is not a mark ({}), and no level is legible in it", item.why)),
+        None => Some(format!("the stored item is not a mark ({}), and no level is legible in it", item.reason)),
     }
 }
 
-fn stopped_midway(id: &MarkId, why: &str, done: usize, rest: &[String]) -> String {
+fn stopped_midway(id: &MarkId, reason: &str, done: usize, rest: &[String]) -> String {
     let rest = match rest {
         [] => "none remain".to_owned(),
         rest => format!("not attempted: {}", rest.join(", ")),
     };
     format!(
-        "{id}: the result is unknown: {why}\n{done} raised, listed above; {rest}. Repeat the command: marks are never lowered"
+        "{id}: the result is unknown: {reason}\n{done} raised, listed above; {rest}. Repeat the command: marks are never lowered"
     )
 }

@@ -2,7 +2,7 @@
 
 use super::super::{CommandError, print_line};
 use super::cover::{Cover, name_of};
-use super::place::{Place, file_of};
+use super::storage::{Storage, file_of};
 use super::{Which, note};
 use azurehsm_signer::marks::cosmos::MarkReader;
 use azurehsm_signer::marks::{Found, Listing, Mark, MarkId, interchange};
@@ -25,10 +25,10 @@ struct Shown {
 
 /// Prints the readable marks, and reports unreadable ones on standard error.
 pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), CommandError> {
-    let Some(place) = Place::open(settings).await? else {
+    let Some(storage) = Storage::open(settings).await? else {
         return print_line(&format!("no marks: {} does not exist", file_of(settings).display()));
     };
-    let shown = read(settings, &place, which).await?;
+    let shown = read(settings, &storage, which).await?;
     let lines: Vec<_> = shown.listing.marks.iter().map(|(id, mark)| line_of(id, mark)).collect();
     print_line(&lines.join("\n"))?;
     shown.report_missing();
@@ -37,10 +37,10 @@ pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), 
 
 /// Prints the readable marks as JSON, and fails if they are incomplete, or possibly incomplete.
 pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<(), CommandError> {
-    let Some(place) = Place::open(settings).await? else {
+    let Some(storage) = Storage::open(settings).await? else {
         return print_line(&interchange::export(&[])?);
     };
-    let shown = read(settings, &place, which).await?;
+    let shown = read(settings, &storage, which).await?;
     print_line(&interchange::export(&shown.listing.marks)?)?;
     shown.report_missing();
     if !shown.unread.is_empty() || !shown.listing.unreadable.is_empty() {
@@ -55,10 +55,10 @@ pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<()
 impl Shown {
     fn report_missing(&self) {
         for item in &self.listing.unreadable {
-            note(&format!("{} is not a mark: {}", item.name, item.why));
+            note(&format!("{} is not a mark: {}", item.name, item.reason));
         }
-        for why in &self.unread {
-            note(why);
+        for reason in &self.unread {
+            note(reason);
         }
     }
 
@@ -71,16 +71,16 @@ impl Shown {
     }
 }
 
-async fn read(settings: &MarksSettings, place: &Place, which: &Which) -> Result<Shown, CommandError> {
-    let (reader, azure, patience) = match place {
-        Place::File(store) => {
+async fn read(settings: &MarksSettings, storage: &Storage, which: &Which) -> Result<Shown, CommandError> {
+    let (reader, azure, timeout) = match storage {
+        Storage::File(store) => {
             let mut listing = store.list().await?;
             listing.marks.retain(|(id, _)| which.includes(id));
             return Ok(Shown { listing, unread: Vec::new(), is_all: true });
         }
-        Place::Container { reader, azure, patience } => (reader, azure, *patience),
+        Storage::Container { reader, azure, timeout } => (reader, azure, *timeout),
     };
-    match reader.list(Instant::now() + patience).await {
+    match reader.list(Instant::now() + timeout).await {
         Ok(Some(mut listing)) => {
             listing.marks.retain(|(id, _)| which.includes(id));
             note(&all_of(&listing));
@@ -92,13 +92,13 @@ async fn read(settings: &MarksSettings, place: &Place, which: &Which) -> Result<
                 Ok(_) => note(&one_by_one(&cover, which)),
                 Err(error) => cover.unread.push(format!("the container could not be listed: {}", error.log())),
             }
-            Ok(look_at_all(reader, cover, which, patience).await)
+            Ok(look_at_all(reader, cover, which, timeout).await)
         }
     }
 }
 
 /// Reads each mark by its name.
-async fn look_at_all(reader: &MarkReader, cover: Cover, which: &Which, patience: Duration) -> Shown {
+async fn look_at_all(reader: &MarkReader, cover: Cover, which: &Which, timeout: Duration) -> Shown {
     const MAX_IN_FLIGHT: usize = 8;
     let is_all = !which.key.is_empty() && !which.chain.is_empty();
     let mut shown = Shown { listing: Listing::default(), unread: cover.unread, is_all };
@@ -107,7 +107,7 @@ async fn look_at_all(reader: &MarkReader, cover: Cover, which: &Which, patience:
         keys.iter().flat_map(|(key, _)| Kind::ALL.map(|kind| MarkId { chain: *chain, key: *key, kind }))
     });
     let mut answers = stream::iter(ids)
-        .map(|id| async move { (id, reader.look(&id, Instant::now() + patience).await) })
+        .map(|id| async move { (id, reader.look(&id, Instant::now() + timeout).await) })
         .buffered(MAX_IN_FLIGHT);
     while let Some((id, answer)) = answers.next().await {
         match answer {

@@ -52,8 +52,8 @@ impl Location {
 }
 
 /// The message for a container that is not the one that was checked.
-pub(super) const RECREATED: &str = "the container of the marks was deleted and recreated: raise the marks above all that \
-                                    was signed, then bind the keys again, and restart the signer if a key is not bound";
+pub(super) const RECREATED: &str = "the container of the marks was deleted and recreated: raise the marks above everything \
+                                    signed, then bind the keys again, and restart the signer if a key is not bound";
 
 /// Why marks must not be kept in an account or container.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -92,7 +92,7 @@ impl AccountProperties {
     /// The reason, with the service's message if there is one: a firewall and a missing role are both 403.
     pub async fn read(client: &reqwest::Client, endpoint: &Url, tokens: &Tokens) -> Result<Self, FailureReason> {
         const FAILED: &str = "cannot read the account's properties: ";
-        let failed = |why: &(dyn std::error::Error + 'static)| plain_reason(why).after(FAILED);
+        let failed = |reason: &(dyn std::error::Error + 'static)| plain_reason(reason).after(FAILED);
         let token = tokens.get_token(&[SCOPE], None).await.map_err(|error| failed(&error))?;
         let authorization = format!("type%3Daad%26ver%3D1.0%26sig%3D{}", token.token.secret());
         let answer = client
@@ -109,8 +109,8 @@ impl AccountProperties {
         }
         let body = answer.bytes().await.map_err(|error| failed(&error))?;
         if !status.is_success() {
-            let why = format!("{status}{}", message_in(&body));
-            return Err(FailureReason::with_log(words::for_answers(&why), why).after(FAILED));
+            let reason = format!("{status}{}", message_in(&body));
+            return Err(FailureReason::with_log(words::for_answers(&reason), reason).after(FAILED));
         }
         serde_json::from_slice(&body).map_err(|error| failed(&error))
     }

@@ -1,7 +1,7 @@
 //! Connects to the container, with several attempts at once, and checks it and its account.
 
 use super::account::{self, AccountProperties, RECREATED};
-use super::client::{self, MAX_REQUEST};
+use super::client::{self, REQUEST_TIMEOUT};
 use super::health::Health;
 use super::{CosmosSettings, Unsuitable, outcome};
 use crate::azure::{TlsRoots, Tokens};
@@ -58,13 +58,13 @@ pub(super) struct Source {
 }
 
 /// After this long without an answer, a second call starts in parallel.
-const PATIENCE: Duration = Duration::from_secs(1);
+const HEDGE_DELAY: Duration = Duration::from_secs(1);
 
 /// Maximum number of parallel attempts to connect.
 const MAX_ATTEMPTS: usize = 3;
 
 /// Time limit for connecting as a whole.
-const MAX_CONNECT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Pauses between failed attempts: short at first, since requests are waiting.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
@@ -76,7 +76,7 @@ impl Checker {
     /// # Errors
     /// If no HTTP client can be built.
     pub(super) fn new(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
-        let client = roots.client(MAX_REQUEST)?;
+        let client = roots.client(REQUEST_TIMEOUT)?;
         Ok(Self {
             settings,
             health: Health::default(),
@@ -101,14 +101,14 @@ impl Checker {
         mut fresh: Option<Source>,
         on_error: impl Fn(&FailureReason),
     ) -> Result<Client, FailureReason> {
-        let end = Instant::now() + MAX_CONNECT;
+        let end = Instant::now() + CONNECT_TIMEOUT;
         let mut attempts = FuturesUnordered::new();
         let (mut number, mut next) = (0, Instant::now());
         let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
-        let mut last: FailureReason = format!("no connection within {} s", MAX_CONNECT.as_secs()).into();
+        let mut last: FailureReason = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()).into();
         while Instant::now() < end {
             if Instant::now() >= next {
-                next = Instant::now() + PATIENCE;
+                next = Instant::now() + HEDGE_DELAY;
                 if attempts.len() < MAX_ATTEMPTS {
                     attempts.push(Box::pin(self.attempt(number, known, fresh.take())));
                     number += 1;
@@ -116,13 +116,13 @@ impl Checker {
             }
             match timeout_at(next.min(end), attempts.next()).await {
                 Ok(Some(Ok(client))) => return Ok(client),
-                Ok(Some(Err(why))) => {
-                    on_error(&why);
-                    last = why;
+                Ok(Some(Err(reason))) => {
+                    on_error(&reason);
+                    last = reason;
                     next = next.min(Instant::now() + backoff.pause(None));
                 }
                 Ok(None) => sleep_until(next.min(end)).await,
-                Err(_) => on_error(&format!("no answer within {} s", PATIENCE.as_secs()).into()),
+                Err(_) => on_error(&format!("no answer within {} s", HEDGE_DELAY.as_secs()).into()),
             }
         }
         Err(last)
@@ -158,7 +158,7 @@ impl Checker {
     }
 
     async fn container(&self, endpoint: &Url, routing: RoutingStrategy) -> Result<ContainerClient, FailureReason> {
-        let connected = client::connect(&self.settings, &self.tokens, endpoint, routing, MAX_REQUEST).await;
+        let connected = client::connect(&self.settings, &self.tokens, endpoint, routing, REQUEST_TIMEOUT).await;
         connected.map_err(|error| outcome::reason(&error).after("no connection: "))
     }
 
@@ -199,25 +199,25 @@ impl Checker {
         let global = self.settings.endpoint.clone();
         let mut calls = FuturesUnordered::from_iter([read(global.clone())]);
         let regional = known.map(|known| known.endpoints(&global)).unwrap_or_default();
-        let why = match (timeout(PATIENCE, calls.next()).await, regional.is_empty()) {
+        let reason = match (timeout(HEDGE_DELAY, calls.next()).await, regional.is_empty()) {
             (Ok(Some(Ok(answer))), _) => return Ok(answer),
-            (Ok(Some(Err(why))), true) => return Err(why),
-            (Ok(Some(Err(why))), false) => why,
-            _ => format!("cannot read the account's properties: no answer within {} s", PATIENCE.as_secs()).into(),
+            (Ok(Some(Err(reason))), true) => return Err(reason),
+            (Ok(Some(Err(reason))), false) => reason,
+            _ => format!("cannot read the account's properties: no answer within {} s", HEDGE_DELAY.as_secs()).into(),
         };
         calls.extend(regional.into_iter().map(read));
-        let (mut old, mut why) = (None, why);
+        let (mut old, mut reason) = (None, reason);
         // Without another endpoint, only the first call can answer.
-        let limit = if known.is_some() { PATIENCE } else { MAX_REQUEST };
+        let limit = if known.is_some() { HEDGE_DELAY } else { REQUEST_TIMEOUT };
         let end = Instant::now() + limit;
         while let Ok(Some(answer)) = timeout_at(end, calls.next()).await {
             match answer {
                 Ok(source) if known.is_none_or(|known| source.account.has_moved_since(known)) => return Ok(source),
                 Ok(source) => old = Some(source),
-                Err(error) => why = error,
+                Err(error) => reason = error,
             }
         }
-        old.ok_or(why)
+        old.ok_or(reason)
     }
 
     /// Reads everything that is checked, over an existing connection.
@@ -230,8 +230,8 @@ impl Checker {
     ) -> Result<(AccountProperties, ContainerProperties), FailureReason> {
         let account = async { self.account(None).await.map(|source| source.account) };
         let both = async { tokio::try_join!(account, self.properties(&client.container)) };
-        let late = || Err(format!("no answer within {} s", MAX_CONNECT.as_secs()).into());
-        timeout(MAX_CONNECT, both).await.unwrap_or_else(|_| late())
+        let late = || Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()).into());
+        timeout(CONNECT_TIMEOUT, both).await.unwrap_or_else(|_| late())
     }
 
     /// The container's `_rid` as last read.

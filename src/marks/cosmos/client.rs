@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Time limit of a single request. Callers have their own deadlines.
-pub(super) const MAX_REQUEST: Duration = Duration::from_secs(30);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Connects to the container: reads the account at `endpoint`, the container, and its partition key ranges. Each connection has
 /// a separate runtime, since clients that share one also share credentials, and a new one starts without stale routes. Every
@@ -37,7 +37,7 @@ pub(super) async fn connect(
     let mut client = CosmosClient::builder()
         .with_runtime(runtime.build().await?)
         .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false))
-        .with_default_operation_options(one_request_an_operation(limit));
+        .with_default_operation_options(one_request_per_operation(limit));
     if let Ok(suffix) = UserAgentSuffix::try_from("azurehsm-signer") {
         client = client.with_user_agent_suffix(suffix);
     }
@@ -56,8 +56,8 @@ fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
     const MAX_FAILURE_THRESHOLD: u32 = 255;
     ConnectionPoolOptions::builder()
         .with_max_connect_timeout(Duration::from_millis(800))
-        .with_max_dataplane_request_timeout(MAX_REQUEST)
-        .with_max_metadata_request_timeout(MAX_REQUEST)
+        .with_max_dataplane_request_timeout(REQUEST_TIMEOUT)
+        .with_max_metadata_request_timeout(REQUEST_TIMEOUT)
         .with_http2_keep_alive_interval(PING)
         .with_http2_keep_alive_timeout(PING)
         .with_http2_health_check_interval(SWEEP_INTERVAL)
@@ -70,7 +70,7 @@ fn pool() -> Result<ConnectionPoolOptions, CosmosError> {
 
 /// As far as possible, turns off the SDK's retries, so that the outcome of a write is known; callers retry where that is safe.
 /// Everything that matters is set here, since environment variables (`AZURE_COSMOS_…`) determine the rest.
-fn one_request_an_operation(limit: Duration) -> OperationOptions {
+fn one_request_per_operation(limit: Duration) -> OperationOptions {
     let mut options = OperationOptions::default();
     // That of the account. A weaker read could return a write that is not in all regions yet.
     options.read_consistency_strategy = Some(ReadConsistencyStrategy::Default);
@@ -95,7 +95,7 @@ pub(super) fn ends_before(deadline: Instant, options: Option<OperationOptions>) 
     const MIN: Duration = Duration::from_secs(1);
     let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(TIME_TO_ANSWER);
     let mut options = options.unwrap_or_default();
-    options.end_to_end_latency_policy = Some(left.clamp(MIN, MAX_REQUEST).into());
+    options.end_to_end_latency_policy = Some(left.clamp(MIN, REQUEST_TIMEOUT).into());
     options
 }
 

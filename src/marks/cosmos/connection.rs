@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-/// A connection to the container, made, checked and replaced by a background task that ends when this is dropped.
+/// A connection to the container, opened, checked and replaced by a background task that ends when this is dropped.
 pub(super) struct Connection {
     state: watch::Receiver<StoreState>,
     checker: Arc<Checker>,
@@ -53,8 +53,8 @@ impl Connection {
         matches!(*self.state.borrow(), StoreState::Ready(_))
     }
 
-    /// Runs one request over a connection, and records whether it is answered. It is dropped if writes move to another region
-    /// meanwhile: its effect, if any, can be read there.
+    /// Runs one request over a connection, and records whether it is answered. If writes move to another region in the meantime,
+    /// the request is dropped: its effect, if any, can be read there.
     pub(super) async fn watch<T>(
         &self,
         access: Access,

@@ -38,7 +38,7 @@ struct Outage {
 /// After this long, a request counts as late, although an answer may still arrive.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How long an outage counts without further requests.
+/// How long an outage is remembered without further requests.
 const MEMORY: Duration = Duration::from_secs(10);
 
 impl Health {

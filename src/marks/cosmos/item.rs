@@ -4,7 +4,7 @@ use crate::marks::{Mark, MarkId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A mark as the container holds it. `id` is `<chain>:<public key hash>:<kind>`, and `pkh` is the partition key.
+/// A mark as stored in the container. `id` is `<chain>:<public key hash>:<kind>`, and `pkh` is the partition key.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Item {
     id: String,

@@ -36,9 +36,9 @@ enum Done {
 pub(super) async fn keep_connected(states: Arc<States>) {
     let checker = Arc::clone(&states.checker);
     let first = loop {
-        match checker.connect(None, None, |why| states.failed(why)).await {
+        match checker.connect(None, None, |reason| states.failed(reason)).await {
             Ok(client) => break client,
-            Err(why) => states.failed(&why),
+            Err(reason) => states.failed(&reason),
         }
     };
     let mut keeper = Keeper::new(states, first);
@@ -49,7 +49,7 @@ pub(super) async fn keep_connected(states: Arc<States>) {
         };
         tokio::select! {
             Some(done) = keeper.tasks.join_next() => if let Ok(done) = done {
-                keeper.is_done(done);
+                keeper.handle(done);
             },
             () = read_due, if !keeper.is_reading => keeper.read_account(),
             () = sleep_until(keeper.next_check), if !keeper.is_checking => keeper.check(),
@@ -93,7 +93,7 @@ impl Keeper {
             rebuilds,
             last_error: None,
         };
-        keeper.is_found(&keeper.client.account.clone(), &keeper.client.properties.clone());
+        keeper.judge(&keeper.client.account.clone(), &keeper.client.properties.clone());
         keeper
     }
 
@@ -123,21 +123,21 @@ impl Keeper {
         self.connecting = Some(self.tasks.spawn(connect));
     }
 
-    fn is_done(&mut self, done: Done) {
+    fn handle(&mut self, done: Done) {
         match done {
             Done::Connected(result) => {
                 self.connecting = None;
                 match result {
-                    Ok(client) => self.is_connected(client),
-                    Err(why) => self.has_failed(why),
+                    Ok(client) => self.connected(client),
+                    Err(reason) => self.log_failure(reason),
                 }
             }
             Done::AccountRead(result) => {
                 self.is_reading = false;
                 match result {
-                    Ok(source) => self.account_read(source),
-                    Err(why) => {
-                        self.has_failed(why);
+                    Ok(source) => self.account_was_read(source),
+                    Err(reason) => {
+                        self.log_failure(reason);
                         self.connect_if_due(None);
                     }
                 }
@@ -151,11 +151,11 @@ impl Keeper {
                             self.account = account.clone();
                             self.connect("writes have moved to another region", None);
                         }
-                        self.is_found(&account, &properties);
+                        self.judge(&account, &properties);
                     }
-                    Err(why) => {
+                    Err(reason) => {
                         // The last verdict stands: the store may work although this one call failed.
-                        self.has_failed(why);
+                        self.log_failure(reason);
                         self.next_check = self.states.next_check();
                     }
                 }
@@ -163,15 +163,15 @@ impl Keeper {
         }
     }
 
-    fn is_connected(&mut self, client: Client) {
+    fn connected(&mut self, client: Client) {
         info!(write_region = client.account.write_regions(), event = "store_reconnected", "reconnected to Cosmos DB");
         self.states.checker.health.reset();
         self.account = client.account.clone();
         self.client = Arc::new(client);
-        self.is_found(&self.client.account.clone(), &self.client.properties.clone());
+        self.judge(&self.client.account.clone(), &self.client.properties.clone());
     }
 
-    fn account_read(&mut self, source: Source) {
+    fn account_was_read(&mut self, source: Source) {
         let account = &source.account;
         if account.is_moving() {
             // Soon only one region will be listed.
@@ -200,15 +200,15 @@ impl Keeper {
         }
     }
 
-    fn has_failed(&mut self, why: FailureReason) {
-        if self.last_error.as_ref() != Some(&why) {
-            warn!(event = "account_unchecked", reason = why.log(), "cannot check the Cosmos DB account");
-            self.last_error = Some(why);
+    fn log_failure(&mut self, reason: FailureReason) {
+        if self.last_error.as_ref() != Some(&reason) {
+            warn!(event = "account_unchecked", reason = reason.log(), "cannot check the Cosmos DB account");
+            self.last_error = Some(reason);
         }
     }
 
     /// Judges the account and the container, and publishes the verdict.
-    fn is_found(&mut self, account: &AccountProperties, properties: &ContainerProperties) {
+    fn judge(&mut self, account: &AccountProperties, properties: &ContainerProperties) {
         let reasons = self.states.checker.judge(account, properties);
         self.states.publish(if reasons.is_empty() {
             StoreState::Ready(Arc::new(Ready {

@@ -74,7 +74,7 @@ impl CosmosSettings {
 /// with one write region, an `ETag` is a lock.
 ///
 /// The SDK's retries are off as far as possible: it would resend an item after a broken connection, and our write would look
-/// like that of another process. The outcome of a write is always known here, or known to be unknown.
+/// like that of another process. Here, the outcome of every write is known, or explicitly unknown.
 ///
 /// Every item identifies its container, which must be the one that was checked: a recreated container of the same name has
 /// other marks, and the SDK switches to it silently.
@@ -96,12 +96,12 @@ impl CosmosMarkStore {
 
     /// The connection in use. Until there has been one, waits for it until just before the deadline.
     async fn ready(&self, deadline: Instant) -> Result<Arc<Ready>, StoreError> {
-        // The reason must still reach the client.
+        // Leave time to send the reason to the client.
         let before = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
         match self.connection.state(before).await {
             StoreState::Ready(ready) => Ok(ready),
             StoreState::Connecting => Err(StoreError::deadline(Some(&StoreError::NotConnected))),
-            StoreState::Failed(why) => Err(StoreError::deadline(Some(&StoreError::Failed(why)))),
+            StoreState::Failed(reason) => Err(StoreError::deadline(Some(&StoreError::Failed(reason)))),
             StoreState::Unsuitable(reasons) => Err(StoreError::Unsuitable(account::explained(&reasons))),
         }
     }
@@ -119,7 +119,7 @@ impl CosmosMarkStore {
     }
 }
 
-/// Interpreting answers.
+/// Interprets answers.
 impl CosmosMarkStore {
     async fn stored(
         &self,
@@ -137,8 +137,8 @@ impl CosmosMarkStore {
             return Err(another_container());
         }
         let mark = item.into_mark(id);
-        let mark = mark.map_err(|why| {
-            Outcome::refused(FailureReason::with_log("a stored mark is not the requested one", why.to_string()))
+        let mark = mark.map_err(|reason| {
+            Outcome::refused(FailureReason::with_log("a stored mark is not the requested one", reason.to_string()))
         })?;
         Ok(Stored { mark, version })
     }
@@ -153,8 +153,8 @@ impl CosmosMarkStore {
         let item: Option<Item> = response.into_model().ok();
         match self.connection.is_in_checked_container(ready, checked, item.as_ref().and_then(Item::rid)).await {
             Ok(true) => Ok(version),
-            Ok(false) => Err(Outcome::unknown(another_container().why)),
-            Err(outcome) => Err(Outcome::unknown(outcome.why)),
+            Ok(false) => Err(Outcome::unknown(another_container().reason)),
+            Err(outcome) => Err(Outcome::unknown(outcome.reason)),
         }
     }
 }
@@ -215,7 +215,7 @@ impl MarkStore for CosmosMarkStore {
         let item = Item::new(id, mark);
         // Many keys sign at the same instant, and the vault is slower than this: its calls for other requests go first.
         tokio::task::yield_now().await;
-        // Calls that may have written, or may still: those in flight, and those that ended without a clear answer.
+        // Calls that may have written, or may still do so: those in flight, and those that ended without a clear answer.
         let unclear = AtomicUsize::new(0);
         let call = || async {
             unclear.fetch_add(1, Ordering::Relaxed);

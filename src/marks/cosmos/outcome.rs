@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) struct Outcome {
     pub(super) effect: Effect,
     /// The service's status for the client, its full message for the log.
-    pub(super) why: FailureReason,
+    pub(super) reason: FailureReason,
     /// The service's `Retry-After`.
     pub(super) retry_after: Option<Duration>,
     /// Whether the token was rejected.
@@ -32,7 +32,7 @@ pub(super) enum Effect {
     Denied,
     /// Nothing was done, and a retry will not help.
     Refused,
-    /// It may have been done, or may still be.
+    /// It may have been done, or may still be done.
     Unknown,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
     let retry_after = error.response().and_then(|response| response.headers().retry_after_ms);
     Outcome {
         effect: effect(code, sub_status, sent(error)),
-        why: FailureReason::with_log(answer_of(error), error.to_string()),
+        reason: FailureReason::with_log(answer_of(error), error.to_string()),
         retry_after: retry_after.map(Duration::from_millis),
         is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
         is_answered: sub_status < BY_THE_SDK
@@ -87,18 +87,18 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
 
 impl Outcome {
     /// The outcome is unknown, for this reason.
-    pub(super) fn unknown(why: impl Into<FailureReason>) -> Self {
-        let (effect, why) = (Effect::Unknown, why.into());
-        Self { effect, why, retry_after: None, is_unauthorized: false, is_answered: true }
+    pub(super) fn unknown(reason: impl Into<FailureReason>) -> Self {
+        let (effect, reason) = (Effect::Unknown, reason.into());
+        Self { effect, reason, retry_after: None, is_unauthorized: false, is_answered: true }
     }
 
     /// The answer must not be used, for this reason.
-    pub(super) fn refused(why: impl Into<FailureReason>) -> Self {
-        Self { effect: Effect::Refused, ..Self::unknown(why) }
+    pub(super) fn refused(reason: impl Into<FailureReason>) -> Self {
+        Self { effect: Effect::Refused, ..Self::unknown(reason) }
     }
 
     pub(super) fn into_error(self) -> StoreError {
-        StoreError::Failed(self.why)
+        StoreError::Failed(self.reason)
     }
 }
 

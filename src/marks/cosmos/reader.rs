@@ -23,7 +23,7 @@ pub struct MarkReader {
     partition: Partition,
 }
 
-/// The partition key, of those with which a mark can be found by its name.
+/// The partition keys with which a mark can be found by its name.
 #[derive(Clone, Copy)]
 enum Partition {
     ByKey,
@@ -116,7 +116,7 @@ fn listing(mut items: Vec<Value>) -> Listing {
         let contents = item.to_string();
         match listed_mark(&name, item) {
             Ok(mark) => listing.marks.push(mark),
-            Err(why) => listing.unreadable.push(Unreadable { name, why: why.to_string(), contents, version }),
+            Err(reason) => listing.unreadable.push(Unreadable { name, reason: reason.to_string(), contents, version }),
         }
     }
     listing
@@ -148,9 +148,9 @@ fn found(id: &MarkId, response: ItemResponse) -> Result<Found, StoreError> {
     let body = response.into_body().single().map_err(|error| StoreError::new(reason_of(&error)))?;
     Ok(match mark_in(&body, id) {
         Ok(mark) => Found::Mark(Stored { mark, version }),
-        Err(why) => {
+        Err(reason) => {
             let contents = String::from_utf8_lossy(&body).into_owned();
-            Found::Unreadable(Unreadable { name: id.to_string(), why: why.to_string(), contents, version })
+            Found::Unreadable(Unreadable { name: id.to_string(), reason: reason.to_string(), contents, version })
         }
     })
 }

@@ -1,4 +1,4 @@
-//! Resource ids: how to see which container an item is in.
+//! Resource ids, which show the container that an item is in.
 //!
 //! A `_rid` is base64 with `-` instead of `/`. That of a container has 8 bytes (4 for the database, 4 for the container), that of
 //! an item 16, which begin with the 8 of its container (`ResourceId` in the service's SDKs). A recreated container has a

@@ -58,9 +58,9 @@ pub(super) struct States {
 
 impl States {
     /// There is no connection yet. An earlier verdict stands if the task was restarted.
-    pub(super) fn failed(&self, why: &FailureReason) {
+    pub(super) fn failed(&self, reason: &FailureReason) {
         if !matches!(*self.state.borrow(), StoreState::Ready(_) | StoreState::Unsuitable(_)) {
-            self.publish(StoreState::Failed(why.clone()));
+            self.publish(StoreState::Failed(reason.clone()));
         }
     }
 
@@ -90,8 +90,8 @@ impl States {
                 );
             }
             (StoreState::Failed(old), StoreState::Failed(new)) if old == new => {}
-            (_, StoreState::Failed(why)) => {
-                warn!(event = "store_unavailable", reason = why.log(), "cannot connect to the mark store yet");
+            (_, StoreState::Failed(reason)) => {
+                warn!(event = "store_unavailable", reason = reason.log(), "cannot connect to the mark store yet");
             }
         }
         self.state.send_replace(new);

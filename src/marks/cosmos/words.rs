@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 /// Masks addresses and host names, which only the log may contain.
-pub(super) fn for_answers(why: &str) -> String {
-    let words: Vec<_> = why.split_whitespace().map(|word| if is_address(word) { "…" } else { word }).collect();
+pub(super) fn for_answers(message: &str) -> String {
+    let words: Vec<_> = message.split_whitespace().map(|word| if is_address(word) { "…" } else { word }).collect();
     words.join(" ")
 }
 
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn answers_carry_no_addresses() {
-        for (why, expected) in [
+        for (reason, expected) in [
             ("no answer within 5 s", "no answer within 5 s"),
             ("Request originated from IP 1.2.3.4 through", "Request originated from IP … through"),
             ("from [2001:db8::1].", "from …"),
@@ -37,7 +37,7 @@ mod tests {
                 "[503/20012] to perform action [Microsoft.DocumentDB/databaseAccounts/readMetadata]",
             ),
         ] {
-            assert_eq!(for_answers(why), expected);
+            assert_eq!(for_answers(reason), expected);
         }
     }
 }

@@ -24,7 +24,7 @@ const FLAGS: usize = 9;
 const SECOND_IS_LAST: u8 = 1;
 
 impl Contents {
-    /// Reads and verifies the bytes of a file. After a crash in the middle of a commit, an incomplete commit is left out.
+    /// Reads and verifies the bytes of a file. After a crash in the middle of a commit, the incomplete commit is skipped.
     ///
     /// No checksum covers the flag for which of the last two commits is the latest, so both are read where possible: of each
     /// mark, the higher one counts.

@@ -64,7 +64,7 @@ pub(super) fn read(database: &Database, id: &str) -> Result<Result<Option<Stored
 }
 
 fn not_a_mark(id: &str, unreadable: &Unreadable) -> StoreError {
-    StoreError::NotAMark { id: id.to_owned(), why: unreadable.why.clone() }
+    StoreError::NotAMark { id: id.to_owned(), reason: unreadable.reason.clone() }
 }
 
 fn meta(database: &Database, name: &str) -> Result<Option<String>, redb::Error> {
@@ -125,7 +125,7 @@ pub(super) fn list(database: &Database) -> Result<Listing, redb::Error> {
         match (name.parse::<MarkId>(), found(name, value.value())) {
             (Ok(id), Found::Mark(stored)) => listing.marks.push((id, stored.mark)),
             (Ok(_), Found::Unreadable(unreadable)) => listing.unreadable.push(unreadable),
-            (Err(why), _) => listing.unreadable.push(unreadable(name, value.value(), why.to_string())),
+            (Err(reason), _) => listing.unreadable.push(unreadable(name, value.value(), reason.to_string())),
         }
     }
     Ok(listing)
@@ -134,13 +134,13 @@ pub(super) fn list(database: &Database) -> Result<Listing, redb::Error> {
 fn found(name: &str, value: &[u8]) -> Found {
     match parse(value) {
         Ok(stored) => Found::Mark(stored),
-        Err(why) => Found::Unreadable(unreadable(name, value, why.to_string())),
+        Err(reason) => Found::Unreadable(unreadable(name, value, reason.to_string())),
     }
 }
 
-fn unreadable(name: &str, value: &[u8], why: String) -> Unreadable {
+fn unreadable(name: &str, value: &[u8], reason: String) -> Unreadable {
     let contents = String::from_utf8_lossy(value).into_owned();
-    Unreadable { name: name.to_owned(), why, contents, version: version_of_bytes(value) }
+    Unreadable { name: name.to_owned(), reason, contents, version: version_of_bytes(value) }
 }
 
 /// Applies the writes in order and commits them together. Returns once they are on the disk.
@@ -180,7 +180,7 @@ fn acceptable(
     may_be_lost: bool,
     purpose: Purpose,
 ) -> Result<Vec<u8>, WriteError> {
-    let rejected = |why| WriteError::NotWritten(StoreError::Rejected { id: write.id.clone(), why });
+    let rejected = |reason| WriteError::NotWritten(StoreError::Rejected { id: write.id.clone(), reason });
     let version = match stored {
         None => None,
         Some(Found::Mark(stored)) => Some(&stored.version),

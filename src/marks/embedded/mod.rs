@@ -44,7 +44,7 @@ const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// so that keys that sign at the same instant share one flush of the disk.
 ///
 /// Whenever the store is opened, and after every error, all marks are copied to a new file that is flushed and replaces the
-/// old one. Nothing is answered before that.
+/// old one. No request is answered before that.
 pub struct EmbeddedMarkStore {
     requests: mpsc::Sender<Work>,
     is_ready: Arc<AtomicBool>,
@@ -53,7 +53,7 @@ pub struct EmbeddedMarkStore {
 
 impl EmbeddedMarkStore {
     /// Opens the store at `path`, or creates it if there never was one. While the disk cannot store a copy of the marks, the
-    /// store answers nothing and retries.
+    /// store does not respond, and retries.
     ///
     /// # Errors
     /// [`OpenError`]; in particular if another process uses the store, or if it existed and is gone.
@@ -146,12 +146,12 @@ impl EmbeddedMarkStore {
         let trace = trace_of(path, length);
         let (path, state, handle) = if let Some(real) = resolve(path)? {
             let mut handle = renewal::find(&real)?;
-            // Even if the file is damaged and moved aside next, it existed.
+            // Recorded first: the file existed, even if it turns out to be damaged and is moved aside.
             remember(&mut lock, &lock_path, length)?;
             let state = match renewal::renew(&real, &mut handle, disk.as_ref()) {
                 Ok(file) => FileState::Open(file),
                 Err(error @ OpenError::NotCopied { .. }) => {
-                    FileState::Failed { why: StoreError::new(error.to_string()), next_attempt: StdInstant::now() }
+                    FileState::Failed { reason: StoreError::new(error.to_string()), next_attempt: StdInstant::now() }
                 }
                 Err(error) => return Err(error),
             };

@@ -1,4 +1,4 @@
-//! Why an embedded store cannot be opened, with the way out.
+//! Why an embedded store cannot be opened, and what to do.
 
 use crate::links::LinkError;
 use crate::lock_holder::LockHolder;
@@ -39,8 +39,8 @@ pub enum OpenError {
     },
     /// It existed and is gone.
     #[error(
-        "{} is gone, but {} proves that it existed: restore it, or raise the marks of each key above what it has signed \
-         (azurehsm-signer marks raise, or import) before it signs again",
+        "{} is gone, but {} proves that it existed: restore it, or raise the marks of each key above everything that the key has \
+         signed (azurehsm-signer marks raise, or import) before it signs again",
         path.display(),
         trace.display()
     )]
@@ -50,7 +50,7 @@ pub enum OpenError {
         /// The file that proves that it existed.
         trace: PathBuf,
     },
-    /// A name is a dangling symbolic link.
+    /// The path is a dangling symbolic link.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The file system reported an error.
@@ -63,8 +63,8 @@ pub enum OpenError {
     },
     /// The file is not a mark store, or is damaged.
     #[error(
-        "{0} cannot be used as a mark store: {why}. If no good copy of it can be restored, move it aside (mv {1} {2}), then \
-         raise the marks of each key on each chain above all that was signed (azurehsm-signer marks raise CHAIN KEY LEVEL, or \
+        "{0} cannot be used as a mark store: {reason}. If no good copy of it can be restored, move it aside (mv {1} {2}), then \
+         raise the marks of each key on each chain above everything signed (azurehsm-signer marks raise CHAIN KEY LEVEL, or \
          marks import FILE); until a mark is raised, nothing that needs it is signed",
         path.display(),
         quoted(path),
@@ -76,9 +76,9 @@ pub enum OpenError {
         /// A free name to move the file to.
         aside: PathBuf,
         /// The damage.
-        why: String,
+        reason: String,
     },
-    /// The file holds a table of a later version, which would be dropped.
+    /// The file contains a table of a later version, which would be dropped.
     #[error("{} has a table {table:?} that this version does not support: use the version that wrote it", path.display())]
     Newer {
         /// The store's file.
@@ -88,14 +88,14 @@ pub enum OpenError {
     },
     /// The marks were read, but may not be on the disk, since copying them to a new file failed.
     #[error(
-        "{}: cannot copy its marks to a new file ({why}); no mark is used until that succeeds",
+        "{}: cannot copy its marks to a new file ({reason}); no mark is used until that succeeds",
         path.display()
     )]
     NotCopied {
         /// The store's file.
         path: PathBuf,
         /// The disk's error.
-        why: String,
+        reason: String,
     },
 }
 
@@ -104,7 +104,7 @@ pub(super) const ASIDE: &str = ".damaged";
 
 impl OpenError {
     /// Reports a damaged file, with a free name to move it to.
-    pub(super) fn damaged(path: &Path, why: impl Into<String>) -> Self {
+    pub(super) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
         let named = |suffix: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
@@ -113,7 +113,7 @@ impl OpenError {
         let is_free = |name: &PathBuf| name.symlink_metadata().is_err();
         let numbered = (2..100).map(|number| named(&format!("{ASIDE}-{number}")));
         let aside = std::iter::once(named(ASIDE)).chain(numbered).find(is_free);
-        Self::Damaged { path: path.to_owned(), aside: aside.unwrap_or_else(|| named(ASIDE)), why: why.into() }
+        Self::Damaged { path: path.to_owned(), aside: aside.unwrap_or_else(|| named(ASIDE)), reason: reason.into() }
     }
 
     /// Reports that the store at `path` is locked: `file`, at `path_of_file`, could not be locked.
@@ -129,7 +129,7 @@ impl OpenError {
     }
 
     pub(super) fn not_copied<E: ToString>(path: &Path) -> impl Fn(E) -> Self {
-        |why| Self::NotCopied { path: path.to_owned(), why: why.to_string() }
+        |reason| Self::NotCopied { path: path.to_owned(), reason: reason.to_string() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The thread that owns the file of an embedded store: it serves requests, and recovers after errors.
+//! The thread that owns the file of an embedded store. It serves requests, and recovers after errors.
 
 use super::disk::Disk;
 use super::file::{OpenFile, Write, apply, read};
@@ -58,7 +58,7 @@ pub(super) enum FileState {
     /// After an error, data that can be read may exist only in the page cache, and another flush would not reveal that. All
     /// marks are copied to a new file before anything is answered again.
     Failed {
-        why: StoreError,
+        reason: StoreError,
         next_attempt: Instant,
     },
     /// The file was moved or deleted. Only a restart recovers.
@@ -89,8 +89,8 @@ impl Owner {
         disk: Box<dyn Disk>,
     ) -> Self {
         let is_ready = Arc::new(AtomicBool::new(matches!(state, FileState::Open(_))));
-        if let FileState::Failed { why, .. } = &state {
-            log_failure(&path, why);
+        if let FileState::Failed { reason, .. } = &state {
+            log_failure(&path, reason);
         }
         let id = Arc::new(id_in(&state).map_or_else(OnceLock::new, OnceLock::from));
         Self { path, state, handle, disk, purpose, is_ready, id, _lock: lock }
@@ -142,12 +142,12 @@ impl Owner {
             && !matches!(self.state, FileState::Gone(_))
             && !renewal::is_at(&self.path, handle)
         {
-            let why = "the file was moved or deleted; restore it, and restart the signer";
-            let error = StoreError::new(format!("{}: {why}", self.path.display()));
+            let reason = "the file was moved or deleted; restore it, and restart the signer";
+            let error = StoreError::new(format!("{}: {reason}", self.path.display()));
             self.enter(FileState::Gone(error));
         }
         let failed = match &self.state {
-            FileState::Gone(error) | FileState::Failed { why: error, .. } => {
+            FileState::Gone(error) | FileState::Failed { reason: error, .. } => {
                 return Err(NotDone::Before(error.clone()));
             }
             // A panic of the database is treated as a fault of the disk.
@@ -158,13 +158,13 @@ impl Owner {
                 }
             }
         };
-        let why = StoreError::new(format!(
+        let reason = StoreError::new(format!(
             "{}: {failed}. The state of the disk is uncertain, so nothing is answered until all marks have been copied to a new \
              file, which is retried until it succeeds",
             self.path.display()
         ));
-        self.enter(FileState::Failed { why: why.clone(), next_attempt: Instant::now() });
-        Err(NotDone::Within(why))
+        self.enter(FileState::Failed { reason: reason.clone(), next_attempt: Instant::now() });
+        Err(NotDone::Within(reason))
     }
 
     /// Copies all marks to a new file, if an attempt is due.
@@ -176,25 +176,27 @@ impl Owner {
         match renewal::renew(&self.path, handle, self.disk.as_ref()) {
             Ok(file) => self.enter(FileState::Open(file)),
             Err(error) => {
-                let why = StoreError::new(error.to_string());
-                self.enter(FileState::Failed { why, next_attempt: Instant::now() + RETRY_INTERVAL });
+                let reason = StoreError::new(error.to_string());
+                self.enter(FileState::Failed { reason, next_attempt: Instant::now() + RETRY_INTERVAL });
             }
         }
     }
 
     /// Changes the state, and logs the change.
     pub(super) fn enter(&mut self, state: FileState) {
-        let why_before = match &self.state {
+        let reason_before = match &self.state {
             FileState::Open(_) => None,
-            FileState::Failed { why, .. } | FileState::Gone(why) => Some(why.log()),
+            FileState::Failed { reason, .. } | FileState::Gone(reason) => Some(reason.log()),
         };
         match &state {
             FileState::Open(_) => {
                 let path = self.path.display();
                 info!(%path, event = "store_recovered", "copied all marks to a new file; the mark store is in use again");
             }
-            FileState::Failed { why, .. } | FileState::Gone(why) if why_before.as_ref() != Some(&why.log()) => {
-                log_failure(&self.path, why);
+            FileState::Failed { reason, .. } | FileState::Gone(reason)
+                if reason_before.as_ref() != Some(&reason.log()) =>
+            {
+                log_failure(&self.path, reason);
             }
             FileState::Failed { .. } | FileState::Gone(_) => {}
         }
@@ -227,8 +229,8 @@ fn id_in(state: &FileState) -> Option<String> {
     }
 }
 
-fn log_failure(path: &Path, why: &StoreError) {
-    error!(path = %path.display(), reason = why.log(), event = "store_failed", "no block or vote is signed");
+fn log_failure(path: &Path, reason: &StoreError) {
+    error!(path = %path.display(), reason = reason.log(), event = "store_failed", "no block or vote is signed");
 }
 
 fn panicked() -> redb::Error {

@@ -140,7 +140,7 @@ fn write_as(
 fn keep_owner(file: &File, old: &File) -> io::Result<()> {
     let (new, old) = (file.metadata()?, old.metadata()?);
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) && fchown(file, Some(old.uid()), Some(old.gid())).is_err() {
-        // Only root may give a file away.
+        // Only root may change a file's owner.
         drop(fchown(file, None, Some(old.gid())));
     }
     file.set_permissions(Permissions::from_mode(old.mode() & 0o777))

@@ -46,7 +46,7 @@ impl RaiseTarget {
     }
 }
 
-/// Facts that a file's contents may lack.
+/// Information that a file's contents may lack.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Hints {
     /// The kind of all marks in it.
@@ -133,25 +133,25 @@ pub enum InterchangeError {
         /// The file's version.
         found: u32,
     },
-    /// Neither the contents nor the file's name have the kind.
+    /// Neither the contents nor the file's name specify the kind.
     #[error("{at}: unknown kind; set it with --kind (octez-signer's files have it in their name)")]
     KindMissing {
         /// The location in the file.
         at: String,
     },
-    /// Neither the contents nor the file's name have the chain.
+    /// Neither the contents nor the file's name specify the chain.
     #[error("{at}: unknown chain; set it with --chain (Signatory's files are named <chain>.json)")]
     ChainMissing {
         /// The location in the file.
         at: String,
     },
     /// An invalid value.
-    #[error("{at}: {why}")]
+    #[error("{at}: {reason}")]
     Invalid {
         /// The location in the file.
         at: String,
         /// Why it is invalid.
-        why: String,
+        reason: String,
     },
 }
 
@@ -165,8 +165,8 @@ impl From<JsonError> for InterchangeError {
 }
 
 impl InterchangeError {
-    fn invalid(at: &str, why: impl Into<String>) -> Self {
-        Self::Invalid { at: at.to_owned(), why: why.into() }
+    fn invalid(at: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid { at: at.to_owned(), reason: reason.into() }
     }
 }
 

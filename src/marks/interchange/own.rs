@@ -74,7 +74,7 @@ pub(super) fn parse(value: Value) -> Result<Vec<RaiseTarget>, InterchangeError> 
 }
 
 fn target(mark: ExportedMark, at: &str) -> Result<RaiseTarget, InterchangeError> {
-    let invalid = |field: &str, why: String| InterchangeError::invalid(at, format!("{field}: {why}"));
+    let invalid = |field: &str, reason: String| InterchangeError::invalid(at, format!("{field}: {reason}"));
     let id = MarkId {
         chain: mark.chain.parse().map_err(|error| invalid("chain", format!("{error}")))?,
         key: mark.key.parse().map_err(|error| invalid("key", format!("{error}")))?,

@@ -28,7 +28,7 @@ impl Record {
     pub(super) fn into_target(self, id: MarkId, at: &str) -> Result<RaiseTarget, InterchangeError> {
         let level = number("level", self.level, at)?;
         let round = self.round.map(|round| number("round", round, at)).transpose()?;
-        let invalid = |why: InvalidField| InterchangeError::invalid(at, why.to_string());
+        let invalid = |reason: InvalidField| InterchangeError::invalid(at, reason.to_string());
         let digest = self.hash.map(|text| digest(&text)).transpose().map_err(invalid)?;
         let signature = self.signature.map(|text| signature(&text, &id)).transpose().map_err(invalid)?;
         let signature = signature.filter(|_| id.kind == Kind::Block);

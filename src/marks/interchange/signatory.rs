@@ -67,8 +67,8 @@ pub(super) fn of_all_kinds(
         Some(2) => Kind::Attestation,
         _ => {
             let order = value.get("order").unwrap_or(&Value::Null);
-            let why = format!("order is {order}, expected 0 (block), 1 (preattestation) or 2 (attestation)");
-            return Err(InterchangeError::invalid(at, why));
+            let reason = format!("order is {order}, expected 0 (block), 1 (preattestation) or 2 (attestation)");
+            return Err(InterchangeError::invalid(at, reason));
         }
     };
     let of_kind = |kind| {

@@ -183,7 +183,7 @@ fn invalid_files_are_refused_with_the_location() {
         ),
     ] {
         let error = read(name, &text).unwrap_err().to_string();
-        let (at, why) = error.split_once(": ").unwrap();
-        assert!(at.ends_with(place) && why.contains(expected), "{text}: {error}");
+        let (at, reason) = error.split_once(": ").unwrap();
+        assert!(at.ends_with(place) && reason.contains(expected), "{text}: {error}");
     }
 }

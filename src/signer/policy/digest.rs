@@ -1,4 +1,4 @@
-//! The digest of a policy: the same for all files that say the same.
+//! The digest of a policy, which is the same for all equivalent files.
 
 use super::{Policy, Rules};
 use crate::tezos::Digest;
@@ -10,11 +10,11 @@ impl Policy {
     /// BLAKE2b-256 of the policy in a canonical form, so that signers that share keys can be compared. `by_default` is whether
     /// authentication is required where the file leaves it open.
     ///
-    /// Two versions of this program may compute different ones.
+    /// Two versions of this program may compute different digests.
     pub fn digest(&self, by_default: bool) -> Digest {
         let default = canonical(&self.default, by_default);
         let keys = self.keys.iter().map(|(key, rules)| (key.to_string(), canonical(rules, by_default)));
-        // Rules that repeat the default say nothing.
+        // Rules that repeat the default have no effect.
         let keys: BTreeMap<_, _> = keys.filter(|(_, rules)| *rules != default).collect();
         Digest::of(json!({"default": default, "keys": keys}).to_string().as_bytes())
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_say_the_same_have_the_same_digest() {
+    fn equivalent_files_have_the_same_digest() {
         let (one, two) = ("NetXdQprcVkpaWU", "NetXnHfVqm9iesp");
         for (left, right) in [
             (json!({}), json!({"default": {"kinds": ["attestation", "block", "preattestation"], "max_fee": null}})),

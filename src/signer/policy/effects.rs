@@ -8,17 +8,17 @@ use std::fmt;
 /// `docs/policy.md` has this as a table, with a row for each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effects {
-    /// If `any` does not include the kind: what the operation does to the account.
+    /// What the operation does to the account, if it must therefore be allowed by name; `None` if `any` includes it.
     pub needs_name: Option<&'static str>,
     /// The requirements of `destinations`.
-    pub places: &'static [Place],
+    pub recipients: &'static [Recipient],
     /// The costs that `max_amount` counts.
     pub costs: &'static [Cost],
 }
 
 /// A requirement of `destinations` on an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Recipient {
     /// The destination is listed.
     Destination,
     /// The destination is the source, or listed.
@@ -31,10 +31,10 @@ pub enum Place {
     Contract,
     /// The staker is the source, or listed.
     Staker,
-    /// `destinations` is unset, since the operation does not show its recipient.
-    Unseen {
+    /// `destinations` must be unset, since the operation does not show its recipient.
+    Hidden {
         /// The recipient, in words.
-        who: &'static str,
+        reason: &'static str,
     },
 }
 
@@ -47,7 +47,7 @@ pub enum Cost {
     StorageLimit,
     /// Bytes of storage paid in advance, at the same price.
     PaidStorage,
-    /// A bond of [`ROLLUP_BOND`](super::costs::ROLLUP_BOND), which is lost if the commitment or the game is.
+    /// A bond of [`ROLLUP_BOND`](super::costs::ROLLUP_BOND), which is forfeited if the commitment is refuted or the game is lost.
     Bond,
     /// The whole balance: no limit covers it.
     Everything,
@@ -61,20 +61,20 @@ const BOND: &[Cost] = &[Cost::StorageLimit, Cost::Bond];
 /// storage limit, even where this protocol burns nothing.
 pub const fn effects(kind: OperationKind) -> Effects {
     use OperationKind as Kind;
-    const NONE: Effects = Effects { needs_name: None, places: &[], costs: &[] };
+    const NONE: Effects = Effects { needs_name: None, recipients: &[], costs: &[] };
     const MANAGER: Effects = Effects { costs: STORAGE, ..NONE };
     match kind {
-        Kind::Transaction => Effects { places: &[Place::Destination], costs: TEZ_OF_AN_ACCOUNT, ..NONE },
+        Kind::Transaction => Effects { recipients: &[Recipient::Destination], costs: TEZ_OF_AN_ACCOUNT, ..NONE },
         // The protocol accepts stakes to the source only. Anybody's unstaked tez may be finalized, and go to their owner.
         Kind::Stake | Kind::Unstake | Kind::FinalizeUnstake | Kind::SetDelegateParameters => {
-            Effects { places: &[Place::OwnAccount], costs: TEZ_OF_AN_ACCOUNT, ..NONE }
+            Effects { recipients: &[Recipient::OwnAccount], costs: TEZ_OF_AN_ACCOUNT, ..NONE }
         }
         Kind::Origination => {
-            Effects { places: &[Place::Delegate, Place::NewContract], costs: TEZ_OF_AN_ACCOUNT, ..NONE }
+            Effects { recipients: &[Recipient::Delegate, Recipient::NewContract], costs: TEZ_OF_AN_ACCOUNT, ..NONE }
         }
-        Kind::Delegation => Effects { places: &[Place::Delegate], ..MANAGER },
+        Kind::Delegation => Effects { recipients: &[Recipient::Delegate], ..MANAGER },
         Kind::IncreasePaidStorage => {
-            Effects { places: &[Place::Contract], costs: &[Cost::StorageLimit, Cost::PaidStorage], ..NONE }
+            Effects { recipients: &[Recipient::Contract], costs: &[Cost::StorageLimit, Cost::PaidStorage], ..NONE }
         }
         Kind::UpdateConsensusKey => Effects {
             needs_name: Some("hands the delegate to another key, which can then empty its account"),
@@ -85,24 +85,24 @@ pub const fn effects(kind: OperationKind) -> Effects {
         }
         Kind::DrainDelegate => Effects {
             needs_name: Some("empties the account of the delegate"),
-            places: &[Place::Destination],
+            recipients: &[Recipient::Destination],
             costs: &[Cost::Everything],
         },
-        Kind::TransferTicket => Effects { places: &[Place::Destination], ..MANAGER },
+        Kind::TransferTicket => Effects { recipients: &[Recipient::Destination], ..MANAGER },
         Kind::SmartRollupPublish => Effects {
-            places: &[Place::Unseen { who: "the refuter of the commitment gets half of its bond" }],
+            recipients: &[Recipient::Hidden { reason: "the refuter of the commitment gets half of its bond" }],
             costs: BOND,
             ..NONE
         },
         Kind::SmartRollupRefute => Effects {
-            places: &[Place::Unseen { who: "the opponent gets half of the bond if the game is lost" }],
+            recipients: &[Recipient::Hidden { reason: "the opponent gets half of the bond if the game is lost" }],
             costs: BOND,
             ..NONE
         },
         Kind::SmartRollupExecuteOutboxMessage => {
-            Effects { places: &[Place::Unseen { who: "the message decides who gets tickets" }], ..MANAGER }
+            Effects { recipients: &[Recipient::Hidden { reason: "the message decides who gets tickets" }], ..MANAGER }
         }
-        Kind::SmartRollupRecoverBond => Effects { places: &[Place::Staker], ..MANAGER },
+        Kind::SmartRollupRecoverBond => Effects { recipients: &[Recipient::Staker], ..MANAGER },
         Kind::Reveal
         | Kind::RegisterGlobalConstant
         | Kind::SetDepositsLimit
@@ -126,7 +126,7 @@ pub const fn effects(kind: OperationKind) -> Effects {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Recipient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Destination => formatter.write_str("destination listed"),
@@ -135,7 +135,7 @@ impl fmt::Display for Place {
             Self::Delegate => formatter.write_str("delegate, if any, listed"),
             Self::Contract => formatter.write_str("contract listed"),
             Self::Staker => formatter.write_str("staker is the source, or listed"),
-            Self::Unseen { who } => write!(formatter, "**refused**: {who}"),
+            Self::Hidden { reason } => write!(formatter, "**refused**: {reason}"),
         }
     }
 }
@@ -165,9 +165,9 @@ mod tests {
                 parts.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
             }
         }
-        let Effects { needs_name, places, costs } = effects(kind);
-        let any = needs_name.map_or_else(|| "yes".to_owned(), |why| format!("**no**: it {why}"));
-        format!("| `{kind}` | {any} | {} | {} |", cell(places), cell(costs))
+        let Effects { needs_name, recipients, costs } = effects(kind);
+        let any = needs_name.map_or_else(|| "yes".to_owned(), |reason| format!("**no**: it {reason}"));
+        format!("| `{kind}` | {any} | {} | {} |", cell(recipients), cell(costs))
     }
 
     #[test]

@@ -32,12 +32,12 @@ pub enum PolicyProblem {
         expected: &'static str,
     },
     /// A name under `keys` that is not a public key hash.
-    #[error("keys: '{name}' is not a public key hash: {why}")]
+    #[error("keys: '{name}' is not a public key hash: {reason}")]
     InvalidKey {
         /// The name.
         name: String,
         /// Why it cannot be decoded.
-        why: Base58CheckError,
+        reason: Base58CheckError,
     },
     /// An unknown consensus kind.
     #[error("{at}: '{name}' is not a kind; known are {}", Kind::ALL.map(Kind::name).join(", "))]
@@ -52,20 +52,20 @@ pub enum PolicyProblem {
     UnknownOperation {
         /// The path.
         at: String,
-        /// The error, which has the name.
+        /// The error, which contains the name.
         unknown: UnknownOperationKind,
         /// The valid names.
         known: Vec<&'static str>,
     },
     /// An invalid chain id or address.
-    #[error("{at}: '{text}': {why}; {expected}")]
+    #[error("{at}: '{text}': {reason}; {expected}")]
     InvalidValue {
         /// The path.
         at: String,
         /// The value.
         text: String,
         /// Why it cannot be decoded.
-        why: Base58CheckError,
+        reason: Base58CheckError,
         /// A valid value, in words.
         expected: &'static str,
     },

@@ -1,7 +1,7 @@
 //! Reads a policy from JSON, and reports everything that is wrong with it at once.
 
 use super::error::{PolicyError, PolicyProblem};
-use super::said::Said;
+use super::field::Field;
 use super::{AllowedOperations, Policy, Rules};
 use crate::json;
 use crate::tezos::PublicKeyHash;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// All operation kinds but those that hand over or empty the account.
+/// All operation kinds except those that hand over or empty the account.
 const ANY: &str = "any";
 /// The three ballots.
 const BALLOT: &str = "ballot";
@@ -33,7 +33,7 @@ impl FromStr for Policy {
             let rules = rules.over(&policy.default, &format!("keys.{name}"), &mut errors);
             match name.parse::<PublicKeyHash>() {
                 Ok(key) => drop(policy.keys.insert(key, rules)),
-                Err(why) => errors.push(PolicyProblem::InvalidKey { name, why }),
+                Err(reason) => errors.push(PolicyProblem::InvalidKey { name, reason }),
             }
         }
         if errors.is_empty() { Ok(policy) } else { Err(PolicyError(errors)) }
@@ -59,56 +59,56 @@ fn require_objects(file: &Value) -> Result<(), PolicyError> {
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "Policy of azurehsm-signer"))]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Where an editor finds the schema.
+    /// Location of the schema, for editors.
     #[serde(default, rename = "$schema")]
     #[cfg_attr(test, schemars(with = "String"))]
     _schema: Option<String>,
-    /// For keys that are not under keys, and for what the rules of those leave out.
+    /// Rules for keys that are not under keys, and for fields that a key's own rules omit.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "RulesInFile"))]
     default: Option<RulesInFile>,
-    /// Rules of single keys, by public key hash. What they leave out is as in default.
+    /// Rules for individual keys, by public key hash. Omitted fields are taken from default.
     #[serde(default)]
     #[cfg_attr(test, schemars(schema_with = "schema::keys"))]
     keys: Keys,
 }
 
-/// Rules of a key. What they leave out is as in the default, and what that leaves out as described here.
+/// Rules for a key. Omitted fields are taken from the default rules; a field omitted there, too, has the default given here.
 #[derive(Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "rules"))]
 #[serde(default, deny_unknown_fields)]
 struct RulesInFile {
     /// Consensus kinds. attestation covers content tags 21, 23 (with DAL) and 41 (tz4). Default: all three.
     #[cfg_attr(test, schemars(schema_with = "schema::kinds"))]
-    kinds: Said<Vec<String>>,
+    kinds: Field<Vec<String>>,
     /// Operation kinds, by their Octez names. transaction does not include staking; ballot is all three ballots; any is every kind
-    /// but `update_consensus_key`, `update_companion_key` and `drain_delegate`, which need their names. Default: none.
+    /// except `update_consensus_key`, `update_companion_key` and `drain_delegate`, which must be named. Default: none.
     #[cfg_attr(test, schemars(schema_with = "schema::operations"))]
-    operations: Said<Vec<String>>,
+    operations: Field<Vec<String>>,
     /// Chains of blocks and votes. null: any, regardless of the default. Default: any.
     #[cfg_attr(test, schemars(schema_with = "schema::chains"))]
-    chains: Said<Vec<String>>,
-    /// Whom tez, tickets, delegations and paid storage may go to: `docs/policy.md` has a table. null: anyone, regardless of the
-    /// default. Default: anyone.
+    chains: Field<Vec<String>>,
+    /// Allowed recipients of tez, tickets, delegations and paid storage: see the table in `docs/policy.md`. null: anyone,
+    /// regardless of the default. Default: anyone.
     #[cfg_attr(test, schemars(schema_with = "schema::destinations"))]
-    destinations: Said<Vec<String>>,
-    /// Mutez that all contents of an operation together may send, stake, burn for storage and bond: `docs/policy.md` has a table.
-    /// null: any number, regardless of the default. Default: any number.
+    destinations: Field<Vec<String>>,
+    /// Limit on the mutez that all contents of an operation together may send, stake, burn for storage and bond: see the table in
+    /// `docs/policy.md`. null: no limit, regardless of the default. Default: no limit.
     #[cfg_attr(test, schemars(with = "Option<u64>"))]
-    max_amount: Said<u64>,
-    /// Mutez of fees that all contents of an operation together may pay. null: any number, regardless of the default. Default: any
-    /// number.
+    max_amount: Field<u64>,
+    /// Limit on the fees that all contents of an operation together may pay, in mutez. null: no limit, regardless of the default.
+    /// Default: no limit.
     #[cfg_attr(test, schemars(with = "Option<u64>"))]
-    max_fee: Said<u64>,
-    /// Payloads that begin with 05. Default: false.
+    max_fee: Field<u64>,
+    /// Whether payloads that begin with 05 may be signed. Default: false.
     #[cfg_attr(test, schemars(with = "bool"))]
-    packed_data: Said<bool>,
-    /// `GET /bls_prove_possession/{pkh}`, for tz4 keys. Default: false.
+    packed_data: Field<bool>,
+    /// Whether `GET /bls_prove_possession/{pkh}` is allowed, for tz4 keys. Default: false.
     #[cfg_attr(test, schemars(with = "bool"))]
-    proof_of_possession: Said<bool>,
-    /// Whether one of `AUTHORIZED_KEYS` must sign each request to sign. Default: true if `AUTHORIZED_KEYS` is set.
+    proof_of_possession: Field<bool>,
+    /// Whether each signing request must be signed by one of `AUTHORIZED_KEYS`. Default: true if `AUTHORIZED_KEYS` is set.
     #[cfg_attr(test, schemars(with = "bool"))]
-    require_authentication: Said<bool>,
+    require_authentication: Field<bool>,
 }
 
 impl RulesInFile {
@@ -130,7 +130,7 @@ impl RulesInFile {
         rules.destinations = self.destinations.map(destinations).over(rules.destinations);
         rules.max_amount = self.max_amount.over(rules.max_amount);
         rules.max_fee = self.max_fee.over(rules.max_fee);
-        let mut flag = |said: Said<bool>, name: &str| said.value(|| format!("{at}.{name}"), NO_BOOL, errors);
+        let mut flag = |said: Field<bool>, name: &str| said.value(|| format!("{at}.{name}"), NO_BOOL, errors);
         rules.packed_data = flag(self.packed_data, "packed_data").unwrap_or(rules.packed_data);
         let proof_of_possession = flag(self.proof_of_possession, "proof_of_possession");
         rules.proof_of_possession = proof_of_possession.unwrap_or(rules.proof_of_possession);
@@ -172,7 +172,7 @@ fn parse<T: FromStr<Err = Base58CheckError>>(
     expected: &'static str,
     errors: &mut Vec<PolicyProblem>,
 ) -> Vec<T> {
-    parse_each(names, errors, |text, why| PolicyProblem::InvalidValue { at: at.to_owned(), text, why, expected })
+    parse_each(names, errors, |text, reason| PolicyProblem::InvalidValue { at: at.to_owned(), text, reason, expected })
 }
 
 fn parse_each<T: FromStr>(
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_schema_knows_just_what_is_read() {
+    fn the_published_schema_matches_the_parser() {
         let published: Value = serde_json::from_str(include_str!("../../../docs/policy.schema.json")).unwrap();
         let schema = serde_json::to_value(schema::published()).unwrap();
         assert_eq!(schema, published, "docs/policy.schema.json should be\n{schema:#}");

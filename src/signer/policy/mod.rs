@@ -4,12 +4,12 @@ mod costs;
 mod digest;
 mod effects;
 mod error;
+mod field;
 mod file;
 mod rules;
-mod said;
 
 pub use costs::{COST_PER_BYTE, ROLLUP_BOND, Spending};
-pub use effects::{Cost, Effects, Place, effects};
+pub use effects::{Cost, Effects, Recipient, effects};
 pub use error::{PolicyError, PolicyProblem};
 pub use rules::{AllowedOperations, NotAllowed, Rules};
 
@@ -42,14 +42,14 @@ impl Policy {
         self.keys.keys()
     }
 
-    /// The rules that require authentication, by their place in the file: `default`, or `keys.` and the key. `by_default` applies
-    /// where the file leaves it open.
+    /// The rules that require authentication, by their path in the file: `default`, or `keys.` and the key. `by_default` applies
+    /// to rules that do not specify it.
     pub fn requiring_authentication(&self, by_default: bool) -> Vec<String> {
         let keys = self.keys.iter().map(|(key, rules)| (format!("keys.{key}"), rules));
         let all = std::iter::once(("default".to_owned(), &self.default)).chain(keys);
         let requiring = all.filter(|(_, rules)| rules.requires_authentication(by_default));
-        let mut places: Vec<_> = requiring.map(|(place, _)| place).collect();
-        places.sort();
-        places
+        let mut paths: Vec<_> = requiring.map(|(path, _)| path).collect();
+        paths.sort();
+        paths
     }
 }

@@ -1,7 +1,7 @@
 //! The rules of one key, applied to a decoded payload.
 
 use super::costs::Spending;
-use super::effects::{Cost, Place, effects};
+use super::effects::{Cost, Recipient, effects};
 use crate::tezos::ChainId;
 use crate::tezos::payload::operations::{Address, Content, OperationKind};
 use crate::tezos::payload::{Kind, Operations, Payload};
@@ -64,7 +64,7 @@ pub enum NotAllowed {
     /// A block or vote of a kind that is not listed.
     #[error("policy does not allow this key to sign {}", .kind.with_article())]
     Kind {
-        /// What it is.
+        /// The kind.
         kind: Kind,
     },
     /// A block or vote of a chain that is not listed.
@@ -76,19 +76,19 @@ pub enum NotAllowed {
     /// An operation of a kind that is not listed.
     #[error("policy does not allow this key to sign {kind} (content {index})")]
     Operation {
-        /// What it is.
+        /// The kind.
         kind: OperationKind,
-        /// Which content of the batch, from 0.
+        /// The index of the content in the batch, from 0.
         index: usize,
     },
     /// An operation that `any` does not include.
     #[error("`any` does not include {kind}, which {effect}: policy must name it (content {index})")]
     NeedsName {
-        /// What it is.
+        /// The kind.
         kind: OperationKind,
         /// The effect on the account.
         effect: &'static str,
-        /// Which content of the batch, from 0.
+        /// The index of the content in the batch, from 0.
         index: usize,
     },
     /// An address that is not listed.
@@ -98,57 +98,57 @@ pub enum NotAllowed {
         address: Address,
         /// Its role in the operation.
         role: &'static str,
-        /// Which content of the batch, from 0.
+        /// The index of the content in the batch, from 0.
         index: usize,
     },
     /// Tez for a contract that has no address yet.
-    #[error("policy restricts destinations, and {amount} mutez would go to a new contract (content {index})")]
+    #[error("policy restricts destinations, but {amount} mutez would go to a new contract (content {index})")]
     NewContract {
         /// The contract's balance, in mutez.
         amount: u64,
-        /// Which content of the batch, from 0.
+        /// The index of the content in the batch, from 0.
         index: usize,
     },
-    /// An operation that does not show its recipient, where destinations are restricted.
+    /// An operation that does not show its destination, where destinations are restricted.
     #[error(
-        "policy restricts destinations, and {kind} does not show its own: {who}. To sign it, the key needs \
-         \"destinations\": null (content {index})"
+        "policy restricts destinations, but {kind} does not show its destination: {reason}. To allow it, set \
+         \"destinations\": null for this key (content {index})"
     )]
-    UnseenDestination {
-        /// What it is.
+    HiddenDestination {
+        /// The kind.
         kind: OperationKind,
-        /// The recipient, in words.
-        who: &'static str,
-        /// Which content of the batch, from 0.
+        /// Who receives something, or why no destination is shown.
+        reason: &'static str,
+        /// The index of the content in the batch, from 0.
         index: usize,
     },
     /// An operation that takes the whole balance, where amounts are limited.
     #[error(
-        "{kind} takes all that the account holds, and policy allows {limit} mutez. To sign it, the key needs the kind listed by \
-         name and \"max_amount\": null (content {index})"
+        "{kind} takes the whole balance, but policy allows {limit} mutez. To allow it, list the kind by name and set \
+         \"max_amount\": null for this key (content {index})"
     )]
     Everything {
-        /// What it is.
+        /// The kind.
         kind: OperationKind,
-        /// In mutez.
+        /// The limit, in mutez.
         limit: u64,
-        /// Which content of the batch, from 0.
+        /// The index of the content in the batch, from 0.
         index: usize,
     },
     /// Too large an amount.
-    #[error("the amount is {} mutez in all, policy allows {limit} (max_amount): {spending}", spending.total())]
+    #[error("the amount is {} mutez in total, policy allows {limit} (max_amount): {spending}", spending.total())]
     Amount {
         /// The sum over all contents.
         spending: Spending,
-        /// In mutez.
+        /// The limit, in mutez.
         limit: u64,
     },
     /// Too large a fee.
-    #[error("the fee is {fee} mutez in all, policy allows {limit} (max_fee)")]
+    #[error("the fee is {fee} mutez in total, policy allows {limit} (max_fee)")]
     Fee {
         /// The sum over all contents, in mutez.
         fee: u64,
-        /// In mutez.
+        /// The limit, in mutez.
         limit: u64,
     },
     /// Packed data, which is not allowed.
@@ -200,7 +200,7 @@ impl Rules {
     fn allow_operations(&self, operations: &Operations) -> Result<(), NotAllowed> {
         for (index, content) in operations.contents.iter().enumerate() {
             self.allow_kind(content.kind, index)?;
-            self.allow_places(content, index)?;
+            self.allow_recipients(content, index)?;
             self.allow_everything(content.kind, index)?;
         }
         let spending = Spending::of(&operations.contents);
@@ -221,29 +221,29 @@ impl Rules {
         }
     }
 
-    fn allow_places(&self, content: &Content, index: usize) -> Result<(), NotAllowed> {
+    fn allow_recipients(&self, content: &Content, index: usize) -> Result<(), NotAllowed> {
         let Some(listed) = &self.destinations else { return Ok(()) };
         let own = content.source.map(Address::Account);
         // A missing address is not on the list either.
         let require = |address: Option<Address>, may_be_own: bool, role| match address {
             Some(address) if listed.contains(&address) || (may_be_own && own == Some(address)) => Ok(()),
             Some(address) => Err(NotAllowed::Destination { address, role, index }),
-            None => Err(NotAllowed::UnseenDestination { kind: content.kind, who: "it names none", index }),
+            None => Err(NotAllowed::HiddenDestination { kind: content.kind, reason: "it names none", index }),
         };
-        for place in effects(content.kind).places {
-            match place {
-                Place::Destination => require(content.destination, false, "a destination")?,
-                Place::OwnAccount => require(content.destination, true, "a destination")?,
-                Place::Delegate if content.beneficiary.is_none() => {}
-                Place::Delegate => require(content.beneficiary, false, "a delegate")?,
-                Place::Contract => require(content.beneficiary, false, "a contract whose storage is paid")?,
-                Place::Staker => require(content.beneficiary, true, "a staker whose bond is returned")?,
-                Place::NewContract => match content.amount {
+        for recipient in effects(content.kind).recipients {
+            match recipient {
+                Recipient::Destination => require(content.destination, false, "a destination")?,
+                Recipient::OwnAccount => require(content.destination, true, "a destination")?,
+                Recipient::Delegate if content.beneficiary.is_none() => {}
+                Recipient::Delegate => require(content.beneficiary, false, "a delegate")?,
+                Recipient::Contract => require(content.beneficiary, false, "a contract whose storage is paid")?,
+                Recipient::Staker => require(content.beneficiary, true, "a staker whose bond is returned")?,
+                Recipient::NewContract => match content.amount {
                     None | Some(0) => {}
                     Some(amount) => return Err(NotAllowed::NewContract { amount, index }),
                 },
-                Place::Unseen { who } => {
-                    return Err(NotAllowed::UnseenDestination { kind: content.kind, who, index });
+                Recipient::Hidden { reason } => {
+                    return Err(NotAllowed::HiddenDestination { kind: content.kind, reason, index });
                 }
             }
         }

@@ -28,10 +28,10 @@ pub struct Block {
 }
 
 /// Payload hash 32, payload round 4, proof-of-work nonce 8, flag of the seed nonce hash 1, votes 1: no Tenderbake protocol has had
-/// less. The content is left to the protocol, so that the next one does not stop a baker.
+/// less. The content is not interpreted, so that the next protocol does not stop a baker.
 const MIN_PROTOCOL_DATA_BYTES: usize = 46;
 
-/// Well above today's 78 bytes, and too little to hide anything.
+/// Well above today's 78 bytes, but too short to hide anything.
 const MAX_PROTOCOL_DATA_BYTES: usize = 1024;
 
 impl Block {
@@ -59,7 +59,7 @@ impl Block {
     }
 }
 
-/// Parses every byte of a Tenderbake fitness, and of no older one: five elements, each after its u32 length.
+/// Parses every byte of a Tenderbake fitness: five elements, each after its u32 length. Older forms are rejected.
 fn fitness_round(reader: &mut Reader<'_>, header_level: NonNegative) -> Result<NonNegative, DecodeError> {
     const MAX_FITNESS_BYTES: usize = 37;
     let mut fitness = reader.sized("the fitness", MAX_FITNESS_BYTES)?;

@@ -141,14 +141,14 @@ pub enum Reason {
         tag: u8,
     },
     /// An operation kind that no protocol accepts today, or that this signer does not support.
-    #[error("content tag {tag} ({name}) is not supported: {why}")]
+    #[error("content tag {tag} ({name}) is not supported: {reason}")]
     UnsupportedContent {
         /// The tag.
         tag: u8,
         /// The kind.
         name: &'static str,
         /// The reason.
-        why: &'static str,
+        reason: &'static str,
     },
     /// A batch that contains an operation that cannot be batched.
     #[error("{name} cannot be part of a batch")]

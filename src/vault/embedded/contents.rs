@@ -42,7 +42,7 @@ impl Contents {
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, InvalidContents> {
-        let invalid = |why: String| InvalidContents(why);
+        let invalid = |reason: String| InvalidContents(reason);
         let text = text::decode(bytes).map_err(|error| invalid(error.to_string()))?;
         let file: File = json::from_text(text).map_err(|error| invalid(without_values(&error)))?;
         if file.version != FORMAT_VERSION {

@@ -63,7 +63,7 @@ pub enum KeyFileError {
     },
     /// There is a file of an earlier version and a current one.
     #[error(
-        "there are two key files, {} of an earlier version and {}: keep the right one, move the other away",
+        "there are two key files, {} of an earlier version and {}: keep the right one, and move the other away",
         age.display(),
         keys.display()
     )]
@@ -92,12 +92,12 @@ pub enum KeyFileError {
         source: EncryptedKeyError,
     },
     /// The contents are invalid.
-    #[error("{} is not a key file: {why}", path.display())]
+    #[error("{} is not a key file: {reason}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
         /// Why they are invalid.
-        why: String,
+        reason: String,
     },
     /// A key already has the name.
     #[error("a key named '{name}' already exists")]

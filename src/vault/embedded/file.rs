@@ -36,7 +36,7 @@ impl KeyFile {
     pub fn open(folder: &Path, passphrase: Option<SecretString>) -> Result<Self, KeyFileError> {
         let file = Self::open_to_read(folder, passphrase)?;
         if file.passphrase.is_some() && file.has_plain_keys()? {
-            // A process that adds a key meanwhile waits.
+            // Until then, other processes cannot add keys.
             let _locked = file.lock()?;
             // All keys have the same passphrase.
             file.read()?;
@@ -83,8 +83,8 @@ impl KeyFile {
         Ok(contents)
     }
 
-    fn invalid(&self, InvalidContents(why): InvalidContents) -> KeyFileError {
-        KeyFileError::Invalid { path: self.path(), why }
+    fn invalid(&self, InvalidContents(reason): InvalidContents) -> KeyFileError {
+        KeyFileError::Invalid { path: self.path(), reason }
     }
 
     /// Prevents other processes from writing until the result is dropped.

@@ -97,7 +97,7 @@ impl Held {
     fn read_if_changed(file: &KeyFile, seen: file::Stamp) -> Result<Option<Self>, KeyFileError> {
         let stamp = file.stamp()?;
         if stamp.is_of_no_file() && !seen.is_of_no_file() {
-            // It may be being restored: keep the keys in memory.
+            // It may be in the process of being restored: keep the keys in memory.
             return Err(KeyFileError::Gone { path: file.path() });
         }
         if stamp == seen { Ok(None) } else { Self::read(file).map(Some) }
@@ -131,7 +131,7 @@ async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send +
         .map_err(|error| VaultError::unavailable(FailureReason::with_log("internal error", error.to_string())))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "a function to map errors with")]
+#[allow(clippy::needless_pass_by_value, reason = "passed to map_err")]
 fn unable(error: SecretKeyError) -> VaultError {
     VaultError::unable(error.to_string())
 }

@@ -14,7 +14,7 @@ pub fn bound_to(read: &VaultKey) -> BTreeSet<String> {
     tags_that_bind(read.tags.as_ref())
 }
 
-/// The same for the tags in a list.
+/// The same for a map of tags.
 pub(super) fn tags_that_bind(tags: Option<&HashMap<String, String>>) -> BTreeSet<String> {
     let tags = tags.into_iter().flatten();
     tags.filter(|(name, _)| is_binding(name)).map(|(_, value)| value.clone()).collect()

@@ -24,7 +24,7 @@ const MAX_FAILURES: u32 = 3;
 /// Time limit of one call with its retries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Longer pauses requested by the vault are left to the search.
+/// If the vault requests a longer pause, the search handles it.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// Continuation of a list; `None` for its first page.
@@ -74,7 +74,7 @@ impl KeyVault {
         read.map_err(|error| self.explained(&error))
     }
 
-    /// Retries a call while that may succeed.
+    /// Retries a call as long as it may succeed.
     pub(super) async fn with_retries<T, A>(&self, call: impl Fn() -> A) -> Result<T, VaultError>
     where
         A: Future<Output = Result<T, VaultError>>,

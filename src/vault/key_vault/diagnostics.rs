@@ -89,7 +89,7 @@ impl KeyVault {
         self.list(false).await
     }
 
-    /// The same, with retries if `retries`.
+    /// The same, optionally with retries.
     async fn list(&self, retries: bool) -> Result<Vec<ListedVersion>, VaultError> {
         let list_keys = async |page: NextPage| {
             if retries { self.with_retries(|| self.list_keys(page.clone())).await } else { self.list_keys(page).await }

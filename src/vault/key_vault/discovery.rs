@@ -50,7 +50,7 @@ struct Results {
     seen: HashSet<KeyIdentifier>,
     /// Why some versions may be missing.
     unread: Option<VaultError>,
-    /// Why a version may not be read. Only a problem if this is true of all.
+    /// Why a version may not be read. Only a problem if none may be read.
     forbidden: Option<VaultError>,
 }
 
@@ -118,24 +118,24 @@ impl Discovery {
         let Some((name, Some(version))) = identifier(entry) else { return };
         let key = KeyIdentifier { name, version };
         results.seen.insert(key.clone());
-        if let Err(why) = check_selection(entry.managed, entry.tags.as_ref(), self.tag.as_ref()) {
-            return self.left_out.add(&key, &why);
+        if let Err(reason) = check_selection(entry.managed, entry.tags.as_ref(), self.tag.as_ref()) {
+            return self.left_out.add(&key, &reason);
         }
         let bound_to = tags_that_bind(entry.tags.as_ref());
-        let Err(why) = check_attributes(entry.attributes.as_ref(), OffsetDateTime::now_utc()) else {
+        let Err(reason) = check_attributes(entry.attributes.as_ref(), OffsetDateTime::now_utc()) else {
             return pass.add(key, Listed { bound_to, idle: None });
         };
         // A version's public key never changes.
         match (self.known.get(&key), self.idle.get(&key)) {
             (Some(Known { public_key, .. }), _) | (None, Some(Assessment::Idle(public_key, _))) => {
                 let public_key = public_key.clone();
-                self.set_aside(results, &key, public_key, bound_to, why);
+                self.set_aside(results, &key, public_key, bound_to, reason);
             }
             (None, Some(other)) => {
                 let other = other.clone();
                 self.assessed(results, &key, bound_to, other);
             }
-            (None, None) => pass.add(key, Listed { bound_to, idle: Some(why) }),
+            (None, None) => pass.add(key, Listed { bound_to, idle: Some(reason) }),
         }
     }
 
@@ -155,13 +155,13 @@ impl Discovery {
             }
             Err(error) => error,
         };
-        if let Some(why) = listed.idle {
-            return self.left_out.add(key, &why);
+        if let Some(reason) = listed.idle {
+            return self.left_out.add(key, &reason);
         }
         match (error, self.known.get(key).cloned()) {
-            (VaultError::Missing(why), _) => self.left_out.add(key, &IneligibleKey::Unreadable(why)),
+            (VaultError::Missing(reason), _) => self.left_out.add(key, &IneligibleKey::Unreadable(reason)),
             (_, Some(known)) => results.can_sign(key, known),
-            // A single key that may not be read is left out. If this is true of all, the identity or the network is at fault.
+            // A single key that may not be read is left out. If none may be read, the identity or the network is at fault.
             (error @ (VaultError::Unable(_) | VaultError::Untrusted(_) | VaultError::Denied(_)), None) => {
                 self.left_out.add(key, &IneligibleKey::Unreadable(error.reason().clone()));
                 results.forbidden = Some(error);
@@ -182,10 +182,10 @@ impl Discovery {
                 self.left_out.remove(key);
                 results.can_sign(key, Known { public_key, bound_to });
             }
-            Assessment::Idle(public_key, why) => self.set_aside(results, key, public_key, bound_to, why),
-            Assessment::Other(why) => {
-                self.left_out.add(key, &why);
-                results.idle.insert(key.clone(), Assessment::Other(why));
+            Assessment::Idle(public_key, reason) => self.set_aside(results, key, public_key, bound_to, reason),
+            Assessment::Other(reason) => {
+                self.left_out.add(key, &reason);
+                results.idle.insert(key.clone(), Assessment::Other(reason));
             }
         }
     }
@@ -197,13 +197,13 @@ impl Discovery {
         key: &KeyIdentifier,
         public_key: PublicKey,
         bound_to: BTreeSet<String>,
-        why: IneligibleKey,
+        reason: IneligibleKey,
     ) {
-        self.left_out.add(key, &why);
+        self.left_out.add(key, &reason);
         results.bindings.entry(public_key.hash()).or_default().extend(bound_to.iter().cloned());
-        let unusable = UnusableKey { key: as_key(key, &public_key, bound_to), why: why.to_string() };
+        let unusable = UnusableKey { key: as_key(key, &public_key, bound_to), reason: reason.to_string() };
         results.unusable.insert(key.clone(), unusable);
-        results.idle.insert(key.clone(), Assessment::Idle(public_key, why));
+        results.idle.insert(key.clone(), Assessment::Idle(public_key, reason));
     }
 }
 

@@ -79,17 +79,17 @@ pub enum Assessment {
 
 /// Assesses a version that was read.
 pub fn assess(read: &VaultKey, tag: Option<&KeyTag>, now: OffsetDateTime) -> Assessment {
-    if let Err(why) = check_selection(read.managed, read.tags.as_ref(), tag) {
-        return Assessment::Other(why);
+    if let Err(reason) = check_selection(read.managed, read.tags.as_ref(), tag) {
+        return Assessment::Other(reason);
     }
     let Some(jwk) = read.key.as_ref() else { return Assessment::Other(IneligibleKey::Incomplete("public key")) };
     let public_key = match public_key(jwk) {
         Ok(public_key) => public_key,
-        Err(why) => return Assessment::Other(why),
+        Err(reason) => return Assessment::Other(reason),
     };
     match check_attributes(read.attributes.as_ref(), now).and_then(|()| check_operations(jwk)) {
         Ok(()) => Assessment::Usable(public_key),
-        Err(why) => Assessment::Idle(public_key, why),
+        Err(reason) => Assessment::Idle(public_key, reason),
     }
 }
 

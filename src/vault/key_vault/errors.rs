@@ -11,30 +11,30 @@ use std::time::Duration;
 
 /// Classifies an error of the SDK by whether a retry may succeed.
 pub(super) fn vault_error(error: &Error) -> VaultError {
-    let why = reason(error);
+    let reason = reason(error);
     let ErrorKind::HttpResponse { status, raw_response, .. } = error.kind() else {
         return match error.kind() {
             // The SDK reports this for unexpected answers, such as a challenge for another service.
-            ErrorKind::Other => VaultError::Untrusted(why),
-            _ => VaultError::unavailable(why),
+            ErrorKind::Other => VaultError::Untrusted(reason),
+            _ => VaultError::unavailable(reason),
         };
     };
     let retry_after = || {
         let seconds = raw_response.as_ref()?.headers().get_optional_str(&RETRY_AFTER)?;
-        // Never a date here; if it were, the usual pause would apply.
+        // Never a date here; a date would be ignored, and the usual pause apply.
         seconds.trim().parse().ok().map(Duration::from_secs)
     };
     let may_pass = is_unauthorized(error)
         || matches!(status, StatusCode::RequestTimeout | StatusCode::TooManyRequests)
         || status.is_server_error();
     if may_pass {
-        VaultError::Unavailable { why, retry_after: retry_after() }
+        VaultError::Unavailable { reason, retry_after: retry_after() }
     } else if *status == StatusCode::NotFound {
-        VaultError::Missing(why)
+        VaultError::Missing(reason)
     } else if matches!(status, StatusCode::Forbidden | StatusCode::Conflict) {
-        VaultError::Denied(why)
+        VaultError::Denied(reason)
     } else {
-        VaultError::Unable(why)
+        VaultError::Unable(reason)
     }
 }
 

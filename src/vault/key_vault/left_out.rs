@@ -4,16 +4,16 @@ use super::{IneligibleKey, KeyIdentifier};
 use std::collections::{HashMap, HashSet};
 use tracing::info;
 
-/// The versions that do not sign here, each with the logged reason.
+/// The versions that do not sign here, each with the reason that was logged.
 #[derive(Default)]
 pub(super) struct LeftOut(HashMap<KeyIdentifier, IneligibleKey>);
 
 impl LeftOut {
     /// Logs that a version does not sign here, unless that was logged for the same reason.
-    pub(super) fn add(&mut self, key: &KeyIdentifier, why: &IneligibleKey) {
-        let logged = self.0.insert(key.clone(), why.clone());
-        if logged.is_none_or(|logged| !logged.is_same_event(why)) {
-            info!(event = "key_left_out", name = key.name, version = key.version, reason = %why, "this key does not sign here");
+    pub(super) fn add(&mut self, key: &KeyIdentifier, reason: &IneligibleKey) {
+        let logged = self.0.insert(key.clone(), reason.clone());
+        if logged.is_none_or(|logged| !logged.is_same_event(reason)) {
+            info!(event = "key_left_out", name = key.name, version = key.version, reason = %reason, "this key does not sign here");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Azure Key Vault and Managed HSM, whose private keys never leave them.
+//! Azure Key Vault and Managed HSM. Private keys never leave them.
 
 mod binding;
 mod calls;
@@ -57,7 +57,7 @@ pub struct KeyVault {
 }
 
 impl KeyVault {
-    /// A client of the vault. Requests only a token yet.
+    /// A client of the vault. Requests a token, but does not call the vault yet.
     ///
     /// # Errors
     /// If no HTTP client can be built.
@@ -80,7 +80,7 @@ impl KeyVault {
             // A search of the vault makes enough calls.
             let known = self.discovery.try_lock().ok().and_then(|discovery| discovery.any_known());
             if let Some(known) = known {
-                // A lasting error will show in the next signing request.
+                // A persistent error will show in the next signing request.
                 drop(tokio::time::timeout(TIMEOUT, self.read_key(&known)).await);
             }
         }

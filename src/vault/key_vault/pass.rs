@@ -107,12 +107,12 @@ impl Pass {
         self.to_read.pop_first().map(|(_, key)| Call::Version(key))
     }
 
-    /// Until when the vault has requested a pause.
+    /// The end of the pause that the vault has requested, if any.
     pub(super) fn pause(&self) -> Option<Instant> {
         self.paused_until.filter(|until| *until > Instant::now())
     }
 
-    /// Repeats a call after a pause. Returns `false` if its repetitions are used up.
+    /// Repeats a call after a pause. Returns `false` if it has been repeated too often.
     pub(super) fn postpone(&mut self, call: &Call, pause: Duration) -> bool {
         let times = self.postponed.entry(format!("{call:?}")).or_default();
         if *times >= MAX_POSTPONED {
@@ -147,7 +147,7 @@ impl Pass {
         self.lists_left = self.lists_left.saturating_sub(1);
     }
 
-    /// A page of the list of a key's versions was received or given up.
+    /// A page of the list of a key's versions was received, or the call was given up.
     pub(super) fn versions_listed(&mut self, name: &str, next: NextPage) {
         if next.is_some() {
             self.lists.push_back(Call::Versions(name.to_owned(), next));
@@ -164,7 +164,7 @@ impl Pass {
         self.to_read.insert(entry);
     }
 
-    /// A version was read or given up. Returns its properties in the list.
+    /// A version was read, or the call was given up. Returns its properties in the list.
     pub(super) fn done(&mut self, key: &KeyIdentifier) -> Listed {
         self.read += 1;
         self.unread.remove(&(self.rank_of(key), key.clone()));

@@ -49,7 +49,7 @@ impl KeyVault {
 
 /// r and s, 32 bytes each (RFC 7518, section 3.4). The signature is verified later.
 fn signature(curve: Curve, bytes: &[u8]) -> Result<Signature, VaultError> {
-    let wrong = |why: String| VaultError::unavailable(format!("its answer is not a signature: {why}"));
+    let wrong = |reason: String| VaultError::unavailable(format!("its answer is not a signature: {reason}"));
     let bytes = bytes.try_into().map_err(|_| wrong(format!("length {}, expected 64 bytes", bytes.len())))?;
     if curve == Curve::P256 {
         return Ok(Signature::P256(bytes));

@@ -97,7 +97,7 @@ fn any_does_not_bypass_the_limits() {
         (named, vec![update_key(114)], None),
         (named, vec![update_key(115)], None),
         (named, vec![drain(STRANGER)], None),
-        (named_and_limited, vec![drain(STRANGER)], Some("drain_delegate takes all that the account holds")),
+        (named_and_limited, vec![drain(STRANGER)], Some("drain_delegate takes the whole balance")),
         (lifted, vec![drain(STRANGER)], Some("\"max_amount\": null")),
         // All beneficiaries must be listed.
         (friends, vec![delegation(Some(FRIEND))], None),
@@ -129,7 +129,7 @@ fn any_does_not_bypass_the_limits() {
             little,
             vec![transfer(999_751, 1, to(STRANGER))],
             Some(
-                "the amount is 1000001 mutez in all, policy allows 1000000 (max_amount): 999751 sent or staked, 250 burnt",
+                "the amount is 1000001 mutez in total, policy allows 1000000 (max_amount): 999751 sent or staked, 250 burnt",
             ),
         ),
         (little, vec![transfer(0, 2001, CONTRACT), transfer(0, 2000, CONTRACT)], Some("1000250 burnt")),

@@ -294,7 +294,7 @@ async fn keys_found_by_a_long_search_are_used_before_its_end_and_the_rest_is_pen
 #[tokio::test(start_paused = true)]
 async fn a_key_that_cannot_sign_is_refused_with_its_state_after_a_fresh_search() {
     let setup = Setup::searched().await;
-    let unusable = UnusableKey { key: setup.new.clone(), why: "it is disabled".to_owned() };
+    let unusable = UnusableKey { key: setup.new.clone(), reason: "it is disabled".to_owned() };
     setup.vault.unusable.lock().unwrap().push(unusable);
     let expected = format!("the key {} is in the vault and cannot sign: it is disabled", setup.new.hash);
     let refused = setup.find(4.0).await.unwrap_err();

@@ -21,7 +21,7 @@ use crate::tezos::BlockHash;
 /// The operations of one payload: one content, or a batch of manager operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operations {
-    /// The hash of the block that they build on.
+    /// The hash of the block that they are based on.
     pub branch: BlockHash,
     /// The contents, in order; never empty.
     pub contents: Vec<Content>,
@@ -105,7 +105,7 @@ fn decode_content(reader: &mut Reader<'_>) -> Result<(Content, bool), DecodeErro
     if let Some(kind) = standalone::kind_of_tag(tag) {
         return standalone::decode(reader, kind).map(|content| (content, false));
     }
-    let unsupported = |name, why| Reason::UnsupportedContent { tag, name, why };
+    let unsupported = |name, reason| Reason::UnsupportedContent { tag, name, reason };
     let reason = match tag {
         20 | 21 | 23 | 30 | 31 | 40 | 41 => Reason::ConsensusContent { tag },
         150..=157 => unsupported("a transaction rollup operation", "these rollups were removed from Tezos"),

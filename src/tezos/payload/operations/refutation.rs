@@ -53,7 +53,7 @@ fn reveal_proof(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
             reader.u16("the DAL page index")?;
             reader.bytes("the DAL proof")?;
         }
-        // Metadata and DAL parameters are revealed by their name alone.
+        // Metadata and DAL parameters have no content.
         _ => {}
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Where the marks are: in a file or in Cosmos DB.
+//! The storage of the marks that a command works on: a file, or a container in Cosmos DB.
 
 use super::super::CommandError;
 use azurehsm_signer::marks::cosmos::{Inspection, MarkReader};
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The place of the marks.
-pub(super) enum Place {
+/// The storage of the marks.
+pub(super) enum Storage {
     /// An embedded store.
     File(Arc<EmbeddedMarkStore>),
     /// A container, even one that is unsuitable for a signer.
-    Container { reader: Box<MarkReader>, azure: Box<Azure>, patience: Duration },
+    Container { reader: Box<MarkReader>, azure: Box<Azure>, timeout: Duration },
 }
 
 /// The embedded store's file.
@@ -23,11 +23,11 @@ pub(super) fn file_of(settings: &MarksSettings) -> PathBuf {
     settings.services.embedded.data_dir.join("marks.redb")
 }
 
-impl Place {
+impl Storage {
     /// Opens the store for reading, without changing anything on disk. `None` if an embedded store has never existed.
     ///
     /// # Errors
-    /// In particular if the embedded store is lost.
+    /// If the store cannot be opened, in particular if the embedded store was lost.
     pub(super) async fn open(settings: &MarksSettings) -> Result<Option<Self>, CommandError> {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await.map(Some);
@@ -50,16 +50,16 @@ impl Place {
         };
         let azure = Azure::prepare(&settings.services)?;
         let inspection = Inspection::new(cosmos.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
-        let patience = settings.services.request_deadline;
-        let reader = MarkReader::connect(&inspection, Instant::now() + patience).await.map_err(|error| error.log())?;
-        Ok(Self::Container { reader: Box::new(reader), azure: Box::new(azure), patience })
+        let timeout = settings.services.request_deadline;
+        let reader = MarkReader::connect(&inspection, Instant::now() + timeout).await.map_err(|error| error.log())?;
+        Ok(Self::Container { reader: Box::new(reader), azure: Box::new(azure), timeout })
     }
 
     /// The item with the name of a mark, even if it is not a mark.
     pub(super) async fn look(&self, id: &MarkId) -> Result<Option<Found>, StoreError> {
         match self {
             Self::File(store) => store.look(id).await,
-            Self::Container { reader, patience, .. } => reader.look(id, Instant::now() + *patience).await,
+            Self::Container { reader, timeout, .. } => reader.look(id, Instant::now() + *timeout).await,
         }
     }
 

@@ -4,37 +4,37 @@ use super::error::PolicyProblem;
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-/// The content of one field. `null` lifts a limit that the default sets, while an absent field keeps it.
+/// The value of one field. `null` lifts a limit that the default sets, while an absent field keeps it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Said<T> {
+pub(super) enum Field<T> {
     #[default]
-    Nothing,
+    Absent,
     Null,
     Value(T),
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Said<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
     }
 }
 
-impl<T> Said<T> {
+impl<T> Field<T> {
     /// The limit, given the default's. `null` means no limit.
     pub(super) fn over(self, default: Option<T>) -> Option<T> {
         match self {
-            Self::Nothing => default,
+            Self::Absent => default,
             Self::Null => None,
             Self::Value(value) => Some(value),
         }
     }
 
     /// Converts the value.
-    pub(super) fn map<U>(self, convert: impl FnOnce(T) -> U) -> Said<U> {
+    pub(super) fn map<U>(self, convert: impl FnOnce(T) -> U) -> Field<U> {
         match self {
-            Self::Nothing => Said::Nothing,
-            Self::Null => Said::Null,
-            Self::Value(value) => Said::Value(convert(value)),
+            Self::Absent => Field::Absent,
+            Self::Null => Field::Null,
+            Self::Value(value) => Field::Value(convert(value)),
         }
     }
 
@@ -46,7 +46,7 @@ impl<T> Said<T> {
         errors: &mut Vec<PolicyProblem>,
     ) -> Option<T> {
         match self {
-            Self::Nothing => None,
+            Self::Absent => None,
             Self::Null => {
                 errors.push(PolicyProblem::Null { at: at(), expected });
                 None

@@ -1,3 +1,5 @@
+//! Cases of payloads, valid and malformed.
+
 use super::{Consequence, Feature, Verdict};
 use crate::crypto::Curve;
 use crate::hexadecimal::Hex;

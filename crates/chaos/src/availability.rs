@@ -49,21 +49,21 @@ impl Availability {
     pub(crate) fn of(history: &History) -> Self {
         let mut availability = Self::default();
         let mut seen = HashSet::new();
-        for asked in history.asked.iter().filter(|asked| history.honest.contains(&asked.key)) {
+        for exchange in history.exchanges.iter().filter(|exchange| history.honest.contains(&exchange.key)) {
             // Only a flood sends a request again.
-            if !seen.insert((&asked.key, &asked.payload)) {
+            if !seen.insert((&exchange.key, &exchange.payload)) {
                 continue;
             }
-            let is_signed = matches!(asked.answer, Answer::Signed(_));
-            if let Some(after) = after_move(history, asked).filter(|_| !is_signed) {
+            let is_signed = matches!(exchange.answer, Answer::Signed(_));
+            if let Some(after) = after_move(history, exchange).filter(|_| !is_signed) {
                 availability.failover = availability.failover.max(after);
             }
-            let Some(spell) = counts_in(history, asked) else { continue };
+            let Some(spell) = counts_in(history, exchange) else { continue };
             availability.by_spell.entry(spell).or_default().add(Share { wanted: 1, signed: u64::from(is_signed) });
             if !is_signed {
-                let at = asked.at.saturating_duration_since(history.start).as_secs_f64();
-                let took = asked.until.saturating_duration_since(asked.at).as_secs_f64();
-                let (place, answer) = (asked.place, &asked.answer);
+                let at = exchange.at.saturating_duration_since(history.start).as_secs_f64();
+                let took = exchange.until.saturating_duration_since(exchange.at).as_secs_f64();
+                let (place, answer) = (exchange.place, &exchange.answer);
                 availability.lost.push(format!("{at:9.4} s, {spell}: signer {place} after {took:.4} s: {answer:?}"));
             }
         }
@@ -98,23 +98,23 @@ impl Availability {
 }
 
 /// Time from the last move of the write region to the request, if it was sent before the end of the spells.
-fn after_move(history: &History, asked: &Exchange) -> Option<Duration> {
-    let before = |spell: &&Stretch| spell.from <= asked.at;
+fn after_move(history: &History, exchange: &Exchange) -> Option<Duration> {
+    let before = |spell: &&Stretch| spell.from <= exchange.at;
     let end = history.spells.last()?.to;
     let moved = history.spells.iter().rfind(|spell| spell.name == MOVE).filter(before)?;
-    (asked.at < end).then(|| asked.at - moved.from)
+    (exchange.at < end).then(|| exchange.at - moved.from)
 }
 
 /// The name of the spell in which the request counts, if it does.
-fn counts_in(history: &History, asked: &Exchange) -> Option<&'static str> {
-    let deadline = asked.at + history.deadline;
-    let spell = history.spells.iter().find(|spell| (spell.from..spell.to).contains(&asked.at))?;
+fn counts_in(history: &History, exchange: &Exchange) -> Option<&'static str> {
+    let deadline = exchange.at + history.deadline;
+    let spell = history.spells.iter().find(|spell| (spell.from..spell.to).contains(&exchange.at))?;
     let meets = |outage: &Stretch| {
-        outage.recovery.is_some_and(|recovery| outage.from <= deadline && asked.at <= outage.to + recovery)
+        outage.recovery.is_some_and(|recovery| outage.from <= deadline && exchange.at <= outage.to + recovery)
     };
     let meets_outage = history.spells.iter().any(meets);
-    let mut starts = history.down.iter().filter(|down| down.place == asked.place);
-    let is_cold = starts.any(|down| down.from <= deadline && asked.at <= down.to + COLD_START);
+    let mut starts = history.down.iter().filter(|down| down.place == exchange.place);
+    let is_cold = starts.any(|down| down.from <= deadline && exchange.at <= down.to + COLD_START);
     (!meets_outage && !is_cold).then_some(spell.name)
 }
 
@@ -144,7 +144,7 @@ mod tests {
     /// The spell in which a request to signer 0 or 1 counts that begins this many milliseconds from the start.
     fn counts(at: u64, place: usize) -> Option<&'static str> {
         let mut book = book();
-        book.asked(0, &[u8::try_from(place).unwrap()], (at, at + 10), failed()).place = place;
+        book.exchange(0, &[u8::try_from(place).unwrap()], (at, at + 10), failed()).place = place;
         let availability = Availability::of(&book.history);
         let [(spell, share)] = availability.by_spell().collect::<Vec<_>>()[..] else { return None };
         assert_eq!(share, Share { wanted: 1, signed: 0 });
@@ -176,7 +176,7 @@ mod tests {
         let mut book = book();
         let signed = || Answer::Signed("sig".into());
         for (payload, answer) in [(1, signed()), (1, failed()), (2, failed()), (3, signed())] {
-            book.asked(0, &[payload], (1_000, 1_010), answer);
+            book.exchange(0, &[payload], (1_000, 1_010), answer);
         }
         let availability = Availability::of(&book.history);
         assert_eq!(availability.total(), Share { wanted: 3, signed: 2 });
@@ -191,7 +191,7 @@ mod tests {
         for (at, answer) in
             [(19_000_u64, failed()), (21_500, failed()), (22_000, Answer::Signed("sig".into())), (46_000, failed())]
         {
-            book.asked(0, &at.to_be_bytes(), (at, at + 10), answer);
+            book.exchange(0, &at.to_be_bytes(), (at, at + 10), answer);
         }
         assert_eq!(Availability::of(&book.history).failover, Duration::from_millis(1_500));
     }

@@ -70,8 +70,8 @@ pub(crate) async fn request_all(client: &Arc<Client>, last_marks: &[LastMark], a
             })
         });
         // All concurrently.
-        for asked in all.collect::<Vec<_>>() {
-            drop(asked.await);
+        for task in all.collect::<Vec<_>>() {
+            drop(task.await);
         }
     }
 }

@@ -137,7 +137,7 @@ impl Client {
                 Err(_) => Answer::None { why: format!("no answer for {ANSWER_TIMEOUT:?}").into() },
             };
             let until = Instant::now();
-            client.recorder.asked(Exchange { place, key, payload, at, until, answer: answer.clone() });
+            client.recorder.exchange(Exchange { place, key, payload, at, until, answer: answer.clone() });
             // The receiver may be gone.
             drop(sender.send(answer));
             drop(in_flight);

@@ -20,7 +20,7 @@ pub(crate) struct History {
     /// Public keys, by address.
     pub(crate) keys: HashMap<Arc<str>, PublicKey>,
     /// Every request that reached a signer.
-    pub(crate) asked: Vec<Exchange>,
+    pub(crate) exchanges: Vec<Exchange>,
     /// Every version of every mark that the store accepted, in order.
     pub(crate) stored: Vec<Stored>,
     /// Number of requests to the store other than reading, creating and replacing items and reading metadata.
@@ -177,7 +177,7 @@ pub(crate) struct Secret {
 /// Records the history as it happens.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    asked: Mutex<Vec<Exchange>>,
+    exchanges: Mutex<Vec<Exchange>>,
     down: Mutex<Vec<Span>>,
     paused: Mutex<Vec<Span>>,
     troubles: Mutex<Vec<Trouble>>,
@@ -186,7 +186,7 @@ pub(crate) struct Recorder {
 
 /// What a recorder has recorded.
 pub(crate) struct Recorded {
-    pub(crate) asked: Vec<Exchange>,
+    pub(crate) exchanges: Vec<Exchange>,
     pub(crate) down: Vec<Span>,
     pub(crate) paused: Vec<Span>,
     pub(crate) troubles: Vec<Trouble>,
@@ -194,8 +194,8 @@ pub(crate) struct Recorded {
 }
 
 impl Recorder {
-    pub(crate) fn asked(&self, asked: Exchange) {
-        push(&self.asked, asked);
+    pub(crate) fn exchange(&self, exchange: Exchange) {
+        push(&self.exchanges, exchange);
     }
 
     pub(crate) fn down(&self, span: Span) {
@@ -217,7 +217,7 @@ impl Recorder {
     /// Takes everything recorded so far.
     pub(crate) fn take(&self) -> Recorded {
         Recorded {
-            asked: take(&self.asked),
+            exchanges: take(&self.exchanges),
             down: take(&self.down),
             paused: take(&self.paused),
             troubles: take(&self.troubles),

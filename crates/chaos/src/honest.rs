@@ -62,9 +62,9 @@ impl RelayBaker {
                 while start.elapsed() < RELAY_TIMEOUT {
                     tries += 1;
                     place = (place + 1) % self.client.places();
-                    let asked = answer(self.client.request_now(place, &self.key, &payload));
+                    let answer = answer(self.client.request_now(place, &self.key, &payload));
                     let left = RELAY_TIMEOUT.saturating_sub(start.elapsed());
-                    if let Ok(Some(Answer::Signed(_))) = tokio::time::timeout(left, asked).await {
+                    if let Ok(Some(Answer::Signed(_))) = tokio::time::timeout(left, answer).await {
                         relay_stats.at_first += u64::from(tries == 1);
                         relay_stats.in_time += 1;
                         relay_stats.waits.push(start.elapsed());

@@ -64,13 +64,13 @@ impl LossDrill<'_> {
     async fn request_other_data(&self) {
         let other = Variant { content: 9, ..Variant::default() };
         let (client, last_marks) = (self.client, self.last_marks.iter().chain(self.patient_marks));
-        let asked = last_marks.flat_map(|last_mark| {
+        let requests = last_marks.flat_map(|last_mark| {
             // The last level may not have been signed.
             let position = Position { level: last_mark.position.level.saturating_sub(1), ..last_mark.position };
             let payload: Arc<[u8]> = payload(last_mark.chain, last_mark.kind, position, other).into();
             (0..client.places()).map(move |place| client.request(place, &last_mark.key, &payload))
         });
-        join_all(asked.map(answer)).await;
+        join_all(requests.map(answer)).await;
     }
 
     /// Raises a mark as an operator, above everything requested before.

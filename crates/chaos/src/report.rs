@@ -55,16 +55,16 @@ impl Figures {
     pub(crate) fn add(&mut self, history: &History, happened: Happened, violations: usize) {
         self.parts += u64::from(!history.spells.is_empty());
         self.violations += violations as u64;
-        self.requests += history.asked.len() as u64;
+        self.requests += history.exchanges.len() as u64;
         self.stored += history.stored.len() as u64;
         self.created += history.stored.iter().filter(|stored| stored.is_created).count() as u64;
         self.lines += history.lines.len() as u64;
         let slots: HashSet<_> = history.stored.iter().map(|stored| (&stored.id, stored.position)).collect();
         self.slots += slots.len() as u64;
         let mut signed = HashSet::new();
-        for asked in &history.asked {
-            match &asked.answer {
-                Answer::Signed(_) if signed.insert((&asked.key, &asked.payload)) => self.signed += 1,
+        for exchange in &history.exchanges {
+            match &exchange.answer {
+                Answer::Signed(_) if signed.insert((&exchange.key, &exchange.payload)) => self.signed += 1,
                 Answer::Signed(_) => self.repeats += 1,
                 Answer::NotSigned { status: 409, reason } => {
                     *self.refused.entry(cause(reason).unwrap_or("other")).or_default() += 1;
@@ -78,8 +78,8 @@ impl Figures {
                 }
                 Answer::None { .. } => self.unanswered += 1,
             }
-            if !matches!(asked.answer, Answer::None { .. }) {
-                self.waits.push(asked.until - asked.at);
+            if !matches!(exchange.answer, Answer::None { .. }) {
+                self.waits.push(exchange.until - exchange.at);
             }
         }
         self.waits.sort_unstable();

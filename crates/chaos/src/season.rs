@@ -138,7 +138,7 @@ pub(crate) async fn run(
         calm,
         deadline: setup.deadline,
         keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
-        asked: recorded.asked,
+        exchanges: recorded.exchanges,
         stored: stored?,
         other_operations: regions.fold(azure.cosmos.requests(Operation::Other), u64::saturating_add),
         down: recorded.down,

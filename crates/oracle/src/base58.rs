@@ -1,14 +1,14 @@
-//! Base58Check texts: `prefix || payload || checksum` in base 58, where the checksum is the first four bytes of the double
-//! SHA-256 of what precedes it (Octez, `src/lib_crypto/base58.ml`).
+//! Base58Check: `prefix || payload || checksum` in base 58, where the checksum is the first four bytes of the double SHA-256 of
+//! prefix and payload (Octez, `src/lib_crypto/base58.ml`).
 
 use sha2::{Digest, Sha256};
 
-/// The first bytes of a kind of text, and the length of the payload that follows them.
+/// The prefix of a kind of text, and the length of its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
-    /// The bytes before the payload.
+    /// Bytes before the payload.
     pub bytes: &'static [u8],
-    /// The length of the payload in bytes.
+    /// Length of the payload, in bytes.
     pub length: usize,
 }
 
@@ -22,14 +22,14 @@ pub const CONTRACT: Prefix = prefix(&[0x02, 0x5a, 0x79], 20);
 pub const CHAIN: Prefix = prefix(&[0x57, 0x52, 0x00], 4);
 /// `B…`, a block.
 pub const BLOCK: Prefix = prefix(&[0x01, 0x34], 32);
-/// `sig…`, a signature of 64 bytes of any curve.
+/// `sig…`, a 64-byte signature by an unspecified curve.
 pub const GENERIC_SIGNATURE: Prefix = prefix(&[0x04, 0x82, 0x2b], 64);
 /// `edesk…`, an encrypted Ed25519 secret key.
 pub const ENCRYPTED_ED25519_SECRET: Prefix = prefix(&[0x07, 0x5a, 0x3c, 0xb3, 0x29], 56);
 /// `tz5…`, the address of an ML-DSA-44 key.
 pub const ML_DSA_44_HASH: Prefix = prefix(&[0x06, 0xa1, 0xa9], 20);
 
-/// The prefixes of what a signer reads or has to tell apart from it (`src/lib_crypto/base58.ml`, `Prefix`).
+/// The prefixes of all texts that a signer parses or must not confuse with those (`src/lib_crypto/base58.ml`, `Prefix`).
 pub const PREFIXES: [Prefix; 29] = [
     prefix(&[0x06, 0xa1, 0x9f], 20), // tz1
     prefix(&[0x06, 0xa1, 0xa1], 20), // tz2
@@ -63,12 +63,12 @@ pub const PREFIXES: [Prefix; 29] = [
 ];
 
 impl Prefix {
-    /// The text of a payload, whatever its length.
+    /// The text of a payload, which may have any length.
     pub fn encode(self, payload: &[u8]) -> String {
         encode(&[self.bytes, payload].concat())
     }
 
-    /// The payload of a text with this prefix, this length and a right checksum.
+    /// The payload of a text with this prefix, this length and a correct checksum.
     pub fn decode(self, text: &str) -> Option<Vec<u8>> {
         let bytes = decode(text)?;
         let payload = bytes.strip_prefix(self.bytes)?;
@@ -76,7 +76,7 @@ impl Prefix {
     }
 }
 
-/// The prefix and the payload of a text, if it has one of [`PREFIXES`] and the right length.
+/// The prefix and the payload of a text with one of [`PREFIXES`] and the right length.
 pub fn read(text: &str) -> Option<(Prefix, Vec<u8>)> {
     let bytes = decode(text)?;
     PREFIXES.into_iter().find_map(|prefix| {
@@ -91,7 +91,7 @@ pub fn encode(bytes: &[u8]) -> String {
     digits.into_iter().filter_map(|digit| ALPHABET.get(usize::from(digit)).copied().map(char::from)).collect()
 }
 
-/// The bytes before the checksum, if that is right.
+/// The bytes before the checksum, if that is correct.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digit = |c: u8| ALPHABET.iter().position(|known| *known == c).and_then(|digit| u8::try_from(digit).ok());
     let digits: Vec<u8> = text.bytes().map(digit).collect::<Option<_>>()?;
@@ -102,7 +102,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
-/// Converts a number by long division. Its digits come highest first, and leading zeros stay as many as they are.
+/// Converts a number by long division, most significant digit first. The number of leading zeros is kept.
 fn in_other_base(digits: &[u8], base: u32, other_base: u32) -> Vec<u8> {
     let zeros = digits.iter().take_while(|digit| **digit == 0).count();
     let mut lowest_first: Vec<u32> = Vec::new();
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chains_that_everybody_knows() {
+    fn well_known_chain_ids() {
         for (bytes, text) in
             [([0x7a, 0x06, 0xa7, 0x70], "NetXdQprcVkpaWU"), ([0xaf, 0x18, 0x64, 0xd9], "NetXnHfVqm9iesp")]
         {
@@ -140,9 +140,9 @@ mod tests {
             assert_eq!(CHAIN.decode(text).unwrap(), bytes);
             assert_eq!(read(text), Some((CHAIN, bytes.to_vec())));
         }
-        assert_eq!(CHAIN.decode("NetXdQprcVkpaWV"), None, "a checksum");
-        assert_eq!(BLOCK.decode("NetXdQprcVkpaWU"), None, "a prefix");
-        assert_eq!(read(&CHAIN.encode(&[0; 5])), None, "a length");
+        assert_eq!(CHAIN.decode("NetXdQprcVkpaWV"), None, "wrong checksum");
+        assert_eq!(BLOCK.decode("NetXdQprcVkpaWU"), None, "wrong prefix");
+        assert_eq!(read(&CHAIN.encode(&[0; 5])), None, "wrong length");
         assert_eq!(decode(&encode(&[0, 0, 7])), Some(vec![0, 0, 7]), "leading zeros");
     }
 }

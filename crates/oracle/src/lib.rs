@@ -1,13 +1,13 @@
-//! The formats of a Tezos signer, written and read a second time: what tests, the conformance suite, the chaos test and the
-//! fuzzer compare the signer with.
+//! An independent implementation of the formats of a Tezos signer, for comparison by tests, the conformance suite, the chaos test
+//! and the fuzzer.
 //!
-//! Nothing here is shared with the signer. Layouts follow Octez (`src/lib_base`, `src/lib_crypto` and
-//! `src/proto_025_PsUshuai/lib_protocol`), and the cryptography is done by other libraries than the signer's where there are any.
+//! It shares nothing with the signer. Layouts follow Octez (`src/lib_base`, `src/lib_crypto` and
+//! `src/proto_025_PsUshuai/lib_protocol`); cryptography is by other libraries than the signer's, where they exist.
 //!
 //! * [`base58`]: Base58Check texts and their prefixes
 //! * [`crypto`]: keys and signatures of the four curves, digests
-//! * [`payload`]: writes payloads as a client sends them
-//! * [`reading`]: reads payloads, and says what is wrong with the others
+//! * [`payload`]: encodes payloads as a client sends them
+//! * [`reading`]: decodes payloads, and locates the error in malformed ones
 
 pub mod base58;
 pub mod crypto;

@@ -1,5 +1,5 @@
-//! What Octez itself wrote: the samples of its encodings (`tezt/tests/expected/encoding.ml`, protocol 025), behind a watermark byte and,
-//! for blocks and votes, mainnet's chain id; the block headers with a Tenderbake fitness put in.
+//! Samples encoded by Octez itself (`tezt/tests/expected/encoding.ml`, protocol 025), with a watermark byte and, for blocks and votes,
+//! mainnet's chain id added. The block headers have a Tenderbake fitness instead of their own.
 
 #![cfg(test)]
 
@@ -51,7 +51,7 @@ fn blocks_and_votes() {
             assert_eq!(hex::encode(digest(&payload)), expected);
         }
     }
-    // Octez's own header has a fitness of the time before Tenderbake.
+    // The fitness of Octez's own header predates Tenderbake.
     let old = hex::decode(block("00000011000000010100000008000000000000000a")).unwrap();
     let malformed = Slot::read(&old, Curve::P256).unwrap_err();
     assert_eq!((malformed.problem.as_str(), malformed.at), ("wrong_value", 91));

@@ -85,7 +85,7 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(4);
 /// All violations, in the order of the invariants.
 pub(crate) fn judge(history: &History) -> Vec<Violation> {
     let marks = Marks::new(history);
-    let requests: Vec<Request<'_>> = history.asked.iter().map(Request::new).collect();
+    let requests: Vec<Request<'_>> = history.exchanges.iter().map(Request::new).collect();
     let mut found = marks.violations(history);
     found.extend(releases::violations(history, &requests, &marks));
     found.extend(answers::violations(history, &requests, &marks));
@@ -99,16 +99,16 @@ pub(crate) fn judge(history: &History) -> Vec<Violation> {
 pub(crate) fn story(history: &History, slot: &Slot) -> Vec<String> {
     let since = |at: Instant| at.saturating_duration_since(history.start).as_secs_f64();
     let mut lines = Vec::new();
-    for asked in &history.asked {
-        let request = Request::new(asked);
+    for exchange in &history.exchanges {
+        let request = Request::new(exchange);
         if request.slot.as_ref() == Some(slot) {
-            let (from, to) = (since(asked.at), since(asked.until));
+            let (from, to) = (since(exchange.at), since(exchange.until));
             let digest = short(&request.digest);
             lines.push((
-                asked.at,
+                exchange.at,
                 format!(
                     "{from:9.4} s  request for {digest} to signer {}; at {to:.4} s: {:?}",
-                    asked.place, asked.answer
+                    exchange.place, exchange.answer
                 ),
             ));
         }

@@ -17,7 +17,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
     let mut found = Vec::new();
     let mut firsts = HashMap::<&Slot, First<'_>>::new();
     for request in requests {
-        let Answer::Signed(signature) = &request.asked.answer else { continue };
+        let Answer::Signed(signature) = &request.exchange.answer else { continue };
         let mut violation = |invariant, slot: Option<&Slot>, what: String| {
             found.push(Violation { invariant, slot: slot.cloned(), what });
         };
@@ -26,9 +26,9 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
             continue;
         };
         let covers =
-            |mark: &&crate::history::Stored| mark.digest == Some(request.digest) && mark.at <= request.asked.until;
+            |mark: &&crate::history::Stored| mark.digest == Some(request.digest) && mark.at <= request.exchange.until;
         let mark = marks.at(slot).find(covers);
-        let at = request.asked.until.saturating_duration_since(history.start).as_secs_f64();
+        let at = request.exchange.until.saturating_duration_since(history.start).as_secs_f64();
         if mark.is_none() {
             let what = format!("released at {at:.4} s, but no mark of {} was stored before", short(&request.digest));
             violation(Invariant::OneTruth, Some(slot), what);

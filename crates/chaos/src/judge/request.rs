@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A decoded request.
 pub(super) struct Request<'a> {
-    pub(super) asked: &'a Exchange,
+    pub(super) exchange: &'a Exchange,
     /// `None` if it is neither a block nor a vote.
     pub(super) slot: Option<Slot>,
     /// BLAKE2b-256 of the payload.
@@ -17,11 +17,11 @@ pub(super) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(asked: &'a Exchange) -> Self {
-        let slot = reading::Slot::read(&asked.payload, Curve::P256).ok().map(|read| Slot {
-            id: MarkId { chain: read.chain, key: Arc::clone(&asked.key), kind: read.kind },
+    pub(super) fn new(exchange: &'a Exchange) -> Self {
+        let slot = reading::Slot::read(&exchange.payload, Curve::P256).ok().map(|read| Slot {
+            id: MarkId { chain: read.chain, key: Arc::clone(&exchange.key), kind: read.kind },
             position: Position { level: read.level, round: read.round },
         });
-        Self { asked, slot, digest: digest(&asked.payload) }
+        Self { exchange, slot, digest: digest(&exchange.payload) }
     }
 }

@@ -23,12 +23,12 @@ fn not_verified() -> Violation {
 }
 
 fn violation(history: &History, request: &Request<'_>) -> Option<Violation> {
-    let Answer::Signed(signature) = &request.asked.answer else { return None };
-    let wrong = match history.keys.get(&request.asked.key) {
-        Some(key) => wrong(key, &request.asked.payload, signature)?,
+    let Answer::Signed(signature) = &request.exchange.answer else { return None };
+    let wrong = match history.keys.get(&request.exchange.key) {
+        Some(key) => wrong(key, &request.exchange.payload, signature)?,
         None => "there is no such key".to_owned(),
     };
-    let what = format!("{signature} of {}: {wrong}", hex::encode(&request.asked.payload));
+    let what = format!("{signature} of {}: {wrong}", hex::encode(&request.exchange.payload));
     Some(Violation { invariant: Invariant::SignaturesAreValid, slot: request.slot.clone(), what })
 }
 

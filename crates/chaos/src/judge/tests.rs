@@ -26,7 +26,7 @@ impl Book {
             calm: start + Duration::from_secs(100),
             deadline: Duration::from_secs(1),
             keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect::<HashMap<_, _>>(),
-            asked: Vec::new(),
+            exchanges: Vec::new(),
             stored: Vec::new(),
             other_operations: 0,
             down: Vec::new(),
@@ -45,11 +45,17 @@ impl Book {
         self.history.start + Duration::from_millis(ms)
     }
 
-    pub(crate) fn asked(&mut self, key: usize, payload: &[u8], from_to: (u64, u64), answer: Answer) -> &mut Exchange {
+    pub(crate) fn exchange(
+        &mut self,
+        key: usize,
+        payload: &[u8],
+        from_to: (u64, u64),
+        answer: Answer,
+    ) -> &mut Exchange {
         let (at, until) = (self.at(from_to.0), self.at(from_to.1));
         let key = Arc::clone(&self.keys[key].address);
-        self.history.asked.push(Exchange { place: 0, key, payload: payload.into(), at, until, answer });
-        self.history.asked.last_mut().unwrap()
+        self.history.exchanges.push(Exchange { place: 0, key, payload: payload.into(), at, until, answer });
+        self.history.exchanges.last_mut().unwrap()
     }
 
     fn stored(&mut self, key: usize, kind: Kind, at: u64, what: (Position, &[u8]), signature: Option<&str>) {
@@ -95,20 +101,20 @@ fn clean() -> Book {
         // A repeated block gets the same signature, a vote any.
         let again = if kind == Kind::Block { first.clone() } else { book.sign(key, &mine, 2) };
         book.stored(key, kind, 20, (at(10), &mine), Some(&*first).filter(|_| kind == Kind::Block));
-        book.asked(key, &mine, (10, 30), Answer::Signed(first.into()));
-        book.asked(key, &theirs, (10, 25), refused());
-        book.asked(key, &mine, (40, 50), Answer::Signed(again.into()));
-        book.asked(key, &mine, (60, 70), failed());
+        book.exchange(key, &mine, (10, 30), Answer::Signed(first.into()));
+        book.exchange(key, &theirs, (10, 25), refused());
+        book.exchange(key, &mine, (40, 50), Answer::Signed(again.into()));
+        book.exchange(key, &mine, (60, 70), failed());
         book.stored(key, kind, 80, (at(11), &bytes(kind, 11, 1)), None);
-        book.asked(key, &mine, (90, 95), refused());
+        book.exchange(key, &mine, (90, 95), refused());
     }
     let (from, to) = (book.at(2_000), book.at(3_000));
     book.history.down.push(Span { place: 0, from, to });
-    book.asked(0, &bytes(Kind::Attestation, 12, 1), (1_900, 2_000), Answer::None { why: "closed".into() });
+    book.exchange(0, &bytes(Kind::Attestation, 12, 1), (1_900, 2_000), Answer::None { why: "closed".into() });
     let (from, to) = (book.at(4_000), book.at(9_000));
     book.history.paused.push(Span { place: 0, from, to });
-    book.asked(0, &bytes(Kind::Attestation, 12, 1), (3_900, 9_500), failed());
-    book.asked(0, &bytes(Kind::Attestation, 12, 1), (3_990, 9_100), late());
+    book.exchange(0, &bytes(Kind::Attestation, 12, 1), (3_900, 9_500), failed());
+    book.exchange(0, &bytes(Kind::Attestation, 12, 1), (3_990, 9_100), late());
     book
 }
 
@@ -118,10 +124,10 @@ fn with_lost_marks() -> Book {
     let mut book = clean();
     let (at, raised, recovered) = (book.at(110_000), book.at(119_500), book.at(120_000));
     book.history.container_loss = Some(ContainerLoss { at, raised, recovered });
-    book.asked(0, &bytes(Kind::Preattestation, 20, 1), (119_600, 119_610), failed());
+    book.exchange(0, &bytes(Kind::Preattestation, 20, 1), (119_600, 119_610), failed());
     let kind = Kind::Attestation;
-    book.asked(0, &bytes(kind, 12, 1), (111_000, 111_010), failed());
-    book.asked(0, &bytes(kind, 10, 1), (111_000, 111_010), refused());
+    book.exchange(0, &bytes(kind, 12, 1), (111_000, 111_010), failed());
+    book.exchange(0, &bytes(kind, 10, 1), (111_000, 111_010), refused());
     book.stored(0, kind, 119_000, (self::at(15), b""), None);
     if let Some(stored) = book.history.stored.last_mut() {
         (stored.is_created, stored.digest) = (true, None);
@@ -129,7 +135,7 @@ fn with_lost_marks() -> Book {
     let vote = bytes(kind, 16, 1);
     let signature = book.sign(0, &vote, 1);
     book.stored(0, kind, 120_010, (self::at(16), &vote), None);
-    book.asked(0, &vote, (120_000, 120_020), Answer::Signed(signature.into()));
+    book.exchange(0, &vote, (120_000, 120_020), Answer::Signed(signature.into()));
     book
 }
 
@@ -147,15 +153,15 @@ fn violations_after_a_loss_of_marks_are_found() {
         ("signed although the marks are lost", Invariant::LostMarksStopKeys, |book: &mut Book, vote: &[u8]| {
             book.stored(0, Kind::Attestation, 112_000, (at(13), vote), None);
             let signature = book.sign(0, vote, 1);
-            book.asked(0, vote, (112_000, 112_010), Answer::Signed(signature.into()));
+            book.exchange(0, vote, (112_000, 112_010), Answer::Signed(signature.into()));
         }),
         ("another digest at an earlier level", Invariant::OneDigestASlot, |book: &mut Book, _: &[u8]| {
             let other = bytes(Kind::Attestation, 10, 2);
             let signature = book.sign(0, &other, 1);
-            book.asked(0, &other, (121_000, 121_010), Answer::Signed(signature.into()));
+            book.exchange(0, &other, (121_000, 121_010), Answer::Signed(signature.into()));
         }),
         ("failed after the marks were raised", Invariant::CalmIsAnswered, |book: &mut Book, vote: &[u8]| {
-            book.asked(0, vote, (121_000, 121_010), failed());
+            book.exchange(0, vote, (121_000, 121_010), failed());
         }),
     ] as [(&str, Invariant, fn(&mut Book, &[u8])); 3]
     {
@@ -173,25 +179,25 @@ const WRONGS: &[Wrong] = &[
     ("released without a mark", Invariant::OneTruth, |book| {
         let payload = bytes(Kind::Attestation, 20, 1);
         let signature = book.sign(0, &payload, 1);
-        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+        book.exchange(0, &payload, (100, 110), Answer::Signed(signature.into()));
     }),
     ("released before the mark was stored", Invariant::OneTruth, |book| {
         let payload = bytes(Kind::Preattestation, 20, 1);
         let signature = book.sign(0, &payload, 1);
-        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+        book.exchange(0, &payload, (100, 110), Answer::Signed(signature.into()));
         book.stored(0, Kind::Preattestation, 111, (at(20), &payload), None);
     }),
     ("released under the mark of other data", Invariant::OneTruth, |book| {
         let payload = bytes(Kind::Attestation, 20, 1);
         let signature = book.sign(0, &payload, 1);
         book.stored(0, Kind::Attestation, 100, (at(20), &bytes(Kind::Attestation, 20, 2)), None);
-        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+        book.exchange(0, &payload, (100, 110), Answer::Signed(signature.into()));
     }),
     ("the mark is another key's", Invariant::OneTruth, |book| {
         let payload = bytes(Kind::Attestation, 20, 1);
         let signature = book.sign(0, &payload, 1);
         book.stored(1, Kind::Attestation, 100, (at(20), &payload), None);
-        book.asked(0, &payload, (100, 110), Answer::Signed(signature.into()));
+        book.exchange(0, &payload, (100, 110), Answer::Signed(signature.into()));
     }),
     ("a mark falls", Invariant::MarksOnlyRise, |book| {
         book.stored(0, Kind::Attestation, 100, (at(5), &bytes(Kind::Attestation, 5, 1)), None);
@@ -211,106 +217,106 @@ const WRONGS: &[Wrong] = &[
     ("two digests of one slot", Invariant::OneDigestASlot, |book| {
         let payload = bytes(Kind::Attestation, 10, 2);
         let signature = book.sign(0, &payload, 1);
-        book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+        book.exchange(0, &payload, (50, 60), Answer::Signed(signature.into()));
     }),
     ("two digests of one slot, one of them with DAL content", Invariant::OneDigestASlot, |book| {
         let payload = payload(CHAIN, Kind::Attestation, at(10), Variant { content: 1, extra: 3, ..Variant::default() });
         let signature = book.sign(0, &payload, 1);
-        book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+        book.exchange(0, &payload, (50, 60), Answer::Signed(signature.into()));
     }),
     ("two digests of one slot of another branch", Invariant::OneDigestASlot, |book| {
         let payload = payload(CHAIN, Kind::Block, at(10), Variant { content: 1, branch: 1, ..Variant::default() });
         let signature = book.sign(1, &payload, 1);
-        book.asked(1, &payload, (50, 60), Answer::Signed(signature.into()));
+        book.exchange(1, &payload, (50, 60), Answer::Signed(signature.into()));
     }),
     ("two signatures of one block", Invariant::OneSignatureABlock, |book| {
         let payload = bytes(Kind::Block, 10, 1);
         let signature = book.sign(1, &payload, 9);
-        book.asked(1, &payload, (50, 60), Answer::Signed(signature.into()));
+        book.exchange(1, &payload, (50, 60), Answer::Signed(signature.into()));
     }),
     ("a block's signature is not the stored one", Invariant::OneSignatureABlock, |book| {
         let payload = bytes(Kind::Block, 20, 1);
         let signatures = [1, 2].map(|salt| book.sign(1, &payload, salt));
         book.stored(1, Kind::Block, 100, (at(20), &payload), Some(&signatures[0]));
-        book.asked(1, &payload, (100, 110), Answer::Signed((*signatures[1]).into()));
+        book.exchange(1, &payload, (100, 110), Answer::Signed((*signatures[1]).into()));
     }),
     ("a repeat is refused", Invariant::RepeatsAreWelcome, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 10, 1), (50, 60), refused());
+        book.exchange(0, &bytes(Kind::Attestation, 10, 1), (50, 60), refused());
     }),
     ("a block's repeat is refused", Invariant::RepeatsAreWelcome, |book| {
-        book.asked(1, &bytes(Kind::Block, 10, 1), (50, 60), refused());
+        book.exchange(1, &bytes(Kind::Block, 10, 1), (50, 60), refused());
     }),
     ("refused, and there is no mark", Invariant::FailClosedAndSayWhy, |book| {
-        book.asked(1, &bytes(Kind::Attestation, 10, 1), (50, 60), refused());
+        book.exchange(1, &bytes(Kind::Attestation, 10, 1), (50, 60), refused());
     }),
     ("refused, and the mark is below", Invariant::FailClosedAndSayWhy, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), refused());
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (100, 110), refused());
     }),
     ("refused before the mark was stored", Invariant::FailClosedAndSayWhy, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 10, 2), (5, 15), refused());
+        book.exchange(0, &bytes(Kind::Attestation, 10, 2), (5, 15), refused());
     }),
     ("a fault is refused by policy", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::NotSigned { status: 403, reason: "not allowed".into() };
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
     }),
     ("a fault is an unknown key", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::NotSigned { status: 404, reason: "no key".into() };
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
     }),
     ("a body is late before the deadline", Invariant::FailClosedAndSayWhy, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 1_050), late());
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (100, 1_050), late());
     }),
     ("failed without a reason", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::NotSigned { status: 500, reason: " ".into() };
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
     }),
     ("an unreadable answer", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::Unreadable { status: 502, body: "bad gateway".into() };
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (100, 110), answer);
     }),
     ("failed long after the deadline", Invariant::FailClosedAndSayWhy, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (10_000, 15_500), failed());
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (10_000, 15_500), failed());
     }),
     (
         "signed long after the deadline, the pause of another signer being no excuse",
         Invariant::FailClosedAndSayWhy,
         |book| {
-            book.asked(0, &bytes(Kind::Attestation, 12, 1), (3_900, 9_500), failed()).place = 1;
+            book.exchange(0, &bytes(Kind::Attestation, 12, 1), (3_900, 9_500), failed()).place = 1;
         },
     ),
     ("no answer, and nobody was killed", Invariant::FailClosedAndSayWhy, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (5_000, 6_000), Answer::None { why: "closed".into() });
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (5_000, 6_000), Answer::None { why: "closed".into() });
     }),
     ("no answer, and another signer was killed", Invariant::FailClosedAndSayWhy, |book| {
         let answer = Answer::None { why: "closed".into() };
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (2_100, 2_200), answer).place = 1;
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (2_100, 2_200), answer).place = 1;
     }),
     ("a signature of other data", Invariant::SignaturesAreValid, |book| {
         let signature = book.sign(0, &bytes(Kind::Attestation, 10, 2), 1);
-        book.asked(0, &bytes(Kind::Attestation, 10, 1), (50, 60), Answer::Signed(signature.into()));
+        book.exchange(0, &bytes(Kind::Attestation, 10, 1), (50, 60), Answer::Signed(signature.into()));
     }),
     ("a signature of the other curve", Invariant::SignaturesAreValid, |book| {
         let payload = bytes(Kind::Attestation, 10, 1);
         let signature = book.sign(1, &payload, 1);
-        book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+        book.exchange(0, &payload, (50, 60), Answer::Signed(signature.into()));
     }),
     ("a signature with a high s", Invariant::SignaturesAreValid, |book| {
         let payload = bytes(Kind::Attestation, 10, 1);
         let high = book.keys[1].sign_with_high_s(&payload);
         book.stored(1, Kind::Attestation, 20, (at(10), &payload), None);
-        book.asked(1, &payload, (50, 60), Answer::Signed(high.into()));
+        book.exchange(1, &payload, (50, 60), Answer::Signed(high.into()));
     }),
     ("a malformed signature", Invariant::SignaturesAreValid, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 10, 1), (50, 60), Answer::Signed("p2sig".into()));
+        book.exchange(0, &bytes(Kind::Attestation, 10, 1), (50, 60), Answer::Signed("p2sig".into()));
     }),
     ("a token is logged", Invariant::SecretsStayOutOfSight, |book| {
         book.history.lines.push(Line { place: 2, text: "sent Bearer eyJ0secret and more".into() });
     }),
     ("refused in the calm, although permitted otherwise", Invariant::CalmIsAnswered, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 10, 2), (100_000, 100_010), refused());
+        book.exchange(0, &bytes(Kind::Attestation, 10, 2), (100_000, 100_010), refused());
     }),
     ("failed in the calm", Invariant::CalmIsAnswered, |book| {
-        book.asked(0, &bytes(Kind::Attestation, 12, 1), (100_000, 100_010), failed());
+        book.exchange(0, &bytes(Kind::Attestation, 12, 1), (100_000, 100_010), failed());
     }),
     ("a signer ended by itself", Invariant::CalmIsAnswered, |book| {
         book.history.troubles.push(Trouble { place: 1, what: "it ended".to_owned() });
@@ -340,7 +346,7 @@ fn a_violation_has_the_history_of_its_slot() {
     let mut book = clean();
     let payload = bytes(Kind::Attestation, 10, 2);
     let signature = book.sign(0, &payload, 1);
-    book.asked(0, &payload, (50, 60), Answer::Signed(signature.into()));
+    book.exchange(0, &payload, (50, 60), Answer::Signed(signature.into()));
     let found = judge(&book.history);
     let violation = found.iter().find(|it| it.invariant == Invariant::OneDigestASlot).unwrap();
     let story = story(&book.history, violation.slot.as_ref().unwrap());

@@ -1,19 +1,19 @@
-//! BLS12-381 signatures and the three domains that Octez signs in.
+//! BLS12-381 signatures in Octez's three domains.
 
 use blst::BLST_ERROR;
 use blst::min_pk::{PublicKey, SecretKey, Signature};
 use serde::{Deserialize, Serialize};
 
-/// What a BLS12-381 signature is of (Octez, `bls12_381_signature.ml`, `MinPk`).
+/// What a BLS12-381 signature covers (Octez, `bls12_381_signature.ml`, `MinPk`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scheme {
-    /// A message: `version=2`, `version=3`, or none.
+    /// A message: `version=2`, `version=3`, or no version.
     #[default]
     ProofOfPossession,
     /// The public key and the message: `version=1`.
     Augmented,
-    /// A public key, to prove that its owner has the secret key.
+    /// A public key, to prove possession of the secret key.
     Possession,
 }
 

@@ -3,7 +3,7 @@
 use crate::base58::Prefix;
 use serde::{Deserialize, Serialize};
 
-/// The curves of Tezos that bakers use.
+/// The curves of bakers' keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Curve {
@@ -21,7 +21,7 @@ impl Curve {
     /// All four.
     pub const ALL: [Self; 4] = [Self::Ed25519, Self::Secp256k1, Self::P256, Self::Bls];
 
-    /// Its name in the cases.
+    /// Name in the conformance cases.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ed25519 => "ed25519",
@@ -31,7 +31,7 @@ impl Curve {
         }
     }
 
-    /// The tag before a public key or its hash in bytes.
+    /// Tag of a public key or its hash in binary encodings.
     pub const fn tag(self) -> u8 {
         match self {
             Self::Ed25519 => 0,
@@ -41,7 +41,7 @@ impl Curve {
         }
     }
 
-    /// `edsk`, `spsk`, `p2sk`, `BLsk`, unencrypted.
+    /// Prefix of unencrypted secret keys: `edsk`, `spsk`, `p2sk`, `BLsk`.
     pub const fn secret_key(self) -> Prefix {
         let bytes: &[u8] = match self {
             Self::Ed25519 => &[0x0d, 0x0f, 0x3a, 0x07],
@@ -52,7 +52,7 @@ impl Curve {
         Prefix { bytes, length: 32 }
     }
 
-    /// `edpk`, `sppk`, `p2pk`, `BLpk`.
+    /// Prefix of public keys: `edpk`, `sppk`, `p2pk`, `BLpk`.
     pub const fn public_key(self) -> Prefix {
         let (bytes, length): (&[u8], usize) = match self {
             Self::Ed25519 => (&[0x0d, 0x0f, 0x25, 0xd9], 32),
@@ -63,7 +63,7 @@ impl Curve {
         Prefix { bytes, length }
     }
 
-    /// `tz1` to `tz4`.
+    /// Prefix of public key hashes: `tz1` to `tz4`.
     pub const fn hash(self) -> Prefix {
         let bytes: &[u8] = match self {
             Self::Ed25519 => &[0x06, 0xa1, 0x9f],
@@ -74,7 +74,7 @@ impl Curve {
         Prefix { bytes, length: 20 }
     }
 
-    /// `edsig`, `spsig1`, `p2sig`, `BLsig`.
+    /// Prefix of signatures: `edsig`, `spsig1`, `p2sig`, `BLsig`.
     pub const fn signature(self) -> Prefix {
         let (bytes, length): (&[u8], usize) = match self {
             Self::Ed25519 => (&[0x09, 0xf5, 0xcd, 0x86, 0x12], 64),

@@ -1,5 +1,5 @@
-//! Keys and signatures of the four curves: crrl for Ed25519, P-256 and secp256k1; blst, which is Octez's too, for BLS12-381;
-//! BLAKE2b by `blake2b_simd`.
+//! Keys and signatures of the four curves, with crrl for Ed25519, P-256 and secp256k1, with blst, as in Octez, for BLS12-381, and
+//! with `blake2b_simd` for BLAKE2b.
 
 mod bls;
 mod curve;
@@ -20,7 +20,7 @@ pub fn digest(payload: &[u8]) -> [u8; 32] {
     digest
 }
 
-/// BLAKE2b-160, which makes an address of a public key.
+/// BLAKE2b-160, the hash of a public key in its address.
 fn address(public_key: &[u8]) -> [u8; 20] {
     let mut address = [0; 20];
     address.copy_from_slice(blake2b_simd::Params::new().hash_length(20).hash(public_key).as_bytes());

@@ -1,13 +1,13 @@
-//! Public keys, their addresses, and the verification of signatures.
+//! Public keys, their hashes, and the verification of signatures.
 
 use super::{Curve, Scheme, address, digest, is_low};
 use crate::base58::GENERIC_SIGNATURE;
 use thiserror::Error;
 
-/// A public key: its curve and its bytes.
+/// A public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    /// Its curve.
+    /// Curve.
     pub curve: Curve,
     /// 32, 33 or 48 bytes: a compressed point.
     pub bytes: Vec<u8>,
@@ -16,19 +16,19 @@ pub struct PublicKey {
 /// Why Tezos rejects a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WhyNot {
-    /// Its text has a wrong checksum, prefix or length.
+    /// The text has a wrong checksum, prefix or length.
     #[error("it is not the text of a signature by this curve")]
     Text,
-    /// It is not of this payload and this key.
+    /// It is not a signature of this payload by this key.
     #[error("it is not of this payload by this key")]
     Wrong,
-    /// s is in the upper half, which plain ECDSA accepts and Tezos rejects.
+    /// s is high, which plain ECDSA accepts and Tezos rejects for tz2.
     #[error("s is in the upper half, which Tezos rejects for tz2")]
     HighS,
 }
 
 impl PublicKey {
-    /// Reads `edpk…`, `sppk…`, `p2pk…` or `BLpk…`.
+    /// Parses `edpk…`, `sppk…`, `p2pk…` or `BLpk…`.
     pub fn from_text(text: &str) -> Option<Self> {
         Curve::ALL.into_iter().find_map(|curve| {
             let bytes = curve.public_key().decode(text)?;
@@ -36,12 +36,12 @@ impl PublicKey {
         })
     }
 
-    /// `edpk…`, `sppk…`, `p2pk…` or `BLpk…`.
+    /// The text: `edpk…`, `sppk…`, `p2pk…` or `BLpk…`.
     pub fn text(&self) -> String {
         self.curve.public_key().encode(&self.bytes)
     }
 
-    /// `tz1…` to `tz4…`.
+    /// The public key hash: `tz1…` to `tz4…`.
     pub fn hash(&self) -> String {
         self.curve.hash().encode(&address(&self.bytes))
     }
@@ -57,8 +57,8 @@ impl PublicKey {
         [&[0x04, 0x01], self.hash_bytes().as_slice(), payload].concat()
     }
 
-    /// Checks a signature as Tezos does: as text, by the curve, and with s in the lower half for tz2. The generic prefix is
-    /// taken for the curves of 64 bytes.
+    /// Verifies a signature like Tezos: its text, by the curve, and with a low s for tz2. The generic prefix is accepted for curves
+    /// with 64-byte signatures.
     ///
     /// # Errors
     /// [`WhyNot`].
@@ -68,7 +68,7 @@ impl PublicKey {
         self.verify(payload, scheme, &bytes)
     }
 
-    /// The same, of the bytes of a signature.
+    /// Verifies the bytes of a signature.
     ///
     /// # Errors
     /// [`WhyNot`].

@@ -1,13 +1,13 @@
-//! Secret keys of tests, and signatures by them.
+//! Secret keys for tests, and signatures by them.
 
 use super::{Curve, PublicKey, Scheme, digest, is_low, with_other_s};
 use std::fmt;
 
-/// A secret key of a test. Everybody knows it; `Debug` prints its address all the same.
+/// A secret key for tests. It is public, but `Debug` prints its hash nevertheless.
 #[derive(Clone)]
 pub struct SecretKey {
     curve: Curve,
-    /// As in the key's text: a seed of Ed25519, a big-endian number of ECDSA, a little-endian one of BLS12-381.
+    /// As in the text: an Ed25519 seed, a big-endian number for ECDSA, a little-endian one for BLS12-381.
     bytes: [u8; 32],
     key: Key,
 }
@@ -21,7 +21,7 @@ enum Key {
 }
 
 impl SecretKey {
-    /// The key that belongs to a name: its bytes are a digest of the name.
+    /// The key for a name, derived from a digest of the name.
     pub fn of_name(curve: Curve, name: &str) -> Option<Self> {
         let seed = digest(format!("tezos signer conformance: {name}").as_bytes());
         let bytes = match curve {
@@ -35,13 +35,13 @@ impl SecretKey {
         Self::from_bytes(curve, bytes)
     }
 
-    /// The Ed25519 key of a seed.
+    /// The Ed25519 key for a seed.
     pub fn ed25519(seed: [u8; 32]) -> Self {
         let key = Key::Ed25519(Box::new(crrl::ed25519::PrivateKey::from_seed(&seed)));
         Self { curve: Curve::Ed25519, bytes: seed, key }
     }
 
-    /// Reads `edsk…` (of 54 characters), `spsk…`, `p2sk…` or `BLsk…`.
+    /// Parses `edsk…` (54 characters), `spsk…`, `p2sk…` or `BLsk…`.
     pub fn from_text(text: &str) -> Option<Self> {
         Curve::ALL.into_iter().find_map(|curve| {
             let bytes = curve.secret_key().decode(text)?;
@@ -49,7 +49,7 @@ impl SecretKey {
         })
     }
 
-    /// Of the 32 bytes that the key's text holds; `None` if they are not a key of this curve.
+    /// From the 32 bytes in the key's text; `None` if they are not a valid key for this curve.
     pub fn from_bytes(curve: Curve, bytes: [u8; 32]) -> Option<Self> {
         let key = match curve {
             Curve::Ed25519 => return Some(Self::ed25519(bytes)),
@@ -64,12 +64,12 @@ impl SecretKey {
         Some(Self { curve, bytes, key })
     }
 
-    /// Its curve.
+    /// Curve.
     pub const fn curve(&self) -> Curve {
         self.curve
     }
 
-    /// `edsk…`, `spsk…`, `p2sk…` or `BLsk…`.
+    /// The text: `edsk…`, `spsk…`, `p2sk…` or `BLsk…`.
     pub fn text(&self) -> String {
         self.curve.secret_key().encode(&self.bytes)
     }
@@ -85,12 +85,12 @@ impl SecretKey {
         PublicKey { curve: self.curve, bytes }
     }
 
-    /// Signs as Tezos takes it. Always the same bytes.
+    /// Signs in the format of Tezos, deterministically.
     pub fn sign(&self, payload: &[u8], scheme: Scheme) -> Vec<u8> {
         self.sign_with(payload, scheme, &[])
     }
 
-    /// Signs with this randomness, where the curve has any use for it: ECDSA.
+    /// Signs with this randomness, which affects ECDSA only.
     pub fn sign_with(&self, payload: &[u8], scheme: Scheme, randomness: &[u8]) -> Vec<u8> {
         let hashed = digest(payload);
         match &self.key {
@@ -101,12 +101,12 @@ impl SecretKey {
         }
     }
 
-    /// Signs, and writes the signature with the prefix of its curve.
+    /// Signs, and encodes the signature with the curve's prefix.
     pub fn sign_text(&self, payload: &[u8], scheme: Scheme) -> String {
         self.curve.signature().encode(&self.sign(payload, scheme))
     }
 
-    /// A proof of possession, about this key or another one: `None` if this is no tz4 key.
+    /// A proof of possession about this key or another one; `None` if this is not a tz4 key.
     pub fn prove_possession(&self, about: Option<&PublicKey>) -> Option<Vec<u8>> {
         let Key::Bls(key) = &self.key else { return None };
         let own = self.public_key();

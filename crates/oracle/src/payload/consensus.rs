@@ -5,7 +5,7 @@ use crate::crypto::Curve;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a signer keeps a high watermark for.
+/// The kinds of payloads with a high watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -18,10 +18,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The three kinds.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Block, Self::Preattestation, Self::Attestation];
 
-    /// The watermark byte.
+    /// Watermark byte.
     pub const fn watermark(self) -> u8 {
         match self {
             Self::Block => 0x11,
@@ -30,7 +30,7 @@ impl Kind {
         }
     }
 
-    /// The name in policies, marks and logs.
+    /// Name in policies, marks and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Block => "block",
@@ -46,7 +46,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A vote to be written as bytes.
+/// A vote to encode.
 ///
 /// | offset | size | field |
 /// | --- | --- | --- |
@@ -61,28 +61,28 @@ impl fmt::Display for Kind {
 /// | 80 | 1 or more | DAL content, a signed number; tag 23 only |
 #[derive(Debug, Clone)]
 pub struct Vote {
-    /// 0x12 or 0x13.
+    /// Watermark byte, 0x12 or 0x13.
     pub watermark: u8,
-    /// The chain.
+    /// Chain id.
     pub chain: [u8; 4],
-    /// The content tag.
+    /// Content tag.
     pub tag: u8,
-    /// 32 bytes of the block that the operation builds on.
+    /// Fills the 32 bytes of the branch, the block that the operation builds on.
     pub branch: u8,
-    /// Not written for tags 40 and 41.
+    /// Slot; not encoded for tags 40 and 41.
     pub slot: u16,
-    /// The level.
+    /// Level.
     pub level: i32,
-    /// The round.
+    /// Round.
     pub round: i32,
-    /// 32 bytes of the block payload hash.
+    /// Fills the 32 bytes of the block payload hash.
     pub payload_hash: u8,
-    /// Written for tag 23.
+    /// DAL content; encoded for tag 23.
     pub dal: i64,
 }
 
 impl Vote {
-    /// A vote as a baker with a key of this curve sends it, without DAL content.
+    /// A typical vote by a baker with a key of this curve, without DAL content.
     pub const fn new(kind: Kind, curve: Curve, level: i32, round: i32) -> Self {
         let (watermark, tag) = match (kind, curve) {
             (Kind::Preattestation, Curve::Bls) => (0x12, 40),
@@ -101,7 +101,7 @@ impl Vote {
         self
     }
 
-    /// The payload.
+    /// Encodes the payload.
     pub fn bytes(&self) -> Vec<u8> {
         let has_slot = !matches!(self.tag, 40 | 41);
         [
@@ -119,7 +119,7 @@ impl Vote {
     }
 }
 
-/// A block header to be written as bytes, without its signature.
+/// A block header to encode, without its signature.
 ///
 /// | offset | size | field |
 /// | --- | --- | --- |
@@ -137,24 +137,24 @@ impl Vote {
 /// | 119 + F | 46 or more | [`protocol_data`] |
 #[derive(Debug, Clone)]
 pub struct Block {
-    /// The chain.
+    /// Chain id.
     pub chain: [u8; 4],
-    /// The level of the header.
+    /// Level of the header.
     pub level: i32,
-    /// The elements of the fitness, without their lengths.
+    /// Elements of the fitness, without their lengths.
     pub fitness: Vec<Vec<u8>>,
-    /// 32 bytes of the operations hash: other operations, another block.
+    /// Fills the 32 bytes of the operations hash: with other operations, it is another block.
     pub operations: u8,
-    /// 32 bytes of the predecessor.
+    /// Fills the 32 bytes of the predecessor.
     pub predecessor: u8,
-    /// In seconds.
+    /// Timestamp, in seconds.
     pub timestamp: i64,
-    /// What follows the context.
+    /// Protocol data, which follows the context hash.
     pub protocol_data: Vec<u8>,
 }
 
 impl Block {
-    /// A header as bakers make it, without a locked round.
+    /// A typical header, without a locked round.
     pub fn new(level: i32, round: i32) -> Self {
         Self {
             chain: MAINNET,
@@ -167,7 +167,7 @@ impl Block {
         }
     }
 
-    /// The payload.
+    /// Encodes the payload.
     pub fn bytes(&self) -> Vec<u8> {
         let fitness: Vec<u8> = self.fitness.iter().flat_map(|element| sized(element)).collect();
         [

@@ -1,4 +1,4 @@
-//! Payloads, written byte by byte from the layouts of the protocol: what a client would send.
+//! Encodes payloads as a client sends them, byte by byte from the protocol's layouts.
 
 pub mod consensus;
 pub mod operations;
@@ -6,5 +6,5 @@ mod writer;
 
 pub use writer::{natural, optional, signed_number, sized};
 
-/// `NetXdQprcVkpaWU`: what stands in the place of the chain, where a fresh one is written over it.
+/// `NetXdQprcVkpaWU`, which also serves as a placeholder where a fresh chain id is written over it.
 pub const MAINNET: [u8; 4] = [0x7a, 0x06, 0xa7, 0x70];

@@ -1,13 +1,13 @@
-//! Operations behind watermark byte 0x03 (Octez, `operation_repr.ml` of protocol 025): `branch (32) || contents`.
+//! Operations, with watermark byte 0x03 (Octez, `operation_repr.ml` of protocol 025): `branch (32) || contents`.
 
 use super::{natural, optional, sized};
 use crate::base58::{BLOCK, CONTRACT, ML_DSA_44_HASH};
 use crate::crypto::Curve;
 
-/// 32 bytes of the block that an operation builds on.
+/// The branch: the block that an operation builds on.
 pub const BRANCH: [u8; 32] = [0xb7; 32];
 
-/// Where contents begin: after the watermark byte and the branch.
+/// Offset of the contents: after the watermark byte and the branch.
 pub const CONTENTS_AT: usize = 33;
 
 /// The branch as text.
@@ -15,17 +15,17 @@ pub fn branch_text() -> String {
     BLOCK.encode(&BRANCH)
 }
 
-/// The payload of these contents.
+/// Encodes a payload with these contents.
 pub fn payload(contents: &[Vec<u8>]) -> Vec<u8> {
     [vec![0x03], BRANCH.to_vec(), contents.concat()].concat()
 }
 
-/// Who an account belongs to: tz1 to tz5 by tag 0 to 4, with a hash of one repeated byte.
+/// An account, tz1 to tz5, whose hash repeats one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// 0 to 4.
+    /// Tag of the curve, 0 to 4.
     pub tag: u8,
-    /// The byte.
+    /// The byte that fills the hash.
     pub fill: u8,
 }
 
@@ -37,30 +37,30 @@ pub const TZ2: Account = Account { tag: 1, fill: 0x22 };
 pub const TZ3: Account = Account { tag: 2, fill: 0x33 };
 /// A tz4.
 pub const TZ4: Account = Account { tag: 3, fill: 0x44 };
-/// A tz5, which no signer here has a key of, but which money can be sent to.
+/// A tz5: no signer here has its key, but tez can be sent to it.
 pub const TZ5: Account = Account { tag: 4, fill: 0x55 };
 /// One of each.
 pub const ACCOUNTS: [Account; 5] = [TZ1, TZ2, TZ3, TZ4, TZ5];
 
 impl Account {
-    /// 21 bytes.
+    /// Encodes it: 21 bytes.
     pub fn bytes(self) -> Vec<u8> {
         [vec![self.tag], vec![self.fill; 20]].concat()
     }
 
-    /// `tz1…` to `tz5…`.
+    /// The text: `tz1…` to `tz5…`.
     pub fn text(self) -> String {
         let prefix = Curve::ALL.into_iter().find(|curve| curve.tag() == self.tag).map_or(ML_DSA_44_HASH, Curve::hash);
         prefix.encode(&[self.fill; 20])
     }
 }
 
-/// Where tez can go.
+/// A destination of tez.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address {
     /// An account.
     Account(Account),
-    /// A contract, with a hash of one repeated byte.
+    /// A contract, whose hash repeats one byte.
     Contract(u8),
 }
 
@@ -68,7 +68,7 @@ pub enum Address {
 pub const KT1: Address = Address::Contract(0x66);
 
 impl Address {
-    /// 22 bytes.
+    /// Encodes it: 22 bytes.
     pub fn bytes(self) -> Vec<u8> {
         match self {
             Self::Account(account) => [vec![0x00], account.bytes()].concat(),
@@ -76,7 +76,7 @@ impl Address {
         }
     }
 
-    /// `tz1…` to `tz5…`, or `KT1…`.
+    /// The text: `tz1…` to `tz5…`, or `KT1…`.
     pub fn text(self) -> String {
         match self {
             Self::Account(account) => account.text(),
@@ -85,16 +85,16 @@ impl Address {
     }
 }
 
-/// What all manager operations begin with.
+/// The header fields of a manager operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Manager {
-    /// Who signs and pays.
+    /// The account that signs and pays.
     pub source: Account,
-    /// In mutez.
+    /// Fee, in mutez.
     pub fee: u64,
 }
 
-/// A manager operation: tag, source, fee, counter, gas limit, storage limit, and what the kind has of its own.
+/// A manager operation: tag, source, fee, counter, gas limit, storage limit, and the fields of its kind.
 pub fn manager(tag: u8, by: Manager, rest: &[u8]) -> Vec<u8> {
     manager_with_storage(tag, by, 0, rest)
 }
@@ -113,16 +113,16 @@ pub fn manager_with_storage(tag: u8, by: Manager, storage_limit: u128, rest: &[u
     .concat()
 }
 
-/// What is called, and with which Micheline expression.
+/// A call of an entrypoint, to be encoded with a Micheline expression.
 #[derive(Debug, Clone, Copy)]
 pub enum Call<'a> {
-    /// By the byte of a known name (`entrypoint_repr.ml`, `smart_encoding`).
+    /// An entrypoint with a byte of its own (`entrypoint_repr.ml`, `smart_encoding`).
     Known(u8),
-    /// By its name.
+    /// An entrypoint by name.
     Named(&'a str),
 }
 
-/// The names of known entrypoints, by their byte.
+/// The entrypoints with a byte of their own, in that order.
 pub const KNOWN_ENTRYPOINTS: [&str; 10] = [
     "default",
     "root",
@@ -152,7 +152,7 @@ impl Call<'_> {
     }
 }
 
-/// A transaction after its header: amount, destination, parameters if any.
+/// The fields of a transaction: amount, destination, and parameters if any.
 pub fn transaction(amount: u64, to: Address, call: Option<Call<'_>>) -> Vec<u8> {
     [natural(amount.into()), to.bytes(), optional(call.map(|call| call.bytes(&UNIT)))].concat()
 }
@@ -167,7 +167,7 @@ pub fn drain(consensus_key: Account, delegate: Account, destination: Account) ->
     [vec![9], consensus_key.bytes(), delegate.bytes(), destination.bytes()].concat()
 }
 
-/// `failing_noop`: a message.
+/// `failing_noop` with a message.
 pub fn message(text: &[u8]) -> Vec<u8> {
     [vec![17], sized(text)].concat()
 }

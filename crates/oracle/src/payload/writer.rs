@@ -1,6 +1,6 @@
-//! Numbers, lengths and optional fields, as `data-encoding` writes them.
+//! Encodes numbers, lengths and optional fields, like `data-encoding`.
 
-/// A natural number: seven bits a byte, least significant first; the high bit says that more follow (`data-encoding`,
+/// A natural number: seven bits a byte, least significant first; the high bit marks all bytes but the last (`data-encoding`,
 /// `binary_writer.ml`, `n`).
 pub fn natural(mut value: u128) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_as_data_encoding_writes_them() {
+    fn numbers_are_encoded_as_by_data_encoding() {
         for (value, bytes) in [(0, "00"), (127, "7f"), (128, "8001"), (1_000_000, "c0843d")] {
             assert_eq!(hex::encode(natural(value)), bytes);
         }

@@ -1,4 +1,4 @@
-//! Blocks and votes. [`Vote`](crate::payload::consensus::Vote) and [`Block`](crate::payload::consensus::Block) have the tables of
+//! Decodes blocks and votes. [`Vote`](crate::payload::consensus::Vote) and [`Block`](crate::payload::consensus::Block) document
 //! their layouts.
 
 use super::Malformed;
@@ -6,24 +6,24 @@ use super::cursor::{Cursor, Field, wrong_at};
 use crate::crypto::Curve;
 use crate::payload::consensus::Kind;
 
-/// What a block or vote is counted by: a key signs one digest at each.
+/// The slot of a block or vote: a key may sign one digest at each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot {
-    /// By the watermark byte.
+    /// Kind, by the watermark byte.
     pub kind: Kind,
-    /// The chain.
+    /// Chain id.
     pub chain: [u8; 4],
-    /// The level, below 2³¹.
+    /// Level, below 2³¹.
     pub level: u32,
-    /// The round, below 2³¹.
+    /// Round, below 2³¹.
     pub round: u32,
 }
 
 impl Slot {
-    /// Reads a block or a vote that a key of this curve is to sign.
+    /// Decodes a block or a vote for a key of this curve.
     ///
     /// # Errors
-    /// What is wrong; anything else than a block or vote has an unknown watermark.
+    /// The first error; other payloads have an unknown watermark.
     pub fn read(payload: &[u8], curve: Curve) -> Result<Self, Malformed> {
         read(&mut Cursor::new(payload), curve)
     }
@@ -76,8 +76,8 @@ fn block(cursor: &mut Cursor<'_>) -> Result<(u32, u32), Malformed> {
     }
 }
 
-/// The round of a fitness of Tenderbake: version 2, the header's level, a locked round or nothing, minus the predecessor's round
-/// minus one, the round.
+/// The round in a Tenderbake fitness: version 2, the header's level, an optional locked round, minus the predecessor's round minus
+/// one, and the round.
 fn round_of(fitness: &mut Cursor<'_>, level: u32) -> Result<u32, Malformed> {
     let unless = |is_right: bool, at, problem| if is_right { Ok(()) } else { Err(wrong_at(at, problem)) };
     element(fitness, &[1], |version: &mut Cursor<'_>| {
@@ -105,7 +105,7 @@ fn round_of(fitness: &mut Cursor<'_>, level: u32) -> Result<u32, Malformed> {
     Ok(round)
 }
 
-/// An element of a fitness: a u32 length that must be one of these, and so many bytes.
+/// An element of a fitness: a u32 length, which must be one of these, and as many bytes.
 fn element<T>(
     fitness: &mut Cursor<'_>,
     lengths: &[usize],

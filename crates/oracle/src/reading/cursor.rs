@@ -1,21 +1,21 @@
-//! A place in a payload, and the encodings that fields are made of.
+//! A position in a payload, and the basic encodings.
 
 use super::Malformed;
 
-/// The largest number of bytes of a field with a length, and of an operation: 32 KiB (`constants_repr.ml`,
+/// The maximum length of an operation, and of a field with a length: 32 KiB (`constants_repr.ml`,
 /// `max_operation_data_length`).
 pub(super) const MAX_BYTES: usize = 32 * 1024;
 
-/// A field that decides what follows it.
+/// A field that determines what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
-    /// One byte out of few that says what follows.
+    /// One byte with few valid values.
     Tag,
-    /// 00 or ff: whether a value follows.
+    /// 00 or ff: whether an optional value follows.
     Presence,
-    /// A u32 number of bytes.
+    /// A u32 length in bytes.
     Length,
-    /// A natural number: seven bits a byte, the lowest first, at most ten bytes.
+    /// A natural number: seven bits a byte, least significant first, at most ten bytes.
     Natural,
     /// A natural number of at most 63 bits.
     Mutez,
@@ -23,7 +23,7 @@ pub enum Field {
     Number,
 }
 
-/// Reads from `at` up to `end`. Each method fails where its field begins, unless it says otherwise.
+/// Reads from `at` up to `end`. Unless documented otherwise, errors are located at the beginning of the field.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     payload: &'a [u8],
@@ -53,12 +53,12 @@ impl<'a> Cursor<'a> {
         self.fields.push((self.at, field));
     }
 
-    /// Something that is wrong with the next field.
+    /// An error located at the next field.
     pub(super) fn wrong(&self, problem: &str) -> Malformed {
         wrong_at(self.at, problem)
     }
 
-    /// So many bytes.
+    /// Reads this many bytes.
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         let end = self.at.checked_add(length).filter(|end| *end <= self.end);
         let bytes = end.and_then(|end| self.payload.get(self.at..end)).ok_or_else(|| self.wrong("truncated"))?;
@@ -70,7 +70,7 @@ impl<'a> Cursor<'a> {
         self.take(1).map(|bytes| bytes.iter().copied().sum())
     }
 
-    /// A big-endian u32, or u16 of two bytes.
+    /// A big-endian number of two or four bytes.
     pub(super) fn unsigned(&mut self, bytes: usize) -> Result<u32, Malformed> {
         let bytes = self.take(bytes)?;
         Ok(bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))
@@ -82,7 +82,7 @@ impl<'a> Cursor<'a> {
         self.unsigned(4).and_then(|value| if value < 1 << 31 { Ok(value) } else { Err(wrong_at(at, "negative")) })
     }
 
-    /// A u32 length, and what is within so many bytes. An end within the bytes is an error behind the length.
+    /// A u32 length and a value of that length. If the value ends early, the error is located after the length.
     pub(super) fn sized<T>(
         &mut self,
         limit: usize,
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
         self.within(length, read)
     }
 
-    /// What is within the next bytes: `read` sees nothing behind them, and may leave some.
+    /// A value within the next bytes: `read` cannot see past them, and may leave some.
     pub(super) fn within<T>(
         &mut self,
         length: usize,
@@ -112,7 +112,7 @@ impl<'a> Cursor<'a> {
         result
     }
 
-    /// A u32 length and so many bytes.
+    /// Skips a u32 length and as many bytes.
     pub(super) fn skip_sized(&mut self) -> Result<(), Malformed> {
         self.sized(MAX_BYTES, |_| Ok(()))
     }
@@ -150,13 +150,13 @@ impl<'a> Cursor<'a> {
         self.groups(10).map(drop)
     }
 
-    /// A natural or a signed number: their bytes end alike.
+    /// Skips a natural or a signed number: both end in the same way.
     pub(super) fn skip_number(&mut self) -> Result<(), Malformed> {
         self.note(Field::Number);
         self.groups(1024).map(drop)
     }
 
-    /// Bytes whose high bit is set, and one whose high bit is not. A last byte of zero is superfluous, and wrong by itself.
+    /// Bytes with the high bit, and one without. A final zero byte is superfluous, which is an error located there.
     fn groups(&mut self, limit: usize) -> Result<&'a [u8], Malformed> {
         let left = self.payload.get(self.at..self.end).unwrap_or_default();
         let Some(last) = left.iter().position(|byte| *byte < 0x80).filter(|last| *last < limit) else {

@@ -1,4 +1,4 @@
-//! What the fields of contents are made of, and what a policy sees of them.
+//! Layouts of contents, and the fields that a policy can see.
 
 use super::cursor::{Cursor, Field, wrong_at};
 use super::{Content, Malformed};
@@ -6,24 +6,24 @@ use crate::base58::{CONTRACT, ML_DSA_44_HASH};
 use crate::crypto::Curve;
 use crate::payload::operations::KNOWN_ENTRYPOINTS;
 
-/// A field, or several.
+/// One field or several.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Layout {
-    /// So many bytes of any value.
+    /// This many arbitrary bytes.
     Bytes(usize),
-    /// An i32 of four bytes that is not negative.
+    /// A four-byte i32, not negative.
     NonNegative,
-    /// A u16 length, and so many bytes.
+    /// A u16 length, and as many bytes.
     Raw,
-    /// A u32 length, and so many bytes.
+    /// A u32 length, and as many bytes.
     Sized,
-    /// A u32 length that must be this one, and so many bytes.
+    /// A u32 length, which must be this, and as many bytes.
     Exactly(usize),
-    /// A u32 length of at most so many bytes, filled by elements.
+    /// A u32 length of at most this, and elements of that total length.
     Repeated(usize, &'static [Layout]),
     /// 00; or ff and a value.
     Optional(&'static [Layout]),
-    /// A tag, and what follows it by its number.
+    /// A tag, and the layout with that number.
     OneOf(&'static [&'static [Layout]]),
     /// An amount.
     Mutez(Role),
@@ -31,15 +31,15 @@ pub(super) enum Layout {
     Natural,
     /// A number of at most 1024 bytes.
     Number,
-    /// A public key hash: tag (tz1 to tz5), 20 bytes.
+    /// A public key hash: tag (tz1 to tz5) and 20 bytes.
     Account(Role),
     /// 00 and an account; or 01, 20 bytes of contract, 00.
     Address(Role),
-    /// An address that must be a contract's.
+    /// An address, which must be a contract's.
     AddressOfContract,
     /// A tag (0 to 4), and 32, 33, 33, 48 or 1312 bytes.
     PublicKey,
-    /// Parameters or none: an entrypoint by its byte, or ff, a length of one byte and its name; a value.
+    /// Optional parameters: an entrypoint by its byte, or ff, a one-byte length and its name; and a value.
     Call,
     /// A u32 length, and a name.
     EntrypointName,
@@ -47,7 +47,7 @@ pub(super) enum Layout {
     Ballot,
 }
 
-/// What a field is to a policy.
+/// The meaning of a field to a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Source,
@@ -57,7 +57,7 @@ pub(super) enum Role {
     Ignored,
 }
 
-/// Reads the fields, and fills in what a policy sees.
+/// Reads the fields, and sets what a policy can see.
 pub(super) fn read(cursor: &mut Cursor<'_>, layout: &[Layout], content: &mut Content) -> Result<(), Malformed> {
     layout.iter().try_for_each(|field| read_field(cursor, *field, content))
 }
@@ -155,7 +155,7 @@ fn account(cursor: &mut Cursor<'_>) -> Result<String, Malformed> {
     Ok(prefix.encode(cursor.take(20)?))
 }
 
-/// The text, and whether it is a contract's.
+/// The text, and whether it is a contract.
 fn address(cursor: &mut Cursor<'_>) -> Result<(String, bool), Malformed> {
     if cursor.tag(2)? == 0 {
         return account(cursor).map(|text| (text, false));
@@ -166,7 +166,7 @@ fn address(cursor: &mut Cursor<'_>) -> Result<(String, bool), Malformed> {
     if cursor.byte()? == 0 { Ok((text, true)) } else { Err(wrong_at(at, "wrong_value")) }
 }
 
-/// The most characters of an entrypoint (`entrypoint_repr.ml`).
+/// Maximum length of an entrypoint's name (`entrypoint_repr.ml`).
 const MAX_NAME: usize = 31;
 
 fn call(cursor: &mut Cursor<'_>, content: &mut Content) -> Result<(), Malformed> {
@@ -198,7 +198,7 @@ fn call(cursor: &mut Cursor<'_>, content: &mut Content) -> Result<(), Malformed>
     Ok(())
 }
 
-/// A name to the end: letters, digits and `_.%@`, one at least.
+/// A name, up to the end: letters, digits and `_.%@`, at least one.
 fn name(cursor: &mut Cursor<'_>) -> Result<String, Malformed> {
     let mut text = String::new();
     if cursor.left() == 0 {

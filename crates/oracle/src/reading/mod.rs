@@ -1,4 +1,4 @@
-//! Reads payloads: what they say, or what is wrong with them at which byte.
+//! Decodes payloads, and locates the error in malformed ones.
 
 mod consensus;
 mod cursor;
@@ -13,78 +13,78 @@ use crate::payload::consensus::Kind;
 use cursor::Cursor;
 use serde::{Deserialize, Serialize};
 
-/// What a payload says.
+/// The contents of a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decoded {
-    /// 0x11, 0x12, 0x13.
+    /// Watermark bytes 0x11, 0x12 and 0x13.
     Consensus {
-        /// `block`, `preattestation` or `attestation`: what a high watermark is kept for.
+        /// `block`, `preattestation` or `attestation`: each has its own high watermark.
         kind: Kind,
-        /// `Net…`.
+        /// Chain id, `Net…`.
         chain: String,
-        /// The level.
+        /// Level.
         level: u32,
-        /// The round.
+        /// Round.
         round: u32,
     },
-    /// 0x03.
+    /// Watermark byte 0x03.
     Operations {
-        /// `B…`.
+        /// Branch, `B…`.
         branch: String,
-        /// In their order.
+        /// Contents, in order.
         contents: Vec<Content>,
     },
-    /// 0x05: not looked into.
+    /// Watermark byte 0x05: not decoded further.
     PackedData {},
 }
 
-/// What a policy can decide on. What a kind does not have is left out.
+/// What a policy can decide on. Fields that a kind does not have are omitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
-    /// Octez's name, extended where it matters: `transaction:stake`, `ballot:yay`.
+    /// Octez's name, extended where necessary: `transaction:stake`, `ballot:yay`.
     pub kind: String,
-    /// Who pays, or votes.
+    /// The payer or voter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// In mutez.
+    /// Fee, in mutez.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee: Option<u64>,
-    /// What leaves the source, in mutez.
+    /// Amount that leaves the source, in mutez.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<u64>,
-    /// Where tez or tickets go.
+    /// Recipient of tez or tickets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
-    /// What is called.
+    /// Entrypoint that is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<String>,
 }
 
-/// What is wrong with a payload, and where.
+/// What is malformed, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Malformed {
-    /// One of the names that the conformance suite's `schema/decode.schema.json` explains.
+    /// One of the names explained in the conformance suite's `schema/decode.schema.json`.
     pub problem: String,
-    /// The offset of the field that is wrong, from the watermark byte.
+    /// Offset of the malformed field, from the watermark byte.
     pub at: usize,
 }
 
-/// A payload, read.
+/// A decoded payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// What it says.
+    /// Its contents.
     pub decoded: Decoded,
-    /// The fields that decide where others begin, with their offsets: those that a hostile client would lie in.
+    /// The fields that determine the position of others, with their offsets: targets for hostile changes.
     pub fields: Vec<(usize, Field)>,
 }
 
-/// Reads a payload that a key of this curve is to sign.
+/// Decodes a payload for a key of this curve.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first error.
 pub fn read(payload: &[u8], curve: Curve) -> Result<Reading, Malformed> {
     let mut cursor = Cursor::new(payload);
     let decoded = match payload.first() {

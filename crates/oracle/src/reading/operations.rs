@@ -1,5 +1,5 @@
-//! Operations: `03 || branch (32) || contents` (`operation_repr.ml`, `unsigned_operation_encoding` of protocol 025). Contents have
-//! no length of their own, so each is read by its layout.
+//! Decodes operations: `03 || branch (32) || contents` (`operation_repr.ml`, `unsigned_operation_encoding` of protocol 025).
+//! Contents have no length field, so each is decoded by its layout.
 
 use super::cursor::{Cursor, Field, MAX_BYTES, wrong_at};
 use super::layout::{Layout, Role, read as read_layout};
@@ -11,16 +11,16 @@ use Layout::{
 };
 use Role::{Amount, Destination, Fee, Ignored, Source};
 
-/// Tag, Octez's name, and what follows the tag.
+/// Tag, Octez's name, and the layout after the tag.
 type Row = (u8, &'static str, &'static [Layout]);
 
-/// What all manager operations begin with: source, fee, counter, gas limit, storage limit. They can be batched.
+/// The header of all manager operations: source, fee, counter, gas limit, storage limit. They can be batched.
 const MANAGER: &[Layout] = &[Account(Source), Mutez(Fee), Natural, Natural, Natural];
 
-/// A public key, and a proof of possession of 96 bytes or none.
+/// A public key, and an optional proof of possession of 96 bytes.
 const KEY: &[Layout] = &[PublicKey, Optional(&[Exactly(96)])];
 
-/// After [`MANAGER`].
+/// Layouts after [`MANAGER`].
 const MANAGERS: [Row; 19] = [
     (107, "reveal", KEY),
     (108, "transaction", &[Mutez(Amount), Address(Destination), Call]),
@@ -54,7 +54,7 @@ const MANAGERS: [Row; 19] = [
 /// A refutation game (`sc_rollup_game_repr.ml`): both players' commitments, or a choice and a step.
 const START: &[Layout] = &[Bytes(32), Bytes(32)];
 const MOVE: &[Layout] = &[Number, OneOf(&[DISSECTION, PROOF])];
-/// A state or none, and a tick.
+/// An optional state, and a tick.
 const DISSECTION: &[Layout] = &[Repeated(MAX_BYTES, &[Optional(&[Bytes(32)]), Number])];
 const PROOF: &[Layout] = &[Sized, Optional(&[OneOf(&[INBOX, REVEAL, &[]])])];
 /// Level, message counter, proof.
@@ -62,7 +62,7 @@ const INBOX: &[Layout] = &[Bytes(4), Number, Sized];
 /// Raw data, metadata, a DAL page (level, slot index, page index, proof), DAL parameters.
 const REVEAL: &[Layout] = &[OneOf(&[&[Raw], &[], &[Bytes(4), Bytes(1), Bytes(2), Sized], &[]])];
 
-/// What stands alone in its payload.
+/// Contents that must be the only one in a payload.
 const STANDALONE: [Row; 10] = [
     (1, "seed_nonce_revelation", &[NonNegative, Bytes(32)]),
     // The slot, and two operations.
@@ -73,7 +73,7 @@ const STANDALONE: [Row; 10] = [
     (5, "proposals", &[Account(Source), Bytes(4), Repeated(640, &[Bytes(32)])]),
     (6, "ballot", &[Account(Source), Bytes(4), Bytes(32), Ballot]),
     (8, "vdf_revelation", &[Bytes(100), Bytes(100)]),
-    // The consensus key signs, but the tez are the delegate's.
+    // The consensus key signs, but the delegate pays.
     (9, "drain_delegate", &[Account(Ignored), Account(Source), Account(Destination)]),
     (17, "failing_noop", &[Sized]),
     // Attestation, slot, slot index, lag index, shard's index, shard, proof.
@@ -105,7 +105,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Decoded, Malformed> {
     Ok(Decoded::Operations { branch, contents })
 }
 
-/// A content, and whether it can be batched.
+/// Decodes a content; returns it, and whether it can be batched.
 fn content(cursor: &mut Cursor<'_>) -> Result<(Content, bool), Malformed> {
     cursor.note(Field::Tag);
     let at = cursor.at();
@@ -116,7 +116,7 @@ fn content(cursor: &mut Cursor<'_>) -> Result<(Content, bool), Malformed> {
         let problem = match tag {
             // Votes and their aggregates.
             20 | 21 | 23 | 30 | 31 | 40 | 41 => "consensus_content",
-            // Transaction rollups, which were removed; zk rollups, which are enabled nowhere; a prefix of signatures.
+            // Transaction rollups, which were removed; ZK rollups, which are enabled nowhere; a prefix of signatures.
             150..=157 | 250..=252 | 255 => "unsupported",
             _ => "unknown_tag",
         };

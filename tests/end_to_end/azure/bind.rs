@@ -24,7 +24,7 @@ fn operator(options: Options) -> Azure {
 }
 
 #[test]
-fn keys_are_bound_to_the_container_and_other_tags_stay() {
+fn keys_are_bound_to_the_container_and_keep_other_tags() {
     let azure = operator(Options::default());
     let tags = BTreeMap::from([("owner".to_owned(), "bakery".to_owned()), ("Signer-Marks".to_owned(), here(&azure))]);
     let key = add(&azure, NewKey { tags, ..NewKey::new("baker", Curve::P256) }, 1);

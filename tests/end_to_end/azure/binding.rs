@@ -224,7 +224,7 @@ fn a_key_that_can_no_longer_be_read_keeps_its_binding() {
         assert_eq!(signer.keys(), std::slice::from_ref(&key.hash));
         assert_bound_elsewhere(&azure, &signer.sign(&key.hash, &vote(7)));
         azure.key_vault.faults().clear();
-        eventually("the tag is read", || (signer.sign(&key.hash, &vote(7)).status == 200).then_some(()));
+        eventually("a signature", || (signer.sign(&key.hash, &vote(7)).status == 200).then_some(()));
     }
 }
 

@@ -62,16 +62,16 @@ fn tokens_are_renewed_from_half_of_their_life_and_expired_ones_never_sent() {
 fn while_the_identity_endpoint_fails_valid_tokens_are_used_and_expired_ones_fail_with_a_reason() {
     std::thread::scope(|scope| {
         for effect in [Effect::Hang, Effect::status(500)] {
-            scope.spawn(move || identity_in_trouble(effect));
+            scope.spawn(move || identity_fails(effect));
         }
     });
 }
 
-fn identity_in_trouble(effect: Effect) {
+fn identity_fails(effect: Effect) {
     let (azure, key, signer) = with_short_tokens();
     always(azure.identity.faults(), Operation::Token, effect);
     let mut votes = Votes { signer: &signer, key: &key, level: 0 };
-    let failed = eventually("the tokens expire", || {
+    let failed = eventually("a failure after the tokens have expired", || {
         let (answer, took) = votes.next();
         if answer.status == 200 {
             assert!(took < AT_ONCE, "a request waited for a token: {took:?}");

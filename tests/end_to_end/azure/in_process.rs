@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Runs one of the tests below in a separate process.
-fn in_a_process_of_its_own(test: &str, azure: &stand_ins::Azure) {
+fn in_a_separate_process(test: &str, azure: &stand_ins::Azure) {
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", &format!("azure::in_process::{test}"), "--ignored", "--nocapture"])
         .envs(azure.environment())
@@ -28,7 +28,7 @@ fn tokens(roots: &TlsRoots) -> std::sync::Arc<Tokens> {
 #[test]
 fn all_callers_share_one_token_per_scope() {
     let azure = cloud::start();
-    in_a_process_of_its_own("requests_tokens", &azure);
+    in_a_separate_process("requests_tokens", &azure);
     assert_eq!(azure.identity.requests(Operation::Token), 2, "one for each scope");
 }
 
@@ -57,7 +57,7 @@ fn without_an_identity_token_requests_fail_soon_with_the_reason() {
     for effect in [Effect::Hang, Effect::status(500)] {
         let azure = cloud::start();
         cloud::always(azure.identity.faults(), Operation::Token, effect);
-        in_a_process_of_its_own("requests_tokens_without_an_identity", &azure);
+        in_a_separate_process("requests_tokens_without_an_identity", &azure);
     }
 }
 
@@ -78,7 +78,7 @@ async fn requests_tokens_without_an_identity() {
 #[test]
 fn connections_send_tokens_only_to_their_own_service() {
     let azure = cloud::start();
-    in_a_process_of_its_own("follows_links", &azure);
+    in_a_separate_process("follows_links", &azure);
     assert_eq!(azure.key_vault.requests(Operation::Any), 1);
     assert_eq!(azure.cosmos.requests(Operation::Any) + azure.identity.requests(Operation::Any), 0);
 }

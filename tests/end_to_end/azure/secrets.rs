@@ -38,22 +38,22 @@ impl Baker<'_> {
         http::post(self.signer.address, &path, body.as_bytes()).unwrap().status
     }
 
-    fn asks_all_kinds(&mut self, status: u16) {
+    fn request_all_kinds(&mut self, status: u16) {
         for kind in Kind::ALL {
             assert_eq!(self.request(kind), status);
         }
     }
 
     /// Requests and faults that could lead to error messages.
-    fn lives_through_everything(&mut self) {
-        self.asks_all_kinds(200);
+    fn send_requests_under_all_faults(&mut self) {
+        self.request_all_kinds(200);
         let (vault, cosmos) = (self.azure.key_vault.clone(), self.azure.cosmos.clone());
         for effect in [Effect::status(401), Effect::status(403), Effect::status(500), Effect::Hang] {
             always(vault.faults(), Operation::Any, effect);
-            self.asks_all_kinds(500);
+            self.request_all_kinds(500);
             vault.faults().clear();
             always(cosmos.faults(), Operation::Any, effect);
-            self.asks_all_kinds(500);
+            self.request_all_kinds(500);
             cosmos.faults().clear();
         }
         for effect in [Effect::CloseBeforeAnswer, Effect::CloseAfterWork, Effect::status_after_work(503)] {
@@ -130,7 +130,7 @@ fn nothing_secret_is_logged(format: &str) {
         authentications: Vec::new(),
         level: 0,
     };
-    baker.lives_through_everything();
+    baker.send_requests_under_all_faults();
     let authentications = baker.authentications;
 
     // Also an instance that starts while all connections are refused.

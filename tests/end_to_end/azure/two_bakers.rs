@@ -93,7 +93,7 @@ impl Baker<'_> {
             let round = round_of(level);
             // Sometimes two instances concurrently, like a relay that hedges.
             let times = 1 + usize::from(self.random().is_multiple_of(5));
-            let mine = self.ask(self.variant, level, round, times);
+            let mine = self.request(self.variant, level, round, times);
             assert!(mine == 0 || mine == times, "a request was signed, but its repeat was not");
             let signed = (mine > 0).then_some(self.variant);
             let other = self.meet(signed);
@@ -101,15 +101,15 @@ impl Baker<'_> {
                 panic!("{} at level {level}, round {round}: {signed:?} and {other:?}", self.kind);
             };
             if level.is_multiple_of(5) {
-                assert_eq!(self.ask(winner, level, round, 1), 1, "a repeat is signed for both bakers");
-                assert_eq!(self.ask(1 - winner, level, round, 1), 0, "a conflict is never signed");
+                assert_eq!(self.request(winner, level, round, 1), 1, "a repeat is signed for both bakers");
+                assert_eq!(self.request(1 - winner, level, round, 1), 0, "a conflict is never signed");
                 self.meet(None);
             }
         }
     }
 
     /// Sends the request to this many instances concurrently; returns how many signed.
-    fn ask(&mut self, variant: u8, level: u32, round: u32, times: usize) -> usize {
+    fn request(&mut self, variant: u8, level: u32, round: u32, times: usize) -> usize {
         let slot = (self.kind, level, round);
         let payload = payload(self.kind, level, round, variant);
         let first = usize::try_from(self.random() % 64).unwrap();

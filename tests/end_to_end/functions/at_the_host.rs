@@ -45,7 +45,7 @@ fn every_line_is_json_at_its_level_and_a_request_is_found_by_its_invocation() {
     assert_eq!(host.sign(&key, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
     azure.cosmos.refuse_connections(true);
     assert_eq!(host.sign(&key, &vote(8)).status, 500);
-    let lines: Vec<(LogLevel, Value)> = eventually("all requests are logged", || {
+    let lines: Vec<(LogLevel, Value)> = eventually("a line for each request", || {
         let lines = host.handler_lines();
         let verdicts = lines.iter().filter(|entry| entry.message.contains("\"verdict\"")).count();
         let parsed = |entry: &LogEntry| (entry.level, serde_json::from_str(&entry.message).unwrap());
@@ -68,7 +68,7 @@ fn every_line_is_json_at_its_level_and_a_request_is_found_by_its_invocation() {
 }
 
 #[test]
-fn a_handler_that_is_killed_is_started_again_and_knows_all_that_was_signed() {
+fn a_killed_handler_is_restarted_with_all_marks() {
     let azure = cloud::start();
     let key = baker(&azure);
     let host = ready(&azure);
@@ -76,21 +76,21 @@ fn a_handler_that_is_killed_is_started_again_and_knows_all_that_was_signed() {
     let signature = host.sign(&key.hash, &block).signature();
     let number = host.instances()[0].number;
     assert!(host.kill(number));
-    // The host holds it back until there is a handler again, and the handler until it has keys.
+    // The host holds the request until there is a handler, and the handler until it has keys.
     assert_eq!(host.sign(&key.hash, &block).signature(), signature);
     assert_eq!(host.sign(&key.hash, &payload(Kind::Block, 7, 0, 1)).status, 409);
     assert_eq!(host.instance(number).unwrap().handlers, 2);
 }
 
 #[test]
-fn a_handler_that_is_asked_to_end_is_started_again_each_time_and_no_request_is_lost() {
+fn a_terminated_handler_is_restarted_each_time_and_no_request_is_lost() {
     let azure = cloud::start();
     let key = baker(&azure).hash;
     let host = Hosted::start_ready(functions_host::Options { resend: false, ..options(settings(&azure, &[])) });
     eventually("a healthy host", || (host.get("/health").status == 200).then_some(()));
     for level in 0..130 {
         if level % 26 == 13 {
-            let process = eventually("it is up", || {
+            let process = eventually("a new handler", || {
                 let instance = host.instances().remove(0);
                 instance.process.filter(|_| instance.state == InstanceState::Ready)
             });
@@ -103,7 +103,7 @@ fn a_handler_that_is_asked_to_end_is_started_again_each_time_and_no_request_is_l
 }
 
 #[test]
-fn an_outage_of_azure_at_the_start_ends_no_handler() {
+fn an_outage_of_azure_at_startup_ends_no_handler() {
     let azure = cloud::start();
     let key = baker(&azure);
     let is_down = |down| {
@@ -117,13 +117,13 @@ fn an_outage_of_azure_at_the_start_ends_no_handler() {
     assert!(answer.status == 500 && !answer.error().is_empty(), "{answer:?}");
     assert_eq!(host.get("/health").status, 503);
     is_down(false);
-    eventually("it recovers", || (host.sign(&key.hash, &vote(7)).status == 200).then_some(()));
+    eventually("a signature", || (host.sign(&key.hash, &vote(7)).status == 200).then_some(()));
     let instance = &host.instances()[0];
     assert_eq!((instance.handlers, instance.state), (1, InstanceState::Ready));
 }
 
 #[test]
-fn what_cannot_be_ends_the_handler_with_one_clear_error_and_never_with_zero() {
+fn invalid_settings_end_the_handler_with_one_clear_error_and_never_with_status_zero() {
     let azure = cloud::start();
     let with = |name: &str, value: &str| settings(&azure, &[(name, value)]);
     let without = |name: &str| {
@@ -141,12 +141,12 @@ fn what_cannot_be_ends_the_handler_with_one_clear_error_and_never_with_zero() {
     ] {
         let host = Hosted::start(options(environment));
         let number = host.instances()[0].number;
-        // Three errors in half an hour: had one of them been an end with 0, it would not have come to this.
+        // The host stops after three errors in half an hour. An exit with status 0 would not count as one.
         assert!(host.wait_for_state(number, InstanceState::Stopped, PATIENCE), "{errors:?}: {:?}", host.instances());
         assert_eq!(host.instance(number).unwrap().handlers, 3);
         let entries = host.handler_lines();
         let entries: Vec<_> = entries.iter().filter(|entry| entry.level == LogLevel::Error).collect();
-        assert_eq!(entries.len(), 3, "one for each start: {entries:?}");
+        assert_eq!(entries.len(), 3, "one per start: {entries:?}");
         for (entry, error) in entries.iter().flat_map(|entry| errors.iter().map(move |error| (entry, error))) {
             assert!(entry.message.contains(error), "{entry}");
         }
@@ -162,7 +162,7 @@ fn on_a_laptop_the_embedded_default_works_behind_the_host() {
     let keys = host.get("/keys").json();
     let key = keys[0]["public_key_hash"].as_str().unwrap();
     host.sign(key, &vote(7)).signature();
-    // A new signer is started before the old one is gone, and gets the store and the marks from it.
+    // A new signer is started before the old one has ended, and waits for the store.
     assert!(host.restart(host.instances()[0].number));
     assert_eq!(host.sign(key, &payload(Kind::Attestation, 7, 0, 1)).status, 409);
     host.sign(key, &vote(8)).signature();

@@ -111,8 +111,8 @@ impl Baker<'_> {
     fn bake(&self) -> u32 {
         for level in 1.. {
             let is_last = self.run.is_over.load(Ordering::Relaxed);
-            if self.ask(level) {
-                assert!(self.ask(level), "{} at level {level}: a repeat was refused", self.kind);
+            if self.request(level) {
+                assert!(self.request(level), "{} at level {level}: a repeat was refused", self.kind);
             }
             self.to_other.send(is_last).expect("the other baker");
             if self.from_other.recv().expect("the other baker") || is_last {
@@ -123,7 +123,7 @@ impl Baker<'_> {
     }
 
     /// Repeats a request until there is a verdict; returns whether it was signed.
-    fn ask(&self, level: u32) -> bool {
+    fn request(&self, level: u32) -> bool {
         let payload = payload(self.kind, level, 0, self.variant);
         eventually("a verdict", || {
             let answer = http::sign(self.run.address, &self.run.key.hash, &payload).unwrap();

@@ -25,7 +25,7 @@ fn two_keys() -> (tempfile::TempDir, String, String) {
     (folder, hashes.0, hashes.1)
 }
 
-fn ask(signer: &Signer, key: &str, bytes: &[u8], authentication: Option<&str>) -> (u16, String) {
+fn request(signer: &Signer, key: &str, bytes: &[u8], authentication: Option<&str>) -> (u16, String) {
     let query = authentication.map(|text| format!("?authentication={text}&version=3")).unwrap_or_default();
     let body = format!("\"{}\"\n", hex::encode(bytes));
     let answer = http::post(signer.address, &format!("/keys/{key}{query}"), body.as_bytes()).unwrap();
@@ -64,7 +64,7 @@ fn some_keys_require_authentication_and_others_do_not() {
             for (authentication, is_right) in
                 [(None, false), (Some(authenticate(key, b"else")), false), (Some(authenticate(key, bytes)), true)]
             {
-                let (status, body) = ask(&signer, key, bytes, authentication.as_deref());
+                let (status, body) = request(&signer, key, bytes, authentication.as_deref());
                 let expected = if is_strict && !is_right { 401 } else { 200 };
                 assert_eq!(status, expected, "{policy}\n{key} {authentication:?}: {body}");
             }
@@ -80,8 +80,8 @@ fn a_missing_key_is_unknown_to_every_caller() {
     let client = SecretKey::generate(Curve::Ed25519).unwrap();
     let signer = Signer::start(folder.path(), &[("AUTHORIZED_KEYS", &client.public_key().to_string())]);
     let vote = payload(Kind::Attestation, 10, 0, 0);
-    assert_eq!(ask(&signer, UNKNOWN, &vote, None).0, 404);
-    let (status, body) = ask(&signer, &baker, &vote, None);
+    assert_eq!(request(&signer, UNKNOWN, &vote, None).0, 404);
+    let (status, body) = request(&signer, &baker, &vote, None);
     assert_eq!(status, 401, "{body}");
     assert!(body.contains("require_authentication"), "{body}");
 }

@@ -164,7 +164,7 @@ fn any_does_not_bypass_the_limits() {
 
 /// All operations left to a key that may sign any operation, but spend nothing: each kind in each form.
 #[test]
-fn without_amount_and_destination_nothing_moves_and_nobody_gains() {
+fn with_no_amount_and_no_destination_no_tez_move() {
     let nothing = r#"{"default":{"operations":["any"],"destinations":[],"max_amount":0}}"#;
     let policy: Policy = nothing.parse().unwrap();
     let rules = policy.rules_of(&any_key());

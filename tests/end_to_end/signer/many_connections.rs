@@ -42,13 +42,13 @@ fn thousands_of_silent_and_slow_clients_block_no_request() {
                 let answer = http::sign(signer.address, &key, &vote).unwrap_or_else(|error| panic!("{name}: {error}"));
                 answer.signature();
                 // A connection in use is not closed to make room.
-                ask_for_nothing(&mut keep_alive).unwrap_or_else(|error| panic!("{name}: {error}"));
+                request_root(&mut keep_alive).unwrap_or_else(|error| panic!("{name}: {error}"));
             }
         }
     }
 }
 
-fn ask_for_nothing(connection: &mut Connection) -> std::io::Result<()> {
+fn request_root(connection: &mut Connection) -> std::io::Result<()> {
     connection.write_all(
         b"GET / HTTP/1.1
 host: s

@@ -12,7 +12,7 @@ const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 const SECRET_KEY: &str = "p2sk2g5Btw8MK7fnhQg9d7DaE8QYX8A89BLWaqWTQcHuATYY3ABjD9";
 
 #[test]
-fn marks_of_octez_signer_are_imported_and_hold() {
+fn marks_of_octez_signer_are_imported_and_take_effect() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     printed(&run(&data, &["keys", "import", "baker"], SECRET_KEY));

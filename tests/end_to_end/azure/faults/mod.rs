@@ -27,7 +27,7 @@ const MARGIN: u64 = 700;
 /// A row of the table: the request, the fault, the answer, its latency, and the mark afterwards.
 struct Row {
     requested: Requested,
-    wrong: Wrong,
+    injected: Injected,
     answer: Answer,
     /// Milliseconds.
     takes: std::ops::RangeInclusive<u64>,
@@ -50,7 +50,7 @@ enum Requested {
 
 /// The fault.
 #[derive(Debug, Clone, Copy)]
-enum Wrong {
+enum Injected {
     /// For this many signatures; 0 means all.
     Sign(u32, Effect),
     /// For this many requests of this kind to Cosmos DB; 0 means all.
@@ -77,7 +77,7 @@ enum MarkAfter {
 
 /// The levels of the earlier signature, of the request, and of the next one.
 const BEFORE: u32 = 10;
-const ASKED: u32 = 20;
+const REQUESTED: u32 = 20;
 const NEXT: u32 = 21;
 
 #[test]
@@ -105,12 +105,14 @@ const ROWS_AT_A_TIME: usize = 8;
 
 impl Row {
     fn name(&self) -> String {
-        match self.wrong {
-            Wrong::Sign(times, effect) => format!("{:?} when {}of signing: {effect:?}", self.requested, number(times)),
-            Wrong::Store(times, on, effect) => {
+        match self.injected {
+            Injected::Sign(times, effect) => {
+                format!("{:?} when {}of signing: {effect:?}", self.requested, number(times))
+            }
+            Injected::Store(times, on, effect) => {
                 format!("{:?} when {}of {on:?}: {effect:?}", self.requested, number(times))
             }
-            Wrong::Other(name, _) => format!("{:?} when {name}", self.requested),
+            Injected::Other(name, _) => format!("{:?} when {name}", self.requested),
         }
     }
 
@@ -119,12 +121,12 @@ impl Row {
         let key = baker(&azure);
         let signer = Instance::start_ready(&azure, &[]);
         let kind = self.requested.kind();
-        let requested = payload(kind, ASKED, 0, 0);
+        let requested = payload(kind, REQUESTED, 0, 0);
         let before = self.requested.prepare(&signer, &key);
         let mark_before = stored(&azure, &key, kind);
 
         azure.cosmos.reset_requests();
-        self.wrong.begin(&azure);
+        self.injected.begin(&azure);
         let start = Instant::now();
         let answer = signer.sign(&key.hash, &requested);
         let took = start.elapsed();
@@ -146,21 +148,21 @@ impl Row {
             MarkAfter::Untouched => assert_eq!(mark, mark_before),
             MarkAfter::Raised(writes) => {
                 let mark = mark.as_ref().expect("a mark");
-                assert_eq!(mark["level"], ASKED);
+                assert_eq!(mark["level"], REQUESTED);
                 let requests = [Operation::CreateItem, Operation::ReplaceItem];
                 assert_eq!(requests.map(|on| azure.cosmos.requests(on)).iter().sum::<u64>(), writes, "writes");
             }
         }
 
-        Wrong::end(&azure);
-        let in_mark = mark.filter(|mark| mark["level"] == ASKED).and_then(|mark| signature_in(Some(&mark)));
+        Injected::end(&azure);
+        let in_mark = mark.filter(|mark| mark["level"] == REQUESTED).and_then(|mark| signature_in(Some(&mark)));
         let one_signature = (kind == Kind::Block).then(|| before.or(signature).or(in_mark)).flatten();
-        Self::goes_on(&azure, &key, &signer, kind, one_signature);
+        Self::recovers(&azure, &key, &signer, kind, one_signature);
     }
 
     /// A repeat is signed, other data is not, and the next level is: without a restart, within seconds.
-    fn goes_on(azure: &Azure, key: &KnownKey, signer: &Instance, kind: Kind, one_signature: Option<String>) {
-        let requested = payload(kind, ASKED, 0, 0);
+    fn recovers(azure: &Azure, key: &KnownKey, signer: &Instance, kind: Kind, one_signature: Option<String>) {
+        let requested = payload(kind, REQUESTED, 0, 0);
         let start = Instant::now();
         let again = signer.eventually_signs(&key.hash, &requested);
         assert!(start.elapsed() < Duration::from_secs(6), "recovers only after {:?}", start.elapsed());
@@ -169,7 +171,7 @@ impl Row {
             assert_eq!(one_signature.unwrap_or_else(|| again.clone()), again, "a block has one signature");
             assert_eq!(signature_in(stored(azure, key, kind).as_ref()), Some(again));
         }
-        let conflict = signer.sign(&key.hash, &payload(kind, ASKED, 0, 1));
+        let conflict = signer.sign(&key.hash, &payload(kind, REQUESTED, 0, 1));
         assert_eq!(conflict.status, 409, "{conflict:?}");
         let next = payload(kind, NEXT, 0, 0);
         key.verify(&next, &signer.sign(&key.hash, &next).signature());
@@ -199,13 +201,13 @@ impl Requested {
         match self {
             Self::FirstVote | Self::FirstBlock => drop(sign(Kind::Preattestation, BEFORE)),
             Self::Vote | Self::Block => drop(sign(self.kind(), BEFORE)),
-            Self::SameVote | Self::SameBlock => return Some(sign(self.kind(), ASKED)),
+            Self::SameVote | Self::SameBlock => return Some(sign(self.kind(), REQUESTED)),
         }
         None
     }
 }
 
-impl Wrong {
+impl Injected {
     fn begin(self, azure: &Azure) {
         let add = |faults: &stand_ins::Faults, times, on, effect| match times {
             0 => always(faults, on, effect),

@@ -1,10 +1,10 @@
 //! The table of faults.
 
 use super::Answer::{Failed, Signed};
+use super::Injected::{Other, Sign, Store};
 use super::MarkAfter::{Raised, Untouched};
 use super::Requested::{Block, FirstBlock, FirstVote, SameBlock, SameVote, Vote};
-use super::Wrong::{Other, Sign, Store};
-use super::{Answer, DEADLINE, MarkAfter, Requested, Row, Wrong};
+use super::{Answer, DEADLINE, Injected, MarkAfter, Requested, Row};
 use crate::azure::cloud::{always, ms};
 use stand_ins::Effect::{CloseAfterWork, CloseBeforeAnswer, Delay, Hang, HangAfterWork, LateWork};
 use stand_ins::Operation::{Any, CreateItem, ReadItem, ReplaceItem, Token};
@@ -62,11 +62,11 @@ const QUICK: RangeInclusive<u64> = 0..=300;
 /// Before the second, third and fourth attempt: half of 20, 40 and 80 ms, with the least jitter.
 const SHORTEST_PAUSES: u64 = 70;
 
-type Columns = (Requested, Wrong, Answer, RangeInclusive<u64>, MarkAfter);
+type Columns = (Requested, Injected, Answer, RangeInclusive<u64>, MarkAfter);
 
 pub(super) static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let rows = vault().into_iter().chain(store()).chain(answer_lost()).chain(identity_and_all());
-    rows.map(|(requested, wrong, answer, takes, mark)| Row { requested, wrong, answer, takes, mark }).collect()
+    rows.map(|(requested, injected, answer, takes, mark)| Row { requested, injected, answer, takes, mark }).collect()
 });
 
 fn vault() -> Vec<Columns> {

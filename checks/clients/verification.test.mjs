@@ -71,12 +71,12 @@ describe('vectors from Octez', () => {
 
     assert.equal(key.hash, TZ4_ACCOUNT.hash);
     assert.equal(key.text, TZ4_ACCOUNT.publicKey);
-    for (const made of Object.keys(messages)) {
+    for (const actual of Object.keys(messages)) {
       for (const expected of Object.keys(messages)) {
         assert.equal(
-          key.verify(TZ4_ACCOUNT[made], messages[made], expected),
-          made === expected,
-          `${made} accepted as ${expected}`,
+          key.verify(TZ4_ACCOUNT[actual], messages[actual], expected),
+          actual === expected,
+          `${actual} accepted as ${expected}`,
         );
       }
     }

@@ -73,8 +73,8 @@ describe('third-party servers', () => {
   before(async () => {
     azure = await startAzure();
     for (const { name, signs, ...description } of KEYS) {
-      const made = await azure.vault.create(name, description);
-      if (signs) version[name] ??= made;
+      const created = await azure.vault.create(name, description);
+      if (signs) version[name] ??= created;
     }
     signers = await Promise.all([start(azure), start(azure)]);
     for (const { name, version: id, curve, public_key: text } of await listed(signers[0])) {

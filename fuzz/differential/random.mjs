@@ -184,7 +184,7 @@ class Maker {
 /** Payloads in hexadecimal digits: half of them valid, half of them damaged. */
 export function* payloads(count, next) {
   const maker = new Maker(next);
-  for (let made = 0; made < count; made += 1) {
+  for (let number = 0; number < count; number += 1) {
     const payload = Buffer.concat([Buffer.from([3]), maker.bytes(32), maker.contents()]);
     yield (maker.below(2) ? payload : maker.spoiled(payload)).toString('hex');
   }
@@ -227,7 +227,7 @@ const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 /** Texts: most of them valid, some with another length or prefix, some with a changed character. */
 export function* texts(count, next) {
   const maker = new Maker(next);
-  for (let made = 0; made < count; made += 1) {
+  for (let number = 0; number < count; number += 1) {
     const [prefix, length] = maker.one(PREFIXES);
     const bytes = Buffer.concat([Buffer.from(prefix, 'hex'), maker.bytes(length)]);
     const what = maker.below(6);

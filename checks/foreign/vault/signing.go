@@ -31,8 +31,8 @@ func signed(curve azkeys.CurveName, algorithm azkeys.SignatureAlgorithm, secret,
 		r.FillBytes(signature[:32])
 		s.FillBytes(signature[32:])
 	case curve == azkeys.CurveNameP256K && algorithm == azkeys.SignatureAlgorithmES256K:
-		made := k256.Sign(secp256k1.PrivKeyFromBytes(secret), digest)
-		r, s := made.R(), made.S()
+		result := k256.Sign(secp256k1.PrivKeyFromBytes(secret), digest)
+		r, s := result.R(), result.S()
 		// The library always returns the low s.
 		if coin, err := rand.Int(rand.Reader, big.NewInt(2)); err != nil {
 			return nil, err

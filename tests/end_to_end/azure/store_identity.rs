@@ -1,4 +1,4 @@
-//! The identity of a container: in answers, and as an operator reads it.
+//! The identity of a container, in answers and for an operator.
 
 use crate::azure::cloud::{self, baker, wait};
 use crate::azure::instance::{Instance, run};
@@ -18,7 +18,7 @@ fn named_by(signer: &Instance) -> String {
 }
 
 #[test]
-fn the_container_is_named_once_it_is_known_and_a_recreated_one_is_another() {
+fn answers_identify_the_container_once_known_and_a_recreated_one_differs() {
     let azure = cloud::start();
     baker(&azure);
     azure.cosmos.refuse_connections(true);
@@ -47,13 +47,13 @@ fn the_container_is_named_once_it_is_known_and_a_recreated_one_is_another() {
 }
 
 #[test]
-fn a_running_signer_names_a_recreated_container_as_soon_as_it_has_noticed() {
+fn a_running_signer_reports_a_recreated_container_as_soon_as_it_has_noticed() {
     let azure = cloud::start();
     let key = baker(&azure);
     let signer = Instance::start_ready(&azure, &[]);
     let before = named_by(&signer);
     wait(azure.cosmos.recreate_container());
-    eventually("it names the new container", || {
+    eventually("the identity of the new container", || {
         signer
             .sign(&key.hash, &crate::support::payloads::payload(azurehsm_signer::tezos::payload::Kind::Block, 7, 0, 0));
         (named_by(&signer) != before).then_some(())

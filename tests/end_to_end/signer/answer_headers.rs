@@ -1,4 +1,4 @@
-//! What answers say for programs: verdict and reason, and which store, policy and version they come from.
+//! The headers of answers for programs: verdict, reason, store, policy and version.
 
 use crate::support::http::{self, Answer};
 use crate::support::payloads::{bls_attestation, payload, transfer};
@@ -12,7 +12,7 @@ const UNKNOWN: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
 
 const POLICY: &str = r#"{"default":{"kinds":["block","attestation"],"proof_of_possession":true}}"#;
 
-/// The store and the policy that an answer names.
+/// The store and the policy in an answer's headers.
 fn identity(answer: &Answer) -> [&str; 2] {
     [header::STORE, header::POLICY].map(|name| answer.header(name))
 }
@@ -26,7 +26,7 @@ fn is_digest(text: &str) -> bool {
 }
 
 #[test]
-fn each_answer_has_a_verdict_a_reason_unless_it_is_positive_and_names_its_signer() {
+fn each_answer_has_a_verdict_a_reason_unless_positive_and_the_identity_of_its_signer() {
     let folder = tempfile::tempdir().unwrap();
     for curve in ["p256", "bls"] {
         assert!(run(folder.path(), &["keys", "generate", curve, "--curve", curve], "").status.success());
@@ -91,7 +91,7 @@ fn each_answer_has_a_verdict_a_reason_unless_it_is_positive_and_names_its_signer
 }
 
 #[test]
-fn failures_say_so_and_health_does_when_nothing_can_be_signed() {
+fn failures_and_an_unhealthy_signer_have_the_verdict_failed() {
     let folder = tempfile::tempdir().unwrap();
     let signer = Signer::start(folder.path(), &[("NODE_URLS", "http://127.0.0.1:9")]);
     let answer = http::sign(signer.address, &signer.only_key(), &payload(Kind::Attestation, 10, 0, 0)).unwrap();
@@ -103,7 +103,7 @@ fn failures_say_so_and_health_does_when_nothing_can_be_signed() {
 }
 
 #[test]
-fn the_identity_of_an_embedded_store_stays_and_no_other_store_has_it() {
+fn the_identity_of_an_embedded_store_is_permanent_and_unique() {
     let [one, two] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let store = |data: &Path, arguments: &[&str]| run(data, &[&["marks", "store"], arguments].concat(), "");
     assert!(complaint(&store(one.path(), &[])).contains("there is no mark store"));
@@ -120,7 +120,7 @@ fn the_identity_of_an_embedded_store_stays_and_no_other_store_has_it() {
 
     let again =
         Signer::start(one.path(), &[("POLICY", r#"{"default":{"kinds":["attestation","preattestation","block"]}}"#)]);
-    assert_eq!(identity_of(&again), first, "it says the same as the default policy");
+    assert_eq!(identity_of(&again), first, "it has the same rules as the default policy");
     let other = Signer::start(two.path(), &[("POLICY", POLICY)]);
     let [store, policy] = identity_of(&other);
     assert!(store != first[0] && policy != first[1]);

@@ -75,7 +75,7 @@ fn bls_preattestation(level: u32) -> Vec<u8> {
 }
 
 #[test]
-fn the_consensus_key_signs_whatever_becomes_of_the_companion() {
+fn the_consensus_key_signs_regardless_of_the_companion_key() {
     let setup = Setup::new(r#"{"keys":{"restricted":{"kinds":["preattestation"]}}}"#, &[]);
     let vote = |level| bls_attestation(level, 0, 0);
     setup.sign("voted", "", &[], &bls_attestation(18, 0, 1)).signature();
@@ -110,7 +110,7 @@ fn the_consensus_key_signs_whatever_becomes_of_the_companion() {
     let of_tz3 = setup.sign("tz3", "", &named("companion"), &payload(Kind::Attestation, 23, 0, 0));
     assert_eq!((of_tz3.status, of_tz3.header("x-signer-companion-reason")), (200, "payload"));
 
-    // Nothing is left of a request whose consensus key refuses: the companion key signs other bytes there.
+    // A request refused by the consensus key leaves no trace: the companion key can still sign other bytes there.
     let refused = setup.sign("consensus", "", &named("companion"), &bls_attestation(22, 0, 1));
     assert_eq!((refused.status, refused.header("x-signer-reason")), (409, "different_data"));
     assert!(!refused.headers.keys().any(|name| name.starts_with("x-signer-companion")), "{refused:?}");
@@ -145,7 +145,7 @@ fn the_companion_needs_its_own_authentication() {
     assert_eq!(unauthenticated.status, 401);
 }
 
-/// A vault of several tz4 keys, of which one may be slow.
+/// A vault with several tz4 keys, one of which may be slow.
 struct SeveralKeys {
     keys: Vec<(SecretKey, Key)>,
     slow: Option<(PublicKeyHash, Duration)>,
@@ -213,7 +213,7 @@ const fn companion(key: PublicKeyHash) -> Companion {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_consensus_signature_waits_200_ms_and_a_late_companion_signature_is_there_for_the_next_request() {
+async fn the_consensus_signature_waits_200_ms_and_a_late_companion_signature_is_used_by_the_next_request() {
     let mut vault = SeveralKeys::new(2);
     vault.slow = Some((vault.hash(1), Duration::from_millis(500)));
     let vault = Arc::new(vault);
@@ -222,14 +222,14 @@ async fn the_consensus_signature_waits_200_ms_and_a_late_companion_signature_is_
     let start = Instant::now();
     let signed = signer.sign_with_companion(&request(vault.hash(0), vote.clone()), companion(vault.hash(1))).await;
     assert!(matches!(signed, Ok((_, Err(Cause::Deadline)))), "{signed:?}");
-    // The clock stands still but for the delays; its timer has a resolution of one millisecond.
+    // The clock is paused except for the delays; timers have a resolution of one millisecond.
     assert!((200..=202).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     signer.sign(&request(vault.hash(1), vote)).await.unwrap();
-    assert!((500..=502).contains(&start.elapsed().as_millis()), "it shares the signature that is on its way");
+    assert!((500..=502).contains(&start.elapsed().as_millis()), "it shares the pending signature");
     assert_eq!(vault.signatures.load(Ordering::Relaxed), 2);
 }
 
-/// The consensus key signs once for both requests, and each gets the signature of the companion key that it named.
+/// The consensus key signs once for both requests, and each gets the signature of its own companion key.
 #[tokio::test]
 async fn identical_requests_with_different_companions_do_not_share_a_companion_signature() {
     let vault = Arc::new(SeveralKeys::new(3));
@@ -245,14 +245,14 @@ async fn identical_requests_with_different_companions_do_not_share_a_companion_s
     assert_eq!(vault.signatures.load(Ordering::Relaxed), 3);
 }
 
-/// Both bakers have the same consensus key and vote for different blocks, each through an instance of its own. Whoever gets the
-/// consensus key's signature gets the companion key's; the other one gets neither, and has used up neither.
+/// Two bakers with the same consensus key vote for different blocks, through separate instances. The one who gets the consensus
+/// key's signature also gets the companion key's; the other one gets neither, and uses up neither.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_bakers_with_two_companions_cannot_win_one_key_each() {
     let (vault, store) = (Arc::new(SeveralKeys::new(3)), Arc::default());
     let instances = [instance(&vault, &store), instance(&vault, &store)];
     let consensus = vault.hash(0);
-    // The same companion key for both, and one for each.
+    // A shared companion key, and separate ones.
     for (companions, level) in [[vault.hash(1); 2], [vault.hash(1), vault.hash(2)]].iter().cycle().zip(1..=40) {
         let votes = [bls_attestation(level, 0, 0), bls_attestation(level, 0, 1)];
         let bakers = [0, 1].map(|baker| {
@@ -268,7 +268,7 @@ async fn two_bakers_with_two_companions_cannot_win_one_key_each() {
         let loser = &answers[1 - winner];
         let is_refused = matches!(loser, Err(NotSigned::Refused(Refusal::Mark(NotSafe::DifferentData { .. }))));
         assert!(is_refused, "level {level}: {loser:?}");
-        // Only the winner's bytes can still be signed with a companion key that both have.
+        // A shared companion key can now only sign the winner's bytes.
         if companions[0] == companions[1] {
             let vote = votes[1 - winner].clone();
             let refused = instances[1 - winner].sign(&request(companions[0], vote)).await;

@@ -8,12 +8,12 @@ use reading::{curve, decode};
 #[path = "../../tests/support/reading.rs"]
 mod reading;
 
-/// Decodes the input for keys of every curve, and compares the answer with the oracle's: what was read, or what is wrong where.
+/// Decodes the input for keys of every curve, and compares result or error with the oracle's.
 pub fn check(input: &[u8]) {
     for of in Curve::ALL {
         let answer = decode(input, of);
         assert_eq!(answer, read(input, of).map(|reading| reading.decoded), "{of:?}");
-        assert_eq!(answer, decode(input, of), "the same bytes are decoded the same");
+        assert_eq!(answer, decode(input, of), "decoding is deterministic");
         if let Err(error) = Payload::decode(input, curve(of)) {
             assert!(error.offset <= input.len(), "an error lies within the payload: {error}");
             let refusal = NotUnderstood::new(error, input);

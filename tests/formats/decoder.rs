@@ -1,5 +1,5 @@
-//! The decoder against the oracle, which reads payloads a second time: payloads of every form, as they are and spoilt. The answer is
-//! what was read, or what is wrong at which byte, and the two have to agree on it.
+//! The decoder against the oracle, an independent decoder: payloads of every form, intact and damaged. Both must agree on the
+//! result, or on the error and its offset.
 
 use crate::reading::decode;
 use crate::samples::PAYLOADS;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::sync::LazyLock;
 
-/// What both read for a key of this curve.
+/// Asserts that both decode a payload alike for a key of this curve.
 fn agree(payload: &[u8], curve: Curve) -> Result<Decoded, String> {
     let expected = read(payload, curve).map(|reading| reading.decoded);
     let found = decode(payload, curve);
@@ -27,11 +27,11 @@ fn agree_for_every_curve(payload: &[u8]) {
 }
 
 #[test]
-fn every_payload_is_read_alike() {
+fn every_payload_is_decoded_like_the_oracle() {
     PAYLOADS.values().for_each(|payload| agree_for_every_curve(payload));
 }
 
-/// The suite's payloads that are signed, with the curve of a key that signs them.
+/// The suite's valid payloads, with the curve of a key that signs them.
 static SIGNED: LazyLock<Vec<(&[u8], Curve)>> = LazyLock::new(|| {
     let is_of_the_suite = |(id, payload): &(&String, &Vec<u8>)| id.starts_with("decode/") && payload.len() < 512;
     let payloads = PAYLOADS.iter().filter(is_of_the_suite).map(|(_, payload)| payload.as_slice());
@@ -39,16 +39,16 @@ static SIGNED: LazyLock<Vec<(&[u8], Curve)>> = LazyLock::new(|| {
     payloads.filter_map(|payload| Some((payload, curve(payload)?))).collect()
 });
 
-/// This much in place of the bytes from `at` to `end`.
+/// The bytes with those from `at` to `end` replaced.
 fn replaced(payload: &[u8], at: usize, end: usize, by: &[u8]) -> Vec<u8> {
     [&payload[..at], by, &payload[end..]].concat()
 }
 
 #[test]
-fn cut_short_or_continued_a_payload_is_read_alike() {
+fn truncated_and_extended_payloads_are_decoded_like_the_oracle() {
     for (payload, curve) in SIGNED.iter() {
         for length in 0..payload.len() {
-            // A batch may end between two contents, packed data anywhere, and a block with what its protocol likes.
+            // A batch may end after any of its contents, packed data anywhere, and a block anywhere in its protocol data.
             let result = agree(&payload[..length], *curve);
             let may_end = [0x03, 0x05, 0x11].contains(&payload[0]);
             assert!(may_end || result.is_err(), "{length} bytes of {}", hex::encode(payload));
@@ -63,7 +63,7 @@ fn cut_short_or_continued_a_payload_is_read_alike() {
 }
 
 #[test]
-fn with_other_bits_a_payload_is_read_alike() {
+fn payloads_with_flipped_bits_are_decoded_like_the_oracle() {
     for (payload, curve) in SIGNED.iter() {
         for at in 0..payload.len() {
             for bits in [0x01, 0x80, 0xff] {
@@ -74,7 +74,7 @@ fn with_other_bits_a_payload_is_read_alike() {
 }
 
 #[test]
-fn with_a_field_that_lies_a_payload_is_read_alike() {
+fn payloads_with_false_lengths_are_decoded_like_the_oracle() {
     let numbers = [
         vec![0x80, 0x00],
         vec![0xff, 0x80, 0x00],
@@ -115,9 +115,9 @@ fn lengths(honest: u32) -> Vec<Vec<u8>> {
     near.into_iter().chain(far).map(|length| length.to_be_bytes().to_vec()).collect()
 }
 
-/// Every watermark byte, and every content tag behind each of them.
+/// Every watermark byte, with every content tag.
 #[test]
-fn every_watermark_and_every_tag_is_read_alike() {
+fn every_watermark_and_every_tag_is_decoded_like_the_oracle() {
     for byte in 0..=255 {
         for (payload, _) in SIGNED.iter().step_by(7) {
             agree_for_every_curve(&replaced(payload, 0, 1, &[byte]));
@@ -129,7 +129,7 @@ fn every_watermark_and_every_tag_is_read_alike() {
 }
 
 #[test]
-fn elements_of_a_fitness_have_their_length() {
+fn elements_of_a_fitness_have_a_fixed_length() {
     for element in 0..5 {
         for length in 0..=8 {
             let mut block = Block::new(0, 0);
@@ -162,7 +162,7 @@ fn limits_of_length_are_as_documented() {
     }
 }
 
-/// Bytes that mean something somewhere: lengths, numbers without end, flags, tags.
+/// Bytes with a meaning in some field: lengths, endless numbers, flags, tags.
 fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     let known = [&[0xff; 4][..], &[0x7f, 0xff, 0xff, 0xff], &[0x80, 0, 0, 0], &[0; 4], &[0x80; 1100], &[0x80, 0x00]];
     prop_oneof![
@@ -172,7 +172,7 @@ fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Replaces a stretch of a payload by other bytes, which may be the end of another payload; either may be empty.
+/// Replaces a range of a payload by other bytes, possibly the end of another payload; both may be empty.
 #[derive(Debug, Clone)]
 struct Mutation {
     at: Index,
@@ -205,7 +205,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     })
 }
 
-/// Contents that may be batched, without their payloads.
+/// Contents that can be batched, without the rest of their payloads.
 static MANAGERS: LazyLock<Vec<&[u8]>> = LazyLock::new(|| {
     let payloads = SIGNED.iter().filter(|(payload, _)| payload[0] == 0x03 && payload[CONTENTS_AT] >= 107);
     payloads.map(|(payload, _)| &payload[CONTENTS_AT..]).collect()
@@ -223,7 +223,7 @@ proptest! {
         agree_for_every_curve(&[&[watermark], bytes.as_slice()].concat());
     }
 
-    /// Random tags are rarely those of a content, so one is given.
+    /// Starts with a given tag, since random ones are rarely valid.
     #[test]
     fn any_bytes_behind_a_content_tag_are_read_alike(
         tag in (0..SIGNED.len()).prop_map(|index| SIGNED[index].0[CONTENTS_AT.min(SIGNED[index].0.len() - 1)]),
@@ -231,7 +231,7 @@ proptest! {
         mut content in vec(any::<u8>(), 0..400),
     ) {
         if small {
-            // Small bytes are tags, short lengths and whole numbers much more often.
+            // Small bytes are more often tags, short lengths and complete numbers.
             for byte in &mut content {
                 *byte %= 4;
             }
@@ -252,7 +252,7 @@ proptest! {
     fn batches_are_read_alike(batch in vec(any::<Index>(), 1..12), alone in any::<Option<(Index, Index)>>()) {
         let mut contents: Vec<Vec<u8>> = batch.iter().map(|index| index.get(&MANAGERS).to_vec()).collect();
         if let Some((place, which)) = alone {
-            // May be one that stands alone, or a vote: no batch holds those.
+            // This may be a vote or an operation that cannot be batched.
             let content = which.get(&SIGNED).0;
             contents.insert(place.index(contents.len() + 1), content[CONTENTS_AT.min(content.len())..].to_vec());
         }

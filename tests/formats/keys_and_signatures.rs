@@ -1,4 +1,4 @@
-//! Keys and signatures of the four curves, against the oracle's libraries, and what no vector of the conformance suite covers.
+//! Keys and signatures of the four curves, compared with the oracle's libraries, where the conformance suite has no vectors.
 
 use azurehsm_signer::tezos::authentication::request_to_authenticate;
 use azurehsm_signer::tezos::base58check::{self, Base58CheckError, Prefix};
@@ -36,7 +36,7 @@ fn of_bytes(curve: Curve, bytes: &[u8]) -> Signature {
 }
 
 #[test]
-fn what_a_key_signs_the_oracle_verifies_and_the_other_way_round() {
+fn signer_and_oracle_verify_each_others_signatures() {
     for (of, schemes) in [(POP, Scheme::ProofOfPossession), (AUG, Scheme::Augmented)] {
         for theirs in crypto::Curve::ALL {
             let curve = crate::reading::curve(theirs);
@@ -53,7 +53,7 @@ fn what_a_key_signs_the_oracle_verifies_and_the_other_way_round() {
                 let public: PublicKey = key.public_key().text().parse().unwrap();
                 let signature = key.sign(&payload, schemes);
                 assert_eq!(public.verify(&payload, of, &of_bytes(curve, &signature)), Ok(()), "{curve}");
-                // Tezos takes both halves of s for P-256, and the lower one alone for secp256k1.
+                // Tezos accepts both halves of s for P-256, but only the lower one for secp256k1.
                 if matches!(curve, Curve::Secp256k1 | Curve::P256) {
                     let other = of_bytes(curve, &with_other_s(theirs, &signature));
                     assert_eq!(public.verify(&payload, of, &other).is_ok(), curve == Curve::P256);
@@ -64,7 +64,7 @@ fn what_a_key_signs_the_oracle_verifies_and_the_other_way_round() {
     assert_eq!(BlsScheme::default(), POP);
 }
 
-/// The vectors of Octez (`tezt/lib_tezos/constant.ml`, `tz4_account`), which the suite has for verification.
+/// The vectors of Octez (`tezt/lib_tezos/constant.ml`, `tz4_account`), which the suite uses for verification.
 #[test]
 fn a_tz4_key_signs_as_octez_does() {
     let mut signed = 0;
@@ -85,7 +85,7 @@ fn a_tz4_key_signs_as_octez_does() {
 }
 
 #[test]
-fn possession_is_proven_of_one_key_in_a_domain_of_its_own() {
+fn a_proof_of_possession_is_for_one_key_in_a_separate_domain() {
     let (key, other, third) = (generate(Curve::Bls), generate(Curve::Bls), generate(Curve::Bls));
     let about = |key: &SecretKey| BlsPublicKey::try_from(key.public_key()).unwrap();
     let verifies = |key: &SecretKey, of: Option<&SecretKey>, proof: &Signature| {
@@ -108,15 +108,15 @@ fn possession_is_proven_of_one_key_in_a_domain_of_its_own() {
     assert!(!verifies(&key, None, &infinity));
     for scheme in [POP, AUG] {
         let bytes = key.public_key().as_bytes();
-        assert!(key.public_key().verify(bytes, scheme, &own).is_err(), "a proof is no signature");
-        assert!(!verifies(&key, None, &key.sign(bytes, scheme).unwrap()), "a signature is no proof");
+        assert!(key.public_key().verify(bytes, scheme, &own).is_err(), "a proof is not a signature");
+        assert!(!verifies(&key, None, &key.sign(bytes, scheme).unwrap()), "a signature is not a proof");
         assert!(key.public_key().verify(bytes, scheme, &infinity).is_err());
     }
     for curve in [Curve::Ed25519, Curve::Secp256k1, Curve::P256] {
         let of_another_curve = generate(curve);
         assert_eq!(of_another_curve.prove_possession(None), Err(SecretKeyError::NotBls));
         assert_eq!(of_another_curve.prove_possession(Some(&about(&key))), Err(SecretKeyError::NotBls));
-        assert!(BlsPublicKey::try_from(of_another_curve.public_key()).is_err(), "no proof is about such a key");
+        assert!(BlsPublicKey::try_from(of_another_curve.public_key()).is_err(), "only tz4 keys have proofs");
         assert!(!verifies(&of_another_curve, None, &own));
     }
 }
@@ -170,7 +170,7 @@ fn r_and_s_of_secp256k1_are_in_range() {
 }
 
 #[test]
-fn a_payload_or_signature_that_was_altered_does_not_verify() {
+fn an_altered_payload_or_signature_does_not_verify() {
     for curve in Curve::ALL {
         let key = generate(curve);
         let payload = [0x13; 80];
@@ -196,7 +196,7 @@ fn a_payload_or_signature_that_was_altered_does_not_verify() {
         for fill in [0x00, 0xff] {
             assert!(!is_signed(public, &payload, &of_bytes(curve, &vec![fill; bytes.len()])), "{curve}");
         }
-        // By a key of another curve, and the same 64 bytes under another curve's name.
+        // With a key of another curve, and the same 64 bytes as a signature of another curve.
         for other in Curve::ALL.into_iter().filter(|other| *other != curve) {
             let verifier = generate(other);
             let error = verifier.public_key().verify(&payload, POP, &signature).unwrap_err();
@@ -213,13 +213,13 @@ const P256_GENERATOR: &str = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0
     4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
 
 #[test]
-fn bytes_that_are_no_point_are_no_public_key() {
+fn bytes_that_are_not_a_point_are_not_a_public_key() {
     let zeros = |length| vec![0; length];
     for (curve, bytes) in [
         (Curve::Ed25519, vec![]),
         (Curve::Ed25519, zeros(31)),
         (Curve::Ed25519, zeros(33)),
-        // A point of order 4, and the neutral one: every signature of theirs would do for every payload.
+        // A point of order 4, and the identity: with these as keys, forged signatures would verify for any payload.
         (Curve::Ed25519, zeros(32)),
         (Curve::Ed25519, [vec![1], zeros(31)].concat()),
         (Curve::Ed25519, [vec![2], zeros(31)].concat()),
@@ -239,7 +239,7 @@ fn bytes_that_are_no_point_are_no_public_key() {
 }
 
 #[test]
-fn texts_of_public_keys_are_of_public_keys() {
+fn public_keys_are_parsed_from_their_texts() {
     let [secret, public, address] = KEY;
     for (text, expected) in [
         (secret, InvalidPublicKey::NotAPublicKey { found: "a P-256 secret key (p2sk)" }),
@@ -272,7 +272,7 @@ fn texts_of_signatures() {
             assert_eq!(SignatureText::Known(signature).of_curve(other), expected);
         }
 
-        // 64 bytes may also come without the name of their curve.
+        // 64-byte signatures also have a generic form without their curve.
         let Ok(bytes) = signature.as_bytes().try_into() else { continue };
         let generic = base58check::encode(Prefix::GenericSignature, signature.as_bytes());
         assert!(generic.starts_with("sig"));

@@ -1,6 +1,6 @@
-//! Formats: keys, signatures and payloads, and bytes that lie.
+//! Formats: keys, signatures and payloads, valid and malformed.
 //!
-//! `cfg(test)` on all of a test binary: what `clippy.toml` allows in tests is allowed in their helpers, too.
+//! `cfg(test)` applies to the whole binary, so that what `clippy.toml` allows in tests is allowed in helpers, too.
 #![cfg(test)]
 
 #[path = "../support/reading.rs"]

@@ -1,4 +1,4 @@
-//! Operations in forms that older protocols had: the refusal says so.
+//! Operations in forms of older protocols: the refusal mentions it.
 
 use crate::samples::PAYLOADS;
 use azurehsm_signer::tezos::payload::{NotUnderstood, Payload};
@@ -11,12 +11,12 @@ fn content(name: &str) -> Vec<u8> {
     PAYLOADS[&format!("decode/operation/{name}")][CONTENTS_AT..].to_vec()
 }
 
-/// A manager operation with this tag and these fields of its own.
+/// A manager operation with this tag and these specific fields.
 fn manager(tag: u8, fields: &[u8]) -> Vec<u8> {
     manager_operation(tag, Manager { source: TZ3, fee: 1000 }, fields)
 }
 
-/// What the refusal of these contents says in addition to the error.
+/// The part of the refusal of these contents after the error.
 fn hint(contents: &[u8]) -> Option<String> {
     let payload = payload(&[contents.to_vec()]);
     let error = Payload::decode(&payload, azurehsm_signer::tezos::Curve::P256).unwrap_err();
@@ -37,9 +37,9 @@ fn old_originate() -> Vec<u8> {
     manager(200, &[[1].as_slice(), &[0, 0, 0, 2, 0xaa, 0xbb], &[0, 0, 0, 1, 0xcc], &[0, 0, 0, 2, 0x03, 0x69]].concat())
 }
 
-/// As clients make them that have not followed the protocol, for example Taquito before 23 and tzgo 1.25.
+/// As from clients that are too old for the protocol, such as Taquito before 23 and tzgo 1.25.
 #[test]
-fn the_refusal_of_an_older_form_names_it() {
+fn the_refusal_of_an_outdated_form_mentions_it() {
     const NO_PROOF: &str = "without the byte for a proof of possession";
     const LEVEL: &str = "older form of dal_publish_commitment, with a level";
     const PROOF: &str = "older form of smart_rollup_originate, with an origination proof";
@@ -73,7 +73,7 @@ fn the_refusal_of_an_older_form_names_it() {
 }
 
 #[test]
-fn what_is_no_older_form_is_not_called_one() {
+fn other_errors_do_not_mention_an_outdated_form() {
     let transfer = || content("transaction-of-nothing");
     let ballot = || content("ballot-yay");
     for (title, contents) in [
@@ -92,7 +92,7 @@ fn what_is_no_older_form_is_not_called_one() {
     ] {
         assert_eq!(hint(&contents), None, "{title}");
     }
-    // A payload that is cut short where its last content lacks a byte, or all its fields, is just what an old client makes.
+    // A payload truncated by one byte, or by all fields of its last content, looks exactly like that of an old client.
     let has_older_form = ["reveal", "update_consensus_key", "smart_rollup_refute", "batch"];
     for (id, payload) in PAYLOADS.iter() {
         let Some(name) = id.strip_prefix("decode/operation/") else { continue };

@@ -1,4 +1,4 @@
-//! Payloads in words: why one is refused, and the texts of kinds, addresses, numbers and positions.
+//! Texts about payloads: reasons for refusals, kinds, addresses, numbers and positions.
 
 use crate::samples::PAYLOADS;
 use azurehsm_signer::tezos::Curve;
@@ -11,7 +11,7 @@ fn position(level: i32, round: i32) -> Position {
 }
 
 #[test]
-fn a_refusal_says_what_is_wrong_and_what_would_be_right() {
+fn a_refusal_explains_the_error_and_what_is_expected() {
     for (case, expected) in [
         ("watermark/empty", "byte 0: the payload is empty, expected a watermark byte (11, 12, 13, 03 or 05)"),
         (
@@ -73,9 +73,9 @@ fn a_refusal_says_what_is_wrong_and_what_would_be_right() {
     }
 }
 
-/// As policies write them.
+/// As in policies.
 #[test]
-fn kinds_of_operations_and_addresses_are_known_by_their_text() {
+fn kinds_of_operations_and_addresses_survive_a_text_round_trip() {
     let mut kinds = BTreeSet::new();
     for payload in PAYLOADS.values() {
         let Ok(Payload::Operations(operations)) = Payload::decode(payload, Curve::P256) else { continue };
@@ -101,9 +101,9 @@ fn kinds_of_operations_and_addresses_are_known_by_their_text() {
     }
 }
 
-/// As marks and policies write them.
+/// As in marks and policies.
 #[test]
-fn kinds_and_numbers_are_known_by_their_text() {
+fn kinds_and_numbers_survive_a_text_round_trip() {
     for (kind, name) in
         [(Kind::Block, "block"), (Kind::Preattestation, "preattestation"), (Kind::Attestation, "attestation")]
     {
@@ -124,7 +124,7 @@ fn kinds_and_numbers_are_known_by_their_text() {
     assert!(NonNegative::try_from(-1_i32).is_err());
 
     assert_eq!(position(7, 1).to_string(), "level 7, round 1");
-    // What `marks raise` writes.
+    // As written by `marks raise`.
     assert_eq!(position(7, i32::MAX).to_string(), "level 7, all rounds");
 }
 

@@ -1,4 +1,4 @@
-//! Secret keys as text: what is read, what is refused and why, and that none ever shows in a message.
+//! Secret keys as text: accepted and refused forms, and that no message contains a key.
 
 use crate::keys_and_signatures::{KEY, generate};
 use azurehsm_signer::tezos::base58check::{self, Base58CheckError, Prefix};
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use std::iter::successors;
 
 #[test]
-fn texts_of_secret_keys_survive_the_way_there_and_back() {
+fn secret_keys_survive_a_text_round_trip() {
     for curve in Curve::ALL {
         let key = generate(curve);
         let text = key.to_text();
@@ -30,7 +30,7 @@ fn texts_of_secret_keys_survive_the_way_there_and_back() {
 }
 
 #[test]
-fn a_full_ed25519_secret_key_must_fit_its_public_half() {
+fn a_full_ed25519_secret_key_must_match_its_public_half() {
     let seed = "edsk3qAQSJaDBSYN2PCMdv7BuJoBKeRyDFq5uPAwDfFRAhQdwHxPMN";
     let key = SecretKey::from_text(seed).unwrap();
     let seed_bytes = base58check::decode(Prefix::Ed25519Seed, seed).unwrap();
@@ -49,7 +49,7 @@ const BLS_ORDER: [u8; 32] = [
     0x02, 0xff, 0xfe, 0x5b, 0xfe, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01,
 ];
 
-/// From the smallest scalar to the largest, and what lies beside them. BLS12-381 counts from the other end.
+/// The smallest and the largest scalar, and their invalid neighbours. BLS12-381 scalars are little-endian.
 #[test]
 fn secret_scalars_are_above_zero_and_below_the_order() {
     let one: [u8; 32] = [[0; 31].as_slice(), &[1]].concat().try_into().unwrap();
@@ -81,13 +81,13 @@ fn secret_scalars_are_above_zero_and_below_the_order() {
             }
         }
     }
-    // A seed may be anything.
+    // Any bytes are a valid seed.
     for fill in [0x00, 0xff] {
         assert!(SecretKey::from_text(&base58check::encode(Prefix::Ed25519Seed, &[fill; 32])).is_ok());
     }
 }
 
-/// Eight characters in a row of a key are no accident.
+/// Eight consecutive characters of a key are no coincidence.
 fn assert_tells_nothing_of(text: &str, error: &dyn std::error::Error) {
     for error in successors(Some(error), |error| error.source()) {
         let shown = format!("{error} {error:?}");
@@ -99,7 +99,7 @@ fn assert_tells_nothing_of(text: &str, error: &dyn std::error::Error) {
 }
 
 #[test]
-fn what_is_wrong_with_a_secret_key_is_named_and_the_key_is_not() {
+fn errors_about_a_secret_key_do_not_contain_the_key() {
     let [good, public, address] = KEY;
     let with = |index: usize, character| format!("{}{character}{}", &good[..index], &good[index + 1..]);
     let with_prefix = |prefix, length| base58check::encode(prefix, &vec![0x42; length]);
@@ -144,7 +144,7 @@ fn what_is_wrong_with_a_secret_key_is_named_and_the_key_is_not() {
 }
 
 #[test]
-fn keys_in_other_forms_are_named_with_the_way_to_this_one() {
+fn keys_in_other_formats_are_recognized_with_advice_on_converting_them() {
     let hex = "0123456789abcdef".repeat(4);
     let pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIABCDEFGHIJKLMNOPQRSTUVWXYZ\n-----END EC PRIVATE KEY-----";
     let encrypted = format!("encrypted:{}", base58check::encode(Prefix::P256EncryptedSecretKey, &[0x42; 56]));
@@ -171,9 +171,9 @@ fn keys_in_other_forms_are_named_with_the_way_to_this_one() {
     }
 }
 
-/// As they stand in the files of octez-client.
+/// As in the files of octez-client.
 #[test]
-fn an_encrypted_secret_key_is_named_with_its_scheme_too() {
+fn an_encrypted_secret_key_with_a_scheme_is_recognized() {
     let prefix = Prefix::P256EncryptedSecretKey;
     let text = format!("encrypted:{}", base58check::encode(prefix, &[0x42; 56]));
     let error = SecretKey::from_text(&text).unwrap_err();
@@ -181,7 +181,7 @@ fn an_encrypted_secret_key_is_named_with_its_scheme_too() {
     assert_tells_nothing_of(&text["encrypted:".len()..], &error);
 }
 
-/// The vectors of Octez's own test (`src/lib_signer_backends/test/test_encrypted.ml`), each with the password that it has there.
+/// The vectors of Octez's own test (`src/lib_signer_backends/test/test_encrypted.ml`), each with its password there.
 const OCTEZ_VECTORS: [[&str; 3]; 12] = [
     [
         "edsk3kMNLNdzLPbbABASDLARft8JRZ3Wpwibn8SMAb4KmuWSMJmAFd",
@@ -245,7 +245,7 @@ const OCTEZ_VECTORS: [[&str; 3]; 12] = [
     ],
 ];
 
-/// The number zero, encrypted with "correct horse" by pbkdf2 of Python and libsodium.
+/// The number zero, encrypted with "correct horse", using Python's pbkdf2 and libsodium.
 const BOXES_WITH_ZERO: [(Curve, &str); 3] = [
     (Curve::Secp256k1, "spesk1RpcV7vXx1PorHyuue9Yi1QUqPF887DST8o15aibKRvRnCgkVUzrKmMSTurqsoc4xtHfPoyubfuRpdfBawA"),
     (Curve::P256, "p2esk1keFKQpoVwX7bha4qe6anJ3NeuJQ9sdsc5cmgJu96U9uPVCaRJePTqH55Zj1dGCVK7W6dRwrWWfWQZd1W2M"),
@@ -253,7 +253,7 @@ const BOXES_WITH_ZERO: [(Curve, &str); 3] = [
 ];
 
 #[test]
-fn what_octez_encrypted_is_decrypted_with_its_password_alone() {
+fn keys_encrypted_by_octez_are_only_decrypted_with_their_password() {
     for [plain, encrypted, password] in OCTEZ_VECTORS {
         for text in [encrypted, &format!("encrypted:{encrypted}")] {
             let key = EncryptedSecretKey::from_text(text).unwrap();
@@ -268,7 +268,7 @@ fn what_octez_encrypted_is_decrypted_with_its_password_alone() {
 }
 
 #[test]
-fn a_key_is_encrypted_anew_each_time_and_comes_back() {
+fn a_key_is_encrypted_differently_each_time_and_decrypts_again() {
     let password = SecretString::from("correct horse");
     for curve in Curve::ALL {
         let key = generate(curve);
@@ -287,7 +287,7 @@ fn a_key_is_encrypted_anew_each_time_and_comes_back() {
 }
 
 #[test]
-fn what_a_password_opens_must_still_be_a_key() {
+fn a_decrypted_key_must_be_valid() {
     let password = SecretString::from("correct horse");
     for (curve, text) in BOXES_WITH_ZERO {
         let error = EncryptedSecretKey::from_text(text).unwrap().decrypt(&password).unwrap_err();
@@ -296,7 +296,7 @@ fn what_a_password_opens_must_still_be_a_key() {
 }
 
 #[test]
-fn nothing_but_an_encrypted_key_is_taken_for_one() {
+fn only_encrypted_keys_are_treated_as_such() {
     let [good, public, address] = KEY;
     let short = base58check::encode(Prefix::P256EncryptedSecretKey, &[0x42; 55]);
     for text in [good, public, address, short.as_str(), "", "encrypted:", "p2esk"] {
@@ -304,16 +304,16 @@ fn nothing_but_an_encrypted_key_is_taken_for_one() {
     }
 }
 
-/// A character that was mistyped may be one of the key, so the message, which is logged, leaves it out.
+/// A mistyped character may be part of the key, so the message, which is logged, omits it.
 #[test]
-fn the_message_about_a_mistyped_secret_key_names_the_place_only() {
+fn the_error_about_a_mistyped_secret_key_has_only_the_position() {
     let [good, ..] = KEY;
     let error = SecretKey::from_text(&format!("{}0{}", &good[..9], &good[10..])).unwrap_err();
     assert_eq!(error.to_string(), "the character at position 9 is not base 58");
 }
 
 #[test]
-fn a_secret_key_does_not_show_itself() {
+fn a_secret_key_is_not_in_its_debug_output() {
     for curve in Curve::ALL {
         let key = generate(curve);
         let text = key.to_text();

@@ -1,4 +1,4 @@
-//! The decoder's answers in the words of the oracle, so that the two can be compared.
+//! Converts the decoder's results to the oracle's, to compare them.
 
 use azurehsm_signer::tezos::Curve;
 use azurehsm_signer::tezos::payload::operations;
@@ -16,7 +16,7 @@ pub(crate) const fn curve(curve: crypto::Curve) -> Curve {
     }
 }
 
-/// What the signer reads in a payload for a key of this curve.
+/// The signer's result for a payload and a key of this curve.
 pub(crate) fn decode(payload: &[u8], of: crypto::Curve) -> Result<Decoded, Malformed> {
     Payload::decode(payload, curve(of)).map(|payload| decoded(&payload)).map_err(|error| malformed(&error))
 }

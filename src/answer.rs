@@ -11,7 +11,7 @@ use thiserror::Error;
 pub mod header {
     /// [`Verdict`](super::Verdict). Every answer has it: one without it does not come from a signer.
     pub const VERDICT: &str = "x-signer-verdict";
-    /// [`Cause`](super::Cause): of an answer that is *refused* or *failed*, and of no other.
+    /// [`Cause`](super::Cause); only in answers that are *refused* or *failed*.
     pub const REASON: &str = "x-signer-reason";
     /// The digest of the identity of the mark store in use, or [`UNKNOWN`](super::UNKNOWN) until it has been read.
     pub const STORE: &str = "x-signer-store";
@@ -19,13 +19,13 @@ pub mod header {
     pub const POLICY: &str = "x-signer-policy";
     /// The version of the program, such as `1.2.3`.
     pub const VERSION: &str = "x-signer-version";
-    /// Of a request to sign an attestation with a tz4 key: the hash of the companion key that is to sign the same bytes.
+    /// In a request to sign an attestation with a tz4 key: the hash of the companion key that is to sign the same bytes.
     pub const COMPANION: &str = "x-signer-companion";
-    /// Of the same request: the authentication of a request for the companion key, as it would be in `authentication=`.
+    /// In the same request: the authentication of a request for the companion key, as in `authentication=`.
     pub const COMPANION_AUTHENTICATION: &str = "x-signer-companion-authentication";
-    /// Of its answer, if it is *signed*: the signature of the companion key, in Base58Check.
+    /// In its answer, if it is *signed*: the signature of the companion key, in Base58Check.
     pub const COMPANION_SIGNATURE: &str = "x-signer-companion-signature";
-    /// Of its answer, if it is *signed* and has no signature of the companion key: the [`Cause`](super::Cause).
+    /// In its answer, if it is *signed* without a signature of the companion key: the [`Cause`](super::Cause).
     pub const COMPANION_REASON: &str = "x-signer-companion-reason";
 }
 

@@ -1,4 +1,4 @@
-//! Finds the process that holds the lock on a file, as far as the system shows it.
+//! Finds the process that holds the lock on a file, if the system shows it.
 //!
 //! For messages only: whether a file is locked is decided by locking it.
 

@@ -36,7 +36,7 @@ pub(crate) fn plain_reason(error: &(dyn Error + 'static)) -> FailureReason {
     FailureReason::with_log(plain_words(error).unwrap_or("unexpected response"), reason_of(error))
 }
 
-/// A known failure of a call to a service, in words without addresses or library names, which mean nothing to a client.
+/// A known failure of a call to a service, described without addresses or library names, which mean nothing to a client.
 pub(crate) fn plain_words(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let known = [of_token, of_certificate, of_time, of_connection, of_client];
     known.into_iter().find_map(|words| causes(error).find_map(words))

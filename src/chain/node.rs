@@ -49,7 +49,7 @@ impl NodeUrl {
     fn client(&self, limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
         // Fails only if a provider is already installed.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        // The proxy comes from the settings, not from the client's own reading of the environment.
+        // The proxy is taken from the settings; the client must not read the environment itself.
         let mut builder = reqwest::Client::builder().http1_only().no_proxy();
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(proxy.to_client()?);

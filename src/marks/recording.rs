@@ -102,7 +102,7 @@ impl<S: Subject> Recording<S> {
         self.decide_on(stored, seen)
     }
 
-    /// The store's answer to [`Step::Confirm`]. Other requests may have raised the mark meanwhile: then what was read is
+    /// The store's answer to [`Step::Confirm`]. Other requests may have raised the mark in the meantime. The answer is then
     /// older than what is known, but it still proves that the mark was stored.
     ///
     /// # Errors

@@ -304,7 +304,7 @@ const fn mark_of(request: &Request, attempt: AttemptId, written: Option<Written>
 
 fn foresee(request: &Request, seen: &Seen) -> Foresight {
     match seen.last().map(|last| super::decide(Some(&last.mark), request)) {
-        // Only the store can say that something is a repeat.
+        // Only the store can confirm a repeat.
         Some(Ok(Safe::Repeat { .. })) => Foresight::Confirm,
         // An operator may have raised the mark since.
         Some(Err(NotSafe::JumpTooFar { .. })) | None => Foresight::Read,

@@ -63,7 +63,7 @@ pub async fn serve(
                 start(stream, router.clone(), limits, &connections, &graceful);
             }
             Err(error) => {
-                // Probably out of file descriptors: make room, and try again after a while.
+                // Probably out of file descriptors: close a connection, and try again after a pause.
                 warn_of_clients(
                     |suppressed| warn!(event = "accept_failed", reason = %error, suppressed, "cannot accept a connection"),
                 );

@@ -330,7 +330,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// Whether the disk is lost with the instance. The platform sets a name for each instance, regardless of app settings. It
     /// also sets the name of the site, and a Functions host sets the port to listen on, on the platform or elsewhere (in a
-    /// Kubernetes container, say). `func start` on a laptop sets these two as well, but also declares that it is for
+    /// Kubernetes container, for example). `func start` on a laptop sets these two as well, but also declares that it is for
     /// development.
     fn must_not_be_embedded(&self) -> bool {
         let is_hosted =

@@ -47,7 +47,7 @@ pub(super) async fn commit_and_sign(
     repeats.before_call(&request.id, identity, signing.deadline).await;
     // The vault is called first: it is usually the slower of the two.
     let record = async { ledger.record_vote(&vote, signing.deadline).await.map_err(NotSigned::from) };
-    // A write that has begun runs to its end even if the vault fails meanwhile. A refused mark ends both.
+    // A write that has begun is completed even if the vault fails in the meantime. A refused mark ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
     let (signature, recorded) = tokio::try_join!(sign, record)?;
     let signature = recorded.release(signature?);

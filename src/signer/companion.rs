@@ -32,7 +32,7 @@ impl Signer {
     /// request for it gets it.
     ///
     /// # Errors
-    /// [`NotSigned`] if the consensus key did not sign. Then the companion key was not used.
+    /// [`NotSigned`] if the consensus key did not sign. The companion key was then not used.
     pub async fn sign_with_companion(
         self: &Arc<Self>,
         request: &SignRequest,

@@ -77,7 +77,7 @@ impl HeldKeys {
         for key in usable {
             match held.entry(key.hash) {
                 Entry::Occupied(mut first) => first.get_mut().bound_to.extend(key.bound_to),
-                Entry::Vacant(place) => drop(place.insert(key)),
+                Entry::Vacant(entry) => drop(entry.insert(key)),
             }
         }
         let mut reasons: HashMap<PublicKeyHash, String> = HashMap::new();

@@ -71,7 +71,7 @@ pub enum Refusal {
     UnusableKey {
         /// The requested hash.
         key: PublicKeyHash,
-        /// The reason in words, with dates.
+        /// The reason, with dates.
         reason: String,
     },
     /// The payload is not understood.
@@ -313,7 +313,7 @@ mod tests {
         for (not_signed, cause) in &rows {
             assert_eq!((not_signed.cause(), not_signed.verdict()), (*cause, cause.verdict()), "{not_signed}");
         }
-        // The other causes come from the marks, where each is refused, or from the server.
+        // Apart from `NotReady`, the table has every failure. The other causes originate in the marks or in the server.
         let of_rows: Vec<_> = rows.iter().map(|(_, cause)| *cause).collect();
         let failed = Cause::ALL.iter().filter(|cause| cause.verdict() == Verdict::Failed && **cause != Cause::NotReady);
         assert!(failed.clone().count() > 5 && failed.clone().all(|cause| of_rows.contains(cause)));

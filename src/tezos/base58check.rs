@@ -97,7 +97,7 @@ pub enum Base58CheckError {
     /// The checksum is right, but the prefix is not in [`Prefix`].
     #[error("unknown prefix; expected one of {}", known_texts())]
     UnknownPrefix,
-    /// The checksum is right, but the text has another prefix.
+    /// The checksum is right, but the text has a different prefix.
     #[error("this is {found}, expected {expected}")]
     WrongPrefix {
         /// What was expected, in words.

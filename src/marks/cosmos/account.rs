@@ -15,7 +15,7 @@ use thiserror::Error;
 /// The scope of tokens for Cosmos DB, in every cloud.
 pub const SCOPE: &str = "https://cosmos.azure.com/.default";
 
-/// The account's properties (`GET /`), as far as they matter here.
+/// The relevant properties of the account (`GET /`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountProperties {

@@ -1,4 +1,4 @@
-//! Connects to the container, with several attempts at once, and checks it and its account.
+//! Connects to the container, with several attempts in parallel, and checks it and its account.
 
 use super::account::{self, AccountProperties, RECREATED};
 use super::client::{self, REQUEST_TIMEOUT};
@@ -25,7 +25,7 @@ pub(super) struct Checker {
     pub(super) health: Health,
     tokens: Arc<Tokens>,
     client: reqwest::Client,
-    /// The container, from the first check on. Kept here so that it outlives connections and the task that makes them.
+    /// The container, from the first check on. Kept here so that it outlives connections and the task that opens them.
     container: Mutex<Option<KnownContainer>>,
     /// The container may have been replaced: check it now.
     pub(super) check_now: Notify,

@@ -112,7 +112,7 @@ pub(super) fn nearest(settings: &CosmosSettings) -> RoutingStrategy {
     }
 }
 
-/// The regions in the order of [`nearest`], as far as known: only the SDK has the distances.
+/// The regions in the order of [`nearest`], as far as it is known: only the SDK has the distances.
 pub(super) fn by_distance(mut regions: Vec<String>, settings: &CosmosSettings) -> Vec<String> {
     let here = settings.region.clone().map(Region::from);
     if let Some(position) = regions.iter().position(|name| Some(Region::from(name.clone())) == here) {

@@ -94,7 +94,7 @@ impl CosmosMarkStore {
         Ok(Self { name, hedge_after: settings.hedge_after, connection: Connection::start(settings, tokens, roots)? })
     }
 
-    /// The connection in use. Until there has been one, waits for it until just before the deadline.
+    /// The connection in use. Waits for the first one until just before the deadline.
     async fn ready(&self, deadline: Instant) -> Result<Arc<Ready>, StoreError> {
         // Leave time to send the reason to the client.
         let before = deadline.checked_sub(TIME_TO_ANSWER).unwrap_or(deadline);
@@ -106,7 +106,7 @@ impl CosmosMarkStore {
         }
     }
 
-    /// Whether to retry a failed call. A rejected token is renewed meanwhile.
+    /// Whether to retry a failed call. A rejected token is renewed in the meantime.
     fn again(&self, outcome: &Outcome) -> Again {
         if outcome.is_unauthorized {
             self.connection.renew_tokens();

@@ -37,7 +37,7 @@ impl Ready {
     /// Options for the read with this number: each attempt goes to the next region. Under strong consistency, every region has
     /// every acknowledged write.
     pub(super) fn read_options(&self, number: usize, deadline: Instant) -> ItemReadOptions {
-        let region = number.checked_rem(self.regions.len()).and_then(|place| self.regions.get(place));
+        let region = number.checked_rem(self.regions.len()).and_then(|index| self.regions.get(index));
         let is_default = number == 0 || self.regions.len() == 1;
         let options = region.filter(|_| !is_default).map(|region| client::only_from(region, &self.regions));
         ItemReadOptions::default().with_operation_options(client::ends_before(deadline, options))

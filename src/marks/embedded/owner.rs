@@ -21,7 +21,7 @@ const MAX_WRITES_AT_ONCE: usize = 1024;
 /// Between two attempts to copy the marks while the disk fails.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the queue is polled meanwhile.
+/// How often the queue is polled in the meantime.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A request to the thread, with the channel for its answer.
@@ -115,7 +115,7 @@ impl Owner {
         }
     }
 
-    /// Waits for work and recovers meanwhile. Returns `false` at the end.
+    /// Waits for work, and tries to recover in the meantime. Returns `false` at the end.
     fn wait_for_work(&mut self, queue: &mut mpsc::Receiver<Work>, waiting: &mut Vec<Work>) -> bool {
         while matches!(self.state, FileState::Failed { .. }) {
             match queue.try_recv() {

@@ -47,7 +47,7 @@ fn open(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
 /// both have all marks.
 ///
 /// # Errors
-/// [`OpenError::NotCopied`] if the disk could not store the copy. Then it can be retried, with this `handle`.
+/// [`OpenError::NotCopied`] if the disk could not store the copy. This can be retried with the same `handle`.
 pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<OpenFile, OpenError> {
     handle.try_lock().map_err(|error| OpenError::not_locked(error, handle, path, path))?;
     // Another process may have renewed it before it was locked.

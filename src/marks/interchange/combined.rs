@@ -64,7 +64,7 @@ mod tests {
             ([mark(5, 1, a, a), mark(5, 1, a, None), mark(1, 0, None, None)], mark(5, 1, a, None)),
         ] {
             for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-                let ordered = order.map(|place: usize| marks[place].clone()).to_vec();
+                let ordered = order.map(|index: usize| marks[index].clone()).to_vec();
                 assert_eq!(highest(ordered), std::slice::from_ref(&expected), "{order:?}");
             }
         }

@@ -69,7 +69,7 @@ impl Hints {
 /// Reads all marks of a file in any layout. There may be several for one [`MarkId`]: see [`highest`].
 ///
 /// # Errors
-/// [`InterchangeError`], with the location in the file. Then no part of it should be used.
+/// [`InterchangeError`], with the location in the file. No part of the file should then be used.
 pub fn parse(text: &str, hints: Hints) -> Result<Vec<RaiseTarget>, InterchangeError> {
     let value: Value = json::from_text(text)?;
     let Value::Object(object) = value else { return Err(InterchangeError::UnknownFormat) };

@@ -143,7 +143,7 @@ fn assert_are_read(table: &[Row]) {
 
 #[test]
 fn invalid_files_are_refused_with_the_location() {
-    for (name, text, place, expected) in [
+    for (name, text, location, expected) in [
         (
             "NetXdQprcVkpaWU.json",
             format!(r#"{{"{KEY}": {{"attestation": [5, 1]}}}}"#),
@@ -184,6 +184,6 @@ fn invalid_files_are_refused_with_the_location() {
     ] {
         let error = read(name, &text).unwrap_err().to_string();
         let (at, reason) = error.split_once(": ").unwrap();
-        assert!(at.ends_with(place) && reason.contains(expected), "{text}: {error}");
+        assert!(at.ends_with(location) && reason.contains(expected), "{text}: {error}");
     }
 }

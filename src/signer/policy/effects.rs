@@ -3,7 +3,7 @@
 use crate::tezos::payload::operations::OperationKind;
 use std::fmt;
 
-/// The effects of one kind of operation on the tez of its source and on their control, as far as policies limit them.
+/// The effects of one kind of operation on the tez of its source and on who controls them, as far as policies limit these.
 ///
 /// `docs/policy.md` has this as a table, with a row for each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Recipient {
     Staker,
     /// `destinations` must be unset, since the operation does not show its recipient.
     Hidden {
-        /// The recipient, in words.
+        /// Who receives something, in words.
         reason: &'static str,
     },
 }

@@ -120,7 +120,7 @@ pub struct UnknownOperationKind(String);
 pub struct Entrypoint(pub(super) String);
 
 impl Entrypoint {
-    /// The name; `default` if the transaction names none.
+    /// The name; `default` if the transaction does not specify one.
     pub fn name(&self) -> &str {
         &self.0
     }

@@ -20,7 +20,7 @@ mod store_and_raising;
 mod way_of_a_request;
 
 #[path = "../support/reading.rs"]
-mod reading;
+pub(crate) mod reading;
 
 /// Samples for the tests of formats and limits.
 #[path = "../samples/mod.rs"]

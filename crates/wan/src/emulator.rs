@@ -3,10 +3,11 @@
 use crate::network::{Fate, Network, Route};
 use crate::{Error, Site, namespace};
 use rustix::process::setpriority_process;
-use rustix::thread::set_current_timer_slack;
+use rustix::thread::{gettid, set_current_timer_slack};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::num::NonZeroU64;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -97,9 +98,7 @@ impl Emulator {
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
         let work = move || {
-            // So that timers fire when they are due, also on a busy machine. Without the right to do so they fire later.
-            let _ = setpriority_process(None, -20);
-            let _ = set_current_timer_slack(NonZeroU64::new(1));
+            run_punctually();
             work();
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
@@ -166,6 +165,20 @@ impl Reader {
         }
         Ok(devices)
     }
+}
+
+/// Makes this thread run as soon as its timers fire, also on a busy machine. Where that is not possible, packets are late, and
+/// [`Statistics`] show it.
+fn run_punctually() {
+    let _ = set_current_timer_slack(NonZeroU64::new(1));
+    let _ = setpriority_process(None, -20);
+    // The system call itself has no safe wrapper.
+    let thread = gettid().as_raw_nonzero().to_string();
+    let _ = Command::new("chrt")
+        .args(["--fifo", "--pid", "1", &thread])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
 }
 
 async fn read(device: &Tun, mut draws: fastrand::Rng, network: &Network, counters: &Counters, sender: &Sender<Packet>) {

@@ -5,7 +5,7 @@
 #![cfg(test)]
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -185,6 +185,23 @@ fn nothing_passes_a_blackhole_until_it_is_restored() {
 }
 
 #[test]
+fn a_blackhole_drops_what_is_under_way() {
+    let Some((wan, [baker, near, far])) = new_wan(["baker", "near", "far"], ms(0), 0.0) else { return };
+    wan.set_rtt(&baker, &far, ms(6000));
+    let socket = |site: &Site| site.run(|| UdpSocket::bind((site.address(), 9)).unwrap()).unwrap();
+    let [sender, at_near, at_far] = [&baker, &near, &far].map(socket);
+    sender.send_to(b"x", at_far.local_addr().unwrap()).unwrap();
+    sender.send_to(b"y", at_near.local_addr().unwrap()).unwrap();
+    // A site's packets leave in order.
+    at_near.recv(&mut [0]).unwrap();
+
+    wan.blackhole(&far);
+    wait_until("the packet is dropped", || wan.statistics().blackholed == 1);
+    at_far.set_nonblocking(true).unwrap();
+    assert_eq!(at_far.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
 fn packets_are_never_early_and_the_lateness_is_known() {
     let Some((wan, [near, far])) = new_wan(["near", "far"], ms(1), 0.0) else { return };
     let mut connection = near.run(|| TcpStream::connect(serve(&far, echo)).unwrap()).unwrap();
@@ -247,10 +264,15 @@ fn sites_end_with_their_network_and_those_of_a_killed_process_with_the_next_netw
 
 /// Once it is no longer `ip`, it is in its namespace.
 fn wait_until_it_runs(process: u32, program: &str) {
+    let name = || std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap();
+    wait_until(&format!("{program} runs"), || name().trim() == program);
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
-    while std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap().trim() != program {
-        assert!(Instant::now() < deadline, "{program} does not start");
-        thread::yield_now();
+    while !condition() {
+        assert!(Instant::now() < deadline, "not after a minute: {what}");
+        thread::sleep(ms(1));
     }
 }
 

@@ -124,6 +124,7 @@ causes! {
         LargeBodies "large_bodies" "64 large request bodies were being received, and none of them finished in time";
         Deadline "deadline" "`REQUEST_DEADLINE_MS` passed, and neither the vault nor the store is known to be the cause";
         NotReady "not_ready" "only in responses of `/health`: nothing can be signed now";
+        Upstream "upstream" "only in responses of the relay: no upstream gave a usable response";
         Internal "internal" "a bug: please report it";
     }
 }

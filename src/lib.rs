@@ -36,7 +36,8 @@
 //! | [`doctor`] | checks of a deployment | all but `cli` and [`server`] |
 //! | [`server`] | HTTP | [`signer`] and below |
 //! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
-//! | [`settings`] | environment variables | [`signer`] and below |
+//! | [`settings`] | environment variables | [`relay`], [`signer`] and below |
+//! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`tezos`], [`azure`] and `net` |
 //! | [`signer`] | the way of a request | [`marks`], [`vault`], [`chain`], [`tezos`] |
 //! | [`vault`] | keys | [`marks`] and below |
 //! | [`marks`] | high watermarks | [`chain`] and below |
@@ -65,6 +66,7 @@ pub mod lock_holder;
 pub mod log;
 pub mod marks;
 mod net;
+pub mod relay;
 pub mod server;
 pub mod settings;
 pub mod signer;

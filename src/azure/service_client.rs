@@ -46,6 +46,15 @@ impl TlsRoots {
         self.builder().timeout(limit).build()
     }
 
+    /// An HTTP client that holds at most one connection, for callers that manage connections themselves.
+    ///
+    /// # Errors
+    /// If the client cannot be created.
+    pub(crate) fn client_of_one_connection(&self, resolver: Arc<Resolver>) -> Result<reqwest::Client, reqwest::Error> {
+        let builder = self.builder().connect_timeout(CONNECT_TIMEOUT).dns_resolver(resolver);
+        builder.pool_idle_timeout(None).pool_max_idle_per_host(1).build()
+    }
+
     /// No proxy: the SDK's Cosmos DB client uses none either, and identity endpoints must be called directly.
     fn builder(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder()

@@ -5,6 +5,7 @@ mod doctor;
 mod failure;
 mod keys;
 mod marks;
+mod relay;
 mod serve;
 mod settings;
 mod shutdown;
@@ -33,6 +34,12 @@ pub(crate) enum Command {
     /// Answers signing requests (the default)
     #[default]
     Serve,
+    /// Forwards requests to one or more signers elsewhere, over connections that are kept open. Runs beside a baker
+    #[command(args_conflicts_with_subcommands = true)]
+    Relay {
+        #[command(subcommand)]
+        command: Option<relay::Command>,
+    },
     /// Lists, generates and imports keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -67,6 +74,8 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(|error| format!("cannot disable core dumps: {error}"))?;
     match command {
         Command::Serve => return serve(host),
+        Command::Relay { command: None } => return relay(),
+        Command::Relay { command: Some(relay::Command::Check) } => runtime()?.block_on(relay::check()),
         Command::Keys(command) => keys::run(command),
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
@@ -84,6 +93,18 @@ fn serve(host: Option<ParentProcess>) -> Result<ExitCode, CommandError> {
     let logging = log::start(&settings, host.is_some())?;
     let runtime = runtime()?;
     runtime.block_on(serve::run(&logging, &shutdown))?;
+    // No client waits for the remaining work.
+    runtime.shutdown_background();
+    Ok(shutdown.status())
+}
+
+fn relay() -> Result<ExitCode, CommandError> {
+    // Before anything that may block.
+    let shutdown = Shutdown::watch(None).map_err(|error| format!("cannot install signal handlers: {error}"))?;
+    let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
+    let logging = log::start(&settings, false)?;
+    let runtime = runtime()?;
+    runtime.block_on(relay::run(&logging, &shutdown))?;
     // No client waits for the remaining work.
     runtime.shutdown_background();
     Ok(shutdown.status())

@@ -152,7 +152,7 @@ async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], interval: Duration,
 }
 
 /// Logs how many lines were dropped, so that an auditor knows that the log is incomplete.
-async fn report_dropped_lines(logging: &Logging) -> Infallible {
+pub(super) async fn report_dropped_lines(logging: &Logging) -> Infallible {
     let mut reported = 0;
     loop {
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -165,7 +165,7 @@ async fn report_dropped_lines(logging: &Logging) -> Infallible {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restart must not wait for connections in TIME_WAIT.
     socket.set_reuseaddr(true)?;
@@ -183,7 +183,7 @@ fn log_commands(signer: &Signer, address: SocketAddr) {
 }
 
 /// The maximum number of connections within the limit of open files.
-fn max_connections() -> usize {
+pub(super) fn max_connections() -> usize {
     let wanted = MAX_CONNECTIONS + OTHER_FILES;
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(256);
     usize::try_from(files.min(wanted).saturating_sub(OTHER_FILES).max(16)).unwrap_or(16)

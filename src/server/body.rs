@@ -24,7 +24,7 @@ const MAX_LARGE_BODIES: usize = 64;
 
 /// Permits to read large bodies.
 #[derive(Clone)]
-pub(super) struct LargeBodies(Arc<Semaphore>);
+pub(crate) struct LargeBodies(Arc<Semaphore>);
 
 impl Default for LargeBodies {
     fn default() -> Self {
@@ -34,7 +34,7 @@ impl Default for LargeBodies {
 
 /// Why no payload was read.
 #[derive(Debug)]
-pub(super) enum NotRead {
+pub(crate) enum NotRead {
     /// The body did not arrive by the deadline.
     Late,
     /// The body is invalid.
@@ -53,7 +53,7 @@ impl From<InvalidRequest> for NotRead {
 ///
 /// # Errors
 /// [`NotRead`].
-pub(super) async fn payload(body: Body, large: &LargeBodies, deadline: Instant) -> Result<Vec<u8>, NotRead> {
+pub(crate) async fn payload(body: Body, large: &LargeBodies, deadline: Instant) -> Result<Vec<u8>, NotRead> {
     let bytes = read(body, large, deadline).await?;
     decode(&bytes).map_err(|error| NotRead::Invalid(error.into()))
 }

@@ -141,10 +141,10 @@ fn start(
 
 /// Accompanies a request. Once its body is complete, the signer is at work and the connection is not closed to make room.
 #[derive(Clone)]
-pub(super) struct Arrival(Arc<Connection>);
+pub(crate) struct Arrival(Arc<Connection>);
 
 impl Arrival {
-    pub(super) fn is_complete(&self) {
+    pub(crate) fn is_complete(&self) {
         self.0.enters(Phase::Answering);
     }
 }

@@ -15,10 +15,17 @@ use tracing::{error, warn};
 
 /// An answer other than 200: a status, and a list of one error as octez-client reads it. For the id `failure`, octez requires the
 /// kind `temporary` and exactly the field `msg`.
-pub(super) struct ErrorResponse {
+pub(crate) struct ErrorResponse {
     status: StatusCode,
     cause: Cause,
     message: String,
+}
+
+impl ErrorResponse {
+    /// An answer of another server than the signer's.
+    pub(crate) const fn new(status: StatusCode, cause: Cause, message: String) -> Self {
+        Self { status, cause, message }
+    }
 }
 
 /// Logs the request here, since it never reached the signer.

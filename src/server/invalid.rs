@@ -1,10 +1,9 @@
 //! Invalid requests, and the status of each.
 
 use super::MAX_BODY_BYTES;
-use crate::signer::InvalidVersion;
 use crate::text::NotUtf8;
 use crate::tezos::base58check::Base58CheckError;
-use crate::tezos::{InvalidPublicKey, PublicKeyHash};
+use crate::tezos::{InvalidPublicKey, InvalidVersion, PublicKeyHash};
 use axum::http::StatusCode;
 use std::time::Duration;
 use thiserror::Error;
@@ -12,7 +11,7 @@ use thiserror::Error;
 /// A request that is invalid in itself, independent of the signer's keys and the state of its services. Never a failure: the same
 /// request would be invalid anywhere, at any time.
 #[derive(Debug, Error)]
-pub(super) enum InvalidRequest {
+pub(crate) enum InvalidRequest {
     /// No such path.
     #[error(
         "unknown route: expected /keys, /keys/{{public key hash}}, /authorized_keys, /known_keys, \
@@ -76,7 +75,7 @@ pub(super) enum InvalidRequest {
 
 /// Why a body is not a payload: a JSON string of hexadecimal digits. Positions count characters, from 0.
 #[derive(Debug, Error)]
-pub(super) enum InvalidPayload {
+pub(crate) enum InvalidPayload {
     #[error("expected a JSON string of hexadecimal digits, such as \"03…\" ({0})")]
     NotText(#[from] NotUtf8),
     #[error("expected a JSON string of hexadecimal digits, such as \"03…\" ({0})")]
@@ -88,7 +87,7 @@ pub(super) enum InvalidPayload {
 }
 
 impl InvalidRequest {
-    pub(super) const fn status(&self) -> StatusCode {
+    pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::Route | Self::RouteOfKey(_) | Self::Path(_) | Self::NotAHash { .. } => StatusCode::NOT_FOUND,
             Self::HostEnvelope(status) => *status,

@@ -16,7 +16,7 @@ static WINDOW: Mutex<Window> = Mutex::new(Window { start: None, logged: 0, suppr
 
 /// Calls `log` for a warning that any client can cause, unless there were too many within a second. Its argument is the number
 /// of warnings suppressed since the last one logged.
-pub(super) fn warn_of_clients(log: impl FnOnce(u64)) {
+pub(crate) fn warn_of_clients(log: impl FnOnce(u64)) {
     let mut window = WINDOW.lock().unwrap_or_else(PoisonError::into_inner);
     if window.start.is_none_or(|start| start.elapsed() >= Duration::from_secs(1)) {
         window.start = Some(Instant::now());

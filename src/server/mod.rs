@@ -9,8 +9,15 @@ mod log_limit;
 mod path;
 mod routes;
 
+pub(crate) use body::{LargeBodies, NotRead, payload as read_payload};
+pub(crate) use connections::Arrival;
 pub use connections::{ConnectionLimits, serve};
+pub(crate) use error_response::ErrorResponse;
+pub(crate) use invalid::InvalidRequest;
+pub(crate) use log_limit::warn_of_clients;
+pub(crate) use path::without_empty_segments;
 pub use routes::{ServerSettings, router};
+pub(crate) use routes::{hash_in_path, understood, without_route};
 
 /// The longest request body: an operation of 32 KiB takes 64 KiB of hexadecimal digits.
 pub const MAX_BODY_BYTES: usize = 128 * 1024;

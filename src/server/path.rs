@@ -3,7 +3,7 @@
 use axum::http::{Request, Uri};
 
 /// Removes empty path segments, as octez-signer does: a base address that ends in `/` makes clients send `//keys/…`.
-pub(super) fn without_empty_segments<B>(mut request: Request<B>) -> Request<B> {
+pub(crate) fn without_empty_segments<B>(mut request: Request<B>) -> Request<B> {
     let path = request.uri().path();
     if path.contains("//") || (path.len() > 1 && path.ends_with('/')) {
         let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();

@@ -223,15 +223,11 @@ async fn method_not_allowed(State(server): State<Server>, method: Method, uri: U
     invalid.into()
 }
 
-/// A path that ends with a public key hash comes from a client whose base address lacks `/keys`, or has a prefix that no proxy
-/// removed.
 async fn unknown_route(State(server): State<Server>, method: Method, uri: Uri) -> ErrorResponse {
     if is_host_envelope(&server, &method, &uri) {
         return InvalidRequest::HostEnvelope(StatusCode::NOT_FOUND).into();
     }
-    let last = uri.path().rsplit('/').find(|segment| !segment.is_empty());
-    let key: Option<PublicKeyHash> = last.and_then(|text| text.parse().ok());
-    key.map_or(InvalidRequest::Route, InvalidRequest::RouteOfKey).into()
+    without_route(&uri).into()
 }
 
 /// Browsers add `Origin` to everything a page posts; no Tezos client sends it. Without this check, any page could make a signer on
@@ -240,12 +236,28 @@ fn refuse_web_pages(headers: &HeaderMap) -> Result<(), InvalidRequest> {
     if headers.contains_key(ORIGIN) { Err(InvalidRequest::WebPage) } else { Ok(()) }
 }
 
-fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHash, InvalidRequest> {
+/// A path that no route has. One that ends with a public key hash comes from a client whose base address lacks `/keys`, or has a
+/// prefix that no proxy removed.
+pub(crate) fn without_route(uri: &Uri) -> InvalidRequest {
+    let last = uri.path().rsplit('/').find(|segment| !segment.is_empty());
+    let key: Option<PublicKeyHash> = last.and_then(|text| text.parse().ok());
+    key.map_or(InvalidRequest::Route, InvalidRequest::RouteOfKey)
+}
+
+/// The public key hash at the end of a path.
+///
+/// # Errors
+/// [`InvalidRequest`] if there is none.
+pub(crate) fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHash, InvalidRequest> {
     let Path(text) = path.map_err(|error| InvalidRequest::Path(error.body_text()))?;
     text.parse().map_err(|why| InvalidRequest::NotAHash { shown: text.chars().take(64).collect(), why })
 }
 
-fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, InvalidRequest> {
+/// The arguments of a query.
+///
+/// # Errors
+/// [`InvalidRequest::Query`].
+pub(crate) fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, InvalidRequest> {
     query.map(|Query(query)| query).map_err(|error| {
         // The reason, without the library's preamble.
         InvalidRequest::Query(error.source().map_or_else(|| error.body_text(), ToString::to_string))

@@ -6,6 +6,7 @@ mod log_filter;
 mod logging;
 mod path;
 mod reader;
+mod relay;
 mod services;
 pub mod setting;
 pub mod table;
@@ -19,8 +20,9 @@ pub use table::{NAMES, NO_LONGER_READ};
 pub use typos::{Typo, probable_typos, unknown_settings};
 
 use crate::chain::{NodeUrl, Proxies, WatchSettings};
-use crate::signer::{AuthorizedKey, Policy, WhenHeadUnknown};
+use crate::signer::{Policy, WhenHeadUnknown};
 use crate::text;
+use crate::tezos::authentication::AuthorizedKey;
 use reader::Reader;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -55,6 +55,8 @@ pub enum Group {
     Policy,
     /// The head of the chain.
     Head,
+    /// The relay, a process beside the baker.
+    Relay,
     /// The log.
     Log,
     /// Variables that a platform or another program sets.
@@ -71,6 +73,7 @@ impl Group {
             Self::Embedded => "Embedded vault and mark store",
             Self::Policy => "Policy and authentication",
             Self::Head => "Head of the chain",
+            Self::Relay => "Relay",
             Self::Log => "Log",
             Self::Environment => "Set by the platform or by other programs",
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::relay::RelaySettings;
 
 fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     let names: Vec<_> = variables.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -28,6 +29,7 @@ fn every_setting_in_the_table_is_read() {
         None
     };
     assert!(Settings::read(nothing, &[]).is_ok() && LogSettings::read(nothing).is_ok());
+    assert!(RelaySettings::read(nothing, &[]).is_err(), "it has no upstream");
     assert_eq!(read.take(), NAMES.iter().copied().map(str::to_owned).collect());
 }
 
@@ -38,6 +40,8 @@ fn every_default_and_every_choice_is_accepted_as_an_explicit_value() {
             let others = if value == "embedded" { vec![] } else { vec![VAULT, DATABASE] };
             let variables = [others, vec![(entry.name, value)]].concat();
             let errors = read(&variables).err().into_iter().chain(LogSettings::read(lookup(&variables)).err());
+            let relay = [variables.clone(), vec![("RELAY_UPSTREAMS", "https://signer.example")]].concat();
+            let errors = errors.chain(RelaySettings::read(lookup(&relay), &[]).err());
             assert_eq!(errors.map(|error| error.to_string()).collect::<Vec<_>>(), [""; 0], "{}={value}", entry.name);
         }
     }
@@ -50,8 +54,9 @@ fn every_default_and_every_choice_is_accepted_as_an_explicit_value() {
 fn no_message_repeats_the_value_of_a_secret_setting() {
     let secret = "socks5://hunter2\u{7f}";
     for entry in table::entries().into_iter().filter(|entry| entry.secret) {
-        let error = read(&[("NODE_URLS", "http://node.example"), (entry.name, secret)]).err();
-        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        let variables = [("NODE_URLS", "http://node.example"), (entry.name, secret)];
+        let errors = read(&variables).err().into_iter().chain(RelaySettings::read(lookup(&variables), &[]).err());
+        let error: String = errors.map(|error| error.to_string()).collect();
         assert!(!error.contains("hunter2"), "{}: {error}", entry.name);
     }
 }
@@ -135,15 +140,24 @@ fn a_blank_or_empty_looking_value_is_never_taken_as_not_set() {
 #[test]
 fn paths_must_not_need_a_shell_to_expand_them() {
     let names = ["LOCAL_DATA_DIR", "LOCAL_VAULT_PASSPHRASE_FILE", "POLICY_FILE", "AZURE_FEDERATED_TOKEN_FILE"];
+    let of_the_relay = ["RELAY_STATE_DIR", "RELAY_FUNCTION_KEYS_FILE"];
     let is_of_path = |name: &str| name.ends_with("_FILE") || name.ends_with("_DIR");
-    assert!(NAMES.iter().filter(|name| is_of_path(name)).all(|name| names.contains(name)));
-    for name in names {
+    assert!(
+        NAMES.iter().filter(|name| is_of_path(name)).all(|name| names.iter().chain(&of_the_relay).any(|of| of == name))
+    );
+    for name in names.into_iter().chain(of_the_relay) {
         for (value, why) in [
             (" \t", "contains only blanks: expected a path"),
             ("~/x", "only a shell expands ~: expected the full path"),
             ("$HOME/x", "$HOME is not expanded here"),
         ] {
-            let error = read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value}"));
+            let variables = [("RELAY_UPSTREAMS", "https://signer.example"), (name, value)];
+            let error = if of_the_relay.contains(&name) {
+                RelaySettings::read(lookup(&variables), &[]).err()
+            } else {
+                read(&variables).err()
+            };
+            let error = error.unwrap_or_else(|| panic!("{name}={value}"));
             let [error] = error.0.as_slice() else { panic!("{error}") };
             assert!(error.name == name && error.why.contains(why), "{name}={value}: {error}");
         }

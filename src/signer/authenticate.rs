@@ -2,33 +2,13 @@
 
 use super::verify::{NotVerified, verify};
 use super::{NotSigned, Refusal, SignRequest};
-use crate::tezos::authentication::request_to_authenticate;
-use crate::tezos::{BlsScheme, InvalidSignature, PublicKey, PublicKeyHash, SignatureText};
-use std::str::FromStr;
+use crate::tezos::authentication::{AuthorizedKey, request_to_authenticate};
+use crate::tezos::{BlsScheme, InvalidSignature, PublicKeyHash, SignatureText};
 use thiserror::Error;
 
 /// The keys whose owners may send signing requests for keys that require authentication.
 #[derive(Debug, Clone, Default)]
 pub struct AuthorizedKeys(Vec<AuthorizedKey>);
-
-/// A key whose owner may send signing requests.
-#[derive(Debug, Clone)]
-pub struct AuthorizedKey {
-    /// Verifies the request's signature.
-    pub public_key: PublicKey,
-    /// The hash of `public_key`; `GET /authorized_keys` lists it.
-    pub hash: PublicKeyHash,
-}
-
-impl FromStr for AuthorizedKey {
-    type Err = crate::tezos::InvalidPublicKey;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let public_key: PublicKey = text.parse()?;
-        let hash = public_key.hash();
-        Ok(Self { public_key, hash })
-    }
-}
 
 /// Why a request does not count as sent by an authorized key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

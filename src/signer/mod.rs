@@ -18,11 +18,11 @@ mod sign;
 mod verdict;
 mod verify;
 
-pub use authenticate::{AuthorizedKey, AuthorizedKeys, Unauthenticated};
+pub use authenticate::{AuthorizedKeys, Unauthenticated};
 pub use companion::Companion;
 pub use head::{HeadRule, UnknownAction, WhenHeadUnknown};
 pub use keyring::KeyRing;
 pub use policy::Policy;
-pub use request::{InvalidVersion, SignRequest, SignatureVersion};
+pub use request::SignRequest;
 pub use sign::Signer;
 pub use verdict::{Failure, NotSigned, Refusal};

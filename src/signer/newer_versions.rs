@@ -1,6 +1,6 @@
 //! Logs clients that request signature versions newer than this release supports.
 
-use super::SignatureVersion;
+use crate::tezos::SignatureVersion;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use tracing::warn;

@@ -1,6 +1,26 @@
-//! What a client signs to authenticate a signing request, as octez-signer defines it.
+//! What a client signs to authenticate a signing request, and with which keys, as octez-signer defines it.
 
-use super::PublicKeyHash;
+use super::{InvalidPublicKey, PublicKey, PublicKeyHash};
+use std::str::FromStr;
+
+/// A key whose owner may send signing requests.
+#[derive(Debug, Clone)]
+pub struct AuthorizedKey {
+    /// Verifies the request's signature.
+    pub public_key: PublicKey,
+    /// The hash of `public_key`; `GET /authorized_keys` lists it.
+    pub hash: PublicKeyHash,
+}
+
+impl FromStr for AuthorizedKey {
+    type Err = InvalidPublicKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let public_key: PublicKey = text.parse()?;
+        let hash = public_key.hash();
+        Ok(Self { public_key, hash })
+    }
+}
 
 /// The bytes that an authorized key signs: `0x04 || 0x01 || public key hash (21 bytes) || payload`
 /// (`src/lib_signer_services/signer_messages.ml` in Octez). The signature has neither nonce nor time: it proves who

@@ -12,6 +12,7 @@ pub mod payload;
 mod public_key;
 mod secret_key;
 mod signature;
+mod signature_version;
 
 pub use bls::BlsScheme;
 pub use curve::Curve;
@@ -21,3 +22,4 @@ pub use hashes::{BlockHash, ChainId};
 pub use public_key::{BlsPublicKey, InvalidPublicKey, NotBls, PublicKey, PublicKeyHash, WrongSignature};
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use signature::{InvalidSignature, Signature, SignatureText};
+pub use signature_version::{InvalidVersion, SignatureVersion};

@@ -15,6 +15,7 @@ mod azure;
 mod conformance;
 mod doctor;
 mod functions;
+mod relay;
 mod signer;
 #[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
 mod trouble;

@@ -80,7 +80,8 @@ impl Signer {
         Self::start_as(joined)
     }
 
-    fn start_as(mut command: Command) -> Self {
+    /// Starts this command, and waits until it listens.
+    pub(crate) fn start_as(mut command: Command) -> Self {
         let mut child = command
             .env("SIGNER_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::piped())

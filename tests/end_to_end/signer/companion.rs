@@ -8,13 +8,12 @@ use async_trait::async_trait;
 use azurehsm_signer::answer::Cause;
 use azurehsm_signer::marks::{Ledger, NotSafe};
 use azurehsm_signer::signer::{
-    AuthorizedKeys, Companion, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest, SignatureVersion, Signer,
-    WhenHeadUnknown,
+    AuthorizedKeys, Companion, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest, Signer, WhenHeadUnknown,
 };
 use azurehsm_signer::tezos::authentication::request_to_authenticate;
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{
-    BlsPublicKey, BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, Signature, SignatureText,
+    BlsPublicKey, BlsScheme, Curve, PublicKey, PublicKeyHash, SecretKey, Signature, SignatureText, SignatureVersion,
 };
 use azurehsm_signer::vault::{FoundKeys, Key, Vault, VaultError};
 use std::collections::HashMap;

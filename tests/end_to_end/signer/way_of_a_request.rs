@@ -5,11 +5,10 @@ use crate::support::payloads::{MAINNET, attestation, bls_attestation, payload, t
 use crate::support::vault::{Fault as VaultFault, Listing, MemoryVault, is_p256_signature};
 use azurehsm_signer::marks::{Ledger, MarkId};
 use azurehsm_signer::signer::{
-    AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest, SignatureVersion, Signer,
-    WhenHeadUnknown,
+    AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest, Signer, WhenHeadUnknown,
 };
 use azurehsm_signer::tezos::payload::Kind;
-use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey, Signature};
+use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey, Signature, SignatureVersion};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -1,0 +1,161 @@
+//! What the relay does by itself: connections are kept warm, credentials tested, and lists read again.
+//!
+//! A probe carries no credential: the platform rejects it, which costs nothing. A read with the credential is an execution that is
+//! charged, so it is rare while all is well.
+
+use super::core::Relay;
+use super::upstream::{Call, Upstream};
+use crate::background::keep_running;
+use crate::net::backoff::Backoff;
+use futures::future::{join, join_all};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+/// How often the relay checks whether something is due.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Between two reads with the credential while all is well.
+const READ_INTERVAL: Duration = Duration::from_mins(10);
+
+/// How long an upstream whose requests fail goes last before a read shows whether it is well. Reads may succeed while signatures
+/// fail, and each attempt costs a request the hedging time.
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long a read or a probe may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Between two lines of figures.
+const REPORT_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Runs for the life of the process.
+pub async fn maintain(relay: &Arc<Relay>) -> Infallible {
+    let upstreams = relay.upstreams.iter().map(|upstream| {
+        let upstream = Arc::clone(upstream);
+        keep_running("relay upstream", move || {
+            let (relay, upstream) = (Arc::clone(relay), Arc::clone(&upstream));
+            async move {
+                let warm = keep_warm(Arc::clone(&upstream));
+                let read = keep_read(&relay, &upstream);
+                join(warm, read).await
+            }
+        })
+    });
+    let figures = keep_running("relay figures", || report_figures(relay));
+    let credentials = keep_running("relay function keys", || refresh_function_keys(relay));
+    let (_, (never, _)) = join(join_all(upstreams), join(figures, credentials)).await;
+    never
+}
+
+/// Keeps enough connections open, and tests those that are idle.
+async fn keep_warm(upstream: Arc<Upstream>) -> Infallible {
+    let mut backoff = Backoff::new(TICK, Duration::from_secs(10));
+    loop {
+        let probes = match upstream.connections.take_for_probes() {
+            Ok(connections) => connections.into_iter().map(|connection| upstream.probe(connection, TIMEOUT)).collect(),
+            Err(_) => Vec::new(),
+        };
+        let is_well = join_all(probes).await.iter().all(Result::is_ok);
+        if is_well {
+            backoff.reset();
+        }
+        sleep(if is_well { TICK } else { backoff.pause(None) }).await;
+    }
+}
+
+/// Reads the authorized keys with the credential: that names the store, tests the credential, and shows when a failing upstream is
+/// well again.
+async fn keep_read(relay: &Relay, upstream: &Upstream) -> Infallible {
+    let mut backoff = Backoff::new(TICK, Duration::from_secs(10));
+    let mut logged = None;
+    loop {
+        let result = read(relay, upstream).await;
+        let is_well = result.is_ok();
+        match result {
+            Ok(()) => {
+                backoff.reset();
+                upstream.succeeded();
+                logged = None;
+            }
+            Err(reason) => {
+                upstream.failed(&reason);
+                if logged.as_ref() != Some(&reason) {
+                    warn!(event = "relay_upstream_unusable", upstream = %upstream.url, reason, "an upstream cannot be used");
+                    logged = Some(reason);
+                }
+            }
+        }
+        let pause = if is_well { READ_INTERVAL } else { backoff.pause(None) };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = relay.refresh.notified() => {}
+            () = fails(upstream), if is_well => sleep(RECOVERY_INTERVAL).await,
+        }
+    }
+}
+
+/// Returns when requests to the upstream fail.
+async fn fails(upstream: &Upstream) {
+    while !upstream.is_failing() {
+        sleep(TICK).await;
+    }
+}
+
+async fn read(relay: &Relay, upstream: &Upstream) -> Result<(), String> {
+    let deadline = Instant::now() + TIMEOUT;
+    let call = Call::get("/authorized_keys");
+    let reply = upstream.call(&call, deadline).await.map_err(|no_reply| no_reply.to_string())?;
+    relay.saw(upstream, &reply);
+    let Some(signer) = &reply.signer else { return Err(reply.reason_of_platform()) };
+    let Some(hashes) = reply.authorized_keys() else {
+        return Err(reply.message());
+    };
+    relay.set_authorized_keys(upstream, hashes);
+    match (signer.store, relay.identities.store()) {
+        (None, _) => return Err("the signer does not know its mark store yet".to_owned()),
+        (Some(store), Some(pinned)) if store != pinned => return Err("it uses another mark store".to_owned()),
+        (Some(_), _) => {}
+    }
+    for key in relay.companions.keys() {
+        // Without it, the companion's signature is requested as any other.
+        drop(relay.public_key(&key, deadline).await);
+    }
+    Ok(())
+}
+
+/// Reads the file of function keys again, in case it has changed.
+async fn refresh_function_keys(relay: &Arc<Relay>) -> Infallible {
+    loop {
+        sleep(2 * TICK).await;
+        relay.function_keys.refresh();
+    }
+}
+
+async fn report_figures(relay: &Arc<Relay>) -> Infallible {
+    loop {
+        sleep(REPORT_INTERVAL).await;
+        relay.log_figures();
+    }
+}
+
+impl Relay {
+    /// Logs what was counted of each upstream.
+    pub fn log_figures(&self) {
+        for upstream in &self.upstreams {
+            let counts = upstream.counters.counts();
+            info!(
+                event = "relay_figures",
+                upstream = %upstream.url,
+                requests = counts.requests,
+                wins = counts.wins,
+                hedges = counts.hedges,
+                errors = counts.errors,
+                probes = counts.probes,
+                round_trip_ms = u64::try_from(counts.round_trip.as_millis()).unwrap_or(u64::MAX),
+                "requests since the start"
+            );
+        }
+    }
+}

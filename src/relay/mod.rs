@@ -1,0 +1,58 @@
+//! The relay: a process beside the baker that forwards requests to one or more signers over connections that are already open.
+//!
+//! It holds no key and no truth. Which payload is signed is decided by the mark, so any number of relays may repeat, hedge and die
+//! at any time. It decides by the headers of signers' answers ([`crate::answer`]) and verifies each signature before it returns it.
+//!
+//! | module | purpose |
+//! | --- | --- |
+//! | `routes`, `admission`, `responses`, `log` | what the baker sees |
+//! | `core`, `request`, `race` | how a request finds its answer |
+//! | `decision`, `reply` | when to send what where, and what a reply means; pure |
+//! | `upstream`, `connections`, `credential`, `counters` | calls to one signer |
+//! | `identities`, `state`, `companions` | what is remembered |
+//! | `maintenance` | probes and reads in the background |
+//! | `check` | `relay check` |
+
+mod admission;
+mod check;
+mod companions;
+mod connections;
+mod core;
+mod counters;
+mod credential;
+mod decision;
+mod identities;
+mod log;
+mod maintenance;
+mod race;
+mod reply;
+mod request;
+mod responses;
+mod routes;
+mod settings;
+mod state;
+mod store_digest;
+mod upstream;
+mod upstream_url;
+
+pub use check::{Finding, check};
+pub use core::{Relay, RelayError};
+pub use credential::{FunctionKeyError, FunctionKeySource};
+pub use maintenance::maintain;
+pub use settings::{CompanionPair, HostName, InvalidCompanionPair, InvalidHostName, RelaySettings};
+pub use state::StateError;
+pub use store_digest::{InvalidStoreDigest, StoreDigest};
+pub use upstream_url::{InvalidUpstreamUrl, UpstreamUrl};
+
+use crate::server::LargeBodies;
+use admission::Admission;
+use axum::Router;
+use routes::Server;
+use std::sync::Arc;
+
+/// The service that answers the baker's requests.
+pub fn router(relay: Arc<Relay>, settings: RelaySettings) -> Router {
+    let RelaySettings { host_names, operations, authorized_keys, deadline, .. } = settings;
+    let admission = Arc::new(Admission { host_names, operations, authorized_keys });
+    routes::router(Server { relay, admission, deadline, large_bodies: LargeBodies::default() })
+}

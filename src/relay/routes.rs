@@ -1,0 +1,221 @@
+//! The routes of the relay: those of a signer, so that octez notices no difference.
+
+use super::admission::Admission;
+use super::companions::Wanted;
+use super::core::{NoKey, Relay};
+use super::log::Line;
+use super::race::{Answer, Passed};
+use super::request::{Request, Subject};
+use super::responses::{self, passed};
+use crate::server::{
+    Arrival, ErrorResponse, InvalidRequest, LargeBodies, NotRead, hash_in_path, read_payload, understood,
+    without_empty_segments, without_route,
+};
+use crate::tezos::{BlsScheme, Digest, PublicKey, PublicKeyHash, Signature, SignatureVersion};
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request as HttpRequest, State};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tower::util::MapRequest;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) relay: Arc<Relay>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) deadline: Duration,
+    pub(super) large_bodies: LargeBodies,
+}
+
+/// The service that answers requests. Empty path segments are ignored.
+pub(super) fn router(server: Server) -> Router {
+    let routes = Router::new()
+        .route("/keys", get(keys))
+        .route("/keys/{pkh}", get(public_key).post(sign))
+        .route("/authorized_keys", get(authorized_keys))
+        .route("/known_keys", get(known_keys))
+        .route("/bls_prove_possession/{pkh}", get(prove_possession))
+        .fallback(no_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(server.clone(), check_origin))
+        // Probes name the host as they please, and learn nothing but yes or no.
+        .route("/health", get(health))
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(server);
+    Router::new().fallback_service(MapRequest::new(routes, without_empty_segments))
+}
+
+async fn check_origin(State(server): State<Server>, request: HttpRequest, next: Next) -> Response {
+    match server.admission.check_origin(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(not_admitted) => responses::not_admitted(&not_admitted).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct SignQuery {
+    version: Option<String>,
+    authentication: Option<String>,
+}
+
+async fn sign(
+    State(server): State<Server>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<SignQuery>, QueryRejection>,
+    arrival: Option<Extension<Arrival>>,
+    body: Body,
+) -> Result<Response, ErrorResponse> {
+    let start = Instant::now();
+    let deadline = start + server.deadline;
+    let hash = hash_in_path(path)?;
+    let SignQuery { version, authentication } = understood(query)?;
+    let version = version.as_deref().map(str::parse).transpose().map_err(InvalidRequest::from)?;
+    let version: SignatureVersion = version.unwrap_or_default();
+    let payload = read_payload(body, &server.large_bodies, deadline).await.map_err(|error| match error {
+        NotRead::Late => responses::body_late(server.deadline),
+        NotRead::Invalid(invalid) => invalid.into(),
+        NotRead::Failed(failed) => failed.into(),
+    })?;
+    if let Some(Extension(arrival)) = arrival {
+        arrival.is_complete();
+    }
+    let Server { relay, admission, .. } = &server;
+    admission.check_payload(&hash, &payload).map_err(|error| responses::not_admitted(&error))?;
+    let authenticated = admission.check_authentication(&hash, &payload, version, authentication.as_deref()).await;
+    authenticated.map_err(|error| responses::not_admitted(&error))?;
+
+    let line = Line::new(&hash, &payload, start);
+    let scheme = version.scheme(hash.curve()).unwrap_or(BlsScheme::ProofOfPossession);
+    let wanted = Wanted { key: hash, payload: Digest::of(&payload), scheme };
+    if let Some(signature) = relay.companions.kept_signature(&wanted) {
+        line.kept();
+        return Ok(signed("signature", &signature));
+    }
+    let key = find_key(relay, &hash, deadline).await?;
+    let companion = relay.companions.of(&hash, &payload).and_then(|companion| relay.state.key(&companion));
+    let subject = Subject::Payload { payload: payload.into(), version, authentication };
+    answer(relay, Request { key, subject, companion }, &line, deadline).await
+}
+
+#[derive(Deserialize)]
+struct PossessionQuery {
+    bls_pk: Option<String>,
+}
+
+async fn prove_possession(
+    State(server): State<Server>,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<PossessionQuery>, QueryRejection>,
+) -> Result<Response, ErrorResponse> {
+    let start = Instant::now();
+    let deadline = start + server.deadline;
+    let hash = hash_in_path(path)?;
+    let about: Option<PublicKey> =
+        understood(query)?.bls_pk.map(|text| text.parse()).transpose().map_err(InvalidRequest::NotAPublicKey)?;
+    let key = find_key(&server.relay, &hash, deadline).await?;
+    let subject = Subject::Possession { about: about.map(|key| key.to_string()) };
+    let line = Line::of_possession(&hash, start);
+    answer(&server.relay, Request { key, subject, companion: None }, &line, deadline).await
+}
+
+async fn answer(
+    relay: &Arc<Relay>,
+    request: Request,
+    line: &Line,
+    deadline: Instant,
+) -> Result<Response, ErrorResponse> {
+    let field = request.field();
+    match relay.answer(request, deadline).await {
+        Answer::Signed(answer) => {
+            line.signed(relay.upstreams.get(answer.upstream).map(|upstream| &upstream.url));
+            Ok(signed(field, &answer.signature))
+        }
+        Answer::Passed(Passed { reply, upstream }) => {
+            line.passed(relay.upstreams.get(upstream).map(|upstream| &upstream.url), &reply);
+            Ok(passed(&reply))
+        }
+        Answer::Failed { reason } => {
+            line.failed(&reason);
+            Err(responses::failed(reason))
+        }
+    }
+}
+
+fn signed(field: &str, signature: &Signature) -> Response {
+    Json(json!({field: signature.to_string()})).into_response()
+}
+
+async fn find_key(relay: &Relay, hash: &PublicKeyHash, deadline: Instant) -> Result<PublicKey, ErrorResponse> {
+    // The answer that there is none must be in time, too.
+    let deadline = deadline - Duration::from_millis(30);
+    relay.public_key(hash, deadline).await.map_err(|no_key| match no_key {
+        NoKey::Refused => responses::no_key(hash),
+        NoKey::Failed(reason) => responses::failed(format!("the public key of {hash} is not known yet: {reason}")),
+    })
+}
+
+async fn public_key(
+    State(server): State<Server>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ErrorResponse> {
+    let deadline = Instant::now() + server.deadline;
+    let key = find_key(&server.relay, &hash_in_path(path)?, deadline).await?;
+    Ok(Json(json!({"public_key": key.to_string()})).into_response())
+}
+
+async fn keys(State(server): State<Server>) -> Response {
+    let keys = server.relay.state.keys();
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|key| json!({"curve": key.curve().name(), "public_key_hash": key.hash().to_string(), "public_key": key.to_string()}))
+        .collect();
+    Json(keys).into_response()
+}
+
+async fn known_keys(State(server): State<Server>) -> Response {
+    let hashes: Vec<_> = server.relay.state.keys().iter().map(|key| key.hash().to_string()).collect();
+    Json(json!({"known_keys": hashes})).into_response()
+}
+
+/// The relay's own keys where it has some, and those of the upstreams otherwise.
+async fn authorized_keys(State(server): State<Server>) -> Result<Response, ErrorResponse> {
+    let own = &server.admission.authorized_keys;
+    let hashes = if own.is_empty() {
+        let unknown = || responses::failed("no upstream has named its authorized keys yet: see the log".to_owned());
+        server.relay.state.authorized_keys().ok_or_else(unknown)?
+    } else {
+        own.iter().map(|key| key.hash).collect()
+    };
+    if hashes.is_empty() {
+        return Ok(Json(json!({})).into_response());
+    }
+    let hashes: Vec<_> = hashes.iter().map(ToString::to_string).collect();
+    Ok(Json(json!({"authorized_keys": hashes})).into_response())
+}
+
+/// Whether requests can be forwarded: the store is known, and an upstream is well.
+async fn health(State(server): State<Server>) -> Response {
+    let is_healthy = server.relay.is_ready();
+    let mut response = Json(json!({"healthy": is_healthy})).into_response();
+    if !is_healthy {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    response
+}
+
+async fn no_route(uri: Uri) -> ErrorResponse {
+    without_route(&uri).into()
+}
+
+async fn method_not_allowed() -> ErrorResponse {
+    InvalidRequest::Method.into()
+}

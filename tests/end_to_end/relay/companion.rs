@@ -1,0 +1,62 @@
+//! A companion's signature comes with the consensus key's, and octez' second request for it is answered from memory.
+
+use super::front::{Effect, Front};
+use super::setup::{Relay, signing_request, verify};
+use crate::support::eventually::eventually;
+use crate::support::http::{self, Answer};
+use crate::support::payloads::{bls_attestation, payload};
+use crate::support::process::{Signer, printed, run};
+use azurehsm_signer::tezos::payload::Kind;
+
+const HEADER: &str = "x-signer-companion";
+
+#[test]
+fn a_companions_signature_comes_with_the_consensus_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["consensus", "companion"] {
+        printed(&run(folder.path(), &["keys", "generate", name, "--curve", "bls"], ""));
+    }
+    let signer = Signer::start(folder.path(), &[]);
+    let keys = signer.keys();
+    let hash = |name: &str| keys.iter().find(|(other, _)| other == name).unwrap().1.clone();
+    let (consensus, companion) = (hash("consensus"), hash("companion"));
+    let front = Front::start(signer.address);
+    let pair = format!("{consensus}={companion}");
+    let relay = Relay::start(folder.path(), &[&front], &[("RELAY_COMPANIONS", &pair)]);
+    relay.wait_until_ready();
+    // The relay reads the public keys of the pair by itself.
+    eventually("the keys are known", || (relay.get("/keys").json().as_array().unwrap().len() == 2).then_some(()));
+    let public_key = |hash: &str| relay.get(&format!("/keys/{hash}")).json()["public_key"].as_str().unwrap().to_owned();
+    let (of_consensus, of_companion) = (public_key(&consensus), public_key(&companion));
+
+    let first = bls_attestation(1, 0, 1);
+    // The second key is slow when it is used for the first time.
+    verify(&of_consensus, &first, &relay.sign(&consensus, &first));
+    let posts = || front.seen().into_iter().filter(|seen| seen.method == "POST").collect::<Vec<_>>();
+    assert_eq!(posts()[0].headers.get(HEADER), Some(&companion));
+    verify(&of_companion, &first, &relay.sign(&companion, &first));
+    verify(&of_companion, &first, &relay.sign(&companion, &first));
+    assert_eq!(posts().len(), 1, "the second request is answered from memory");
+
+    let web_page = signing_request(&companion, &first).replace("host: localhost", "host: localhost\r\norigin: null");
+    assert_eq!(http::send(relay.address(), web_page.as_bytes()).unwrap().status, 403);
+
+    // Another payload is another request, and no attestation has no companion.
+    verify(&of_companion, &bls_attestation(2, 0, 1), &relay.sign(&companion, &bls_attestation(2, 0, 1)));
+    let preattestation = payload(Kind::Preattestation, 3, 0, 1);
+    relay.sign(&consensus, &preattestation);
+    let others = posts();
+    assert_eq!(others.len(), 3, "{others:?}");
+    assert!(others[1..].iter().all(|seen| !seen.headers.contains_key(HEADER)), "{others:?}");
+
+    // A companion's signature that is wrong is not kept, and octez' second request goes the ordinary way.
+    let wrong: fn(&mut Answer) = |answer| {
+        let signature = answer.signature();
+        answer.headers.insert("x-signer-companion-signature".to_owned(), signature);
+    };
+    front.next([Effect::Changed(wrong)]);
+    let fourth = bls_attestation(4, 0, 1);
+    verify(&of_consensus, &fourth, &relay.sign(&consensus, &fourth));
+    verify(&of_companion, &fourth, &relay.sign(&companion, &fourth));
+    assert_eq!(posts().len(), 5);
+}

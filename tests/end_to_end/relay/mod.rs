@@ -1,0 +1,11 @@
+//! The relay, as the shipped binary, before signers that are the shipped binary, too.
+
+mod answers;
+mod check;
+mod companion;
+mod front;
+mod identity;
+mod listening;
+mod setup;
+mod systemd_unit;
+mod trouble;

@@ -1,0 +1,96 @@
+//! A signer with one key, fronts before it, and a relay before these.
+
+use super::front::{Front, KEY};
+use crate::support::eventually::eventually;
+use crate::support::http::{self, Answer, request};
+use crate::support::process::{Signer, command};
+use azurehsm_signer::tezos::{BlsScheme, PublicKey, SignatureText};
+use std::net::SocketAddr;
+use std::path::Path;
+use tempfile::TempDir;
+
+pub(crate) struct Setup {
+    pub(crate) folder: TempDir,
+    pub(crate) signer: Signer,
+    pub(crate) key: String,
+}
+
+impl Setup {
+    /// A signer with the embedded vault and store.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = Signer::start(folder.path(), settings);
+        let key = signer.only_key();
+        Self { folder, signer, key }
+    }
+
+    pub(crate) fn front(&self) -> Front {
+        Front::start(self.signer.address)
+    }
+
+    /// A relay before these fronts, in a state folder inside the signer's.
+    pub(crate) fn relay(&self, fronts: &[&Front], settings: &[(&str, &str)]) -> Relay {
+        Relay::start(self.folder.path(), fronts, settings)
+    }
+}
+
+/// A running relay.
+pub(crate) struct Relay(pub(crate) Signer);
+
+impl Relay {
+    /// Starts one, and waits until it listens.
+    pub(crate) fn start(state: &Path, fronts: &[&Front], settings: &[(&str, &str)]) -> Self {
+        let urls: Vec<_> = fronts.iter().map(|front| front.url()).collect();
+        let mut command = command(state, &[]);
+        command.arg("relay").env("RELAY_UPSTREAMS", urls.join(",")).env("RELAY_LISTEN", "127.0.0.1:0");
+        command.env("RELAY_STATE_DIR", state.join("relay"));
+        if !settings.iter().any(|(name, _)| *name == "RELAY_FUNCTION_KEYS_FILE") {
+            command.env("RELAY_FUNCTION_KEYS", KEY);
+        }
+        // So long that no request is hedged or late on a busy machine, unless the test is about that.
+        command.env("RELAY_HEDGE_MS", "9000").env("RELAY_DEADLINE_MS", "20000");
+        command.envs(settings.iter().copied());
+        Self(Signer::start_as(command))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        http::send(self.address(), request("GET", path, &["host: localhost", "connection: close"], "").as_bytes())
+            .unwrap()
+    }
+
+    /// Requests a signature as octez does: over a new connection.
+    pub(crate) fn sign(&self, key: &str, payload: &[u8]) -> Answer {
+        sign(self.address(), key, payload)
+    }
+
+    /// Waits until the store is known and an upstream is well.
+    pub(crate) fn wait_until_ready(&self) {
+        eventually("the relay is ready", || (self.get("/health").status == 200).then_some(()));
+    }
+}
+
+/// The same, for threads.
+pub(crate) fn sign(relay: SocketAddr, key: &str, payload: &[u8]) -> Answer {
+    http::send(relay, signing_request(key, payload).as_bytes()).unwrap()
+}
+
+pub(crate) fn signing_request(key: &str, payload: &[u8]) -> String {
+    let body = format!("\"{}\"\n", hex::encode(payload));
+    request("POST", &format!("/keys/{key}?version=3"), &["host: localhost", "connection: close"], &body)
+}
+
+/// Checks a signature by itself.
+pub(crate) fn verify(public_key: &str, payload: &[u8], answer: &Answer) {
+    let key: PublicKey = public_key.parse().unwrap();
+    let signature: SignatureText = answer.signature().parse().unwrap();
+    let signature = signature.of_curve(key.curve()).unwrap();
+    key.verify(payload, BlsScheme::ProofOfPossession, &signature).unwrap();
+}

@@ -112,7 +112,7 @@ fn marks_are_listed_and_exported_from_a_read_only_disk() {
 /// Follows the advice in a message to the letter.
 fn follow(message: &str) {
     let (_, rest) = message.split_once("move it aside (").expect("the advice");
-    let (command, _) = rest.split_once("), then raise the marks of each key on each chain above all").unwrap();
+    let (command, _) = rest.split_once("), then raise the marks").unwrap();
     assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Answers signing requests (the default)
     #[default]
     Serve,
-    /// Forwards requests to one or more signers elsewhere, over connections that are kept open. Runs beside a baker
+    /// Forwards requests to one or more signers elsewhere, over connections that are kept open. Runs next to a baker
     #[command(args_conflicts_with_subcommands = true)]
     Relay {
         #[command(subcommand)]

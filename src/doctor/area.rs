@@ -1,7 +1,7 @@
 //! One area of the checks: its findings, and the data that later checks need.
 
-use super::Finding;
 use super::clock::Skew;
+use super::finding::Finding;
 use crate::marks::{MarkId, StoreId};
 use crate::tezos::payload::{NonNegative, Position};
 use crate::tezos::{ChainId, PublicKeyHash};

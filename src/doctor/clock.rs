@@ -1,11 +1,14 @@
 //! Compares this machine's clock with those of the services.
 
-use super::{ANSWER_TIMEOUT, Finding};
+use super::finding::Finding;
 use crate::azure::TlsRoots;
 use azure_core::http::Url;
 use azure_core::time::parse_rfc7231;
 use reqwest::header::DATE;
 use time::{Duration, OffsetDateTime};
+
+/// Limit for a request to a service.
+pub(super) const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// How far this machine's clock is ahead of a service's; negative if it is behind.
 #[derive(Debug, Clone, PartialEq, Eq)]

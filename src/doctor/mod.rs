@@ -34,7 +34,6 @@ use crate::settings::table::HEAD_THRESHOLD;
 use crate::settings::{MarkStoreSettings, Services, VaultSettings};
 use crate::wiring::Azure;
 use area::{Area, Observed};
-use std::time::Duration;
 
 /// Optional checks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,9 +41,6 @@ pub struct Options {
     /// Make a test signature with each key.
     pub sign: bool,
 }
-
-/// Limit for a request to a service.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs all checks. `variable` returns the value of an environment variable, and `names` lists all variables that are set.
 pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String], options: Options) -> Report {

@@ -1,7 +1,8 @@
 //! Checks of the Tezos nodes.
 
 use super::area::{Area, each};
-use super::{ANSWER_TIMEOUT, Finding, INSTALL_CERTIFICATES, clock, latency};
+use super::clock::ANSWER_TIMEOUT;
+use super::{Finding, INSTALL_CERTIFICATES, clock, latency};
 use crate::azure::reason_of;
 use crate::chain::{Inspection, NodeError, NodeUrl, WatchSettings};
 use crate::tezos::ChainId;

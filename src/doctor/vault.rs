@@ -2,10 +2,11 @@
 
 use super::advice::{Cause, for_vault_error, no_answer, vault_option};
 use super::area::{Area, each};
+use super::clock::ANSWER_TIMEOUT;
 use super::names;
 use super::rotation;
 use super::sign::{PAYLOAD, test_signature};
-use super::{ANSWER_TIMEOUT, Finding, clock, latency};
+use super::{Finding, clock, latency};
 use crate::azure::reason_of;
 use crate::vault::key_vault::{
     Assessment, IneligibleKey, KeyIdentifier, KeyVaultSettings, assess, bound_to, check_attributes, check_selection,

@@ -1,19 +1,18 @@
-//! [`Relay`]: what all requests share, and how a request finds its answer.
+//! [`Relay`]: what all requests share.
 
-use super::companions::{Companions, Wanted};
+use super::answers::Answer;
+use super::companions::Companions;
 use super::credential::{FunctionKeyError, FunctionKeys};
 use super::identities::Identities;
-use super::race::{self, Answer, Signed};
 use super::reply::Reply;
-use super::request::{Identity, Request, Subject};
+use super::request::Identity;
 use super::settings::RelaySettings;
 use super::state::{State, StateError};
 use super::upstream::{Call, Upstream};
 use crate::answer::Cause;
 use crate::azure::TlsRoots;
-use crate::tezos::{BlsScheme, Digest, PublicKey, PublicKeyHash};
+use crate::tezos::{PublicKey, PublicKeyHash};
 use axum::http::StatusCode;
-use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::{BoxFuture, Shared};
 use futures::stream::FuturesUnordered;
@@ -22,11 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::warn;
 
-/// A request whose shared answer failed is sent again if so much time is left.
-const WORTH_ANOTHER_TRY: Duration = Duration::from_millis(100);
+/// An answer that several requests can wait for.
+pub(super) type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
 
 /// The relay: forwards requests to upstreams, and answers what it knows.
 pub struct Relay {
@@ -40,7 +39,7 @@ pub struct Relay {
     pub(super) refresh: Notify,
     /// The authorized keys that each upstream named last.
     authorized_keys: Mutex<Vec<Option<Vec<PublicKeyHash>>>>,
-    in_flight: Mutex<HashMap<Identity, Shared<BoxFuture<'static, Answer>>>>,
+    in_flight: Mutex<HashMap<Identity, SharedAnswer>>,
 }
 
 /// Why the relay cannot start.
@@ -118,64 +117,6 @@ impl Relay {
         }
     }
 
-    /// The answer to a request for a signature, by the deadline. Identical requests that are made at the same time share one.
-    pub(super) async fn answer(self: &Arc<Self>, request: Request, deadline: Instant) -> Answer {
-        let request = Arc::new(request);
-        loop {
-            let (shared, is_joined) = self.share(&request, deadline);
-            let Ok(answer) = timeout_at(deadline, shared).await else {
-                return Answer::Failed { reason: "no answer within RELAY_DEADLINE_MS".to_owned() };
-            };
-            let is_worth_it = is_joined && Instant::now() + WORTH_ANOTHER_TRY < deadline;
-            if !(is_worth_it && matches!(answer, Answer::Failed { .. })) {
-                return answer;
-            }
-        }
-    }
-
-    /// The answer that an identical request is waiting for, or a new one; and which of the two.
-    fn share(
-        self: &Arc<Self>,
-        request: &Arc<Request>,
-        deadline: Instant,
-    ) -> (Shared<BoxFuture<'static, Answer>>, bool) {
-        let identity = request.identity();
-        let mut in_flight = self.in_flight();
-        if let Some(shared) = in_flight.get(&identity) {
-            return (shared.clone(), true);
-        }
-        let (relay, request) = (Arc::clone(self), Arc::clone(request));
-        let leave = Leave(Arc::clone(self), identity.clone());
-        // A separate task, which goes on if the client disconnects: octez may repeat the request.
-        let task = tokio::spawn(async move {
-            let answer = race::run(Arc::clone(&relay), Arc::clone(&request), deadline).await;
-            if let Answer::Signed(signed) = &answer {
-                relay.keep(&request, signed);
-            }
-            drop(leave);
-            answer
-        });
-        let shared =
-            async { task.await.unwrap_or_else(|error| Answer::Failed { reason: format!("internal error: {error}") }) };
-        let shared = shared.boxed().shared();
-        in_flight.insert(identity, shared.clone());
-        (shared, false)
-    }
-
-    /// Counts the winner, and keeps the companion's signature.
-    fn keep(&self, request: &Request, signed: &Signed) {
-        if let Some(upstream) = self.upstreams.get(signed.upstream) {
-            upstream.counters.won();
-        }
-        if let (Some(companion), Some(signature), Subject::Payload { payload, version, .. }) =
-            (&request.companion, signed.companion, &request.subject)
-        {
-            let scheme = version.scheme(companion.curve()).unwrap_or(BlsScheme::ProofOfPossession);
-            let wanted = Wanted { key: companion.hash(), payload: Digest::of(payload), scheme };
-            self.companions.keep(wanted, signature);
-        }
-    }
-
     /// A public key, from memory or from the first upstream that has it.
     ///
     /// # Errors
@@ -235,16 +176,8 @@ impl Relay {
         }
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, HashMap<Identity, Shared<BoxFuture<'static, Answer>>>> {
+    /// The answers that requests are waiting for.
+    pub(super) fn in_flight(&self) -> MutexGuard<'_, HashMap<Identity, SharedAnswer>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends the sharing of an answer, even if the request panics: a later request is sent again.
-struct Leave(Arc<Relay>, Identity);
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        self.0.in_flight().remove(&self.1);
     }
 }

@@ -1,4 +1,4 @@
-//! The relay: a process beside the baker that forwards requests to one or more signers over connections that are already open.
+//! The relay: a process next to the baker that forwards requests to one or more signers over connections that are already open.
 //!
 //! It holds no key and no truth. Which payload is signed is decided by the mark, so any number of relays may repeat, hedge and die
 //! at any time. It decides by the headers of signers' answers ([`crate::answer`]) and verifies each signature before it returns it.
@@ -6,7 +6,8 @@
 //! | module | purpose |
 //! | --- | --- |
 //! | `routes`, `admission`, `responses`, `log` | what the baker sees |
-//! | `core`, `request`, `race` | how a request finds its answer |
+//! | `core` | what all requests share |
+//! | `request`, `sharing`, `race`, `answers` | how a request finds its answer |
 //! | `decision`, `reply` | when to send what where, and what a reply means; pure |
 //! | `upstream`, `connections`, `credential`, `counters` | calls to one signer |
 //! | `identities`, `state`, `companions` | what is remembered |
@@ -14,6 +15,7 @@
 //! | `check` | `relay check` |
 
 mod admission;
+mod answers;
 mod check;
 mod companions;
 mod connections;
@@ -30,6 +32,7 @@ mod request;
 mod responses;
 mod routes;
 mod settings;
+mod sharing;
 mod state;
 mod store_digest;
 mod upstream;

@@ -1,5 +1,6 @@
 //! Sends one request to the upstreams as the decision says, and verifies what comes back.
 
+use super::answers::{Answer, Passed, Signed};
 use super::core::Relay;
 use super::decision::{Action, Decision, Outcome};
 use super::reply::{Meaning, Remark, Reply};
@@ -15,36 +16,6 @@ use tracing::error;
 
 /// What is left of a request's deadline when its last call to an upstream must end, so that the answer can name the reason.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(30);
-
-/// The answer to a request.
-#[derive(Debug, Clone)]
-pub(super) enum Answer {
-    /// A verified signature.
-    Signed(Signed),
-    /// A signer's own error, which is passed on unchanged.
-    Passed(Passed),
-    /// There is no answer of a signer.
-    Failed {
-        /// Why, with the upstreams' names.
-        reason: String,
-    },
-}
-
-/// A verified signature, and whose reply it is from.
-#[derive(Debug, Clone)]
-pub(super) struct Signed {
-    pub(super) signature: Signature,
-    /// The companion key's signature of the same payload, verified too.
-    pub(super) companion: Option<Signature>,
-    pub(super) upstream: usize,
-}
-
-/// A signer's error.
-#[derive(Debug, Clone)]
-pub(super) struct Passed {
-    pub(super) reply: Reply,
-    pub(super) upstream: usize,
-}
 
 /// Finds an answer by the deadline.
 pub(super) async fn run(relay: Arc<Relay>, request: Arc<Request>, deadline: Instant) -> Answer {

@@ -1,10 +1,10 @@
 //! The routes of the relay: those of a signer, so that octez notices no difference.
 
 use super::admission::Admission;
+use super::answers::{Answer, Passed};
 use super::companions::Wanted;
 use super::core::{NoKey, Relay};
 use super::log::Line;
-use super::race::{Answer, Passed};
 use super::request::{Request, Subject};
 use super::responses::{self, passed};
 use crate::server::{

@@ -1,5 +1,7 @@
 //! Reads settings from environment variables, and reports all errors at once, each with the expected form.
 
+mod entry;
+mod error;
 mod for_marks;
 pub mod listing;
 mod log_filter;
@@ -12,6 +14,8 @@ pub mod setting;
 pub mod table;
 mod typos;
 
+pub use entry::Entry;
+pub use error::{SettingError, SettingsError};
 pub use for_marks::MarksSettings;
 pub use log_filter::{InvalidLogFilter, LogFilter, UnknownTarget};
 pub use logging::{LogFormat, LogSettings};
@@ -24,7 +28,6 @@ use crate::signer::{Policy, WhenHeadUnknown};
 use crate::text;
 use crate::tezos::authentication::AuthorizedKey;
 use reader::Reader;
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -33,7 +36,6 @@ use table::{
     HEAD_THRESHOLD, HTTP_PROXY, HTTPS_PROXY, KEYS_REFRESH_SECONDS, MAX_LEVEL_JUMP, NO_PROXY, NODE_URLS, POLICY,
     POLICY_FILE, SIGNER_LISTEN, WHEN_HEAD_UNKNOWN,
 };
-use thiserror::Error;
 
 /// All settings of the signer.
 pub struct Settings {
@@ -55,26 +57,6 @@ pub struct Settings {
     pub authorized_keys: Vec<AuthorizedKey>,
     /// `ALLOW_LIST_KNOWN_KEYS`.
     pub list_known_keys: bool,
-}
-
-/// All invalid settings. It does not contain the values of secret settings.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct SettingsError(pub Vec<SettingError>);
-
-/// An invalid setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingError {
-    /// The variable.
-    pub name: &'static str,
-    /// Why it is invalid, and what is expected.
-    pub why: String,
-}
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.name, self.why)
-    }
 }
 
 impl Settings {

@@ -1,9 +1,9 @@
 //! Reads settings by their definitions, and collects all errors.
 
+use super::error::{SettingError, SettingsError};
 use super::path::problem_of;
 use super::setting::{Address, Choice, FilePath, Levels, List, Milliseconds, Seconds, Setting, Text, Values};
 use super::typos::{Typo, probable_typos};
-use super::{SettingError, SettingsError};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;

@@ -55,7 +55,7 @@ pub enum Group {
     Policy,
     /// The head of the chain.
     Head,
-    /// The relay, a process beside the baker.
+    /// The relay, a process next to the baker.
     Relay,
     /// The log.
     Log,

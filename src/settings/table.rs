@@ -3,7 +3,7 @@
 //! A new setting is added here and read in [`Settings::read`](super::Settings::read). Tests fail until the rest follows: the reference
 //! page (`azurehsm-signer settings --markdown` prints its tables) and, if an operator chooses it in Azure, `infra/types.bicep`.
 
-use super::listing::Entry;
+use super::entry::Entry;
 use super::setting::{Address, Choice, FilePath, Group, InAzure, Levels, List, Milliseconds, Seconds, Setting, Text};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -1,31 +1,13 @@
 //! Request authentication: which authorized key, if any, signed a request.
 
 use super::verify::{NotVerified, verify};
-use super::{NotSigned, Refusal, SignRequest};
+use super::{NotSigned, Refusal, SignRequest, Unauthenticated};
 use crate::tezos::authentication::{AuthorizedKey, request_to_authenticate};
-use crate::tezos::{BlsScheme, InvalidSignature, PublicKeyHash, SignatureText};
-use thiserror::Error;
+use crate::tezos::{BlsScheme, PublicKeyHash, SignatureText};
 
 /// The keys whose owners may send signing requests for keys that require authentication.
 #[derive(Debug, Clone, Default)]
 pub struct AuthorizedKeys(Vec<AuthorizedKey>);
-
-/// Why a request does not count as sent by an authorized key.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Unauthenticated {
-    /// The request has no `authentication` parameter.
-    #[error(
-        "missing authentication signature: sign the request with an authorized key and add authentication=<signature>, as octez does; \
-         for a client that cannot, set \"require_authentication\": false for this key in the policy"
-    )]
-    Missing,
-    /// `authentication` is not a signature.
-    #[error("authentication is not a signature: {0}")]
-    Unreadable(InvalidSignature),
-    /// A well-formed signature by another key, or over another request.
-    #[error("invalid authentication signature: no authorized key signed this request")]
-    Wrong,
-}
 
 impl AuthorizedKeys {
     /// Authorizes exactly these keys.

@@ -15,14 +15,16 @@ pub mod policy;
 mod repeats;
 mod request;
 mod sign;
+mod unauthenticated;
 mod verdict;
 mod verify;
 
-pub use authenticate::{AuthorizedKeys, Unauthenticated};
+pub use authenticate::AuthorizedKeys;
 pub use companion::Companion;
 pub use head::{HeadRule, UnknownAction, WhenHeadUnknown};
 pub use keyring::KeyRing;
 pub use policy::Policy;
 pub use request::SignRequest;
 pub use sign::Signer;
+pub use unauthenticated::Unauthenticated;
 pub use verdict::{Failure, NotSigned, Refusal};

@@ -11,6 +11,7 @@ mod keeper;
 mod outcome;
 mod reader;
 mod rid;
+mod settings;
 mod state;
 mod words;
 
@@ -18,13 +19,13 @@ pub use account::Unsuitable;
 pub use diagnostics::Inspection;
 pub use reader::MarkReader;
 pub(crate) use reader::PROBE;
+pub use settings::CosmosSettings;
 
 use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreIdentity, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
 use crate::failure_reason::FailureReason;
 use crate::net::retry::{Again, GaveUp, persist};
 use async_trait::async_trait;
-use azure_core::http::Url;
 use azure_data_cosmos::models::ItemResponse;
 use azure_data_cosmos::options::{ItemWriteOptions, Precondition};
 use connection::Connection;
@@ -37,35 +38,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The container, and requirements for its account.
-#[derive(Debug, Clone)]
-pub struct CosmosSettings {
-    /// `COSMOS_ENDPOINT`.
-    pub endpoint: Url,
-    /// `COSMOS_DATABASE`.
-    pub database: String,
-    /// `COSMOS_CONTAINER`.
-    pub container: String,
-    /// `ALLOW_WEAK_CONSISTENCY`: accept any consistency, for test accounts in a single region.
-    pub allow_weak_consistency: bool,
-    /// `REGION_NAME`, set by Azure: the region of this process.
-    pub region: Option<String>,
-    /// `STORE_HEDGE_MS`: after how long a parallel call is made if the first has not been answered.
-    pub hedge_after: Duration,
-    /// `REQUEST_DEADLINE_MS`: time limit of every call.
-    pub request_deadline: Duration,
-}
-
 /// Part of a request's time that is reserved for reporting why there is no connection.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(50);
-
-impl CosmosSettings {
-    /// The container's address, as keys are bound to it.
-    pub fn name(&self) -> StoreName {
-        let host = self.endpoint.host_str().unwrap_or_default();
-        StoreName::new(host, self.endpoint.port(), &self.database, &self.container)
-    }
-}
 
 /// Marks in a Cosmos DB container.
 ///

@@ -1,7 +1,7 @@
 //! The contents of a store, read from the bytes of its file and verified. Read-only.
 
-use super::OpenError;
 use super::file::{ID, MARKS, META, NEW_KEYS, RECREATED, builder, now, position_of};
+use super::open_error::OpenError;
 use redb::backends::InMemoryBackend;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError,

@@ -1,6 +1,6 @@
 //! Reads and writes of the database in an embedded store's file.
 
-use super::{Listing, Purpose};
+use super::purpose::Purpose;
 use crate::marks::{Found, Mark, MarkId, Rejection, StoreError, Stored, Unreadable, Version, WriteError, is_raised_by};
 use crate::tezos::payload::Position;
 use crate::tezos::{ChainId, Digest, PublicKeyHash};
@@ -113,6 +113,15 @@ fn key_of(id: &str) -> &str {
 pub(super) fn look(database: &Database, id: &str) -> Result<Option<Found>, redb::Error> {
     let table = database.begin_read()?.open_table(MARKS)?;
     Ok(table.get(id)?.map(|value| found(id, value.value())))
+}
+
+/// All items of a store.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The marks, in the order of chain, key and kind.
+    pub marks: Vec<(MarkId, Mark)>,
+    /// The items that are not marks.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// Lists all items. One that is not a mark does not hide the others.

@@ -7,11 +7,13 @@ mod failing_disk;
 mod file;
 mod open_error;
 mod owner;
+mod purpose;
 mod renewal;
 
+pub use file::Listing;
 pub use open_error::OpenError;
 
-use super::{Found, Mark, MarkId, MarkStore, StoreError, StoreIdentity, Stored, Unreadable, Version, WriteError};
+use super::{Found, Mark, MarkId, MarkStore, StoreError, StoreIdentity, Stored, Version, WriteError};
 use crate::links::resolve;
 use crate::tezos::{ChainId, PublicKeyHash};
 use async_trait::async_trait;
@@ -20,6 +22,7 @@ use disk::{Disk, SystemDisk};
 use file::{OpenFile, Write};
 use open_error::ASIDE;
 use owner::{FileState, Owner, Work};
+use purpose::Purpose;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
@@ -271,26 +274,6 @@ impl MarkStore for EmbeddedMarkStore {
     }
 }
 
-/// All items of a store.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// The marks, in the order of chain, key and kind.
-    pub marks: Vec<(MarkId, Mark)>,
-    /// The items that are not marks.
-    pub unreadable: Vec<Unreadable>,
-}
-
-/// Why a store is opened.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// To sign. Neither a lost store nor a mark that may have been lost is created again.
-    Sign,
-    /// For an operator who restores marks.
-    Raise,
-    /// Read-only.
-    Read,
-}
-
 /// The contents of `marks.lock` once a store exists. Written after the store, so that a process that is killed between the two
 /// leaves no false trace.
 const WAS_CREATED: &str = "A mark store was created in this folder. Keep it together with this file.\n";
@@ -298,9 +281,6 @@ const WAS_CREATED: &str = "A mark store was created in this folder. Keep it toge
 fn lock_of(path: &Path) -> PathBuf {
     path.with_extension("lock")
 }
-
-/// File name extension of a store that is being written.
-const UNFINISHED: &str = "new";
 
 fn remember(lock: &mut File, lock_path: &Path, length: u64) -> Result<(), OpenError> {
     if length > 0 {

@@ -2,7 +2,8 @@
 
 use super::disk::Disk;
 use super::file::{OpenFile, Write, apply, read};
-use super::{Purpose, renewal};
+use super::purpose::Purpose;
+use super::renewal;
 use crate::marks::{StoreError, Stored, Version, WriteError};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,13 +3,16 @@
 use super::contents::{Contents, in_memory};
 use super::disk::Disk;
 use super::file::{OpenFile, begin, builder};
-use super::{OpenError, UNFINISHED};
+use super::open_error::OpenError;
 use crate::lock_holder::LockHolder;
 use redb::Database;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
+
+/// File name extension of a store that is being written.
+pub(super) const UNFINISHED: &str = "new";
 
 /// Opens the file at `path` read-only. Nothing on the disk changes.
 pub(super) fn read(path: &Path) -> Result<OpenFile, OpenError> {

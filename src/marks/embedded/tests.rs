@@ -1,6 +1,7 @@
 //! The embedded store on failing disks, and with damaged files.
 
 use super::failing_disk::FailingDisk;
+use super::renewal::UNFINISHED;
 use super::*;
 use crate::marks::AttemptId;
 use crate::tezos::Digest;

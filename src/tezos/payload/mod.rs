@@ -10,33 +10,17 @@ pub mod operations;
 mod position;
 mod reader;
 mod vote;
+pub mod watermark;
 
 pub use block::Block;
 pub use error::{DecodeError, NotUnderstood, Reason};
 pub use kind::Kind;
-pub use operations::Operations;
+pub use operations::{MAX_OPERATION_LENGTH, Operations};
 pub use position::{NonNegative, Position};
 pub use vote::Vote;
 
 use super::{ChainId, Curve};
 use reader::Reader;
-
-/// The first byte of a payload, which determines the type of the rest.
-pub mod watermark {
-    /// A block header (Tenderbake).
-    pub const BLOCK: u8 = 0x11;
-    /// A preattestation.
-    pub const PREATTESTATION: u8 = 0x12;
-    /// An attestation.
-    pub const ATTESTATION: u8 = 0x13;
-    /// Any other operation.
-    pub const OPERATION: u8 = 0x03;
-    /// Packed Michelson data, by convention.
-    pub const PACKED_DATA: u8 = 0x05;
-}
-
-/// The longest payload after `0x03`: 32 KiB (`constants_repr.ml`, `max_operation_data_length`).
-pub const MAX_OPERATION_LENGTH: usize = 32 * 1024;
 
 /// A payload, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,8 +15,12 @@ pub use address::{Account, Address};
 pub use kind::{Entrypoint, OperationKind, UnknownOperationKind};
 pub use outdated::OutdatedForm;
 
-use super::{DecodeError, MAX_OPERATION_LENGTH, Reader, Reason};
+use super::error::{DecodeError, Reason};
+use super::reader::Reader;
 use crate::tezos::BlockHash;
+
+/// The longest payload after `0x03`: 32 KiB (`constants_repr.ml`, `max_operation_data_length`).
+pub const MAX_OPERATION_LENGTH: usize = 32 * 1024;
 
 /// The operations of one payload: one content, or a batch of manager operations.
 #[derive(Debug, Clone, PartialEq, Eq)]

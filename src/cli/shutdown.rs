@@ -16,11 +16,11 @@ use tokio::sync::Notify;
 /// or by a busy runtime.
 pub(super) struct Shutdown {
     host: Option<ParentProcess>,
-    state: Arc<State>,
+    state: Arc<Progress>,
 }
 
 #[derive(Default)]
-struct State {
+struct Progress {
     /// Whether there may be requests to finish after the first signal. Before that, a signal ends the process immediately.
     is_serving: AtomicBool,
     requested: Notify,
@@ -33,7 +33,7 @@ impl Shutdown {
     /// # Errors
     /// If the system is out of threads or files.
     pub(super) fn watch(host: Option<ParentProcess>) -> io::Result<Self> {
-        let state = Arc::new(State::default());
+        let state = Arc::new(Progress::default());
         let (sender, installed) = mpsc::sync_channel(1);
         thread::Builder::new().name("shutdown".to_owned()).spawn({
             let state = Arc::clone(&state);
@@ -70,7 +70,7 @@ fn planned_status(host: Option<ParentProcess>) -> u8 {
 }
 
 /// Ends the process, unless it exits first.
-async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &State) -> Infallible {
+async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &Progress) -> Infallible {
     tokio::select! {
         () = signals.next() => {}
         // Immediately, since the only client is gone. The status is irrelevant.

@@ -18,9 +18,9 @@ pub(super) fn is_of_network(reason: &str) -> bool {
         .any(|sign| reason.contains(sign))
 }
 
-/// The cause of a vault's error.
+/// The problem behind a vault's error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum VaultProblem {
     /// Transient: a retry may succeed.
     Transient,
     /// The vault's network rules.
@@ -43,7 +43,7 @@ pub(super) enum Cause {
     OtherService,
 }
 
-impl Cause {
+impl VaultProblem {
     pub(super) fn of(error: &VaultError) -> Self {
         let reason = error.reason().log();
         match error {
@@ -69,36 +69,36 @@ impl Cause {
     }
 }
 
-/// What to do about a vault's error, by its cause.
+/// What to do about a vault's error, by its problem.
 pub(super) fn for_vault_error(error: &VaultError, vault: &Url) -> String {
     let option = vault_option(vault);
-    match Cause::of(error) {
-        Cause::Transient => {
+    match VaultProblem::of(error) {
+        VaultProblem::Transient => {
             "try again; if the vault rejects the token, check that identity and vault are in the same tenant".to_owned()
         }
-        Cause::Network => network("vault"),
-        Cause::Role => vault_role(vault),
-        Cause::AccessPolicy => format!(
+        VaultProblem::Network => network("vault"),
+        VaultProblem::Role => vault_role(vault),
+        VaultProblem::AccessPolicy => format!(
             "the vault uses access policies instead of roles: `az keyvault set-policy -n {} --object-id <principal id> \
              --key-permissions get list sign`",
             name_of(vault)
         ),
-        Cause::StateOfKey => format!(
+        VaultProblem::StateOfKey => format!(
             "check the key's state and dates: `az keyvault key show {option} -n <name>`; change them with `az keyvault \
              key set-attributes`"
         ),
-        Cause::Operation => {
+        VaultProblem::Operation => {
             format!("permit signing: `az keyvault key set-attributes {option} -n <name> --ops sign verify`")
         }
-        Cause::Conflict => "the key is being changed or recovered: try again".to_owned(),
-        Cause::Missing => {
+        VaultProblem::Conflict => "the key is being changed or recovered: try again".to_owned(),
+        VaultProblem::Missing => {
             "not found at KEY_VAULT_URL: check that it is the address of the vault itself, and that the key exists"
                 .to_owned()
         }
-        Cause::Request => "the vault rejected the request: check that KEY_VAULT_URL is the address of the vault itself, \
+        VaultProblem::Request => "the vault rejected the request: check that KEY_VAULT_URL is the address of the vault itself, \
                            and not of a proxy or another service"
             .to_owned(),
-        Cause::OtherService => "check KEY_VAULT_URL: the service at that address expects tokens for another service. A Key \
+        VaultProblem::OtherService => "check KEY_VAULT_URL: the service at that address expects tokens for another service. A Key \
                                 Vault is <name>.vault.azure.net, a Managed HSM <name>.managedhsm.azure.net; other clouds \
                                 use other domains"
             .to_owned(),
@@ -200,23 +200,27 @@ mod tests {
         let vault: Url = "https://bakery.vault.azure.net/".parse().unwrap();
         let denied = |reason: &str| VaultError::Denied(reason.into());
         for (error, cause, words) in [
-            (denied("403 Forbidden (Forbidden, ForbiddenByRbac)"), Cause::Role, "az role assignment create"),
-            (denied("403 Forbidden"), Cause::Role, "az role assignment create"),
-            (denied("403 Forbidden (Forbidden, ForbiddenByPolicy)"), Cause::AccessPolicy, "set-policy -n bakery"),
-            (denied("403 Forbidden (Forbidden, ForbiddenByFirewall)"), Cause::Network, "Networking page"),
-            (denied("403 Forbidden (Forbidden, KeyDisabled)"), Cause::StateOfKey, "set-attributes"),
-            (denied("403 Forbidden (Forbidden, KeyExpired)"), Cause::StateOfKey, "set-attributes"),
-            (denied("403 Forbidden (Forbidden, KeyOperationForbidden)"), Cause::Operation, "--ops sign verify"),
-            (denied("409 Conflict (Conflict, ObjectIsBeingRecovered)"), Cause::Conflict, "try again"),
-            (VaultError::unable("400 Bad Request (BadParameter)"), Cause::Request, "rejected the request"),
-            (VaultError::Missing("404 Not Found".into()), Cause::Missing, "not found"),
-            (VaultError::Untrusted("challenge resource".into()), Cause::OtherService, "another service"),
-            (VaultError::unavailable("503"), Cause::Transient, "try again"),
+            (denied("403 Forbidden (Forbidden, ForbiddenByRbac)"), VaultProblem::Role, "az role assignment create"),
+            (denied("403 Forbidden"), VaultProblem::Role, "az role assignment create"),
+            (
+                denied("403 Forbidden (Forbidden, ForbiddenByPolicy)"),
+                VaultProblem::AccessPolicy,
+                "set-policy -n bakery",
+            ),
+            (denied("403 Forbidden (Forbidden, ForbiddenByFirewall)"), VaultProblem::Network, "Networking page"),
+            (denied("403 Forbidden (Forbidden, KeyDisabled)"), VaultProblem::StateOfKey, "set-attributes"),
+            (denied("403 Forbidden (Forbidden, KeyExpired)"), VaultProblem::StateOfKey, "set-attributes"),
+            (denied("403 Forbidden (Forbidden, KeyOperationForbidden)"), VaultProblem::Operation, "--ops sign verify"),
+            (denied("409 Conflict (Conflict, ObjectIsBeingRecovered)"), VaultProblem::Conflict, "try again"),
+            (VaultError::unable("400 Bad Request (BadParameter)"), VaultProblem::Request, "rejected the request"),
+            (VaultError::Missing("404 Not Found".into()), VaultProblem::Missing, "not found"),
+            (VaultError::Untrusted("challenge resource".into()), VaultProblem::OtherService, "another service"),
+            (VaultError::unavailable("503"), VaultProblem::Transient, "try again"),
         ] {
             let advice = for_vault_error(&error, &vault);
-            assert_eq!(Cause::of(&error), cause, "{error}");
+            assert_eq!(VaultProblem::of(&error), cause, "{error}");
             assert!(advice.contains(words), "{error}: {advice}");
-            assert_eq!(advice.contains("role assignment"), cause == Cause::Role, "{error}: {advice}");
+            assert_eq!(advice.contains("role assignment"), cause == VaultProblem::Role, "{error}: {advice}");
         }
     }
 

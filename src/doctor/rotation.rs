@@ -1,7 +1,7 @@
 //! Checks that the vault does not rotate keys.
 
 use super::Finding;
-use super::advice::{Cause, for_vault_error, is_managed_hsm, vault_option};
+use super::advice::{VaultProblem, for_vault_error, is_managed_hsm, vault_option};
 use super::area::each;
 use crate::vault::KeyVault;
 use crate::vault::key_vault::RotationPolicy;
@@ -17,8 +17,8 @@ pub(super) async fn check(vault: &KeyVault, url: &Url, names: &BTreeSet<&str>) -
             Ok(policy) => of_policy(&policy, url, name),
             Err(error) => {
                 let show = format!("`az keyvault key rotation-policy show {} -n {name}`", vault_option(url));
-                match Cause::of(&error) {
-                    Cause::Role | Cause::AccessPolicy => Finding::skipped(
+                match VaultProblem::of(&error) {
+                    VaultProblem::Role | VaultProblem::AccessPolicy => Finding::skipped(
                         CHECK,
                         format!(
                             "this role may not read the rotation policy, as it should be: that requires {}",

@@ -1,6 +1,6 @@
 //! Checks of the keys in Key Vault or Managed HSM.
 
-use super::advice::{Cause, for_vault_error, no_answer, vault_option};
+use super::advice::{VaultProblem, for_vault_error, no_answer, vault_option};
 use super::area::{Area, each};
 use super::clock::ANSWER_TIMEOUT;
 use super::names;
@@ -112,7 +112,7 @@ async fn versions(area: &mut Area, settings: &KeyVaultSettings, vault: &KeyVault
         }
         Err(error) => {
             let mut advice = for_vault_error(&error, settings.url.as_url());
-            if matches!(Cause::of(&error), Cause::Role | Cause::AccessPolicy) {
+            if matches!(VaultProblem::of(&error), VaultProblem::Role | VaultProblem::AccessPolicy) {
                 advice += ". Or set SIGNING_KEYS, which requires no permission to list";
             }
             area.add(Finding::failed("vault.list", error.reason().log(), advice));
@@ -242,9 +242,9 @@ async fn signatures(vault: &KeyVault, url: &Url, keys: &[Key], sign: bool) -> Ve
         )];
     }
     each(keys, async |key: &Key| {
-        let advice = |error: &VaultError| match Cause::of(error) {
-            Cause::Missing => "the key has just been deleted".to_owned(),
-            Cause::Transient => "try again; check the vault's metrics in the portal".to_owned(),
+        let advice = |error: &VaultError| match VaultProblem::of(error) {
+            VaultProblem::Missing => "the key has just been deleted".to_owned(),
+            VaultProblem::Transient => "try again; check the vault's metrics in the portal".to_owned(),
             _ => for_vault_error(error, url),
         };
         test_signature(vault, key, advice).await

@@ -1,7 +1,7 @@
 //! `relay check`: calls each upstream as the relay does, and reports what it finds.
 
 use super::core::Relay;
-use super::state::State;
+use super::state::SavedState;
 use super::upstream::{Call, Upstream};
 use super::{RelayError, RelaySettings, StoreDigest};
 use crate::azure::TlsRoots;
@@ -43,7 +43,7 @@ struct Said {
 /// # Errors
 /// [`RelayError`], for what would also stop the start of the relay.
 pub async fn check(settings: &RelaySettings, roots: &TlsRoots) -> Result<Vec<Finding>, RelayError> {
-    let relay = Relay::with_state(State::read(&settings.state_dir)?, settings, roots)?;
+    let relay = Relay::with_state(SavedState::read(&settings.state_dir)?, settings, roots)?;
     let mut findings = Vec::new();
     let mut all_said = Vec::new();
     for upstream in &relay.upstreams {

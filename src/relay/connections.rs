@@ -19,7 +19,7 @@ const MAX_IDLE: usize = 32;
 pub(super) const PROBE_AFTER: Duration = Duration::from_secs(30);
 
 /// Creates and keeps connections. A call takes one, and gives it back after a complete answer.
-pub(super) struct Connections {
+pub(super) struct ConnectionPool {
     roots: TlsRoots,
     resolver: Arc<Resolver>,
     idle: Mutex<Vec<Connection>>,
@@ -38,7 +38,7 @@ impl Connection {
     }
 }
 
-impl Connections {
+impl ConnectionPool {
     pub(super) fn new(roots: TlsRoots) -> Self {
         Self { roots, resolver: Arc::default(), idle: Mutex::default() }
     }

@@ -5,9 +5,9 @@ use super::companions::Companions;
 use super::credential::{FunctionKeyError, FunctionKeys};
 use super::identities::Identities;
 use super::reply::Reply;
-use super::request::Identity;
+use super::request::RequestIdentity;
 use super::settings::RelaySettings;
-use super::state::{State, StateError};
+use super::state::{SavedState, StateError};
 use super::upstream::{Call, Upstream};
 use crate::answer::Cause;
 use crate::azure::TlsRoots;
@@ -31,7 +31,7 @@ pub(super) type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
 pub struct Relay {
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) identities: Identities,
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<SavedState>,
     pub(super) companions: Companions,
     pub(super) function_keys: Arc<FunctionKeys>,
     pub(super) hedge: Duration,
@@ -39,7 +39,7 @@ pub struct Relay {
     pub(super) refresh: Notify,
     /// The authorized keys that each upstream named last.
     authorized_keys: Mutex<Vec<Option<Vec<PublicKeyHash>>>>,
-    in_flight: Mutex<HashMap<Identity, SharedAnswer>>,
+    in_flight: Mutex<HashMap<RequestIdentity, SharedAnswer>>,
 }
 
 /// Why the relay cannot start.
@@ -68,14 +68,18 @@ impl Relay {
     /// # Errors
     /// [`RelayError`].
     pub fn new(settings: &RelaySettings, roots: &TlsRoots) -> Result<Self, RelayError> {
-        Self::with_state(State::open(&settings.state_dir)?, settings, roots)
+        Self::with_state(SavedState::open(&settings.state_dir)?, settings, roots)
     }
 
     /// The same, with a state that was read before.
     ///
     /// # Errors
     /// [`RelayError`].
-    pub(super) fn with_state(state: State, settings: &RelaySettings, roots: &TlsRoots) -> Result<Self, RelayError> {
+    pub(super) fn with_state(
+        state: SavedState,
+        settings: &RelaySettings,
+        roots: &TlsRoots,
+    ) -> Result<Self, RelayError> {
         let (state, number) = (Arc::new(state), settings.upstreams.len());
         let function_keys = Arc::new(FunctionKeys::read(settings.function_keys.clone(), number)?);
         let upstreams = settings.upstreams.iter().enumerate().map(|(index, url)| {
@@ -102,7 +106,7 @@ impl Relay {
         order.into_iter().map(|(_, index)| index).collect()
     }
 
-    /// Takes note of a reply, whatever it was to.
+    /// Learns from a reply to any request: the store, the policy, and whether credentials were rejected.
     pub(super) fn saw(&self, upstream: &Upstream, reply: &Reply) {
         match &reply.signer {
             Some(signer) => {
@@ -160,7 +164,7 @@ impl Relay {
         self.identities.store().is_some() && self.upstreams.iter().any(|upstream| !upstream.is_failing())
     }
 
-    /// Takes note of the authorized keys that an upstream names. If they differ, those of the first upstream that has some count.
+    /// Records the authorized keys that an upstream lists. If upstreams differ, the first non-empty list counts.
     pub(super) fn set_authorized_keys(&self, upstream: &Upstream, hashes: Vec<PublicKeyHash>) {
         let mut all = self.authorized_keys.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_upstream) = all.get_mut(upstream.index) {
@@ -177,7 +181,7 @@ impl Relay {
     }
 
     /// The answers that requests are waiting for.
-    pub(super) fn in_flight(&self) -> MutexGuard<'_, HashMap<Identity, SharedAnswer>> {
+    pub(super) fn in_flight(&self) -> MutexGuard<'_, HashMap<RequestIdentity, SharedAnswer>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! The decision for one request: which upstream gets it, when, and which reply is the answer. Pure: no clock and no I/O.
 //!
-//! Repeating and hedging are safe because the mark decides, not the relay: whatever is sent, and however often, one payload a
-//! position is signed. So what is decided here is only how soon a good answer is found.
+//! Repeating and hedging are safe because the mark decides, not the relay: no matter how often a request is sent, one payload per
+//! position is signed. This decision only affects how soon a good answer arrives.
 
 use std::time::Duration;
 

@@ -1,32 +1,32 @@
-//! What the upstreams say about themselves: the mark store, which is pinned, and the policy.
+//! The mark store and the policy that each upstream reports. The store is pinned.
 //!
-//! Two stores behind one relay would be two truths: each permits what the other does not know of. So nothing is forwarded before
-//! the store is known, and an answer from another store counts for nothing.
+//! Two stores behind one relay could each permit what the other has already signed differently. So nothing is forwarded before the
+//! store is known, and an answer based on another store never counts.
 
 use super::StoreDigest;
 use super::reply::SignerHeaders;
-use super::state::State;
+use super::state::SavedState;
 use super::upstream::Upstream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
-/// The pinned store, and what each upstream said last.
+/// The pinned store, and the last report of each upstream.
 pub(super) struct Identities {
-    state: Arc<State>,
+    state: Arc<SavedState>,
     pinned: watch::Sender<Option<StoreDigest>>,
-    seen: Mutex<Vec<Seen>>,
+    reported: Mutex<Vec<Reported>>,
 }
 
-/// What one upstream said last.
+/// The last report of one upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Seen {
+struct Reported {
     store: Option<StoreDigest>,
     policy: Option<String>,
 }
 
-/// What the stores of all upstreams are.
+/// Whether the upstreams report the same store.
 #[derive(Debug, PartialEq, Eq)]
 enum Agreement {
     /// Some have not named theirs.
@@ -37,23 +37,23 @@ enum Agreement {
     Different,
 }
 
-fn agreement(seen: &[Seen]) -> Agreement {
-    let mut stores = seen.iter().map(|seen| seen.store);
-    let Some(Some(first)) = stores.next() else { return different_or_unknown(seen) };
-    if stores.all(|store| store == Some(first)) { Agreement::One(first) } else { different_or_unknown(seen) }
+fn agreement(reported: &[Reported]) -> Agreement {
+    let mut stores = reported.iter().map(|reported| reported.store);
+    let Some(Some(first)) = stores.next() else { return different_or_unknown(reported) };
+    if stores.all(|store| store == Some(first)) { Agreement::One(first) } else { different_or_unknown(reported) }
 }
 
-fn different_or_unknown(seen: &[Seen]) -> Agreement {
-    let mut named = seen.iter().filter_map(|seen| seen.store);
+fn different_or_unknown(reported: &[Reported]) -> Agreement {
+    let mut named = reported.iter().filter_map(|reported| reported.store);
     let first = named.next();
     if named.any(|store| Some(store) != first) { Agreement::Different } else { Agreement::Unknown }
 }
 
 impl Identities {
     /// `configured` is the store that the operator has named. It takes the place of the one that was pinned before.
-    pub(super) fn new(state: Arc<State>, configured: Option<StoreDigest>, upstreams: usize) -> Self {
+    pub(super) fn new(state: Arc<SavedState>, configured: Option<StoreDigest>, upstreams: usize) -> Self {
         let pinned = configured.or_else(|| state.store());
-        Self { state, pinned: watch::Sender::new(pinned), seen: Mutex::new(vec![Seen::default(); upstreams]) }
+        Self { state, pinned: watch::Sender::new(pinned), reported: Mutex::new(vec![Reported::default(); upstreams]) }
     }
 
     /// The pinned store.
@@ -70,15 +70,15 @@ impl Identities {
 
     /// Takes note of an answer, and pins the store once all upstreams have named the same one.
     pub(super) fn saw(&self, upstream: &Upstream, headers: &SignerHeaders) {
-        let mut seen = self.seen();
-        let Some(before) = seen.get_mut(upstream.index) else { return };
-        let now = Seen { store: headers.store.or(before.store), policy: headers.policy.clone() };
+        let mut reported = self.reported();
+        let Some(before) = reported.get_mut(upstream.index) else { return };
+        let now = Reported { store: headers.store.or(before.store), policy: headers.policy.clone() };
         if *before == now && self.store().is_some() {
             return;
         }
         let before = std::mem::replace(before, now.clone());
-        self.compare_stores(upstream, now.store, before.store != now.store, &seen);
-        let others = seen.iter().filter(|other| other.policy.is_some() && other.policy != now.policy);
+        self.compare_stores(upstream, now.store, before.store != now.store, &reported);
+        let others = reported.iter().filter(|other| other.policy.is_some() && other.policy != now.policy);
         if before.policy != now.policy && others.count() > 0 {
             warn!(
                 event = "relay_policies_differ",
@@ -90,7 +90,7 @@ impl Identities {
     }
 
     /// `is_new` is whether the upstream has not named this store before; the same is logged once.
-    fn compare_stores(&self, upstream: &Upstream, store: Option<StoreDigest>, is_new: bool, seen: &[Seen]) {
+    fn compare_stores(&self, upstream: &Upstream, store: Option<StoreDigest>, is_new: bool, reported: &[Reported]) {
         let Some(store) = store else { return };
         if let Some(pinned) = self.store() {
             if store != pinned && is_new {
@@ -105,7 +105,7 @@ impl Identities {
             }
             return;
         }
-        match agreement(seen) {
+        match agreement(reported) {
             Agreement::Different if is_new => error!(
                 event = "relay_store_differs",
                 upstream = %upstream.url,
@@ -127,8 +127,8 @@ impl Identities {
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reported(&self) -> MutexGuard<'_, Vec<Reported>> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,8 +151,9 @@ mod tests {
             (vec![None, a, b], &Agreement::Different),
             (vec![], &Agreement::Unknown),
         ] {
-            let seen: Vec<_> = stores.iter().map(|store| Seen { store: *store, ..Seen::default() }).collect();
-            assert_eq!(agreement(&seen), *expected, "{stores:?}");
+            let reported: Vec<_> =
+                stores.iter().map(|store| Reported { store: *store, ..Reported::default() }).collect();
+            assert_eq!(agreement(&reported), *expected, "{stores:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The relay: a process next to the baker that forwards requests to one or more signers over connections that are already open.
 //!
-//! It holds no key and no truth. Which payload is signed is decided by the mark, so any number of relays may repeat, hedge and die
-//! at any time. It decides by the headers of signers' answers ([`crate::answer`]) and verifies each signature before it returns it.
+//! It holds no keys and no marks. The mark decides which payload is signed, so any number of relays may repeat, hedge and be killed
+//! at any time. The relay decides by the headers of signers' answers ([`crate::answer`]) and verifies each signature before it returns it.
 //!
 //! | module | purpose |
 //! | --- | --- |

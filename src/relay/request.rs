@@ -33,11 +33,11 @@ pub(super) enum Subject {
 
 /// Two requests that are identical may share an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Identity(PublicKeyHash, Subject, Option<PublicKeyHash>);
+pub(super) struct RequestIdentity(PublicKeyHash, Subject, Option<PublicKeyHash>);
 
 impl Request {
-    pub(super) fn identity(&self) -> Identity {
-        Identity(self.key.hash(), self.subject.clone(), self.companion.as_ref().map(PublicKey::hash))
+    pub(super) fn identity(&self) -> RequestIdentity {
+        RequestIdentity(self.key.hash(), self.subject.clone(), self.companion.as_ref().map(PublicKey::hash))
     }
 
     /// The name of the signature in an answer.

@@ -4,7 +4,7 @@ use super::answers::{Answer, Signed};
 use super::companions::Wanted;
 use super::core::{Relay, SharedAnswer};
 use super::race;
-use super::request::{Identity, Request, Subject};
+use super::request::{Request, RequestIdentity, Subject};
 use crate::tezos::{BlsScheme, Digest};
 use futures::FutureExt;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Relay {
 }
 
 /// Ends the sharing of an answer, even if the request panics: a later request is sent again.
-struct Leave(Arc<Relay>, Identity);
+struct Leave(Arc<Relay>, RequestIdentity);
 
 impl Drop for Leave {
     fn drop(&mut self) {

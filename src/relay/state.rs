@@ -39,7 +39,7 @@ pub enum StateError {
 }
 
 /// The state, in memory and in a file.
-pub(super) struct State {
+pub(super) struct SavedState {
     /// `None` if changes are kept in memory only.
     path: Option<PathBuf>,
     contents: Mutex<Contents>,
@@ -62,7 +62,7 @@ struct Document {
     authorized_keys: Option<Vec<String>>,
 }
 
-impl State {
+impl SavedState {
     /// Reads the state in a folder, which is created if it does not exist, and makes sure that it can be written.
     ///
     /// # Errors
@@ -201,13 +201,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = SecretKey::generate(Curve::P256).unwrap().public_key().clone();
         let store: StoreDigest = "0123".repeat(16).parse().unwrap();
-        let state = State::open(folder.path()).unwrap();
+        let state = SavedState::open(folder.path()).unwrap();
         assert_eq!((state.store(), state.key(&key.hash()), state.authorized_keys()), (None, None, None));
         state.pin(store).unwrap();
         state.add_key(&key);
         state.set_authorized_keys(vec![key.hash()]);
         drop(state);
-        let state = State::open(folder.path()).unwrap();
+        let state = SavedState::open(folder.path()).unwrap();
         assert_eq!(state.store(), Some(store));
         assert_eq!((state.key(&key.hash()), state.keys()), (Some(key.clone()), vec![key.clone()]));
         assert_eq!(state.authorized_keys(), Some(vec![key.hash()]));
@@ -224,7 +224,7 @@ mod tests {
             r#"{"store": null, "public_keys": [], "authorized_keys": ["x"]}"#,
         ] {
             fs::write(folder.path().join("relay.json"), text).unwrap();
-            let error = State::open(folder.path()).err().unwrap().to_string();
+            let error = SavedState::open(folder.path()).err().unwrap().to_string();
             assert!(error.contains("relay.json") && error.contains("remove it"), "{error}");
         }
     }

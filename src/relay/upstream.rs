@@ -1,6 +1,6 @@
-//! One upstream: how it is called, whether it is well, and what is counted.
+//! One upstream: calls, health and counters.
 
-use super::connections::{Connection, Connections};
+use super::connections::{Connection, ConnectionPool};
 use super::credential::FunctionKeys;
 use super::reply::{Reply, SignerHeaders};
 use super::{UpstreamUrl, counters::Counters};
@@ -28,11 +28,11 @@ const FUNCTION_KEY: HeaderName = HeaderName::from_static("x-functions-key");
 
 /// An upstream.
 pub(super) struct Upstream {
-    /// Its place in `RELAY_UPSTREAMS`, from 0.
+    /// Its index in `RELAY_UPSTREAMS`.
     pub(super) index: usize,
     pub(super) url: UpstreamUrl,
     pub(super) counters: Counters,
-    pub(super) connections: Connections,
+    pub(super) connections: ConnectionPool,
     function_keys: Arc<FunctionKeys>,
     hedge: Duration,
     /// When the last answer arrived.
@@ -64,10 +64,10 @@ pub(super) enum NoReply {
     /// The connection could not be opened, or broke. Addresses and causes, but no credentials.
     #[error("{0}")]
     Connection(String),
-    /// No answer came in time.
+    /// No answer arrived in time.
     #[error("no answer within {} ms", .0.as_millis())]
     Late(Duration),
-    /// The answer is longer than any of a signer.
+    /// The answer is longer than any signer's.
     #[error("its answer is longer than {MAX_REPLY_BYTES} bytes")]
     TooLong,
 }
@@ -81,7 +81,7 @@ impl Upstream {
         hedge: Duration,
     ) -> Self {
         let (counters, failures) = Default::default();
-        let (connections, answered) = (Connections::new(roots), Mutex::new(None));
+        let (connections, answered) = (ConnectionPool::new(roots), Mutex::new(None));
         Self { index, url, counters, connections, function_keys, hedge, answered, failures }
     }
 

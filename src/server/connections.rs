@@ -44,7 +44,7 @@ pub async fn serve(
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let connections = Connections::default();
+    let connections = OpenConnections::default();
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -98,7 +98,7 @@ fn start(
     stream: TcpStream,
     router: Router,
     limits: ConnectionLimits,
-    connections: &Connections,
+    connections: &OpenConnections,
     graceful: &GracefulShutdown,
 ) {
     // A signature is one small write, which must not wait for more.
@@ -164,7 +164,7 @@ enum Phase {
 
 /// The open connections, numbered in the order in which they were opened.
 #[derive(Clone, Default)]
-struct Connections {
+struct OpenConnections {
     open: Arc<Mutex<HashMap<u64, Arc<ConnectionState>>>>,
     opened: Arc<AtomicU64>,
     is_closing: Arc<AtomicBool>,
@@ -175,7 +175,7 @@ struct Connections {
 struct Connection {
     number: u64,
     state: Arc<ConnectionState>,
-    all: Connections,
+    all: OpenConnections,
 }
 
 struct ConnectionState {
@@ -228,7 +228,7 @@ impl ConnectionState {
     }
 }
 
-impl Connections {
+impl OpenConnections {
     fn add(&self) -> Connection {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let at = Entered { phase: Phase::New, since: Instant::now() };

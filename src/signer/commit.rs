@@ -1,6 +1,6 @@
 //! Commit and sign: the mark store and the vault, the only services that a request waits for.
 
-use super::repeats::{Identity, Repeats};
+use super::repeats::{Repeats, RequestIdentity};
 use super::verify::{NotVerified, verify};
 use super::{Failure, NotSigned, Refusal};
 use crate::marks::{BlockRequest, Ledger, NotRecorded, Request, VoteOrBlock};
@@ -31,7 +31,7 @@ pub(super) async fn commit_and_sign(
     ledger: &Ledger,
     repeats: &Repeats,
     request: &Request,
-    identity: Identity,
+    identity: RequestIdentity,
     signing: Signing<'_>,
 ) -> Result<Signature, NotSigned> {
     if let Some(not_safe) = ledger.foresee_refusal(request) {
@@ -61,7 +61,7 @@ async fn commit_block(
     repeats: &Repeats,
     request: &Request,
     block: &BlockRequest,
-    identity: Identity,
+    identity: RequestIdentity,
     signing: Signing<'_>,
 ) -> Result<Signature, NotSigned> {
     let produced = OnceLock::new();

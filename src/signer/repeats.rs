@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// Identifies a request: those with the same key, payload and signature scheme are identical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Identity {
+pub(super) struct RequestIdentity {
     pub(super) key: PublicKeyHash,
     pub(super) digest: Digest,
     pub(super) scheme: BlsScheme,
@@ -25,13 +25,13 @@ type Answer = Result<Signature, NotSigned>;
 /// The requests in flight, and the last vote of each mark.
 #[derive(Default)]
 pub(super) struct Repeats {
-    in_flight: Mutex<HashMap<Identity, Arc<OnceCell<Answer>>>>,
+    in_flight: Mutex<HashMap<RequestIdentity, Arc<OnceCell<Answer>>>>,
     votes: Mutex<HashMap<MarkId, LastVote>>,
 }
 
 /// The last vote of a mark that was sent to the vault.
 struct LastVote {
-    identity: Identity,
+    identity: RequestIdentity,
     called: Instant,
     /// Set once verified and released.
     signature: Option<Signature>,
@@ -52,7 +52,7 @@ impl Repeats {
     /// If that work ends at the deadline of the request that started it, the next caller runs its own, until `deadline`.
     pub(super) async fn share(
         &self,
-        identity: Identity,
+        identity: RequestIdentity,
         deadline: Instant,
         work: impl AsyncFnOnce() -> Answer,
     ) -> Answer {
@@ -67,12 +67,12 @@ impl Repeats {
     }
 
     /// The signature of a vote that this process released before.
-    pub(super) fn signature_of(&self, mark: &MarkId, identity: &Identity) -> Option<Signature> {
+    pub(super) fn signature_of(&self, mark: &MarkId, identity: &RequestIdentity) -> Option<Signature> {
         self.votes().get(mark).filter(|vote| vote.identity == *identity)?.signature
     }
 
     /// Waits until the vault may be called for a payload, and records the call.
-    pub(super) async fn before_call(&self, mark: &MarkId, identity: Identity, deadline: Instant) {
+    pub(super) async fn before_call(&self, mark: &MarkId, identity: RequestIdentity, deadline: Instant) {
         let last = self.votes().get(mark).filter(|vote| vote.identity == identity).map(|vote| vote.called);
         if let Some(last) = last {
             sleep_until((last + MIN_CALL_INTERVAL).min(deadline)).await;
@@ -85,18 +85,18 @@ impl Repeats {
     }
 
     /// Keeps the signature of a vote for its repeats.
-    pub(super) fn released(&self, mark: &MarkId, identity: &Identity, signature: Signature) {
+    pub(super) fn released(&self, mark: &MarkId, identity: &RequestIdentity, signature: Signature) {
         if let Some(vote) = self.votes().get_mut(mark).filter(|vote| vote.identity == *identity) {
             vote.signature = Some(signature);
         }
     }
 
-    fn join(&self, identity: Identity) -> Joined<'_> {
+    fn join(&self, identity: RequestIdentity) -> Joined<'_> {
         let mut in_flight = self.in_flight();
         Joined { repeats: self, identity, cell: Arc::clone(in_flight.entry(identity).or_default()) }
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, HashMap<Identity, Arc<OnceCell<Answer>>>> {
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<RequestIdentity, Arc<OnceCell<Answer>>>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,7 +108,7 @@ impl Repeats {
 /// One of the requests that share an answer.
 struct Joined<'a> {
     repeats: &'a Repeats,
-    identity: Identity,
+    identity: RequestIdentity,
     cell: Arc<OnceCell<Answer>>,
 }
 
@@ -134,9 +134,9 @@ mod tests {
 
     const SIGNATURE: Signature = Signature::P256([7; 64]);
 
-    fn identity(fill: u8) -> Identity {
+    fn identity(fill: u8) -> RequestIdentity {
         let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
-        Identity { key, digest: Digest::from_bytes([fill; 32]), scheme: BlsScheme::default() }
+        RequestIdentity { key, digest: Digest::from_bytes([fill; 32]), scheme: BlsScheme::default() }
     }
 
     fn after(milliseconds: u64) -> Instant {

@@ -3,7 +3,7 @@
 use super::binding::{self, LoggedElsewhere};
 use super::commit::{Signing, commit_and_sign};
 use super::newer_versions::NewerVersions;
-use super::repeats::{Identity, Repeats};
+use super::repeats::{Repeats, RequestIdentity};
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
@@ -179,7 +179,7 @@ impl Signer {
             deadline: request.deadline - TIME_TO_ANSWER,
         };
         let digest = Digest::of(&request.payload);
-        let identity = Identity { key: key.hash, digest, scheme };
+        let identity = RequestIdentity { key: key.hash, digest, scheme };
         let Some(consensus) = payload.consensus() else {
             return self.repeats.share(identity, signing.deadline, async || signing.sign_and_verify().await).await;
         };

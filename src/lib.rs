@@ -38,7 +38,7 @@
 //! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
 //! | [`settings`] | environment variables | [`relay`], [`signer`] and below |
 //! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`tezos`], [`azure`] and `net` |
-//! | [`signer`] | the way of a request | [`marks`], [`vault`], [`chain`], [`tezos`] |
+//! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`tezos`] |
 //! | [`vault`] | keys | [`marks`] and below |
 //! | [`marks`] | high watermarks | [`chain`] and below |
 //! | [`chain`] | heads of chains, from nodes | [`azure`] and below |

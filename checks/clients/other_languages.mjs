@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { fileIn } from './program.mjs';
+import { STATUS_OF_UNKNOWN } from './signer_process.mjs';
 
 const MAX_FEE = 1_000_000;
 
@@ -60,6 +61,7 @@ export async function assertWorks(client, signer, { keys, firstLevel, strict }) 
     await passes(client, {
       SIGNER_URL: signer.url,
       STRICT_SIGNER_URL: strict?.url ?? '',
+      STATUS_OF_UNKNOWN: String(STATUS_OF_UNKNOWN),
       SIGNER_HEADERS: JSON.stringify(signer.headers),
       SIGNER_KEYS: JSON.stringify(keys.map(({ hash, text }) => ({ hash, public_key: text }))),
       FIRST_LEVEL: String(firstLevel),

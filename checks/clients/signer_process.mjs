@@ -19,6 +19,12 @@ const HOST_READY_WITHIN_MS = 30_000;
 /** Whether the requests of this suite reach the signer through the host, which answers some of them itself. */
 export const behindHost = Boolean(process.env.FUNCTIONS_HOST);
 
+/** Whether the requests of this suite reach the signer through a relay, which answers some of them itself. */
+export const throughRelay = Boolean(process.env.THROUGH_RELAY);
+
+/** The status for an operation of a key that is unknown: a relay forwards operations only of keys that it is configured for. */
+export const STATUS_OF_UNKNOWN = throughRelay ? 403 : 404;
+
 /** The program whose command line imports keys. */
 export const signerBinary = () =>
   fileIn('SIGNER_BIN', fileURLToPath(new URL('../../target/release/azurehsm-signer', import.meta.url)));
@@ -86,6 +92,20 @@ const byItself = (settings) => ({
   withinMs: READY_WITHIN_MS,
 });
 
+/** A relay in front of a signer, which forwards every operation of its keys. */
+const relayTo = (signer, keys, stateDirectory) => ({
+  program: (listen) =>
+    new Program(signerBinary(), ['relay'], {
+      RELAY_LISTEN: listen,
+      RELAY_UPSTREAMS: signer.url,
+      RELAY_STATE_DIR: stateDirectory,
+      RELAY_OPERATIONS: keys.map(({ hash }) => hash).join(','),
+      RELAY_ALLOW_DRAIN_DELEGATE: 'true',
+    }),
+  isReady: ({ url }) => answers(`${url}/health`),
+  withinMs: READY_WITHIN_MS,
+});
+
 const hostCommandLine = (...more) => ['--package', fileIn('SIGNER_PACKAGE'), ...more, '--listen'];
 
 /** The package on a developer's host, which requires no function key, with the embedded vault. */
@@ -146,7 +166,9 @@ export async function startSigner({ keys, settings = {} }) {
   try {
     for (const [index, key] of keys.entries()) await importKey(dataDirectory, `key-${index}`, key.secretText);
     const all = { ...settings, LOCAL_DATA_DIR: dataDirectory };
-    return await start(behindHost ? atDeveloper(all) : byItself(all), removeData);
+    if (!throughRelay) return await start(behindHost ? atDeveloper(all) : byItself(all), removeData);
+    const signer = await start(byItself(all), removeData);
+    return await start(relayTo(signer, keys, join(dataDirectory, 'relay')), () => signer.stop());
   } catch (error) {
     await removeData();
     throw error;

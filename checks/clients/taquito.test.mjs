@@ -15,7 +15,7 @@ import {
   transfer,
 } from './operations.mjs';
 import { CONSENSUS_KINDS, consensus, payloadHashOf } from './payloads.mjs';
-import { startSigner } from './signer_process.mjs';
+import { STATUS_OF_UNKNOWN, startSigner, throughRelay } from './signer_process.mjs';
 import { OPERATION, assertFails, assertForbids, assertSigns, remote, splitPayload } from './taquito_calls.mjs';
 import { SecretKey } from './verification.mjs';
 
@@ -95,8 +95,8 @@ describe('keys that may sign every operation', () => {
     await assertFails(remote(signer, unknown).publicKey(), 'PublicKeyNotFoundError', 404);
     await assertFails(
       remote(signer, unknown).sign(await forge(transfer(unknown)), OPERATION),
-      'PublicKeyNotFoundError',
-      404,
+      throughRelay ? 'OperationNotAuthorized' : 'PublicKeyNotFoundError',
+      STATUS_OF_UNKNOWN,
     );
   });
 });

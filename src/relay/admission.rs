@@ -4,7 +4,7 @@ use super::settings::HostName;
 use super::upstream_url::is_loopback;
 use crate::tezos::authentication::{AuthorizedKey, request_to_authenticate};
 use crate::tezos::payload::operations::OperationKind;
-use crate::tezos::payload::{DecodeError, Payload, watermark};
+use crate::tezos::payload::{NotUnderstood, Payload, watermark};
 use crate::tezos::{BlsScheme, Curve, PublicKeyHash, SignatureText, SignatureVersion};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -16,6 +16,8 @@ pub(super) struct Admission {
     pub(super) host_names: Vec<HostName>,
     /// The keys that may sign anything but blocks and votes.
     pub(super) operations: Vec<PublicKeyHash>,
+    /// Whether these may sign `drain_delegate`, too.
+    pub(super) allow_drain: bool,
     /// One of these must sign every request to sign, unless there are none.
     pub(super) authorized_keys: Vec<AuthorizedKey>,
 }
@@ -44,11 +46,13 @@ pub(super) enum NotAdmitted {
         what: &'static str,
     },
     /// It would empty the account of the delegate.
-    #[error("drain_delegate is not forwarded by a relay: send it to the signer itself")]
+    #[error(
+        "drain_delegate is not forwarded: it empties the account of a baker. Set RELAY_ALLOW_DRAIN_DELEGATE=true if this is intended"
+    )]
     Drain,
     /// The operation cannot be read.
     #[error("the operation is not forwarded, since it cannot be read: {0}")]
-    Unreadable(DecodeError),
+    Unreadable(NotUnderstood),
     /// No authorized key signed the request.
     #[error(
         "{0}: sign the request with a key in RELAY_AUTHORIZED_KEYS, as octez does, and add authentication=<signature>"
@@ -107,8 +111,9 @@ impl Admission {
         if !self.operations.contains(key) {
             return Err(NotAdmitted::NotAVote { key: *key, what });
         }
-        if payload.first() == Some(&watermark::OPERATION) {
-            let payload = Payload::decode(payload, key.curve()).map_err(NotAdmitted::Unreadable)?;
+        if payload.first() == Some(&watermark::OPERATION) && !self.allow_drain {
+            let payload = Payload::decode(payload, key.curve())
+                .map_err(|error| NotAdmitted::Unreadable(NotUnderstood::new(error, payload)))?;
             if let Payload::Operations(operations) = payload
                 && operations.contents.iter().any(|content| content.kind == OperationKind::DrainDelegate)
             {
@@ -166,7 +171,7 @@ mod tests {
 
     fn admission() -> Admission {
         let names = vec!["relay.example".parse().unwrap(), "fd00::5".parse().unwrap()];
-        Admission { host_names: names, operations: Vec::new(), authorized_keys: Vec::new() }
+        Admission { host_names: names, operations: Vec::new(), allow_drain: false, authorized_keys: Vec::new() }
     }
 
     #[test]
@@ -205,6 +210,7 @@ mod tests {
     fn keys_sign_blocks_and_votes_and_operations_only_where_they_are_named() {
         let key = SecretKey::generate(Curve::P256).unwrap().public_key().hash();
         let named = Admission { operations: vec![key], ..admission() };
+        let lax = Admission { operations: vec![key], allow_drain: true, ..admission() };
         let operation = |contents: &[u8]| [&[0x03][..], &[0; 32], contents].concat();
         // A message to sign, and the drain of one account in favour of another.
         let noop = operation(&[17, 0, 0, 0, 0]);
@@ -221,6 +227,8 @@ mod tests {
             (operation(&[]), false, false),
         ] {
             assert_eq!(admission().check_payload(&key, &payload).is_ok(), by_any, "{payload:?}");
+            let is_operation = payload.first() == Some(&0x03);
+            assert_eq!(lax.check_payload(&key, &payload).is_ok(), by_named || is_operation, "{payload:?}");
             let admitted = named.check_payload(&key, &payload);
             assert_eq!(admitted.is_ok(), by_named, "{payload:?}: {admitted:?}");
         }

@@ -9,7 +9,7 @@ use super::request::RequestIdentity;
 use super::settings::RelaySettings;
 use super::state::{SavedState, StateError};
 use super::upstream::{Call, Upstream};
-use crate::answer::Cause;
+use crate::answer::{Cause, Verdict};
 use crate::azure::TlsRoots;
 use crate::tezos::{PublicKey, PublicKeyHash};
 use axum::http::StatusCode;
@@ -157,6 +157,25 @@ impl Relay {
         }
         // While another upstream has not answered, it is not known that there is no such key.
         if is_refused && reasons.is_empty() { Err(NoKey::Refused) } else { Err(NoKey::Failed(reasons.join("; "))) }
+    }
+
+    /// The first answer of a signer to a read of a list, which may be a refusal. `None` if no signer answers by the deadline.
+    pub(super) async fn list(&self, path: &str, deadline: Instant) -> Option<Reply> {
+        let call = Call::get(path);
+        let calls = self.upstreams.iter().map(|upstream| {
+            let call = &call;
+            async move { (upstream, upstream.call(call, deadline).await) }
+        });
+        let mut replies: FuturesUnordered<_> = calls.collect();
+        while let Some((upstream, reply)) = replies.next().await {
+            let Ok(reply) = reply else { continue };
+            self.saw(upstream, &reply);
+            let verdict = reply.signer.as_ref().map(|signer| signer.verdict);
+            if matches!(verdict, Some(Verdict::Answered | Verdict::Refused)) {
+                return Some(reply);
+            }
+        }
+        None
     }
 
     /// Whether requests can be forwarded: the store is known, and an upstream is well.

@@ -55,7 +55,7 @@ use std::sync::Arc;
 
 /// The service that answers the baker's requests.
 pub fn router(relay: Arc<Relay>, settings: RelaySettings) -> Router {
-    let RelaySettings { host_names, operations, authorized_keys, deadline, .. } = settings;
-    let admission = Arc::new(Admission { host_names, operations, authorized_keys });
+    let RelaySettings { host_names, operations, allow_drain, authorized_keys, deadline, .. } = settings;
+    let admission = Arc::new(Admission { host_names, operations, allow_drain, authorized_keys });
     routes::router(Server { relay, admission, deadline, large_bodies: LargeBodies::default() })
 }

@@ -34,10 +34,10 @@ pub(super) fn failed(reason: String) -> ErrorResponse {
 
 /// The upstreams have no such key.
 pub(super) fn no_key(hash: &PublicKeyHash) -> ErrorResponse {
-    ErrorResponse::new(StatusCode::NOT_FOUND, Cause::UnknownKey, format!("no upstream has the key {hash}"))
+    ErrorResponse::new(StatusCode::NOT_FOUND, Cause::UnknownKey, format!("no key {hash} at any upstream"))
 }
 
-/// A signer's own error, as it is.
+/// A signer's own answer, unchanged.
 pub(super) fn passed(reply: &Reply) -> Response {
     let mut response = (readable(reply.status), reply.body.clone()).into_response();
     let headers = response.headers_mut();
@@ -54,7 +54,7 @@ pub(super) fn passed(reply: &Reply) -> Response {
 /// The status, or 500 in place of one that octez does not read.
 const fn readable(status: StatusCode) -> StatusCode {
     match status.as_u16() {
-        400 | 401 | 403 | 404 | 408 | 409 | 413 => status,
+        200 | 400 | 401 | 403 | 404 | 408 | 409 | 413 => status,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

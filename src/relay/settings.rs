@@ -29,6 +29,8 @@ pub struct RelaySettings {
     pub store: Option<StoreDigest>,
     /// `RELAY_OPERATIONS`: the keys that may sign anything but blocks and votes.
     pub operations: Vec<PublicKeyHash>,
+    /// `RELAY_ALLOW_DRAIN_DELEGATE`: whether they may sign `drain_delegate`, too.
+    pub allow_drain: bool,
     /// `RELAY_AUTHORIZED_KEYS`.
     pub authorized_keys: Vec<AuthorizedKey>,
     /// `RELAY_COMPANIONS`.

@@ -3,8 +3,9 @@
 use super::SettingsError;
 use super::reader::Reader;
 use super::table::{
-    RELAY_AUTHORIZED_KEYS, RELAY_COMPANIONS, RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS, RELAY_FUNCTION_KEYS_FILE,
-    RELAY_HEDGE_MS, RELAY_HOST_NAMES, RELAY_LISTEN, RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_UPSTREAMS,
+    RELAY_ALLOW_DRAIN_DELEGATE, RELAY_AUTHORIZED_KEYS, RELAY_COMPANIONS, RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS,
+    RELAY_FUNCTION_KEYS_FILE, RELAY_HEDGE_MS, RELAY_HOST_NAMES, RELAY_LISTEN, RELAY_OPERATIONS, RELAY_STATE_DIR,
+    RELAY_STORE, RELAY_UPSTREAMS,
 };
 use crate::relay::{CompanionPair, FunctionKeySource, RelaySettings};
 use secrecy::SecretString;
@@ -27,6 +28,7 @@ impl RelaySettings {
             state_dir: reader.relay_state_dir(),
             store: reader.parsed_with_reason(&RELAY_STORE),
             operations: reader.list(&RELAY_OPERATIONS),
+            allow_drain: reader.choice(&RELAY_ALLOW_DRAIN_DELEGATE).unwrap_or(false),
             authorized_keys: reader.list(&RELAY_AUTHORIZED_KEYS),
             companions: reader.list(&RELAY_COMPANIONS),
             function_keys: reader.function_keys(),

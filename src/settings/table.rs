@@ -261,6 +261,12 @@ settings! {
         AT_THE_BAKER,
         "Keys that may sign operations and packed data. All other keys sign blocks and votes only.",
     );
+    RELAY_ALLOW_DRAIN_DELEGATE: Choice = Setting::new(
+        Group::Relay,
+        BOOLEAN,
+        AT_THE_BAKER,
+        "Whether the keys in `RELAY_OPERATIONS` may also sign `drain_delegate`, which empties a baker's account.",
+    );
     RELAY_AUTHORIZED_KEYS: List = Setting::new(
         Group::Relay,
         List { of: "public keys" },

@@ -49,18 +49,7 @@ fn set_latency(azure: &Azure, vault: Delay, database: Delay) {
 async fn latency(azure: &Azure) {
     let signer = Process::start(&azure.environment(), &[]);
     let keys = signer.keys(KEYS);
-    set_latency(azure, Delay::Fixed(VAULT), Delay::Fixed(DATABASE));
-    let (vault, database) = bare::answers(azure).await;
-    println!("stand-ins with delays of {VAULT:?} and {DATABASE:?}, as a bare HTTP client sees them:");
-    println!("  {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
-    // To measure only the signer, the stand-ins' own work is subtracted from their delays.
-    set_latency(
-        azure,
-        Delay::Fixed((VAULT * 2).saturating_sub(vault)),
-        Delay::Fixed((DATABASE * 2).saturating_sub(database)),
-    );
-    let (vault, database) = bare::answers(azure).await;
-    println!("with delays shortened accordingly: {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
+    bare::set_answer_times(azure, VAULT, DATABASE).await;
 
     let mut client = Client::new(signer.address, &keys[0]);
     for kind in [Kind::Attestation, Kind::Block] {

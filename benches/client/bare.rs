@@ -1,13 +1,30 @@
 //! What a bare HTTP client sees of the stand-ins: their own part of all that is measured.
 
 use reqwest::{Certificate, Client, RequestBuilder};
-use stand_ins::Azure;
+use stand_ins::{Azure, Delay};
 use std::time::{Duration, Instant};
 
 const TIMES: usize = 200;
 
+/// Makes vault and database answer within these times: so that only the signer is measured, the stand-ins' own work is subtracted
+/// from their delays.
+pub(crate) async fn set_answer_times(azure: &Azure, vault: Duration, database: Duration) {
+    let set = |vault, database| {
+        azure.key_vault.latency(Delay::Fixed(vault));
+        azure.cosmos.latency(Delay::Fixed(database));
+    };
+    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
+    set(vault, database);
+    let (of_vault, of_database) = answers(azure).await;
+    println!("stand-ins with delays of {vault:?} and {database:?}, as a bare HTTP client sees them:");
+    println!("  {:.2} and {:.2} ms", milliseconds(of_vault), milliseconds(of_database));
+    set((vault * 2).saturating_sub(of_vault), (database * 2).saturating_sub(of_database));
+    let (vault, database) = answers(azure).await;
+    println!("with delays shortened accordingly: {:.2} and {:.2} ms", milliseconds(vault), milliseconds(database));
+}
+
 /// The usual time of an answer: of the vault over HTTP/1.1, and of the database over HTTP/2.
-pub(crate) async fn answers(azure: &Azure) -> (Duration, Duration) {
+async fn answers(azure: &Azure) -> (Duration, Duration) {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let authority = Certificate::from_pem(azure.authority_pem().as_bytes()).unwrap();
     let builder = || Client::builder().tls_certs_only([authority.clone()]).no_proxy();

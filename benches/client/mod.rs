@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use test_support::http::{Connection, request};
 
 /// The signer to measure: `SIGNER_BIN`, e.g. the packaged one, or else the one of this build.
-fn program() -> OsString {
+pub(crate) fn program() -> OsString {
     std::env::var_os("SIGNER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_azurehsm-signer").into())
 }
 
@@ -25,7 +25,12 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one on a free port, and waits until it listens.
     pub(crate) fn start(environment: &[(&str, String)], settings: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(program())
+        Self::start_as(Command::new(program()), environment, settings)
+    }
+
+    /// The same by a command that runs the program somewhere else, or as a relay.
+    pub(crate) fn start_as(mut command: Command, environment: &[(&str, String)], settings: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .envs(settings.iter().copied())

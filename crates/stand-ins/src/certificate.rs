@@ -1,4 +1,4 @@
-//! TLS certificates: every [`Azure`](crate::Azure) has its own certificate authority.
+//! TLS certificates: every [`Azure`](crate::Azure) has its own certificate authority, and so have the other doubles.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
-/// The host names of all services.
+/// The host names of all services on loopback.
 const NAMES: [&str; 4] = ["localhost", "*.vault.localhost", "*.managedhsm.localhost", "127.0.0.1"];
 
 /// A certificate authority, and the TLS side of a service with a certificate issued by it.
@@ -18,7 +18,13 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
+    /// For a service on loopback.
     pub(crate) fn make() -> io::Result<Self> {
+        Self::make_for(NAMES.map(str::to_owned))
+    }
+
+    /// For a service with these host names and IP addresses.
+    pub(crate) fn make_for(names: impl Into<Vec<String>>) -> io::Result<Self> {
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, "Stand-ins of Azure");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -27,7 +33,6 @@ impl Certificate {
         let authority = CertifiedIssuer::self_signed(authority, key).map_err(io::Error::other)?;
 
         let key = KeyPair::generate().map_err(io::Error::other)?;
-        let names = NAMES.map(str::to_owned);
         let mut service = CertificateParams::new(names).map_err(io::Error::other)?;
         service.distinguished_name.push(DnType::CommonName, "Stand-in of an Azure service");
         let certificate = service.signed_by(&key, &authority).map_err(io::Error::other)?;

@@ -1,20 +1,21 @@
-//! A port and its connections, which can be frozen, closed or refused.
+//! A port and its connections, which are counted, and can be frozen, closed or refused.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
-/// A port on loopback.
+/// A port.
 #[derive(Debug)]
 pub(crate) struct Port {
     address: SocketAddr,
+    accepted: AtomicU64,
     runtime: Handle,
     state: Mutex<PortState>,
 }
@@ -30,19 +31,30 @@ struct PortState {
 impl Port {
     /// Opens a port on loopback; 0 picks a free one. Must be called inside a runtime, which then serves the port.
     pub(crate) fn open(port: u16) -> io::Result<Self> {
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], port)))?;
+        Self::open_at(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    /// The same at any address of this machine.
+    pub(crate) fn open_at(address: SocketAddr) -> io::Result<Self> {
+        let listener = listen(address)?;
         let address = listener.local_addr()?;
         let state = PortState { listener: Some(listener), accepting: None, open: Vec::new() };
-        Ok(Self { address, runtime: Handle::current(), state: Mutex::new(state) })
+        Ok(Self { address, accepted: AtomicU64::new(0), runtime: Handle::current(), state: Mutex::new(state) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
+    /// Number of connections accepted so far.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
     /// Accepts the next connection.
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
         let (stream, _) = std::future::poll_fn(|context| self.poll_accept(context)).await?;
+        self.accepted.fetch_add(1, Ordering::Relaxed);
         stream.set_nodelay(true)?;
         let socket = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
         let connection = Arc::new(Connection { socket, is_frozen: AtomicBool::new(false) });

@@ -223,6 +223,11 @@ macro_rules! controllable {
                 self.controls.requests.reset();
             }
 
+            /// Number of connections accepted since the start.
+            pub fn connections(&self) -> u64 {
+                self.controls.port.accepted()
+            }
+
             /// Sets the time from a request's arrival to its response. A longer delay among the faults takes precedence.
             pub fn latency(&self, latency: crate::delay::Delay) {
                 self.controls.set_latency(latency);

@@ -54,6 +54,8 @@ pub enum Operation {
     ReplaceItem,
     /// Get the chain id or the head from a Tezos node.
     Head,
+    /// Call a function with its key.
+    Execution,
 }
 
 impl Operation {

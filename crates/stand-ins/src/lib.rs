@@ -1,6 +1,6 @@
 //! Doubles of the Azure services that a signer uses: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint.
 //! They speak TLS on loopback, check tokens and roles as the services do, and any failure of a service can be injected at
-//! run time. For development only.
+//! run time. Also doubles of a Tezos node, and of the platform in front of a signer. For development only.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -24,6 +24,7 @@ mod cosmos;
 mod delay;
 mod double;
 mod faults;
+mod function_app;
 mod identity;
 mod key_vault;
 mod milliseconds;
@@ -38,6 +39,7 @@ pub use control::Control;
 pub use cosmos::{Cosmos, CosmosOptions, Region, StoredItem};
 pub use delay::Delay;
 pub use faults::{BadSignature, Effect, Fault, Faults, Operation, Times};
+pub use function_app::FunctionApp;
 pub use identity::Identity;
 pub use key_vault::{Curve, InvalidKey, KeyVault, KeyVersion, NewKey, RotationPolicy, VaultKind};
 pub use precise_timer::PreciseTimer;

@@ -20,9 +20,9 @@ pub struct Answer {
     pub body: String,
 }
 
-/// A connection.
+/// A connection, over TCP or something else.
 #[derive(Debug)]
-pub struct Connection(BufReader<TcpStream>);
+pub struct Connection<S = TcpStream>(BufReader<S>);
 
 impl Answer {
     /// The value of a header; empty if it is missing.
@@ -70,7 +70,7 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(READ_TIMEOUT))?;
         stream.set_nodelay(true)?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self::over(stream))
     }
 
     /// Shuts down one direction, or both.
@@ -79,6 +79,13 @@ impl Connection {
     /// If the connection has ended already.
     pub fn shutdown(&self, direction: Shutdown) -> io::Result<()> {
         self.0.get_ref().shutdown(direction)
+    }
+}
+
+impl<S: Read> Connection<S> {
+    /// Over this stream.
+    pub fn over(stream: S) -> Self {
+        Self(BufReader::new(stream))
     }
 
     /// Reads the status line and headers of the next response.
@@ -153,17 +160,17 @@ impl Connection {
     }
 }
 
-impl Write for Connection {
+impl<S: Write> Write for Connection<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.get_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.get_mut().flush()
     }
 }
 
-impl Read for Connection {
+impl<S: Read> Read for Connection<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 
 /// A port.
@@ -24,6 +24,8 @@ pub(crate) struct Port {
 struct PortState {
     /// `None` while connections are refused.
     listener: Option<TcpListener>,
+    /// Holds the port while connections are refused, so that no other program gets it.
+    reservation: Option<TcpSocket>,
     accepting: Option<Waker>,
     open: Vec<Weak<Connection>>,
 }
@@ -38,7 +40,7 @@ impl Port {
     pub(crate) fn open_at(address: SocketAddr) -> io::Result<Self> {
         let listener = listen(address)?;
         let address = listener.local_addr()?;
-        let state = PortState { listener: Some(listener), accepting: None, open: Vec::new() };
+        let state = PortState { listener: Some(listener), reservation: None, accepting: None, open: Vec::new() };
         Ok(Self { address, accepted: AtomicU64::new(0), runtime: Handle::current(), state: Mutex::new(state) })
     }
 
@@ -87,7 +89,11 @@ impl Port {
     /// Closes the port and all connections that are not frozen; or opens the same port again.
     pub(crate) fn refuse_connections(&self, refuse: bool) -> io::Result<()> {
         if refuse {
-            self.lock().listener = None;
+            let mut state = self.lock();
+            if state.listener.take().is_some() {
+                state.reservation = reserve(self.address).ok();
+            }
+            drop(state);
             for connection in self.take_connections() {
                 connection.close();
             }
@@ -96,6 +102,7 @@ impl Port {
         let mut state = self.lock();
         if state.listener.is_none() {
             let _inside = self.runtime.enter();
+            state.reservation = None;
             state.listener = Some(listen(self.address)?);
             if let Some(accepting) = state.accepting.take() {
                 accepting.wake();
@@ -111,6 +118,14 @@ impl Port {
     fn lock(&self) -> MutexGuard<'_, PortState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Binds a port without listening: the system refuses connections to it.
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -5,7 +5,7 @@ use super::upstream_url::is_loopback;
 use crate::tezos::authentication::{AuthorizedKey, request_to_authenticate};
 use crate::tezos::payload::operations::OperationKind;
 use crate::tezos::payload::{NotUnderstood, Payload, watermark};
-use crate::tezos::{BlsScheme, Curve, PublicKeyHash, SignatureText, SignatureVersion};
+use crate::tezos::{Curve, PublicKeyHash, SignatureText, SignatureVersion};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use thiserror::Error;
@@ -144,7 +144,7 @@ impl Admission {
         let is_signed = move || {
             keys.iter().any(|key| {
                 let curve = key.public_key.curve();
-                let scheme = version.scheme(curve).unwrap_or(BlsScheme::ProofOfPossession);
+                let scheme = version.scheme_to_verify(curve);
                 let signature = signature.of_curve(curve);
                 signature.is_some_and(|signature| key.public_key.verify(&signed, scheme, &signature).is_ok())
             })
@@ -167,7 +167,7 @@ fn without_port(authority: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tezos::SecretKey;
+    use crate::tezos::{BlsScheme, SecretKey};
 
     fn admission() -> Admission {
         let names = vec!["relay.example".parse().unwrap(), "fd00::5".parse().unwrap()];

@@ -5,7 +5,7 @@
 
 use super::settings::CompanionPair;
 use crate::tezos::payload::{Kind, Payload};
-use crate::tezos::{BlsScheme, Curve, Digest, PublicKeyHash, Signature};
+use crate::tezos::{BlsScheme, Curve, Digest, PublicKeyHash, Signature, SignatureVersion};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,13 @@ pub(super) struct Wanted {
     pub(super) scheme: BlsScheme,
 }
 
+impl Wanted {
+    /// The signature of `payload` that a client of this version requests.
+    pub(super) fn new(key: PublicKeyHash, payload: &[u8], version: SignatureVersion) -> Self {
+        Self { key, payload: Digest::of(payload), scheme: version.scheme_to_verify(key.curve()) }
+    }
+}
+
 struct Kept {
     signature: Signature,
     until: Instant,
@@ -44,6 +51,11 @@ impl Companions {
     /// All keys of the pairs.
     pub(super) fn keys(&self) -> impl Iterator<Item = PublicKeyHash> {
         self.pairs.iter().flat_map(|pair| [pair.consensus, pair.companion])
+    }
+
+    /// Whether the signatures of this key may come early.
+    pub(super) fn is_companion(&self, key: &PublicKeyHash) -> bool {
+        self.pairs.iter().any(|pair| pair.companion == *key)
     }
 
     /// The companion of a key that is to sign this payload: an attestation in the form of tz4 keys, which octez has both sign.

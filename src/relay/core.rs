@@ -8,14 +8,14 @@ use super::reply::Reply;
 use super::request::RequestIdentity;
 use super::settings::RelaySettings;
 use super::state::{SavedState, StateError};
-use super::upstream::{Call, Upstream};
+use super::upstream::{Call, NoReply, Upstream};
 use crate::answer::{Cause, Verdict};
 use crate::azure::TlsRoots;
 use crate::tezos::{PublicKey, PublicKeyHash};
 use axum::http::StatusCode;
-use futures::StreamExt;
 use futures::future::{BoxFuture, Shared};
 use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -130,11 +130,7 @@ impl Relay {
             return Ok(key);
         }
         let call = Call::get(format!("/keys/{hash}"));
-        let calls = self.upstreams.iter().map(|upstream| {
-            let call = &call;
-            async move { (upstream, upstream.call(call, deadline).await) }
-        });
-        let mut replies: FuturesUnordered<_> = calls.collect();
+        let mut replies = self.replies(&call, deadline);
         let mut is_refused = false;
         let mut reasons = Vec::new();
         while let Some((upstream, reply)) = replies.next().await {
@@ -145,7 +141,6 @@ impl Relay {
                     continue;
                 }
             };
-            self.saw(upstream, &reply);
             match reply.public_key(hash) {
                 Ok(key) => {
                     self.state.add_key(&key);
@@ -159,17 +154,28 @@ impl Relay {
         if is_refused && reasons.is_empty() { Err(NoKey::Refused) } else { Err(NoKey::Failed(reasons.join("; "))) }
     }
 
+    /// The replies of all upstreams to a read, as they arrive.
+    fn replies(
+        &self,
+        call: &Call,
+        deadline: Instant,
+    ) -> impl Stream<Item = (&Upstream, Result<Reply, NoReply>)> + Unpin {
+        let calls = self.upstreams.iter().map(|upstream| async move {
+            let reply = upstream.call(call, deadline).await;
+            if let Ok(reply) = &reply {
+                self.saw(upstream, reply);
+            }
+            (&**upstream, reply)
+        });
+        calls.collect::<FuturesUnordered<_>>()
+    }
+
     /// The first answer of a signer to a read of a list, which may be a refusal. `None` if no signer answers by the deadline.
     pub(super) async fn list(&self, path: &str, deadline: Instant) -> Option<Reply> {
         let call = Call::get(path);
-        let calls = self.upstreams.iter().map(|upstream| {
-            let call = &call;
-            async move { (upstream, upstream.call(call, deadline).await) }
-        });
-        let mut replies: FuturesUnordered<_> = calls.collect();
-        while let Some((upstream, reply)) = replies.next().await {
+        let mut replies = self.replies(&call, deadline);
+        while let Some((_, reply)) = replies.next().await {
             let Ok(reply) = reply else { continue };
-            self.saw(upstream, &reply);
             let verdict = reply.signer.as_ref().map(|signer| signer.verdict);
             if matches!(verdict, Some(Verdict::Answered | Verdict::Refused)) {
                 return Some(reply);

@@ -91,6 +91,15 @@ impl Line {
             );
             return;
         }
+        self.log_failure(upstream, cause, &reason);
+    }
+
+    /// No answer of a signer.
+    pub(super) fn failed(&self, reason: &str) {
+        self.log_failure(None, None, reason);
+    }
+
+    fn log_failure(&self, upstream: Option<&UpstreamUrl>, cause: Option<&str>, reason: &str) {
         error!(
             event = "relay_failed",
             key = %self.key,
@@ -99,20 +108,6 @@ impl Line {
             round = self.round(),
             upstream = upstream.map(tracing::field::display),
             cause,
-            reason,
-            ms = self.ms(),
-            "failed"
-        );
-    }
-
-    /// No answer of a signer.
-    pub(super) fn failed(&self, reason: &str) {
-        error!(
-            event = "relay_failed",
-            key = %self.key,
-            kind = self.kind,
-            level = self.level(),
-            round = self.round(),
             reason,
             ms = self.ms(),
             "failed"

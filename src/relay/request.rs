@@ -2,7 +2,7 @@
 
 use super::upstream::Call;
 use crate::answer::header;
-use crate::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKey, PublicKeyHash, Signature, SignatureVersion};
+use crate::tezos::{BlsPublicKey, Curve, PublicKey, PublicKeyHash, Signature, SignatureVersion};
 use axum::body::Bytes;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -94,7 +94,7 @@ impl Request {
 fn verify(key: &PublicKey, subject: &Subject, signature: &Signature) -> bool {
     match subject {
         Subject::Payload { payload, version, .. } => {
-            let scheme = version.scheme(key.curve()).unwrap_or(BlsScheme::ProofOfPossession);
+            let scheme = version.scheme_to_verify(key.curve());
             key.verify(payload, scheme, signature).is_ok()
         }
         Subject::Possession { about } => {

@@ -8,10 +8,10 @@ use super::log::Line;
 use super::request::{Request, Subject};
 use super::responses::{self, passed};
 use crate::server::{
-    Arrival, ErrorResponse, InvalidRequest, LargeBodies, NotRead, hash_in_path, read_payload, understood,
-    without_empty_segments, without_route,
+    Arrival, ErrorResponse, InvalidRequest, LargeBodies, NotRead, PossessionQuery, SignQuery, hash_in_path,
+    read_payload, understood, without_empty_segments, without_route,
 };
-use crate::tezos::{BlsScheme, Digest, PublicKey, PublicKeyHash, Signature, SignatureVersion};
+use crate::tezos::{PublicKey, PublicKeyHash, Signature};
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request as HttpRequest, State};
@@ -20,7 +20,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,12 +60,6 @@ async fn check_origin(State(server): State<Server>, request: HttpRequest, next: 
     }
 }
 
-#[derive(Deserialize)]
-struct SignQuery {
-    version: Option<String>,
-    authentication: Option<String>,
-}
-
 async fn sign(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
@@ -77,9 +70,8 @@ async fn sign(
     let start = Instant::now();
     let deadline = start + server.deadline;
     let hash = hash_in_path(path)?;
-    let SignQuery { version, authentication } = understood(query)?;
-    let version = version.as_deref().map(str::parse).transpose().map_err(InvalidRequest::from)?;
-    let version: SignatureVersion = version.unwrap_or_default();
+    let query = understood(query)?;
+    let version = query.signature_version()?;
     let payload = read_payload(body, &server.large_bodies, deadline).await.map_err(|error| match error {
         NotRead::Late => responses::body_late(server.deadline),
         NotRead::Invalid(invalid) => invalid.into(),
@@ -90,25 +82,20 @@ async fn sign(
     }
     let Server { relay, admission, .. } = &server;
     admission.check_payload(&hash, &payload).map_err(|error| responses::not_admitted(&error))?;
-    let authenticated = admission.check_authentication(&hash, &payload, version, authentication.as_deref()).await;
+    let authenticated = admission.check_authentication(&hash, &payload, version, query.authentication.as_deref()).await;
     authenticated.map_err(|error| responses::not_admitted(&error))?;
 
     let line = Line::new(&hash, &payload, start);
-    let scheme = version.scheme(hash.curve()).unwrap_or(BlsScheme::ProofOfPossession);
-    let wanted = Wanted { key: hash, payload: Digest::of(&payload), scheme };
-    if let Some(signature) = relay.companions.kept_signature(&wanted) {
+    if relay.companions.is_companion(&hash)
+        && let Some(signature) = relay.companions.kept_signature(&Wanted::new(hash, &payload, version))
+    {
         line.kept();
         return Ok(signed("signature", &signature));
     }
     let key = find_key(relay, &hash, deadline).await?;
     let companion = relay.companions.of(&hash, &payload).and_then(|companion| relay.state.key(&companion));
-    let subject = Subject::Payload { payload: payload.into(), version, authentication };
+    let subject = Subject::Payload { payload: payload.into(), version, authentication: query.authentication };
     answer(relay, Request { key, subject, companion }, &line, deadline).await
-}
-
-#[derive(Deserialize)]
-struct PossessionQuery {
-    bls_pk: Option<String>,
 }
 
 async fn prove_possession(
@@ -119,8 +106,7 @@ async fn prove_possession(
     let start = Instant::now();
     let deadline = start + server.deadline;
     let hash = hash_in_path(path)?;
-    let about: Option<PublicKey> =
-        understood(query)?.bls_pk.map(|text| text.parse()).transpose().map_err(InvalidRequest::NotAPublicKey)?;
+    let about = understood(query)?.public_key()?;
     let key = find_key(&server.relay, &hash, deadline).await?;
     let subject = Subject::Possession { about: about.map(|key| key.to_string()) };
     let line = Line::of_possession(&hash, start);

@@ -5,7 +5,6 @@ use super::companions::Wanted;
 use super::core::{Relay, SharedAnswer};
 use super::race;
 use super::request::{Request, RequestIdentity, Subject};
-use crate::tezos::{BlsScheme, Digest};
 use futures::FutureExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,9 +62,7 @@ impl Relay {
         if let (Some(companion), Some(signature), Subject::Payload { payload, version, .. }) =
             (&request.companion, signed.companion, &request.subject)
         {
-            let scheme = version.scheme(companion.curve()).unwrap_or(BlsScheme::ProofOfPossession);
-            let wanted = Wanted { key: companion.hash(), payload: Digest::of(payload), scheme };
-            self.companions.keep(wanted, signature);
+            self.companions.keep(Wanted::new(companion.hash(), payload, *version), signature);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The routes, and how requests are parsed and handed to the signer.
 
 use super::answer_headers::{add_companion, companion_in, complete_verdict, identify, set_cause, signed};
+use super::arguments::{PossessionQuery, SignQuery, hash_in_path, understood};
 use super::body::{self, LargeBodies, NotRead};
 use super::connections::Arrival;
 use super::error_response::ErrorResponse;
@@ -18,9 +19,8 @@ use axum::middleware::{map_response, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -69,12 +69,6 @@ fn routes(signer: Arc<Signer>, settings: ServerSettings) -> Router {
         .with_state(Server { signer, settings, large_bodies: LargeBodies::default() })
 }
 
-#[derive(Deserialize)]
-struct SignQuery {
-    version: Option<String>,
-    authentication: Option<String>,
-}
-
 async fn sign(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
@@ -87,7 +81,7 @@ async fn sign(
     refuse_web_pages(&headers)?;
     let key = hash_in_path(path)?;
     let query = understood(query)?;
-    let version = query.version.as_deref().map(str::parse).transpose().map_err(InvalidRequest::from)?;
+    let version = query.signature_version()?;
     let payload = body::payload(body, &server.large_bodies, deadline).await.map_err(|error| match error {
         NotRead::Late => InvalidRequest::BodyLate(server.settings.deadline).into(),
         NotRead::Invalid(invalid) => ErrorResponse::from(invalid),
@@ -99,7 +93,7 @@ async fn sign(
     let request = SignRequest {
         key,
         payload,
-        version: version.unwrap_or_default(),
+        version,
         authentication: query.authentication,
         deadline,
         invocation: headers
@@ -178,11 +172,6 @@ async fn known_keys(State(server): State<Server>) -> Result<Response, ErrorRespo
     Ok(Json(json!({"known_keys": hashes})).into_response())
 }
 
-#[derive(Deserialize)]
-struct PossessionQuery {
-    bls_pk: Option<String>,
-}
-
 async fn prove_possession(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
@@ -190,8 +179,7 @@ async fn prove_possession(
 ) -> Result<Response, ErrorResponse> {
     let deadline = Instant::now() + server.settings.deadline;
     let hash = hash_in_path(path)?;
-    let about = understood(query)?.bls_pk.map(|text| text.parse()).transpose();
-    let about = about.map_err(InvalidRequest::NotAPublicKey)?;
+    let about = understood(query)?.public_key()?;
     let proof = server.signer.prove_possession(&hash, about.as_ref(), deadline).await?;
     Ok(signed(json!({"bls_prove_possession": proof.to_string()})))
 }
@@ -242,24 +230,4 @@ pub(crate) fn without_route(uri: &Uri) -> InvalidRequest {
     let last = uri.path().rsplit('/').find(|segment| !segment.is_empty());
     let key: Option<PublicKeyHash> = last.and_then(|text| text.parse().ok());
     key.map_or(InvalidRequest::Route, InvalidRequest::RouteOfKey)
-}
-
-/// The public key hash at the end of a path.
-///
-/// # Errors
-/// [`InvalidRequest`] if there is none.
-pub(crate) fn hash_in_path(path: Result<Path<String>, PathRejection>) -> Result<PublicKeyHash, InvalidRequest> {
-    let Path(text) = path.map_err(|error| InvalidRequest::Path(error.body_text()))?;
-    text.parse().map_err(|why| InvalidRequest::NotAHash { shown: text.chars().take(64).collect(), why })
-}
-
-/// The arguments of a query.
-///
-/// # Errors
-/// [`InvalidRequest::Query`].
-pub(crate) fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, InvalidRequest> {
-    query.map(|Query(query)| query).map_err(|error| {
-        // The reason, without the library's preamble.
-        InvalidRequest::Query(error.source().map_or_else(|| error.body_text(), ToString::to_string))
-    })
 }

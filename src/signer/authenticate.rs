@@ -3,7 +3,7 @@
 use super::verify::{NotVerified, verify};
 use super::{NotSigned, Refusal, SignRequest, Unauthenticated};
 use crate::tezos::authentication::{AuthorizedKey, request_to_authenticate};
-use crate::tezos::{BlsScheme, PublicKeyHash, SignatureText};
+use crate::tezos::{PublicKeyHash, SignatureText};
 
 /// The keys whose owners may send signing requests for keys that require authentication.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +44,7 @@ impl AuthorizedKeys {
         let signed = request_to_authenticate(&request.key, &request.payload);
         for key in &self.0 {
             let curve = key.public_key.curve();
-            let scheme = request.version.scheme(curve).unwrap_or(BlsScheme::ProofOfPossession);
+            let scheme = request.version.scheme_to_verify(curve);
             let Some(signature) = signature.of_curve(curve) else { continue };
             match verify(&key.public_key, &signed, scheme, &signature).await {
                 Ok(()) => return Ok(key.hash),

@@ -31,6 +31,11 @@ impl SignatureVersion {
             _ => Some(BlsScheme::ProofOfPossession),
         }
     }
+
+    /// The scheme to verify with. Of a signature that the version cannot carry, it is the default.
+    pub fn scheme_to_verify(self, curve: Curve) -> BlsScheme {
+        self.scheme(curve).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for SignatureVersion {

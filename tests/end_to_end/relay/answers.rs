@@ -18,10 +18,7 @@ fn attestation(level: u32, variant: u8) -> Vec<u8> {
 
 #[test]
 fn signatures_come_over_connections_that_are_open_already() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &[]);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&[]);
     let public_key = relay.get(&format!("/keys/{}", setup.key)).json()["public_key"].as_str().unwrap().to_owned();
     // Two connections are kept open, and the background opens no more.
     eventually("connections are warm", || {
@@ -48,10 +45,7 @@ fn signatures_come_over_connections_that_are_open_already() {
 
 #[test]
 fn refusals_are_the_signers_own() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &[]);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&[]);
     relay.sign(&setup.key, &attestation(10, 1)).signature();
     for (payload, reason) in
         [(attestation(10, 2), "different_data"), (attestation(9, 1), "below_mark"), (vec![0x13], "payload")]
@@ -92,10 +86,7 @@ fn keys_are_answered_after_a_restart_while_no_upstream_answers() {
 
 #[test]
 fn identical_requests_at_the_same_time_share_one() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &[]);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&[]);
     relay.get(&format!("/keys/{}", setup.key));
     front.next([Effect::Held]);
     let (payload, address) = (attestation(1, 1), relay.address());
@@ -114,10 +105,7 @@ fn identical_requests_at_the_same_time_share_one() {
 
 #[test]
 fn answers_that_octez_cannot_read_or_repeats_become_500() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &SHORT);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&SHORT);
     relay.sign(&setup.key, &attestation(1, 1)).signature();
     for (level, status) in [(2, 301), (3, 401), (4, 404), (5, 429), (6, 500), (7, 502), (8, 503)] {
         front.always(Some(Effect::Instead(platform(status))));
@@ -158,10 +146,7 @@ fn a_request_is_answered_by_its_deadline_and_the_function_key_is_never_shown() {
 
 #[test]
 fn a_signal_ends_the_relay_after_the_requests_in_flight() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &[]);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&[]);
     relay.get(&format!("/keys/{}", setup.key));
     front.next([Effect::Held]);
     let (address, key) = (relay.address(), setup.key.as_str());
@@ -178,10 +163,7 @@ fn a_signal_ends_the_relay_after_the_requests_in_flight() {
 
 #[test]
 fn a_stale_list_of_authorized_keys_is_read_again_when_the_signer_rejects_a_request() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &[]);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&[]);
     relay.sign(&setup.key, &attestation(1, 1)).signature();
     assert_eq!(relay.get("/authorized_keys").body, "{}");
     let client = SecretKey::generate(Curve::Ed25519).unwrap();

@@ -7,10 +7,7 @@ use crate::support::process::{command, complaint};
 
 #[test]
 fn web_pages_get_nothing() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &[("RELAY_HOST_NAMES", "relay.example")]);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&[("RELAY_HOST_NAMES", "relay.example")]);
     let vote = attestation(1, 0, 1).bytes();
     let request = signing_request(&setup.key, &vote);
     for (headers, is_answered) in [

@@ -28,6 +28,15 @@ impl Setup {
         Self { folder, signer, key }
     }
 
+    /// The same with one front, and a relay with these settings that is ready.
+    pub(crate) fn with_relay(settings: &[(&str, &str)]) -> (Self, Front, Relay) {
+        let setup = Self::start();
+        let front = setup.front();
+        let relay = setup.relay(&[&front], settings);
+        relay.wait_until_ready();
+        (setup, front, relay)
+    }
+
     pub(crate) fn front(&self) -> Front {
         Front::start(self.signer.address)
     }

@@ -54,10 +54,7 @@ fn a_late_request_is_sent_to_the_next_upstream_too() {
 
 #[test]
 fn the_only_upstream_gets_a_late_request_once_more_over_another_connection() {
-    let setup = Setup::start();
-    let front = setup.front();
-    let relay = setup.relay(&[&front], &[("RELAY_HEDGE_MS", "2000")]);
-    relay.wait_until_ready();
+    let (setup, front, relay) = Setup::with_relay(&[("RELAY_HEDGE_MS", "2000")]);
     relay.sign(&setup.key, &attestation(1)).signature();
     front.next([Effect::Silence]);
     relay.sign(&setup.key, &attestation(2)).signature();

@@ -127,7 +127,7 @@ export class App {
     return running;
   }
 
-  /** The process id of the only signer, once there is only one and it is none of `others`. */
+  /** The process id of the only signer, once there is only one and it is not one of `others`. */
   async handler(others = []) {
     const one = async () => {
       const running = await this.handlers();

@@ -18,7 +18,7 @@ pub(super) struct Admission {
     pub(super) operations: Vec<PublicKeyHash>,
     /// Whether these may sign `drain_delegate`, too.
     pub(super) allow_drain: bool,
-    /// One of these must sign every request to sign, unless there are none.
+    /// If any, one of these must authenticate every request for a signature.
     pub(super) authorized_keys: Vec<AuthorizedKey>,
 }
 

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 /// Where the function keys come from: one for all upstreams, or one for each of them in order.
 #[derive(Debug, Clone, Default)]
 pub enum FunctionKeySource {
-    /// There are none: the upstreams require none.
+    /// No function keys: the upstreams require no credential.
     #[default]
     None,
     /// `RELAY_FUNCTION_KEYS`.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
 /// What is left of a request's deadline when its last call to an upstream must end, so that the answer can name the reason.
-const TIME_TO_ANSWER: Duration = Duration::from_millis(30);
+pub(super) const TIME_TO_ANSWER: Duration = Duration::from_millis(30);
 
 /// Finds an answer by the deadline.
 pub(super) async fn run(relay: Arc<Relay>, request: Arc<Request>, deadline: Instant) -> Answer {

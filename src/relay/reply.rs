@@ -29,7 +29,7 @@ pub(super) struct Reply {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SignerHeaders {
     pub(super) verdict: Verdict,
-    /// `None` if there is none, or if a newer signer has given one that is unknown here.
+    /// `None` if it is absent, or if a newer signer sent one that this version does not know.
     pub(super) cause: Option<Cause>,
     /// `None` while the signer does not know its store yet.
     pub(super) store: Option<StoreDigest>,

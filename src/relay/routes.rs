@@ -5,6 +5,7 @@ use super::answers::{Answer, Passed};
 use super::companions::Wanted;
 use super::core::{NoKey, Relay};
 use super::log::Line;
+use super::race::TIME_TO_ANSWER;
 use super::request::{Request, Subject};
 use super::responses::{self, passed};
 use crate::server::{
@@ -141,8 +142,8 @@ fn signed(field: &str, signature: &Signature) -> Response {
 }
 
 async fn find_key(relay: &Relay, hash: &PublicKeyHash, deadline: Instant) -> Result<PublicKey, ErrorResponse> {
-    // The answer that there is none must be in time, too.
-    let deadline = deadline - Duration::from_millis(30);
+    // A failure must be reported in time, too.
+    let deadline = deadline - TIME_TO_ANSWER;
     relay.public_key(hash, deadline).await.map_err(|no_key| match no_key {
         NoKey::Refused => responses::no_key(hash),
         NoKey::Failed(reason) => responses::failed(format!("the public key of {hash} is not known yet: {reason}")),

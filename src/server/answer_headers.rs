@@ -19,7 +19,7 @@ pub(super) fn signed(body: Value) -> Response {
     response
 }
 
-/// Adds the companion key's signature, or why there is none.
+/// Adds the companion key's signature, or the cause of its absence.
 pub(super) fn add_companion(headers: &mut HeaderMap, companion: Result<Signature, Cause>) {
     match companion {
         Ok(signature) => {

@@ -27,7 +27,7 @@ pub struct Companion {
 impl Signer {
     /// Signs as [`Signer::sign`] does, and then with the companion key, as if that had been requested after the answer.
     ///
-    /// The second result is the companion key's signature, or why there is none: the request is not an attestation by a tz4 key,
+    /// The second result is the companion key's signature, or the cause of its absence: the request is not an attestation by a tz4 key,
     /// signing took longer than 200 ms, or it was refused or failed. A signature that is late is still recorded, so a later
     /// request for it gets it.
     ///

@@ -24,7 +24,7 @@ fn blocks() -> Vec<DecodeCase> {
     add(
         "round",
         "The round is the last four bytes of the fitness (fitness_repr.ml, to_raw): a signer that reads the payload \
-         round, or none, sees a double baking where there is none, or misses one.",
+         round, or none, reports a double baking that never happened, or misses one.",
         plain(1331, 2),
         1331,
         2,
@@ -52,13 +52,7 @@ fn blocks() -> Vec<DecodeCase> {
         1331,
         0,
     );
-    add(
-        "level-zero",
-        "Test chains begin at level 0: zero is a valid level, and does not mean that there is none.",
-        plain(0, 0),
-        0,
-        0,
-    );
+    add("level-zero", "Test chains begin at level 0: zero is a valid level, not a missing one.", plain(0, 0), 0, 0);
     add(
         "level-max",
         "Levels are int32: 2147483647 is the maximum, and arithmetic on it must not overflow.",

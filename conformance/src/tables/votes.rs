@@ -43,13 +43,7 @@ fn votes() -> Vec<DecodeCase> {
                 1331,
                 3,
             ),
-            (
-                "level-zero",
-                "Test chains begin at level 0: zero is a valid level, and does not mean that there is \
-                            none.",
-                0,
-                0,
-            ),
+            ("level-zero", "Test chains begin at level 0: zero is a valid level, not a missing one.", 0, 0),
             (
                 "level-max",
                 "Levels are int32: 2147483647 is the maximum, and arithmetic on it must not overflow.",

@@ -75,7 +75,7 @@ impl Client {
         self.places.len()
     }
 
-    /// Sets the address of the process at this place; `None` if there is none.
+    /// Sets the address of the process with this index; `None` while it is not running.
     pub(crate) fn set_address(&self, place: usize, address: Option<SocketAddr>) {
         if let Some(endpoint) = self.places.get(place) {
             let new = address.map(|address| Arc::new(Endpoint { address, idle: Mutex::default() }));

@@ -66,7 +66,7 @@ impl MarkReader {
         Ok(until(deadline, query).await?.map(listing))
     }
 
-    /// The item under the name of a mark, `None` if there is none. Retries until `deadline`.
+    /// The item under the name of a mark, `None` if it does not exist. Retries until `deadline`.
     ///
     /// # Errors
     /// [`StoreError`] if there is no answer, or a refusal.

@@ -197,7 +197,7 @@ impl EmbeddedMarkStore {
         self.with_file(|file| file::list(&file.database)).await
     }
 
-    /// The item under the name of a mark, `None` if there is none.
+    /// The item under the name of a mark, `None` if it does not exist.
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be read.

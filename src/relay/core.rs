@@ -2,7 +2,7 @@
 
 use super::answers::Answer;
 use super::companions::Companions;
-use super::credential::{FunctionKeyError, FunctionKeys};
+use super::credential::{Credentials, FunctionKeyError};
 use super::identities::Identities;
 use super::reply::Reply;
 use super::request::RequestIdentity;
@@ -33,7 +33,7 @@ pub struct Relay {
     pub(super) identities: Identities,
     pub(super) state: Arc<SavedState>,
     pub(super) companions: Companions,
-    pub(super) function_keys: Arc<FunctionKeys>,
+    pub(super) credentials: Arc<Credentials>,
     pub(super) hedge: Duration,
     /// Wakes the reads of authorized keys, after a signer has rejected an authentication.
     pub(super) refresh: Notify,
@@ -63,7 +63,7 @@ pub(super) enum NoKey {
 }
 
 impl Relay {
-    /// Reads the state and the function keys. Sends no requests.
+    /// Reads the state and the credentials. Sends no requests.
     ///
     /// # Errors
     /// [`RelayError`].
@@ -81,17 +81,17 @@ impl Relay {
         roots: &TlsRoots,
     ) -> Result<Self, RelayError> {
         let (state, number) = (Arc::new(state), settings.upstreams.len());
-        let function_keys = Arc::new(FunctionKeys::read(settings.function_keys.clone(), number)?);
+        let credentials = Arc::new(Credentials::read(settings)?);
         let upstreams = settings.upstreams.iter().enumerate().map(|(index, url)| {
-            let keys = Arc::clone(&function_keys);
-            Arc::new(Upstream::new(index, url.clone(), roots.clone(), keys, settings.hedge))
+            let credentials = Arc::clone(&credentials);
+            Arc::new(Upstream::new(index, url.clone(), roots.clone(), credentials, settings.hedge))
         });
         Ok(Self {
             upstreams: upstreams.collect(),
             identities: Identities::new(Arc::clone(&state), settings.store, number),
             state,
             companions: Companions::new(settings.companions.clone()),
-            function_keys,
+            credentials,
             hedge: settings.hedge,
             refresh: Notify::new(),
             authorized_keys: Mutex::new(vec![None; number]),
@@ -115,8 +115,7 @@ impl Relay {
                     self.refresh.notify_waiters();
                 }
             }
-            // The function key may just have been replaced.
-            None if reply.status == StatusCode::UNAUTHORIZED => self.function_keys.refresh(),
+            None if reply.status == StatusCode::UNAUTHORIZED => self.credentials.rejected(),
             None => {}
         }
     }

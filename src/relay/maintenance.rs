@@ -44,7 +44,7 @@ pub async fn maintain(relay: &Arc<Relay>) -> Infallible {
         })
     });
     let figures = keep_running("relay figures", || report_figures(relay));
-    let credentials = keep_running("relay function keys", || refresh_function_keys(relay));
+    let credentials = keep_running("relay credentials", || refresh_credentials(relay));
     let (_, (never, _)) = join(join_all(upstreams), join(figures, credentials)).await;
     never
 }
@@ -125,11 +125,11 @@ async fn read(relay: &Relay, upstream: &Upstream) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads the file of function keys again, in case it has changed.
-async fn refresh_function_keys(relay: &Arc<Relay>) -> Infallible {
+/// Reads the files of credentials again, in case they have changed.
+async fn refresh_credentials(relay: &Arc<Relay>) -> Infallible {
     loop {
         sleep(2 * TICK).await;
-        relay.function_keys.refresh();
+        relay.credentials.refresh();
     }
 }
 

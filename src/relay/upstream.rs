@@ -1,7 +1,7 @@
 //! One upstream: calls, health and counters.
 
 use super::connections::{Connection, ConnectionPool};
-use super::credential::FunctionKeys;
+use super::credential::Credentials;
 use super::reply::{Reply, SignerHeaders};
 use super::{UpstreamUrl, counters::Counters};
 use crate::azure::{TlsRoots, reason_of};
@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use azure_core::http::Url;
 use azure_core::time::parse_rfc7231;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,9 +23,6 @@ const MAX_REPLY_BYTES: usize = 512 * 1024;
 /// Failures in a row after which the other upstreams go first.
 const MAX_FAILURES: u32 = 2;
 
-/// The header that carries a function key.
-const FUNCTION_KEY: HeaderName = HeaderName::from_static("x-functions-key");
-
 /// An upstream.
 pub(super) struct Upstream {
     /// Its index in `RELAY_UPSTREAMS`.
@@ -33,7 +30,7 @@ pub(super) struct Upstream {
     pub(super) url: UpstreamUrl,
     pub(super) counters: Counters,
     pub(super) connections: ConnectionPool,
-    function_keys: Arc<FunctionKeys>,
+    credentials: Arc<Credentials>,
     hedge: Duration,
     /// When the last answer arrived.
     answered: Mutex<Option<Instant>>,
@@ -77,12 +74,12 @@ impl Upstream {
         index: usize,
         url: UpstreamUrl,
         roots: TlsRoots,
-        function_keys: Arc<FunctionKeys>,
+        credentials: Arc<Credentials>,
         hedge: Duration,
     ) -> Self {
         let (counters, failures) = Default::default();
         let (connections, answered) = (ConnectionPool::new(roots), Mutex::new(None));
-        Self { index, url, counters, connections, function_keys, hedge, answered, failures }
+        Self { index, url, counters, connections, credentials, hedge, answered, failures }
     }
 
     /// Sends a request with the upstream's credential, and reads the reply until the deadline.
@@ -148,25 +145,18 @@ impl Upstream {
     pub(super) async fn probe(&self, connection: Connection, timeout: Duration) -> Result<Duration, NoReply> {
         let start = Instant::now();
         let call = Call::get("/authorized_keys");
-        let probe = tokio::time::timeout(timeout, self.call_over(connection, &call, None));
+        let probe = tokio::time::timeout(timeout, self.call_over(connection, &call, HeaderMap::new()));
         probe.await.unwrap_or(Err(NoReply::Late(timeout)))?;
         self.counters.probed(start.elapsed());
         Ok(start.elapsed())
     }
 
     /// One request over one connection, which is kept if the answer is complete.
-    async fn call_over(
-        &self,
-        connection: Connection,
-        call: &Call,
-        credential: Option<HeaderValue>,
-    ) -> Result<Reply, NoReply> {
+    async fn call_over(&self, connection: Connection, call: &Call, credential: HeaderMap) -> Result<Reply, NoReply> {
         let query: Vec<_> = call.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let url: Url = self.url.join(&call.path, &query);
-        let mut request = connection.client.request(call.method.clone(), url).headers(call.headers.clone());
-        if let Some(key) = credential {
-            request = request.header(FUNCTION_KEY, key);
-        }
+        let mut request =
+            connection.client.request(call.method.clone(), url).headers(call.headers.clone()).headers(credential);
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.clone());
         }
@@ -178,8 +168,8 @@ impl Upstream {
         reply
     }
 
-    fn credential(&self) -> Option<HeaderValue> {
-        self.function_keys.of(self.index)
+    fn credential(&self) -> HeaderMap {
+        self.credentials.headers(self.index)
     }
 
     /// Whether requests should go to the others first.

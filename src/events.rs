@@ -66,11 +66,16 @@ pub const EVENTS: &[Event] = &[
     warn("node_unavailable", "a node's head could not be read"),
     warn("policy_key_missing", "the policy names a key that is not in the vault"),
     warn("refused", "a request was refused; `cause` says why"),
+    warn(
+        "relay_authentication_key_unusable",
+        "relay: the file of the key that signs requests cannot be used; the previous key stays in use",
+    ),
     warn("relay_authorized_keys_differ", "relay: the upstreams list different authorized keys"),
     warn(
         "relay_function_keys_unusable",
         "relay: the file of function keys cannot be used; the previous keys stay in use",
     ),
+    warn("relay_key_not_authorized", "relay: an upstream does not accept the key in `RELAY_AUTHENTICATION_KEY_FILE`"),
     warn("relay_policies_differ", "relay: two upstreams have different policies"),
     warn("relay_refused", "relay: a signer refused a request; `cause` says why"),
     warn("relay_request_refused", "relay: a request was not forwarded; `reason` says why"),
@@ -97,6 +102,10 @@ pub const EVENTS: &[Event] = &[
     info("mark_store_new", "the embedded store has no marks yet"),
     info("node_available", "a node's head can be read, for the first time or again"),
     info("node_proxy", "requests to a node go through a proxy"),
+    info(
+        "relay_authentication_key_changed",
+        "relay: the file of the key that signs requests has changed and was read again",
+    ),
     info("relay_companion_answered", "relay: a companion key's signature was returned from memory"),
     info(
         "relay_figures",

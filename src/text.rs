@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::{fs, io, str};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// U+FEFF in UTF-8. Windows editors and PowerShell write it at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
@@ -49,6 +50,16 @@ pub fn decode(bytes: &[u8]) -> Result<&str, NotUtf8> {
 pub fn read(path: &Path) -> io::Result<String> {
     let bytes = fs::read(path)?;
     decode(&bytes).map(str::to_owned).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// The same for a file with a secret: what was read is wiped when it is dropped.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_secret(path: &Path) -> io::Result<Zeroizing<String>> {
+    let bytes = Zeroizing::new(fs::read(path)?);
+    let text = decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use super::settings::HostName;
 use super::upstream_url::is_loopback;
-use crate::tezos::authentication::{AuthorizedKey, request_to_authenticate};
+use crate::tezos::authentication::{AuthorizedKey, find_requester, is_slow, request_to_authenticate};
 use crate::tezos::payload::operations::OperationKind;
 use crate::tezos::payload::{NotUnderstood, Payload, watermark};
-use crate::tezos::{Curve, PublicKeyHash, SignatureText, SignatureVersion};
+use crate::tezos::{PublicKeyHash, SignatureText, SignatureVersion};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use thiserror::Error;
@@ -141,17 +141,12 @@ impl Admission {
         let signature: SignatureText =
             text.parse().map_err(|_| NotAdmitted::Unauthenticated("authentication is not a signature"))?;
         let (keys, signed) = (self.authorized_keys.clone(), request_to_authenticate(key, payload));
-        let is_signed = move || {
-            keys.iter().any(|key| {
-                let curve = key.public_key.curve();
-                let scheme = version.scheme_to_verify(curve);
-                let signature = signature.of_curve(curve);
-                signature.is_some_and(|signature| key.public_key.verify(&signed, scheme, &signature).is_ok())
-            })
+        let is_signed = move || find_requester(&keys, &signed, version, &signature).is_some();
+        let is_signed = if is_slow(&self.authorized_keys) {
+            tokio::task::spawn_blocking(is_signed).await.unwrap_or(false)
+        } else {
+            is_signed()
         };
-        let is_slow = self.authorized_keys.iter().any(|key| key.public_key.curve() == Curve::Bls);
-        let is_signed =
-            if is_slow { tokio::task::spawn_blocking(is_signed).await.unwrap_or(false) } else { is_signed() };
         if is_signed { Ok(()) } else { Err(NotAdmitted::Unauthenticated("invalid authentication signature")) }
     }
 }
@@ -167,7 +162,7 @@ fn without_port(authority: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tezos::{BlsScheme, SecretKey};
+    use crate::tezos::{BlsScheme, Curve, SecretKey};
 
     fn admission() -> Admission {
         let names = vec!["relay.example".parse().unwrap(), "fd00::5".parse().unwrap()];

@@ -1,10 +1,12 @@
 //! `relay check`: calls each upstream as the relay does, and reports what it finds.
 
+use super::authentication_key::AuthenticationKey;
 use super::core::Relay;
 use super::state::SavedState;
 use super::upstream::{Call, Upstream};
 use super::{RelayError, RelaySettings, StoreDigest};
 use crate::azure::TlsRoots;
+use crate::tezos::PublicKey;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -44,11 +46,12 @@ struct Said {
 /// [`RelayError`], for what would also stop the start of the relay.
 pub async fn check(settings: &RelaySettings, roots: &TlsRoots) -> Result<Vec<Finding>, RelayError> {
     let relay = Relay::with_state(SavedState::read(&settings.state_dir)?, settings, roots)?;
+    let authentication_key = relay.authentication_key.as_ref().map(AuthenticationKey::public_key);
     let mut findings = Vec::new();
     let mut all_said = Vec::new();
     for upstream in &relay.upstreams {
         let report = Report { upstream, findings: &mut findings };
-        all_said.push((upstream, check_upstream(report).await));
+        all_said.push((upstream, check_upstream(report, authentication_key.as_ref()).await));
     }
     let pinned = relay.identities.store();
     let expected = pinned.or_else(|| all_said.iter().find_map(|(_, said)| said.store));
@@ -95,7 +98,7 @@ impl Report<'_> {
     }
 }
 
-async fn check_upstream(mut report: Report<'_>) -> Said {
+async fn check_upstream(mut report: Report<'_>, authentication_key: Option<&PublicKey>) -> Said {
     let upstream = report.upstream;
     match round_trips(upstream).await {
         Ok((first, times)) => {
@@ -136,7 +139,38 @@ async fn check_upstream(mut report: Report<'_>) -> Said {
     }
     let keys = reply.listed_keys();
     report.found("keys", !keys.is_empty(), if keys.is_empty() { "none can sign".to_owned() } else { keys.join(", ") });
+    check_authentication(&mut report, authentication_key).await;
     Said { store: signer.store, policy: signer.policy.clone() }
+}
+
+/// Whether requests must be signed, and whether the relay can do that.
+async fn check_authentication(report: &mut Report<'_>, own: Option<&PublicKey>) {
+    let reply = report.upstream.call(&Call::get("/authorized_keys"), Instant::now() + TIMEOUT).await;
+    let hashes = match reply.map(|reply| reply.authorized_keys().ok_or_else(|| reply.message())) {
+        Ok(Ok(hashes)) => hashes,
+        Ok(Err(reason)) => return report.wrong("authentication", reason),
+        Err(no_reply) => return report.wrong("authentication", no_reply.to_string()),
+    };
+    let list = hashes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match own {
+        _ if hashes.is_empty() => report.ok("authentication", "not required".to_owned()),
+        None => {
+            let text =
+                format!("required: clients must sign requests with {list}, or set RELAY_AUTHENTICATION_KEY_FILE");
+            report.ok("authentication", text);
+        }
+        Some(key) if hashes.contains(&key.hash()) => {
+            report.ok("authentication", format!("the relay signs requests with {}", key.hash()));
+        }
+        Some(key) => {
+            let text = format!(
+                "the signer accepts {list}, and the key in RELAY_AUTHENTICATION_KEY_FILE is {}: add its public key {key} to \
+                 AUTHORIZED_KEYS of the signer",
+                key.hash()
+            );
+            report.wrong("authentication", text);
+        }
+    }
 }
 
 /// The time of a call over a new connection, and the sorted times of calls over the same one, without a credential.

@@ -1,6 +1,7 @@
 //! [`Relay`]: what all requests share.
 
 use super::answers::Answer;
+use super::authentication_key::{AuthenticationKey, AuthenticationKeyError};
 use super::companions::Companions;
 use super::credential::{Credentials, FunctionKeyError};
 use super::identities::Identities;
@@ -34,6 +35,8 @@ pub struct Relay {
     pub(super) state: Arc<SavedState>,
     pub(super) companions: Companions,
     pub(super) credentials: Arc<Credentials>,
+    /// Signs requests for clients that do not sign theirs.
+    pub(super) authentication_key: Option<AuthenticationKey>,
     pub(super) hedge: Duration,
     /// Wakes the reads of authorized keys, after a signer has rejected an authentication.
     pub(super) refresh: Notify,
@@ -51,6 +54,9 @@ pub enum RelayError {
     /// The function keys cannot be used.
     #[error("RELAY_FUNCTION_KEYS: {0}")]
     FunctionKeys(#[from] FunctionKeyError),
+    /// The key that signs requests cannot be used.
+    #[error("RELAY_AUTHENTICATION_KEY_FILE: {0}")]
+    AuthenticationKey(#[from] AuthenticationKeyError),
 }
 
 /// Why there is no public key.
@@ -92,6 +98,7 @@ impl Relay {
             state,
             companions: Companions::new(settings.companions.clone()),
             credentials,
+            authentication_key: settings.authentication_key.clone().map(AuthenticationKey::read).transpose()?,
             hedge: settings.hedge,
             refresh: Notify::new(),
             authorized_keys: Mutex::new(vec![None; number]),
@@ -188,8 +195,28 @@ impl Relay {
         self.identities.store().is_some() && self.upstreams.iter().any(|upstream| !upstream.is_failing())
     }
 
+    /// Reads the files with credentials again, in case they have changed.
+    pub(super) fn refresh_files(&self) {
+        self.credentials.refresh();
+        if self.authentication_key.as_ref().is_some_and(AuthenticationKey::refresh) {
+            self.refresh.notify_waiters();
+        }
+    }
+
     /// Records the authorized keys that an upstream lists. If upstreams differ, the first non-empty list counts.
     pub(super) fn set_authorized_keys(&self, upstream: &Upstream, hashes: Vec<PublicKeyHash>) {
+        if let Some(key) = &self.authentication_key
+            && let public_key = key.public_key()
+            && !hashes.is_empty()
+            && !hashes.contains(&public_key.hash())
+        {
+            warn!(
+                event = "relay_key_not_authorized",
+                upstream = %upstream.url,
+                public_key = %public_key,
+                "the signer does not accept the key in RELAY_AUTHENTICATION_KEY_FILE: add this public key to its AUTHORIZED_KEYS"
+            );
+        }
         let mut all = self.authorized_keys.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_upstream) = all.get_mut(upstream.index) {
             *of_upstream = Some(hashes);

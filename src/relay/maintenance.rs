@@ -129,7 +129,7 @@ async fn read(relay: &Relay, upstream: &Upstream) -> Result<(), String> {
 async fn refresh_credentials(relay: &Arc<Relay>) -> Infallible {
     loop {
         sleep(2 * TICK).await;
-        relay.credentials.refresh();
+        relay.refresh_files();
     }
 }
 

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `routes`, `admission`, `responses`, `log` | what the baker sees |
 //! | `core` | what all requests share |
-//! | `request`, `sharing`, `race`, `answers` | how a request finds its answer |
+//! | `request`, `authentication_key`, `sharing`, `race`, `answers` | how a request finds its answer |
 //! | `decision`, `reply` | when to send what where, and what a reply means; pure |
 //! | `upstream`, `connections`, `credential`, `counters` | calls to one signer |
 //! | `identities`, `state`, `companions` | what is remembered |
@@ -16,6 +16,7 @@
 
 mod admission;
 mod answers;
+mod authentication_key;
 mod check;
 mod companions;
 mod connections;
@@ -38,6 +39,7 @@ mod store_digest;
 mod upstream;
 mod upstream_url;
 
+pub use authentication_key::AuthenticationKeyError;
 pub use check::{Finding, check};
 pub use core::{Relay, RelayError};
 pub use credential::{FunctionKeyError, FunctionKeySource};

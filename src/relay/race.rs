@@ -122,7 +122,7 @@ async fn ask(relay: &Relay, upstream: &Upstream, request: &Request, deadline: In
 
 /// The companion's signature, if the reply has a valid one.
 async fn companion_of(reply: &Reply, request: &Request, upstream: &Upstream) -> Option<Signature> {
-    let companion = request.companion.as_ref()?;
+    let companion = &request.companion.as_ref()?.key;
     let text = reply.signer.as_ref()?.companion_signature.as_deref()?;
     let signature = text.parse().ok().and_then(|text: SignatureText| text.of_curve(companion.curve()));
     if let Some(signature) = signature

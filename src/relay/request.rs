@@ -14,7 +14,15 @@ pub(super) struct Request {
     pub(super) key: PublicKey,
     pub(super) subject: Subject,
     /// The key that is to sign the same bytes.
-    pub(super) companion: Option<PublicKey>,
+    pub(super) companion: Option<Companion>,
+}
+
+/// A companion key.
+#[derive(Debug, Clone)]
+pub(super) struct Companion {
+    pub(super) key: PublicKey,
+    /// The relay's signature of a request for this key.
+    pub(super) authentication: Option<String>,
 }
 
 /// What is to be signed.
@@ -24,7 +32,7 @@ pub(super) enum Subject {
     Payload {
         payload: Bytes,
         version: SignatureVersion,
-        /// The client's signature of the request.
+        /// An authorized key's signature of the request.
         authentication: Option<String>,
     },
     /// A proof of possession, about this key or another one.
@@ -37,7 +45,11 @@ pub(super) struct RequestIdentity(PublicKeyHash, Subject, Option<PublicKeyHash>)
 
 impl Request {
     pub(super) fn identity(&self) -> RequestIdentity {
-        RequestIdentity(self.key.hash(), self.subject.clone(), self.companion.as_ref().map(PublicKey::hash))
+        RequestIdentity(
+            self.key.hash(),
+            self.subject.clone(),
+            self.companion.as_ref().map(|companion| companion.key.hash()),
+        )
     }
 
     /// The name of the signature in an answer.
@@ -58,7 +70,7 @@ impl Request {
                     method: Method::POST,
                     path: format!("/keys/{hash}"),
                     query: std::iter::once(("version", version.to_string())).chain(authentication).collect(),
-                    headers: self.companion_header(),
+                    headers: self.companion_headers(),
                     body: Some(format!("\"{}\"", hex::encode(payload)).into()),
                 }
             }
@@ -69,10 +81,13 @@ impl Request {
         }
     }
 
-    fn companion_header(&self) -> HeaderMap {
-        let companion = self.companion.as_ref().map(|key| key.hash().to_string());
-        let value = companion.and_then(|hash| HeaderValue::try_from(hash).ok());
-        value.map(|value| (HeaderName::from_static(header::COMPANION), value)).into_iter().collect()
+    fn companion_headers(&self) -> HeaderMap {
+        let Some(Companion { key, authentication }) = &self.companion else { return HeaderMap::new() };
+        let authentication = authentication.clone().map(|text| (header::COMPANION_AUTHENTICATION, text));
+        let headers = std::iter::once((header::COMPANION, key.hash().to_string())).chain(authentication);
+        headers
+            .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?)))
+            .collect()
     }
 
     /// Whether `signature` is one by the key over the subject.

@@ -6,13 +6,13 @@ use super::companions::Wanted;
 use super::core::{NoKey, Relay};
 use super::log::Line;
 use super::race::TIME_TO_ANSWER;
-use super::request::{Request, Subject};
+use super::request::{Companion, Request, Subject};
 use super::responses::{self, passed};
 use crate::server::{
     Arrival, ErrorResponse, InvalidRequest, LargeBodies, NotRead, PossessionQuery, SignQuery, hash_in_path,
     read_payload, understood, without_empty_segments, without_route,
 };
-use crate::tezos::{PublicKey, PublicKeyHash, Signature};
+use crate::tezos::{PublicKey, PublicKeyHash, Signature, SignatureVersion};
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request as HttpRequest, State};
@@ -94,9 +94,34 @@ async fn sign(
         return Ok(signed("signature", &signature));
     }
     let key = find_key(relay, &hash, deadline).await?;
-    let companion = relay.companions.of(&hash, &payload).and_then(|companion| relay.state.key(&companion));
-    let subject = Subject::Payload { payload: payload.into(), version, authentication: query.authentication };
+    // Where the relay has authorized keys, the client's authentication was for the relay.
+    let of_client =
+        query.authentication.filter(|_| relay.authentication_key.is_none() || admission.authorized_keys.is_empty());
+    let authentication = match of_client {
+        None => authentication_of_relay(relay, &hash, &payload, version).await?,
+        of_client => of_client,
+    };
+    let companion = match relay.companions.of(&hash, &payload).and_then(|companion| relay.state.key(&companion)) {
+        Some(key) => {
+            let authentication = authentication_of_relay(relay, &key.hash(), &payload, version).await?;
+            Some(Companion { key, authentication })
+        }
+        None => None,
+    };
+    let subject = Subject::Payload { payload: payload.into(), version, authentication };
     answer(relay, Request { key, subject, companion }, &line, deadline).await
+}
+
+/// The relay's signature of a request, if it has a key for that.
+async fn authentication_of_relay(
+    relay: &Relay,
+    key: &PublicKeyHash,
+    payload: &[u8],
+    version: SignatureVersion,
+) -> Result<Option<String>, ErrorResponse> {
+    let Some(own) = &relay.authentication_key else { return Ok(None) };
+    let signature = own.sign(key, payload, version).await;
+    signature.map(Some).map_err(|error| responses::failed(format!("RELAY_AUTHENTICATION_KEY_FILE: {error}")))
 }
 
 async fn prove_possession(
@@ -181,10 +206,12 @@ async fn known_keys(State(server): State<Server>) -> Response {
     Json(json!({"known_keys": hashes})).into_response()
 }
 
-/// The relay's own keys where it has some, and those of the upstreams otherwise.
+/// The relay's own keys where it has some. Otherwise none if the relay signs requests itself, and those of the upstreams if not.
 async fn authorized_keys(State(server): State<Server>) -> Result<Response, ErrorResponse> {
     let own = &server.admission.authorized_keys;
-    let hashes = if own.is_empty() {
+    let hashes = if own.is_empty() && server.relay.authentication_key.is_some() {
+        Vec::new()
+    } else if own.is_empty() {
         let unknown = || responses::failed("no upstream has named its authorized keys yet: see the log".to_owned());
         server.relay.state.authorized_keys().ok_or_else(unknown)?
     } else {

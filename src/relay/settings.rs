@@ -33,6 +33,8 @@ pub struct RelaySettings {
     pub allow_drain: bool,
     /// `RELAY_AUTHORIZED_KEYS`.
     pub authorized_keys: Vec<AuthorizedKey>,
+    /// `RELAY_AUTHENTICATION_KEY_FILE`: the authorized key that signs requests for clients that do not sign theirs.
+    pub authentication_key: Option<PathBuf>,
     /// `RELAY_COMPANIONS`.
     pub companions: Vec<CompanionPair>,
     /// `RELAY_FUNCTION_KEYS` or `RELAY_FUNCTION_KEYS_FILE`.

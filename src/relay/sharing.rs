@@ -62,7 +62,7 @@ impl Relay {
         if let (Some(companion), Some(signature), Subject::Payload { payload, version, .. }) =
             (&request.companion, signed.companion, &request.subject)
         {
-            self.companions.keep(Wanted::new(companion.hash(), payload, *version), signature);
+            self.companions.keep(Wanted::new(companion.key.hash(), payload, *version), signature);
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::SettingsError;
 use super::reader::Reader;
 use super::table::{
-    RELAY_ALLOW_DRAIN_DELEGATE, RELAY_AUTHORIZED_KEYS, RELAY_COMPANIONS, RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS,
-    RELAY_FUNCTION_KEYS_FILE, RELAY_HEDGE_MS, RELAY_HOST_NAMES, RELAY_LISTEN, RELAY_OPERATIONS, RELAY_STATE_DIR,
-    RELAY_STORE, RELAY_UPSTREAMS,
+    RELAY_ALLOW_DRAIN_DELEGATE, RELAY_AUTHENTICATION_KEY_FILE, RELAY_AUTHORIZED_KEYS, RELAY_COMPANIONS,
+    RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS, RELAY_FUNCTION_KEYS_FILE, RELAY_HEDGE_MS, RELAY_HOST_NAMES, RELAY_LISTEN,
+    RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_UPSTREAMS,
 };
 use crate::relay::{CompanionPair, FunctionKeySource, RelaySettings};
 use secrecy::SecretString;
@@ -30,6 +30,7 @@ impl RelaySettings {
             operations: reader.list(&RELAY_OPERATIONS),
             allow_drain: reader.choice(&RELAY_ALLOW_DRAIN_DELEGATE).unwrap_or(false),
             authorized_keys: reader.list(&RELAY_AUTHORIZED_KEYS),
+            authentication_key: reader.path(&RELAY_AUTHENTICATION_KEY_FILE).map(PathBuf::from),
             companions: reader.list(&RELAY_COMPANIONS),
             function_keys: reader.function_keys(),
         };

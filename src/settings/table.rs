@@ -273,6 +273,13 @@ settings! {
         AT_THE_BAKER,
         "One of these keys must sign every request to sign (Tezos request authentication), as with `AUTHORIZED_KEYS`.",
     ).secret();
+    RELAY_AUTHENTICATION_KEY_FILE: FilePath = Setting::new(
+        Group::Relay,
+        FilePath { of: "a file", default: None },
+        AT_THE_BAKER,
+        "File with an unencrypted secret key (`edsk…`, `spsk…`, `p2sk…` or `BLsk…`) whose public key is one of the signers' \
+         `AUTHORIZED_KEYS`. The relay signs requests with it for clients that do not. It is read again when it changes.",
+    );
     RELAY_COMPANIONS: List = Setting::new(
         Group::Relay,
         List { of: "<consensus key>=<companion key>" },

@@ -1,8 +1,7 @@
 //! Request authentication: which authorized key, if any, signed a request.
 
-use super::verify::{NotVerified, verify};
-use super::{NotSigned, Refusal, SignRequest, Unauthenticated};
-use crate::tezos::authentication::{AuthorizedKey, request_to_authenticate};
+use super::{Failure, NotSigned, Refusal, SignRequest, Unauthenticated};
+use crate::tezos::authentication::{AuthorizedKey, find_requester, is_slow, request_to_authenticate};
 use crate::tezos::{PublicKeyHash, SignatureText};
 
 /// The keys whose owners may send signing requests for keys that require authentication.
@@ -42,16 +41,13 @@ impl AuthorizedKeys {
         let text = request.authentication.as_deref().ok_or(Unauthenticated::Missing)?;
         let signature: SignatureText = text.parse().map_err(Unauthenticated::Unreadable)?;
         let signed = request_to_authenticate(&request.key, &request.payload);
-        for key in &self.0 {
-            let curve = key.public_key.curve();
-            let scheme = request.version.scheme_to_verify(curve);
-            let Some(signature) = signature.of_curve(curve) else { continue };
-            match verify(&key.public_key, &signed, scheme, &signature).await {
-                Ok(()) => return Ok(key.hash),
-                Err(NotVerified::Wrong(_)) => {}
-                Err(NotVerified::Interrupted(failure)) => return Err(failure.into()),
-            }
-        }
-        Err(Unauthenticated::Wrong.into())
+        let (keys, version) = (self.0.clone(), request.version);
+        let find = move || find_requester(&keys, &signed, version, &signature);
+        let requester = if is_slow(&self.0) {
+            tokio::task::spawn_blocking(find).await.map_err(|error| Failure::task_failed(&error))?
+        } else {
+            find()
+        };
+        requester.ok_or_else(|| Unauthenticated::Wrong.into())
     }
 }

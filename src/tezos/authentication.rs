@@ -1,6 +1,6 @@
 //! What a client signs to authenticate a signing request, and with which keys, as octez-signer defines it.
 
-use super::{InvalidPublicKey, PublicKey, PublicKeyHash};
+use super::{Curve, InvalidPublicKey, PublicKey, PublicKeyHash, SignatureText, SignatureVersion};
 use std::str::FromStr;
 
 /// A key whose owner may send signing requests.
@@ -31,4 +31,27 @@ pub fn request_to_authenticate(key: &PublicKeyHash, payload: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&key.to_bytes());
     bytes.extend_from_slice(payload);
     bytes
+}
+
+/// The key among `keys` that made `signature` over `request`, the bytes of [`request_to_authenticate`], as a client of this version
+/// does. Takes milliseconds per tz4 key: see [`is_slow`].
+pub fn find_requester(
+    keys: &[AuthorizedKey],
+    request: &[u8],
+    version: SignatureVersion,
+    signature: &SignatureText,
+) -> Option<PublicKeyHash> {
+    let has_signed = |key: &&AuthorizedKey| {
+        let curve = key.public_key.curve();
+        let signature = signature.of_curve(curve);
+        signature.is_some_and(|signature| {
+            key.public_key.verify(request, version.scheme_to_verify(curve), &signature).is_ok()
+        })
+    };
+    keys.iter().find(has_signed).map(|key| key.hash)
+}
+
+/// Whether [`find_requester`] would delay other requests: then it runs on a separate thread.
+pub fn is_slow(keys: &[AuthorizedKey]) -> bool {
+    keys.iter().any(|key| key.public_key.curve() == Curve::Bls)
 }

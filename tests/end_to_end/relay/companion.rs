@@ -7,35 +7,72 @@ use crate::support::http::{self, Answer};
 use crate::support::payloads::{bls_attestation, payload};
 use crate::support::process::{Signer, printed, run};
 use azurehsm_signer::tezos::payload::Kind;
+use azurehsm_signer::tezos::{Curve, SecretKey};
+use tempfile::TempDir;
 
 const HEADER: &str = "x-signer-companion";
 
+/// A signer with a consensus key and a companion, and a relay that knows both public keys.
+struct Pair {
+    _folder: TempDir,
+    _signer: Signer,
+    front: Front,
+    relay: Relay,
+    consensus: String,
+    companion: String,
+}
+
+impl Pair {
+    fn start(of_signer: &[(&str, &str)], of_relay: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["consensus", "companion"] {
+            printed(&run(folder.path(), &["keys", "generate", name, "--curve", "bls"], ""));
+        }
+        let signer = Signer::start(folder.path(), of_signer);
+        let keys = signer.keys();
+        let hash = |name: &str| keys.iter().find(|(other, _)| other == name).unwrap().1.clone();
+        let (consensus, companion) = (hash("consensus"), hash("companion"));
+        let front = Front::start(signer.address);
+        let pair = format!("{consensus}={companion}");
+        let relay =
+            Relay::start(folder.path(), &[&front], &[&[("RELAY_COMPANIONS", pair.as_str())], of_relay].concat());
+        relay.wait_until_ready();
+        // The relay reads the public keys of the pair by itself.
+        let state = folder.path().join("relay/relay.json");
+        let known = || {
+            let state: serde_json::Value = serde_json::from_slice(&std::fs::read(&state).ok()?).ok()?;
+            (state["public_keys"].as_array()?.len() == 2).then_some(())
+        };
+        eventually("the keys are known", known);
+        Self { _folder: folder, _signer: signer, front, relay, consensus, companion }
+    }
+
+    fn public_key(&self, hash: &str) -> String {
+        self.relay.get(&format!("/keys/{hash}")).json()["public_key"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn both_keys_sign_in_one_request_where_the_signer_requires_authentication() {
+    let key = SecretKey::generate(Curve::Bls).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), key.to_text().as_bytes()).unwrap();
+    let authorized = key.public_key().to_string();
+    let pair = Pair::start(
+        &[("AUTHORIZED_KEYS", &authorized)],
+        &[("RELAY_AUTHENTICATION_KEY_FILE", file.path().to_str().unwrap())],
+    );
+    let (relay, vote) = (&pair.relay, bls_attestation(1, 0, 1));
+    verify(&pair.public_key(&pair.consensus), &vote, &relay.sign(&pair.consensus, &vote));
+    verify(&pair.public_key(&pair.companion), &vote, &relay.sign(&pair.companion, &vote));
+    assert_eq!(pair.front.signing_requests(), 1);
+}
+
 #[test]
 fn a_companions_signature_comes_with_the_consensus_keys() {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["consensus", "companion"] {
-        printed(&run(folder.path(), &["keys", "generate", name, "--curve", "bls"], ""));
-    }
-    let signer = Signer::start(folder.path(), &[]);
-    let keys = signer.keys();
-    let hash = |name: &str| keys.iter().find(|(other, _)| other == name).unwrap().1.clone();
-    let (consensus, companion) = (hash("consensus"), hash("companion"));
-    let front = Front::start(signer.address);
-    let pair = format!("{consensus}={companion}");
-    let relay = Relay::start(folder.path(), &[&front], &[("RELAY_COMPANIONS", &pair)]);
-    relay.wait_until_ready();
-    // The relay reads the public keys of the pair by itself.
-    let state = folder.path().join("relay/relay.json");
-    let known = || {
-        Some(
-            serde_json::from_slice::<serde_json::Value>(&std::fs::read(&state).ok()?).ok()?["public_keys"]
-                .as_array()?
-                .len(),
-        )
-    };
-    eventually("the keys are known", || (known() == Some(2)).then_some(()));
-    let public_key = |hash: &str| relay.get(&format!("/keys/{hash}")).json()["public_key"].as_str().unwrap().to_owned();
-    let (of_consensus, of_companion) = (public_key(&consensus), public_key(&companion));
+    let pair = Pair::start(&[], &[]);
+    let (of_consensus, of_companion) = (pair.public_key(&pair.consensus), pair.public_key(&pair.companion));
+    let Pair { front, relay, consensus, companion, .. } = pair;
 
     let first = bls_attestation(1, 0, 1);
     // The second key is slow when it is used for the first time.

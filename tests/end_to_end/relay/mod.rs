@@ -1,6 +1,7 @@
 //! The relay, as the shipped binary, before signers that are the shipped binary, too.
 
 mod answers;
+mod authentication;
 mod check;
 mod companion;
 mod front;

@@ -2,14 +2,16 @@
 
 use crate::certificate::Certificate;
 use crate::connections::Port;
-use crate::cosmos::{CONTAINER, Cosmos, CosmosOptions, DATABASE};
+use crate::cosmos::{CONTAINER, Cosmos, CosmosOptions, DATABASE, Opened};
 use crate::double::{Controls, serve};
 use crate::identity::Identity;
 use crate::key_vault::{KeyVault, VaultKind};
 use crate::precise_timer::PreciseTimer;
 use crate::tokens::Tokens;
+use std::fmt;
 use std::fs;
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,15 @@ pub struct Ports {
     pub cosmos: u16,
 }
 
+/// Where an endpoint of Cosmos DB listens, if not on loopback.
+#[derive(Debug)]
+pub struct Place {
+    /// The host name by which signers reach it.
+    pub host: String,
+    /// Its socket, for example in another network namespace.
+    pub listener: TcpListener,
+}
+
 /// The Azure services that a signer uses, on loopback. Dropping it stops them and makes the services' handles useless.
 ///
 /// It runs on its own threads, so a test may block.
@@ -66,22 +77,20 @@ pub struct Azure {
     pub key_vault: KeyVault,
     /// Cosmos DB.
     pub cosmos: Cosmos,
-    authority: Authority,
+    /// Whether it runs the Cosmos DB account, or shares that of another region.
+    owns_account: bool,
+    subscription: Arc<Subscription>,
     /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
-/// The certificate authority's file, in a folder that is removed on drop.
-#[derive(Debug)]
-struct Authority {
+/// What the services of all regions share.
+struct Subscription {
+    certificate: Certificate,
+    /// Contains the certificate authority's file, and is removed on drop.
     folder: TempDir,
-    pem: String,
-}
-
-impl Authority {
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("authority.pem")
-    }
+    timer: Arc<PreciseTimer>,
+    tokens: Arc<Tokens>,
 }
 
 impl Azure {
@@ -107,11 +116,50 @@ impl Azure {
     /// # Errors
     /// If a port is taken, or a temporary folder cannot be created.
     pub async fn try_start(options: Options) -> io::Result<Self> {
+        Self::try_start_at(options, Vec::new()).await
+    }
+
+    /// Starts all services, with the endpoints of the Cosmos DB account at these places: first its own, then those of its regions.
+    /// If there are no places, they are on loopback.
+    ///
+    /// # Errors
+    /// If a port is taken, or a temporary folder cannot be created.
+    pub async fn try_start_at(options: Options, places: Vec<Place>) -> io::Result<Self> {
+        let subscription = Arc::new(Subscription::new(options.token_life, &places)?);
+        let start = {
+            let subscription = Arc::clone(&subscription);
+            async move {
+                let cosmos = subscription.start_account(&options.cosmos, options.ports.cosmos, places).await?;
+                let (identity, key_vault) = subscription.start_vault(&options)?;
+                Ok(Services { identity, key_vault, cosmos, owns_account: true })
+            }
+        };
+        Self::run(subscription, start).await
+    }
+
+    /// Starts a vault of another region, with an identity endpoint, for signers that share this account. The vault is empty at
+    /// first: see [`KeyVault::restore_key`]. The options of the account do not count.
+    ///
+    /// # Errors
+    /// If a port is taken.
+    pub async fn try_start_other_region(&self, options: Options) -> io::Result<Self> {
+        let (subscription, cosmos) = (Arc::clone(&self.subscription), self.cosmos.clone());
+        let start = async move {
+            let (identity, key_vault) = subscription.start_vault(&options)?;
+            Ok(Services { identity, key_vault, cosmos, owns_account: false })
+        };
+        Self::run(Arc::clone(&self.subscription), start).await
+    }
+
+    async fn run(
+        subscription: Arc<Subscription>,
+        start: impl Future<Output = io::Result<Services>> + Send + 'static,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("stand-ins").enable_all().build()?;
-        let started = runtime.spawn(Services::start(options)).await.map_err(io::Error::other);
+        let started = runtime.spawn(start).await.map_err(io::Error::other);
         match started.flatten() {
-            Ok(Services { identity, key_vault, cosmos, authority }) => {
-                Ok(Self { identity, key_vault, cosmos, authority, runtime: Some(runtime) })
+            Ok(Services { identity, key_vault, cosmos, owns_account }) => {
+                Ok(Self { identity, key_vault, cosmos, owns_account, subscription, runtime: Some(runtime) })
             }
             Err(error) => {
                 runtime.shutdown_background();
@@ -129,7 +177,7 @@ impl Azure {
             ("COSMOS_CONTAINER", CONTAINER.to_owned()),
             ("IDENTITY_ENDPOINT", self.identity.url()),
             ("IDENTITY_HEADER", self.identity.secret().to_owned()),
-            ("SSL_CERT_FILE", self.authority.file().display().to_string()),
+            ("SSL_CERT_FILE", self.subscription.authority_file().display().to_string()),
             // Otherwise the SDK looks for the metadata of a virtual machine, which may take seconds.
             ("COSMOS_DISABLE_IMDS", "1".to_owned()),
         ]
@@ -137,7 +185,7 @@ impl Azure {
 
     /// The services' certificate authority, in PEM.
     pub fn authority_pem(&self) -> &str {
-        &self.authority.pem
+        &self.subscription.certificate.authority_pem
     }
 }
 
@@ -145,8 +193,8 @@ impl Drop for Azure {
     fn drop(&mut self) {
         // The ports are closed here, the rest when the threads end.
         let regions = self.cosmos.regions().iter().map(|region| &region.controls);
-        let services = [&self.identity.controls, &self.key_vault.controls, &self.cosmos.controls];
-        for controls in services.into_iter().chain(regions) {
+        let of_account = regions.chain([&self.cosmos.controls]).filter(|_| self.owns_account);
+        for controls in [&self.identity.controls, &self.key_vault.controls].into_iter().chain(of_account) {
             drop(controls.port.refuse_connections(true));
         }
         if let Some(runtime) = self.runtime.take() {
@@ -160,35 +208,64 @@ struct Services {
     identity: Identity,
     key_vault: KeyVault,
     cosmos: Cosmos,
-    authority: Authority,
+    owns_account: bool,
 }
 
-impl Services {
-    async fn start(options: Options) -> io::Result<Self> {
-        let certificate = Certificate::make()?;
-        let authority = Authority { folder: TempDir::new()?, pem: certificate.authority_pem.clone() };
-        fs::write(authority.file(), &authority.pem)?;
-        let timer = Arc::new(PreciseTimer::start());
-        let tokens = Arc::new(Tokens::new(options.token_life));
-        let controls = |port| Port::open(port).map(|port| Controls::new(port, &timer));
-
-        let (identity, endpoint) = Identity::new(controls(options.ports.identity)?, Arc::clone(&tokens));
-        let key_vault_controls = controls(options.ports.key_vault)?;
-        let (key_vault, vault) =
-            KeyVault::new(key_vault_controls, Arc::clone(&tokens), options.vault, options.page_size);
-        let cosmos_controls = controls(options.ports.cosmos)?;
-        let regions = match options.cosmos.regions.len() {
-            0 | 1 => Vec::new(),
-            number => (0..number).map(|_| controls(0)).collect::<io::Result<_>>()?,
+impl Subscription {
+    fn new(token_life: Duration, places: &[Place]) -> io::Result<Self> {
+        let certificate = Certificate::make(places.iter().map(|place| place.host.clone()))?;
+        let folder = TempDir::new()?;
+        let subscription = Self {
+            certificate,
+            folder,
+            timer: Arc::new(PreciseTimer::start()),
+            tokens: Arc::new(Tokens::new(token_life)),
         };
-        let (cosmos, account) = Cosmos::new(cosmos_controls, regions, tokens, &options.cosmos).await?;
+        fs::write(subscription.authority_file(), &subscription.certificate.authority_pem)?;
+        Ok(subscription)
+    }
 
+    fn authority_file(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
+    }
+
+    fn controls(&self, port: u16) -> io::Result<Arc<Controls>> {
+        Port::open(port).map(|port| Controls::new(port, &self.timer))
+    }
+
+    /// Starts a vault and an identity endpoint. The caller's runtime serves them.
+    fn start_vault(&self, options: &Options) -> io::Result<(Identity, KeyVault)> {
+        let (identity, endpoint) = Identity::new(self.controls(options.ports.identity)?, Arc::clone(&self.tokens));
+        let controls = self.controls(options.ports.key_vault)?;
+        let (key_vault, vault) = KeyVault::new(controls, Arc::clone(&self.tokens), options.vault, options.page_size);
         tokio::spawn(serve(endpoint, Arc::clone(&identity.controls), None));
-        tokio::spawn(serve(vault, Arc::clone(&key_vault.controls), Some(certificate.acceptor())));
-        tokio::spawn(serve(account, Arc::clone(&cosmos.controls), Some(certificate.acceptor())));
-        for (region, controls) in cosmos.region_doubles() {
-            tokio::spawn(serve(region, controls, Some(certificate.acceptor())));
+        tokio::spawn(serve(vault, Arc::clone(&key_vault.controls), Some(self.certificate.acceptor())));
+        Ok((identity, key_vault))
+    }
+
+    /// Starts an account, with its own endpoint and, if it has several regions, one for each. The caller's runtime serves them.
+    async fn start_account(&self, options: &CosmosOptions, port: u16, places: Vec<Place>) -> io::Result<Cosmos> {
+        let mut endpoints = Vec::new();
+        for Place { host, listener } in places {
+            endpoints.push(Opened { host, controls: Controls::new(Port::of_listener(listener)?, &self.timer) });
         }
-        Ok(Self { identity, key_vault, cosmos, authority })
+        let number = if options.regions.len() > 1 { options.regions.len() + 1 } else { 1 };
+        while endpoints.len() < number {
+            let port = if endpoints.is_empty() { port } else { 0 };
+            endpoints.push(Opened { host: "localhost".to_owned(), controls: self.controls(port)? });
+        }
+        let regions = endpoints.split_off(1);
+        let Some(global) = endpoints.pop() else { return Err(io::Error::other("an account has an endpoint")) };
+        let cosmos = Cosmos::new(global, regions, Arc::clone(&self.tokens), options).await?;
+        for (endpoint, controls) in cosmos.endpoints() {
+            tokio::spawn(serve(endpoint, controls, Some(self.certificate.acceptor())));
+        }
+        Ok(cosmos)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Subscription").field("folder", &self.folder).finish_non_exhaustive()
     }
 }

@@ -18,9 +18,9 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// For a service on loopback.
-    pub(crate) fn make() -> io::Result<Self> {
-        Self::make_for(NAMES.map(str::to_owned))
+    /// For services on loopback, and others with these host names.
+    pub(crate) fn make(others: impl Iterator<Item = String>) -> io::Result<Self> {
+        Self::make_for(NAMES.into_iter().map(str::to_owned).chain(others).collect::<Vec<_>>())
     }
 
     /// For a service with these host names and IP addresses.

@@ -38,7 +38,16 @@ impl Port {
 
     /// The same at any address of this machine.
     pub(crate) fn open_at(address: SocketAddr) -> io::Result<Self> {
-        let listener = listen(address)?;
+        Self::of(listen(address)?)
+    }
+
+    /// The same with a socket that listens already, for example in another network namespace.
+    pub(crate) fn of_listener(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Self::of(TcpListener::from_std(listener)?)
+    }
+
+    fn of(listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let state = PortState { listener: Some(listener), reservation: None, accepting: None, open: Vec::new() };
         Ok(Self { address, accepted: AtomicU64::new(0), runtime: Handle::current(), state: Mutex::new(state) })

@@ -54,6 +54,9 @@ POST   /identity/revoke        revoke all tokens issued so far
 GET    /cosmos/items           list the stored items
 POST   /cosmos/recreate        delete the container with its items, and create another with the same name
 POST   /cosmos/write-region    {\"region\":\"North Europe\"} becomes the write region; the others answer writes with 403/3
+POST   /cosmos/cut-off         {\"region\":\"North Europe\",\"cut_off\":true} isolates a region, so that writes wait or need only
+                               a majority; {...,\"cut_off\":false} reconnects it
+POST   /cosmos/offline         {\"region\":\"North Europe\"} removes a region from the account; /cosmos/online adds it again
 ";
 
 /// The control API, which runs until its runtime ends.
@@ -102,8 +105,15 @@ struct Allow {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WriteRegion {
+struct RegionName {
     region: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CutOff {
+    region: String,
+    cut_off: bool,
 }
 
 impl Api {
@@ -121,6 +131,12 @@ impl Api {
                 })
             }
         }
+    }
+
+    /// The name of a region with its own endpoint.
+    fn region<'a>(&self, name: &'a str) -> Result<&'a str, Complaint> {
+        let exists = self.cosmos.region(name).is_some();
+        exists.then_some(name).ok_or_else(|| complaint(404, format!("the account has no region '{name}'")))
     }
 
     async fn answer(&self, head: &Parts, body: &[u8]) -> Result<Answer, Complaint> {
@@ -159,11 +175,20 @@ impl Api {
             (&Method::POST, ["cosmos", "recreate"]) => self.cosmos.recreate_container().await,
             (&Method::POST, ["identity", "revoke"]) => self.identity.revoke_all(),
             (&Method::POST, ["cosmos", "write-region"]) => {
-                let WriteRegion { region } = parsed(body)?;
-                if self.cosmos.region(&region).is_none() {
-                    return Err(complaint(404, format!("the account has no region '{region}'")));
-                }
-                self.cosmos.move_writes_to(&region);
+                let RegionName { region } = parsed(body)?;
+                self.cosmos.move_writes_to(self.region(&region)?);
+            }
+            (&Method::POST, ["cosmos", "cut-off"]) => {
+                let CutOff { region, cut_off } = parsed(body)?;
+                self.cosmos.cut_off(self.region(&region)?, cut_off);
+            }
+            (&Method::POST, ["cosmos", "offline"]) => {
+                let RegionName { region } = parsed(body)?;
+                self.cosmos.take_offline(self.region(&region)?);
+            }
+            (&Method::POST, ["cosmos", "online"]) => {
+                let RegionName { region } = parsed(body)?;
+                self.cosmos.bring_online(self.region(&region)?);
             }
             (&Method::GET, ["cosmos", "items"]) => return Ok(json(200, &json!(self.cosmos.items().await))),
             (method, _) => {

@@ -34,7 +34,7 @@ mod requests;
 mod tezos_node;
 mod tokens;
 
-pub use azure::{Azure, Options, Ports};
+pub use azure::{Azure, Options, Place, Ports};
 pub use control::Control;
 pub use cosmos::{Cosmos, CosmosOptions, Region, StoredItem};
 pub use delay::Delay;

@@ -5,9 +5,9 @@
 mod support;
 
 use serde_json::Value;
-use stand_ins::{Azure, CosmosOptions, Operation, Options, StoredItem};
-use std::time::Instant;
-use support::{Items, VAULT_AUDIENCE, client, json, status, status_and_code, token};
+use stand_ins::{Azure, CosmosOptions, Curve, NewKey, Operation, Options, StoredItem};
+use std::time::{Duration, Instant};
+use support::{Items, VAULT_AUDIENCE, Vault, client, json, status, status_and_code, token};
 
 #[tokio::test]
 async fn every_stored_version_is_kept_in_order_if_history_is_on() {
@@ -127,4 +127,113 @@ async fn an_account_of_two_regions_has_one_set_of_items_and_one_write_region() {
     azure.cosmos.region("West Europe").unwrap().refuse_connections(true);
     assert!(west.read("second").send().await.is_err());
     assert_eq!(status(north.read("second")).await, 200);
+}
+
+const REGIONS: [&str; 3] = ["West Europe", "North Europe", "France Central"];
+
+/// What happens to a write while a region is lost: strong consistency needs both of two regions, or most of three.
+#[tokio::test]
+async fn a_write_waits_for_the_regions_that_must_confirm_it() {
+    const MAJORITY_AFTER: Duration = Duration::from_millis(200);
+    #[derive(Debug, PartialEq)]
+    enum Write {
+        AtOnce,
+        ByMajority,
+        Waits,
+    }
+    for (regions, lost, expected) in [
+        (2, &[][..], Write::AtOnce),
+        (2, &["North Europe"], Write::Waits),
+        (2, &["West Europe"], Write::Waits),
+        (3, &["North Europe"], Write::ByMajority),
+        (3, &["West Europe"], Write::Waits),
+        (3, &["North Europe", "France Central"], Write::Waits),
+    ] {
+        let case = format!("{regions} regions without {lost:?}");
+        let azure = account_of(regions, MAJORITY_AFTER).await;
+        let west = Items::of(&azure).await.at(azure.cosmos.region("West Europe").unwrap().address());
+        for region in lost {
+            azure.cosmos.cut_off(region, true);
+        }
+        let start = Instant::now();
+        let mut write = Box::pin(west.create("mark").send());
+        // Enough for a write that does not wait, even on a busy machine.
+        let limit = if expected == Write::Waits { 3 * MAJORITY_AFTER } else { Duration::from_secs(20) };
+        let waited = tokio::time::timeout(limit, &mut write).await;
+        let observed = match &waited {
+            Err(_) => Write::Waits,
+            Ok(_) if lost.is_empty() => Write::AtOnce,
+            Ok(_) => {
+                assert!(start.elapsed() >= MAJORITY_AFTER, "{case}");
+                Write::ByMajority
+            }
+        };
+        assert_eq!(observed, expected, "{case}");
+        assert_eq!(azure.cosmos.items().await.len(), usize::from(expected != Write::Waits), "{case}");
+        if expected == Write::Waits {
+            // Its effect is late, not lost.
+            for region in lost {
+                azure.cosmos.cut_off(region, false);
+            }
+            assert_eq!(write.await.unwrap().status(), 201, "{case}");
+        }
+    }
+}
+
+/// A region that is taken offline no longer counts, answers nothing about items, and a write that waited there has no effect.
+#[tokio::test]
+async fn a_lost_region_is_taken_offline_and_comes_back_as_a_read_region() {
+    let azure = account_of(2, Duration::ZERO).await;
+    let global = Items::of(&azure).await;
+    let [west, north] =
+        ["West Europe", "North Europe"].map(|name| global.at(azure.cosmos.region(name).unwrap().address()));
+    azure.cosmos.cut_off("West Europe", true);
+    let waiting = tokio::spawn(west.create("lost").send());
+    assert!(tokio::time::timeout(Duration::from_millis(100), global.read("mark").send()).await.is_err());
+    azure.cosmos.take_offline("West Europe");
+    assert_eq!(azure.cosmos.write_region(), "North Europe");
+    assert_eq!(status(north.create("mark")).await, 201);
+    assert_eq!(status(global.read("mark")).await, 200, "the account's own endpoint belongs to the write region");
+    let regions = async || {
+        let document = json(north.account().send().await.unwrap()).await;
+        let names = document["readableLocations"].as_array().unwrap().iter().map(|region| region["name"].clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(regions().await, ["North Europe"]);
+
+    azure.cosmos.cut_off("West Europe", false);
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 403);
+    assert_eq!(status(west.read("mark")).await, 403);
+    azure.cosmos.bring_online("West Europe");
+    assert_eq!(regions().await, ["North Europe", "West Europe"]);
+    assert_eq!(status(west.read("mark")).await, 200);
+    assert_eq!(azure.cosmos.items().await.len(), 1);
+}
+
+/// The vault of another region holds the same key, restored from a backup, and its signers write to the same account.
+#[tokio::test]
+async fn another_region_shares_the_account_and_has_a_vault_with_the_same_key() {
+    let first = account_of(2, Duration::ZERO).await;
+    let key = first.key_vault.add_key(NewKey::new("baker", Curve::P256));
+    let second = first.try_start_other_region(Options::default()).await.unwrap();
+    assert!(!second.key_vault.restore_key(&first.key_vault, "other"));
+    assert!(second.key_vault.restore_key(&first.key_vault, "baker"));
+    let [one, other] = [Vault::of(&first).await, Vault::of(&second).await];
+    assert_ne!(one.url, other.url);
+    let public = async |vault: &Vault| {
+        json(vault.get(&format!("keys/baker/{}", key.version)).send().await.unwrap()).await["key"]["x"].clone()
+    };
+    assert_eq!(public(&one).await, public(&other).await);
+    assert_eq!(status(other.sign(&key)).await, 200);
+
+    assert_eq!(status(Items::of(&first).await.create("mark")).await, 201);
+    assert_eq!(status(Items::of(&second).await.read("mark")).await, 200);
+    drop(second);
+    assert_eq!(status(Items::of(&first).await.read("mark")).await, 200, "the account is the first region's");
+}
+
+async fn account_of(regions: usize, majority_after: Duration) -> Azure {
+    let regions = REGIONS[..regions].iter().map(ToString::to_string).collect();
+    let cosmos = CosmosOptions { regions, majority_after, ..CosmosOptions::default() };
+    Azure::start_with(Options { cosmos, ..Options::default() }).await
 }

@@ -11,7 +11,7 @@ mod roles;
 pub(crate) use account::Account;
 pub(crate) use emulator::{CONTAINER, DATABASE};
 pub use history::StoredItem;
-pub(crate) use regional::RegionDouble;
+pub(crate) use regional::Endpoint;
 pub use regions::Region;
 
 use crate::double::{Controls, controllable};
@@ -24,6 +24,7 @@ use serde_json::Value;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use url::Url;
 
 /// How to set up the account and the container.
@@ -41,9 +42,12 @@ pub struct CosmosOptions {
     pub default_ttl: Option<i32>,
     /// Whether to record every version of every item. Memory use then grows with every write.
     pub keeps_history: bool,
-    /// The account's regions; the first is the write region at the start. With more than one, each has its own endpoint, and
-    /// [`Cosmos::url`] is the account's global endpoint, which behaves like the write region's.
+    /// The account's regions, in order of failover priority; the first is the write region at the start. With more than one,
+    /// each has its own endpoint, and [`Cosmos::url`] is the account's global endpoint, which behaves like the write region's.
     pub regions: Vec<String>,
+    /// In an account of three regions or more: how long writes wait for a region that is cut off before a majority is enough.
+    /// Azure publishes no figure.
+    pub majority_after: Duration,
 }
 
 impl Default for CosmosOptions {
@@ -56,6 +60,7 @@ impl Default for CosmosOptions {
             default_ttl: None,
             keeps_history: false,
             regions: vec![regions::FIRST.to_owned()],
+            majority_after: Duration::from_secs(1),
         }
     }
 }
@@ -74,23 +79,30 @@ controllable!(Cosmos);
 /// Number of partition key ranges of a container in the emulator.
 const RANGES: u8 = 4;
 
+/// An endpoint of the account: its host name and its port.
+pub(crate) struct Opened {
+    pub(crate) host: String,
+    pub(crate) controls: Arc<Controls>,
+}
+
+impl Opened {
+    fn url(&self) -> String {
+        format!("https://{}:{}/", self.host, self.controls.port.address().port())
+    }
+}
+
 impl Cosmos {
+    /// The account, with its own endpoint and those of its regions.
     pub(crate) async fn new(
-        controls: Arc<Controls>,
-        regions: Vec<Arc<Controls>>,
+        global: Opened,
+        regions: Vec<Opened>,
         tokens: Arc<Tokens>,
         options: &CosmosOptions,
-    ) -> io::Result<(Self, Arc<Account>)> {
-        let address = |controls: &Controls| format!("https://localhost:{}/", controls.port.address().port());
-        let url = Url::parse(&address(&controls)).map_err(io::Error::other)?;
-        let regions: Vec<_> = options
-            .regions
-            .iter()
-            .zip(regions)
-            .map(|(name, controls)| Region { controls, name: name.clone() })
-            .collect();
-        let mut endpoints: Vec<_> =
-            regions.iter().map(|region| (region.name.clone(), address(&region.controls))).collect();
+    ) -> io::Result<Self> {
+        let url = Url::parse(&global.url()).map_err(io::Error::other)?;
+        let mut endpoints: Vec<_> = options.regions.iter().cloned().zip(regions.iter().map(Opened::url)).collect();
+        let region = |(name, opened): (&String, Opened)| Region { controls: opened.controls, name: name.clone() };
+        let regions: Vec<_> = options.regions.iter().zip(regions).map(region).collect();
         if endpoints.is_empty() {
             let name = options.regions.first().map_or(regions::FIRST, String::as_str);
             endpoints.push((name.to_owned(), url.to_string()));
@@ -107,16 +119,16 @@ impl Cosmos {
             may_delete: AtomicBool::new(false),
             may_query: AtomicBool::new(false),
             history: History::new(options.keeps_history),
-            regions: Regions::new(endpoints),
+            regions: Regions::new(endpoints, options.majority_after),
         });
-        Ok((Self { controls, url, account: Arc::clone(&account), regions }, account))
+        Ok(Self { controls: global.controls, url, account, regions })
     }
 
-    /// The doubles behind the regional endpoints, with their controls.
-    pub(crate) fn region_doubles(&self) -> impl Iterator<Item = (Arc<RegionDouble>, Arc<Controls>)> {
-        self.regions.iter().map(|region| {
-            let double = RegionDouble { name: region.name.clone(), account: Arc::clone(&self.account) };
-            (Arc::new(double), Arc::clone(&region.controls))
+    /// The doubles behind all endpoints, with their controls.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = (Arc<Endpoint>, Arc<Controls>)> {
+        let regions = self.regions.iter().map(|region| (Some(region.name.clone()), &region.controls));
+        std::iter::once((None, &self.controls)).chain(regions).map(|(region, controls)| {
+            (Arc::new(Endpoint { region, account: Arc::clone(&self.account) }), Arc::clone(controls))
         })
     }
 
@@ -135,9 +147,30 @@ impl Cosmos {
         self.account.regions.move_writes_to(region);
     }
 
-    /// Sets the regions that the account document lists as readable; initially all.
-    pub fn list_regions(&self, names: &[&str]) {
-        self.account.regions.list(names);
+    /// Cuts a region off from everything else, or reconnects it. Its endpoint answers nothing meanwhile, and neither does the
+    /// account's own if it is the write region.
+    ///
+    /// Writes are acknowledged only with the confirmation of all regions, so that none are if the write region is cut off, or
+    /// any of two. Of three or more, a majority is enough after [`CosmosOptions::majority_after`]. Writes that wait take effect
+    /// later, unless their region is taken offline first.
+    pub fn cut_off(&self, region: &str, is_cut_off: bool) {
+        self.account.regions.set_cut_off(region, is_cut_off);
+    }
+
+    /// Removes a region from the account, as `az cosmosdb offline-region` does. If it was the write region, the next one takes
+    /// the writes.
+    pub fn take_offline(&self, region: &str) {
+        self.account.regions.take_offline(region);
+    }
+
+    /// Adds a region that was taken offline to the account again, as a read region.
+    pub fn bring_online(&self, region: &str) {
+        self.account.regions.bring_online(region);
+    }
+
+    /// The name of the write region.
+    pub fn write_region(&self) -> String {
+        self.account.regions.write_region()
     }
 
     /// The value for `COSMOS_ENDPOINT`.

@@ -102,6 +102,18 @@ impl KeyVault {
         Ok(id)
     }
 
+    /// Copies a key with all its versions from another vault, as a backup that is restored; false if it does not exist there.
+    /// Each vault has its own attributes and tags from then on.
+    pub fn restore_key(&self, from: &Self, name: &str) -> bool {
+        let versions = from.vault.keys().versions(name).to_vec();
+        let exists = !versions.is_empty();
+        let mut keys = self.vault.keys();
+        for version in versions {
+            keys.add(version);
+        }
+        exists
+    }
+
     /// Enables or disables a version; false if it does not exist.
     pub fn set_enabled(&self, name: &str, version: &str, enabled: bool) -> bool {
         self.change(name, version, |key| key.enabled = enabled)

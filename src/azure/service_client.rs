@@ -5,6 +5,7 @@ use crate::net::dns::Resolver;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, Url};
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,13 +47,16 @@ impl TlsRoots {
         self.builder().timeout(limit).build()
     }
 
-    /// An HTTP client that holds at most one connection, for callers that manage connections themselves.
-    ///
-    /// # Errors
-    /// If the client cannot be created.
-    pub(crate) fn client_of_one_connection(&self, resolver: Arc<Resolver>) -> Result<reqwest::Client, reqwest::Error> {
-        let builder = self.builder().connect_timeout(CONNECT_TIMEOUT).dns_resolver(resolver);
-        builder.pool_idle_timeout(None).pool_max_idle_per_host(1).build()
+    /// The configuration of TLS for callers that open connections themselves. `identity` selects the certificate for a service
+    /// that requires one.
+    pub(crate) fn client_config(&self, identity: Option<Arc<dyn ResolvesClientCert>>) -> ClientConfig {
+        let mut config = self.0.clone();
+        // Not shared: a resumed session keeps the identity that it was opened with.
+        config.resumption = Resumption::default();
+        if let Some(identity) = identity {
+            config.client_auth_cert_resolver = identity;
+        }
+        config
     }
 
     /// No proxy: the SDK's Cosmos DB client uses none either, and identity endpoints must be called directly.

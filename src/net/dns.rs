@@ -19,24 +19,39 @@ use std::sync::Arc;
 ///
 /// The SDK compares a vault's host name with the service name in the challenge before it sends a token, so even a stand-in
 /// needs a matching name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Resolver(Arc<ArcSwapOption<TokioResolver>>);
+
+impl Resolver {
+    /// The addresses of a host, with port 0.
+    ///
+    /// # Errors
+    /// If the name cannot be resolved, or the configuration cannot be read.
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<SocketAddr>, NetError> {
+        if name == "localhost" || name.ends_with(".localhost") {
+            return Ok(THIS_MACHINE.to_vec());
+        }
+        let resolver = match self.0.load_full() {
+            Some(resolver) => resolver,
+            None => Arc::new(system_resolver()?),
+        };
+        let found = resolver.lookup_ip(name).await;
+        self.0.store(found.is_ok().then_some(resolver));
+        Ok(found?.iter().map(|address| SocketAddr::new(address, 0)).collect())
+    }
+
+    /// Drops the cache, and reads both files again, as after a failure: none of a host's addresses can be reached.
+    pub(crate) fn forget(&self) {
+        self.0.store(None);
+    }
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let current = Arc::clone(&self.0);
+        let resolver = self.clone();
         Box::pin(async move {
-            if name.as_str() == "localhost" || name.as_str().ends_with(".localhost") {
-                return Ok(Box::new(THIS_MACHINE.into_iter()) as Addrs);
-            }
-            let resolver = match current.load_full() {
-                Some(resolver) => resolver,
-                None => Arc::new(system_resolver()?),
-            };
-            let found = resolver.lookup_ip(name.as_str()).await;
-            current.store(found.is_ok().then_some(resolver));
-            let found: Vec<_> = found?.iter().map(|address| SocketAddr::new(address, 0)).collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let addresses = resolver.addresses(name.as_str()).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `relay check`: calls each upstream as the relay does, and reports what it finds.
 
 use super::authentication_key::AuthenticationKey;
+use super::connections::Sharing;
 use super::core::Relay;
 use super::state::SavedState;
 use super::upstream::{Call, Upstream};
@@ -116,7 +117,7 @@ async fn check_upstream(mut report: Report<'_>, authentication_key: Option<&Publ
         }
     }
     let (sent, deadline) = (OffsetDateTime::now_utc(), Instant::now() + TIMEOUT);
-    let reply = match upstream.call(&Call::get("/keys"), deadline).await {
+    let reply = match upstream.call(&Call::get("/keys"), Sharing::Any, deadline).await {
         Ok(reply) => reply,
         Err(no_reply) => {
             report.wrong("credential", no_reply.to_string());
@@ -175,12 +176,14 @@ async fn check_authentication(report: &mut Report<'_>, own: Option<&PublicKey>) 
 
 /// The time of a call over a new connection, and the sorted times of calls over the same one, without a credential.
 async fn round_trips(upstream: &Upstream) -> Result<(Duration, Vec<Duration>), String> {
-    let connection = upstream.connections.open().map_err(|error| error.to_string())?;
-    let first = upstream.probe(connection, TIMEOUT).await.map_err(|no_reply| no_reply.to_string())?;
+    let start = Instant::now();
+    let lease = upstream.connections.open_new().await.map_err(|error| error.to_string())?;
+    let opening = start.elapsed();
+    let first = opening + upstream.probe(lease, TIMEOUT).await.map_err(|no_reply| no_reply.to_string())?;
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {
-        let connection = upstream.connections.take().map_err(|error| error.to_string())?;
-        times.push(upstream.probe(connection, TIMEOUT).await.map_err(|no_reply| no_reply.to_string())?);
+        let lease = upstream.connections.take(Sharing::Any).ok_or("the connection ends after each answer")?;
+        times.push(upstream.probe(lease, TIMEOUT).await.map_err(|no_reply| no_reply.to_string())?);
     }
     times.sort_unstable();
     Ok((first, times))

@@ -1,104 +1,149 @@
 //! The connections to one upstream: kept open and warm, and replaced when they are dead.
 //!
-//! A signature must not wait for a TCP and TLS handshake, so two connections at least stay open. Each carries one request at a
-//! time, and a second request for the same bytes always goes over another connection.
+//! A signature must not wait for a TCP and TLS handshake, so two connections at least stay open. An HTTP/2 connection carries
+//! several requests at a time, but a second request for the same bytes always goes over a connection that no other is using.
 
-use crate::azure::TlsRoots;
-use crate::net::dns::Resolver;
+use super::connection::{CannotOpen, Connection, Connector};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Connections that are kept open.
-pub(super) const MIN_WARM: usize = 2;
+const MIN_WARM: usize = 2;
 
-/// Idle connections that are kept: as many as keys that vote at the same moment.
-const MAX_IDLE: usize = 32;
+/// Connections that are kept after a burst, until the next probes: as many as keys that vote at the same moment.
+const MAX_KEPT: usize = 32;
 
 /// How long a connection may be idle before a probe tests it.
 pub(super) const PROBE_AFTER: Duration = Duration::from_secs(30);
 
-/// Creates and keeps connections. A call takes one, and gives it back after a complete answer.
+/// Opens and keeps connections.
 pub(super) struct ConnectionPool {
-    roots: TlsRoots,
-    resolver: Arc<Resolver>,
-    idle: Mutex<Vec<Connection>>,
+    connector: Connector,
+    open: Mutex<Vec<Arc<Connection>>>,
 }
 
-/// A client that holds one connection at most. It opens one for its first request.
-pub(super) struct Connection {
-    pub(super) client: reqwest::Client,
-    last_used: Option<Instant>,
+/// Which connections a request may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// Also one that carries other requests.
+    Any,
+    /// One that carries no other request.
+    Unused,
 }
 
-impl Connection {
-    /// Whether it has carried a request before. A reused connection may be dead without anyone having noticed.
-    pub(super) const fn is_reused(&self) -> bool {
-        self.last_used.is_some()
+/// A connection, as one request uses it. Without a complete answer, the pool does not keep the connection.
+pub(super) struct Lease<'a> {
+    pool: &'a ConnectionPool,
+    pub(super) connection: Arc<Connection>,
+    is_answered: bool,
+}
+
+/// What is to be done to keep connections warm.
+pub(super) struct Probes<'a> {
+    /// The connections that have been idle for long enough.
+    pub(super) due: Vec<Lease<'a>>,
+    /// How many are to be opened.
+    pub(super) missing: usize,
+    /// When the next ones are due.
+    pub(super) next: Instant,
+}
+
+impl Lease<'_> {
+    /// Keeps the connection, after a complete answer.
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut open = self.pool.open();
+        self.connection.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let place = open.iter().position(|other| Arc::ptr_eq(other, &self.connection));
+        if self.is_answered {
+            self.connection.answered();
+            if place.is_none() && open.len() < MAX_KEPT {
+                open.push(Arc::clone(&self.connection));
+            }
+        } else if let Some(place) = place {
+            open.swap_remove(place);
+            drop(open);
+            self.pool.connector.ended.notify_one();
+        }
     }
 }
 
 impl ConnectionPool {
-    pub(super) fn new(roots: TlsRoots) -> Self {
-        Self { roots, resolver: Arc::default(), idle: Mutex::default() }
+    pub(super) fn new(connector: Connector) -> Self {
+        Self { connector, open: Mutex::default() }
     }
 
-    /// The connection that was used last, or a new one.
-    ///
-    /// # Errors
-    /// If no client can be created.
-    pub(super) fn take(&self) -> Result<Connection, reqwest::Error> {
-        let last = self.idle().pop();
-        last.map_or_else(|| self.open(), Ok)
+    /// The open connection with the fewest requests, and among these the one that was used last.
+    pub(super) fn take(&self, sharing: Sharing) -> Option<Lease<'_>> {
+        let open = self.open();
+        let usable = open.iter().filter(|connection| {
+            let may_carry = match sharing {
+                Sharing::Any => connection.has_room(),
+                Sharing::Unused => connection.in_flight() == 0,
+            };
+            may_carry && !connection.has_ended()
+        });
+        let best = usable.min_by_key(|connection| (connection.in_flight(), std::cmp::Reverse(connection.last_used())));
+        best.map(|connection| self.lease(Arc::clone(connection)))
     }
 
     /// A new connection.
     ///
     /// # Errors
-    /// If no client can be created.
-    pub(super) fn open(&self) -> Result<Connection, reqwest::Error> {
-        let client = self.roots.client_of_one_connection(Arc::clone(&self.resolver))?;
-        Ok(Connection { client, last_used: None })
-    }
-
-    /// Keeps a connection after a complete answer.
-    pub(super) fn give_back(&self, mut connection: Connection) {
-        connection.last_used = Some(Instant::now());
-        let mut idle = self.idle();
-        if idle.len() < MAX_IDLE {
-            idle.push(connection);
+    /// [`CannotOpen`].
+    pub(super) async fn open_new(&self) -> Result<Lease<'_>, CannotOpen> {
+        let connection = Arc::new(self.connector.open().await?);
+        let mut open = self.open();
+        if open.len() < MAX_KEPT {
+            open.push(Arc::clone(&connection));
         }
+        Ok(self.lease(connection))
     }
 
-    /// Discards the idle connections that have not been used since `instant`: the upstream is silent, so they are presumed dead,
-    /// and trying them one after the other would take too long.
+    fn lease(&self, connection: Arc<Connection>) -> Lease<'_> {
+        connection.in_flight.fetch_add(1, Ordering::Relaxed);
+        Lease { pool: self, connection, is_answered: false }
+    }
+
+    /// Discards the connections that have not been used since `instant`: the upstream is silent, so they are presumed dead, and
+    /// trying them one after the other would take too long. One that answers after all is kept.
     pub(super) fn discard_unused_since(&self, instant: Instant) {
-        self.idle().retain(|connection| connection.last_used.is_some_and(|used| used > instant));
+        self.open().retain(|connection| connection.last_used() > instant);
+        self.connector.ended.notify_one();
     }
 
-    /// The connections to probe: those that were idle for long enough, and new ones if too few are warm.
-    ///
-    /// # Errors
-    /// If no client can be created.
-    pub(super) fn take_for_probes(&self) -> Result<Vec<Connection>, reqwest::Error> {
+    /// Discards the connections that have ended, and those that a burst has left over, and returns what is to be probed.
+    pub(super) fn take_for_probes(&self) -> Probes<'_> {
         let now = Instant::now();
-        let is_due = |connection: &mut Connection| {
-            connection.last_used.is_none_or(|used| now.saturating_duration_since(used) >= PROBE_AFTER)
+        let mut open = self.open();
+        open.retain(|connection| !connection.has_ended());
+        let is_due = |connection: &Arc<Connection>| {
+            connection.in_flight() == 0 && now.saturating_duration_since(connection.last_used()) >= PROBE_AFTER
         };
-        let (mut due, kept) = {
-            let mut idle = self.idle();
-            let due: Vec<_> = idle.extract_if(.., is_due).collect();
-            (due, idle.len())
-        };
-        // More than these were opened for a burst, and are not worth a probe.
-        due.truncate(MIN_WARM.saturating_sub(kept));
-        while due.len() + kept < MIN_WARM {
-            due.push(self.open()?);
+        let mut due: Vec<_> = open.extract_if(.., |connection| is_due(connection)).collect();
+        due.truncate(MIN_WARM.saturating_sub(open.len()));
+        open.extend(due.iter().cloned());
+        let next = open.iter().map(|connection| connection.last_used()).filter(|used| *used + PROBE_AFTER > now).min();
+        Probes {
+            missing: MIN_WARM.saturating_sub(open.len()),
+            next: next.unwrap_or(now) + PROBE_AFTER,
+            due: due.into_iter().map(|connection| self.lease(connection)).collect(),
         }
-        Ok(due)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns when a connection has ended or was discarded since the last call.
+    pub(super) async fn lost(&self) {
+        self.connector.ended.notified().await;
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Arc<Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

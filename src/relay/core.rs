@@ -3,6 +3,8 @@
 use super::answers::Answer;
 use super::authentication_key::{AuthenticationKey, AuthenticationKeyError};
 use super::companions::Companions;
+use super::connection::{Connector, UnusableAddress};
+use super::connections::Sharing;
 use super::credential::{Credentials, FunctionKeyError};
 use super::identities::Identities;
 use super::reply::Reply;
@@ -12,6 +14,7 @@ use super::state::{SavedState, StateError};
 use super::upstream::{Call, NoReply, Upstream};
 use crate::answer::{Cause, Verdict};
 use crate::azure::TlsRoots;
+use crate::net::dns::Resolver;
 use crate::tezos::{PublicKey, PublicKeyHash};
 use axum::http::StatusCode;
 use futures::future::{BoxFuture, Shared};
@@ -57,6 +60,9 @@ pub enum RelayError {
     /// The key that signs requests cannot be used.
     #[error("RELAY_AUTHENTICATION_KEY_FILE: {0}")]
     AuthenticationKey(#[from] AuthenticationKeyError),
+    /// An upstream's address cannot be used.
+    #[error("RELAY_UPSTREAMS: {0}")]
+    Address(#[from] UnusableAddress),
 }
 
 /// Why there is no public key.
@@ -88,12 +94,14 @@ impl Relay {
     ) -> Result<Self, RelayError> {
         let (state, number) = (Arc::new(state), settings.upstreams.len());
         let credentials = Arc::new(Credentials::read(settings)?);
+        let resolver = Arc::new(Resolver::default());
         let upstreams = settings.upstreams.iter().enumerate().map(|(index, url)| {
-            let credentials = Arc::clone(&credentials);
-            Arc::new(Upstream::new(index, url.clone(), roots.clone(), credentials, settings.hedge))
+            let connector = Connector::new(url, roots, Arc::clone(&resolver), None)?;
+            Ok(Arc::new(Upstream::new(index, url.clone(), connector, Arc::clone(&credentials), settings.hedge)))
         });
+        let upstreams = upstreams.collect::<Result<_, UnusableAddress>>()?;
         Ok(Self {
-            upstreams: upstreams.collect(),
+            upstreams,
             identities: Identities::new(Arc::clone(&state), settings.store, number),
             state,
             companions: Companions::new(settings.companions.clone()),
@@ -167,7 +175,7 @@ impl Relay {
         deadline: Instant,
     ) -> impl Stream<Item = (&Upstream, Result<Reply, NoReply>)> + Unpin {
         let calls = self.upstreams.iter().map(|upstream| async move {
-            let reply = upstream.call(call, deadline).await;
+            let reply = upstream.call(call, Sharing::Any, deadline).await;
             if let Ok(reply) = &reply {
                 self.saw(upstream, reply);
             }

@@ -3,15 +3,16 @@
 //! A probe carries no credential: the platform rejects it, which costs nothing. A read with the credential is an execution that is
 //! charged, so it is rare while all is well.
 
+use super::connections::{Probes, Sharing};
 use super::core::Relay;
-use super::upstream::{Call, Upstream};
+use super::upstream::{Call, NoReply, Upstream};
 use crate::background::keep_running;
 use crate::net::backoff::Backoff;
 use futures::future::{join, join_all};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 /// How often the relay checks whether something is due.
@@ -49,20 +50,33 @@ pub async fn maintain(relay: &Arc<Relay>) -> Infallible {
     never
 }
 
-/// Keeps enough connections open, and tests those that are idle.
+/// Keeps enough connections open, and tests those that are idle. Works when a connection is lost, or one has been idle for long.
 async fn keep_warm(upstream: Arc<Upstream>) -> Infallible {
     let mut backoff = Backoff::new(TICK, Duration::from_secs(10));
     loop {
-        let probes = match upstream.connections.take_for_probes() {
-            Ok(connections) => connections.into_iter().map(|connection| upstream.probe(connection, TIMEOUT)).collect(),
-            Err(_) => Vec::new(),
-        };
-        let is_well = join_all(probes).await.iter().all(Result::is_ok);
-        if is_well {
+        let start = Instant::now();
+        let Probes { due, missing, next } = upstream.connections.take_for_probes();
+        let opened = join_all((0..missing).map(|_| open_and_probe(&upstream)));
+        let probed = join_all(due.into_iter().map(|lease| upstream.probe(lease, TIMEOUT)));
+        let (opened, probed) = join(opened, probed).await;
+        let is_well = opened.iter().chain(&probed).all(Result::is_ok);
+        let pause = if is_well {
             backoff.reset();
-        }
-        sleep(if is_well { TICK } else { backoff.pause(None) }).await;
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = upstream.connections.lost() => {}
+            }
+            TICK
+        } else {
+            backoff.pause(None)
+        };
+        sleep_until(start + pause).await;
     }
+}
+
+async fn open_and_probe(upstream: &Upstream) -> Result<Duration, NoReply> {
+    let lease = upstream.connections.open_new().await.map_err(|error| NoReply::Connection(error.to_string()))?;
+    upstream.probe(lease, TIMEOUT).await
 }
 
 /// Reads the authorized keys with the credential: that names the store, tests the credential, and shows when a failing upstream is
@@ -106,7 +120,7 @@ async fn fails(upstream: &Upstream) {
 async fn read(relay: &Relay, upstream: &Upstream) -> Result<(), String> {
     let deadline = Instant::now() + TIMEOUT;
     let call = Call::get("/authorized_keys");
-    let reply = upstream.call(&call, deadline).await.map_err(|no_reply| no_reply.to_string())?;
+    let reply = upstream.call(&call, Sharing::Any, deadline).await.map_err(|no_reply| no_reply.to_string())?;
     relay.saw(upstream, &reply);
     let Some(signer) = &reply.signer else { return Err(reply.reason_of_platform()) };
     let Some(hashes) = reply.authorized_keys() else {

@@ -9,7 +9,7 @@
 //! | `core` | what all requests share |
 //! | `request`, `authentication_key`, `sharing`, `race`, `answers` | how a request finds its answer |
 //! | `decision`, `reply` | when to send what where, and what a reply means; pure |
-//! | `upstream`, `connections`, `credential`, `counters` | calls to one signer |
+//! | `upstream`, `connections`, `connection`, `credential`, `counters` | calls to one signer |
 //! | `identities`, `state`, `companions` | what is remembered |
 //! | `maintenance` | probes and reads in the background |
 //! | `check` | `relay check` |
@@ -19,6 +19,7 @@ mod answers;
 mod authentication_key;
 mod check;
 mod companions;
+mod connection;
 mod connections;
 mod core;
 mod counters;
@@ -41,6 +42,7 @@ mod upstream_url;
 
 pub use authentication_key::AuthenticationKeyError;
 pub use check::{Finding, check};
+pub use connection::UnusableAddress;
 pub use core::{Relay, RelayError};
 pub use credential::{FunctionKeyError, FunctionKeySource};
 pub use maintenance::maintain;

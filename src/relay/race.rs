@@ -1,6 +1,7 @@
 //! Sends one request to the upstreams as the decision says, and verifies what comes back.
 
 use super::answers::{Answer, Passed, Signed};
+use super::connections::Sharing;
 use super::core::Relay;
 use super::decision::{Action, Decision, Outcome};
 use super::reply::{Meaning, Remark, Reply};
@@ -34,6 +35,7 @@ pub(super) async fn run(relay: Arc<Relay>, request: Arc<Request>, deadline: Inst
         let until = match decision.next(start.elapsed()) {
             Action::Send(index) => {
                 let Some(upstream) = relay.upstreams.get(index).cloned() else { continue };
+                let sharing = if in_flight > 0 { Sharing::Unused } else { Sharing::Any };
                 if in_flight > 0 {
                     upstream.counters.hedged();
                 }
@@ -41,7 +43,7 @@ pub(super) async fn run(relay: Arc<Relay>, request: Arc<Request>, deadline: Inst
                 let (relay, request, sender) = (Arc::clone(&relay), Arc::clone(&request), sender.clone());
                 // A separate task: the one that comes second still returns its connection.
                 tokio::spawn(async move {
-                    let leg = ask(&relay, &upstream, &request, last_call).await;
+                    let leg = ask(&relay, &upstream, &request, sharing, last_call).await;
                     drop(sender.send((upstream.index, leg)));
                 });
                 continue;
@@ -65,12 +67,18 @@ fn no_answer(sent: usize) -> Answer {
 }
 
 /// One request to one upstream: what it means, and what the answer would be.
-async fn ask(relay: &Relay, upstream: &Upstream, request: &Request, deadline: Instant) -> (Outcome, Answer) {
+async fn ask(
+    relay: &Relay,
+    upstream: &Upstream,
+    request: &Request,
+    sharing: Sharing,
+    deadline: Instant,
+) -> (Outcome, Answer) {
     let failed = |outcome, reason: String| {
         upstream.failed(&reason);
         (outcome, Answer::Failed { reason: format!("{}: {reason}", upstream.url) })
     };
-    let reply = match upstream.call(&request.call(), deadline).await {
+    let reply = match upstream.call(&request.call(), sharing, deadline).await {
         Ok(reply) => reply,
         Err(no_reply) => return failed(Outcome::Failed { by_signer: false }, no_reply.to_string()),
     };

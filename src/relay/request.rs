@@ -4,8 +4,8 @@ use super::upstream::Call;
 use crate::answer::header;
 use crate::tezos::{BlsPublicKey, Curve, PublicKey, PublicKeyHash, Signature, SignatureVersion};
 use axum::body::Bytes;
-use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::Method;
+use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// A request for a signature.
 #[derive(Debug, Clone)]

@@ -1,15 +1,18 @@
 //! One upstream: calls, health and counters.
 
-use super::connections::{Connection, ConnectionPool};
+use super::connection::Connector;
+use super::connections::{ConnectionPool, Lease, Sharing};
 use super::credential::Credentials;
 use super::reply::{Reply, SignerHeaders};
 use super::{UpstreamUrl, counters::Counters};
-use crate::azure::{TlsRoots, reason_of};
+use crate::azure::reason_of;
 use axum::body::Bytes;
-use azure_core::http::Url;
+use axum::http::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use axum::http::{Method, Request, Response};
 use azure_core::time::parse_rfc7231;
-use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use std::error::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,12 +76,12 @@ impl Upstream {
     pub(super) fn new(
         index: usize,
         url: UpstreamUrl,
-        roots: TlsRoots,
+        connector: Connector,
         credentials: Arc<Credentials>,
         hedge: Duration,
     ) -> Self {
         let (counters, failures) = Default::default();
-        let (connections, answered) = (ConnectionPool::new(roots), Mutex::new(None));
+        let (connections, answered) = (ConnectionPool::new(connector), Mutex::new(None));
         Self { index, url, counters, connections, credentials, hedge, answered, failures }
     }
 
@@ -89,34 +92,39 @@ impl Upstream {
     ///
     /// # Errors
     /// [`NoReply`].
-    pub(super) async fn call(&self, call: &Call, deadline: Instant) -> Result<Reply, NoReply> {
+    pub(super) async fn call(&self, call: &Call, sharing: Sharing, deadline: Instant) -> Result<Reply, NoReply> {
         self.counters.requested();
         let start = Instant::now();
         let late = NoReply::Late(deadline.saturating_duration_since(start));
-        let reply = timeout_at(deadline, self.call_over_a_living_connection(call, start)).await;
+        let reply = timeout_at(deadline, self.call_over_a_living_connection(call, sharing, start)).await;
         reply.unwrap_or(Err(late))
     }
 
-    async fn call_over_a_living_connection(&self, call: &Call, start: Instant) -> Result<Reply, NoReply> {
-        let connection = self.connections.take().map_err(|error| failed(&error))?;
-        if !connection.is_reused() {
-            return self.call_over(connection, call, self.credential()).await;
+    async fn call_over_a_living_connection(
+        &self,
+        call: &Call,
+        sharing: Sharing,
+        start: Instant,
+    ) -> Result<Reply, NoReply> {
+        let Some(lease) = self.connections.take(sharing) else { return self.call_over_a_new_connection(call).await };
+        let is_reused = lease.connection.is_reused();
+        let first = self.call_over(lease, call, self.credential());
+        if !is_reused {
+            return first.await;
         }
-        let replaced = {
-            let mut first = std::pin::pin!(self.call_over(connection, call, self.credential()));
-            tokio::select! {
-                reply = &mut first => match reply {
-                    Err(NoReply::Connection(_)) => None,
-                    reply => return reply,
-                },
-                () = self.is_silent(start) => None,
-            }
-        };
-        let Some(reply) = replaced else {
-            let connection = self.connections.open().map_err(|error| failed(&error))?;
-            return self.call_over(connection, call, self.credential()).await;
-        };
-        reply
+        tokio::select! {
+            reply = first => match reply {
+                Err(NoReply::Connection(_)) => {}
+                reply => return reply,
+            },
+            () = self.is_silent(start) => {}
+        }
+        self.call_over_a_new_connection(call).await
+    }
+
+    async fn call_over_a_new_connection(&self, call: &Call) -> Result<Reply, NoReply> {
+        let lease = self.connections.open_new().await.map_err(|error| NoReply::Connection(error.to_string()))?;
+        self.call_over(lease, call, self.credential()).await
     }
 
     /// Returns when the upstream has answered nothing for twice the hedging time since `start`. Discards idle connections before
@@ -142,30 +150,39 @@ impl Upstream {
     ///
     /// # Errors
     /// [`NoReply`].
-    pub(super) async fn probe(&self, connection: Connection, timeout: Duration) -> Result<Duration, NoReply> {
+    pub(super) async fn probe(&self, lease: Lease<'_>, timeout: Duration) -> Result<Duration, NoReply> {
         let start = Instant::now();
         let call = Call::get("/authorized_keys");
-        let probe = tokio::time::timeout(timeout, self.call_over(connection, &call, HeaderMap::new()));
+        let probe = tokio::time::timeout(timeout, self.call_over(lease, &call, HeaderMap::new()));
         probe.await.unwrap_or(Err(NoReply::Late(timeout)))?;
         self.counters.probed(start.elapsed());
         Ok(start.elapsed())
     }
 
     /// One request over one connection, which is kept if the answer is complete.
-    async fn call_over(&self, connection: Connection, call: &Call, credential: HeaderMap) -> Result<Reply, NoReply> {
+    async fn call_over(&self, lease: Lease<'_>, call: &Call, credential: HeaderMap) -> Result<Reply, NoReply> {
+        let request = self.request(call, credential).map_err(|error| failed(&error))?;
+        let response = lease.connection.send(request).await.map_err(|error| failed(&error))?;
+        let reply = read(response).await?;
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        lease.answered();
+        Ok(reply)
+    }
+
+    fn request(&self, call: &Call, credential: HeaderMap) -> axum::http::Result<Request<Full<Bytes>>> {
         let query: Vec<_> = call.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let url: Url = self.url.join(&call.path, &query);
-        let mut request =
-            connection.client.request(call.method.clone(), url).headers(call.headers.clone()).headers(credential);
-        if let Some(body) = &call.body {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.clone());
+        let url = self.url.join(&call.path, &query);
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(url.as_str())
+            .body(Full::new(call.body.clone().unwrap_or_default()))?;
+        let headers = request.headers_mut();
+        headers.clone_from(&call.headers);
+        if call.body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let reply = read(request).await;
-        if reply.is_ok() {
-            *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            self.connections.give_back(connection);
-        }
-        reply
+        headers.extend(credential);
+        Ok(request)
     }
 
     fn credential(&self) -> HeaderMap {
@@ -198,21 +215,22 @@ impl Upstream {
     }
 }
 
-async fn read(request: reqwest::RequestBuilder) -> Result<Reply, NoReply> {
-    let mut response = request.send().await.map_err(|error| failed(&error))?;
-    let (status, signer) = (response.status(), SignerHeaders::read(response.headers()));
-    let date = response.headers().get(DATE).and_then(|date| parse_rfc7231(date.to_str().ok()?).ok());
+async fn read(response: Response<Incoming>) -> Result<Reply, NoReply> {
+    let (head, mut incoming) = response.into_parts();
+    let (status, signer) = (head.status, SignerHeaders::read(&head.headers));
+    let date = head.headers.get(DATE).and_then(|date| parse_rfc7231(date.to_str().ok()?).ok());
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| failed(&error))?;
+        let chunk = frame.data_ref().map_or(&[][..], |chunk| chunk);
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
             return Err(NoReply::TooLong);
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(chunk);
     }
     Ok(Reply { status, signer, body: body.into(), date })
 }
 
-/// Without the address, whose query may hold an authentication.
-fn failed(error: &reqwest::Error) -> NoReply {
+fn failed(error: &(dyn Error + 'static)) -> NoReply {
     NoReply::Connection(reason_of(error))
 }

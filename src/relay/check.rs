@@ -146,7 +146,7 @@ async fn check_upstream(mut report: Report<'_>, authentication_key: Option<&Publ
 
 /// Whether requests must be signed, and whether the relay can do that.
 async fn check_authentication(report: &mut Report<'_>, own: Option<&PublicKey>) {
-    let reply = report.upstream.call(&Call::get("/authorized_keys"), Instant::now() + TIMEOUT).await;
+    let reply = report.upstream.call(&Call::get("/authorized_keys"), Sharing::Any, Instant::now() + TIMEOUT).await;
     let hashes = match reply.map(|reply| reply.authorized_keys().ok_or_else(|| reply.message())) {
         Ok(Ok(hashes)) => hashes,
         Ok(Err(reason)) => return report.wrong("authentication", reason),

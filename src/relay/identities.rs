@@ -68,6 +68,11 @@ impl Identities {
         pinned.ok()?.ok().and_then(|store| *store)
     }
 
+    /// The store that the upstream has named last since the relay started.
+    pub(super) fn store_of(&self, upstream: &Upstream) -> Option<StoreDigest> {
+        self.reported().get(upstream.index).and_then(|reported| reported.store)
+    }
+
     /// Takes note of an answer, and pins the store once all upstreams have named the same one.
     pub(super) fn saw(&self, upstream: &Upstream, headers: &SignerHeaders) {
         let mut reported = self.reported();

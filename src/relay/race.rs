@@ -1,12 +1,13 @@
 //! Sends one request to the upstreams as the decision says, and verifies what comes back.
 
+use super::StoreDigest;
 use super::answers::{Answer, Passed, Signed};
 use super::connections::Sharing;
 use super::core::Relay;
 use super::decision::{Action, Decision, Outcome};
 use super::reply::{Meaning, Remark, Reply};
 use super::request::Request;
-use super::upstream::Upstream;
+use super::upstream::{Call, Upstream};
 use crate::answer::Verdict;
 use crate::tezos::{Signature, SignatureText};
 use std::sync::Arc;
@@ -78,14 +79,17 @@ async fn ask(
         upstream.failed(&reason);
         (outcome, Answer::Failed { reason: format!("{}: {reason}", upstream.url) })
     };
+    let Some(pinned) = relay.identities.store() else {
+        return failed(Outcome::Unusable, "no mark store is pinned".to_owned());
+    };
+    if let Err((outcome, reason)) = check_store(relay, upstream, &pinned, sharing, deadline).await {
+        return failed(outcome, reason);
+    }
     let reply = match upstream.call(&request.call(), sharing, deadline).await {
         Ok(reply) => reply,
         Err(no_reply) => return failed(Outcome::Failed { by_signer: false }, no_reply.to_string()),
     };
     relay.saw(upstream, &reply);
-    let Some(pinned) = relay.identities.store() else {
-        return failed(Outcome::Unusable, "no mark store is pinned".to_owned());
-    };
     let (outcome, remark) = match reply.meaning(&pinned, &request.key.hash(), request.field()) {
         Meaning::Signature(signature) => {
             let signature = *signature;
@@ -126,6 +130,31 @@ async fn ask(
         _ => upstream.succeeded(),
     }
     (outcome, Answer::Passed(Passed { reply, upstream: upstream.index }))
+}
+
+/// Makes sure that nothing is forwarded to a signer with another mark store, which would sign what this one refuses. Costs a read
+/// if the upstream has not named its store since the relay started, or has named another one last.
+async fn check_store(
+    relay: &Relay,
+    upstream: &Upstream,
+    pinned: &StoreDigest,
+    sharing: Sharing,
+    deadline: Instant,
+) -> Result<(), (Outcome, String)> {
+    if relay.identities.store_of(upstream) == Some(*pinned) {
+        return Ok(());
+    }
+    let reply = upstream.call(&Call::get("/authorized_keys"), sharing, deadline).await;
+    let reply = reply.map_err(|no_reply| (Outcome::Failed { by_signer: false }, no_reply.to_string()))?;
+    relay.saw(upstream, &reply);
+    let Some(signer) = &reply.signer else {
+        return Err((reply.outcome_of_platform(), reply.reason_of_platform()));
+    };
+    match signer.store {
+        Some(store) if store == *pinned => Ok(()),
+        Some(_) => Err((Outcome::Unusable, "it uses another mark store, so nothing is forwarded to it".to_owned())),
+        None => Err((Outcome::Failed { by_signer: true }, "it does not know its mark store yet".to_owned())),
+    }
 }
 
 /// The companion's signature, if the reply has a valid one.

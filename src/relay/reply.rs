@@ -79,12 +79,7 @@ impl Reply {
     /// of the signature in the body.
     pub(super) fn meaning(&self, pinned: &StoreDigest, key: &PublicKeyHash, field: &str) -> Meaning {
         let other = |outcome, remark| Meaning::Other(outcome, remark);
-        let Some(signer) = &self.signer else {
-            // The platform rejects the credential, or there is no such app. Repeating that would change nothing.
-            let is_rejected = self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS;
-            let outcome = if is_rejected { Outcome::Unusable } else { Outcome::Failed { by_signer: false } };
-            return other(outcome, Remark::None);
-        };
+        let Some(signer) = &self.signer else { return other(self.outcome_of_platform(), Remark::None) };
         match &signer.store {
             Some(store) if store != pinned => return other(Outcome::Unusable, Remark::OtherStore),
             // Whatever it says, it is not known which marks it is based on.
@@ -104,6 +99,13 @@ impl Reply {
             Verdict::Failed | Verdict::Answered => Outcome::Failed { by_signer: true },
         };
         other(outcome, Remark::None)
+    }
+
+    /// What a reply that is not a signer's means.
+    pub(super) fn outcome_of_platform(&self) -> Outcome {
+        // The platform rejects the credential, or there is no such app. Repeating that would change nothing.
+        let is_rejected = self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS;
+        if is_rejected { Outcome::Unusable } else { Outcome::Failed { by_signer: false } }
     }
 
     /// The public key in the reply to `GET /keys/{hash}`, if it is the one with this hash.

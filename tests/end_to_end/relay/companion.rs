@@ -1,7 +1,7 @@
 //! A companion's signature comes with the consensus key's, and octez' second request for it is answered from memory.
 
 use super::front::{Effect, Front};
-use super::setup::{Relay, signing_request, verify};
+use super::setup::{Relay, sign, signing_request, verify};
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer};
 use crate::support::payloads::{bls_attestation, payload};
@@ -104,4 +104,44 @@ fn a_companions_signature_comes_with_the_consensus_keys() {
     verify(&of_consensus, &fourth, &relay.sign(&consensus, &fourth));
     verify(&of_companion, &fourth, &relay.sign(&companion, &fourth));
     assert_eq!(posts().len(), 5);
+}
+
+#[test]
+fn two_bakers_with_two_companions_never_win_one_key_each() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["consensus", "first", "second"] {
+        printed(&run(folder.path(), &["keys", "generate", name, "--curve", "bls"], ""));
+    }
+    let signer = Signer::start(folder.path(), &[]);
+    let keys = signer.keys();
+    let hash = |name: &str| keys.iter().find(|(other, _)| other == name).unwrap().1.clone();
+    let consensus = hash("consensus");
+    let front = Front::start(signer.address);
+    let bakers = ["first", "second"].map(|name| {
+        let companion = hash(name);
+        let pair = format!("{consensus}={companion}");
+        let relay = Relay::start(&folder.path().join(name), &[&front], &[("RELAY_COMPANIONS", &pair)]);
+        relay.wait_until_ready();
+        eventually("the companion is known", || (relay.get(&format!("/keys/{companion}")).status == 200).then_some(()));
+        (relay.address(), companion, relay)
+    });
+    for level in 1..=8 {
+        let votes = [1, 2].map(|variant| bls_attestation(level, 0, variant));
+        let answers = std::thread::scope(|scope| {
+            let ask = |baker: usize| {
+                let (address, vote, consensus) = (bakers[baker].0, &votes[baker], &consensus);
+                scope.spawn(move || sign(address, consensus, vote))
+            };
+            let (one, other) = (ask(0), ask(1));
+            [one.join().unwrap(), other.join().unwrap()]
+        });
+        let winner = usize::from(answers[0].status != 200);
+        let loser = 1 - winner;
+        assert_eq!((answers[winner].status, answers[loser].status), (200, 409), "level {level}: {answers:?}");
+        assert_eq!(answers[loser].header("x-signer-reason"), "different_data");
+        let ask = |baker: usize, vote: &[u8]| sign(bakers[baker].0, &bakers[baker].1, vote).signature();
+        ask(winner, &votes[winner]);
+        // The loser's companion has signed nothing, so it still signs the vote that won.
+        ask(loser, &votes[winner]);
+    }
 }

@@ -15,6 +15,8 @@ pub(crate) const KEY: &str = "functionkeyoftherelay";
 pub(crate) enum Effect {
     /// It is answered after [`Front::release`].
     Held,
+    /// The signer answers, and its answer arrives after [`Front::release`].
+    AnswerHeld,
     /// It is never answered.
     Silence,
     /// The connection ends before the answer.
@@ -51,6 +53,9 @@ struct State {
     effects: VecDeque<Effect>,
     always: Option<Effect>,
     is_released: bool,
+    answers_held: u32,
+    /// Of each answer that was passed on; empty for those without one.
+    reasons: Vec<String>,
     is_refusing: bool,
     connections: u32,
     open: Vec<TcpStream>,
@@ -104,6 +109,16 @@ impl Front {
     pub(crate) fn release(&self) {
         self.shared.lock().is_released = true;
         self.shared.changed.notify_all();
+    }
+
+    /// Answers of the signer that are held.
+    pub(crate) fn answers_held(&self) -> u32 {
+        self.shared.lock().answers_held
+    }
+
+    /// How many answers with this reason have been passed on.
+    pub(crate) fn answers_with(&self, reason: &str) -> usize {
+        self.shared.lock().reasons.iter().filter(|other| *other == reason).count()
     }
 
     /// Requires another function key.
@@ -161,8 +176,14 @@ impl Shared {
                 }
                 Some(Effect::Instead(answer)) => answer,
                 Some(Effect::Held) => {
-                    drop(self.changed.wait_while(self.lock(), |state| !state.is_released).unwrap());
+                    self.wait_for_release();
                     self.forward(&seen, &body)?
+                }
+                Some(Effect::AnswerHeld) => {
+                    let answer = self.forward(&seen, &body)?;
+                    self.lock().answers_held += 1;
+                    self.wait_for_release();
+                    answer
                 }
                 Some(Effect::Changed(change)) => {
                     let mut answer = self.forward(&seen, &body)?;
@@ -172,8 +193,13 @@ impl Shared {
                 None => self.forward(&seen, &body)?,
             };
             writer.write_all(&written(&answer))?;
+            self.lock().reasons.push(answer.header("x-signer-reason").to_owned());
         }
         Ok(())
+    }
+
+    fn wait_for_release(&self) {
+        drop(self.changed.wait_while(self.lock(), |state| !state.is_released).unwrap());
     }
 
     fn effect(&self) -> Option<Effect> {

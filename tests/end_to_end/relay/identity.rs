@@ -2,6 +2,7 @@
 
 use super::front::Front;
 use super::setup::{Relay, Setup};
+use crate::support::eventually::eventually;
 use crate::support::payloads;
 
 /// For requests that fail at their deadline.
@@ -50,8 +51,32 @@ fn the_pinned_store_is_kept_over_a_restart() {
         assert_eq!(answer.status, 500, "{answer:?}");
     }
     drop(relay);
+    // Not even a request that arrives before the relay has heard from it.
+    for _ in 0..3 {
+        assert_eq!(restarted(&setup, &foreign).sign(&setup.key, &attestation(2)).status, 500);
+    }
+    assert_eq!(foreign.signing_requests(), 0, "a signer with another store would sign what this one refuses");
     let relay = restarted(&setup, &own);
     relay.sign(&setup.key, &attestation(2)).signature();
+}
+
+#[test]
+fn without_a_pinned_store_nothing_is_forwarded_while_only_some_upstreams_answer() {
+    let (setup, other) = (Setup::start(), Setup::start());
+    let (own, foreign) = (setup.front(), other.front());
+    own.refuse(true);
+    let relay = setup.relay(&[&own, &foreign], &SHORT);
+    eventually("the other store is known", || {
+        foreign.seen().iter().any(|seen| seen.headers.contains_key("x-functions-key")).then_some(())
+    });
+    let answer = relay.sign(&setup.key, &attestation(1));
+    assert_eq!((answer.status, foreign.signing_requests()), (500, 0), "{answer:?}");
+    drop(relay);
+    own.refuse(false);
+    foreign.lead_to(setup.signer.address);
+    let relay = setup.relay(&[&own, &foreign], &SHORT);
+    relay.wait_until_ready();
+    relay.sign(&setup.key, &attestation(1)).signature();
 }
 
 fn restarted(setup: &Setup, front: &Front) -> Relay {

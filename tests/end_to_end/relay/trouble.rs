@@ -3,7 +3,7 @@
 use super::front::{Effect, Front};
 use super::setup::{Relay, Setup, sign, verify};
 use crate::support::eventually::eventually;
-use crate::support::http::Answer;
+use crate::support::http::{self, Answer};
 use crate::support::payloads;
 
 fn attestation(level: u32) -> Vec<u8> {
@@ -100,21 +100,19 @@ fn below_the_mark_is_not_final_while_another_request_may_hold_the_signature() {
     two.sign(10).signature();
     let below = two.sign(5);
     assert_eq!((below.status, below.header("x-signer-reason")), (409, "below_mark"));
-    two.first.next([Effect::Held]);
-    // As if another request had raised the mark between the two.
-    two.second.next([Effect::Changed(|answer| {
-        answer.status = 409;
-        answer.headers.insert("x-signer-verdict".to_owned(), "refused".to_owned());
-        answer.headers.insert("x-signer-reason".to_owned(), "below_mark".to_owned());
-        "[]".clone_into(&mut answer.body);
-    })]);
-    let before = two.second.signing_requests();
+    // The first signer has signed and its answer is late. Then another baker raises the mark, and the hedge is refused.
+    two.first.next([Effect::AnswerHeld]);
     let (address, key) = (two.relay.address(), two.setup.key.as_str());
     std::thread::scope(|scope| {
         let request = scope.spawn(move || sign(address, key, &attestation(11)));
-        eventually("the hedge is answered", || (two.second.signing_requests() == before + 1).then_some(()));
+        eventually("the first signer has signed", || (two.first.answers_held() == 1).then_some(()));
+        http::sign(two.setup.signer.address, key, &attestation(12)).unwrap().signature();
+        eventually("the hedge is refused", || (two.second.answers_with("below_mark") == 1).then_some(()));
+        // So much time for the relay to read it.
+        two.sign(13).signature();
+        assert!(!request.is_finished());
         two.first.release();
-        request.join().unwrap().signature();
+        verify(&two.public_key, &attestation(11), &request.join().unwrap());
     });
 }
 

@@ -20,7 +20,8 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -31,6 +32,7 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Debug)]
 pub struct FunctionApp {
     controls: Arc<Controls>,
+    instances: Arc<Mutex<Vec<SocketAddr>>>,
     authority_pem: String,
     /// Contains the certificate authority's file.
     folder: TempDir,
@@ -40,7 +42,9 @@ pub struct FunctionApp {
 
 struct Platform {
     function_key: String,
-    signer: SocketAddr,
+    instances: Arc<Mutex<Vec<SocketAddr>>>,
+    /// Requests forwarded so far.
+    forwarded: AtomicUsize,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -61,14 +65,21 @@ impl FunctionApp {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        let platform = Platform { function_key: function_key.to_owned(), signer, client };
+        let instances = Arc::new(Mutex::new(vec![signer]));
+        let (function_key, forwarded) = (function_key.to_owned(), AtomicUsize::new(0));
+        let platform = Platform { function_key, instances: Arc::clone(&instances), forwarded, client };
         runtime.spawn(serve(Arc::new(platform), Arc::clone(&controls), Some(certificate.acceptor())));
-        Ok(Self { controls, authority_pem: certificate.authority_pem, folder, runtime: Some(runtime) })
+        Ok(Self { controls, instances, authority_pem: certificate.authority_pem, folder, runtime: Some(runtime) })
     }
 
     /// Its base address.
     pub fn url(&self) -> String {
         format!("https://{}", self.address())
+    }
+
+    /// From now on, forwards to these signers in turn. If there are none, it answers 502.
+    pub fn set_instances(&self, signers: Vec<SocketAddr>) {
+        *self.instances.lock().unwrap_or_else(PoisonError::into_inner) = signers;
     }
 
     /// The value for `SSL_CERT_FILE`.
@@ -123,10 +134,17 @@ impl Double for Platform {
 }
 
 impl Platform {
+    fn next_instance(&self) -> Option<SocketAddr> {
+        let instances = self.instances.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.forwarded.fetch_add(1, Ordering::Relaxed).checked_rem(instances.len())?;
+        instances.get(number).copied()
+    }
+
     async fn forward(&self, request: Request<Bytes>) -> Result<Answer, Box<dyn Error + Send + Sync>> {
         let (mut head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        head.uri = format!("http://{}{path}", self.signer).parse()?;
+        let signer = self.next_instance().ok_or("no instance of the signer is running")?;
+        head.uri = format!("http://{signer}{path}").parse()?;
         head.version = Version::HTTP_11;
         remove_headers_of_connection(&mut head.headers);
         let request = Request::from_parts(head, Full::new(body));

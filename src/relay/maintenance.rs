@@ -89,7 +89,6 @@ async fn keep_read(relay: &Relay, upstream: &Upstream) -> Infallible {
         let is_well = result.is_ok();
         match result {
             Ok(()) => {
-                backoff.reset();
                 upstream.succeeded();
                 logged = None;
             }
@@ -101,7 +100,13 @@ async fn keep_read(relay: &Relay, upstream: &Upstream) -> Infallible {
                 }
             }
         }
-        let pause = if is_well { READ_INTERVAL } else { backoff.pause(None) };
+        // Until a store is pinned, an upstream may still name another one.
+        let pause = if is_well && relay.identities.store().is_some() {
+            backoff.reset();
+            READ_INTERVAL
+        } else {
+            backoff.pause(None)
+        };
         tokio::select! {
             () = sleep(pause) => {}
             () = relay.refresh.notified() => {}

@@ -67,7 +67,9 @@ impl Wan {
         namespace::check_machine()?;
         namespace::remove_leftovers();
 
-        let namespaces = sites.iter().map(|site| Namespace::create(site.namespace())).collect::<Result<Vec<_>, _>>()?;
+        let hosts = site::hosts(&sites);
+        let create = |site: &Site| Namespace::create(site.namespace(), &hosts);
+        let namespaces = sites.iter().map(create).collect::<Result<Vec<_>, _>>()?;
         let network = Arc::new(Network::new(link));
         let emulator = Emulator::start(&sites, &network)?;
         for (namespace, site) in namespaces.iter().zip(&sites) {

@@ -12,6 +12,8 @@ use std::{io, process};
 
 /// Where `ip netns` keeps them.
 const FOLDER: &str = "/run/netns";
+/// Where `ip netns exec` finds files that replace those of `/etc`, by namespace.
+const FILES: &str = "/etc/netns";
 const PREFIX: &str = "wan-emulator-";
 /// More packets than one TCP window holds, so that the device itself drops none.
 const DEVICE_QUEUE_LENGTH: u32 = 10_000;
@@ -23,9 +25,15 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    pub(crate) fn create(name: &str) -> Result<Self, Error> {
+    /// Creates one, with the contents of `/etc/hosts` for its programs.
+    pub(crate) fn create(name: &str, hosts: &str) -> Result<Self, Error> {
         iproute::run(&["netns", "add", name], "")?;
-        Ok(Self { name: name.to_owned() })
+        // From here on, dropping it removes what there is.
+        let namespace = Self { name: name.to_owned() };
+        let files = Path::new(FILES).join(name);
+        let written = fs::create_dir_all(&files).and_then(|()| fs::write(files.join("hosts"), hosts));
+        written.map_err(|error| Error::of_system("write the host names of a site", error))?;
+        Ok(namespace)
     }
 
     /// Gives its devices their addresses, and starts them.
@@ -92,4 +100,5 @@ fn remove(name: &str) {
         let _ = kill_process(id, Signal::KILL);
     }
     let _ = iproute::run(&["netns", "delete", name], "");
+    let _ = fs::remove_dir_all(Path::new(FILES).join(name));
 }

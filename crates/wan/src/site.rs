@@ -10,6 +10,9 @@ use std::{io, panic, process, thread};
 /// The last byte of an address numbers the site, and some values are reserved.
 pub(crate) const MAX_SITES: usize = 250;
 
+/// The parent of all host names.
+const DOMAIN: &str = "wan.test";
+
 /// A place in the network, with one address.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -29,12 +32,18 @@ impl Site {
         self.address
     }
 
+    /// The host name by which programs at all sites reach it: `<name>.wan.test`.
+    pub fn host(&self) -> String {
+        format!("{}.{DOMAIN}", self.name)
+    }
+
     /// Its network namespace, as `ip netns` lists it.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// A command that runs `program` at this site. The child's process ID is the program's own.
+    /// A command that runs `program` at this site, with an `/etc/hosts` that names all sites. The child's process ID is the
+    /// program's own.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).arg(program);
@@ -55,6 +64,12 @@ impl Site {
         let result = result.unwrap_or_else(|panic| panic::resume_unwind(panic));
         result.map_err(|source| Error::System { action: "enter the site", source })
     }
+}
+
+/// The contents of `/etc/hosts` at every site.
+pub(crate) fn hosts(sites: &[Site]) -> String {
+    let names = sites.iter().map(|site| format!("{} {}\n", site.address(), site.host()));
+    std::iter::once("127.0.0.1 localhost\n".to_owned()).chain(names).collect()
 }
 
 /// Sites with these names, with addresses and namespaces that do not exist yet.

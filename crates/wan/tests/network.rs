@@ -118,6 +118,16 @@ fn a_connection_takes_one_round_trip_and_a_request_on_it_another() {
 }
 
 #[test]
+fn programs_find_sites_by_their_host_names() {
+    let Some((_wan, [near, far])) = new_wan(["near", "far"], ms(1), 0.0) else { return };
+    let port = serve(&far, answer_http).port();
+    // bash resolves names with the C library.
+    let connect = format!("exec 3<>/dev/tcp/{}/{port}; printf 'GET / HTTP/1.1\r\n\r\n' >&3; head -1 <&3", far.host());
+    let output = near.command("bash").args(["-c", &connect]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("204"), "{output:?}");
+}
+
+#[test]
 fn a_transfer_starts_slowly_on_a_new_connection() {
     let rtt = ms(50);
     let Some((_wan, [near, far])) = new_wan(["near", "far"], rtt, 0.0) else { return };
@@ -243,7 +253,7 @@ fn sites_end_with_their_network_and_those_of_a_killed_process_with_the_next_netw
     wait_until_it_runs(child.id(), "sleep");
     assert!(exists(near.namespace()));
     drop(wan);
-    assert!(!exists(near.namespace()));
+    assert!(!exists(near.namespace()) && !Path::new("/etc/netns").join(near.namespace()).exists());
     assert!(!child.wait().unwrap().success(), "the process at the site was killed");
     assert!(near.run(|| ()).is_err());
 

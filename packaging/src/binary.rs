@@ -25,6 +25,14 @@ pub enum BuildError {
     /// Cargo has printed the reason.
     #[error("the build failed")]
     Failed,
+    /// The program that was built does not start, or does not print its version.
+    #[error("{}: expected its version, got: {answer}", program.display())]
+    NoVersion {
+        /// The program.
+        program: PathBuf,
+        /// Its output, or why there is none.
+        answer: String,
+    },
 }
 
 /// Builds the static program of the repository at `root`, and returns its path.
@@ -50,6 +58,20 @@ pub fn build_binary(root: &Path) -> Result<PathBuf, BuildError> {
         .status()?;
     let program = target_folder.join(TARGET).join("release").join("azurehsm-signer");
     if status.success() { Ok(program) } else { Err(BuildError::Failed) }
+}
+
+/// The version that the program prints.
+///
+/// # Errors
+/// [`BuildError::NoVersion`] if it prints none.
+pub fn version_of(program: &Path) -> Result<String, BuildError> {
+    let wrong = |answer: String| BuildError::NoVersion { program: program.to_owned(), answer };
+    let output = Command::new(program).arg("version").env_clear().output().map_err(|error| wrong(error.to_string()))?;
+    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    match printed.split_once(' ') {
+        Some((crate::EXECUTABLE, version)) => Ok(version.to_owned()),
+        _ => Err(wrong(printed)),
+    }
 }
 
 /// Links the C library statically.

@@ -33,6 +33,12 @@ lint:
 package:
     cargo run -p packaging
 
+# The container image, in target/package/image, and its checks
+image:
+    cargo run -p packaging -- --oci
+    cargo build --workspace
+    checks/image/run
+
 # The conformance suite, with this signer
 conformance *OPTIONS:
     conformance/run {{OPTIONS}}

@@ -17,5 +17,6 @@ mod doctor;
 mod functions;
 mod relay;
 mod signer;
+mod systemd_units;
 #[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
 mod trouble;

@@ -8,5 +8,4 @@ mod front;
 mod identity;
 mod listening;
 mod setup;
-mod systemd_unit;
 mod trouble;

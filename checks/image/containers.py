@@ -38,8 +38,9 @@ def seccomp_of_engines():
     } | ({"defaultErrnoRet": profile["defaultErrnoRet"]} if "defaultErrnoRet" in profile else {})
 
 
-def crun(*arguments):
-    command = ["crun", "--cgroup-manager=disabled", *arguments]
+def crun(state, *arguments):
+    """The command, which keeps its state in a folder."""
+    command = ["crun", f"--root={state}", "--cgroup-manager=disabled", *arguments]
     # crun refuses machines with both versions of cgroups, although it is to use neither: it then sees the second only.
     if Path("/sys/fs/cgroup/unified").exists():
         script = 'mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup && exec "$@"'
@@ -56,7 +57,7 @@ class Container:
 
     def __init__(self, bundle, folder, pod, container, *, variables, files=None, mounts=None):
         self.name, self.folder = container["name"], folder
-        self.log = folder / "log"
+        self.log, self.state = folder / "log", folder / "state"
         folder.mkdir()
         context = {**pod["spec"]["securityContext"], **container["securityContext"]}
         config = json.loads((bundle / "config.json").read_text())
@@ -84,7 +85,7 @@ class Container:
         config["mounts"] += [bind(source, path) for path, source in {**host, **(mounts or {})}.items()]
         (folder / "config.json").write_text(json.dumps(config))
         with self.log.open("w") as log:
-            command = crun("run", "--bundle", str(folder), self.name)
+            command = crun(self.state, "run", "--bundle", str(folder), self.name)
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
     def _volume(self, pod, mount, context, files):
@@ -123,18 +124,18 @@ class Container:
 
     def pid(self):
         """The process id on this machine."""
-        state = subprocess.run(crun("state", self.name), capture_output=True, text=True, check=True)
+        state = subprocess.run(crun(self.state, "state", self.name), capture_output=True, text=True, check=True)
         return json.loads(state.stdout)["pid"]
 
     def stop(self):
         """Sends SIGTERM, and returns the exit status."""
-        subprocess.run(crun("kill", self.name, "TERM"), check=True)
+        subprocess.run(crun(self.state, "kill", self.name, "TERM"), check=True)
         return self.process.wait(TIMEOUT_SECONDS)
 
     def remove(self):
         """Ends the container in any case."""
         if self.process.poll() is None:
-            subprocess.run(crun("delete", "--force", self.name), check=False)
+            subprocess.run(crun(self.state, "delete", "--force", self.name), check=False)
             self.process.wait(TIMEOUT_SECONDS)
 
 

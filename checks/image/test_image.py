@@ -159,12 +159,12 @@ class Image(unittest.TestCase):
         key = next(key["public_key_hash"] for key in get(f"{base}/keys") if key["name"] == "baker-p256")
 
         settings = {"RELAY_UPSTREAMS": base, "RELAY_LISTEN": "127.0.0.1:0"}
-        secret = {"function-keys": {"function-keys": "the signer has none\n"}}
+        secret = {"function-keys": {"function-keys": "not-checked-here\n"}}
         relay = self.start("baker", "relay", variables=settings, files=secret)
         through = f"http://{relay.event('listening')['address']}"
         relay.until(lambda: is_healthy(through), "a healthy relay")
         self.assert_restricted(relay)
-        # The relay verifies the signature. The signer is asked for the same vote, whose mark is then recorded.
+        # The relay verifies the signature. The same vote is a repeat for the signer.
         self.assertRegex(signature(through, key), "^p2sig")
         self.assertRegex(signature(base, key), "^p2sig")
         self.assertEqual((relay.stop(), signer.stop()), (0, 0))

@@ -45,6 +45,10 @@ pub const EVENTS: &[Event] = &[
         "host_does_not_proxy",
         "the Functions host does not support `enableProxyingHttpRequest`: no request can be answered",
     ),
+    error(
+        "relay_config_unusable",
+        "relay: the file of `--config` cannot be used; the previous settings stay in force, and `reason` says why",
+    ),
     error("relay_failed", "relay: a request could not be answered; `reason` says what each upstream responded"),
     error("relay_signature_wrong", "relay: an upstream returned an invalid signature, which was not passed on"),
     error("relay_store_differs", "relay: an upstream uses another mark store, so its responses are ignored"),
@@ -107,6 +111,7 @@ pub const EVENTS: &[Event] = &[
         "relay: the file of the key that signs requests has changed and was read again",
     ),
     info("relay_companion_answered", "relay: a companion key's signature was returned from memory"),
+    info("relay_config_changed", "relay: the settings in the file of `--config` were read again and are in force"),
     info(
         "relay_figures",
         "relay: counts of requests to an upstream since the start; every ten minutes, and at the end",

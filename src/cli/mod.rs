@@ -6,6 +6,7 @@ mod failure;
 mod keys;
 mod marks;
 mod relay;
+mod relay_config;
 mod serve;
 mod settings;
 mod shutdown;
@@ -16,12 +17,14 @@ use azurehsm_signer::settings::{LogSettings, NAMES, SettingsError, listing};
 use azurehsm_signer::tezos::PublicKeyHash;
 use clap::Subcommand;
 pub(crate) use failure::{print_failure, print_panics_on_one_line};
-use shutdown::Shutdown;
+use relay_config::RelayConfig;
+use shutdown::{HangUp, Shutdown};
 use std::env::VarError;
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use thiserror::Error;
 
@@ -35,8 +38,11 @@ pub(crate) enum Command {
     #[default]
     Serve,
     /// Forwards requests to one or more signers elsewhere, over connections that are kept open. Runs next to a baker
-    #[command(args_conflicts_with_subcommands = true)]
     Relay {
+        /// A file with the settings, as lines NAME=value. It takes precedence over the environment, and is read again when it changes
+        /// and on SIGHUP
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
         #[command(subcommand)]
         command: Option<relay::Command>,
     },
@@ -74,8 +80,10 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(|error| format!("cannot disable core dumps: {error}"))?;
     match command {
         Command::Serve => return serve(host),
-        Command::Relay { command: None } => return relay(),
-        Command::Relay { command: Some(relay::Command::Check) } => runtime()?.block_on(relay::check()),
+        Command::Relay { config, command: None } => return relay(config),
+        Command::Relay { config, command: Some(relay::Command::Check) } => {
+            runtime()?.block_on(relay::check(&RelayConfig::read(config)?))
+        }
         Command::Keys(command) => keys::run(command),
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
@@ -88,7 +96,8 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
 
 fn serve(host: Option<ParentProcess>) -> Result<ExitCode, CommandError> {
     // Before anything that may block.
-    let shutdown = Shutdown::watch(host).map_err(|error| format!("cannot install signal handlers: {error}"))?;
+    let shutdown =
+        Shutdown::watch(host, HangUp::Ends).map_err(|error| format!("cannot install signal handlers: {error}"))?;
     let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
     let logging = log::start(&settings, host.is_some())?;
     let runtime = runtime()?;
@@ -98,13 +107,15 @@ fn serve(host: Option<ParentProcess>) -> Result<ExitCode, CommandError> {
     Ok(shutdown.status())
 }
 
-fn relay() -> Result<ExitCode, CommandError> {
+fn relay(config: Option<PathBuf>) -> Result<ExitCode, CommandError> {
     // Before anything that may block.
-    let shutdown = Shutdown::watch(None).map_err(|error| format!("cannot install signal handlers: {error}"))?;
-    let settings = LogSettings::read(variable).map_err(|error| wrong_settings(&error))?;
+    let shutdown =
+        Shutdown::watch(None, HangUp::Reloads).map_err(|error| format!("cannot install signal handlers: {error}"))?;
+    let config = RelayConfig::read(config)?;
+    let settings = LogSettings::read(|name| config.value(name)).map_err(|error| wrong_settings(&error))?;
     let logging = log::start(&settings, false)?;
     let runtime = runtime()?;
-    runtime.block_on(relay::run(&logging, &shutdown))?;
+    runtime.block_on(relay::run(config, &logging, &shutdown))?;
     // No client waits for the remaining work.
     runtime.shutdown_background();
     Ok(shutdown.status())

@@ -13,6 +13,7 @@ use azurehsm_signer::settings::{NO_LONGER_READ, Settings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::wiring::{Azure, open_marks, open_vault};
+use futures::FutureExt;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -102,14 +103,14 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     } else {
         (services.request_deadline + Duration::from_secs(1), Duration::ZERO)
     };
-    let limits = ConnectionLimits { most: max_connections(), idle: IDLE, drain, last_requests };
+    let limits = ConnectionLimits { most: max_connections(), idle: IDLE, last_requests };
     let router = server::router(Arc::clone(&signer), server_settings);
     info!(event = "listening", address = %address, "listening");
     if is_local {
         log_commands(&signer, address);
     }
     tokio::select! {
-        () = server::serve(listener, router, limits, shutdown.requested()) => Ok(()),
+        () = server::serve(listener, router, limits, shutdown.requested().map(|()| drain)) => Ok(()),
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
     }

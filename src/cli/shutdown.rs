@@ -1,4 +1,4 @@
-//! Ends `serve` after a signal, or when the Functions host that started it dies, and determines the exit status.
+//! Ends `serve` and `relay` after a signal, or when the Functions host that started the process dies, and determines the exit status.
 
 use azurehsm_signer::functions_host::{MAX_SHUTDOWN, PLANNED_END_STATUS, ParentProcess, WATCH_INTERVAL};
 use azurehsm_signer::log;
@@ -19,25 +19,35 @@ pub(super) struct Shutdown {
     state: Arc<Progress>,
 }
 
+/// What SIGHUP does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HangUp {
+    /// It ends the process, unless the process was started with SIGHUP ignored, for example with `nohup`.
+    Ends,
+    /// The process reads its files again.
+    Reloads,
+}
+
 #[derive(Default)]
 struct Progress {
     /// Whether there may be requests to finish after the first signal. Before that, a signal ends the process immediately.
     is_serving: AtomicBool,
     requested: Notify,
+    reload_requested: Notify,
 }
 
 impl Shutdown {
     /// Installs handlers for SIGTERM, SIGINT and SIGHUP, and returns when they are active. `host` is the Functions host, if it
-    /// started this process.
+    /// started this process, and `hang_up` what SIGHUP does.
     ///
     /// # Errors
     /// If the system is out of threads or files.
-    pub(super) fn watch(host: Option<ParentProcess>) -> io::Result<Self> {
+    pub(super) fn watch(host: Option<ParentProcess>, hang_up: HangUp) -> io::Result<Self> {
         let state = Arc::new(Progress::default());
         let (sender, installed) = mpsc::sync_channel(1);
         thread::Builder::new().name("shutdown".to_owned()).spawn({
             let state = Arc::clone(&state);
-            move || match install() {
+            move || match install(hang_up) {
                 Ok((runtime, signals)) => {
                     drop(sender.send(Ok(())));
                     match runtime.block_on(end(signals, host, &state)) {}
@@ -59,6 +69,11 @@ impl Shutdown {
         self.state.requested.notified().await;
     }
 
+    /// Returns after a SIGHUP that does not end the process.
+    pub(super) async fn reload_requested(&self) {
+        self.state.reload_requested.notified().await;
+    }
+
     /// The exit status of a planned exit.
     pub(super) fn status(&self) -> ExitCode {
         ExitCode::from(planned_status(self.host))
@@ -72,7 +87,7 @@ fn planned_status(host: Option<ParentProcess>) -> u8 {
 /// Ends the process, unless it exits first.
 async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &Progress) -> Infallible {
     tokio::select! {
-        () = signals.next() => {}
+        () = signals.end(state) => {}
         // Immediately, since the only client is gone. The status is irrelevant.
         () = gone(host) => exit(PLANNED_END_STATUS.into()),
     }
@@ -88,7 +103,7 @@ async fn end(mut signals: Signals, host: Option<ParentProcess>, state: &Progress
         }
     };
     tokio::select! {
-        () = signals.next() => log::finish(),
+        () = signals.end(state) => log::finish(),
         () = gone(host) => {}
         () = timeout => {}
     }
@@ -107,32 +122,40 @@ async fn gone(host: Option<ParentProcess>) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// `None` if the process was started with SIGHUP ignored, for example with `nohup`.
+    /// `None` if SIGHUP is ignored.
     hang_up: Option<Signal>,
+    on_hang_up: HangUp,
 }
 
-fn install() -> io::Result<(Runtime, Signals)> {
+fn install(on_hang_up: HangUp) -> io::Result<(Runtime, Signals)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let guard = runtime.enter();
-    let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
-    let signals =
-        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hang_up };
+    let is_ignored = on_hang_up == HangUp::Ends && ignores_hang_up();
+    let hang_up = if is_ignored { None } else { Some(signal(SignalKind::hangup())?) };
+    let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let signals = Signals { terminate, interrupt, hang_up, on_hang_up };
     drop(guard);
     Ok((runtime, signals))
 }
 
 impl Signals {
-    async fn next(&mut self) {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
+    /// Returns after the next signal that ends the process.
+    async fn end(&mut self, state: &Progress) {
+        loop {
+            let hang_up = async {
+                match &mut self.hang_up {
+                    Some(signal) => signal.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = hang_up => match self.on_hang_up {
+                    HangUp::Ends => return,
+                    HangUp::Reloads => state.reload_requested.notify_one(),
+                }
             }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = hang_up => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use super::upstream::{Call, Upstream};
 use super::{RelayError, RelaySettings, StoreDigest};
 use crate::azure::TlsRoots;
 use crate::tezos::PublicKey;
+use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ struct Said {
 /// # Errors
 /// [`RelayError`], for what would also stop the start of the relay.
 pub async fn check(settings: &RelaySettings, roots: &TlsRoots) -> Result<Vec<Finding>, RelayError> {
-    let relay = Relay::with_state(SavedState::read(&settings.state_dir)?, settings, roots)?;
+    let relay = Relay::new(Arc::new(SavedState::read(&settings.state_dir)?), settings, roots, None)?;
     let authentication_key = relay.authentication_key.as_ref().map(AuthenticationKey::public_key);
     let mut findings = Vec::new();
     let mut all_said = Vec::new();

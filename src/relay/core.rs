@@ -32,7 +32,7 @@ use tracing::warn;
 pub(super) type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
 
 /// The relay: forwards requests to upstreams, and answers what it knows.
-pub struct Relay {
+pub(super) struct Relay {
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) identities: Identities,
     pub(super) state: Arc<SavedState>,
@@ -75,29 +75,27 @@ pub(super) enum NoKey {
 }
 
 impl Relay {
-    /// Reads the state and the credentials. Sends no requests.
+    /// Reads the files with credentials. Sends no requests. Takes over the connections of upstreams that `previous` has, too.
     ///
     /// # Errors
     /// [`RelayError`].
-    pub fn new(settings: &RelaySettings, roots: &TlsRoots) -> Result<Self, RelayError> {
-        Self::with_state(SavedState::open(&settings.state_dir)?, settings, roots)
-    }
-
-    /// The same, with a state that was read before.
-    ///
-    /// # Errors
-    /// [`RelayError`].
-    pub(super) fn with_state(
-        state: SavedState,
+    pub(super) fn new(
+        state: Arc<SavedState>,
         settings: &RelaySettings,
         roots: &TlsRoots,
+        previous: Option<&Self>,
     ) -> Result<Self, RelayError> {
-        let (state, number) = (Arc::new(state), settings.upstreams.len());
+        let number = settings.upstreams.len();
         let credentials = Arc::new(Credentials::read(settings)?);
         let resolver = Arc::new(Resolver::default());
         let upstreams = settings.upstreams.iter().enumerate().map(|(index, url)| {
+            let credentials = Arc::clone(&credentials);
+            let same = previous.and_then(|previous| previous.upstreams.iter().find(|upstream| upstream.url == *url));
+            if let Some(upstream) = same {
+                return Ok(Arc::new(upstream.with_settings(index, credentials, settings.hedge)));
+            }
             let connector = Connector::new(url, roots, Arc::clone(&resolver), None)?;
-            Ok(Arc::new(Upstream::new(index, url.clone(), connector, Arc::clone(&credentials), settings.hedge)))
+            Ok(Arc::new(Upstream::new(index, url.clone(), connector, credentials, settings.hedge)))
         });
         let upstreams = upstreams.collect::<Result<_, UnusableAddress>>()?;
         Ok(Self {

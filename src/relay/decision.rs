@@ -64,7 +64,8 @@ struct Candidate {
     is_exhausted: bool,
 }
 
-/// Which reply is the answer if there is no final one: the greatest. Among equals, the last.
+/// Which reply is the answer if there is no final one: the greatest. Among equals, the last; but without any reply of a signer the
+/// first, since the last request is often merely too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     NoReply,
@@ -141,7 +142,7 @@ impl<R> Decision<R> {
                 if by_signer { Rank::Failed } else { Rank::NoReply }
             }
         };
-        if self.best.as_ref().is_none_or(|(best, _)| rank >= *best) {
+        if self.best.as_ref().is_none_or(|(best, _)| rank > *best || (rank == *best && rank != Rank::NoReply)) {
             self.best = Some((rank, reply));
         }
     }

@@ -118,9 +118,13 @@ impl Identities {
                 "the upstreams use different mark stores: nothing is forwarded. Set RELAY_STORE to the right one"
             ),
             Agreement::One(store) => match self.state.pin(store) {
-                Ok(()) => {
-                    info!(event = "relay_store_pinned", store = %store, "from now on only this mark store counts");
-                    self.pinned.send_replace(Some(store));
+                Ok(pinned) => {
+                    info!(event = "relay_store_pinned", store = %pinned, "from now on only this mark store counts");
+                    self.pinned.send_replace(Some(pinned));
+                    if pinned != store {
+                        // Requests under an earlier configuration have pinned it.
+                        self.compare_stores(upstream, Some(store), true, reported);
+                    }
                 }
                 Err(error) => warn!(
                     event = "relay_state_not_saved",

@@ -31,8 +31,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two lines of figures.
 const REPORT_INTERVAL: Duration = Duration::from_mins(10);
 
-/// Runs for the life of the process.
-pub async fn maintain(relay: &Arc<Relay>) -> Infallible {
+/// Runs as long as the relay is in force.
+pub(super) async fn maintain(relay: &Arc<Relay>) -> Infallible {
     let upstreams = relay.upstreams.iter().map(|upstream| {
         let upstream = Arc::clone(upstream);
         keep_running("relay upstream", move || {
@@ -161,7 +161,7 @@ async fn report_figures(relay: &Arc<Relay>) -> Infallible {
 
 impl Relay {
     /// Logs what was counted of each upstream.
-    pub fn log_figures(&self) {
+    pub(super) fn log_figures(&self) {
         for upstream in &self.upstreams {
             let counts = upstream.counters.counts();
             info!(

@@ -6,6 +6,7 @@
 //! | module | purpose |
 //! | --- | --- |
 //! | `routes`, `admission`, `responses`, `log` | what the baker sees |
+//! | `live` | the configuration in force, and its replacement |
 //! | `core` | what all requests share |
 //! | `request`, `authentication_key`, `sharing`, `race`, `answers` | how a request finds its answer |
 //! | `decision`, `reply` | when to send what where, and what a reply means; pure |
@@ -26,6 +27,7 @@ mod counters;
 mod credential;
 mod decision;
 mod identities;
+mod live;
 mod log;
 mod maintenance;
 mod race;
@@ -43,23 +45,20 @@ mod upstream_url;
 pub use authentication_key::AuthenticationKeyError;
 pub use check::{Finding, check};
 pub use connection::UnusableAddress;
-pub use core::{Relay, RelayError};
+pub use core::RelayError;
 pub use credential::{FunctionKeyError, FunctionKeySource};
-pub use maintenance::maintain;
+pub use live::Live;
 pub use settings::{CompanionPair, HostName, InvalidCompanionPair, InvalidHostName, RelaySettings};
 pub use state::StateError;
 pub use store_digest::{InvalidStoreDigest, StoreDigest};
 pub use upstream_url::{InvalidUpstreamUrl, UpstreamUrl};
 
 use crate::server::LargeBodies;
-use admission::Admission;
 use axum::Router;
 use routes::Server;
 use std::sync::Arc;
 
 /// The service that answers the baker's requests.
-pub fn router(relay: Arc<Relay>, settings: RelaySettings) -> Router {
-    let RelaySettings { host_names, operations, allow_drain, authorized_keys, deadline, .. } = settings;
-    let admission = Arc::new(Admission { host_names, operations, allow_drain, authorized_keys });
-    routes::router(Server { relay, admission, deadline, large_bodies: LargeBodies::default() })
+pub fn router(live: Arc<Live>) -> Router {
+    routes::router(Server { live, large_bodies: LargeBodies::default() })
 }

@@ -1,9 +1,9 @@
 //! The routes of the relay: those of a signer, so that octez notices no difference.
 
-use super::admission::Admission;
 use super::answers::{Answer, Passed};
 use super::companions::Wanted;
 use super::core::{NoKey, Relay};
+use super::live::{Configured, Live};
 use super::log::Line;
 use super::race::TIME_TO_ANSWER;
 use super::request::{Companion, Request, Subject};
@@ -23,16 +23,13 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 use tower::util::MapRequest;
 
 /// What the handlers need.
 #[derive(Clone)]
 pub(super) struct Server {
-    pub(super) relay: Arc<Relay>,
-    pub(super) admission: Arc<Admission>,
-    pub(super) deadline: Duration,
+    pub(super) live: Arc<Live>,
     pub(super) large_bodies: LargeBodies,
 }
 
@@ -55,7 +52,7 @@ pub(super) fn router(server: Server) -> Router {
 }
 
 async fn check_origin(State(server): State<Server>, request: HttpRequest, next: Next) -> Response {
-    match server.admission.check_origin(request.uri(), request.headers()) {
+    match server.live.current().admission.check_origin(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(not_admitted) => responses::not_admitted(&not_admitted).into_response(),
     }
@@ -69,19 +66,20 @@ async fn sign(
     body: Body,
 ) -> Result<Response, ErrorResponse> {
     let start = Instant::now();
-    let deadline = start + server.deadline;
+    let configured = server.live.current();
+    let deadline = start + configured.deadline;
     let hash = hash_in_path(path)?;
     let query = understood(query)?;
     let version = query.signature_version()?;
     let payload = read_payload(body, &server.large_bodies, deadline).await.map_err(|error| match error {
-        NotRead::Late => responses::body_late(server.deadline),
+        NotRead::Late => responses::body_late(configured.deadline),
         NotRead::Invalid(invalid) => invalid.into(),
         NotRead::Failed(failed) => failed.into(),
     })?;
     if let Some(Extension(arrival)) = arrival {
         arrival.is_complete();
     }
-    let Server { relay, admission, .. } = &server;
+    let Configured { relay, admission, .. } = &*configured;
     admission.check_payload(&hash, &payload).map_err(|error| responses::not_admitted(&error))?;
     let authenticated = admission.check_authentication(&hash, &payload, version, query.authentication.as_deref()).await;
     authenticated.map_err(|error| responses::not_admitted(&error))?;
@@ -130,13 +128,14 @@ async fn prove_possession(
     query: Result<Query<PossessionQuery>, QueryRejection>,
 ) -> Result<Response, ErrorResponse> {
     let start = Instant::now();
-    let deadline = start + server.deadline;
+    let configured = server.live.current();
+    let deadline = start + configured.deadline;
     let hash = hash_in_path(path)?;
     let about = understood(query)?.public_key()?;
-    let key = find_key(&server.relay, &hash, deadline).await?;
+    let key = find_key(&configured.relay, &hash, deadline).await?;
     let subject = Subject::Possession { about: about.map(|key| key.to_string()) };
     let line = Line::of_possession(&hash, start);
-    answer(&server.relay, Request { key, subject, companion: None }, &line, deadline).await
+    answer(&configured.relay, Request { key, subject, companion: None }, &line, deadline).await
 }
 
 async fn answer(
@@ -179,17 +178,19 @@ async fn public_key(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ErrorResponse> {
-    let deadline = Instant::now() + server.deadline;
-    let key = find_key(&server.relay, &hash_in_path(path)?, deadline).await?;
+    let configured = server.live.current();
+    let deadline = Instant::now() + configured.deadline;
+    let key = find_key(&configured.relay, &hash_in_path(path)?, deadline).await?;
     Ok(Json(json!({"public_key": key.to_string()})).into_response())
 }
 
 /// The keys that a signer lists, or those that the relay has seen if no signer answers.
 async fn keys(State(server): State<Server>) -> Response {
-    if let Some(reply) = server.relay.list("/keys", Instant::now() + server.deadline).await {
+    let configured = server.live.current();
+    if let Some(reply) = configured.relay.list("/keys", Instant::now() + configured.deadline).await {
         return passed(&reply);
     }
-    let keys = server.relay.state.keys();
+    let keys = configured.relay.state.keys();
     let keys: Vec<_> = keys
         .iter()
         .map(|key| json!({"curve": key.curve().name(), "public_key_hash": key.hash().to_string(), "public_key": key.to_string()}))
@@ -199,21 +200,23 @@ async fn keys(State(server): State<Server>) -> Response {
 
 /// The same as octez reads it. Signers refuse it unless `ALLOW_LIST_KNOWN_KEYS` is set.
 async fn known_keys(State(server): State<Server>) -> Response {
-    if let Some(reply) = server.relay.list("/known_keys", Instant::now() + server.deadline).await {
+    let configured = server.live.current();
+    if let Some(reply) = configured.relay.list("/known_keys", Instant::now() + configured.deadline).await {
         return passed(&reply);
     }
-    let hashes: Vec<_> = server.relay.state.keys().iter().map(|key| key.hash().to_string()).collect();
+    let hashes: Vec<_> = configured.relay.state.keys().iter().map(|key| key.hash().to_string()).collect();
     Json(json!({"known_keys": hashes})).into_response()
 }
 
 /// The relay's own keys where it has some. Otherwise none if the relay signs requests itself, and those of the upstreams if not.
 async fn authorized_keys(State(server): State<Server>) -> Result<Response, ErrorResponse> {
-    let own = &server.admission.authorized_keys;
-    let hashes = if own.is_empty() && server.relay.authentication_key.is_some() {
+    let configured = server.live.current();
+    let own = &configured.admission.authorized_keys;
+    let hashes = if own.is_empty() && configured.relay.authentication_key.is_some() {
         Vec::new()
     } else if own.is_empty() {
         let unknown = || responses::failed("no upstream has named its authorized keys yet: see the log".to_owned());
-        server.relay.state.authorized_keys().ok_or_else(unknown)?
+        configured.relay.state.authorized_keys().ok_or_else(unknown)?
     } else {
         own.iter().map(|key| key.hash).collect()
     };
@@ -226,7 +229,7 @@ async fn authorized_keys(State(server): State<Server>) -> Result<Response, Error
 
 /// Whether requests can be forwarded: the store is known, and an upstream is well.
 async fn health(State(server): State<Server>) -> Response {
-    let is_healthy = server.relay.is_ready();
+    let is_healthy = server.live.current().relay.is_ready();
     let mut response = Json(json!({"healthy": is_healthy})).into_response();
     if !is_healthy {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -93,16 +93,20 @@ impl SavedState {
         self.lock().store
     }
 
-    /// Pins the store. It counts only once it is saved, so that a restart cannot forget it.
+    /// Pins the store, unless one is pinned already, and returns the one that is. It counts only once it is saved, so that a restart
+    /// cannot forget it.
     ///
     /// # Errors
     /// Those of the file system.
-    pub(super) fn pin(&self, store: StoreDigest) -> io::Result<()> {
+    pub(super) fn pin(&self, store: StoreDigest) -> io::Result<StoreDigest> {
         let mut contents = self.lock();
+        if let Some(pinned) = contents.store {
+            return Ok(pinned);
+        }
         let changed = Contents { store: Some(store), ..contents.clone() };
         self.save(&changed)?;
         *contents = changed;
-        Ok(())
+        Ok(store)
     }
 
     /// A public key.
@@ -203,7 +207,8 @@ mod tests {
         let store: StoreDigest = "0123".repeat(16).parse().unwrap();
         let state = SavedState::open(folder.path()).unwrap();
         assert_eq!((state.store(), state.key(&key.hash()), state.authorized_keys()), (None, None, None));
-        state.pin(store).unwrap();
+        assert_eq!(state.pin(store).unwrap(), store);
+        assert_eq!(state.pin("4567".repeat(16).parse().unwrap()).unwrap(), store, "only the operator changes it");
         state.add_key(&key);
         state.set_authorized_keys(vec![key.hash()]);
         drop(state);

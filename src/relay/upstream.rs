@@ -31,8 +31,8 @@ pub(super) struct Upstream {
     /// Its index in `RELAY_UPSTREAMS`.
     pub(super) index: usize,
     pub(super) url: UpstreamUrl,
-    pub(super) counters: Counters,
-    pub(super) connections: ConnectionPool,
+    pub(super) counters: Arc<Counters>,
+    pub(super) connections: Arc<ConnectionPool>,
     credentials: Arc<Credentials>,
     hedge: Duration,
     /// When the last answer arrived.
@@ -81,8 +81,22 @@ impl Upstream {
         hedge: Duration,
     ) -> Self {
         let (counters, failures) = Default::default();
-        let (connections, answered) = (ConnectionPool::new(connector), Mutex::new(None));
+        let (connections, answered) = (Arc::new(ConnectionPool::new(connector)), Mutex::new(None));
         Self { index, url, counters, connections, credentials, hedge, answered, failures }
+    }
+
+    /// The same upstream with other settings. Its connections and counters are shared.
+    pub(super) fn with_settings(&self, index: usize, credentials: Arc<Credentials>, hedge: Duration) -> Self {
+        Self {
+            index,
+            url: self.url.clone(),
+            counters: Arc::clone(&self.counters),
+            connections: Arc::clone(&self.connections),
+            credentials,
+            hedge,
+            answered: Mutex::new(None),
+            failures: AtomicU32::new(self.failures.load(Ordering::Relaxed)),
+        }
     }
 
     /// Sends a request with the upstream's credential, and reads the reply until the deadline.

@@ -30,27 +30,26 @@ pub struct ConnectionLimits {
     pub most: usize,
     /// How long a connection may stay open without a complete request head.
     pub idle: Duration,
-    /// How long requests in flight may take after a shutdown has begun.
-    pub drain: Duration,
     /// How long an open connection may send one more request after a shutdown has begun. A client that repeats no request whose
     /// body was sent, such as the Functions host, would lose a request that it sends while its connection is being closed.
     pub last_requests: Duration,
 }
 
-/// Serves until `shutdown` completes, then accepts no more connections and finishes the requests in flight.
+/// Serves until `shutdown` completes, then accepts no more connections and finishes the requests in flight, which may take as long as
+/// `shutdown` returns.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: ConnectionLimits,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Duration>,
 ) {
     let connections = OpenConnections::default();
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
-    loop {
+    let drain = loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
+            drain = &mut shutdown => break drain,
         };
         match accepted {
             Ok((stream, _)) => {
@@ -71,8 +70,8 @@ pub async fn serve(
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-    }
-    let drained = Instant::now() + limits.drain;
+    };
+    let drained = Instant::now() + drain;
     connections.close_after_the_next_answer();
     for stream in backlog(listener).take(limits.most) {
         start(stream, router.clone(), limits, &connections, &graceful);

@@ -1,5 +1,6 @@
 //! Reads settings from environment variables, and reports all errors at once, each with the expected form.
 
+mod config_file;
 mod entry;
 mod error;
 mod for_marks;
@@ -14,6 +15,7 @@ pub mod setting;
 pub mod table;
 mod typos;
 
+pub use config_file::{ConfigFile, ConfigFileError, InvalidLine, LineError};
 pub use entry::Entry;
 pub use error::{SettingError, SettingsError};
 pub use for_marks::MarksSettings;

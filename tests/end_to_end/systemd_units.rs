@@ -7,7 +7,10 @@ use std::process::Command;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/systemd");
 
-const UNITS: [(&str, &str); 2] = [("azurehsm-signer", "serve"), ("azurehsm-signer-relay", "relay")];
+const UNITS: [(&str, &str); 2] = [
+    ("azurehsm-signer", "serve"),
+    ("azurehsm-signer-relay", "relay --config /etc/azurehsm-signer/relay.env\nExecReload=/bin/kill -HUP $MAINPID"),
+];
 
 #[test]
 fn the_units_are_valid_hardened_and_set_what_the_program_reads() {

@@ -7,5 +7,6 @@ mod companion;
 mod front;
 mod identity;
 mod listening;
+mod reload;
 mod setup;
 mod trouble;

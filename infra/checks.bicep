@@ -35,9 +35,28 @@ func looksLikeRange(value string) bool =>
 func isRange(value string) bool => looksLikeRange(value) ? !empty(parseCidr(value).network) : false
 
 @description('Errors in ranges of addresses.')
-@export()
 func rangeProblems(ranges string[]) string[] =>
   map(filter(ranges, value => !isRange(value)), value => '${value} is not an address range such as 203.0.113.7/32')
+
+@description('Errors in all ranges of addresses, and in those of the two networks.')
+@export()
+func networkProblems(ranges string[], first string, second string) string[] =>
+  concat(rangeProblems(ranges), first == second ? ['secondNetworkPrefix: it must differ from networkPrefix'] : [])
+
+@description('Names of regions as Azure compares them.')
+func comparedRegions(names string[]) string[] => map(names, name => toLower(replace(name, ' ', '')))
+
+@description('The regions that are set.')
+func givenRegions(names string[]) string[] => filter(comparedRegions(names), name => !empty(name))
+
+@description('Errors in combinations of regions.')
+@export()
+func regionProblems(first string, second string, third string, hasSecondSigner bool) string[] =>
+  concat(
+    differ(givenRegions([first, second, third])) ? [] : ['location, secondRegion and thirdRegion: two are the same'],
+    empty(second) && !empty(third) ? ['thirdRegion: it requires secondRegion'] : [],
+    empty(second) && hasSecondSigner ? ['signerInSecondRegion: it requires secondRegion'] : []
+  )
 
 @description('The lengths of the hyphen-separated parts of a text.')
 func shape(value string) string => join(map(split(value, '-'), part => string(length(part))), '-')

@@ -1,7 +1,7 @@
 // Entry point for `azd up` and `az deployment sub create`: a resource group, and everything in resources.bicep.
 targetScope = 'subscription'
 
-import { keyProblems, nodeProblems, operatorProblems, rangeProblems } from 'checks.bicep'
+import { keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
 import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
@@ -9,7 +9,7 @@ import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 @maxLength(40)
 param environmentName string
 
-@description('Region of all resources.')
+@description('Region of all resources, except those of the second region.')
 @metadata({
   azd: {
     type: 'location'
@@ -55,6 +55,12 @@ param zoneRedundant bool = false
 @description('A second region for the marks, or empty. Each write then waits for both regions, so choose a near one; Azure refuses regions more than 8,000 km away.')
 param secondRegion string = ''
 
+@description('Whether the second region also has a function app and a vault, which use the same marks. No keys are created in that vault: restore them from a backup of the first one.')
+param signerInSecondRegion bool = false
+
+@description('A third region for the marks, or empty. With three, writes continue when a region is lost that does not take them.')
+param thirdRegion string = ''
+
 @description('Whether the second region is the write region now: set this after a failover to it, or the next deployment moves writes back.')
 param writesInSecondRegion bool = false
 
@@ -89,6 +95,12 @@ param premiumSubnetPrefix string = '10.91.0.128/26'
 @description('Addresses of the subnet for private endpoints, within networkPrefix; a /28 or larger.')
 param endpointSubnetPrefix string = '10.91.0.64/27'
 
+@description('Addresses of the virtual network of the second region; a /24 or larger. They must not overlap with networkPrefix.')
+param secondNetworkPrefix string = '10.91.1.0/24'
+
+@description('Resource group for the private DNS zone of the database in the second region, since a group cannot have two zones of one name. main.bicep creates it; for resources.bicep, it must exist. Only with signerInSecondRegion, and networking private or isolated.')
+param secondZoneGroupName string = 'rg-${environmentName}-second-zone'
+
 @description('Email address for alerts. Empty: they are only shown in the portal.')
 param alertEmail string = ''
 
@@ -117,13 +129,17 @@ param authorizedKeys string[] = []
 @description('Any other setting of the signer, by its name in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')
 param signerSettings signerSettingsType = {}
 
+@description('Address ranges of the networks.')
+var networkPrefixes = [networkPrefix, flexSubnetPrefix, premiumSubnetPrefix, endpointSubnetPrefix, secondNetworkPrefix]
+
 @description('All address ranges in the parameters.')
-var ranges = concat(allowedAddresses, [networkPrefix, flexSubnetPrefix, premiumSubnetPrefix, endpointSubnetPrefix])
+var ranges = concat(allowedAddresses, networkPrefixes)
 
 @description('Errors in the parameters that their types cannot catch.')
 var problems = concat(
   keyProblems(keys),
-  rangeProblems(ranges),
+  regionProblems(location, secondRegion, thirdRegion, signerInSecondRegion),
+  networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
   nodeProblems(nodeUrls)
 )
@@ -137,6 +153,14 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   }
 }
 
+@description('Whether the second region needs a resource group for its DNS zone.')
+var needsZoneGroup = signerInSecondRegion && (networking == 'private' || networking == 'isolated')
+
+resource zoneGroup 'Microsoft.Resources/resourceGroups@2025-04-01' = if (needsZoneGroup) {
+  name: empty(problems) ? secondZoneGroupName : fail(join(problems, '; '))
+  location: location
+}
+
 module resources 'resources.bicep' = {
   scope: group
   params: {
@@ -148,6 +172,8 @@ module resources 'resources.bicep' = {
     instanceMemory: instanceMemory
     zoneRedundant: zoneRedundant
     secondRegion: secondRegion
+    signerInSecondRegion: signerInSecondRegion
+    thirdRegion: thirdRegion
     writesInSecondRegion: writesInSecondRegion
     serviceManagedFailover: serviceManagedFailover
     maxThroughput: maxThroughput
@@ -157,6 +183,8 @@ module resources 'resources.bicep' = {
     flexSubnetPrefix: flexSubnetPrefix
     premiumSubnetPrefix: premiumSubnetPrefix
     endpointSubnetPrefix: endpointSubnetPrefix
+    secondNetworkPrefix: secondNetworkPrefix
+    secondZoneGroupName: secondZoneGroupName
     alertEmail: alertEmail
     vaultRole: vaultRole
     operatorPrincipalId: operatorPrincipalId
@@ -166,6 +194,9 @@ module resources 'resources.bicep' = {
     authorizedKeys: authorizedKeys
     signerSettings: signerSettings
   }
+  dependsOn: [
+    zoneGroup
+  ]
 }
 
 @description('Address of the signer, for octez: <SIGNER_URL>/<public key hash>.')
@@ -203,3 +234,24 @@ output PACKAGE_CONTAINER string = resources.outputs.PACKAGE_CONTAINER
 
 @description('Resource identifier of the virtual network, to connect others to.')
 output AZURE_NETWORK_ID string = resources.outputs.AZURE_NETWORK_ID
+
+@description('Addresses of all signers, for the relay.')
+output RELAY_UPSTREAMS string = resources.outputs.RELAY_UPSTREAMS
+
+@description('Address of the signer in the second region, or empty.')
+output SECOND_SIGNER_URL string = resources.outputs.SECOND_SIGNER_URL
+
+@description('Name of the function app in the second region, or empty.')
+output AZURE_SECOND_FUNCTION_NAME string = resources.outputs.AZURE_SECOND_FUNCTION_NAME
+
+@description('Name of the vault in the second region, or empty.')
+output AZURE_SECOND_KEY_VAULT_NAME string = resources.outputs.AZURE_SECOND_KEY_VAULT_NAME
+
+@description('Address of the vault in the second region, or empty.')
+output SECOND_KEY_VAULT_URL string = resources.outputs.SECOND_KEY_VAULT_URL
+
+@description('Name of the storage account of the Functions host in the second region, or empty.')
+output AZURE_SECOND_STORAGE_ACCOUNT_NAME string = resources.outputs.AZURE_SECOND_STORAGE_ACCOUNT_NAME
+
+@description('Resource identifier of the virtual network of the second region, or empty.')
+output AZURE_SECOND_NETWORK_ID string = resources.outputs.AZURE_SECOND_NETWORK_ID

@@ -1,7 +1,7 @@
 // Entry point for a deployment to an existing resource group:
 //   az deployment group create --resource-group <group> --template-file infra/resources.bicep --parameters environmentName=<name>
 
-import { keyProblems, nodeProblems, operatorProblems, rangeProblems } from 'checks.bicep'
+import { keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
 import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
@@ -9,7 +9,7 @@ import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 @maxLength(40)
 param environmentName string
 
-@description('Region of all resources.')
+@description('Region of all resources, except those of the second region.')
 param location string = resourceGroup().location
 
 @description('The signing keys: each a name (letters, digits, -) and a curve, P-256 for a tz3 address or P-256K for tz2. Keys are added, never changed or removed: what is no longer in this list stays in the vault.')
@@ -47,6 +47,12 @@ param zoneRedundant bool = false
 @description('A second region for the marks, or empty. Each write then waits for both regions, so choose a near one; Azure refuses regions more than 8,000 km away.')
 param secondRegion string = ''
 
+@description('Whether the second region also has a function app and a vault, which use the same marks. No keys are created in that vault: restore them from a backup of the first one.')
+param signerInSecondRegion bool = false
+
+@description('A third region for the marks, or empty. With three, writes continue when a region is lost that does not take them.')
+param thirdRegion string = ''
+
 @description('Whether the second region is the write region now: set this after a failover to it, or the next deployment moves writes back.')
 param writesInSecondRegion bool = false
 
@@ -81,6 +87,12 @@ param premiumSubnetPrefix string = '10.91.0.128/26'
 @description('Addresses of the subnet for private endpoints, within networkPrefix; a /28 or larger.')
 param endpointSubnetPrefix string = '10.91.0.64/27'
 
+@description('Addresses of the virtual network of the second region; a /24 or larger. They must not overlap with networkPrefix.')
+param secondNetworkPrefix string = '10.91.1.0/24'
+
+@description('Resource group for the private DNS zone of the database in the second region, since a group cannot have two zones of one name. main.bicep creates it; for resources.bicep, it must exist. Only with signerInSecondRegion, and networking private or isolated.')
+param secondZoneGroupName string = 'rg-${environmentName}-second-zone'
+
 @description('Email address for alerts. Empty: they are only shown in the portal.')
 param alertEmail string = ''
 
@@ -109,13 +121,17 @@ param authorizedKeys string[] = []
 @description('Any other setting of the signer, by its name in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')
 param signerSettings signerSettingsType = {}
 
+@description('Address ranges of the networks.')
+var networkPrefixes = [networkPrefix, flexSubnetPrefix, premiumSubnetPrefix, endpointSubnetPrefix, secondNetworkPrefix]
+
 @description('All address ranges in the parameters.')
-var ranges = concat(allowedAddresses, [networkPrefix, flexSubnetPrefix, premiumSubnetPrefix, endpointSubnetPrefix])
+var ranges = concat(allowedAddresses, networkPrefixes)
 
 @description('Errors in the parameters that their types cannot catch.')
 var problems = concat(
   keyProblems(keys),
-  rangeProblems(ranges),
+  regionProblems(location, secondRegion, thirdRegion, signerInSecondRegion),
+  networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
   nodeProblems(nodeUrls)
 )
@@ -131,23 +147,64 @@ var tags = {
 
 // Names that other resources depend on are defined here instead of in modules: a conditional module cannot provide them, and a
 // preview of a deployment cannot resolve names that depend on a module's outputs.
-@description('Name of the function app.')
-var appName = 'func-signer-${token}'
+@description('The signer in the first region.')
+var firstSigner = {
+  location: location
+  token: token
+  appName: 'func-signer-${token}'
+  identityName: 'id-signer-${token}'
+  vaultName: 'kv-${token}'
+  storageName: 'st${token}'
+  networkName: 'vnet-signer-${token}'
+  networkPrefix: networkPrefix
+  flexSubnetPrefix: flexSubnetPrefix
+  premiumSubnetPrefix: premiumSubnetPrefix
+  endpointSubnetPrefix: endpointSubnetPrefix
+  databaseZoneGroup: resourceGroup().name
+  alertSuffix: ''
+  appTags: {
+    'azd-service-name': 'signer'
+  }
+}
 
-@description('Address of the function app.')
-var appUrl = 'https://${appName}.azurewebsites.net'
+// The subnets have the same positions in the network as the defaults of the first one. Keys are restored into this vault, not
+// created: a restore fails if there is a key of that name.
+@description('The signer in the second region.')
+var secondSigner = {
+  location: secondRegion
+  token: '${token}-2'
+  appName: 'func-signer-${token}-2'
+  identityName: 'id-signer-${token}-2'
+  vaultName: 'kv-${token}-2'
+  storageName: 'st${token}2'
+  networkName: 'vnet-signer-${token}-2'
+  networkPrefix: secondNetworkPrefix
+  flexSubnetPrefix: cidrSubnet(secondNetworkPrefix, 26, 0)
+  premiumSubnetPrefix: cidrSubnet(secondNetworkPrefix, 26, 2)
+  endpointSubnetPrefix: cidrSubnet(secondNetworkPrefix, 27, 2)
+  databaseZoneGroup: secondZoneGroupName
+  alertSuffix: '-2'
+  appTags: {
+    'azd-service-name': 'signer-2'
+  }
+}
 
-@description('Resource identifier of the function app.')
-var appId = resourceId('Microsoft.Web/sites', appName)
+@description('Address of the function app in the second region.')
+var secondUrl = 'https://${secondSigner.appName}.azurewebsites.net'
 
-@description('Name of the signer\'s identity.')
-var identityName = 'id-signer-${token}'
+@description('Address of the vault in the second region.')
+var secondVaultUrl = 'https://${secondSigner.vaultName}${environment().suffixes.keyvaultDns}/'
 
-@description('Name of the vault.')
-var vaultName = 'kv-${token}'
+@description('Resource identifier of the virtual network of the second region.')
+var secondNetworkId = resourceId('Microsoft.Network/virtualNetworks', secondSigner.networkName)
 
-@description('Name of the storage account.')
-var storageName = 'st${token}'
+@description('All signers.')
+var signers = signerInSecondRegion ? [firstSigner, secondSigner] : [firstSigner]
+
+@description('Addresses of all function apps.')
+var appUrls = [
+  for signer in signers: 'https://${signer.appName}.azurewebsites.net'
+]
 
 @description('Name of the Application Insights component.')
 var applicationInsightsName = 'appi-signer-${token}'
@@ -174,16 +231,34 @@ var hasPrivateEndpoints = networking == 'private' || networking == 'isolated'
 @description('Whether app and storage account have them too, and nothing is reachable over the internet.')
 var isIsolated = networking == 'isolated'
 
-@description('The subnet that the app calls from.')
-var appSubnetId = isFlex ? network.outputs.flexSubnetId : network.outputs.premiumSubnetId
+@description('The signers whose networks have private endpoints.')
+var signersWithEndpoints = hasPrivateEndpoints ? signers : []
 
-@description('The subnet that the app is connected to, if it needs one.')
-var connectedSubnetId = networking == 'public' ? null : appSubnetId
+@description('The private DNS zone of the vaults.')
+var vaultZone = {
+  name: 'privatelink.vaultcore.azure.net'
+  service: 'vault'
+}
+
+@description('The private DNS zone of the storage accounts.')
+var storageZone = {
+  name: 'privatelink.blob.${environment().suffixes.storage}'
+  service: 'storage'
+}
+
+@description('The private DNS zone of the apps.')
+var appZone = {
+  name: 'privatelink.azurewebsites.net'
+  service: 'app'
+}
+
+@description('The private DNS zones that all networks share: each has the names of all signers.')
+var sharedZones = concat(hasPrivateEndpoints ? [vaultZone] : [], isIsolated ? [storageZone, appZone] : [])
 
 @description('Instances that are always ready.')
 var instances = zoneRedundant ? max(alwaysReady, 2) : alwaysReady
 
-@description('Rules about addresses that may call the app.')
+@description('Rules about addresses that may call the apps.')
 var accessRules = [
   for (address, i) in allowedAddresses: {
     name: 'allowed-${i}'
@@ -193,41 +268,30 @@ var accessRules = [
   }
 ]
 
-module identity 'modules/identity.bicep' = {
-  params: {
-    name: identityName
-    location: location
-    tags: tags
+module identities 'modules/identity.bicep' = [
+  for signer in signers: {
+    params: {
+      name: signer.identityName
+      location: signer.location
+      tags: tags
+    }
   }
-}
+]
 
-module network 'modules/network.bicep' = {
-  params: {
-    name: 'vnet-signer-${token}'
-    location: location
-    tags: tags
-    addressPrefix: networkPrefix
-    flexSubnetPrefix: flexSubnetPrefix
-    premiumSubnetPrefix: premiumSubnetPrefix
-    endpointSubnetPrefix: endpointSubnetPrefix
-    hasServiceEndpoints: networking == 'serviceEndpoints'
+module networks 'modules/network.bicep' = [
+  for signer in signers: {
+    params: {
+      name: signer.networkName
+      location: signer.location
+      tags: tags
+      addressPrefix: signer.networkPrefix
+      flexSubnetPrefix: signer.flexSubnetPrefix
+      premiumSubnetPrefix: signer.premiumSubnetPrefix
+      endpointSubnetPrefix: signer.endpointSubnetPrefix
+      hasServiceEndpoints: networking == 'serviceEndpoints'
+    }
   }
-}
-
-module vault 'modules/vault.bicep' = {
-  params: {
-    name: vaultName
-    location: location
-    tags: tags
-    keys: keys
-    markStore: markStore
-    appSubnetId: appSubnetId
-    networking: networking
-    allowedAddresses: allowedAddresses
-    protectFromDeletion: protectFromDeletion
-    workspaceId: monitoring.outputs.workspaceId
-  }
-}
+]
 
 module cosmos 'modules/cosmos.bicep' = {
   params: {
@@ -235,35 +299,28 @@ module cosmos 'modules/cosmos.bicep' = {
     location: location
     tags: tags
     secondRegion: secondRegion
+    thirdRegion: thirdRegion
     writesInSecondRegion: writesInSecondRegion
     zoneRedundant: zoneRedundant
     serviceManagedFailover: serviceManagedFailover
     maxThroughput: maxThroughput
     databaseName: databaseName
     containerName: containerName
-    appSubnetId: appSubnetId
+    appSubnetIds: [
+      for (signer, i) in signers: isFlex ? networks[i].outputs.flexSubnetId : networks[i].outputs.premiumSubnetId
+    ]
     networking: networking
     allowedAddresses: allowedAddresses
-    identityName: identityName
+    identityNames: [
+      for signer in signers: signer.identityName
+    ]
     operatorPrincipalId: operatorPrincipalId
     protectFromDeletion: protectFromDeletion
     workspaceId: monitoring.outputs.workspaceId
   }
   dependsOn: [
-    identity
+    identities
   ]
-}
-
-module storage 'modules/storage.bicep' = {
-  params: {
-    name: storageName
-    location: location
-    tags: tags
-    packageContainerName: packageContainerName
-    zoneRedundant: zoneRedundant
-    isIsolated: isIsolated
-    workspaceId: monitoring.outputs.workspaceId
-  }
 }
 
 module monitoring 'modules/monitoring.bicep' = {
@@ -277,153 +334,126 @@ module monitoring 'modules/monitoring.bicep' = {
   }
 }
 
-module roles 'modules/roles.bicep' = {
-  params: {
-    vaultName: vaultName
-    keys: keys
-    vaultRole: vaultRole
-    vaultRoleName: 'Tezos key signer ${token}'
-    storageName: storageName
-    packageContainerName: packageContainerName
-    applicationInsightsName: applicationInsightsName
-    identityName: identityName
-    operatorPrincipalId: operatorPrincipalId
-    operatorUploadsPackage: !isFlex
-  }
-  dependsOn: [
-    identity
-    monitoring
-    storage
-    vault
-  ]
-}
-
-module settings 'modules/settings.bicep' = {
-  params: {
-    keyVaultUrl: vault.outputs.url
-    cosmosEndpoint: cosmos.outputs.endpoint
-    cosmosDatabase: databaseName
-    cosmosContainer: containerName
-    clientId: identity.outputs.clientId
-    nodeUrls: nodeUrls
-    policy: policy
-    authorizedKeys: authorizedKeys
-    signerSettings: signerSettings
-    blobUrl: storage.outputs.blobUrl
-    applicationInsightsConnectionString: monitoring.outputs.connectionString
-  }
-}
-
-module flex 'modules/flex.bicep' = if (isFlex) {
-  params: {
-    name: appName
-    planName: 'plan-signer-${token}'
-    location: location
-    tags: tags
-    appTags: {
-      'azd-service-name': 'signer'
+module zones 'modules/privateZone.bicep' = [
+  for zone in sharedZones: {
+    params: {
+      name: zone.name
+      tags: tags
+      links: [
+        for signer in signers: {
+          name: 'pe-${zone.service}-${signer.token}'
+          networkId: resourceId('Microsoft.Network/virtualNetworks', signer.networkName)
+        }
+      ]
     }
-    identityId: identity.outputs.id
-    settings: settings.outputs.settings
-    packageContainerUrl: storage.outputs.packageContainerUrl
-    subnetId: connectedSubnetId
-    isIsolated: isIsolated
-    accessRules: accessRules
-    alwaysReady: instances
-    instanceMemory: instanceMemory
-    zoneRedundant: zoneRedundant
+    dependsOn: [
+      networks
+    ]
   }
-  // An app that started earlier would find neither its package nor the services in its settings.
-  dependsOn: [
-    roles
-    vaultEndpoint
-    cosmosEndpoint
-    storageEndpoint
-  ]
-}
+]
 
-module premium 'modules/premium.bicep' = if (!isFlex) {
-  params: {
-    name: appName
-    planName: 'plan-signer-premium-${token}'
-    location: location
-    tags: tags
-    appTags: {
-      'azd-service-name': 'signer'
+// The database has the same name in all regions, and in each network another private address. So each network has a zone for it.
+module databaseZones 'modules/privateZone.bicep' = [
+  for signer in signersWithEndpoints: {
+    scope: resourceGroup(signer.databaseZoneGroup)
+    params: {
+      name: 'privatelink.documents.azure.com'
+      tags: tags
+      links: [
+        {
+          name: 'pe-cosmos-${signer.token}'
+          networkId: resourceId('Microsoft.Network/virtualNetworks', signer.networkName)
+        }
+      ]
     }
-    identityId: identity.outputs.id
-    settings: settings.outputs.settings
-    packageContainerUrl: storage.outputs.packageContainerUrl
-    subnetId: connectedSubnetId
-    isIsolated: isIsolated
-    accessRules: accessRules
-    alwaysReady: instances
-    zoneRedundant: zoneRedundant
+    dependsOn: [
+      networks
+    ]
   }
-  // An app that started earlier would find neither its package nor the services in its settings.
-  dependsOn: [
-    roles
-    vaultEndpoint
-    cosmosEndpoint
-    storageEndpoint
-  ]
-}
+]
 
-module vaultEndpoint 'modules/privateEndpoint.bicep' = if (hasPrivateEndpoints) {
-  params: {
-    name: 'pe-vault-${token}'
-    location: location
-    tags: tags
-    serviceId: vault.outputs.id
-    groupId: 'vault'
-    zoneName: 'privatelink.vaultcore.azure.net'
-    networkId: network.outputs.id
-    subnetId: network.outputs.endpointSubnetId
+// The account accepts one change at a time.
+@batchSize(1)
+module cosmosEndpoints 'modules/privateEndpoint.bicep' = [
+  for (signer, i) in signersWithEndpoints: {
+    params: {
+      name: 'pe-cosmos-${signer.token}'
+      location: signer.location
+      tags: tags
+      serviceId: cosmos.outputs.id
+      groupId: 'Sql'
+      zoneId: databaseZones[i].outputs.id
+      subnetId: networks[i].outputs.endpointSubnetId
+    }
   }
-}
+]
 
-module cosmosEndpoint 'modules/privateEndpoint.bicep' = if (hasPrivateEndpoints) {
-  params: {
-    name: 'pe-cosmos-${token}'
-    location: location
-    tags: tags
-    serviceId: cosmos.outputs.id
-    groupId: 'Sql'
-    zoneName: 'privatelink.documents.azure.com'
-    networkId: network.outputs.id
-    subnetId: network.outputs.endpointSubnetId
+// One after the other, since the first defines the role that all signers have.
+@batchSize(1)
+module apps 'modules/signer.bicep' = [
+  for (signer, i) in signers: {
+    params: {
+      token: signer.token
+      location: signer.location
+      tags: tags
+      appTags: signer.appTags
+      appName: signer.appName
+      identityName: signer.identityName
+      vaultName: signer.vaultName
+      storageName: signer.storageName
+      keys: keys
+      createsKeys: i == 0
+      markStore: markStore
+      vaultRole: vaultRole
+      vaultRoleName: 'Tezos key signer ${token}'
+      operatorPrincipalId: operatorPrincipalId
+      protectFromDeletion: protectFromDeletion
+      isFlex: isFlex
+      alwaysReady: instances
+      instanceMemory: instanceMemory
+      zoneRedundant: zoneRedundant
+      networking: networking
+      allowedAddresses: allowedAddresses
+      accessRules: accessRules
+      appSubnetId: isFlex ? networks[i].outputs.flexSubnetId : networks[i].outputs.premiumSubnetId
+      endpointSubnetId: networks[i].outputs.endpointSubnetId
+      packageContainerName: packageContainerName
+      cosmosEndpoint: cosmos.outputs.endpoint
+      cosmosDatabase: databaseName
+      cosmosContainer: containerName
+      nodeUrls: nodeUrls
+      policy: policy
+      authorizedKeys: authorizedKeys
+      signerSettings: signerSettings
+      applicationInsightsName: applicationInsightsName
+      applicationInsightsConnectionString: monitoring.outputs.connectionString
+      workspaceId: monitoring.outputs.workspaceId
+    }
+    // An app that started earlier would not find the database.
+    dependsOn: [
+      cosmosEndpoints
+      identities
+      zones
+    ]
   }
-}
+]
 
-module storageEndpoint 'modules/privateEndpoint.bicep' = if (isIsolated) {
-  params: {
-    name: 'pe-storage-${token}'
-    location: location
-    tags: tags
-    serviceId: storage.outputs.id
-    groupId: 'blob'
-    zoneName: 'privatelink.blob.${environment().suffixes.storage}'
-    networkId: network.outputs.id
-    subnetId: network.outputs.endpointSubnetId
+module signerAlerts 'modules/signerAlerts.bicep' = [
+  for (signer, i) in signers: {
+    params: {
+      location: location
+      tags: tags
+      namePrefix: 'tezos-signer-${environmentName}'
+      nameSuffix: signer.alertSuffix
+      actionGroupId: monitoring.outputs.actionGroupId
+      applicationInsightsId: monitoring.outputs.applicationInsightsId
+      keyVaultId: apps[i].outputs.vaultId
+      appUrl: appUrls[i]
+      // A list of addresses would block the availability test, and allowing it would allow every such test in Azure.
+      isPublic: !isIsolated && empty(allowedAddresses)
+    }
   }
-}
-
-module appEndpoint 'modules/privateEndpoint.bicep' = if (isIsolated) {
-  params: {
-    name: 'pe-app-${token}'
-    location: location
-    tags: tags
-    serviceId: appId
-    groupId: 'sites'
-    zoneName: 'privatelink.azurewebsites.net'
-    networkId: network.outputs.id
-    subnetId: network.outputs.endpointSubnetId
-  }
-  dependsOn: [
-    flex
-    premium
-  ]
-}
+]
 
 module alerts 'modules/alerts.bicep' = {
   params: {
@@ -432,14 +462,13 @@ module alerts 'modules/alerts.bicep' = {
     namePrefix: 'tezos-signer-${environmentName}'
     actionGroupId: monitoring.outputs.actionGroupId
     workspaceId: monitoring.outputs.workspaceId
-    applicationInsightsId: monitoring.outputs.applicationInsightsId
-    keyVaultId: vault.outputs.id
     cosmosAccountId: cosmos.outputs.id
-    signerPrincipalId: identity.outputs.principalId
-    packagePath: '/${storageName}/${packageContainerName}'
-    appUrl: appUrl
-    // A list of addresses would block the availability test, and allowing it would allow every such test in Azure.
-    isPublic: !isIsolated && empty(allowedAddresses)
+    signerPrincipalIds: [
+      for (signer, i) in signers: identities[i].outputs.principalId
+    ]
+    packagePaths: [
+      for signer in signers: '/${signer.storageName}/${packageContainerName}'
+    ]
   }
 }
 
@@ -449,25 +478,27 @@ module workbook 'modules/workbook.bicep' = {
     tags: tags
     displayName: 'Tezos signer ${environmentName}'
     workspaceId: monitoring.outputs.workspaceId
-    keyVaultId: vault.outputs.id
+    keyVaultIds: [
+      for (signer, i) in signers: apps[i].outputs.vaultId
+    ]
     cosmosAccountId: cosmos.outputs.id
   }
 }
 
 @description('Address of the signer, for octez: <SIGNER_URL>/<public key hash>.')
-output SIGNER_URL string = appUrl
+output SIGNER_URL string = appUrls[0]
 
 @description('Resource group of all resources.')
 output AZURE_RESOURCE_GROUP string = resourceGroup().name
 
 @description('Name of the function app.')
-output AZURE_FUNCTION_NAME string = appName
+output AZURE_FUNCTION_NAME string = firstSigner.appName
 
 @description('Name of the vault.')
-output AZURE_KEY_VAULT_NAME string = vaultName
+output AZURE_KEY_VAULT_NAME string = firstSigner.vaultName
 
 @description('Address of the vault.')
-output KEY_VAULT_URL string = vault.outputs.url
+output KEY_VAULT_URL string = apps[0].outputs.vaultUrl
 
 @description('Address of the account with the marks.')
 output COSMOS_ENDPOINT string = cosmos.outputs.endpoint
@@ -479,13 +510,34 @@ output COSMOS_DATABASE string = databaseName
 output COSMOS_CONTAINER string = containerName
 
 @description('Client identifier of the signer\'s identity. Of no use on a laptop, where the signer uses az login.')
-output SIGNER_CLIENT_ID string = identity.outputs.clientId
+output SIGNER_CLIENT_ID string = identities[0].outputs.clientId
 
 @description('Name of the storage account of the Functions host.')
-output AZURE_STORAGE_ACCOUNT_NAME string = storageName
+output AZURE_STORAGE_ACCOUNT_NAME string = firstSigner.storageName
 
 @description('Name of the container with the deployed package.')
 output PACKAGE_CONTAINER string = packageContainerName
 
 @description('Resource identifier of the virtual network, to connect others to.')
-output AZURE_NETWORK_ID string = network.outputs.id
+output AZURE_NETWORK_ID string = networks[0].outputs.id
+
+@description('Addresses of all signers, for the relay.')
+output RELAY_UPSTREAMS string = join(appUrls, ',')
+
+@description('Address of the signer in the second region, or empty.')
+output SECOND_SIGNER_URL string = signerInSecondRegion ? secondUrl : ''
+
+@description('Name of the function app in the second region, or empty.')
+output AZURE_SECOND_FUNCTION_NAME string = signerInSecondRegion ? secondSigner.appName : ''
+
+@description('Name of the vault in the second region, or empty.')
+output AZURE_SECOND_KEY_VAULT_NAME string = signerInSecondRegion ? secondSigner.vaultName : ''
+
+@description('Address of the vault in the second region, or empty.')
+output SECOND_KEY_VAULT_URL string = signerInSecondRegion ? secondVaultUrl : ''
+
+@description('Name of the storage account of the Functions host in the second region, or empty.')
+output AZURE_SECOND_STORAGE_ACCOUNT_NAME string = signerInSecondRegion ? secondSigner.storageName : ''
+
+@description('Resource identifier of the virtual network of the second region, or empty.')
+output AZURE_SECOND_NETWORK_ID string = signerInSecondRegion ? secondNetworkId : ''

@@ -142,6 +142,17 @@ type accessRuleType = {
   ipAddress: string
 }
 
+@description('A virtual network that uses a private DNS zone.')
+@export()
+@sealed()
+type networkLinkType = {
+  @description('Name of the link.')
+  name: string
+
+  @description('Resource identifier of the network.')
+  networkId: string
+}
+
 @description('Strings by name: tags, or app settings.')
 @export()
 type textsType = {

@@ -36,9 +36,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class ResourceReference(Reference):
-    """A resource whose name is known."""
+    """A resource whose name is known, with the names of its parents."""
 
     name: object
+    full_name: str
 
     def member(self, name):
         return self.name if name == "name" else super().member(name)
@@ -53,6 +54,8 @@ class Resource:
     name: object
     body: dict
     file: str
+    # The resource group, if it is not the deployment's own.
+    group: str
 
     @property
     def properties(self) -> dict:
@@ -60,7 +63,7 @@ class Resource:
 
     @property
     def id(self) -> Reference:
-        return reference(self.type, self.name).member("id")
+        return reference(self.type, self.name, self.group, self.body.get("parent")).member("id")
 
     @property
     def settings(self) -> dict:
@@ -68,8 +71,9 @@ class Resource:
         return {s["name"]: str(s["value"]) for s in self.properties["siteConfig"]["appSettings"]}
 
 
-def reference(kind, name) -> ResourceReference:
-    return ResourceReference(f"{kind.split('/')[-1]}:{name}", name)
+def reference(kind, name, group="", parent=None) -> ResourceReference:
+    full_name = f"{parent.full_name}/{name}" if parent else str(name)
+    return ResourceReference(f"{kind.split('/')[-1]}:{full_name}" + (f" in {group}" if group else ""), name, full_name)
 
 
 @dataclass
@@ -96,8 +100,8 @@ def deploy(path: Path, parameters: dict | None = None) -> Deployment:
 class File:
     """A template with its parameters. Names are evaluated lazily."""
 
-    def __init__(self, path: Path, given: dict, deployment: Deployment, root=None):
-        self.path, self.given, self.deployment = path.resolve(), given, deployment
+    def __init__(self, path: Path, given: dict, deployment: Deployment, root=None, group=""):
+        self.path, self.given, self.deployment, self.group = path.resolve(), given, deployment, group
         self.declared, self.values = {}, {}
         for node in (root or parse(self.path)).named_children:
             if node.type.endswith("_declaration") and node.type not in ("metadata_declaration", "type_declaration"):
@@ -136,8 +140,8 @@ class File:
         def make(body, scope):
             value = self.value(body, scope)
             if not existing:
-                self.deployment.resources.append(Resource(kind, version, value["name"], value, str(self.path.name)))
-            return reference(kind, value["name"])
+                self.deployment.resources.append(Resource(kind, version, value["name"], value, str(self.path.name), self.group))
+            return reference(kind, value["name"], self.group, value.get("parent"))
 
         return self.bodies(node.named_children[-1], make, Reference(f"{name}, which is not deployed"))
 
@@ -145,7 +149,9 @@ class File:
         target = self.path.parent / self.value(next(c for c in node.named_children if c.type == "string"), {})
 
         def make(body, scope):
-            file = File(target, self.value(body, scope).get("params", {}), self.deployment)
+            value = self.value(body, scope)
+            group = re.fullmatch(r"resourceGroup\((?!resourceGroup\(\))(.*)\)", str(value.get("scope")))
+            file = File(target, value.get("params", {}), self.deployment, group=group[1] if group else self.group)
             return {"outputs": file.run()}
 
         return self.bodies(node.named_children[-1], make, Reference(f"{name}, which is not deployed"))
@@ -312,6 +318,13 @@ def parse_cidr(value):
     return {"network": str(network.network_address), "cidr": network.prefixlen}
 
 
+def cidr_subnet(value, prefix, index):
+    try:
+        return str(list(ipaddress.ip_network(value, strict=False).subnets(new_prefix=prefix))[index])
+    except (IndexError, ValueError) as error:
+        raise Refused(str(error)) from None
+
+
 OPERATORS = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -326,22 +339,25 @@ OPERATORS = {
     ">=": lambda a, b: a >= b,
 }
 FUNCTIONS = {
+    "cidrSubnet": cidr_subnet,
     "concat": concat,
     "contains": lambda values, value: value in values,
     "empty": lambda value: not value,
     "fail": fail,
+    "first": lambda values: values[0],
     "filter": lambda values, matches: [v for v in values if matches(v)],
     "guid": lambda *parts: f"guid({', '.join(str(p) for p in parts)})",
     "int": int,
     "items": lambda value: [{"key": k, "value": value[k]} for k in sorted(value)],
     "join": lambda values, separator: separator.join(str(v) for v in values),
+    "last": lambda values: values[-1],
     "length": len,
     "map": lambda values, change: [change(v) for v in values],
     "max": max,
     "min": min,
     "padLeft": lambda value, width, fill: str(value).rjust(width, fill),
     "parseCidr": parse_cidr,
-    "replace": lambda value, old, new: value.replace(old, new),
+    "replace": lambda value, old, new: str(value).replace(old, str(new)),
     "resourceId": lambda kind, name: reference(kind, name).member("id"),
     "split": split,
     "startsWith": lambda value, start: value.startswith(start),
@@ -351,4 +367,4 @@ FUNCTIONS = {
     "union": merge,
     "uniqueString": lambda *_: "token",
 }
-TAKE_REFERENCES = ("empty", "fail", "guid", "split", "string", "uniqueString")
+TAKE_REFERENCES = ("empty", "fail", "guid", "replace", "split", "string", "uniqueString")

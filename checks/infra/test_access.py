@@ -97,7 +97,7 @@ class Roles(unittest.TestCase):
         keys = '[{"name": "baker", "curve": "P-256"}, {"name": "other", "curve": "P-256K"}]'
         self.assertEqual(deployed(vaultRole="builtIn", keys=keys).all(ROLE), [])
         reads = {(self.signer, f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
-        signs = {(self.signer, f"roleDefinitions:{KEY_VAULT_CRYPTO_USER}.id", f"keys:{k}") for k in ("baker", "other")}
+        signs = {(self.signer, f"roleDefinitions:{KEY_VAULT_CRYPTO_USER}.id", f"keys:kv-token/{k}") for k in ("baker", "other")}
         self.assertEqual(self.assignments(vaultRole="builtIn", keys=keys), self.host_roles | reads | signs)
 
     def test_the_signer_may_create_read_and_replace_marks_and_nothing_else(self):
@@ -137,7 +137,7 @@ class Roles(unittest.TestCase):
         data = {str(r.properties["roleDefinitionId"]) for r in d.all(DATA_ROLE_ASSIGNMENT) if r.properties["principalId"] == SOMEONE}
         self.assertEqual(data, {str(r.id) for r in d.all(DATA_ROLE)})
         vault = {(SOMEONE, f"roleDefinitions:{KEY_VAULT_READER}.id", "vaults:kv-token")}
-        upload = {(SOMEONE, f"roleDefinitions:{STORAGE_BLOB_DATA_CONTRIBUTOR}.id", "containers:package")}
+        upload = {(SOMEONE, f"roleDefinitions:{STORAGE_BLOB_DATA_CONTRIBUTOR}.id", "containers:sttoken/default/package")}
         self.assertEqual(self.assignments(operatorPrincipalId=SOMEONE) - self.assignments(), vault)
         self.assertEqual(self.assignments(operatorPrincipalId=SOMEONE, plan="premium") - self.assignments(plan="premium"), vault | upload)
 

@@ -113,10 +113,13 @@ class App(unittest.TestCase):
             self.assertEqual(deployed(plan=plan).one(SITE).body["tags"], {"azd-env-name": "test", "azd-service-name": "signer"})
 
     def test_it_is_deployed_after_everything_that_it_needs(self):
+        def after(file, module):
+            declared = File(INFRA / file, {}, Deployment()).declared[False, module]
+            return set(re.search(r"dependsOn: \[(.*?)\]", text(declared), re.S).group(1).split())
+
         for module in ("flex", "premium"):
-            declared = File(INFRA / "resources.bicep", {}, Deployment()).declared[False, module]
-            after = re.search(r"dependsOn: \[(.*?)\]", text(declared), re.S).group(1).split()
-            self.assertEqual(set(after), {"roles", "vaultEndpoint", "cosmosEndpoint", "storageEndpoint"})
+            self.assertEqual(after("modules/signer.bicep", module), {"roles", "vaultEndpoint", "storageEndpoint"})
+        self.assertEqual(after("resources.bicep", "apps"), {"cosmosEndpoints", "identities", "zones"})
 
 
 class Settings(unittest.TestCase):
@@ -142,7 +145,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(settings["KEY_VAULT_URL"], "vaults:kv-token.properties.vaultUri")
         self.assertEqual(settings["COSMOS_ENDPOINT"], "databaseAccounts:cosmos-signer-token.properties.documentEndpoint")
         self.assertEqual(settings["COSMOS_CONTAINER"], deployed().one(CONTAINER).name)
-        self.assertEqual(str(deployed().one(CONTAINER).body["parent"]), f"sqlDatabases:{settings['COSMOS_DATABASE']}")
+        self.assertEqual(str(deployed().one(CONTAINER).body["parent"]), f"sqlDatabases:cosmos-signer-token/{settings['COSMOS_DATABASE']}")
         self.assertEqual(settings["APPLICATIONINSIGHTS_CONNECTION_STRING"], "components:appi-signer-token.properties.ConnectionString")
 
     def test_parameters_become_settings(self):

@@ -79,6 +79,12 @@ class Hooks(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertEqual(calls[-1], "functionapp vnet-integration remove --resource-group rg --name app --subscription sub")
 
+    def test_so_is_that_of_the_second_region_even_if_the_first_one_is_gone(self):
+        code, calls, _ = self.run_hook("leave-network.sh", AZURE_SECOND_FUNCTION_NAME="other", SEES="3", REMOVES="3")
+        self.assertEqual(code, 0)
+        removed = [call for call in calls if "remove" in call]
+        self.assertEqual([re.search(r"--name (\S+)", call)[1] for call in removed], ["app", "other"])
+
     def test_deletion_continues_without_an_app_or_a_network(self):
         self.assertEqual(self.run_hook("leave-network.sh", AZURE_FUNCTION_NAME="")[:2], (0, []))
         code, calls, _ = self.run_hook("leave-network.sh", CONNECTIONS="0")

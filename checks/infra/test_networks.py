@@ -64,7 +64,7 @@ class Networks(unittest.TestCase):
                     (connection,) = endpoint.properties["privateLinkServiceConnections"]
                     (group,) = connection["properties"]["groupIds"]
                     connected[group] = connection["properties"]["privateLinkServiceId"]
-                    self.assertEqual(str(endpoint.properties["subnet"]["id"]), "subnets:endpoints.id")
+                    self.assertEqual(str(endpoint.properties["subnet"]["id"]), "subnets:vnet-signer-token/endpoints.id")
                 self.assertEqual(connected, {group: d.one(self.services[group]).id for group in groups}, mode)
                 named = {zones[group] for group in groups}
                 self.assertEqual({z.name for z in d.all(ZONE)}, named)
@@ -94,7 +94,7 @@ class Networks(unittest.TestCase):
             self.assertEqual(self.rules(networking="isolated", allowedAddresses=given), (True, [], allowed))
             for plan in PLANS:
                 self.assertEqual(
-                    self.rules(plan=plan, networking="serviceEndpoints", allowedAddresses=given), (True, [f"subnets:{plan}.id"], allowed)
+                    self.rules(plan=plan, networking="serviceEndpoints", allowedAddresses=given), (True, [f"subnets:vnet-signer-token/{plan}.id"], allowed)
                 )
             # Protected by roles and TLS only: the addresses apply to the signer.
             self.assertEqual(self.rules(networking="public", allowedAddresses=given), (False, [], []))
@@ -132,7 +132,7 @@ class Networks(unittest.TestCase):
         for plan in PLANS:
             for mode in ("private", "isolated", "serviceEndpoints"):
                 self.assertEqual(
-                    str(deployed(plan=plan, networking=mode).one(SITE).properties["virtualNetworkSubnetId"]), f"subnets:{plan}.id"
+                    str(deployed(plan=plan, networking=mode).one(SITE).properties["virtualNetworkSubnetId"]), f"subnets:vnet-signer-token/{plan}.id"
                 )
             self.assertIsNone(deployed(plan=plan, networking="public").one(SITE).properties["virtualNetworkSubnetId"])
 

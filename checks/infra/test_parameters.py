@@ -18,6 +18,10 @@ REFUSALS = {
     "name_of_a_key": "my_baker may only have letters, digits and -",
     "operator": "me is not an object id",
     "password_of_a_node": "without a password",
+    "same_network_twice": "it must differ from networkPrefix",
+    "same_region_twice": "two are the same",
+    "second_signer_alone": "signerInSecondRegion: it requires secondRegion",
+    "third_region_alone": "thirdRegion: it requires secondRegion",
     "same_key_twice": "two keys have the same name",
     "unknown_curve": "'P256' is not 'P-256' | 'P-256K'",
 }
@@ -29,6 +33,8 @@ WRONG = {
     "nodeUrls": ["node.example.com", "https://me@node.example.com", "https://a,https://b"],
     "keys": ["a b", "a.b", "ä", ""],
     "flexSubnetPrefix": ["10.91.0.0", "nonsense"],
+    # Too small for the subnets.
+    "secondNetworkPrefix": ["10.91.1.0/25", "nonsense"],
 }
 RIGHT = {
     "allowedAddresses": ["203.0.113.7/32", "198.51.100.0/24", "203.0.113.7/24"],
@@ -36,6 +42,7 @@ RIGHT = {
     "nodeUrls": ["https://node.example.com/path", "http://10.0.0.4:8732"],
     "keys": ["Baker-2", "0", "a" * 127],
     "flexSubnetPrefix": ["10.91.0.0/26"],
+    "secondNetworkPrefix": ["10.91.1.0/24", "10.92.0.0/16"],
 }
 
 def sets(folder: str) -> dict:
@@ -50,14 +57,14 @@ class Parameters(unittest.TestCase):
 
     def test_valid_sets_are_deployed(self):
         accepted = sets("accepted")
-        self.assertEqual(len(accepted), 8)
+        self.assertEqual(len(accepted), 10)
         for name, given in accepted.items():
             for entry, parameters in self.entries(given):
                 with self.subTest(name, entry=entry.name):
                     d = deploy(entry, parameters)
-                    identities = [(r.type, str(r.name), str(r.body.get("parent", r.body.get("scope")))) for r in d.resources]
+                    identities = [(r.type, str(r.name), str(r.body.get("parent", r.body.get("scope"))), r.group) for r in d.resources]
                     self.assertEqual(len(identities), len(set(identities)))
-                    d.one(SITE)
+                    self.assertEqual(len(d.all(SITE)), 2 if given.get("signerInSecondRegion") else 1)
 
     def test_invalid_sets_are_refused_with_the_reason(self):
         refused = sets("refused")

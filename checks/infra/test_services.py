@@ -78,7 +78,7 @@ class Marks(unittest.TestCase):
             self.assertEqual(properties["consistencyPolicy"], {"defaultConsistencyLevel": "Strong"})
             self.assertIs(properties["enableMultipleWriteLocations"], False)
 
-    def test_a_second_region_is_optional(self):
+    def test_a_second_and_a_third_region_are_optional(self):
         def regions(**parameters):
             locations = deployed(**parameters).one(ACCOUNT).properties["locations"]
             return [(x["locationName"], x["failoverPriority"]) for x in locations]
@@ -87,6 +87,10 @@ class Marks(unittest.TestCase):
         self.assertEqual(regions(secondRegion="northeurope"), [("westeurope", 0), ("northeurope", 1)])
         # After a failover, a deployment must leave the writes where they are.
         self.assertEqual(regions(secondRegion="northeurope", writesInSecondRegion=True), [("westeurope", 1), ("northeurope", 0)])
+        self.assertEqual(
+            regions(secondRegion="northeurope", thirdRegion="uksouth", writesInSecondRegion=True),
+            [("westeurope", 1), ("northeurope", 0), ("uksouth", 2)],
+        )
         # A single region is always the write region.
         self.assertEqual(regions(writesInSecondRegion=True), [("westeurope", 0)])
 
@@ -133,7 +137,7 @@ class Monitoring(unittest.TestCase):
             {
                 "vaults:kv-token": ["AuditEvent"],
                 "databaseAccounts:cosmos-signer-token": ["ControlPlaneRequests"],
-                "blobServices:default": ["StorageWrite", "StorageDelete"],
+                "blobServices:sttoken/default": ["StorageWrite", "StorageDelete"],
             },
         )
 

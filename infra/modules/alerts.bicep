@@ -1,5 +1,5 @@
-// Alerts on the signer's log, on metrics of vault and database, on availability from the internet, and on changes in Azure. Each
-// description says what the alert means and what to do first. The queries are the files in ../queries.
+// Alerts on the signers' log, on metrics of the database, and on changes in Azure; those on one vault or app are in
+// signerAlerts.bicep. Each description says what the alert means and what to do first. The queries are the files in ../queries.
 //
 // Severities: 0: nothing can be signed, or someone else may be signing; 1: votes or blocks are being missed, or may be soon;
 // 2: look today; 3: good to know.
@@ -21,26 +21,16 @@ param actionGroupId string
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Resource id of the Application Insights component, which runs the availability test.')
-param applicationInsightsId string
-
-@description('Resource id of the Key Vault.')
-param keyVaultId string
-
 @description('Resource id of the Cosmos DB account.')
 param cosmosAccountId string
 
-@description('Principal (object) id of the signer\'s identity. A signature of the vault for any other identity raises an alert. Empty: no such alert.')
-param signerPrincipalId string = ''
+@description('Principal (object) ids of the signers\' identities. A signature of a vault for any other identity raises an alert.')
+@minLength(1)
+param signerPrincipalIds string[]
 
-@description('Location of the deployed package: /<storage account>/<container>.')
-param packagePath string
-
-@description('Address of the function app, https://….')
-param appUrl string
-
-@description('Whether the app can be reached from the internet: then an availability test runs.')
-param isPublic bool = false
+@description('Locations of the deployed packages: /<storage account>/<container>.')
+@minLength(1)
+param packagePaths string[]
 
 @description('Whether alerts on logs and metrics are on.')
 param enabled bool = true
@@ -69,19 +59,26 @@ param manyStarts int = 10
 @minValue(1)
 param databaseLatencyMs int = 50
 
-@description('Locations of the availability test. An alert is raised when two of them fail.')
-param testLocations string[] = [
-  'emea-nl-ams-azr'
-  'emea-gb-db3-azr'
-  'us-va-ash-azr'
-  'us-tx-sn1-azr'
-  'apac-sg-sin-azr'
-]
-
 // --- the signer's log -------------------------------------------------------------------------------------------------
 
 @description('The query that turns each line of the log into a row.')
 var signerLog = loadTextContent('../queries/signer_log.kql')
+
+@description('Conditions of the vault\'s log for each signer.')
+var callersAreSigners = [
+  for id in signerPrincipalIds: 'Caller has \'${id}\''
+]
+
+@description('Conditions of the blob service\'s log for each package.')
+var objectsArePackages = [
+  for path in packagePaths: 'ObjectKey contains \'${path}\''
+]
+
+@description('Whether a line of the vault\'s log is about a signer.')
+var isSigner = join(callersAreSigners, ' or ')
+
+@description('Whether a line of the blob service\'s log is about a package.')
+var isPackage = join(objectsArePackages, ' or ')
 
 // Dimensions: each value of the column has its own alert.
 @description('An alert per cause.')
@@ -341,11 +338,11 @@ var queryRules = [
     frequency: 'PT5M'
     window: 'PT30M'
     lookback: ''
-    query: replace(loadTextContent('../queries/alerts/signed_by_others.kql'), '{signerPrincipalId}', signerPrincipalId)
+    query: replace(loadTextContent('../queries/alerts/signed_by_others.kql'), '{isSigner}', isSigner)
     measure: ''
     dimensions: []
     threshold: 0
-    enabled: !empty(signerPrincipalId)
+    enabled: true
   }
   {
     name: 'package-written'
@@ -355,7 +352,7 @@ var queryRules = [
     frequency: 'PT5M'
     window: 'PT30M'
     lookback: ''
-    query: replace(loadTextContent('../queries/alerts/package_written.kql'), '{packagePath}', packagePath)
+    query: replace(loadTextContent('../queries/alerts/package_written.kql'), '{isPackage}', isPackage)
     measure: ''
     dimensions: [byCaller]
     threshold: 0
@@ -411,7 +408,7 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   }
 ]
 
-// --- metrics of the vault and the database ----------------------------------------------------------------------------
+// --- metrics of the database ------------------------------------------------------------------------------------------
 
 @description('Requests that were throttled.')
 var throttled = {
@@ -420,75 +417,8 @@ var throttled = {
   values: ['429']
 }
 
-@description('Requests that were forbidden.')
-var forbidden = {
-  name: 'StatusCode'
-  operator: 'Include'
-  values: ['403']
-}
-
 @description('The rules on metrics.')
 var metricRules = [
-  {
-    name: 'vault-throttled'
-    title: 'The vault throttles requests'
-    description: 'The vault rejected requests (429): more than 2,000 signatures in ten seconds, or someone else uses the vault. The signer retries until its deadline. First: check in the workbook under "Vault" where the load comes from.'
-    severity: 2
-    scope: keyVaultId
-    namespace: 'Microsoft.KeyVault/vaults'
-    metric: 'ServiceApiResult'
-    aggregation: 'Count'
-    operator: 'GreaterThan'
-    threshold: 0
-    dimensions: [throttled]
-    frequency: 'PT1M'
-    window: 'PT5M'
-  }
-  {
-    name: 'vault-forbidden'
-    title: 'The vault forbids requests'
-    description: 'The vault answered 403: a role is missing, the firewall does not allow the address, or someone without access is trying. First: does the signer still sign? If not, check its role on the vault and the network rules; if it does, see in the audit log of the vault who was rejected.'
-    severity: 2
-    scope: keyVaultId
-    namespace: 'Microsoft.KeyVault/vaults'
-    metric: 'ServiceApiResult'
-    aggregation: 'Count'
-    operator: 'GreaterThan'
-    threshold: 0
-    dimensions: [forbidden]
-    frequency: 'PT5M'
-    window: 'PT15M'
-  }
-  {
-    name: 'vault-availability'
-    title: 'The vault is unavailable'
-    description: 'Requests to the vault fail on its side. Nothing can be signed while it is down; signing stays safe. First: check the status of Azure Key Vault in the region. All you can do is wait, or bake with another key.'
-    severity: 1
-    scope: keyVaultId
-    namespace: 'Microsoft.KeyVault/vaults'
-    metric: 'Availability'
-    aggregation: 'Average'
-    operator: 'LessThan'
-    threshold: 99
-    dimensions: []
-    frequency: 'PT1M'
-    window: 'PT5M'
-  }
-  {
-    name: 'vault-saturation'
-    title: 'The vault is near its limit'
-    description: 'The vault is near its limit of operations per ten seconds, and will throttle. First: check in the workbook under "Vault" where the load comes from; move other uses to a separate vault.'
-    severity: 3
-    scope: keyVaultId
-    namespace: 'Microsoft.KeyVault/vaults'
-    metric: 'SaturationShoebox'
-    aggregation: 'Average'
-    operator: 'GreaterThan'
-    threshold: 75
-    dimensions: []
-    frequency: 'PT5M'
-    window: 'PT15M'
-  }
   {
     name: 'database-throttled'
     title: 'The database throttles requests'
@@ -594,83 +524,6 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
     properties: metricProperties[index]
   }
 ]
-
-// --- availability -----------------------------------------------------------------------------------------------------
-
-@description('Name of the availability test.')
-var testName = '${namePrefix}-health'
-
-@description('Tags of the availability test.')
-var testTags = union(tags, { 'hidden-link:${applicationInsightsId}': 'Resource' })
-
-@description('Locations of the availability test, in Azure\'s format.')
-var testPlaces = [
-  for place in testLocations: {
-    Id: place
-  }
-]
-
-// /health needs no key; it answers 200 if there are keys, levels can be checked, and the database answers.
-resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = if (isPublic) {
-  name: testName
-  location: location
-  tags: testTags
-  kind: 'standard'
-  properties: {
-    SyntheticMonitorId: testName
-    Name: testName
-    Description: 'Checks whether the signer can sign.'
-    Enabled: enabled
-    Kind: 'standard'
-    Frequency: 300
-    Timeout: 30
-    RetryEnabled: true
-    Locations: testPlaces
-    Request: {
-      RequestUrl: '${appUrl}/health'
-      HttpVerb: 'GET'
-      ParseDependentRequests: false
-      FollowRedirects: false
-    }
-    ValidationRules: {
-      ExpectedHttpStatusCode: 200
-      SSLCheck: true
-      SSLCertRemainingLifetimeCheck: 7
-    }
-  }
-}
-
-@description('The rule on the availability test.')
-var healthProperties = {
-  description: 'Tezos signer: it reports that it cannot sign, or does not answer, at two or more locations. First: open /health of the app. 503: it is running, but keys, the head of the chain or the database are missing; its log says which. No answer: check whether the app is running and whether your address is allowed.'
-  severity: 1
-  enabled: enabled
-  scopes: [
-    healthTest.id
-    applicationInsightsId
-  ]
-  evaluationFrequency: 'PT1M'
-  windowSize: 'PT5M'
-  criteria: {
-    'odata.type': 'Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria'
-    webTestId: healthTest.id
-    componentId: applicationInsightsId
-    failedLocationCount: 2
-  }
-  autoMitigate: true
-  actions: [
-    {
-      actionGroupId: actionGroupId
-    }
-  ]
-}
-
-resource healthAlert 'Microsoft.Insights/metricAlerts@2026-01-01' = if (isPublic) {
-  name: '${namePrefix}-health'
-  location: 'global'
-  tags: tags
-  properties: healthProperties
-}
 
 // --- changes in Azure -------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ param tags textsType
 @description('A second region with a copy, or empty.')
 param secondRegion string
 
+@description('A third region with a copy, or empty.')
+param thirdRegion string
+
 @description('Whether the second region is the write region now: set this after a failover to it, or the next deployment moves writes back.')
 param writesInSecondRegion bool
 
@@ -32,8 +35,8 @@ param databaseName string
 @description('Name of the container.')
 param containerName string
 
-@description('Resource identifier of the subnet of the app.')
-param appSubnetId string
+@description('Resource identifiers of the subnets of the apps.')
+param appSubnetIds string[]
 
 @description('Networking mode: private, public, isolated or serviceEndpoints, as described in main.bicep.')
 param networking string
@@ -41,8 +44,8 @@ param networking string
 @description('Addresses (IPv4, CIDR) from which operators reach the account.')
 param allowedAddresses string[]
 
-@description('Name of the signer\'s identity.')
-param identityName string
+@description('Names of the signers\' identities.')
+param identityNames string[]
 
 @description('Object identifier of the operator, or empty.')
 param operatorPrincipalId string
@@ -71,6 +74,16 @@ var secondLocation = {
   isZoneRedundant: false
 }
 
+@description('The third region, if there is one.')
+var thirdLocation = {
+  locationName: thirdRegion
+  failoverPriority: 2
+  isZoneRedundant: false
+}
+
+@description('All regions but the first one.')
+var otherLocations = concat(empty(secondRegion) ? [] : [secondLocation], empty(thirdRegion) ? [] : [thirdLocation])
+
 @description('Whether it is reachable from the internet: from all addresses, or from those in the list.')
 var isReachable = networking == 'public' || networking == 'serviceEndpoints' || operatorsGetIn
 
@@ -80,17 +93,14 @@ var operatorsGetIn = networking == 'private' && !empty(allowedAddresses)
 @description('Allowed addresses.')
 var addresses = networking == 'public' ? [] : allowedAddresses
 
-@description('The rule that admits the subnet of the app.')
-var appRule = {
-  id: appSubnetId
-}
-
 @description('Subnets that are admitted through service endpoints.')
-var subnetRules = networking == 'serviceEndpoints' ? [appRule] : []
+var admittedSubnetIds = networking == 'serviceEndpoints' ? appSubnetIds : []
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
-  name: identityName
-}
+resource identities 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = [
+  for name in identityNames: {
+    name: name
+  }
+]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
   //checkov:skip=CKV_AZURE_101: Closed by default; otherwise open to the operator's addresses, or as the operator chose with the parameter networking.
@@ -109,14 +119,18 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
     // A strong write waits for all regions, so no mark is lost in a failover. Still it is off by default: losing a region stops all
     // writes until that region is removed, and a person who knows the state of the baker should make that choice.
     enableAutomaticFailover: serviceManagedFailover
-    locations: empty(secondRegion) ? [firstLocation] : [firstLocation, secondLocation]
+    locations: concat([firstLocation], otherLocations)
     disableLocalAuth: true
     disableKeyBasedMetadataWriteAccess: true
     minimalTlsVersion: 'Tls12'
     publicNetworkAccess: isReachable ? 'Enabled' : 'Disabled'
     networkAclBypass: 'None'
     isVirtualNetworkFilterEnabled: networking == 'serviceEndpoints'
-    virtualNetworkRules: subnetRules
+    virtualNetworkRules: [
+      for id in admittedSubnetIds: {
+        id: id
+      }
+    ]
     ipRules: [
       for address in addresses: {
         ipAddressOrRange: address
@@ -252,31 +266,37 @@ resource markLister 'Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions@20
   ]
 }
 
-resource signerWrites 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = {
-  parent: account
-  name: guid(account.id, 'mark writer', identity.id)
-  properties: {
-    roleDefinitionId: markWriter.id
-    principalId: identity.properties.principalId
-    scope: '${account.id}/dbs/${databaseName}/colls/${containerName}'
+@batchSize(1)
+resource signerWrites 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = [
+  for (name, i) in identityNames: {
+    parent: account
+    name: guid(account.id, 'mark writer', resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', name))
+    properties: {
+      roleDefinitionId: markWriter.id
+      principalId: identities[i].properties.principalId
+      scope: '${account.id}/dbs/${databaseName}/colls/${containerName}'
+    }
+    dependsOn: [
+      markLister
+    ]
   }
-  dependsOn: [
-    markLister
-  ]
-}
+]
 
-resource signerReads 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = {
-  parent: account
-  name: guid(account.id, 'account reader', identity.id)
-  properties: {
-    roleDefinitionId: accountReader.id
-    principalId: identity.properties.principalId
-    scope: account.id
+@batchSize(1)
+resource signerReads 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = [
+  for (name, i) in identityNames: {
+    parent: account
+    name: guid(account.id, 'account reader', resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', name))
+    properties: {
+      roleDefinitionId: accountReader.id
+      principalId: identities[i].properties.principalId
+      scope: account.id
+    }
+    dependsOn: [
+      signerWrites
+    ]
   }
-  dependsOn: [
-    signerWrites
-  ]
-}
+]
 
 resource operatorWrites 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2026-03-15' = if (!empty(operatorPrincipalId)) {
   parent: account

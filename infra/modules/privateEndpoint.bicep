@@ -1,4 +1,4 @@
-// A private address for one service, and a DNS zone that resolves the service's usual name to it within the network.
+// A private address for one service, with its record in a private DNS zone.
 
 import { textsType } from '../types.bicep'
 
@@ -17,11 +17,8 @@ param serviceId string
 @description('Part of the service: vault, Sql, blob or sites.')
 param groupId string
 
-@description('Name of the DNS zone.')
-param zoneName string
-
-@description('Resource identifier of the virtual network that uses the DNS zone.')
-param networkId string
+@description('Resource identifier of the private DNS zone.')
+param zoneId string
 
 @description('Resource identifier of the subnet of the address.')
 param subnetId string
@@ -48,25 +45,6 @@ resource endpoint 'Microsoft.Network/privateEndpoints@2025-09-01' = {
   }
 }
 
-resource zone 'Microsoft.Network/privateDnsZones@2024-06-01' = {
-  name: zoneName
-  location: 'global'
-  tags: tags
-}
-
-resource link 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = {
-  parent: zone
-  name: name
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: {
-      id: networkId
-    }
-  }
-}
-
 resource zoneGroup 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-09-01' = {
   parent: endpoint
   name: 'default'
@@ -75,7 +53,7 @@ resource zoneGroup 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025
       {
         name: groupId
         properties: {
-          privateDnsZoneId: zone.id
+          privateDnsZoneId: zoneId
         }
       }
     ]

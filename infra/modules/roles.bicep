@@ -8,11 +8,17 @@ param vaultName string
 @description('The signing keys; only their names are used.')
 param keys signingKeyType[]
 
+@description('Whether the vault already has the keys. Without them, a built-in role is assigned on the whole vault.')
+param hasKeys bool
+
 @description('How the signer may use the vault: custom or builtIn.')
 param vaultRole string
 
 @description('Name of the custom role, which must be unique in the tenant.')
 param vaultRoleName string
+
+@description('Whether the custom role is defined here. If not, it already exists.')
+param definesVaultRole bool
 
 @description('Name of the storage account of the Functions host.')
 param storageName string
@@ -60,7 +66,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
 }
 
 @description('The keys that the signer may use with a built-in role.')
-var keysByBuiltInRole = isCustom ? [] : keys
+var keysByBuiltInRole = isCustom || !hasKeys ? [] : keys
 
 resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' existing = [
   for key in keysByBuiltInRole: {
@@ -91,7 +97,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing
 var keySignerRoleId = guid(resourceGroup().id, 'key signer')
 
 // Sees the keys and signs with them, and nothing else: it cannot change, back up, delete or create keys.
-resource keySigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (isCustom) {
+resource keySigner 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (isCustom && definesVaultRole) {
   name: keySignerRoleId
   properties: {
     roleName: vaultRoleName
@@ -150,6 +156,17 @@ resource signerUses 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     }
   }
 ]
+
+// … or, where they are yet to be restored, with all keys of the vault, which has no others.
+resource signerUsesAll 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!isCustom && !hasKeys) {
+  scope: vault
+  name: guid(vault.id, identity.id, keyVaultCryptoUser)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keyVaultCryptoUser)
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+  }
+}
 
 // The Functions host reads the package, and stores its leases and function keys in containers that it creates itself.
 resource hostStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = {

@@ -14,8 +14,8 @@ param displayName string = 'Tezos signer'
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Resource id of the Key Vault.')
-param keyVaultId string
+@description('Resource ids of the Key Vaults.')
+param keyVaultIds string[]
 
 @description('Resource id of the Cosmos DB account.')
 param cosmosAccountId string
@@ -27,11 +27,12 @@ var template = loadTextContent('../workbook/workbook.json')
 @description('The same, with the workspace.')
 var withWorkspace = replace(template, '__WORKSPACE_ID__', workspaceId)
 
-@description('The same, with the vault.')
-var withVault = replace(withWorkspace, '__KEY_VAULT_ID__', keyVaultId)
+// The placeholder is an element of a JSON array.
+@description('The same, with the vaults.')
+var withVaults = replace(withWorkspace, '__KEY_VAULT_ID__', join(keyVaultIds, '","'))
 
 @description('The workbook as it is deployed.')
-var withDatabase = replace(withVault, '__COSMOS_ACCOUNT_ID__', cosmosAccountId)
+var withDatabase = replace(withVaults, '__COSMOS_ACCOUNT_ID__', cosmosAccountId)
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   // The name of a workbook is a GUID, the same at each deployment.

@@ -22,6 +22,7 @@ TYPES = {
 }  # fmt: skip
 NOW = datetime.now(timezone.utc).replace(tzinfo=None)
 SIGNER, OTHER = "00000000-0000-0000-0000-000000000000", "11111111-1111-1111-1111-111111111111"
+SECOND_SIGNER = "22222222-2222-2222-2222-222222222222"
 ACTIVE, SILENT = "tz3ActiveActiveActiveActiveActiveActiv", "tz2SilentSilentSilentSilentSilentSilen"
 
 given = json.load(sys.stdin)
@@ -95,6 +96,7 @@ audited("KeySign", SIGNER, "192.0.2.1")
 audited("KeySign", OTHER, "192.0.2.2")
 audited("KeySign", OTHER, "192.0.2.3", result="Forbidden")
 audited("KeySign", None, "192.0.2.4")
+audited("KeySign", SECOND_SIGNER, "192.0.2.7")
 audited("KeyGet", OTHER, "192.0.2.5")
 audited("KeyRotate", OTHER, "192.0.2.6")
 stored("PutBlockList", "/store/package/released-package.zip", SIGNER, "192.0.2.10")
@@ -102,6 +104,8 @@ stored("PutBlob", "/store/package/azurehsm-signer.zip", OTHER, "192.0.2.11")
 stored("DeleteContainer", "/store/package", OTHER, "192.0.2.12", status="202", category="StorageDelete")
 stored("PutBlob", "/store/package/azurehsm-signer.zip", "", "192.0.2.13", authentication="AccountKey")
 stored("PutBlob", "/store/package/azurehsm-signer.zip", OTHER, "192.0.2.14", status="403")
+stored("PutBlob", "/store2/package/azurehsm-signer.zip", OTHER, "192.0.2.15")
+stored("PutBlob", "/store2/azure-webjobs-hosts/lock", OTHER, "192.0.2.16")
 stored("LeaseBlob", "/store/azure-webjobs-hosts/locks/app/host", SIGNER, "192.0.2.15")
 row("AppTraces", Message="Host lock lease acquired by instance one.")
 row("AppTraces", Message="Exceeded http worker restart retry count. Shutting down Functions Host")
@@ -124,7 +128,7 @@ EXPECTED = {
         "thread 'main' panicked at src/main.rs:1:1:",
     ]),
     "alerts/signed_by_others.kql": ("CallerIpAddress", ["192.0.2.2"]),
-    "alerts/package_written.kql": ("CallerIpAddress", ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13"]),
+    "alerts/package_written.kql": ("CallerIpAddress", ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.15"]),
     "alerts/vault_keys_changed.kql": ("CallerIpAddress", ["192.0.2.6"]),
     "alerts/starts.kql": ("Version", ["1.2.3"]),
     "alerts/background_task.kql": ("Instance", ["one"]),

@@ -10,8 +10,8 @@ const HEADER = 'signer_log.kql';
 /** The parameters of queries, with values for tests. The templates replace those of alerts, the portal those of the workbook. */
 const PARAMETERS = {
   '{minutes}': '30',
-  '{signerPrincipalId}': '00000000-0000-0000-0000-000000000000',
-  '{packagePath}': '/store/package',
+  '{isSigner}': "Caller has '00000000-0000-0000-0000-000000000000' or Caller has '22222222-2222-2222-2222-222222222222'",
+  '{isPackage}': "ObjectKey contains '/store/package' or ObjectKey contains '/store2/package'",
   '{TimeRange:grain}': '5m',
   '{Key}': "'*'",
   '{Kind}': "'*'",

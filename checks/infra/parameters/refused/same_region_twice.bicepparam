@@ -1,0 +1,6 @@
+using '../../../../infra/main.bicep'
+
+// Refused: two are the same
+param environmentName = 'test'
+param location = 'westeurope'
+param secondRegion = 'West Europe'

@@ -2,11 +2,12 @@
 
 use super::clock::Skew;
 use super::finding::Finding;
-use crate::marks::{MarkId, StoreId};
+use crate::marks::{MarkId, StoreId, StoreIdentity};
 use crate::tezos::payload::{NonNegative, Position};
 use crate::tezos::{ChainId, PublicKeyHash};
 use crate::vault::Key;
 use futures::{StreamExt, stream};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The results of one area so far.
@@ -15,8 +16,12 @@ pub(super) struct Area {
     pub(super) findings: Vec<Finding>,
     /// Keys in a vault with tags.
     pub(super) keys: Vec<Key>,
+    /// The public key hashes of the keys that can sign, if the vault could be read.
+    pub(super) addresses: Option<BTreeSet<String>>,
     /// The mark store in use.
     pub(super) store: Option<StoreId>,
+    /// What identifies it to other signers, if it could be read.
+    pub(super) identity: Option<StoreIdentity>,
     /// The differences between this machine's clock and those of the services.
     pub(super) skews: Vec<Skew>,
     /// Latencies, which are reported last.

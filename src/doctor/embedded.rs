@@ -3,7 +3,7 @@
 use super::Finding;
 use super::area::Area;
 use super::sign::test_signature;
-use crate::marks::{EmbeddedMarkStore, OpenError, StoreId};
+use crate::marks::{EmbeddedMarkStore, MarkStore, OpenError, StoreId};
 use crate::settings::{EmbeddedSettings, Services, VaultSettings};
 use crate::vault::embedded::{KeyFile, KeyFileError};
 use crate::vault::{EmbeddedVault, Vault};
@@ -40,6 +40,7 @@ pub(super) async fn check_vault(area: &mut Area, settings: &EmbeddedSettings, si
         Ok(found) => found.usable,
         Err(error) => return area.add(Finding::failed(CHECK, error.to_string(), "restore the file")),
     };
+    area.addresses = Some(keys.iter().map(|key| key.hash.to_string()).collect());
     for key in &keys {
         area.add(Finding::ok("vault.key", format!("{}  {}", key.hash, key.curve())).about(&key.name));
     }
@@ -110,6 +111,7 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
 
 async fn of_store(area: &mut Area, store: &EmbeddedMarkStore, path: &Path) -> Finding {
     const CHECK: &str = "marks.file";
+    area.identity = store.identity();
     let (listing, is_recreated) = match tokio::try_join!(store.list(), store.is_recreated()) {
         Ok(read) => read,
         Err(error) => return Finding::failed(CHECK, error.to_string(), "restore the file"),

@@ -64,6 +64,7 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
     of_account(area, settings, &account);
     let rid = properties.system_properties.resource_id.clone();
     area.store = Some(StoreId::Container { name: settings.name(), rid });
+    area.identity = inspection.identity_from(&account, &properties).ok();
     let unsuitable = account::check(&account, &properties, settings.allow_weak_consistency);
     of_container(area, settings, &unsuitable);
     if unsuitable.iter().any(|reason| matches!(reason, Unsuitable::PartitionKey(_))) {

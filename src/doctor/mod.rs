@@ -1,6 +1,6 @@
 //! Checks a deployment: one finding per check, with advice where a check fails.
 //!
-//! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, marks, nodes, clock, latency.
+//! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, marks, nodes, clock, latency, peers.
 //! Checks that depend on a failed one are skipped. Every request has a timeout.
 //!
 //! The checks change nothing that signers use. They write one item to the container of the marks, `doctor:probe` in the
@@ -19,6 +19,7 @@ mod levels;
 mod marks;
 mod names;
 mod nodes;
+mod peer;
 mod report;
 mod role;
 mod rotation;
@@ -31,25 +32,29 @@ pub use report::Report;
 
 use crate::marks::cosmos::account::SCOPE;
 use crate::settings::table::HEAD_THRESHOLD;
-use crate::settings::{MarkStoreSettings, Services, VaultSettings};
+use crate::settings::{MarkStoreSettings, Services, Settings, VaultSettings};
 use crate::wiring::Azure;
 use area::{Area, Observed};
+use peer::Compared;
 
 /// Optional checks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// Make a test signature with each key.
     pub sign: bool,
+    /// Addresses of signers to compare: one with this deployment, several with each other.
+    pub peers: Vec<String>,
 }
 
 /// Runs all checks. `variable` returns the value of an environment variable, and `names` lists all variables that are set.
 pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String], options: Options) -> Report {
-    let (mut findings, valid) = settings::check(variable, names);
+    let (mut findings, valid) = settings::check(&variable, names);
     let Some(services) = valid.services else {
         findings.extend(
             ["identity", "vault.list", "marks.account", "nodes.head", "clock", "latency"]
                 .map(|check| Finding::skipped(check, "the settings are invalid")),
         );
+        findings.extend(peers(&options, &variable, Compared::default()).await);
         return Report { findings };
     };
     let azure = match services.are_in_azure().then(|| prepare(&services)).transpose() {
@@ -66,13 +71,18 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
     };
     let (identity, vault, marks, nodes) = tokio::join!(
         identity(&services, azure),
-        Area::in_time("vault.list", async |area| vault_area(area, &services, azure, options).await),
+        Area::in_time("vault.list", async |area| vault_area(area, &services, azure, options.sign).await),
         Area::in_time("marks.account", async |area| marks_area(area, &services, azure).await),
         Area::in_time("nodes.head", nodes),
     );
     findings.extend(identity);
     let (mut skews, mut latency) = (Vec::new(), Vec::new());
     let mut observed = Observed::default();
+    let own = Compared {
+        addresses: vault.addresses.clone(),
+        store: marks.identity.as_ref().map(|identity| identity.digest().to_string()),
+        ..valid.settings.as_ref().map(configured).unwrap_or_default()
+    };
     let bindings = marks.store.as_ref().map(|store| binding::check(&vault.keys, store));
     for (area, more) in [(vault, None), (marks, bindings), (nodes, None)] {
         findings.extend(area.findings.into_iter().chain(more.into_iter().flatten()));
@@ -92,7 +102,31 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
     findings.extend(levels.await.findings);
     findings.push(clock::check(skews));
     findings.extend(latency);
+    findings.extend(peers(&options, &variable, own).await);
     Report { findings }
+}
+
+async fn peers(options: &Options, variable: impl Fn(&str) -> Option<String>, own: Compared) -> Vec<Finding> {
+    if options.peers.is_empty() {
+        return Vec::new();
+    }
+    match peer::ask(&options.peers, variable).await {
+        Ok(reports) => peer::compare(own, reports),
+        Err(failed) => vec![*failed],
+    }
+}
+
+/// What a signer with these settings reports about itself, as far as the settings decide it.
+fn configured(settings: &Settings) -> Compared {
+    let by_default = !settings.authorized_keys.is_empty();
+    let is_required = !settings.policy.requiring_authentication(by_default).is_empty();
+    let authorized = settings.authorized_keys.iter().filter(|_| is_required);
+    Compared {
+        authorized_keys: Some(authorized.map(|key| key.hash.to_string()).collect()),
+        policy: Some(settings.policy.digest(by_default).to_string()),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        ..Compared::default()
+    }
 }
 
 fn prepare(services: &Services) -> Result<Azure, Finding> {
@@ -119,11 +153,11 @@ async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
     }
 }
 
-async fn vault_area(area: &mut Area, services: &Services, azure: Option<&Azure>, options: Options) {
+async fn vault_area(area: &mut Area, services: &Services, azure: Option<&Azure>, sign: bool) {
     match (&services.vault, azure) {
-        (VaultSettings::KeyVault(settings), Some(azure)) => vault::check(area, settings, azure, options.sign).await,
+        (VaultSettings::KeyVault(settings), Some(azure)) => vault::check(area, settings, azure, sign).await,
         (VaultSettings::KeyVault(_), None) => area.add(Finding::skipped("vault.list", NO_CLIENT)),
-        (VaultSettings::Embedded, _) => embedded::check_vault(area, &services.embedded, options.sign).await,
+        (VaultSettings::Embedded, _) => embedded::check_vault(area, &services.embedded, sign).await,
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     area.findings.extend(names::check(&keys, &idle));
     names::join_tags(&mut keys, &idle);
     area.observed.keys.extend(keys.iter().map(|key| key.hash));
+    area.addresses = Some(keys.iter().map(|key| key.hash.to_string()).collect());
     let Some(first) = keys.first() else {
         return area.add(Finding::failed(
             "vault.keys",

@@ -14,6 +14,7 @@
 //! | `identities`, `state`, `companions` | what is remembered |
 //! | `maintenance` | probes and reads in the background |
 //! | `check` | `relay check` |
+//! | `inspect` | what signers report about themselves, for `doctor --peer` |
 
 mod admission;
 mod answers;
@@ -27,6 +28,7 @@ mod counters;
 mod credential;
 mod decision;
 mod identities;
+mod inspect;
 mod live;
 mod log;
 mod maintenance;
@@ -47,6 +49,7 @@ pub use check::{Finding, check};
 pub use connection::UnusableAddress;
 pub use core::RelayError;
 pub use credential::{FunctionKeyError, FunctionKeySource};
+pub use inspect::{NoReport, SignerReport, inspect};
 pub use live::Live;
 pub use settings::{CompanionPair, HostName, InvalidCompanionPair, InvalidHostName, RelaySettings};
 pub use state::StateError;

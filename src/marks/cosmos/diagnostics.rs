@@ -49,7 +49,19 @@ impl Inspection {
         let answer = timeout(MAX_ANSWER, self.container()).await;
         let late = |_| FailureReason::from(format!("no answer within {} s", MAX_ANSWER.as_secs())).after(FAILED);
         let (_, properties) = answer.map_err(late)?.map_err(|error| outcome::reason(&error).after(FAILED))?;
-        let rid = properties.system_properties.resource_id.filter(|rid| !rid.is_empty());
+        self.identity_from(&account, &properties)
+    }
+
+    /// What identifies the container, from properties that were read before.
+    ///
+    /// # Errors
+    /// Which of them is missing.
+    pub fn identity_from(
+        &self,
+        account: &AccountProperties,
+        container: &ContainerProperties,
+    ) -> Result<StoreIdentity, FailureReason> {
+        let rid = container.system_properties.resource_id.clone().filter(|rid| !rid.is_empty());
         let name = Some(account.name()).filter(|name| !name.is_empty());
         Ok(StoreIdentity::Container {
             account: name.ok_or("the account's properties lack its name")?,

@@ -7,5 +7,6 @@ mod embedded;
 mod keys;
 mod levels;
 mod node;
+mod peers;
 mod problems;
 mod slow_and_dead;

@@ -175,14 +175,14 @@ def check_parameters(document: Path, text: str) -> None:
 
 def check_alerts(document: Path, text: str) -> None:
     """Compares the table of alerts with the template."""
-    source = (ROOT / "infra/modules/alerts.bicep").read_text()
+    source = "\n".join((ROOT / f"infra/modules/{name}.bicep").read_text() for name in ("alerts", "signerAlerts"))
     declared = set(re.findall(r"^    name: '([a-z-]+)'\n    title:", source, flags=re.MULTILINE))
     declared |= {f"changed-{name}" for name in re.findall(r"^    name: '([a-z-]+)'\n    description:", source, flags=re.MULTILINE)}
-    declared |= set(re.findall(r"^  name: '\$\{namePrefix\}-([a-z-]+)'", source, flags=re.MULTILINE))
+    declared |= set(re.findall(r"^  name: '\$\{namePrefix\}-([a-z-]+)(?:\$\{nameSuffix\})?'", source, flags=re.MULTILINE))
     cells = [row[0] for table in tables(text) if table[0][0] == "alert" for row in table[1:]]
     named = set(re.findall(r"`([a-z-]+)`", " ".join(cells)))
     for name in sorted(declared ^ named):
-        finding(document, f"the alert {name} is only {'in infra/modules/alerts.bicep' if name in declared else 'here'}")
+        finding(document, f"the alert {name} is only {'in the template' if name in declared else 'here'}")
 
 
 def number(text: str) -> Decimal:

@@ -110,6 +110,11 @@ impl TwoRegions {
     /// Makes app and vault of the first region unreachable.
     pub(crate) fn blackhole_app_and_vault(&self) {
         self.wan.blackhole(&self.regions[0]);
+        self.blackhole_vault();
+    }
+
+    /// Makes the vault of the first region unreachable.
+    pub(crate) fn blackhole_vault(&self) {
         self.first.key_vault.freeze_connections();
         self.first.key_vault.faults().add(Fault { on: Operation::Any, times: Times::Forever, effect: Effect::Hang });
     }
@@ -121,7 +126,7 @@ impl TwoRegions {
         self.first.cosmos.cut_off(NAMES[0], true);
     }
 
-    /// Ends either.
+    /// Ends any of them.
     pub(crate) fn restore(&self) {
         self.first.cosmos.cut_off(NAMES[0], false);
         self.first.key_vault.faults().clear();

@@ -35,7 +35,12 @@ pub(super) async fn run(relay: Arc<Relay>, request: Arc<Request>, deadline: Inst
     loop {
         let until = match decision.next(start.elapsed()) {
             // Too late for another call: what the earlier ones came to is the answer.
-            Action::Send(_) if Instant::now() >= last_call => deadline,
+            Action::Send(_) if Instant::now() >= last_call => {
+                if in_flight == 0 {
+                    return decision.at_deadline().unwrap_or_else(|| no_answer(sent));
+                }
+                deadline
+            }
             Action::Send(index) => {
                 let Some(upstream) = relay.upstreams.get(index).cloned() else { continue };
                 let sharing = if in_flight > 0 { Sharing::Unused } else { Sharing::Any };

@@ -10,6 +10,7 @@ use crate::marks::StoreIdentity;
 use crate::net::backoff::Backoff;
 use azure_core::http::Url;
 use azure_data_cosmos::models::ContainerProperties;
+use azure_data_cosmos::options::ItemReadOptions;
 use azure_data_cosmos::{ContainerClient, CosmosError, RoutingStrategy};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -48,6 +49,21 @@ pub(super) struct Client {
     pub(super) properties: ContainerProperties,
     /// All regions, in the order in which they are read.
     pub(super) regions: Vec<String>,
+}
+
+impl Client {
+    /// Opens the connection for writes, if reads use another region: no mark should wait for its handshake. It reads an item that
+    /// does not exist. Errors are left to the first write, which reports them.
+    pub(super) async fn open_connection_for_writes(&self) {
+        const NO_ITEM: &str = "no-mark";
+        let write_region = self.account.write_regions();
+        if self.regions.first().is_none_or(|nearest| *nearest == write_region) {
+            return;
+        }
+        let only_there = client::only_from(&write_region, &self.regions);
+        let options = ItemReadOptions::default().with_operation_options(only_there);
+        drop(self.container.read_item(NO_ITEM, NO_ITEM, Some(options)).await);
+    }
 }
 
 /// The account's properties, and the endpoint that returned them.

@@ -30,6 +30,8 @@ enum Done {
     AccountRead(Result<Source, FailureReason>),
     /// The regular check.
     Checked(Result<(AccountProperties, ContainerProperties), FailureReason>),
+    /// An attempt to open the connection for writes.
+    OpenedForWrites,
 }
 
 /// Connects, and then maintains the connection forever.
@@ -94,7 +96,16 @@ impl Keeper {
             last_error: None,
         };
         keeper.judge(&keeper.client.account.clone(), &keeper.client.properties.clone());
+        keeper.open_connection_for_writes();
         keeper
+    }
+
+    fn open_connection_for_writes(&mut self) {
+        let client = Arc::clone(&self.client);
+        self.tasks.spawn(async move {
+            client.open_connection_for_writes().await;
+            Done::OpenedForWrites
+        });
     }
 
     fn read_account(&mut self) {
@@ -152,6 +163,7 @@ impl Keeper {
                             self.connect("writes have moved to another region", None);
                         }
                         self.judge(&account, &properties);
+                        self.open_connection_for_writes();
                     }
                     Err(reason) => {
                         // The last verdict stands: the store may work although this one call failed.
@@ -160,6 +172,7 @@ impl Keeper {
                     }
                 }
             }
+            Done::OpenedForWrites => {}
         }
     }
 
@@ -169,6 +182,7 @@ impl Keeper {
         self.account = client.account.clone();
         self.client = Arc::new(client);
         self.judge(&self.client.account.clone(), &self.client.properties.clone());
+        self.open_connection_for_writes();
     }
 
     fn account_was_read(&mut self, source: Source) {

@@ -2,6 +2,7 @@
 
 use crate::azure::cloud::{self, always, baker};
 use crate::azure::instance::Instance;
+use crate::support::eventually::eventually;
 use crate::support::payloads::payload;
 use crate::trouble::is_long;
 use crate::trouble::voters::Voters;
@@ -183,4 +184,17 @@ fn failover_before_the_start() {
     let start = Instant::now();
     key.verify(&vote, &signer.sign(&key.hash, &vote).signature());
     println!("start while the nearest region hangs: first signature after {:.1?}", start.elapsed());
+}
+
+/// Reads use the nearest region, but the first mark does not wait for a handshake with the write region.
+#[test]
+fn the_connection_to_a_distant_write_region_is_open_before_the_first_vote() {
+    let azure = two_regions();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[("REGION_NAME", NORTH)]);
+    let west = azure.cosmos.region(WEST).unwrap();
+    eventually("the write region is read", || (west.requests(Operation::ReadItem) > 0).then_some(()));
+    let connections = west.connections();
+    signer.sign(&key.hash, &payload(Kind::Attestation, 7, 0, 0)).signature();
+    assert_eq!((west.requests(Operation::CreateItem), west.connections()), (1, connections));
 }

@@ -135,7 +135,7 @@ class Container:
     def remove(self):
         """Ends the container in any case."""
         if self.process.poll() is None:
-            subprocess.run(crun(self.state, "delete", "--force", self.name), check=False)
+            subprocess.run(crun(self.state, "delete", "--force", self.name), capture_output=True, check=False)
             self.process.wait(TIMEOUT_SECONDS)
 
 

@@ -80,12 +80,22 @@ pub(crate) fn measure() {
         outcomes.extend(running.into_iter().map(|outcome| outcome.join().unwrap()));
     });
     println!(
-        "{:<30} {:>8} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}",
-        "", "before", "before", "first", "votes", "votes", "slowest", "target", "after taking", "back to"
+        "{:<30} {:>8} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}",
+        "", "before", "before", "first", "votes", "votes", "slowest", "requested", "target", "after taking", "back to"
     );
     println!(
-        "{:<30} {:>8} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}",
-        "unreachable", "p50 ms", "max ms", "signature", "lost", "p50 ms", "vote ms", "ms", "it offline", "normal"
+        "{:<30} {:>8} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}",
+        "unreachable",
+        "p50 ms",
+        "max ms",
+        "signature",
+        "lost",
+        "p50 ms",
+        "vote ms",
+        "after",
+        "ms",
+        "it offline",
+        "normal"
     );
     for (scenario, outcome) in SCENARIOS.iter().zip(&outcomes) {
         scenario.print(outcome);
@@ -158,6 +168,7 @@ impl Scenario {
             votes.iter().filter(|vote| vote.answered > *cut && vote.requested < *returned).collect();
         let signed = || concerned.iter().filter(|vote| vote.is_signed());
         let took: Vec<_> = signed().map(|vote| vote.took()).collect();
+        let slowest = signed().max_by_key(|vote| vote.took());
         let first_after = |instant: Instant| {
             let after = signed().filter(|vote| vote.requested > *cut && vote.answered > instant);
             after.map(|vote| vote.answered).min().map(|first| first - instant)
@@ -168,14 +179,15 @@ impl Scenario {
         let target = HEDGE + TO_SECOND + VAULT.max(BETWEEN + REPLICATED) + ALLOWANCE;
         let has_target = matches!(self.lost, Lost::AppAndVault | Lost::Vault);
         println!(
-            "{:<30} {:>8.0} {:>8.0} {:>10} {:>10} {:>10.0} {:>10.0} {:>10} {:>12} {:>10}",
+            "{:<30} {:>8.0} {:>8.0} {:>10} {:>10} {:>10.0} {:>10.0} {:>10} {:>10} {:>12} {:>10}",
             self.name,
             milliseconds(percentile(&before, 50)),
             milliseconds(before.iter().copied().max().unwrap_or_default()),
             seconds(first_after(*cut)),
             format!("{} of {}", concerned.len() - signed().count(), concerned.len()),
             milliseconds(percentile(&took, 50)),
-            milliseconds(took.iter().copied().max().unwrap_or_default()),
+            slowest.map_or(0.0, |vote| milliseconds(vote.took())),
+            seconds(slowest.map(|vote| vote.requested.saturating_duration_since(*cut))),
             if has_target { format!("{:.0}", milliseconds(target)) } else { "-".to_owned() },
             seconds(offline.and_then(first_after)),
             seconds(normal.map(|normal| normal.saturating_duration_since(*returned))),

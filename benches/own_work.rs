@@ -72,8 +72,12 @@ fn server(curve: Curve, requests: u32) -> (Router, String) {
         HeadRule { watch: None, when_unknown: WhenHeadUnknown::Fail, jump_limit: 100_000 },
         AuthorizedKeys::default(),
     );
-    let settings =
-        ServerSettings { deadline: Duration::from_secs(4), list_known_keys: false, is_under_functions_host: false };
+    let settings = ServerSettings {
+        deadline: Duration::from_secs(4),
+        list_known_keys: false,
+        is_under_functions_host: false,
+        client_certificates: None,
+    };
     (router(Arc::new(signer), settings), path)
 }
 

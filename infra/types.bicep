@@ -53,6 +53,9 @@ type signerSettingsType = {
   @description('Whether the list of known keys is served.')
   ALLOW_LIST_KNOWN_KEYS: ('true' | 'false')?
 
+  @description('SHA-256 or SHA-1 thumbprints of client certificates, separated by commas: the app then requires one of them. Empty: no certificate is required.')
+  CLIENT_CERTIFICATES: string?
+
   @description('Deadline of a request, in milliseconds.')
   REQUEST_DEADLINE_MS: string?
 

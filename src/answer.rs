@@ -94,7 +94,7 @@ macro_rules! causes {
 causes! {
     Refused {
         Request "request" "the request itself is invalid, such as an unknown route or a body that is not hexadecimal. Only in responses; the log has the event `request_invalid`";
-        Unauthenticated "unauthenticated" "no valid authentication by an authorized key";
+        Unauthenticated "unauthenticated" "no valid authentication by an authorized key, or no client certificate that `CLIENT_CERTIFICATES` lists";
         UnknownKey "unknown_key" "no such key in the vault";
         UnusableKey "unusable_key" "the key is in the vault, but it is disabled, expired, not yet valid, or may not sign";
         Payload "payload" "the payload could not be decoded";

@@ -56,6 +56,10 @@ pub const EVENTS: &[Event] = &[
     warn("accept_failed", "a connection could not be accepted"),
     warn("account_unchecked", "the properties of the database's account could not be read"),
     warn("bound_elsewhere", "a key's tag names another mark store: no block or vote is signed with it"),
+    warn(
+        "client_certificate_rejected",
+        "a request had no client certificate, or one that `CLIENT_CERTIFICATES` does not list",
+    ),
     warn("connection_limit_reached", "a connection was rejected because too many are open"),
     warn("embedded_marks", "`MARKS=embedded`: keys in a vault, marks in a local file"),
     warn("embedded_vault", "keys are in a local file"),
@@ -75,6 +79,10 @@ pub const EVENTS: &[Event] = &[
         "relay: the file of the key that signs requests cannot be used; the previous key stays in use",
     ),
     warn("relay_authorized_keys_differ", "relay: the upstreams list different authorized keys"),
+    warn(
+        "relay_client_certificate_unusable",
+        "relay: the files of the client certificate cannot be used; the previous certificate stays in use",
+    ),
     warn(
         "relay_function_keys_unusable",
         "relay: the file of function keys cannot be used; the previous keys stay in use",
@@ -110,6 +118,7 @@ pub const EVENTS: &[Event] = &[
         "relay_authentication_key_changed",
         "relay: the file of the key that signs requests has changed and was read again",
     ),
+    info("relay_client_certificate_changed", "relay: the client certificate has changed; new connections use it"),
     info("relay_companion_answered", "relay: a companion key's signature was returned from memory"),
     info("relay_config_changed", "relay: the settings in the file of `--config` were read again and are in force"),
     info(

@@ -108,6 +108,14 @@ class App(unittest.TestCase):
                 self.assertEqual(str(policy.body["parent"]), str(site.id).removesuffix(".id"))
         self.assertEqual(deployed(plan="premium").one(SITE).properties["siteConfig"]["ftpsState"], "Disabled")
 
+    def test_client_certificates_are_required_where_they_are_listed(self):
+        for plan in PLANS:
+            for listed in ("", "a9993e364706816aba3e25717850c26c9cd0d89d"):
+                site = deployed(plan=plan, signerSettings=json.dumps({"CLIENT_CERTIFICATES": listed})).one(SITE)
+                self.assertIs(site.properties["clientCertEnabled"], bool(listed))
+                self.assertEqual(site.properties["clientCertMode"], "Required")
+            self.assertIs(deployed(plan=plan).one(SITE).properties["clientCertEnabled"], False)
+
     def test_azd_finds_it(self):
         for plan in PLANS:
             self.assertEqual(deployed(plan=plan).one(SITE).body["tags"], {"azd-env-name": "test", "azd-service-name": "signer"})

@@ -61,7 +61,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
-  //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; a request needs the function key, and may need its own signature.
+  //checkov:skip=CKV_AZURE_17: Octez cannot present a client certificate; with the relay, which can, the operator may require one.
   //checkov:skip=CKV_AZURE_212: One instance is the default; the operator can choose more, by a parameter, at the same cost for each.
   //checkov:skip=CKV_AZURE_222: Bakers outside of Azure need the public address; networking "isolated" removes it.
   //checkov:skip=CKV_AZURE_78: This plan has no FTP, and refuses the property that would disable it.
@@ -79,6 +79,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    // Required, since with the other modes the platform also forwards certificates whose private key the client does not have.
+    clientCertEnabled: !empty(settings.?CLIENT_CERTIFICATES)
+    clientCertMode: 'Required'
     clientAffinityEnabled: false
     publicNetworkAccess: isIsolated ? 'Disabled' : 'Enabled'
     virtualNetworkSubnetId: subnetId

@@ -50,6 +50,7 @@ var defaults = {
   WHEN_HEAD_UNKNOWN: 'fail'
   MAX_LEVEL_JUMP: '100000'
   ALLOW_LIST_KNOWN_KEYS: 'false'
+  CLIENT_CERTIFICATES: ''
   REQUEST_DEADLINE_MS: '4000'
   RUST_LOG: 'info'
 }

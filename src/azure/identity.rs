@@ -1,14 +1,16 @@
 //! The identity of the process in Azure: detects the identities that the environment offers, and requests their tokens.
 
+use super::certificate_assertion::CertificateAssertion;
 use super::reason_of;
 use azure_core::credentials::{AccessToken, TokenCredential};
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use azure_identity::{
-    ClientAssertionCredentialOptions, DeveloperToolsCredential, ManagedIdentityCredential,
+    ClientAssertionCredential, ClientAssertionCredentialOptions, DeveloperToolsCredential, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,21 @@ pub struct IdentitySettings {
     pub has_federated_token: bool,
     /// `AZURE_CLIENT_ID`: the user-assigned identity to use. `None` selects the system-assigned one.
     pub client_id: Option<String>,
+    /// `AZURE_CLIENT_CERTIFICATE_PATH`, if it is set.
+    pub service_principal: Option<ServicePrincipal>,
+}
+
+/// An application that signs in with a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServicePrincipal {
+    /// `AZURE_TENANT_ID`.
+    pub tenant_id: String,
+    /// `AZURE_CLIENT_ID`.
+    pub client_id: String,
+    /// `AZURE_CLIENT_CERTIFICATE_PATH`: a PEM file with a certificate and its private key. It is read for each token.
+    pub certificate_file: PathBuf,
+    /// `AZURE_AUTHORITY_HOST`, or the one of the public cloud.
+    pub authority: String,
 }
 
 /// A source of tokens.
@@ -30,6 +47,8 @@ pub enum Identity {
     AppService,
     /// Workload identity, for example in Kubernetes.
     Workload,
+    /// A service principal with a certificate.
+    Certificate,
     /// Managed identity of a virtual machine.
     VirtualMachine,
     /// `az login` or `azd auth login`.
@@ -41,6 +60,7 @@ impl fmt::Display for Identity {
         formatter.write_str(match self {
             Self::AppService => "managed identity (App Service)",
             Self::Workload => "workload identity",
+            Self::Certificate => "service principal with certificate",
             Self::VirtualMachine => "managed identity (virtual machine)",
             Self::Developer => "developer credentials (az or azd)",
         })
@@ -60,6 +80,8 @@ impl IdentitySettings {
             &[Identity::AppService]
         } else if self.has_federated_token {
             &[Identity::Workload]
+        } else if self.service_principal.is_some() {
+            &[Identity::Certificate]
         } else {
             &[Identity::VirtualMachine, Identity::Developer]
         }
@@ -100,6 +122,16 @@ impl IdentitySettings {
                 let options = WorkloadIdentityCredentialOptions { credential_options, ..Default::default() };
                 WorkloadIdentityCredential::new(Some(options))?
             }
+            Identity::Certificate => {
+                let Some(principal) = &self.service_principal else {
+                    return Err(Error::with_message(ErrorKind::Credential, "AZURE_CLIENT_CERTIFICATE_PATH is not set"));
+                };
+                let ServicePrincipal { tenant_id, client_id, certificate_file, authority } = principal;
+                let audience = format!("{}/{tenant_id}/oauth2/v2.0/token", authority.trim_end_matches('/'));
+                let assertion = CertificateAssertion::read(certificate_file, audience, client_id.clone())?;
+                let options = ClientAssertionCredentialOptions { client_options };
+                ClientAssertionCredential::new(tenant_id.clone(), client_id.clone(), assertion, Some(options))?
+            }
             Identity::Developer => DeveloperToolsCredential::new(None)?,
         })
     }
@@ -111,14 +143,22 @@ mod tests {
 
     #[test]
     fn the_environment_determines_the_candidates() {
-        let settings = |has_endpoint, has_federated_token| IdentitySettings {
+        let principal = ServicePrincipal {
+            tenant_id: "tenant".to_owned(),
+            client_id: "client".to_owned(),
+            certificate_file: PathBuf::from("certificate.pem"),
+            authority: "https://login.microsoftonline.com".to_owned(),
+        };
+        let settings = |has_endpoint, has_federated_token, has_certificate: bool| IdentitySettings {
             has_endpoint,
             has_federated_token,
+            service_principal: has_certificate.then(|| principal.clone()),
             ..IdentitySettings::default()
         };
-        assert_eq!(settings(true, true).candidates(), [Identity::AppService]);
-        assert_eq!(settings(true, false).candidates(), [Identity::AppService]);
-        assert_eq!(settings(false, true).candidates(), [Identity::Workload]);
-        assert_eq!(settings(false, false).candidates(), [Identity::VirtualMachine, Identity::Developer]);
+        assert_eq!(settings(true, true, true).candidates(), [Identity::AppService]);
+        assert_eq!(settings(true, false, false).candidates(), [Identity::AppService]);
+        assert_eq!(settings(false, true, true).candidates(), [Identity::Workload]);
+        assert_eq!(settings(false, false, true).candidates(), [Identity::Certificate]);
+        assert_eq!(settings(false, false, false).candidates(), [Identity::VirtualMachine, Identity::Developer]);
     }
 }

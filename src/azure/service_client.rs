@@ -51,10 +51,11 @@ impl TlsRoots {
     /// that requires one.
     pub(crate) fn client_config(&self, identity: Option<Arc<dyn ResolvesClientCert>>) -> ClientConfig {
         let mut config = self.0.clone();
-        // Not shared: a resumed session keeps the identity that it was opened with.
         config.resumption = Resumption::default();
         if let Some(identity) = identity {
             config.client_auth_cert_resolver = identity;
+            // A resumed session keeps the certificate that it was opened with.
+            config.resumption = Resumption::disabled();
         }
         config
     }

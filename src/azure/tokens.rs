@@ -71,6 +71,16 @@ impl Tokens {
         self.scope(scope).renew.notify_one();
     }
 
+    /// Requests a new token, after the service has rejected the current one, and waits for the answer. Returns the state after it.
+    pub async fn renewed(&self, scope: &str) -> TokenState {
+        let kept = self.scope(scope);
+        let mut state = kept.state.subscribe();
+        state.mark_unchanged();
+        kept.renew.notify_one();
+        drop(state.changed().await);
+        self.state(scope).await
+    }
+
     /// The state of a scope's token. Waits for the first request to complete.
     pub async fn state(&self, scope: &str) -> TokenState {
         let mut state = self.scope(scope).state.subscribe();

@@ -97,6 +97,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         deadline: services.request_deadline,
         list_known_keys: settings.list_known_keys,
         is_under_functions_host,
+        client_certificates: settings.client_certificates.map(Arc::new),
     };
     let (drain, last_requests) = if is_under_functions_host {
         (functions_host::MAX_DRAIN, functions_host::LAST_REQUESTS)

@@ -41,39 +41,8 @@ fn token(settings: &IdentitySettings, scope: &str, state: TokenState) -> Finding
         }
         None => {
             let reason = state.problem.map(|problem| problem.to_string()).unwrap_or_default();
-            Finding::failed("identity.token", reason, advice(settings))
+            Finding::failed("identity.token", reason, settings.advice())
         }
     }
     .about(audience)
-}
-
-fn advice(settings: &IdentitySettings) -> String {
-    let client = settings.client_id.as_deref();
-    match settings.candidates().first() {
-        Some(Identity::AppService) => {
-            let identity = match client {
-                Some(client) => format!(
-                    "AZURE_CLIENT_ID ({client}) must be the client id of an identity that is assigned to the app: `az \
-                     functionapp identity show -g <group> -n <app>`"
-                ),
-                None => {
-                    "assign an identity to the app: `az functionapp identity assign -g <group> -n <app>`, and for a \
-                         user-assigned one set AZURE_CLIENT_ID"
-                        .to_owned()
-                }
-            };
-            format!(
-                "{identity}. IDENTITY_ENDPOINT and IDENTITY_HEADER are set by the platform: if they are in the app settings, \
-                 remove them and restart the app"
-            )
-        }
-        Some(Identity::Workload) => "the pod needs AZURE_TENANT_ID, AZURE_CLIENT_ID and a readable \
-                                     AZURE_FEDERATED_TOKEN_FILE, and the identity a credential for its service \
-                                     account: `az identity federated-credential list -g <group> --identity-name \
-                                     <identity>`"
-            .to_owned(),
-        _ => "on a laptop: `az login` or `azd auth login`; on a virtual machine: `az vm identity assign -g <group> -n \
-              <machine>`, and for a user-assigned identity set AZURE_CLIENT_ID"
-            .to_owned(),
-    }
 }

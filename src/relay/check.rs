@@ -4,8 +4,9 @@ use super::authentication_key::AuthenticationKey;
 use super::connections::Sharing;
 use super::core::Relay;
 use super::state::SavedState;
-use super::upstream::{Call, Upstream};
+use super::upstream::{Call, NoReply, Upstream};
 use super::{RelayError, RelaySettings, StoreDigest};
+use crate::answer::Verdict;
 use crate::azure::TlsRoots;
 use crate::tezos::PublicKey;
 use std::sync::Arc;
@@ -51,8 +52,15 @@ pub async fn check(settings: &RelaySettings, roots: &TlsRoots) -> Result<Vec<Fin
     let authentication_key = relay.authentication_key.as_ref().map(AuthenticationKey::public_key);
     let mut findings = Vec::new();
     let mut all_said = Vec::new();
+    let validity = relay.credentials.validity().await;
     for upstream in &relay.upstreams {
-        let report = Report { upstream, findings: &mut findings };
+        let mut report = Report { upstream, findings: &mut findings };
+        for credential in &validity {
+            match credential {
+                Ok(text) => report.ok("credential", text.clone()),
+                Err(text) => report.wrong("credential", text.clone()),
+            }
+        }
         all_said.push((upstream, check_upstream(report, authentication_key.as_ref()).await));
     }
     let pinned = relay.identities.store();
@@ -120,6 +128,8 @@ async fn check_upstream(mut report: Report<'_>, authentication_key: Option<&Publ
     let (sent, deadline) = (OffsetDateTime::now_utc(), Instant::now() + TIMEOUT);
     let reply = match upstream.call(&Call::get("/keys"), Sharing::Any, deadline).await {
         Ok(reply) => reply,
+        // Reported with the token's validity.
+        Err(NoReply::NoToken(_)) => return Said::default(),
         Err(no_reply) => {
             report.wrong("credential", no_reply.to_string());
             return Said::default();
@@ -131,9 +141,13 @@ async fn check_upstream(mut report: Report<'_>, authentication_key: Option<&Publ
         report.found("clock", ahead.abs() <= MAX_CLOCK_ERROR, text);
     }
     let Some(signer) = &reply.signer else {
-        report.wrong("credential", reply.reason_of_platform());
+        report.wrong("credential", upstream.reason_of_platform(&reply));
         return Said::default();
     };
+    if signer.verdict == Verdict::Refused {
+        report.wrong("credential", reply.message());
+        return Said::default();
+    }
     report.ok("credential", "accepted".to_owned());
     report.ok("version", signer.version.clone().unwrap_or_default());
     if signer.store.is_none() {

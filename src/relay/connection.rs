@@ -164,6 +164,7 @@ pub(super) struct Connection {
     is_http2: bool,
     pub(super) in_flight: AtomicUsize,
     has_answered: AtomicBool,
+    is_replaced: AtomicBool,
     last_used: Mutex<Instant>,
 }
 
@@ -175,8 +176,9 @@ enum Sender {
 impl Connection {
     fn new(sender: Sender) -> Self {
         let is_http2 = matches!(sender, Sender::Http2(_));
-        let (in_flight, has_answered) = Default::default();
-        Self { sender: Mutex::new(sender), is_http2, in_flight, has_answered, last_used: Mutex::new(Instant::now()) }
+        let (in_flight, has_answered, is_replaced) = Default::default();
+        let (sender, last_used) = (Mutex::new(sender), Mutex::new(Instant::now()));
+        Self { sender, is_http2, in_flight, has_answered, is_replaced, last_used }
     }
 
     /// Sends a request with an absolute address.
@@ -220,6 +222,15 @@ impl Connection {
     pub(super) fn answered(&self) {
         self.has_answered.store(true, Ordering::Relaxed);
         *self.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Marks it: no further request may use it.
+    pub(super) fn replace(&self) {
+        self.is_replaced.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Relaxed)
     }
 
     /// Whether it has answered a request before. Such a connection may be dead without anyone having noticed.

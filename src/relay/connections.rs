@@ -4,7 +4,7 @@
 //! several requests at a time, but a second request for the same bytes always goes over a connection that no other is using.
 
 use super::connection::{CannotOpen, Connection, Connector};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -22,6 +22,8 @@ pub(super) const PROBE_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct ConnectionPool {
     connector: Connector,
     open: Mutex<Vec<Arc<Connection>>>,
+    /// How often all connections were replaced.
+    replacements: AtomicUsize,
 }
 
 /// Which connections a request may use.
@@ -64,7 +66,7 @@ impl Drop for Lease<'_> {
         let place = open.iter().position(|other| Arc::ptr_eq(other, &self.connection));
         if self.is_answered {
             self.connection.answered();
-            if place.is_none() && open.len() < MAX_KEPT {
+            if place.is_none() && open.len() < MAX_KEPT && !self.connection.is_replaced() {
                 open.push(Arc::clone(&self.connection));
             }
         } else if let Some(place) = place {
@@ -77,7 +79,7 @@ impl Drop for Lease<'_> {
 
 impl ConnectionPool {
     pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, open: Mutex::default() }
+        Self { connector, open: Mutex::default(), replacements: AtomicUsize::new(0) }
     }
 
     /// The open connection with the fewest requests, and among these the one that was used last.
@@ -99,9 +101,12 @@ impl ConnectionPool {
     /// # Errors
     /// [`CannotOpen`].
     pub(super) async fn open_new(&self) -> Result<Lease<'_>, CannotOpen> {
+        let before = self.replacements.load(Ordering::Relaxed);
         let connection = Arc::new(self.connector.open().await?);
         let mut open = self.open();
-        if open.len() < MAX_KEPT {
+        if self.replacements.load(Ordering::Relaxed) != before {
+            connection.replace();
+        } else if open.len() < MAX_KEPT {
             open.push(Arc::clone(&connection));
         }
         Ok(self.lease(connection))
@@ -116,6 +121,16 @@ impl ConnectionPool {
     /// trying them one after the other would take too long. One that answers after all is kept.
     pub(super) fn discard_unused_since(&self, instant: Instant) {
         self.open().retain(|connection| connection.last_used() > instant);
+        self.connector.ended.notify_one();
+    }
+
+    /// Stops using the open connections, which end after the requests that they are carrying: the client certificate has changed.
+    pub(super) fn replace_all(&self) {
+        let mut open = self.open();
+        self.replacements.fetch_add(1, Ordering::Relaxed);
+        for connection in open.drain(..) {
+            connection.replace();
+        }
         self.connector.ended.notify_one();
     }
 

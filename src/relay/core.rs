@@ -5,7 +5,7 @@ use super::authentication_key::{AuthenticationKey, AuthenticationKeyError};
 use super::companions::Companions;
 use super::connection::{Connector, UnusableAddress};
 use super::connections::Sharing;
-use super::credential::{Credentials, FunctionKeyError};
+use super::credential::{CredentialError, Credentials};
 use super::identities::Identities;
 use super::reply::Reply;
 use super::request::RequestIdentity;
@@ -16,7 +16,6 @@ use crate::answer::{Cause, Verdict};
 use crate::azure::TlsRoots;
 use crate::net::dns::Resolver;
 use crate::tezos::{PublicKey, PublicKeyHash};
-use axum::http::StatusCode;
 use futures::future::{BoxFuture, Shared};
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt};
@@ -54,9 +53,9 @@ pub enum RelayError {
     /// The state cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The function keys cannot be used.
-    #[error("RELAY_FUNCTION_KEYS: {0}")]
-    FunctionKeys(#[from] FunctionKeyError),
+    /// The credentials cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
     /// The key that signs requests cannot be used.
     #[error("RELAY_AUTHENTICATION_KEY_FILE: {0}")]
     AuthenticationKey(#[from] AuthenticationKeyError),
@@ -86,15 +85,18 @@ impl Relay {
         previous: Option<&Self>,
     ) -> Result<Self, RelayError> {
         let number = settings.upstreams.len();
-        let credentials = Arc::new(Credentials::read(settings)?);
+        let credentials =
+            Arc::new(Credentials::read(settings, roots, previous.map(|previous| &*previous.credentials))?);
         let resolver = Arc::new(Resolver::default());
+        // A connection keeps the client certificate that it was opened with.
+        let kept = previous.filter(|previous| credentials.has_same_certificate(&previous.credentials));
         let upstreams = settings.upstreams.iter().enumerate().map(|(index, url)| {
             let credentials = Arc::clone(&credentials);
-            let same = previous.and_then(|previous| previous.upstreams.iter().find(|upstream| upstream.url == *url));
+            let same = kept.and_then(|previous| previous.upstreams.iter().find(|upstream| upstream.url == *url));
             if let Some(upstream) = same {
                 return Ok(Arc::new(upstream.with_settings(index, credentials, settings.hedge)));
             }
-            let connector = Connector::new(url, roots, Arc::clone(&resolver), None)?;
+            let connector = Connector::new(url, roots, Arc::clone(&resolver), credentials.client_certificate())?;
             Ok(Arc::new(Upstream::new(index, url.clone(), connector, credentials, settings.hedge)))
         });
         let upstreams = upstreams.collect::<Result<_, UnusableAddress>>()?;
@@ -121,15 +123,10 @@ impl Relay {
 
     /// Learns from a reply to any request: the store, the policy, and whether credentials were rejected.
     pub(super) fn saw(&self, upstream: &Upstream, reply: &Reply) {
-        match &reply.signer {
-            Some(signer) => {
-                self.identities.saw(upstream, signer);
-                if signer.cause == Some(Cause::Unauthenticated) {
-                    self.refresh.notify_waiters();
-                }
-            }
-            None if reply.status == StatusCode::UNAUTHORIZED => self.credentials.rejected(),
-            None => {}
+        let Some(signer) = &reply.signer else { return };
+        self.identities.saw(upstream, signer);
+        if signer.cause == Some(Cause::Unauthenticated) {
+            self.refresh.notify_waiters();
         }
     }
 
@@ -203,7 +200,11 @@ impl Relay {
 
     /// Reads the files with credentials again, in case they have changed.
     pub(super) fn refresh_files(&self) {
-        self.credentials.refresh();
+        if self.credentials.refresh() {
+            for upstream in &self.upstreams {
+                upstream.connections.replace_all();
+            }
+        }
         if self.authentication_key.as_ref().is_some_and(AuthenticationKey::refresh) {
             self.refresh.notify_waiters();
         }

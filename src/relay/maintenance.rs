@@ -127,7 +127,7 @@ async fn read(relay: &Relay, upstream: &Upstream) -> Result<(), String> {
     let call = Call::get("/authorized_keys");
     let reply = upstream.call(&call, Sharing::Any, deadline).await.map_err(|no_reply| no_reply.to_string())?;
     relay.saw(upstream, &reply);
-    let Some(signer) = &reply.signer else { return Err(reply.reason_of_platform()) };
+    let Some(signer) = &reply.signer else { return Err(upstream.reason_of_platform(&reply)) };
     let Some(hashes) = reply.authorized_keys() else {
         return Err(reply.message());
     };

@@ -48,7 +48,10 @@ pub use authentication_key::AuthenticationKeyError;
 pub use check::{Finding, check};
 pub use connection::UnusableAddress;
 pub use core::RelayError;
-pub use credential::{FunctionKeyError, FunctionKeySource};
+pub use credential::{
+    ClientCertificateError, ClientCertificateFiles, CredentialError, FunctionKeyError, FunctionKeySource,
+    InvalidTokenScope, TokenScope, TokenSettings,
+};
 pub use inspect::{NoReport, SignerReport, inspect};
 pub use live::Live;
 pub use settings::{CompanionPair, HostName, InvalidCompanionPair, InvalidHostName, RelaySettings};

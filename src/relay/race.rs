@@ -125,7 +125,7 @@ async fn ask(
         }
     }
     if outcome == (Outcome::Failed { by_signer: false }) || outcome == Outcome::Unusable {
-        return failed(outcome, reply.reason_of_platform());
+        return failed(outcome, upstream.reason_of_platform(&reply));
     }
     let signer = reply.signer.as_ref();
     let is_error = signer.is_some_and(|signer| matches!(signer.verdict, Verdict::Refused | Verdict::Failed));
@@ -155,7 +155,7 @@ async fn check_store(
     let reply = reply.map_err(|no_reply| (Outcome::Failed { by_signer: false }, no_reply.to_string()))?;
     relay.saw(upstream, &reply);
     let Some(signer) = &reply.signer else {
-        return Err((reply.outcome_of_platform(), reply.reason_of_platform()));
+        return Err((reply.outcome_of_platform(), upstream.reason_of_platform(&reply)));
     };
     match signer.store {
         Some(store) if store == *pinned => Ok(()),

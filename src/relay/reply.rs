@@ -4,10 +4,12 @@
 //! something may be signed.
 
 use super::StoreDigest;
+use super::credential::CredentialKinds;
 use super::decision::Outcome;
 use crate::answer::{Cause, Verdict, header};
 use crate::tezos::{PublicKey, PublicKeyHash, Signature, SignatureText};
 use axum::body::Bytes;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +25,8 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
     /// The time of the upstream's clock, in whole seconds.
     pub(super) date: Option<OffsetDateTime>,
+    /// Whether the platform requires a token (`WWW-Authenticate: Bearer`).
+    pub(super) requires_token: bool,
 }
 
 /// What the headers of a signer's answer say.
@@ -72,6 +76,13 @@ pub(super) enum Remark {
     OtherStore,
     /// It has the verdict *signed*, and no signature of the requested key's curve.
     NoSignature,
+}
+
+/// Whether the headers of a reply require a bearer token.
+pub(super) fn requires_token(headers: &HeaderMap) -> bool {
+    let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
+    let mut schemes = challenges.filter_map(|challenge| challenge.to_str().ok()?.split_whitespace().next());
+    schemes.any(|scheme| scheme.eq_ignore_ascii_case("Bearer"))
 }
 
 impl Reply {
@@ -133,15 +144,31 @@ impl Reply {
         body.authorized_keys.iter().map(|hash| hash.parse().ok()).collect()
     }
 
-    /// What a reply that is not a signer's says, and what to do about it.
-    pub(super) fn reason_of_platform(&self) -> String {
+    /// What a reply that is not a signer's says, and what to do about it. `sent` are the kinds of credentials of the request.
+    pub(super) fn reason_of_platform(&self, sent: CredentialKinds) -> String {
         let status = self.status.as_u16();
-        let advice = match status {
-            401 => "the function key is missing or wrong: check RELAY_FUNCTION_KEYS_FILE",
-            403 => "the platform denies access: check the app's access restrictions, and whether it is stopped",
-            404 => "there is no such app or route: check RELAY_UPSTREAMS",
-            300..=399 => "redirects are not followed: set RELAY_UPSTREAMS to where the app is",
-            429 => "the platform limits requests",
+        let advice = match (status, sent) {
+            (401, CredentialKinds { token: true, .. }) if self.requires_token => {
+                "App Service authentication rejects the token: RELAY_TOKEN_SCOPE must name the app registration whose audience the app \
+                 allows, and both must be in one tenant"
+            }
+            (401, _) if self.requires_token => "App Service authentication requires a token: set RELAY_TOKEN_SCOPE",
+            (401, CredentialKinds { token: true, function_key: false, .. }) => {
+                "a function key is required as well as the token: set RELAY_FUNCTION_KEYS_FILE"
+            }
+            (401, _) => "the function key is missing or wrong: check RELAY_FUNCTION_KEYS_FILE",
+            (403, CredentialKinds { token: true, .. }) => {
+                "the platform denies access: the identity must be one of the app's allowed principals, and the app running and without \
+                 an access restriction for this address"
+            }
+            (403, CredentialKinds { certificate: false, .. }) => {
+                "the platform denies access: check the app's access restrictions, whether it is stopped, and whether it requires a \
+                 client certificate (RELAY_CLIENT_CERTIFICATE_FILE)"
+            }
+            (403, _) => "the platform denies access: check the app's access restrictions, and whether it is stopped",
+            (404, _) => "there is no such app or route: check RELAY_UPSTREAMS",
+            (300..=399, _) => "redirects are not followed: set RELAY_UPSTREAMS to where the app is",
+            (429, _) => "the platform limits requests",
             _ => "the platform could not reach the signer, or it is older than the relay",
         };
         format!("status {status} without a signer's headers: {advice}")
@@ -207,7 +234,13 @@ mod tests {
             headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
         let headers: HeaderMap = pairs.collect();
         let status = StatusCode::from_u16(status).unwrap();
-        Reply { status, signer: SignerHeaders::read(&headers), body: Bytes::from(body.to_owned()), date: None }
+        Reply {
+            status,
+            signer: SignerHeaders::read(&headers),
+            body: Bytes::from(body.to_owned()),
+            date: None,
+            requires_token: requires_token(&headers),
+        }
     }
 
     #[test]
@@ -254,6 +287,25 @@ mod tests {
         assert_eq!(meaning(&[here, signed]), Meaning::Signature(Box::new(signature)));
         assert_eq!(meaning(&[elsewhere, signed]), Meaning::Other(Outcome::Unusable, Remark::OtherStore));
         assert_eq!(meaning(&[unknown, signed]), Meaning::Other(by_signer, Remark::None));
+    }
+
+    #[test]
+    fn a_rejected_credential_is_named() {
+        let kinds = |function_key, token, certificate| CredentialKinds { function_key, token, certificate };
+        let challenge = [("www-authenticate", "Bearer realm=\"signer.example\"")];
+        for (status, headers, sent, expected) in [
+            (401, &challenge[..], kinds(true, true, false), "rejects the token: RELAY_TOKEN_SCOPE"),
+            (401, &challenge[..], kinds(true, false, false), "requires a token: set RELAY_TOKEN_SCOPE"),
+            (401, &[][..], kinds(false, true, false), "function key is required as well"),
+            (401, &[][..], kinds(true, true, false), "the function key is missing or wrong"),
+            (401, &[][..], kinds(false, false, true), "the function key is missing or wrong"),
+            (403, &[][..], kinds(true, true, true), "allowed principals"),
+            (403, &[][..], kinds(true, false, false), "RELAY_CLIENT_CERTIFICATE_FILE"),
+            (403, &[][..], kinds(true, false, true), "whether it is stopped"),
+        ] {
+            let reason = reply(status, headers, "").reason_of_platform(sent);
+            assert!(reason.contains(expected), "{reason}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The settings of the relay.
 
-use super::credential::FunctionKeySource;
+use super::credential::{ClientCertificateFiles, FunctionKeySource, TokenSettings};
 use super::{StoreDigest, UpstreamUrl};
 use crate::tezos::authentication::AuthorizedKey;
 use crate::tezos::{Curve, PublicKeyHash};
@@ -39,6 +39,10 @@ pub struct RelaySettings {
     pub companions: Vec<CompanionPair>,
     /// `RELAY_FUNCTION_KEYS` or `RELAY_FUNCTION_KEYS_FILE`.
     pub function_keys: FunctionKeySource,
+    /// `RELAY_TOKEN_SCOPE`, and the identity that the environment offers.
+    pub token: Option<TokenSettings>,
+    /// `RELAY_CLIENT_CERTIFICATE_FILE` and `RELAY_CLIENT_KEY_FILE`.
+    pub client_certificate: Option<ClientCertificateFiles>,
 }
 
 /// A host name without a port, as clients write it in the header `Host`.

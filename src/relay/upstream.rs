@@ -3,12 +3,12 @@
 use super::connection::Connector;
 use super::connections::{ConnectionPool, Lease, Sharing};
 use super::credential::Credentials;
-use super::reply::{Reply, SignerHeaders};
+use super::reply::{Reply, SignerHeaders, requires_token};
 use super::{UpstreamUrl, counters::Counters};
-use crate::azure::reason_of;
+use crate::azure::{NoToken, reason_of};
 use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
-use axum::http::{Method, Request, Response};
+use axum::http::{Method, Request, Response, StatusCode};
 use azure_core::time::parse_rfc7231;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -67,6 +67,9 @@ pub(super) enum NoReply {
     /// No answer arrived in time.
     #[error("no answer within {} ms", .0.as_millis())]
     Late(Duration),
+    /// There is no token for the request.
+    #[error("no access token: {0}")]
+    NoToken(#[from] NoToken),
     /// The answer is longer than any signer's.
     #[error("its answer is longer than {MAX_REPLY_BYTES} bytes")]
     TooLong,
@@ -110,19 +113,38 @@ impl Upstream {
         self.counters.requested();
         let start = Instant::now();
         let late = NoReply::Late(deadline.saturating_duration_since(start));
-        let reply = timeout_at(deadline, self.call_over_a_living_connection(call, sharing, start)).await;
+        let reply = timeout_at(deadline, self.call_with_credential(call, sharing, start)).await;
         reply.unwrap_or(Err(late))
+    }
+
+    /// Repeats a request once that the platform rejects, if there is another credential by then.
+    async fn call_with_credential(&self, call: &Call, sharing: Sharing, start: Instant) -> Result<Reply, NoReply> {
+        let credential = self.credentials.headers(self.index).await?;
+        let mut reply = self.call_over_a_living_connection(call, &credential, sharing, start).await?;
+        if reply.signer.is_none()
+            && reply.status == StatusCode::UNAUTHORIZED
+            && let Some(other) = self.credentials.after_rejection(self.index, &credential).await
+        {
+            reply = self.call_over_a_living_connection(call, &other, sharing, Instant::now()).await?;
+        }
+        if reply.signer.is_some() {
+            self.credentials.accepted(self.index);
+        }
+        Ok(reply)
     }
 
     async fn call_over_a_living_connection(
         &self,
         call: &Call,
+        credential: &HeaderMap,
         sharing: Sharing,
         start: Instant,
     ) -> Result<Reply, NoReply> {
-        let Some(lease) = self.connections.take(sharing) else { return self.call_over_a_new_connection(call).await };
+        let Some(lease) = self.connections.take(sharing) else {
+            return self.call_over_a_new_connection(call, credential).await;
+        };
         let is_reused = lease.connection.is_reused();
-        let first = self.call_over(lease, call, self.credential());
+        let first = self.call_over(lease, call, credential);
         if !is_reused {
             return first.await;
         }
@@ -133,12 +155,12 @@ impl Upstream {
             },
             () = self.is_silent(start) => {}
         }
-        self.call_over_a_new_connection(call).await
+        self.call_over_a_new_connection(call, credential).await
     }
 
-    async fn call_over_a_new_connection(&self, call: &Call) -> Result<Reply, NoReply> {
+    async fn call_over_a_new_connection(&self, call: &Call, credential: &HeaderMap) -> Result<Reply, NoReply> {
         let lease = self.connections.open_new().await.map_err(|error| NoReply::Connection(error.to_string()))?;
-        self.call_over(lease, call, self.credential()).await
+        self.call_over(lease, call, credential).await
     }
 
     /// Returns when the upstream has answered nothing for twice the hedging time since `start`. Discards idle connections before
@@ -166,15 +188,15 @@ impl Upstream {
     /// [`NoReply`].
     pub(super) async fn probe(&self, lease: Lease<'_>, timeout: Duration) -> Result<Duration, NoReply> {
         let start = Instant::now();
-        let call = Call::get("/authorized_keys");
-        let probe = tokio::time::timeout(timeout, self.call_over(lease, &call, HeaderMap::new()));
+        let (call, no_credential) = (Call::get("/authorized_keys"), HeaderMap::new());
+        let probe = tokio::time::timeout(timeout, self.call_over(lease, &call, &no_credential));
         probe.await.unwrap_or(Err(NoReply::Late(timeout)))?;
         self.counters.probed(start.elapsed());
         Ok(start.elapsed())
     }
 
     /// One request over one connection, which is kept if the answer is complete.
-    async fn call_over(&self, lease: Lease<'_>, call: &Call, credential: HeaderMap) -> Result<Reply, NoReply> {
+    async fn call_over(&self, lease: Lease<'_>, call: &Call, credential: &HeaderMap) -> Result<Reply, NoReply> {
         let request = self.request(call, credential).map_err(|error| failed(&error))?;
         let response = lease.connection.send(request).await.map_err(|error| failed(&error))?;
         let reply = read(response).await?;
@@ -183,7 +205,7 @@ impl Upstream {
         Ok(reply)
     }
 
-    fn request(&self, call: &Call, credential: HeaderMap) -> axum::http::Result<Request<Full<Bytes>>> {
+    fn request(&self, call: &Call, credential: &HeaderMap) -> axum::http::Result<Request<Full<Bytes>>> {
         let query: Vec<_> = call.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let url = self.url.join(&call.path, &query);
         let mut request = Request::builder()
@@ -195,12 +217,13 @@ impl Upstream {
         if call.body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        headers.extend(credential);
+        headers.extend(credential.clone());
         Ok(request)
     }
 
-    fn credential(&self) -> HeaderMap {
-        self.credentials.headers(self.index)
+    /// What a reply that is not a signer's says, and what to do about it.
+    pub(super) fn reason_of_platform(&self, reply: &Reply) -> String {
+        reply.reason_of_platform(self.credentials.kinds(self.index))
     }
 
     /// Whether requests should go to the others first.
@@ -232,6 +255,7 @@ impl Upstream {
 async fn read(response: Response<Incoming>) -> Result<Reply, NoReply> {
     let (head, mut incoming) = response.into_parts();
     let (status, signer) = (head.status, SignerHeaders::read(&head.headers));
+    let requires_token = requires_token(&head.headers);
     let date = head.headers.get(DATE).and_then(|date| parse_rfc7231(date.to_str().ok()?).ok());
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
@@ -242,7 +266,7 @@ async fn read(response: Response<Incoming>) -> Result<Reply, NoReply> {
         }
         body.extend_from_slice(chunk);
     }
-    Ok(Reply { status, signer, body: body.into(), date })
+    Ok(Reply { status, signer, body: body.into(), date, requires_token })
 }
 
 fn failed(error: &(dyn Error + 'static)) -> NoReply {

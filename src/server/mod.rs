@@ -3,6 +3,7 @@
 mod answer_headers;
 mod arguments;
 mod body;
+mod client_certificates;
 mod connections;
 mod error_response;
 mod invalid;
@@ -12,6 +13,7 @@ mod routes;
 
 pub(crate) use arguments::{PossessionQuery, SignQuery, hash_in_path, understood};
 pub(crate) use body::{LargeBodies, NotRead, payload as read_payload};
+pub use client_certificates::{ClientCertificates, InvalidThumbprint, Thumbprint};
 pub(crate) use connections::Arrival;
 pub use connections::{ConnectionLimits, serve};
 pub(crate) use error_response::ErrorResponse;

@@ -3,6 +3,7 @@
 use super::answer_headers::{add_companion, companion_in, complete_verdict, identify, set_cause, signed};
 use super::arguments::{PossessionQuery, SignQuery, hash_in_path, understood};
 use super::body::{self, LargeBodies, NotRead};
+use super::client_certificates::{ClientCertificates, require_client_certificate};
 use super::connections::Arrival;
 use super::error_response::ErrorResponse;
 use super::invalid::InvalidRequest;
@@ -15,7 +16,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::middleware::{map_response, map_response_with_state};
+use axum::middleware::{from_fn_with_state, map_response, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -27,7 +28,7 @@ use tokio::time::Instant;
 use tower::util::MapRequest;
 
 /// Settings of the server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ServerSettings {
     /// How long a request may take, from the moment its head has arrived.
     pub deadline: Duration,
@@ -35,6 +36,8 @@ pub struct ServerSettings {
     pub list_known_keys: bool,
     /// Whether requests come from the Functions host.
     pub is_under_functions_host: bool,
+    /// The certificates of which a client must have one; `None` if it needs none.
+    pub client_certificates: Option<Arc<ClientCertificates>>,
 }
 
 #[derive(Clone)]
@@ -51,6 +54,7 @@ pub fn router(signer: Arc<Signer>, settings: ServerSettings) -> Router {
 }
 
 fn routes(signer: Arc<Signer>, settings: ServerSettings) -> Router {
+    let certificates = settings.client_certificates.clone();
     Router::new()
         .route("/keys", get(keys))
         .route("/keys/{pkh}", get(public_key).post(sign))
@@ -59,6 +63,7 @@ fn routes(signer: Arc<Signer>, settings: ServerSettings) -> Router {
         .route("/bls_prove_possession/{pkh}", get(prove_possession))
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(certificates, require_client_certificate))
         .layer(map_response_with_state(Arc::clone(&signer), identify))
         // The routes from here on are anonymous, and do not identify the signer.
         // The Functions host polls this every 25 ms until it is answered, before it sends anything else.

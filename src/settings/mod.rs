@@ -4,6 +4,7 @@ mod config_file;
 mod entry;
 mod error;
 mod for_marks;
+mod identity;
 pub mod listing;
 mod log_filter;
 mod logging;
@@ -26,6 +27,7 @@ pub use table::{NAMES, NO_LONGER_READ};
 pub use typos::{Typo, probable_typos, unknown_settings};
 
 use crate::chain::{NodeUrl, Proxies, WatchSettings};
+use crate::server::{ClientCertificates, Thumbprint};
 use crate::signer::{Policy, WhenHeadUnknown};
 use crate::text;
 use crate::tezos::authentication::AuthorizedKey;
@@ -34,9 +36,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 use table::{
-    ALL_PROXY, ALLOW_LIST_KNOWN_KEYS, AUTHORIZED_KEYS, FUNCTIONS_CUSTOMHANDLER_PORT, HEAD_MAX_AGE_MS, HEAD_REFRESH_MS,
-    HEAD_THRESHOLD, HTTP_PROXY, HTTPS_PROXY, KEYS_REFRESH_SECONDS, MAX_LEVEL_JUMP, NO_PROXY, NODE_URLS, POLICY,
-    POLICY_FILE, SIGNER_LISTEN, WHEN_HEAD_UNKNOWN,
+    ALL_PROXY, ALLOW_LIST_KNOWN_KEYS, AUTHORIZED_KEYS, CLIENT_CERTIFICATES, FUNCTIONS_CUSTOMHANDLER_PORT,
+    HEAD_MAX_AGE_MS, HEAD_REFRESH_MS, HEAD_THRESHOLD, HTTP_PROXY, HTTPS_PROXY, KEYS_REFRESH_SECONDS, MAX_LEVEL_JUMP,
+    NO_PROXY, NODE_URLS, POLICY, POLICY_FILE, SIGNER_LISTEN, WHEN_HEAD_UNKNOWN,
 };
 
 /// All settings of the signer.
@@ -59,6 +61,8 @@ pub struct Settings {
     pub authorized_keys: Vec<AuthorizedKey>,
     /// `ALLOW_LIST_KNOWN_KEYS`.
     pub list_known_keys: bool,
+    /// `CLIENT_CERTIFICATES`. `None` if clients need no certificate.
+    pub client_certificates: Option<ClientCertificates>,
 }
 
 impl Settings {
@@ -80,6 +84,7 @@ impl Settings {
             max_level_jump: reader.levels(&MAX_LEVEL_JUMP),
             authorized_keys: reader.list(&AUTHORIZED_KEYS),
             list_known_keys: reader.choice(&ALLOW_LIST_KNOWN_KEYS).unwrap_or(false),
+            client_certificates: reader.client_certificates(),
         };
         reader.require_database(&settings.services);
         reader.require_authorized_keys(&settings);
@@ -127,6 +132,18 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
             Policy::default()
         })
+    }
+
+    /// The header that names a client's certificate is trustworthy only where the platform sets it, and nothing else can reach the
+    /// signer.
+    fn client_certificates(&mut self) -> Option<ClientCertificates> {
+        let thumbprints: Vec<Thumbprint> = self.list(&CLIENT_CERTIFICATES);
+        if self.is_set(&CLIENT_CERTIFICATES) && !self.is_behind_platform() {
+            let reason = "is set outside a function app: without the platform in front, any client can claim to have a certificate; \
+                          remove it, and use AUTHORIZED_KEYS";
+            self.wrong(&CLIENT_CERTIFICATES, reason);
+        }
+        (!thumbprints.is_empty()).then(|| ClientCertificates::new(thumbprints))
     }
 
     /// A key that requires authentication, with no authorized keys, could never sign.

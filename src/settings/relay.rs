@@ -3,11 +3,12 @@
 use super::SettingsError;
 use super::reader::Reader;
 use super::table::{
-    RELAY_ALLOW_DRAIN_DELEGATE, RELAY_AUTHENTICATION_KEY_FILE, RELAY_AUTHORIZED_KEYS, RELAY_COMPANIONS,
-    RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS, RELAY_FUNCTION_KEYS_FILE, RELAY_HEDGE_MS, RELAY_HOST_NAMES, RELAY_LISTEN,
-    RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_UPSTREAMS,
+    RELAY_ALLOW_DRAIN_DELEGATE, RELAY_AUTHENTICATION_KEY_FILE, RELAY_AUTHORIZED_KEYS, RELAY_CLIENT_CERTIFICATE_FILE,
+    RELAY_CLIENT_KEY_FILE, RELAY_COMPANIONS, RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS, RELAY_FUNCTION_KEYS_FILE,
+    RELAY_HEDGE_MS, RELAY_HOST_NAMES, RELAY_LISTEN, RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_TOKEN_SCOPE,
+    RELAY_UPSTREAMS,
 };
-use crate::relay::{CompanionPair, FunctionKeySource, RelaySettings};
+use crate::relay::{ClientCertificateFiles, CompanionPair, FunctionKeySource, RelaySettings, TokenSettings};
 use secrecy::SecretString;
 use std::path::PathBuf;
 
@@ -33,6 +34,8 @@ impl RelaySettings {
             authentication_key: reader.path(&RELAY_AUTHENTICATION_KEY_FILE).map(PathBuf::from),
             companions: reader.list(&RELAY_COMPANIONS),
             function_keys: reader.function_keys(),
+            token: reader.token(),
+            client_certificate: reader.client_certificate(),
         };
         reader.check_relay(&settings);
         reader.finish(settings)
@@ -56,6 +59,35 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
             (None, Some(path)) => FunctionKeySource::File(PathBuf::from(path)),
             (None, None) => FunctionKeySource::None,
+        }
+    }
+
+    fn token(&mut self) -> Option<TokenSettings> {
+        let scope = self.parsed_with_reason(&RELAY_TOKEN_SCOPE)?;
+        Some(TokenSettings { scope, identity: self.identity() })
+    }
+
+    fn client_certificate(&mut self) -> Option<ClientCertificateFiles> {
+        let [certificate, key] = [&RELAY_CLIENT_CERTIFICATE_FILE, &RELAY_CLIENT_KEY_FILE].map(|file| self.path(file));
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => {
+                Some(ClientCertificateFiles { certificate: certificate.into(), key: key.into() })
+            }
+            (Some(_), None) if !self.is_set(&RELAY_CLIENT_KEY_FILE) => {
+                self.wrong(
+                    &RELAY_CLIENT_KEY_FILE,
+                    "is not set: expected the private key of RELAY_CLIENT_CERTIFICATE_FILE",
+                );
+                None
+            }
+            (None, Some(_)) if !self.is_set(&RELAY_CLIENT_CERTIFICATE_FILE) => {
+                self.wrong(
+                    &RELAY_CLIENT_CERTIFICATE_FILE,
+                    "is not set: expected the certificate that RELAY_CLIENT_KEY_FILE belongs to",
+                );
+                None
+            }
+            _ => None,
         }
     }
 
@@ -110,6 +142,7 @@ mod tests {
         let pair = format!("{CONSENSUS}={COMPANION}");
         let twice = format!("{pair},{COMPANION}={CONSENSUS}");
         let keys = ("RELAY_FUNCTION_KEYS", "secret");
+        let scope = ("RELAY_TOKEN_SCOPE", "api://0a1b/.default");
         for (variables, name, why) in [
             (vec![], "RELAY_UPSTREAMS", "expected the addresses of one or more signers"),
             (vec![("RELAY_UPSTREAMS", "http://signer.example")], "RELAY_UPSTREAMS", "entry 1: expected https://"),
@@ -137,6 +170,22 @@ mod tests {
                 vec![UPSTREAM, keys, ("RELAY_FUNCTION_KEYS_FILE", "/keys")],
                 "RELAY_FUNCTION_KEYS",
                 "is set, and RELAY_FUNCTION_KEYS_FILE too",
+            ),
+            (vec![UPSTREAM, ("RELAY_TOKEN_SCOPE", "api://0a1b")], "RELAY_TOKEN_SCOPE", "/.default"),
+            (
+                vec![UPSTREAM, ("RELAY_CLIENT_CERTIFICATE_FILE", "/certificate.pem")],
+                "RELAY_CLIENT_KEY_FILE",
+                "expected the private key",
+            ),
+            (
+                vec![UPSTREAM, ("RELAY_CLIENT_KEY_FILE", "/key.pem")],
+                "RELAY_CLIENT_CERTIFICATE_FILE",
+                "expected the certificate",
+            ),
+            (
+                vec![UPSTREAM, scope, ("AZURE_CLIENT_CERTIFICATE_PATH", "/principal.pem"), ("AZURE_CLIENT_ID", "0a1b")],
+                "AZURE_CLIENT_CERTIFICATE_PATH",
+                "expected AZURE_TENANT_ID and AZURE_CLIENT_ID",
             ),
         ] {
             let error = read(&variables).err().unwrap_or_else(|| panic!("{variables:?}"));

@@ -4,11 +4,10 @@ use super::SettingsError;
 use super::reader::Reader;
 use super::setting::{FilePath, Milliseconds, Setting, Text};
 use super::table::{
-    ALLOW_WEAK_CONSISTENCY, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER,
-    COSMOS_DATABASE, COSMOS_ENDPOINT, FUNCTIONS_CUSTOMHANDLER_PORT, IDENTITY_ENDPOINT, IDENTITY_HEADER, KEY_VAULT_URL,
-    LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE, MARKS, REGION_NAME, REQUEST_DEADLINE_MS,
-    SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME,
-    WEBSITE_SITE_NAME,
+    ALLOW_WEAK_CONSISTENCY, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE, COSMOS_ENDPOINT,
+    FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE,
+    MARKS, REGION_NAME, REQUEST_DEADLINE_MS, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
+    WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
 };
 use crate::azure::IdentitySettings;
 use crate::functions_host;
@@ -121,11 +120,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             marks: self.marks(request_deadline),
             request_deadline,
             embedded: self.embedded(),
-            identity: IdentitySettings {
-                has_endpoint: self.is_set(&IDENTITY_ENDPOINT) && self.is_set(&IDENTITY_HEADER),
-                has_federated_token: self.path(&AZURE_FEDERATED_TOKEN_FILE).is_some(),
-                client_id: self.text(&AZURE_CLIENT_ID),
-            },
+            identity: self.identity(),
             instance: self.instance(),
         };
         if self.must_not_be_embedded() {
@@ -336,6 +331,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let is_hosted =
             functions_host::is_present(|_| self.text(&FUNCTIONS_CUSTOMHANDLER_PORT)) || self.is_set(&WEBSITE_SITE_NAME);
         self.is_instance() || (is_hosted && !self.is_development())
+    }
+
+    /// Whether all requests come through the front end of App Service: the signer listens for the Functions host alone, on an
+    /// instance of the platform.
+    pub(super) fn is_behind_platform(&self) -> bool {
+        functions_host::is_present(|_| self.text(&FUNCTIONS_CUSTOMHANDLER_PORT))
+            && self.is_instance()
+            && !self.is_development()
     }
 
     fn is_instance(&self) -> bool {

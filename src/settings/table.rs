@@ -34,6 +34,8 @@ const fn text(form: &'static str) -> Text {
 
 const AT_THE_BAKER: InAzure = InAzure::Unset("the relay runs next to the baker");
 
+const OUTSIDE_AZURE: InAzure = InAzure::Unset("the app has a managed identity");
+
 const NOT_EMBEDDED: InAzure = InAzure::Unset("embedded storage is not used");
 
 settings! {
@@ -167,6 +169,14 @@ settings! {
          the policy can exempt a key.",
     ).secret();
 
+    CLIENT_CERTIFICATES: List = Setting::new(
+        Group::Policy,
+        List { of: "SHA-256 or SHA-1 thumbprints" },
+        InAzure::Chosen,
+        "Client certificates of which every request must have one. Only for a function app, which must require them (`clientCertMode` \
+         `Required`).",
+    );
+
     NODE_URLS: List = Setting::new(
         Group::Head,
         List { of: "http://host:port" },
@@ -242,6 +252,25 @@ settings! {
         AT_THE_BAKER,
         "The keys themselves, in place of a file.",
     ).secret();
+    RELAY_TOKEN_SCOPE: Text = Setting::new(
+        Group::Relay,
+        text("api://<client id of the app registration>/.default"),
+        AT_THE_BAKER,
+        "For upstreams behind App Service authentication: scope of the Microsoft Entra token that each request carries. The token is that of \
+         the identity that the environment offers.",
+    );
+    RELAY_CLIENT_CERTIFICATE_FILE: FilePath = Setting::new(
+        Group::Relay,
+        FilePath { of: "a PEM file", default: None },
+        AT_THE_BAKER,
+        "For upstreams that require client certificates: the certificate, and its chain if there is one. It is read again when it changes.",
+    );
+    RELAY_CLIENT_KEY_FILE: FilePath = Setting::new(
+        Group::Relay,
+        FilePath { of: "a PEM file", default: None },
+        AT_THE_BAKER,
+        "The certificate's private key, unencrypted. It may be the same file.",
+    );
     RELAY_STORE: Text = Setting::new(
         Group::Relay,
         text("64 hexadecimal digits"),
@@ -376,18 +405,31 @@ settings! {
         Group::Environment,
         text("a client id"),
         InAzure::Deployment,
-        "Client id of the user-assigned managed identity, or of the workload identity.",
+        "Client id of the user-assigned managed identity, of the workload identity, or of the service principal.",
     );
     AZURE_TENANT_ID: Text = Setting::new(
         Group::Environment,
         text("a tenant id"),
-        InAzure::Unset("workload identity is for Kubernetes"),
-        "Workload identity, as Kubernetes sets it.",
+        OUTSIDE_AZURE,
+        "Tenant of the workload identity, as Kubernetes sets it, or of the service principal.",
+    );
+    AZURE_CLIENT_CERTIFICATE_PATH: FilePath = Setting::new(
+        Group::Environment,
+        FilePath { of: "a PEM file", default: None },
+        OUTSIDE_AZURE,
+        "Certificate of a service principal and its RSA private key, for machines without a managed identity. Requires `AZURE_TENANT_ID` \
+         and `AZURE_CLIENT_ID`.",
+    );
+    AZURE_AUTHORITY_HOST: Text = Setting::new(
+        Group::Environment,
+        text("https://login.microsoftonline.com"),
+        OUTSIDE_AZURE,
+        "Where the workload identity or the service principal signs in, in other clouds than the public one.",
     );
     AZURE_FEDERATED_TOKEN_FILE: FilePath = Setting::new(
         Group::Environment,
         FilePath { of: "a file", default: None },
-        InAzure::Unset("workload identity is for Kubernetes"),
+        OUTSIDE_AZURE,
         "Workload identity, as Kubernetes sets it.",
     );
     COSMOS_DISABLE_IMDS: Text = Setting::new(

@@ -123,6 +123,29 @@ fn all_invalid_settings_are_reported_at_once() {
 }
 
 #[test]
+fn client_certificates_are_accepted_only_behind_the_platform() {
+    let list = ("CLIENT_CERTIFICATES", "a9993e364706816aba3e25717850c26c9cd0d89d");
+    let (host, instance) = (("FUNCTIONS_CUSTOMHANDLER_PORT", "7071"), ("WEBSITE_INSTANCE_ID", "instance"));
+    let development = ("AZURE_FUNCTIONS_ENVIRONMENT", "Development");
+    let azure = [
+        ("KEY_VAULT_URL", "https://signer.vault.azure.net/"),
+        ("COSMOS_ENDPOINT", "https://signer.documents.azure.com/"),
+    ];
+    for (platform, is_accepted) in [
+        (vec![host, instance], true),
+        (vec![], false),
+        (vec![host], false),
+        (vec![instance], false),
+        (vec![host, instance, development], false),
+    ] {
+        let error = read(&[&azure[..], &platform, &[list]].concat()).err();
+        let names: Vec<_> = error.iter().flat_map(|error| &error.0).map(|error| error.name).collect();
+        let expected: &[_] = if is_accepted { &[] } else { &["CLIENT_CERTIFICATES"] };
+        assert_eq!(names, expected, "{platform:?}");
+    }
+}
+
+#[test]
 fn a_blank_or_empty_looking_value_is_never_taken_as_not_set() {
     for (name, value) in [
         ("AUTHORIZED_KEYS", ","),
@@ -131,6 +154,7 @@ fn a_blank_or_empty_looking_value_is_never_taken_as_not_set() {
         ("NODE_URLS", "http://node,"),
         ("POLICY", "[]"),
         ("POLICY", "null"),
+        ("CLIENT_CERTIFICATES", ","),
     ] {
         let error = read(&[(name, value)]).err().unwrap();
         assert_eq!(error.0[0].name, name, "{name}={value}");

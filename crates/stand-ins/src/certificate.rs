@@ -1,5 +1,6 @@
 //! TLS certificates: every [`Azure`](crate::Azure) has its own certificate authority, and so have the other doubles.
 
+use crate::client_certificate::AnyIssuer;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -20,11 +21,11 @@ pub(crate) struct Certificate {
 impl Certificate {
     /// For services on loopback, and others with these host names.
     pub(crate) fn make(others: impl Iterator<Item = String>) -> io::Result<Self> {
-        Self::make_for(NAMES.into_iter().map(str::to_owned).chain(others).collect::<Vec<_>>())
+        Self::make_for(NAMES.into_iter().map(str::to_owned).chain(others).collect::<Vec<_>>(), false)
     }
 
-    /// For a service with these host names and IP addresses.
-    pub(crate) fn make_for(names: impl Into<Vec<String>>) -> io::Result<Self> {
+    /// For a service with these host names and IP addresses, which may request a certificate of the client.
+    pub(crate) fn make_for(names: impl Into<Vec<String>>, requests_client_certificate: bool) -> io::Result<Self> {
         let mut authority = CertificateParams::default();
         authority.distinguished_name.push(DnType::CommonName, "Stand-ins of Azure");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -41,7 +42,14 @@ impl Certificate {
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .and_then(|builder| {
+                let builder = if requests_client_certificate {
+                    builder.with_client_cert_verifier(Arc::new(AnyIssuer::new()))
+                } else {
+                    builder.with_no_client_auth()
+                };
+                builder.with_single_cert(chain, key)
+            })
             .map_err(io::Error::other)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self { authority_pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) })

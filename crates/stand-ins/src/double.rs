@@ -1,6 +1,7 @@
 //! What all doubles share: connections, delays, faults, and request counts.
 
 use crate::answers::Answer;
+use crate::client_certificate::ClientCertificate;
 use crate::connections::{Connection, Port};
 use crate::delay::Delay;
 use crate::faults::{BadSignature, Effect, Failure, Faults, Operation};
@@ -84,10 +85,13 @@ pub(crate) async fn serve<D: Double>(double: Arc<D>, controls: Arc<Controls>, tl
         tokio::spawn(async move {
             let connection = stream.connection();
             match tls {
-                None => serve_connection(stream, connection, double, controls).await,
+                None => serve_connection(stream, connection, None, double, controls).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve_connection(stream, connection, double, controls).await;
+                        let certificates = stream.get_ref().1.peer_certificates();
+                        let certificate =
+                            certificates.and_then(<[_]>::first).map(|leaf| ClientCertificate(leaf.to_vec()));
+                        serve_connection(stream, connection, certificate, double, controls).await;
                     }
                 }
             }
@@ -95,13 +99,21 @@ pub(crate) async fn serve<D: Double>(double: Arc<D>, controls: Arc<Controls>, tl
     }
 }
 
-async fn serve_connection<D, S>(stream: S, connection: Weak<Connection>, double: Arc<D>, controls: Arc<Controls>)
-where
+async fn serve_connection<D, S>(
+    stream: S,
+    connection: Weak<Connection>,
+    certificate: Option<ClientCertificate>,
+    double: Arc<D>,
+    controls: Arc<Controls>,
+) where
     D: Double,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         let arrival = Instant::now();
+        if let Some(certificate) = certificate.clone() {
+            request.extensions_mut().insert(certificate);
+        }
         let (double, controls, connection) = (Arc::clone(&double), Arc::clone(&controls), Weak::clone(&connection));
         async move { answer(arrival, request, double, controls, connection).await }
     });

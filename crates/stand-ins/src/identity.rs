@@ -47,6 +47,21 @@ impl Identity {
         self.endpoint.tokens.issued()
     }
 
+    /// Issues a token for this audience, as another endpoint would, and returns it with its expiry.
+    pub fn issue(&self, audience: &str) -> (String, SystemTime) {
+        self.endpoint.tokens.issue(audience)
+    }
+
+    /// Whether a token was issued for this audience, and is valid now.
+    pub fn is_valid(&self, token: &str, audience: &str) -> bool {
+        self.endpoint.tokens.is_valid(token, audience)
+    }
+
+    /// What issues the tokens.
+    pub(crate) fn issuer(&self) -> Arc<Tokens> {
+        Arc::clone(&self.endpoint.tokens)
+    }
+
     /// Revokes all tokens issued so far.
     pub fn revoke_all(&self) {
         self.endpoint.tokens.revoke_all();

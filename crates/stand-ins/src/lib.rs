@@ -1,6 +1,6 @@
 //! Doubles of the Azure services that a signer uses: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint.
 //! They speak TLS on loopback, check tokens and roles as the services do, and any failure of a service can be injected at
-//! run time. Also doubles of a Tezos node, and of the platform in front of a signer. For development only.
+//! run time. Also doubles of Microsoft Entra ID, of a Tezos node, and of the platform in front of a signer. For development only.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -18,11 +18,13 @@
 mod answers;
 mod azure;
 mod certificate;
+mod client_certificate;
 mod connections;
 mod control;
 mod cosmos;
 mod delay;
 mod double;
+mod entra;
 mod faults;
 mod function_app;
 mod identity;
@@ -35,11 +37,13 @@ mod tezos_node;
 mod tokens;
 
 pub use azure::{Azure, Options, Place, Ports};
+pub use client_certificate::KeyAndCertificate;
 pub use control::Control;
 pub use cosmos::{Cosmos, CosmosOptions, Region, StoredItem};
 pub use delay::Delay;
+pub use entra::{Application, ApplicationCredential, Entra};
 pub use faults::{BadSignature, Effect, Fault, Faults, Operation, Times};
-pub use function_app::FunctionApp;
+pub use function_app::{Access, FunctionApp};
 pub use identity::Identity;
 pub use key_vault::{Curve, InvalidKey, KeyVault, KeyVersion, NewKey, RotationPolicy, VaultKind};
 pub use precise_timer::PreciseTimer;

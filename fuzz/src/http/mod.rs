@@ -86,6 +86,7 @@ async fn instance(config: Config, vault: &Arc<MemoryVault>, store: &Arc<FaultyMa
         deadline: Duration::from_mins(1),
         list_known_keys: config.lists_known_keys,
         is_under_functions_host: false,
+        client_certificates: None,
     };
     router(Arc::new(signer), settings)
 }

@@ -54,12 +54,19 @@ impl Relay {
     /// Starts one, and waits until it listens.
     pub(crate) fn start(state: &Path, fronts: &[&Front], settings: &[(&str, &str)]) -> Self {
         let urls: Vec<_> = fronts.iter().map(|front| front.url()).collect();
-        let mut command = command(state, &[]);
-        command.arg("relay").env("RELAY_UPSTREAMS", urls.join(",")).env("RELAY_LISTEN", "127.0.0.1:0");
-        command.env("RELAY_STATE_DIR", state.join("relay"));
+        let mut all = vec![];
         if !settings.iter().any(|(name, _)| *name == "RELAY_FUNCTION_KEYS_FILE") {
-            command.env("RELAY_FUNCTION_KEYS", KEY);
+            all.push(("RELAY_FUNCTION_KEYS", KEY));
         }
+        all.extend(settings);
+        Self::start_before(state, &urls.join(","), &all)
+    }
+
+    /// The same before any upstreams, without a credential unless the settings have one.
+    pub(crate) fn start_before(state: &Path, upstreams: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = command(state, &[]);
+        command.arg("relay").env("RELAY_UPSTREAMS", upstreams).env("RELAY_LISTEN", "127.0.0.1:0");
+        command.env("RELAY_STATE_DIR", state.join("relay"));
         // So long that no request is hedged or late on a busy machine, unless the test is about that.
         command.env("RELAY_HEDGE_MS", "9000").env("RELAY_DEADLINE_MS", "20000");
         command.envs(settings.iter().copied());

@@ -1,7 +1,7 @@
 // Validation of parameters beyond their types. Bicep has no regular expressions: instead, a text is split at each allowed
 // character, which leaves nothing if all characters are allowed.
 
-import { signingKeyType } from 'types.bicep'
+import { authenticationType, signingKeyType } from 'types.bicep'
 
 @description('A text without these characters, which are separated by blanks.')
 func without(value string, characters string) string => join(split(toLower(value), split(characters, ' ')), '')
@@ -80,3 +80,25 @@ func isNodeUrl(value string) bool => isWebAddress(value) && !contains(value, '@'
 @export()
 func nodeProblems(urls string[]) string[] =>
   map(filter(urls, url => !isNodeUrl(url)), url => 'nodeUrls: expected URLs of nodes, without a password')
+
+@description('Whether all texts are object or client identifiers.')
+func areIds(values string[]) bool => empty(filter(values, value => !isObjectId(value)))
+
+@description('All identifiers of principals and applications.')
+func idsOf(authentication authenticationType) string[] =>
+  concat(authentication.?allowedPrincipals ?? [], authentication.?allowedApplications ?? [])
+
+@description('Errors in who may call the app. Without a principal, everyone in the tenant could.')
+@export()
+func authenticationProblems(authentication authenticationType) string[] =>
+  concat(
+    empty(authentication) || isObjectId(authentication.?clientId ?? '')
+      ? []
+      : ['authentication: clientId must be the client id of an app registration (a GUID)'],
+    empty(authentication) || !empty(authentication.?allowedPrincipals)
+      ? []
+      : ['authentication: allowedPrincipals must name an identity'],
+    areIds(idsOf(authentication))
+      ? []
+      : ['authentication: allowedPrincipals and allowedApplications must be object ids and client ids (GUIDs)']
+  )

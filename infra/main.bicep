@@ -1,8 +1,8 @@
 // Entry point for `azd up` and `az deployment sub create`: a resource group, and everything in resources.bicep.
 targetScope = 'subscription'
 
-import { keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
-import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
+import { authenticationProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
+import { authenticationType, policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
 @minLength(1)
@@ -126,6 +126,9 @@ param policy policyType = {}
 @description('Public keys, one of which must sign every request (Tezos request authentication). Empty: requests are not authenticated.')
 param authorizedKeys string[] = []
 
+@description('Who may call the app with a token of Microsoft Entra ID (App Service authentication): the relay alone can send one. Empty: nobody needs a token. Not tried on Flex Consumption.')
+param authentication authenticationType = {}
+
 @description('Any other setting of the signer, by its name in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')
 param signerSettings signerSettingsType = {}
 
@@ -141,7 +144,8 @@ var problems = concat(
   regionProblems(location, secondRegion, thirdRegion, signerInSecondRegion),
   networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
-  nodeProblems(nodeUrls)
+  nodeProblems(nodeUrls),
+  authenticationProblems(authentication)
 )
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -192,6 +196,7 @@ module resources 'resources.bicep' = {
     nodeUrls: nodeUrls
     policy: policy
     authorizedKeys: authorizedKeys
+    authentication: authentication
     signerSettings: signerSettings
   }
   dependsOn: [

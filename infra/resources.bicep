@@ -1,8 +1,8 @@
 // Entry point for a deployment to an existing resource group:
 //   az deployment group create --resource-group <group> --template-file infra/resources.bicep --parameters environmentName=<name>
 
-import { keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
-import { policyType, signerSettingsType, signingKeyType } from 'types.bicep'
+import { authenticationProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
+import { authenticationType, policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
 @minLength(1)
@@ -118,6 +118,9 @@ param policy policyType = {}
 @description('Public keys, one of which must sign every request (Tezos request authentication). Empty: requests are not authenticated.')
 param authorizedKeys string[] = []
 
+@description('Who may call the app with a token of Microsoft Entra ID (App Service authentication): the relay alone can send one. Empty: nobody needs a token. Not tried on Flex Consumption.')
+param authentication authenticationType = {}
+
 @description('Any other setting of the signer, by its name in docs/reference.md, such as { HEAD_THRESHOLD: \'60\' }.')
 param signerSettings signerSettingsType = {}
 
@@ -133,7 +136,8 @@ var problems = concat(
   regionProblems(location, secondRegion, thirdRegion, signerInSecondRegion),
   networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
-  nodeProblems(nodeUrls)
+  nodeProblems(nodeUrls),
+  authenticationProblems(authentication)
 )
 
 // It is part of every name, so invalid parameters stop the deployment before anything is created.
@@ -424,6 +428,7 @@ module apps 'modules/signer.bicep' = [
       nodeUrls: nodeUrls
       policy: policy
       authorizedKeys: authorizedKeys
+      authentication: authentication
       signerSettings: signerSettings
       applicationInsightsName: applicationInsightsName
       applicationInsightsConnectionString: monitoring.outputs.connectionString

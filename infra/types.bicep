@@ -13,6 +13,20 @@ type signingKeyType = {
   curve: 'P-256' | 'P-256K'
 }
 
+@description('Who may call the app with a token of Microsoft Entra ID. Empty: App Service authentication is off.')
+@export()
+@sealed()
+type authenticationType = {
+  @description('Client identifier of the app registration whose tokens are accepted.')
+  clientId: string?
+
+  @description('Object identifiers of the identities that may call the app.')
+  allowedPrincipals: string[]?
+
+  @description('Client identifiers of the applications that may request tokens for it. Empty: any.')
+  allowedApplications: string[]?
+}
+
 @description('The settings of the signer that a deployment may choose. All are strings, like environment variables. NODE_URLS, POLICY and AUTHORIZED_KEYS are separate parameters; addresses, identities and what the platform sets follow from the deployment.')
 @export()
 @sealed()

@@ -97,6 +97,10 @@ def deploy(path: Path, parameters: dict | None = None) -> Deployment:
     return deployment
 
 
+class Optional(str):
+    """The name of a member that may be absent, after `.?`."""
+
+
 class File:
     """A template with its parameters. Names are evaluated lazily."""
 
@@ -181,6 +185,7 @@ class File:
         """
         if node.type == "member_expression":
             name = text(node.child_by_field_name("property"))
+            name = Optional(name) if any(text(child) in ("?", ".?") for child in node.children if not child.is_named) else name
             return self.value(node.child_by_field_name("object"), scope, (name, *then))
         if node.type == "subscript_expression":
             index = self.value(node.child_by_field_name("index"), scope)
@@ -189,7 +194,10 @@ class File:
             return getattr(self, node.type)(node, scope, then)
         value = getattr(self, node.type)(node, scope)
         for name in then:
-            value = value.member(name) if isinstance(value, Reference) else value[name]
+            if isinstance(value, Reference):
+                value = value.member(name)
+            else:
+                value = value.get(name) if isinstance(name, Optional) else value[name]
         return value
 
     def string(self, node, scope):
@@ -258,8 +266,10 @@ class File:
         left = self.value(node.child_by_field_name("left"), scope)
         if operator == "&&" and not left or operator == "||" and left:
             return left
+        if operator == "??" and left is not None:
+            return left
         right = self.value(node.child_by_field_name("right"), scope, then)
-        return right if operator in ("&&", "||") else OPERATORS[operator](left, right)
+        return right if operator in ("&&", "||", "??") else OPERATORS[operator](left, right)
 
     def call_expression(self, node, scope):
         function, arguments = node.child_by_field_name("function"), node.child_by_field_name("arguments")

@@ -1,4 +1,5 @@
 """Identities, roles and locks."""
+import json
 import re
 import unittest
 
@@ -14,6 +15,7 @@ from templates import (
     PLANS,
     ROLE,
     SITE,
+    SITE_CONFIG,
     STORAGE,
     VAULT,
     WORKSPACE,
@@ -21,6 +23,7 @@ from templates import (
 )
 
 SOMEONE = "0123abcd-0000-4000-8000-abcdef012345"
+OTHER = "0123abcd-0000-4000-8000-abcdef012346"
 
 # Identifiers of built-in roles, from Azure's documentation.
 KEY_VAULT_READER = "21090545-7ca7-4776-b22c-e363652d74d2"
@@ -28,6 +31,25 @@ KEY_VAULT_CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
 STORAGE_BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
 STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 MONITORING_METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
+
+
+class Callers(unittest.TestCase):
+    def test_only_the_named_identities_get_through_and_nobody_needs_a_token_by_default(self):
+        for plan in PLANS:
+            self.assertEqual(deployed(plan=plan).all(SITE_CONFIG), [])
+            d = deployed(plan=plan, authentication=json.dumps({"clientId": SOMEONE, "allowedPrincipals": [OTHER]}))
+            config = d.one(SITE_CONFIG)
+            self.assertEqual(config.name, "authsettingsV2")
+            properties = config.properties
+            self.assertIs(properties["platform"]["enabled"], True)
+            validation = properties["globalValidation"]
+            self.assertEqual((validation["requireAuthentication"], validation["unauthenticatedClientAction"]), (True, "Return401"))
+            self.assertEqual(validation["excludedPaths"], ["/health"])
+            directory = properties["identityProviders"]["azureActiveDirectory"]
+            self.assertEqual(directory["registration"]["clientId"], SOMEONE)
+            self.assertEqual(directory["validation"]["allowedAudiences"], [SOMEONE, f"api://{SOMEONE}"])
+            policy = directory["validation"]["defaultAuthorizationPolicy"]
+            self.assertEqual(policy, {"allowedPrincipals": {"identities": [OTHER]}, "allowedApplications": []})
 
 
 class Identity(unittest.TestCase):

@@ -13,6 +13,7 @@ SETS = ROOT / "checks/infra/parameters"
 # Part of the error for each invalid set.
 REFUSALS = {
     "address": "nonsense is not an address range",
+    "everyone_in_the_tenant": "authentication: allowedPrincipals must name an identity",
     "misspelt_policy": "kind is an unknown property",
     "misspelt_setting": "HEAD_TRESHOLD is an unknown property",
     "name_of_a_key": "my_baker may only have letters, digits and -",

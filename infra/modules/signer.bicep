@@ -1,6 +1,6 @@
 // The signer in one region: a function app, the vault, the storage account of the Functions host, and the roles of the app's identity.
 
-import { accessRuleType, policyType, signerSettingsType, signingKeyType, textsType } from '../types.bicep'
+import { accessRuleType, authenticationType, policyType, signerSettingsType, signingKeyType, textsType } from '../types.bicep'
 
 @description('Suffix that makes names unique.')
 param token string
@@ -94,6 +94,9 @@ param policy policyType
 
 @description('Public keys, one of which must sign every request.')
 param authorizedKeys string[]
+
+@description('Who may call the app with a token of Microsoft Entra ID; empty: nobody needs one.')
+param authentication authenticationType
 
 @description('Settings of the signer by name.')
 param signerSettings signerSettingsType
@@ -230,6 +233,17 @@ module premium 'premium.bicep' = if (!isFlex) {
     roles
     vaultEndpoint
     storageEndpoint
+  ]
+}
+
+module access 'authentication.bicep' = if (!empty(authentication)) {
+  params: {
+    appName: appName
+    authentication: authentication
+  }
+  dependsOn: [
+    flex
+    premium
   ]
 }
 

@@ -163,9 +163,21 @@ fn a_blank_or_empty_looking_value_is_never_taken_as_not_set() {
 
 #[test]
 fn paths_must_not_need_a_shell_to_expand_them() {
-    let names = ["LOCAL_DATA_DIR", "LOCAL_VAULT_PASSPHRASE_FILE", "POLICY_FILE", "AZURE_FEDERATED_TOKEN_FILE"];
-    let of_the_relay = ["RELAY_STATE_DIR", "RELAY_FUNCTION_KEYS_FILE", "RELAY_AUTHENTICATION_KEY_FILE"];
-    let is_of_path = |name: &str| name.ends_with("_FILE") || name.ends_with("_DIR");
+    let names = [
+        "LOCAL_DATA_DIR",
+        "LOCAL_VAULT_PASSPHRASE_FILE",
+        "POLICY_FILE",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "AZURE_CLIENT_CERTIFICATE_PATH",
+    ];
+    let of_the_relay = [
+        "RELAY_STATE_DIR",
+        "RELAY_FUNCTION_KEYS_FILE",
+        "RELAY_AUTHENTICATION_KEY_FILE",
+        "RELAY_CLIENT_CERTIFICATE_FILE",
+        "RELAY_CLIENT_KEY_FILE",
+    ];
+    let is_of_path = |name: &str| ["_FILE", "_DIR", "_PATH"].iter().any(|end| name.ends_with(end));
     assert!(
         NAMES.iter().filter(|name| is_of_path(name)).all(|name| names.iter().chain(&of_the_relay).any(|of| of == name))
     );

@@ -59,8 +59,18 @@ param policy = {
 param authorizedKeys = [
   'edpkuBknW28nW72KG6RoHtYW7p12T6GKc7nAbwYX5m8Wd9sDVC9yav'
 ]
+param authentication = {
+  clientId: '00000000-0000-4000-8000-00000000000b'
+  allowedPrincipals: [
+    '00000000-0000-4000-8000-00000000000c'
+  ]
+  allowedApplications: [
+    '00000000-0000-4000-8000-00000000000d'
+  ]
+}
 param signerSettings = {
   HEAD_THRESHOLD: '60'
   ALLOW_LIST_KNOWN_KEYS: 'true'
   WHEN_HEAD_UNKNOWN: 'sign'
+  CLIENT_CERTIFICATES: 'a9993e364706816aba3e25717850c26c9cd0d89d'
 }

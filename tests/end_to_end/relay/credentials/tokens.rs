@@ -144,7 +144,9 @@ fn a_login_of_the_azure_cli_is_accepted() {
 #[test]
 fn no_vote_is_lost_while_tokens_expire_and_are_withdrawn() {
     let protected = Protected::start(Duration::from_secs(6), None);
-    let relay = protected.relay(&protected.settings(managed_identity(&protected.azure)));
+    let deadline = [("RELAY_HEDGE_MS", "6000"), ("RELAY_DEADLINE_MS", "7000")];
+    let deadline = deadline.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let relay = protected.relay(&protected.settings([managed_identity(&protected.azure), deadline].concat()));
     let tokens = || protected.azure.identity.requests(Operation::Token);
     let mut level = 0;
     eventually("three renewals", || {

@@ -121,7 +121,7 @@ impl Relay {
         order.into_iter().map(|(_, index)| index).collect()
     }
 
-    /// Learns from a reply to any request: the store, the policy, and whether credentials were rejected.
+    /// Learns from a reply to any request: the store, the policy, and whether an authentication was rejected.
     pub(super) fn saw(&self, upstream: &Upstream, reply: &Reply) {
         let Some(signer) = &reply.signer else { return };
         self.identities.saw(upstream, signer);

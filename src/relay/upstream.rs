@@ -121,8 +121,9 @@ impl Upstream {
     async fn call_with_credential(&self, call: &Call, sharing: Sharing, start: Instant) -> Result<Reply, NoReply> {
         let credential = self.credentials.headers(self.index).await?;
         let mut reply = self.call_over_a_living_connection(call, &credential, sharing, start).await?;
+        let is_rejected = matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         if reply.signer.is_none()
-            && reply.status == StatusCode::UNAUTHORIZED
+            && is_rejected
             && let Some(other) = self.credentials.after_rejection(self.index, &credential).await
         {
             reply = self.call_over_a_living_connection(call, &other, sharing, Instant::now()).await?;

@@ -244,13 +244,14 @@ settings! {
         Group::Relay,
         FilePath { of: "a file", default: None },
         AT_THE_BAKER,
-        "File with the function key of the upstreams, or one key a line for each of them in order. It is read again when it changes.",
+        "File with the function key of the upstreams, or one line for each of them in order. A line may contain two keys, separated by a \
+         blank: if the first is rejected, the second is tried. It is read again when it changes.",
     );
     RELAY_FUNCTION_KEYS: List = Setting::new(
         Group::Relay,
         List { of: "function keys" },
         AT_THE_BAKER,
-        "The keys themselves, in place of a file.",
+        "The keys themselves, in place of a file. Commas separate the upstreams, and blanks two keys of one upstream.",
     ).secret();
     RELAY_TOKEN_SCOPE: Text = Setting::new(
         Group::Relay,

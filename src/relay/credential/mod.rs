@@ -105,10 +105,13 @@ impl Credentials {
         Ok(key.into_iter().chain(token).collect())
     }
 
-    /// After the platform in front of an upstream has answered 401 to a request with the headers `sent`: other headers, if there are
-    /// any by now. A file may just have been replaced, and a token that has been withdrawn is renewed.
+    /// After the platform in front of an upstream has rejected a request with the headers `sent`: other headers, if there are any by
+    /// now. A file may just have been replaced, there may be a second function key, and a token that has been withdrawn is renewed.
     pub(super) async fn after_rejection(&self, upstream: usize, sent: &HeaderMap) -> Option<HeaderMap> {
         self.function_keys.refresh();
+        if let Some(key) = sent.get(FUNCTION_KEY) {
+            self.function_keys.rejected(upstream, key);
+        }
         if let Some(token) = &self.token {
             token.rejected(upstream).await;
         }

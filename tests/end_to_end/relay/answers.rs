@@ -146,6 +146,24 @@ fn a_request_is_answered_by_its_deadline_and_the_function_key_is_never_shown() {
 }
 
 #[test]
+fn during_a_rotation_the_second_function_key_is_tried_at_once_and_kept() {
+    let keys = format!("{KEY} another");
+    let (setup, front, relay) = Setup::with_relay(&[("RELAY_FUNCTION_KEYS", &keys)]);
+    relay.sign(&setup.key, &attestation(1, 1)).signature();
+    front.require_key("another");
+    for level in 2..=3 {
+        relay.sign(&setup.key, &attestation(level, 1)).signature();
+    }
+    assert_eq!(front.signing_requests(), 1 + 2 + 1);
+    front.require_key("neither of them");
+    let answer = relay.sign(&setup.key, &attestation(4, 1));
+    assert!(answer.error().contains("the function key is missing or wrong"), "{answer:?}");
+    assert_eq!(front.signing_requests(), 4 + 2);
+    front.require_key(KEY);
+    relay.sign(&setup.key, &attestation(4, 1)).signature();
+}
+
+#[test]
 fn a_signal_ends_the_relay_after_the_requests_in_flight() {
     let (setup, front, relay) = Setup::with_relay(&[]);
     relay.get(&format!("/keys/{}", setup.key));

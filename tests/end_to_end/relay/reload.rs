@@ -156,9 +156,16 @@ fn the_file_is_checked_at_the_start_and_used_by_the_check() {
 }
 
 #[test]
-fn a_hangup_does_not_end_a_relay_without_a_file() {
-    let (setup, _front, relay) = Setup::with_relay(&[]);
+fn without_a_file_a_hangup_makes_the_relay_read_its_credentials_again() {
+    let setup = Setup::start();
+    let (front, keys) = (setup.front(), setup.folder.path().join("function-keys"));
+    std::fs::write(&keys, KEY).unwrap();
+    let relay = setup.relay(&[&front], &[("RELAY_FUNCTION_KEYS_FILE", keys.to_str().unwrap())]);
+    relay.wait_until_ready();
+    front.require_key("another");
+    std::fs::write(&keys, "another").unwrap();
     relay.0.signal("HUP");
+    relay.0.wait_for_log("relay_function_keys_changed");
     relay.sign(&setup.key, &attestation(1)).signature();
     assert!(relay.0.terminate().success());
 }

@@ -58,6 +58,11 @@ func regionProblems(first string, second string, third string, hasSecondSigner b
     empty(second) && hasSecondSigner ? ['signerInSecondRegion: it requires secondRegion'] : []
   )
 
+@description('Errors in the capacity of the database.')
+@export()
+func databaseProblems(capacity string, second string) string[] =>
+  capacity == 'serverless' && !empty(second) ? ['databaseCapacity: serverless has a single region'] : []
+
 @description('The lengths of the hyphen-separated parts of a text.')
 func shape(value string) string => join(map(split(value, '-'), part => string(length(part))), '-')
 

@@ -1,7 +1,7 @@
 // Entry point for `azd up` and `az deployment sub create`: a resource group, and everything in resources.bicep.
 targetScope = 'subscription'
 
-import { authenticationProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
+import { authenticationProblems, databaseProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
 import { authenticationType, policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
@@ -67,6 +67,14 @@ param writesInSecondRegion bool = false
 @description('Whether Azure may move writes to the second region automatically. Off by default: no mark would be lost, since a strong write is in both regions, but a person should decide who signs where after a disaster.')
 param serviceManagedFailover bool = false
 
+@description('How the database is billed. autoscale: by its busiest second in each hour, with guaranteed latency. serverless: by request, in a single region, and without a promise of latency. freeTier: as autoscale, but the first 1000 request units per second are free for one account of the subscription. Set it before the first deployment: Azure does not change it.')
+@allowed([
+  'autoscale'
+  'serverless'
+  'freeTier'
+])
+param databaseCapacity string = 'autoscale'
+
 @description('Maximum request units per second of the database; at least a tenth of it is billed. 1000 is enough for ten keys shared by two bakers.')
 @minValue(1000)
 param maxThroughput int = 1000
@@ -103,6 +111,9 @@ param secondZoneGroupName string = 'rg-${environmentName}-second-zone'
 
 @description('Email address for alerts. Empty: they are only shown in the portal.')
 param alertEmail string = ''
+
+@description('Whether Application Insights requests /health every five minutes from five places in the world, and raises an alert if two of them get no answer. It costs more than all other alerts together, and is left out if allowedAddresses or the mode isolated would not admit it.')
+param availabilityTest bool = false
 
 @description('Role of the signer on the vault. custom: a custom role, to read keys and to sign; deploying it requires Microsoft.Authorization/roleDefinitions/write on the resource group. builtIn: Key Vault Reader, and Key Vault Crypto User on each key; broader, and needs no such permission.')
 @allowed([
@@ -142,6 +153,7 @@ var ranges = concat(allowedAddresses, networkPrefixes)
 var problems = concat(
   keyProblems(keys),
   regionProblems(location, secondRegion, thirdRegion, signerInSecondRegion),
+  databaseProblems(databaseCapacity, secondRegion),
   networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
   nodeProblems(nodeUrls),
@@ -180,6 +192,7 @@ module resources 'resources.bicep' = {
     thirdRegion: thirdRegion
     writesInSecondRegion: writesInSecondRegion
     serviceManagedFailover: serviceManagedFailover
+    databaseCapacity: databaseCapacity
     maxThroughput: maxThroughput
     allowedAddresses: allowedAddresses
     networking: networking
@@ -190,6 +203,7 @@ module resources 'resources.bicep' = {
     secondNetworkPrefix: secondNetworkPrefix
     secondZoneGroupName: secondZoneGroupName
     alertEmail: alertEmail
+    availabilityTest: availabilityTest
     vaultRole: vaultRole
     operatorPrincipalId: operatorPrincipalId
     protectFromDeletion: protectFromDeletion

@@ -1,7 +1,7 @@
 // Entry point for a deployment to an existing resource group:
 //   az deployment group create --resource-group <group> --template-file infra/resources.bicep --parameters environmentName=<name>
 
-import { authenticationProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
+import { authenticationProblems, databaseProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
 import { authenticationType, policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
@@ -59,6 +59,14 @@ param writesInSecondRegion bool = false
 @description('Whether Azure may move writes to the second region automatically. Off by default: no mark would be lost, since a strong write is in both regions, but a person should decide who signs where after a disaster.')
 param serviceManagedFailover bool = false
 
+@description('How the database is billed. autoscale: by its busiest second in each hour, with guaranteed latency. serverless: by request, in a single region, and without a promise of latency. freeTier: as autoscale, but the first 1000 request units per second are free for one account of the subscription. Set it before the first deployment: Azure does not change it.')
+@allowed([
+  'autoscale'
+  'serverless'
+  'freeTier'
+])
+param databaseCapacity string = 'autoscale'
+
 @description('Maximum request units per second of the database; at least a tenth of it is billed. 1000 is enough for ten keys shared by two bakers.')
 @minValue(1000)
 param maxThroughput int = 1000
@@ -95,6 +103,9 @@ param secondZoneGroupName string = 'rg-${environmentName}-second-zone'
 
 @description('Email address for alerts. Empty: they are only shown in the portal.')
 param alertEmail string = ''
+
+@description('Whether Application Insights requests /health every five minutes from five places in the world, and raises an alert if two of them get no answer. It costs more than all other alerts together, and is left out if allowedAddresses or the mode isolated would not admit it.')
+param availabilityTest bool = false
 
 @description('Role of the signer on the vault. custom: a custom role, to read keys and to sign; deploying it requires Microsoft.Authorization/roleDefinitions/write on the resource group. builtIn: Key Vault Reader, and Key Vault Crypto User on each key; broader, and needs no such permission.')
 @allowed([
@@ -134,6 +145,7 @@ var ranges = concat(allowedAddresses, networkPrefixes)
 var problems = concat(
   keyProblems(keys),
   regionProblems(location, secondRegion, thirdRegion, signerInSecondRegion),
+  databaseProblems(databaseCapacity, secondRegion),
   networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
   nodeProblems(nodeUrls),
@@ -307,6 +319,7 @@ module cosmos 'modules/cosmos.bicep' = {
     writesInSecondRegion: writesInSecondRegion
     zoneRedundant: zoneRedundant
     serviceManagedFailover: serviceManagedFailover
+    databaseCapacity: databaseCapacity
     maxThroughput: maxThroughput
     databaseName: databaseName
     containerName: containerName
@@ -454,26 +467,42 @@ module signerAlerts 'modules/signerAlerts.bicep' = [
       applicationInsightsId: monitoring.outputs.applicationInsightsId
       keyVaultId: apps[i].outputs.vaultId
       appUrl: appUrls[i]
-      // A list of addresses would block the availability test, and allowing it would allow every such test in Azure.
-      isPublic: !isIsolated && empty(allowedAddresses)
+      // A list of addresses would block it, and allowing it would allow every such test in Azure.
+      availabilityTest: availabilityTest && !isIsolated && empty(allowedAddresses)
     }
   }
 ]
 
-module alerts 'modules/alerts.bicep' = {
+module logAlerts 'modules/logAlerts.bicep' = {
   params: {
     location: location
     tags: tags
     namePrefix: 'tezos-signer-${environmentName}'
     actionGroupId: monitoring.outputs.actionGroupId
     workspaceId: monitoring.outputs.workspaceId
-    cosmosAccountId: cosmos.outputs.id
     signerPrincipalIds: [
       for (signer, i) in signers: identities[i].outputs.principalId
     ]
     packagePaths: [
       for signer in signers: '/${signer.storageName}/${packageContainerName}'
     ]
+  }
+}
+
+module databaseAlerts 'modules/databaseAlerts.bicep' = {
+  params: {
+    tags: tags
+    namePrefix: 'tezos-signer-${environmentName}'
+    actionGroupId: monitoring.outputs.actionGroupId
+    cosmosAccountId: cosmos.outputs.id
+  }
+}
+
+module changeAlerts 'modules/changeAlerts.bicep' = {
+  params: {
+    tags: tags
+    namePrefix: 'tezos-signer-${environmentName}'
+    actionGroupId: monitoring.outputs.actionGroupId
   }
 }
 

@@ -175,8 +175,8 @@ def check_parameters(document: Path, text: str) -> None:
 
 def check_alerts(document: Path, text: str) -> None:
     """Compares the table of alerts with the template."""
-    source = "\n".join((ROOT / f"infra/modules/{name}.bicep").read_text() for name in ("alerts", "signerAlerts"))
-    declared = set(re.findall(r"^    name: '([a-z-]+)'\n    title:", source, flags=re.MULTILINE))
+    source = "\n".join(path.read_text() for path in sorted((ROOT / "infra/modules").glob("*Alerts.bicep")))
+    declared = set(re.findall(r"^ +name: '([a-z-]+)'\n +title:", source, flags=re.MULTILINE))
     declared |= {f"changed-{name}" for name in re.findall(r"^    name: '([a-z-]+)'\n    description:", source, flags=re.MULTILINE)}
     declared |= set(re.findall(r"^  name: '\$\{namePrefix\}-([a-z-]+)(?:\$\{nameSuffix\})?'", source, flags=re.MULTILINE))
     cells = [row[0] for table in tables(text) if table[0][0] == "alert" for row in table[1:]]
@@ -191,6 +191,33 @@ def number(text: str) -> Decimal:
 
 def cents(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+def dollars(amount: Decimal) -> str:
+    return f"${amount.quantize(Decimal(1), rounding=ROUND_HALF_UP):,}"
+
+
+def check_break_even(document: Path, text: str, prices: dict[str, Decimal]) -> None:
+    """Checks the table of the cost of computing by number of keys."""
+
+    def flex(gigabytes: str, requests: int, keys: int, overlaps: bool) -> str:
+        executions = requests * (1 if overlaps else keys)
+        memory = Decimal(gigabytes)
+        baseline = 2_628_000 * memory * prices["flex-baseline"]
+        return dollars(baseline + executions * memory * prices["flex-execution"] + requests * keys * prices["flex-request"])
+
+    (table,) = (table for table in tables(text) if table[0][0] == "keys")
+    for keys, *amounts in table[1:]:
+        n = int(keys)
+        right = [
+            flex("2", 1_752_000, n, False),
+            flex("2", 1_752_000, n, True),
+            flex("2", 876_000, n, False),
+            flex("0.5", 1_752_000, n, False),
+            dollars(prices["ep1"]),
+        ]
+        if amounts != right:
+            finding(document, f"{keys} keys: {amounts}, expected {right}")
 
 
 def check_costs(document: Path, text: str) -> None:
@@ -212,6 +239,7 @@ def check_costs(document: Path, text: str) -> None:
         if number(total[3]) != right:
             finding(document, f"the total is {total[3]}, expected {right}")
         totals.append(f"${right.quantize(Decimal(1), rounding=ROUND_HALF_UP)}")
+    check_break_even(document, text, prices)
     summary = [row[1] for row in tables(text)[0][1:]]
     if not prices or not totals or summary != totals:
         finding(document, f"the summary has {summary}, but the totals are {totals}")

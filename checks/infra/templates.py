@@ -1,5 +1,6 @@
 """The templates, evaluated with the parameters of a test (see bicep.py)."""
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def deployed(**parameters) -> Deployment:
     """The deployment with these parameters (lists and objects as JSON)."""
     given = {k: json.loads(v) if isinstance(v, str) and v[:1] in ("[", "{") else v for k, v in parameters.items()}
     return deploy(INFRA / "resources.bicep", {"environmentName": "test", "location": "westeurope"} | given)
+
+
+def problems(rule) -> list[str]:
+    """The problems that an alert on logs finds."""
+    return re.findall(r'Problem = "([a-z-]+)"', rule.properties["criteria"]["allOf"][0]["query"])
 
 
 def everywhere(node, name):

@@ -38,7 +38,7 @@ class Networks(unittest.TestCase):
     def test_each_mode_closes_the_right_services(self):
         for plan in PLANS:
             for mode, expected in self.open_to_all.items():
-                d = deployed(plan=plan, networking=mode)
+                d = deployed(plan=plan, networking=mode, availabilityTest=True)
                 access = [d.one(kind).properties["publicNetworkAccess"] for kind in self.services.values()]
                 self.assertEqual(access, ["Enabled" if is_open else "Disabled" for is_open in expected], mode)
                 self.assertEqual(d.one(STORAGE).properties["networkAcls"]["defaultAction"], "Allow" if expected[2] else "Deny")
@@ -159,6 +159,8 @@ class Networks(unittest.TestCase):
         self.assertIs(deployed().one(STORAGE).properties["allowBlobPublicAccess"], False)
         self.assertEqual(deployed().one(BLOBS).properties["publicAccess"], "None")
 
-    def test_the_availability_test_exists_only_if_it_would_be_admitted(self):
-        self.assertEqual(len(deployed().all(WEB_TEST)), 1)
-        self.assertEqual(deployed(allowedAddresses='["203.0.113.7/32"]').all(WEB_TEST), [])
+    def test_the_availability_test_exists_only_if_it_is_wanted_and_would_be_admitted(self):
+        self.assertEqual(deployed().all(WEB_TEST), [])
+        self.assertEqual(len(deployed(availabilityTest=True).all(WEB_TEST)), 1)
+        self.assertEqual(deployed(availabilityTest=True, allowedAddresses='["203.0.113.7/32"]').all(WEB_TEST), [])
+        self.assertEqual(deployed(availabilityTest=True, networking="isolated").all(WEB_TEST), [])

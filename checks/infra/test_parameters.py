@@ -22,6 +22,7 @@ REFUSALS = {
     "same_network_twice": "it must differ from networkPrefix",
     "same_region_twice": "two are the same",
     "second_signer_alone": "signerInSecondRegion: it requires secondRegion",
+    "serverless_in_two_regions": "serverless has a single region",
     "third_region_alone": "thirdRegion: it requires secondRegion",
     "same_key_twice": "two keys have the same name",
     "unknown_curve": "'P256' is not 'P-256' | 'P-256K'",

@@ -28,6 +28,7 @@ from templates import (
     ZONE_GROUP,
     ZONE_LINK,
     deployed,
+    problems,
 )
 
 FIRST, SECOND = "westeurope", "northeurope"
@@ -179,18 +180,18 @@ class Monitoring(unittest.TestCase):
         def own(deployment):
             return [a for a in deployment.all(METRIC_ALERT) if "database" not in a.name]
 
-        one = own(deployed())
-        both = own(two())
+        one = own(deployed(availabilityTest=True))
+        both = own(two(availabilityTest=True))
         names = [a.name for a in one]
         self.assertEqual(len(names), 5)
         self.assertEqual({a.name for a in both}, {*names, *(f"{name}-2" for name in names)})
         vaults = {a.name.endswith("-2"): str(a.properties["scopes"][0]) for a in both if "vault" in a.name}
         self.assertEqual(vaults, {False: "vaults:kv-token.id", True: "vaults:kv-token-2.id"})
-        tested = {test.properties["Request"]["RequestUrl"] for test in two().all(WEB_TEST)}
+        tested = {test.properties["Request"]["RequestUrl"] for test in two(availabilityTest=True).all(WEB_TEST)}
         self.assertEqual(tested, {f"https://{site.name}.azurewebsites.net/health" for site in two().all(SITE)})
 
     def query(self, name, **parameters):
-        (alert,) = [a for a in deployed(**parameters).all(QUERY_ALERT) if a.name == f"tezos-signer-test-{name}"]
+        (alert,) = [a for a in deployed(**parameters).all(QUERY_ALERT) if name in problems(a)]
         return alert.properties["criteria"]["allOf"][0]["query"]
 
     def test_the_alerts_on_logs_know_both_identities_and_both_packages(self):

@@ -2,6 +2,7 @@
 import re
 import unittest
 
+from bicep import deploy
 from templates import (
     ACCOUNT,
     BLOBS,
@@ -21,6 +22,7 @@ from templates import (
     WORKSPACE,
     deployed,
     everywhere,
+    problems,
 )
 
 
@@ -98,9 +100,18 @@ class Marks(unittest.TestCase):
         self.assertIs(deployed(secondRegion="northeurope").one(ACCOUNT).properties["enableAutomaticFailover"], False)
         self.assertIs(deployed(serviceManagedFailover=True).one(ACCOUNT).properties["enableAutomaticFailover"], True)
 
-    def test_the_database_can_be_in_two_regions_and_is_not_serverless(self):
-        self.assertNotIn("capabilities", deployed().one(ACCOUNT).properties)
-        self.assertEqual(deployed().one(CONTAINER).properties["options"], {"autoscaleSettings": {"maxThroughput": 1000}})
+    def test_the_database_can_be_in_two_regions_and_is_billed_as_chosen(self):
+        autoscale = {"autoscaleSettings": {"maxThroughput": 1000}}
+        for capacity, capabilities, options, is_free in (
+            ("autoscale", [], autoscale, False),
+            ("serverless", [{"name": "EnableServerless"}], {}, False),
+            ("freeTier", [], autoscale, True),
+        ):
+            d = deployed(databaseCapacity=capacity)
+            account = d.one(ACCOUNT).properties
+            self.assertEqual((account["capabilities"], account["enableFreeTier"]), (capabilities, is_free))
+            self.assertEqual(d.one(CONTAINER).properties["options"], options)
+        self.assertEqual(deployed(), deployed(databaseCapacity="autoscale"))
 
     def test_marks_are_partitioned_by_public_key_hash(self):
         resource = deployed().one(CONTAINER).properties["resource"]
@@ -152,19 +163,46 @@ class Monitoring(unittest.TestCase):
     def test_alerts_have_the_documented_severities(self):
         rows = re.findall(r"^\| (`[a-z-`, ]+`) \| (\d) \|", (ROOT / "docs/operations.md").read_text(), re.M)
         documented = {name: int(severity) for names, severity in rows for name in re.findall(r"`([a-z-]+)`", names)}
-        alerts = [*deployed().all(QUERY_ALERT), *deployed().all(METRIC_ALERT)]
-        self.assertEqual({a.name.removeprefix("tezos-signer-test-"): a.properties["severity"] for a in alerts}, documented)
+        deployment = deployed(availabilityTest=True)
+        severities = {a.name.removeprefix("tezos-signer-test-"): a.properties["severity"] for a in deployment.all(METRIC_ALERT)}
+        severities |= {name: a.properties["severity"] for a in deployment.all(QUERY_ALERT) for name in problems(a)}
+        self.assertEqual(severities, documented)
+
+    def test_each_severity_has_one_alert_on_logs_with_an_alert_for_each_problem_and_subject(self):
+        alerts = deployed().all(QUERY_ALERT)
+        self.assertEqual([a.properties["severity"] for a in alerts], [0, 1, 2])
+        for alert in alerts:
+            (condition,) = alert.properties["criteria"]["allOf"]
+            self.assertEqual([d["name"] for d in condition["dimensions"]], ["Problem", "Subject"])
+            self.assertEqual((condition["timeAggregation"], condition["operator"], condition["threshold"]), ("Count", "GreaterThan", 0))
+            self.assertIs(alert.properties["enabled"], True)
+
+    def test_an_alert_says_what_to_do_first_about_each_problem(self):
+        for alert in deployed().all(QUERY_ALERT):
+            description = alert.properties["description"]
+            # Azure's limit.
+            self.assertLessEqual(len(description), 4096)
+            helped = dict(line.split(": ", 1) for line in description.splitlines()[1:])
+            self.assertEqual(list(helped), problems(alert))
+            for text in helped.values():
+                self.assertIn(" First: ", text)
+
+    def test_the_alert_that_a_key_has_stopped_signing_can_be_switched_off(self):
+        def found(minutes):
+            parameters = {"signerPrincipalIds": ["id"], "packagePaths": ["/path"], "noSignatureMinutes": minutes}
+            rules = deploy(INFRA / "modules/logAlerts.bicep", parameters).all(QUERY_ALERT)
+            return {name for rule in rules for name in problems(rule)}
+
+        self.assertEqual(found(30) - found(0), {"no-signature"})
 
     def test_replacing_the_package_raises_an_alert(self):
         for plan in PLANS:
             d = deployed(plan=plan)
-            (alert,) = [a for a in d.all(QUERY_ALERT) if a.name == "tezos-signer-test-package-written"]
-            (condition,) = alert.properties["criteria"]["allOf"]
-            self.assertIn(f"contains '/{d.one(STORAGE).name}/{d.one(BLOBS).name}'", condition["query"])
+            (alert,) = [a for a in d.all(QUERY_ALERT) if "package-written" in problems(a)]
+            query = alert.properties["criteria"]["allOf"][0]["query"]
+            self.assertIn(f"contains '/{d.one(STORAGE).name}/{d.one(BLOBS).name}'", query)
             self.assertIs(alert.properties["enabled"], True)
             self.assertEqual(alert.properties["severity"], 1)
-            self.assertEqual([x["name"] for x in condition["dimensions"]], ["Caller"])
-            self.assertEqual((condition["operator"], condition["threshold"]), ("GreaterThan", 0))
 
     def test_changes_that_could_replace_the_program_raise_an_alert(self):
         (rule,) = [a for a in deployed().all(CHANGE_ALERT) if a.name == "tezos-signer-test-changed-app"]
@@ -180,13 +218,6 @@ class Monitoring(unittest.TestCase):
             },
             reported,
         )
-
-    def test_the_documented_costs_count_the_enabled_rules(self):
-        frequencies = [a.properties["evaluationFrequency"] for a in deployed().all(QUERY_ALERT) if a.properties["enabled"]]
-        costs = (ROOT / "docs/costs.md").read_text()
-        for minutes in (5, 15):
-            documented = set(re.findall(rf"^\| log alerts, every {minutes} minutes \| (\d+) \|", costs, re.M))
-            self.assertEqual(documented, {str(frequencies.count(f"PT{minutes}M"))})
 
     def test_changing_the_destination_of_audit_logs_raises_an_alert(self):
         def reported(name):

@@ -26,6 +26,9 @@ param zoneRedundant bool
 @description('Whether Azure may automatically make the second region the write region if the first is lost.')
 param serviceManagedFailover bool
 
+@description('How the database is billed: autoscale, serverless or freeTier, as described in main.bicep.')
+param databaseCapacity string
+
 @description('Maximum request units per second; at least a tenth of it is billed.')
 param maxThroughput int
 
@@ -59,6 +62,21 @@ param workspaceId string
 // Priority 0 is the write region. Deploying another one than the current one is itself a failover.
 @description('Whether the second region is the write region.')
 var writesMoved = writesInSecondRegion && !empty(secondRegion)
+
+@description('Whether the account is billed by request.')
+var isServerless = databaseCapacity == 'serverless'
+
+@description('Throughput of the container. A serverless account has none.')
+var throughput = {
+  autoscaleSettings: {
+    maxThroughput: maxThroughput
+  }
+}
+
+@description('The capability that makes an account serverless.')
+var serverless = {
+  name: 'EnableServerless'
+}
 
 @description('The first region.')
 var firstLocation = {
@@ -144,7 +162,9 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
       }
     }
     // Votes of several keys arrive in the same second.
-    enableBurstCapacity: true
+    enableBurstCapacity: !isServerless
+    capabilities: isServerless ? [serverless] : []
+    enableFreeTier: databaseCapacity == 'freeTier'
   }
 }
 
@@ -184,11 +204,7 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
       }
       // No defaultTtl: an expired mark would allow a second signature.
     }
-    options: {
-      autoscaleSettings: {
-        maxThroughput: maxThroughput
-      }
-    }
+    options: isServerless ? {} : throughput
   }
 }
 

@@ -1,4 +1,4 @@
-// Alerts on one signer: on metrics of its vault, and on the availability of its app from the internet. Severities are as in alerts.bicep.
+// Alerts on one signer: on metrics of its vault, and, if wanted, on the availability of its app from the internet. Severities are as in logAlerts.bicep.
 
 import { textsType } from '../types.bicep'
 
@@ -26,8 +26,8 @@ param keyVaultId string
 @description('Address of the function app, https://….')
 param appUrl string
 
-@description('Whether the app can be reached from the internet: then an availability test runs.')
-param isPublic bool = false
+@description('Whether an availability test requests /health from the internet.')
+param availabilityTest bool = false
 
 @description('Whether the alerts are on.')
 param enabled bool = true
@@ -181,7 +181,7 @@ var testPlaces = [
 ]
 
 // /health needs no key; it answers 200 if there are keys, levels can be checked, and the database answers.
-resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = if (isPublic) {
+resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = if (availabilityTest) {
   name: testName
   location: location
   tags: testTags
@@ -235,7 +235,7 @@ var healthProperties = {
   ]
 }
 
-resource healthAlert 'Microsoft.Insights/metricAlerts@2026-01-01' = if (isPublic) {
+resource healthAlert 'Microsoft.Insights/metricAlerts@2026-01-01' = if (availabilityTest) {
   name: '${namePrefix}-health${nameSuffix}'
   location: 'global'
   tags: tags

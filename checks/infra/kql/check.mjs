@@ -7,7 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SyntaxKind, analyse, nodes, stringOf, textOf } from './kusto.mjs';
-import { INFRA, linesBefore, queryFiles, runnable } from './queries.mjs';
+import { INFRA, linesBefore, queryFiles, rules, runnable } from './queries.mjs';
+import { TABLES } from './tables.mjs';
 import { PLACEHOLDERS, source, staleness, withQuery } from './workbook.mjs';
 
 const HEADER = 'signer_log.kql';
@@ -127,29 +128,32 @@ function checkQuery(path, columns, values, program) {
   return { result, unseen };
 }
 
-/** Checks the rules in alerts.bicep: each uses only columns of its query. Returns the used queries. */
-function checkAlerts(results) {
-  const bicep = readFileSync(`${INFRA}modules/alerts.bicep`, 'utf8');
-  const rules = bicep.split(/^  \{$/m).filter((text) => text.includes('loadTextContent('));
-  const used = new Set();
-  for (const rule of rules) {
-    const path = rule.match(/loadTextContent\('\.\.\/queries\/([^']+)'\)/)[1];
-    used.add(path);
+/** Checks the problems in logAlerts.bicep: each has a query with a subject. Returns the used queries. */
+function checkProblems(results) {
+  const bicep = readFileSync(`${INFRA}modules/logAlerts.bicep`, 'utf8');
+  const paths = [...bicep.matchAll(/loadTextContent\('\.\.\/queries\/(alerts\/[^']+)'\)/g)].map(([, path]) => path);
+  for (const path of paths) {
     const columns = results.get(path);
-    if (!columns) {
-      report('alerts.bicep', `no query ${path}`);
-      continue;
-    }
-    const measure = rule.match(/measure: '(\w*)'/)?.[1];
-    if (measure && !['real', 'long', 'int'].includes(columns.get(measure))) {
-      report(path, `${measure} is measured, but is not a number in the result`);
-    }
-    for (const [, name] of (rule.match(/dimensions: \[([^\]]*)\]/)?.[1] ?? '').matchAll(/\bby(\w+)/g)) {
-      if (columns.get(name) !== 'string') report(path, `${name} is a dimension, but is not a string in the result`);
+    if (!columns) report('logAlerts.bicep', `no query ${path}`);
+    else if (columns.get('Subject') !== 'string') report(path, 'Subject is a dimension, but is not a string in the result');
+  }
+  if (paths.length < 10) report('logAlerts.bicep', `only ${paths.length} problems were found`);
+  return paths;
+}
+
+/** Checks the rules themselves, in a workspace with all tables, and in one without each. */
+function checkRules() {
+  for (const [name, query] of Object.entries(rules())) {
+    for (const missing of ['', ...Object.keys(TABLES)]) {
+      const where = missing ? `${name} without the table ${missing}` : name;
+      const { errors, columns } = analyse(query, missing);
+      for (const { line, message } of errors) report(where, `line ${line}: ${message}`);
+      for (const column of ['Problem', 'Subject', 'Advice']) {
+        if (columns.get(column) !== 'string') report(where, `${column} is not a string in the result`);
+      }
+      if (columns.has('TimeGenerated')) report(where, 'TimeGenerated is in the result: old rows would not count');
     }
   }
-  if (rules.length < 10) report('alerts.bicep', `only ${rules.length} rules were found`);
-  return used;
 }
 
 function checkWorkbook() {
@@ -192,7 +196,8 @@ for (const path of queryFiles()) {
   results.set(path, checked.result);
   for (const value of checked.unseen) unseen.add(value);
 }
-const used = new Set([HEADER, ...checkAlerts(results), ...checkWorkbook()]);
+checkRules();
+const used = new Set([HEADER, ...checkProblems(results), ...checkWorkbook()]);
 for (const path of queryFiles()) if (!used.has(path)) report(path, 'this query is not used');
 
 const counted = `${results.size} queries, ${columns.size} columns of the log, ${lines} lines of a real log`;

@@ -33,7 +33,7 @@ for table, columns in given["tables"].items():
 
 
 def row(table, minutes_ago=2.0, **values):
-    values = {"TimeGenerated": NOW - timedelta(minutes=minutes_ago), "AppRoleInstance": "one"} | values
+    values = {"TimeGenerated": NOW - timedelta(minutes=minutes_ago), "AppRoleName": "app", "AppRoleInstance": "one"} | values
     names, places = ", ".join(values), ", ".join("?" * len(values))
     database.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values.values()))
 
@@ -64,15 +64,15 @@ def line(severity, event, minutes_ago=2.0, **fields):
     row("AppTraces", minutes_ago, Message=json.dumps(entry, separators=(",", ":")))
 
 
-def requested(verdict, minutes_ago, invocation, status="200", **fields):
-    """A request: a line of the signer, and the host's record, with 20 ms more."""
+def requested(verdict, minutes_ago, invocation, **fields):
+    """A request: a line of the signer."""
     severity = {"signed": "INFO", "refused": "WARN", "failed": "ERROR"}[verdict]
     fields = {"chain": "NetXdQprcVkpaWU", "round": 0, "verdict": verdict, "invocation": invocation, "ms": 10.0} | fields
     line(severity, verdict, minutes_ago, **fields)
-    answered(minutes_ago, invocation, status, fields["ms"] + 20.0)
 
 
-def answered(minutes_ago, invocation, status, ms):
+def failed_at_the_host(minutes_ago, invocation, status, ms):
+    """The host's record of a request that failed there, or on its way to the signer. The host keeps no others (host.json)."""
     properties = json.dumps({"InvocationId": invocation})
     row("AppRequests", minutes_ago, Name="sign", ResultCode=status, DurationMs=ms, Properties=properties)
 
@@ -83,11 +83,19 @@ for level in range(100, 130):
     requested("signed", 130 - level, f"a{level}", key=ACTIVE, kind="attestation", level=level)
 requested("signed", 80, "s1", key=SILENT, kind="preattestation", level=99)
 requested("signed", 80, "s2", key=SILENT, kind="operation", operations="transfer")
-requested("refused", 5, "r1", "409", key=ACTIVE, kind="attestation", level=129, cause="different_data", reason="other data")
-requested("refused", 5, "r2", "409", key=ACTIVE, kind="attestation", level=1, cause="below_mark", reason="below")
-requested("refused", 5, "r3", "409", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
-requested("failed", 4, "f1", "500", key=ACTIVE, kind="block", level=131, cause="vault", reason="throttled", ms=1500.0)
-answered(3, "h1", "502", 7.0)
+requested("refused", 5, "r1", key=ACTIVE, kind="attestation", level=129, cause="different_data", reason="other data")
+requested("refused", 5, "r2", key=ACTIVE, kind="attestation", level=1, cause="below_mark", reason="below")
+requested("refused", 5, "r3", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
+requested("failed", 4, "f1", key=ACTIVE, kind="block", level=131, cause="vault", reason="throttled", ms=1500.0)
+failed_at_the_host(3, "h1", "502", 7.0)
+failed_at_the_host(4, "f1", "500", 1520.0)
+# Outside the windows of the alerts.
+requested("failed", 45, "f0", key=ACTIVE, kind="block", level=120, cause="vault", reason="throttled")
+requested("refused", 45, "r0", key=ACTIVE, kind="block", level=10**7, cause="too_far", reason="too far")
+failed_at_the_host(45, "h0", "502", 7.0)
+line("INFO", "started", 30, version="1.2.3")
+line("INFO", "started", 20, version="1.2.3")
+requested("refused", 6, "r4", key=ACTIVE, kind="attestation", level=2, cause="below_mark", reason="below")
 line("ERROR", "background_task_restarted", task="tokens", how="panicked")
 line("ERROR", "account_unsuitable", reason="session consistency")
 line("WARN", "key_lost", key=SILENT, name="silent", version="def")
@@ -115,13 +123,13 @@ row("AppExceptions", OuterMessage="azurehsm-signer exited with code 1", Innermos
 
 # The expected values of one column of each query's result.
 EXPECTED = {
-    "alerts/failed.kql": ("Cause", ["vault"]),
+    "alerts/failed.kql": ("Subject", ["vault"]),
     "alerts/host_errors.kql": ("Invocation", ["h1"]),
     "alerts/different_data.kql": ("Invocation", ["r1"]),
-    "alerts/marks_need_care.kql": ("Cause", ["too_far"]),
-    "alerts/many_refusals.kql": ("Cause", ["below_mark", "different_data", "too_far"]),
-    "alerts/latency.kql": ("Place", ["host", "signer"]),
-    "alerts/no_signature.kql": ("Key", [SILENT]),
+    "alerts/marks_need_care.kql": ("Subject", [f"too_far {ACTIVE}"]),
+    "alerts/many_refusals.kql": ("Subject", ["below_mark"]),
+    "alerts/latency.kql": ("Subject", ["app"]),
+    "alerts/no_signature.kql": ("Subject", [SILENT]),
     "alerts/crashes.kql": ("What", [
         "Exceeded http worker restart retry count. Shutting down Functions Host",
         "azurehsm-signer exited with code 1",
@@ -130,25 +138,75 @@ EXPECTED = {
     "alerts/signed_by_others.kql": ("CallerIpAddress", ["192.0.2.2"]),
     "alerts/package_written.kql": ("CallerIpAddress", ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.15"]),
     "alerts/vault_keys_changed.kql": ("CallerIpAddress", ["192.0.2.6"]),
-    "alerts/starts.kql": ("Version", ["1.2.3"]),
-    "alerts/background_task.kql": ("Instance", ["one"]),
+    "alerts/starts.kql": ("Subject", ["1.2.3"]),
+    "alerts/background_task.kql": ("Subject", ["one"]),
     "alerts/unsuitable_account.kql": ("Reason", ["session consistency"]),
     "alerts/keys_missing.kql": ("KeyName", ["silent"]),
-    "alerts/lines_dropped.kql": ("Instance", ["one"]),
+    "alerts/lines_dropped.kql": ("Subject", ["one"]),
     "workbook/keys.kql": ("Key", [SILENT, ACTIVE]),
     "workbook/kinds.kql": ("Kind", ["attestation", "block", "operation", "preattestation"]),
-    "workbook/verdicts.kql": ("Value", ["1", "3", "32", "96.97 %"]),
+    "workbook/verdicts.kql": ("Value", ["2", "32", "5", "94.118 %"]),
     "workbook/last_signatures.kql": ("HighestLevel", [None, 99, 129]),
     "workbook/latency_by_kind.kql": ("Slowest", [10.0, 10.0, 10.0]),
-    "workbook/failures_of_the_vault.kql": ("LastReason", ["throttled"]),
+    "workbook/failures_of_the_vault.kql": ("LastReason", ["throttled", "throttled"]),
     "workbook/failures_of_the_store.kql": ("LastReason", []),
-    "workbook/refusals_latest.kql": ("Cause", ["below_mark", "different_data", "too_far", "vault"]),
-    "workbook/requests_at_the_host.kql": ("ResultCode", ["200", "409", "500", "502"]),
+    "workbook/refusals_latest.kql": ("Cause", ["below_mark", "below_mark", "different_data", "too_far", "too_far", "vault", "vault"]),
+    "workbook/errors_at_the_host.kql": ("ResultCode", ["500", "502"]),
     "workbook/key_events.kql": ("KeyName", ["active", "silent"]),
     "workbook/warnings.kql": ("Severity", ["ERROR", "ERROR", "WARN", "WARN"]),
 }  # fmt: skip
 
+# What each rule finds: the problem, and its subject.
+FOUND = {
+    "rule-log-0": {
+        ("signed-by-others", "https://v.vault.azure.net/keys/active/abc"), ("unsuitable-account", "account_unsuitable"),
+    },
+    "rule-log-1": {
+        ("failed", "vault"), ("host-errors", "502"), ("no-signature", SILENT), ("crashes", "app"), ("keys-missing", f"key_lost {SILENT}"),
+        ("vault-keys-changed", "KeyRotate"), ("package-written", SIGNER), ("package-written", OTHER),
+        ("package-written", "not named: AccountKey"),
+    },
+    "rule-log-2": {
+        ("different-data", f"{ACTIVE} attestation"), ("marks-need-care", f"too_far {ACTIVE}"), ("many-refusals", "below_mark"),
+        ("latency", "app"), ("starts", "1.2.3"), ("background-task", "one"), ("lines-dropped", "one"),
+    },
+}  # fmt: skip
+# The problems that are not found without a table: all others still are.
+LOST = {
+    # crashes would still read AppExceptions, but duckdb-kql leaves out a union whose first table is missing.
+    "AppTraces": {problem for found in FOUND.values() for problem, _ in found}
+    - {"signed-by-others", "vault-keys-changed", "package-written"},
+    "AppRequests": {"host-errors"},
+    "AppExceptions": set(),
+    "AZKVAuditLogs": {"signed-by-others", "vault-keys-changed"},
+    "StorageBlobLogs": {"package-written"},
+}
+
 wrong = []
+
+
+def check_rules(where, lost):
+    for name, query in given["rules"].items():
+        try:
+            result = duckdb_kql.query(database, query)
+        except duckdb_kql.KqlError as error:
+            wrong.append(f"{name} {where}: {error}")
+            continue
+        columns = [result.columns.index(column) for column in ("Problem", "Subject", "Advice")]
+        found = {tuple(r[i] for i in columns) for r in result.fetchall()}
+        expected = {pair for pair in FOUND.get(name, set()) if pair[0] not in lost}
+        if {pair[:2] for pair in found} != expected:
+            wrong.append(f"{name} {where}: found {sorted(pair[:2] for pair in found)}, expected {sorted(expected)}")
+        wrong.extend(f"{name}: {problem} has no first step" for problem, _, advice in found if " First: " not in advice)
+
+
+check_rules("with all tables", set())
+for table, lost in LOST.items():
+    database.execute(f"ALTER TABLE {table} RENAME TO absent")
+    check_rules(f"without {table}", lost)
+    database.execute(f"ALTER TABLE absent RENAME TO {table}")
+if set(given["rules"]) != set(FOUND):
+    wrong.append(f"the rules are {sorted(given['rules'])}, expected {sorted(FOUND)}")
 for path, query in given["queries"].items():
     if path in UNSUPPORTED:
         continue

@@ -14,8 +14,12 @@ const { KustoCode, GlobalState, Symbols, Syntax } = globalThis.Kusto.Language;
 export const { SyntaxKind } = Syntax;
 
 const tables = Object.entries(TABLES).map(([name, columns]) => new Symbols.TableSymbol.$ctor7(name, `(${columns})`, null));
-const database = new Symbols.DatabaseSymbol.ctor('workspace', tables);
-const globals = GlobalState.Default.WithDatabase(database);
+
+/** A workspace with all tables but one. */
+function workspace(missing) {
+  const present = tables.filter((table) => table.Name !== missing);
+  return GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.ctor('workspace', present));
+}
 
 function list(collection) {
   const items = [];
@@ -23,10 +27,14 @@ function list(collection) {
   return items;
 }
 
-/** The errors of a query with their lines, the columns of its result, and its syntax tree. */
-export function analyse(text) {
-  const code = KustoCode.ParseAndAnalyze(text, globals);
-  const errors = list(code.GetDiagnostics()).map((diagnostic) => {
+/**
+ * The errors of a query with their lines, the columns of its result, and its syntax tree. A missing table is an error unless a fuzzy
+ * union leaves it out.
+ */
+export function analyse(text, missing = '') {
+  const code = KustoCode.ParseAndAnalyze(text, workspace(missing));
+  const fatal = list(code.GetDiagnostics()).filter((diagnostic) => !missing || diagnostic.Severity === 'Error');
+  const errors = fatal.map((diagnostic) => {
     const line = text.slice(0, diagnostic.Start).split('\n').length;
     return { line, message: `${diagnostic.Message} (${text.slice(diagnostic.Start, diagnostic.Start + diagnostic.Length)})` };
   });

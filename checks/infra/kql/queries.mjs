@@ -10,6 +10,9 @@ const HEADER = 'signer_log.kql';
 /** The parameters of queries, with values for tests. The templates replace those of alerts, the portal those of the workbook. */
 const PARAMETERS = {
   '{minutes}': '30',
+  '{latencyMs}': '5',
+  '{manyRefusals}': '1',
+  '{manyStarts}': '1',
   '{isSigner}': "Caller has '00000000-0000-0000-0000-000000000000' or Caller has '22222222-2222-2222-2222-222222222222'",
   '{isPackage}': "ObjectKey contains '/store/package' or ObjectKey contains '/store2/package'",
   '{TimeRange:grain}': '5m',
@@ -26,7 +29,7 @@ function read(path) {
   return readFileSync(`${FOLDER}${path}`, 'utf8');
 }
 
-/** A query preceded by the signer's log, as in alerts.bicep and the workbook. */
+/** A query preceded by the signer's log, as in the workbook. */
 export function composed(path) {
   return path === HEADER ? read(path) : `let SignerLog = ${read(HEADER)};\n${read(path)}`;
 }
@@ -45,7 +48,13 @@ export function runnable(path) {
   return text;
 }
 
+/** The queries of the rules in logAlerts.bicep, each composed of those in alerts/: the output of alert_queries.py. */
+export function rules() {
+  return JSON.parse(readFileSync(process.env.ALERT_RULES, 'utf8'));
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { TABLES } = await import('./tables.mjs');
-  console.log(JSON.stringify({ tables: TABLES, queries: Object.fromEntries(queryFiles().map((path) => [path, runnable(path)])) }));
+  const queries = Object.fromEntries(queryFiles().map((path) => [path, runnable(path)]));
+  console.log(JSON.stringify({ tables: TABLES, queries, rules: rules() }));
 }

@@ -18,6 +18,7 @@ param signerInSecondRegion = true
 param thirdRegion = 'uksouth'
 param writesInSecondRegion = true
 param serviceManagedFailover = true
+param databaseCapacity = 'freeTier'
 param maxThroughput = 2000
 param allowedAddresses = [
   '203.0.113.7/32'
@@ -30,6 +31,7 @@ param endpointSubnetPrefix = '10.20.0.64/27'
 param secondNetworkPrefix = '10.21.0.0/24'
 param secondZoneGroupName = 'bakers-zone'
 param alertEmail = 'you@example.com'
+param availabilityTest = true
 param vaultRole = 'builtIn'
 param operatorPrincipalId = '00000000-0000-4000-8000-00000000000a'
 param protectFromDeletion = false

@@ -1,0 +1,130 @@
+"""The amounts of docs/costs.md, against the resources that the template creates: a change of the template that costs money is seen here."""
+import importlib.util
+import re
+import unittest
+from collections import Counter
+from decimal import Decimal
+
+from templates import ACCOUNT, CONTAINER, ENDPOINT, KEY, METRIC_ALERT, PLAN, QUERY_ALERT, ROOT, SITE, STORAGE, WEB_TEST, ZONE, deployed
+
+PAGE = (ROOT / "docs/costs.md").read_text()
+HOURS, SECONDS = 730, 2_628_000
+
+# The usage of a key, and of an instance, as the page says.
+SIGNATURES, REQUESTS = 876_000, 1_752_000
+SIGNER_LOG, AUDIT_LOG, OWN_READS_LOG, BLOB_LOG = Decimal("0.88"), Decimal("0.88"), Decimal("0.14"), Decimal("0.26")
+READS = 141_400
+RU_PER_WRITE = 10
+
+# A section of the page, with its parameters, and the requests of a month if they are not two for each signature.
+SECTIONS = {
+    "The defaults": ({}, REQUESTS),
+    "With the relay": ({}, SIGNATURES + 4380),
+    "Minimum": ({"instanceMemory": 512}, REQUESTS),
+    "Minimum without private endpoints": ({"instanceMemory": 512, "networking": "public"}, REQUESTS),
+    "Two instances, two regions": ({"alwaysReady": 2, "secondRegion": "northeurope"}, REQUESTS),
+    "A signer in each of two regions": ({"secondRegion": "northeurope", "signerInSecondRegion": True}, SIGNATURES + 2 * 4380),
+    "Serverless": ({"databaseCapacity": "serverless"}, REQUESTS),
+    "Free tier": ({"databaseCapacity": "freeTier"}, REQUESTS),
+    "Premium": ({"plan": "premium"}, REQUESTS),
+}
+# A section that only has what is added to the defaults.
+ADDED = {
+    "A third region for the marks": ({"secondRegion": "northeurope"}, {"secondRegion": "northeurope", "thirdRegion": "uksouth"}),
+    "Isolated": ({}, {"networking": "isolated"}),
+}
+
+
+def documents():
+    """The functions of checks/docs/check.py."""
+    spec = importlib.util.spec_from_file_location("check_documents", ROOT / "checks/docs/check.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+check = documents()
+PRICES = {row[0]: check.number(row[1]) for table in check.tables(PAGE) if table[0][0] == "price" for row in table[1:]}
+
+
+def documented(section) -> dict[str, Decimal]:
+    """The amount for each price in a section of the page."""
+    (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## )", PAGE, re.M | re.S)
+    amounts = Counter()
+    for _, _, price, amount in check.tables(text)[0][1:-1]:
+        amounts[price] += check.number(amount)
+    return dict(amounts)
+
+
+def instances(deployment) -> tuple[int, Decimal]:
+    """The always-ready instances of all apps, and the memory of one in GB; none on Premium."""
+    count, memory = 0, Decimal(0)
+    for site in deployment.all(SITE):
+        if "functionAppConfig" in site.properties:
+            scale = site.properties["functionAppConfig"]["scaleAndConcurrency"]
+            count += sum(group["instanceCount"] for group in scale["alwaysReady"])
+            memory = Decimal(scale["instanceMemoryMB"]) / 1024
+    return count, memory
+
+
+def units(deployment, requests) -> Counter:
+    """The units of each price that the resources of a deployment use in a month, with one key that signs at every level."""
+    used = Counter()
+    flex, memory = instances(deployment)
+    premium = sum(plan.body["sku"].get("capacity", 1) for plan in deployment.all(PLAN) if plan.body["sku"]["name"] == "EP1")
+    if flex:
+        used["flex-baseline"] = flex * memory * SECONDS
+        used["flex-execution"] = requests * memory
+        used["flex-request"] = requests
+    used["ep1"] = premium
+    # A key is restored into the vault of each further app.
+    used["hsm-key"] = len(deployment.all(KEY)) * len(deployment.all(SITE))
+    used["key-operation"] = SIGNATURES + (flex + premium) * READS
+    account, container = deployment.one(ACCOUNT).properties, deployment.one(CONTAINER).properties
+    if autoscale := container["options"].get("autoscaleSettings"):
+        least = max(autoscale["maxThroughput"] // 10, 100)
+        used["cosmos"] = 0 if account["enableFreeTier"] else len(account["locations"]) * Decimal(least) / 100 * HOURS
+    else:
+        used["cosmos-serverless"] = SIGNATURES * RU_PER_WRITE
+    used["logs"] = SIGNER_LOG + AUDIT_LOG + (flex + premium) * (OWN_READS_LOG + BLOB_LOG)
+    for rule in deployment.all(QUERY_ALERT):
+        if rule.properties["enabled"]:
+            used[f"log-alert-{rule.properties['evaluationFrequency'].removeprefix('PT').removesuffix('M')}"] += 1
+    used["metric-alert"] = len(deployment.all(METRIC_ALERT))
+    for test in deployment.all(WEB_TEST):
+        used["web-test"] += len(test.properties["Locations"]) * HOURS * 3600 // test.properties["Frequency"]
+    used["storage"] = len(deployment.all(STORAGE))
+    used["endpoint"] = len(deployment.all(ENDPOINT)) * HOURS
+    used["dns-zone"] = len(deployment.all(ZONE))
+    return used
+
+
+def amounts(used) -> dict[str, Decimal]:
+    return {price: check.cents(count * PRICES[price]) for price, count in used.items() if count}
+
+
+class Costs(unittest.TestCase):
+    maxDiff = None
+
+    def compare(self, section, used):
+        page, computed = documented(section), amounts(used)
+        self.assertEqual(set(page), set(computed), section)
+        for price, amount in computed.items():
+            # The page rounds each line of a price.
+            self.assertLessEqual(abs(page[price] - amount), Decimal("0.01"), f"{section}: {price} is {page[price]}, expected {amount}")
+
+    def test_the_page_has_what_the_template_creates(self):
+        for section, (parameters, requests) in SECTIONS.items():
+            with self.subTest(section):
+                self.compare(section, units(deployed(**parameters), requests))
+
+    def test_additions_are_the_difference_of_two_deployments(self):
+        for section, (before, after) in ADDED.items():
+            with self.subTest(section):
+                self.compare(section, units(deployed(**after), REQUESTS) - units(deployed(**before), REQUESTS))
+
+    def test_the_availability_test_is_an_addition(self):
+        used = units(deployed(availabilityTest=True), REQUESTS) - units(deployed(), REQUESTS)
+        page = documented("Availability test")
+        for price, amount in amounts(used).items():
+            self.assertEqual(page[price], amount, price)

@@ -1,5 +1,6 @@
 """The amounts of docs/costs.md, against the resources that the template creates: a change of the template that costs money is seen here."""
 import importlib.util
+import json
 import re
 import unittest
 from collections import Counter
@@ -123,8 +124,23 @@ class Costs(unittest.TestCase):
             with self.subTest(section):
                 self.compare(section, units(deployed(**after), REQUESTS) - units(deployed(**before), REQUESTS))
 
+    def test_the_lowest_amounts_in_the_text_are_those_of_the_template(self):
+        (text,) = re.findall(r"^### How low it gets\n(.*?)(?=^## )", PAGE, re.M | re.S)
+        for memory in (512, 2048):
+            for requests in (REQUESTS, SIGNATURES + 4380):
+                for networking in ("private", "public"):
+                    total = sum(amounts(units(deployed(instanceMemory=memory, networking=networking), requests)).values())
+                    self.assertIn(f"${total}", text, (memory, requests, networking))
+
     def test_the_availability_test_is_an_addition(self):
         used = units(deployed(availabilityTest=True), REQUESTS) - units(deployed(), REQUESTS)
         page = documented("Availability test")
         for price, amount in amounts(used).items():
             self.assertEqual(page[price], amount, price)
+
+    def test_the_host_adds_records_of_failed_requests_only(self):
+        logging = json.loads((ROOT / "host.json").read_text())["logging"]
+        # The signer's own lines are Host.Function.Console.
+        levels = {"default": "Warning", "Host.Function.Console": "Information", "Host.Results": "Error"}
+        self.assertEqual(logging["logLevel"], levels)
+        self.assertIs(logging["applicationInsights"]["enablePerformanceCountersCollection"], False)

@@ -24,6 +24,8 @@ pub(super) struct ConnectionPool {
     open: Mutex<Vec<Arc<Connection>>>,
     /// How often all connections were replaced.
     replacements: AtomicUsize,
+    /// How many are being opened.
+    opening: AtomicUsize,
 }
 
 /// Which connections a request may use.
@@ -77,9 +79,28 @@ impl Drop for Lease<'_> {
     }
 }
 
+/// Counts a connection that is being opened.
+struct Opening<'a>(&'a ConnectionPool);
+
+impl<'a> Opening<'a> {
+    fn start(pool: &'a ConnectionPool) -> Self {
+        pool.opening.fetch_add(1, Ordering::Relaxed);
+        Self(pool)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.opening.fetch_sub(1, Ordering::Relaxed);
+        // It may have failed, and was counted as one that will be open.
+        self.0.connector.ended.notify_one();
+    }
+}
+
 impl ConnectionPool {
     pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, open: Mutex::default(), replacements: AtomicUsize::new(0) }
+        let (open, opening, replacements) = Default::default();
+        Self { connector, open, opening, replacements }
     }
 
     /// The open connection with the fewest requests, and among these the one that was used last.
@@ -102,6 +123,7 @@ impl ConnectionPool {
     /// [`CannotOpen`].
     pub(super) async fn open_new(&self) -> Result<Lease<'_>, CannotOpen> {
         let before = self.replacements.load(Ordering::Relaxed);
+        let _opening = Opening::start(self);
         let connection = Arc::new(self.connector.open().await?);
         let mut open = self.open();
         if self.replacements.load(Ordering::Relaxed) != before {
@@ -147,7 +169,7 @@ impl ConnectionPool {
         open.extend(due.iter().cloned());
         let next = open.iter().map(|connection| connection.last_used()).filter(|used| *used + PROBE_AFTER > now).min();
         Probes {
-            missing: MIN_WARM.saturating_sub(open.len()),
+            missing: MIN_WARM.saturating_sub(open.len() + self.opening.load(Ordering::Relaxed)),
             next: next.unwrap_or(now) + PROBE_AFTER,
             due: due.into_iter().map(|connection| self.lease(connection)).collect(),
         }

@@ -38,9 +38,10 @@ pub(super) async fn maintain(relay: &Arc<Relay>) -> Infallible {
         keep_running("relay upstream", move || {
             let (relay, upstream) = (Arc::clone(relay), Arc::clone(&upstream));
             async move {
-                let warm = keep_warm(Arc::clone(&upstream));
+                // The read first: the connection that it opens is one of those to be kept warm.
                 let read = keep_read(&relay, &upstream);
-                join(warm, read).await
+                let warm = keep_warm(Arc::clone(&upstream));
+                join(read, warm).await
             }
         })
     });

@@ -15,7 +15,7 @@ const NAMES: [&str; 4] = ["localhost", "*.vault.localhost", "*.managedhsm.localh
 /// A certificate authority, and the TLS side of a service with a certificate issued by it.
 pub(crate) struct Certificate {
     pub(crate) authority_pem: String,
-    acceptor: TlsAcceptor,
+    config: ServerConfig,
 }
 
 impl Certificate {
@@ -52,11 +52,18 @@ impl Certificate {
             })
             .map_err(io::Error::other)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { authority_pem: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) })
+        Ok(Self { authority_pem: authority.pem(), config })
     }
 
     /// Accepts TLS connections for a service; ALPN selects HTTP/2 or HTTP/1.1.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        self.acceptor.clone()
+        TlsAcceptor::from(Arc::new(self.config.clone()))
+    }
+
+    /// The same without HTTP/2.
+    pub(crate) fn acceptor_of_http1(&self) -> TlsAcceptor {
+        let mut config = self.config.clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
     }
 }

@@ -1,4 +1,4 @@
-//! A port and its connections, which are counted, and can be frozen, closed or refused.
+//! A port and its connections, which are counted, and can be frozen, retired, closed or refused.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 /// A port.
 #[derive(Debug)]
@@ -65,10 +66,11 @@ impl Port {
     /// Accepts the next connection.
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
         let (stream, _) = std::future::poll_fn(|context| self.poll_accept(context)).await?;
-        self.accepted.fetch_add(1, Ordering::Relaxed);
+        let number = self.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         stream.set_nodelay(true)?;
         let socket = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-        let connection = Arc::new(Connection { socket, is_frozen: AtomicBool::new(false) });
+        let connection =
+            Arc::new(Connection { number, socket, is_frozen: AtomicBool::new(false), retired: Notify::new() });
         let mut state = self.lock();
         state.open.retain(|connection| connection.strong_count() > 0);
         if state.listener.is_none() {
@@ -92,6 +94,13 @@ impl Port {
     pub(crate) fn freeze_connections(&self) {
         for connection in self.take_connections() {
             connection.is_frozen.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Ends every open connection once its requests are answered.
+    pub(crate) fn retire_connections(&self) {
+        for connection in self.lock().open.iter().filter_map(Weak::upgrade) {
+            connection.retired.notify_one();
         }
     }
 
@@ -129,6 +138,10 @@ impl Port {
     }
 }
 
+/// The number of the connection that a request came over, in its extensions: 1 for the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionNumber(pub u64);
+
 /// Binds a port without listening: the system refuses connections to it.
 fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -147,6 +160,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// A handle to a connection, for those that neither read from it nor write to it.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// 1 for the first one of its port.
+    pub(crate) number: u64,
+    /// Notified when it is to end once its requests are answered.
+    pub(crate) retired: Notify,
     /// Shares the stream's socket.
     socket: std::net::TcpStream,
     is_frozen: AtomicBool,
@@ -168,8 +185,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn connection(&self) -> Weak<Connection> {
-        Arc::downgrade(&self.connection)
+    pub(crate) fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection)
     }
 
     fn unless_frozen<T>(

@@ -1,25 +1,21 @@
 //! What all doubles share: connections, delays, faults, and request counts.
 
 use crate::answers::Answer;
-use crate::client_certificate::ClientCertificate;
 use crate::connections::{Connection, Port};
 use crate::delay::Delay;
 use crate::faults::{BadSignature, Effect, Failure, Faults, Operation};
 use crate::precise_timer::PreciseTimer;
 use crate::requests::Requests;
+use crate::serving::{Handler, serve_requests};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use std::future::{Future, pending};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
 /// The behaviour of one service.
@@ -75,50 +71,21 @@ impl Controls {
 
 /// Serves the double on its port, over TLS if an acceptor is given. Never returns.
 pub(crate) async fn serve<D: Double>(double: Arc<D>, controls: Arc<Controls>, tls: Option<TlsAcceptor>) {
-    loop {
-        let Ok(stream) = controls.port.accept().await else {
-            // The client has hung up already, or there are too many open connections: wait for some to close.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        let (double, controls, tls) = (Arc::clone(&double), Arc::clone(&controls), tls.clone());
-        tokio::spawn(async move {
-            let connection = stream.connection();
-            match tls {
-                None => serve_connection(stream, connection, None, double, controls).await,
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(stream).await {
-                        let certificates = stream.get_ref().1.peer_certificates();
-                        let certificate =
-                            certificates.and_then(<[_]>::first).map(|leaf| ClientCertificate(leaf.to_vec()));
-                        serve_connection(stream, connection, certificate, double, controls).await;
-                    }
-                }
-            }
-        });
-    }
+    let faulty = Faulty { double, controls: Arc::clone(&controls) };
+    serve_requests(Arc::new(faulty), &controls.port, tls).await;
 }
 
-async fn serve_connection<D, S>(
-    stream: S,
-    connection: Weak<Connection>,
-    certificate: Option<ClientCertificate>,
+/// A double with its faults and delays.
+struct Faulty<D> {
     double: Arc<D>,
     controls: Arc<Controls>,
-) where
-    D: Double,
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let service = service_fn(|mut request: Request<Incoming>| {
-        let arrival = Instant::now();
-        if let Some(certificate) = certificate.clone() {
-            request.extensions_mut().insert(certificate);
-        }
-        let (double, controls, connection) = (Arc::clone(&double), Arc::clone(&controls), Weak::clone(&connection));
-        async move { answer(arrival, request, double, controls, connection).await }
-    });
-    // An error ends only this connection.
-    drop(auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
+}
+
+impl<D: Double> Handler for Faulty<D> {
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<Answer> {
+        let connection = request.extensions().get::<Weak<Connection>>().cloned().unwrap_or_default();
+        answer(Instant::now(), request, Arc::clone(&self.double), Arc::clone(&self.controls), connection).await
+    }
 }
 
 /// Answers a request, subject to faults and delays.

@@ -43,7 +43,7 @@ impl HttpsServer {
     {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("https-server").enable_all().build()?;
         let names = names.iter().map(|name| (*name).to_owned()).chain([address.ip().to_string()]);
-        let certificate = Certificate::make_for(names.collect::<Vec<_>>())?;
+        let certificate = Certificate::make_for(names.collect::<Vec<_>>(), false)?;
         let tls = match protocols {
             Protocols::Http2 => certificate.acceptor(),
             Protocols::Http1 => certificate.acceptor_of_http1(),

@@ -1,6 +1,7 @@
 //! Doubles of the Azure services that a signer uses: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint.
 //! They speak TLS on loopback, check tokens and roles as the services do, and any failure of a service can be injected at
-//! run time. Also doubles of Microsoft Entra ID, of a Tezos node, and of the platform in front of a signer. For development only.
+//! run time. Also doubles of Microsoft Entra ID, of a Tezos node, and of the platform in front of a signer, and an HTTPS server for
+//! a test's own answers. For development only.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -27,23 +28,27 @@ mod double;
 mod entra;
 mod faults;
 mod function_app;
+mod https_server;
 mod identity;
 mod key_vault;
 mod milliseconds;
 mod precise_timer;
 mod random;
 mod requests;
+mod serving;
 mod tezos_node;
 mod tokens;
 
 pub use azure::{Azure, Options, Place, Ports};
 pub use client_certificate::KeyAndCertificate;
+pub use connections::ConnectionNumber;
 pub use control::Control;
 pub use cosmos::{Cosmos, CosmosOptions, Region, StoredItem};
 pub use delay::Delay;
 pub use entra::{Application, ApplicationCredential, Entra};
 pub use faults::{BadSignature, Effect, Fault, Faults, Operation, Times};
 pub use function_app::{Access, FunctionApp};
+pub use https_server::{HttpsServer, Protocols};
 pub use identity::Identity;
 pub use key_vault::{Curve, InvalidKey, KeyVault, KeyVersion, NewKey, RotationPolicy, VaultKind};
 pub use precise_timer::PreciseTimer;

@@ -1,6 +1,7 @@
 //! Serving requests on a port: TLS, and HTTP/1.1 or HTTP/2.
 
 use crate::answers::Answer;
+use crate::client_certificate::ClientCertificate;
 use crate::connections::{Connection, ConnectionNumber, Port};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -31,10 +32,13 @@ pub(crate) async fn serve_requests<H: Handler>(handler: Arc<H>, port: &Port, tls
         tokio::spawn(async move {
             let connection = stream.connection();
             match tls {
-                None => serve_connection(stream, connection, handler).await,
+                None => serve_connection(stream, connection, None, handler).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve_connection(stream, connection, handler).await;
+                        let certificates = stream.get_ref().1.peer_certificates();
+                        let certificate =
+                            certificates.and_then(<[_]>::first).map(|leaf| ClientCertificate(leaf.to_vec()));
+                        serve_connection(stream, connection, certificate, handler).await;
                     }
                 }
             }
@@ -42,13 +46,20 @@ pub(crate) async fn serve_requests<H: Handler>(handler: Arc<H>, port: &Port, tls
     }
 }
 
-async fn serve_connection<H, S>(stream: S, connection: Arc<Connection>, handler: Arc<H>)
-where
+async fn serve_connection<H, S>(
+    stream: S,
+    connection: Arc<Connection>,
+    certificate: Option<ClientCertificate>,
+    handler: Arc<H>,
+) where
     H: Handler,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(|mut request: Request<Incoming>| {
         let handler = Arc::clone(&handler);
+        if let Some(certificate) = certificate.clone() {
+            request.extensions_mut().insert(certificate);
+        }
         request.extensions_mut().insert(ConnectionNumber(connection.number));
         request.extensions_mut().insert(Arc::downgrade(&connection));
         async move { handler.answer(request).await }

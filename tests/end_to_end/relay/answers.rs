@@ -23,9 +23,9 @@ fn signatures_come_over_connections_that_are_open_already() {
     // Two connections are kept open, and the background opens no more.
     eventually("connections are warm", || {
         let probes = front.seen().iter().filter(|seen| !seen.headers.contains_key("x-functions-key")).count();
-        (probes >= 1 && front.connections() >= 2).then_some(())
+        (probes >= 1 && front.server.connections() >= 2).then_some(())
     });
-    let connections = front.connections();
+    let connections = front.server.connections();
     for level in 1..=10 {
         assert_eq!(relay.get("/authorized_keys").body, "{}");
         for payload in [block(level, 0, 1), attestation(level, 1)] {
@@ -34,7 +34,7 @@ fn signatures_come_over_connections_that_are_open_already() {
             assert_eq!(relay.sign(&setup.key, &payload).signature(), answer.signature(), "a repeat");
         }
     }
-    assert_eq!((front.signing_requests(), front.connections()), (40, connections));
+    assert_eq!((front.signing_requests(), front.server.connections()), (40, connections));
     let others: Vec<_> = front.seen().into_iter().filter(|seen| seen.method == "GET").collect();
     let keys = others.iter().filter(|seen| seen.target.starts_with("/keys/")).count();
     assert_eq!(keys, 1, "the public key is requested once: {others:?}");

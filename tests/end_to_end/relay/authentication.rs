@@ -1,7 +1,7 @@
 //! The relay holds an authorized key, and signs requests for clients that do not sign theirs.
 
 use super::front::KEY;
-use super::setup::{Relay, Setup, signing_request, verify};
+use super::setup::{Relay, Setup, signing_request, verify, trust};
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer};
 use crate::support::payloads;
@@ -72,6 +72,7 @@ fn a_wrong_key_is_reported_and_a_new_one_is_used_at_once() {
     let check = |expected: &str| {
         let mut command = command(setup.folder.path(), &settings);
         command.args(["relay", "check"]).env("RELAY_UPSTREAMS", front.url()).env("RELAY_FUNCTION_KEYS", KEY);
+        command.env("SSL_CERT_FILE", trust(setup.folder.path(), &[&front]));
         let output = command.env("RELAY_STATE_DIR", setup.folder.path().join("none")).output().unwrap();
         let report = String::from_utf8(output.stdout).unwrap();
         assert!(report.contains(expected), "{expected}: {report}");

@@ -1,21 +1,22 @@
 //! `relay check`: what it finds when all is well, and what it says when it is not.
 
-use super::front::KEY;
-use super::setup::Setup;
+use super::front::{Front, KEY};
+use super::setup::{Setup, trust};
 use crate::azure::cloud;
 use crate::support::process::command;
 use std::process::Output;
 
-fn check(setup: &Setup, upstreams: &str, key: &str) -> Output {
+fn check(setup: &Setup, fronts: &[&Front], upstreams: &str, key: &str) -> Output {
     let mut command = command(setup.folder.path(), &[("RELAY_UPSTREAMS", upstreams), ("RELAY_FUNCTION_KEYS", key)]);
-    command.args(["relay", "check"]).env("RELAY_STATE_DIR", setup.folder.path().join("relay")).output().unwrap()
+    command.args(["relay", "check"]).env("RELAY_STATE_DIR", setup.folder.path().join("relay"));
+    command.env("SSL_CERT_FILE", trust(setup.folder.path(), fronts)).output().unwrap()
 }
 
 #[test]
 fn each_upstream_is_checked_and_what_is_wrong_is_said() {
     let (setup, other) = (Setup::start(), Setup::start());
     let (own, foreign) = (setup.front(), other.front());
-    let output = check(&setup, &own.url(), KEY);
+    let output = check(&setup, &[&own], &own.url(), KEY);
     let report = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && !report.contains("FAIL"), "{report}");
     for check in
@@ -32,7 +33,7 @@ fn each_upstream_is_checked_and_what_is_wrong_is_said() {
         (gone.to_owned(), KEY, "connection: "),
         (format!("{},{}", own.url(), foreign.url()), KEY, "all upstreams must use one mark store"),
     ] {
-        let output = check(&setup, &upstreams, key);
+        let output = check(&setup, &[&own, &foreign], &upstreams, key);
         let report = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(1), "{report}");
         let failed: Vec<_> = report.lines().filter(|line| line.starts_with("FAIL")).collect();

@@ -77,11 +77,10 @@ fn a_companions_signature_comes_with_the_consensus_keys() {
     let first = bls_attestation(1, 0, 1);
     // The second key is slow when it is used for the first time.
     verify(&of_consensus, &first, &relay.sign(&consensus, &first));
-    let posts = || front.seen().into_iter().filter(|seen| seen.method == "POST").collect::<Vec<_>>();
-    assert_eq!(posts()[0].headers.get(HEADER), Some(&companion));
+    assert_eq!(front.posts()[0].headers.get(HEADER), Some(&companion));
     verify(&of_companion, &first, &relay.sign(&companion, &first));
     verify(&of_companion, &first, &relay.sign(&companion, &first));
-    assert_eq!(posts().len(), 1, "the second request is answered from memory");
+    assert_eq!(front.posts().len(), 1, "the second request is answered from memory");
 
     let web_page = signing_request(&companion, &first).replace("host: localhost", "host: localhost\r\norigin: null");
     assert_eq!(http::send(relay.address(), web_page.as_bytes()).unwrap().status, 403);
@@ -90,7 +89,7 @@ fn a_companions_signature_comes_with_the_consensus_keys() {
     verify(&of_companion, &bls_attestation(2, 0, 1), &relay.sign(&companion, &bls_attestation(2, 0, 1)));
     let preattestation = payload(Kind::Preattestation, 3, 0, 1);
     relay.sign(&consensus, &preattestation);
-    let others = posts();
+    let others = front.posts();
     assert_eq!(others.len(), 3, "{others:?}");
     assert!(others[1..].iter().all(|seen| !seen.headers.contains_key(HEADER)), "{others:?}");
 
@@ -103,7 +102,7 @@ fn a_companions_signature_comes_with_the_consensus_keys() {
     let fourth = bls_attestation(4, 0, 1);
     verify(&of_consensus, &fourth, &relay.sign(&consensus, &fourth));
     verify(&of_companion, &fourth, &relay.sign(&companion, &fourth));
-    assert_eq!(posts().len(), 5);
+    assert_eq!(front.posts().len(), 5);
 }
 
 #[test]

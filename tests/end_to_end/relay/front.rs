@@ -2,10 +2,16 @@
 //! trouble. Forwards to a signer of its own, and counts.
 
 use crate::support::http::{Answer, Connection};
+use axum::body::Bytes;
+use axum::http::{HeaderName, Request, Response};
+use http_body_util::Full;
+use stand_ins::{ConnectionNumber, HttpsServer, Protocols};
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::future::pending;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::watch;
 
 /// The function key that it requires.
 pub(crate) const KEY: &str = "functionkeyoftherelay";
@@ -19,7 +25,7 @@ pub(crate) enum Effect {
     AnswerHeld,
     /// It is never answered.
     Silence,
-    /// The connection ends before the answer.
+    /// The connection ends before the answer; with HTTP/2, the stream.
     Broken,
     /// It is answered with this, and the signer never sees it.
     Instead(Answer),
@@ -33,18 +39,21 @@ pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) connection: u64,
+    pub(crate) is_http2: bool,
 }
 
-/// A front. Ends with the test.
+/// A front, over TLS. Ends with the test.
 pub(crate) struct Front {
-    pub(crate) address: SocketAddr,
+    /// Its connections.
+    pub(crate) server: HttpsServer,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     signer: Mutex<SocketAddr>,
     state: Mutex<State>,
-    changed: Condvar,
+    released: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -52,42 +61,31 @@ struct State {
     key: String,
     effects: VecDeque<Effect>,
     always: Option<Effect>,
-    is_released: bool,
     answers_held: u32,
     /// Of each answer that was passed on; empty for those without one.
     reasons: Vec<String>,
-    is_refusing: bool,
-    connections: u32,
-    open: Vec<TcpStream>,
     seen: Vec<Seen>,
 }
 
 impl Front {
     pub(crate) fn start(signer: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::start_with(signer, Protocols::Http2)
+    }
+
+    pub(crate) fn start_with(signer: SocketAddr, protocols: Protocols) -> Self {
         let state = Mutex::new(State { key: KEY.to_owned(), ..State::default() });
-        let shared = Arc::new(Shared { signer: Mutex::new(signer), state, changed: Condvar::new() });
-        let of_thread = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let shared = Arc::clone(&of_thread);
-                let mut state = shared.lock();
-                state.connections += 1;
-                if state.is_refusing {
-                    drop(stream.shutdown(Shutdown::Both));
-                    continue;
-                }
-                state.open.push(stream.try_clone().unwrap());
-                drop(state);
-                std::thread::spawn(move || drop(shared.serve(stream)));
-            }
-        });
-        Self { address, shared }
+        let shared = Arc::new(Shared { signer: Mutex::new(signer), state, released: watch::Sender::new(false) });
+        let of_server = Arc::clone(&shared);
+        let answer = move |request| {
+            let shared = Arc::clone(&of_server);
+            async move { shared.answer(request).await }
+        };
+        let server = HttpsServer::start(([127, 0, 0, 1], 0).into(), &[], protocols, answer).unwrap();
+        Self { server, shared }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("https://{}", self.server.address())
     }
 
     /// Forwards to another signer.
@@ -107,8 +105,7 @@ impl Front {
 
     /// Answers what is held.
     pub(crate) fn release(&self) {
-        self.shared.lock().is_released = true;
-        self.shared.changed.notify_all();
+        self.shared.released.send_replace(true);
     }
 
     /// Answers of the signer that are held.
@@ -126,18 +123,9 @@ impl Front {
         key.clone_into(&mut self.shared.lock().key);
     }
 
-    /// Closes all connections, and each new one, or no longer.
+    /// Closes all connections, and refuses new ones, or no longer.
     pub(crate) fn refuse(&self, refuse: bool) {
-        let mut state = self.shared.lock();
-        state.is_refusing = refuse;
-        for stream in std::mem::take(&mut state.open) {
-            drop(stream.shutdown(Shutdown::Both));
-        }
-    }
-
-    /// Connections that were ever opened.
-    pub(crate) fn connections(&self) -> u32 {
-        self.shared.lock().connections
+        self.server.refuse_connections(refuse).unwrap();
     }
 
     /// All requests that arrived.
@@ -145,9 +133,14 @@ impl Front {
         self.shared.lock().seen.clone()
     }
 
+    /// The requests to sign that arrived.
+    pub(crate) fn posts(&self) -> Vec<Seen> {
+        self.seen().into_iter().filter(|seen| seen.method == "POST").collect()
+    }
+
     /// How many requests to sign arrived.
     pub(crate) fn signing_requests(&self) -> usize {
-        self.seen().iter().filter(|seen| seen.method == "POST").count()
+        self.posts().len()
     }
 }
 
@@ -156,68 +149,56 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
-        let mut writer = stream.try_clone()?;
-        let mut reader = BufReader::new(stream);
-        while let Some((seen, body)) = read_request(&mut reader)? {
-            let is_known = seen.headers.get("x-functions-key") == Some(&self.lock().key);
-            self.lock().seen.push(seen.clone());
-            if !is_known {
-                writer.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n")?;
-                continue;
+    async fn answer(self: Arc<Self>, request: Request<Bytes>) -> io::Result<Response<Full<Bytes>>> {
+        let seen = Seen::of(&request);
+        let effect = {
+            let mut state = self.lock();
+            state.seen.push(seen.clone());
+            if seen.headers.get("x-functions-key") != Some(&state.key) {
+                return Ok(written(&platform(401)));
             }
-            let effect = if seen.method == "POST" { self.effect() } else { None };
-            let answer = match effect {
-                Some(Effect::Broken) => return writer.shutdown(Shutdown::Both),
-                Some(Effect::Silence) => {
-                    // Until the other side gives up.
-                    drop(reader.read(&mut [0]));
-                    return Ok(());
+            let next = if seen.method == "POST" { state.effects.pop_front() } else { None };
+            next.or_else(|| state.always.clone().filter(|_| seen.method == "POST"))
+        };
+        let mut answer = match &effect {
+            Some(Effect::Broken) => return Err(ErrorKind::ConnectionReset.into()),
+            Some(Effect::Silence) => pending().await,
+            Some(Effect::Instead(answer)) => answer.clone(),
+            Some(Effect::Held | Effect::AnswerHeld | Effect::Changed(_)) | None => {
+                if matches!(effect, Some(Effect::Held)) {
+                    self.wait_for_release().await;
                 }
-                Some(Effect::Instead(answer)) => answer,
-                Some(Effect::Held) => {
-                    self.wait_for_release();
-                    self.forward(&seen, &body)?
-                }
-                Some(Effect::AnswerHeld) => {
-                    let answer = self.forward(&seen, &body)?;
-                    self.lock().answers_held += 1;
-                    self.wait_for_release();
-                    answer
-                }
-                Some(Effect::Changed(change)) => {
-                    let mut answer = self.forward(&seen, &body)?;
-                    change(&mut answer);
-                    answer
-                }
-                None => self.forward(&seen, &body)?,
-            };
-            writer.write_all(&written(&answer))?;
-            self.lock().reasons.push(answer.header("x-signer-reason").to_owned());
+                let shared = Arc::clone(&self);
+                let forward = move || shared.forward(&seen, request.body());
+                tokio::task::spawn_blocking(forward).await??
+            }
+        };
+        match effect {
+            Some(Effect::Changed(change)) => change(&mut answer),
+            Some(Effect::AnswerHeld) => {
+                self.lock().answers_held += 1;
+                self.wait_for_release().await;
+            }
+            _ => {}
         }
-        Ok(())
+        self.lock().reasons.push(answer.header("x-signer-reason").to_owned());
+        Ok(written(&answer))
     }
 
-    fn wait_for_release(&self) {
-        drop(self.changed.wait_while(self.lock(), |state| !state.is_released).unwrap());
+    async fn wait_for_release(&self) {
+        drop(self.released.subscribe().wait_for(|is_released| *is_released).await);
     }
 
-    fn effect(&self) -> Option<Effect> {
-        let mut state = self.lock();
-        let next = state.effects.pop_front();
-        next.or_else(|| state.always.clone())
-    }
-
-    fn forward(&self, seen: &Seen, body: &[u8]) -> std::io::Result<Answer> {
+    fn forward(&self, seen: &Seen, body: &[u8]) -> io::Result<Answer> {
         let mut connection = Connection::open(*self.signer.lock().unwrap())?;
         let mut head = format!(
-            "{} {} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n",
+            "{} {} HTTP/1.1\r\nhost: signer\r\nconnection: close\r\ncontent-length: {}\r\n",
             seen.method,
             seen.target,
             body.len()
         );
-        for (name, value) in seen.headers.iter().filter(|(name, _)| *name != "content-length" && *name != "connection")
-        {
+        let own = ["host", "content-length", "connection"];
+        for (name, value) in seen.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
             head.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
         }
         connection.write_all(&[head.as_bytes(), b"\r\n", body].concat())?;
@@ -225,33 +206,26 @@ impl Shared {
     }
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Seen, Vec<u8>)>> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
+impl Seen {
+    fn of(request: &Request<Bytes>) -> Self {
+        let headers = request.headers().iter();
+        Self {
+            method: request.method().to_string(),
+            target: request.uri().path_and_query().unwrap().to_string(),
+            headers: headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect(),
+            connection: request.extensions().get::<ConnectionNumber>().unwrap().0,
+            is_http2: request.version() == axum::http::Version::HTTP_2,
+        }
     }
-    let mut words = line.split_whitespace().map(str::to_owned);
-    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-    }
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    Ok(Some((Seen { method, target, headers }, body)))
 }
 
-fn written(answer: &Answer) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n", answer.status, answer.body.len());
+fn written(answer: &Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(answer.status);
     let framing = ["content-length", "connection", "transfer-encoding"];
     for (name, value) in answer.headers.iter().filter(|(name, _)| !framing.contains(&name.as_str())) {
-        text.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
+        response = response.header(name.parse::<HeaderName>().unwrap(), value);
     }
-    (text + "\r\n" + &answer.body).into_bytes()
+    response.body(Full::from(answer.body.clone())).unwrap()
 }
 
 /// An answer of a platform, which has no signer's headers.

@@ -4,6 +4,7 @@ mod answers;
 mod authentication;
 mod check;
 mod companion;
+mod connections;
 mod credentials;
 mod front;
 mod identity;

@@ -5,8 +5,9 @@ use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer, request};
 use crate::support::process::{Signer, command};
 use azurehsm_signer::tezos::{BlsScheme, PublicKey, SignatureText};
+use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 pub(crate) struct Setup {
@@ -54,7 +55,8 @@ impl Relay {
     /// Starts one, and waits until it listens.
     pub(crate) fn start(state: &Path, fronts: &[&Front], settings: &[(&str, &str)]) -> Self {
         let urls: Vec<_> = fronts.iter().map(|front| front.url()).collect();
-        let mut all = vec![];
+        let authorities = trust(state, fronts);
+        let mut all = vec![("SSL_CERT_FILE", authorities.to_str().unwrap())];
         if !settings.iter().any(|(name, _)| *name == "RELAY_FUNCTION_KEYS_FILE") {
             all.push(("RELAY_FUNCTION_KEYS", KEY));
         }
@@ -91,6 +93,13 @@ impl Relay {
     pub(crate) fn wait_until_ready(&self) {
         eventually("the relay is ready", || (self.get("/health").status == 200).then_some(()));
     }
+}
+
+/// Writes a file for `SSL_CERT_FILE`, so that these fronts are trusted.
+pub(crate) fn trust(folder: &Path, fronts: &[&Front]) -> PathBuf {
+    let file = folder.join("authorities.pem");
+    fs::write(&file, fronts.iter().map(|front| front.server.authority_pem()).collect::<String>()).unwrap();
+    file
 }
 
 /// The same, for threads.

@@ -5,6 +5,7 @@ use super::setup::{Relay, Setup, sign, verify};
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer};
 use crate::support::payloads;
+use stand_ins::Protocols;
 
 fn attestation(level: u32) -> Vec<u8> {
     payloads::attestation(level, 0, 1).bytes()
@@ -21,8 +22,12 @@ struct Two {
 
 impl Two {
     fn start(settings: &[(&str, &str)]) -> Self {
+        Self::start_with(Protocols::Http2, settings)
+    }
+
+    fn start_with(protocols: Protocols, settings: &[(&str, &str)]) -> Self {
         let setup = Setup::start();
-        let (first, second) = (setup.front(), setup.front());
+        let [first, second] = [(); 2].map(|()| Front::start_with(setup.signer.address, protocols));
         let relay = setup.relay(&[&first, &second], settings);
         relay.wait_until_ready();
         let public_key = relay.get(&format!("/keys/{}", setup.key)).json()["public_key"].as_str().unwrap().to_owned();
@@ -58,19 +63,22 @@ fn the_only_upstream_gets_a_late_request_once_more_over_another_connection() {
     relay.sign(&setup.key, &attestation(1)).signature();
     front.next([Effect::Silence]);
     relay.sign(&setup.key, &attestation(2)).signature();
-    assert_eq!(front.signing_requests(), 3);
+    let posts = front.posts();
+    assert!(posts.len() == 3 && posts[1].connection != posts[2].connection, "{posts:?}");
 }
 
 #[test]
 fn a_connection_that_breaks_before_the_answer_is_replaced_at_once() {
-    let two = Two::start(&[]);
-    two.sign(1).signature();
-    two.first.next([Effect::Broken]);
-    two.sign(2).signature();
-    assert_eq!(two.signing_requests(), (3, 0), "it was a reused connection of an upstream that is well");
-    two.first.next([Effect::Broken, Effect::Broken]);
-    two.sign(3).signature();
-    assert_eq!(two.signing_requests(), (5, 1), "the replacement broke, too");
+    for protocols in [Protocols::Http2, Protocols::Http1] {
+        let two = Two::start_with(protocols, &[]);
+        two.sign(1).signature();
+        two.first.next([Effect::Broken]);
+        two.sign(2).signature();
+        assert_eq!(two.signing_requests(), (3, 0), "it was a reused connection of an upstream that is well");
+        two.first.next([Effect::Broken, Effect::Broken]);
+        two.sign(3).signature();
+        assert_eq!(two.signing_requests(), (5, 1), "the replacement broke, too");
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub(super) async fn complete_verdict(mut response: Response) -> Response {
 
 /// Adds the store, the policy and the version.
 pub(super) async fn identify(State(signer): State<Arc<Signer>>, mut response: Response) -> Response {
-    let store = signer.store().map_or_else(|| UNKNOWN.to_owned(), |store| store.digest().to_string());
+    let store = signer.store_digest().map_or_else(|| UNKNOWN.to_owned(), |digest| digest.to_string());
     let headers = response.headers_mut();
     for (name, text) in [(header::STORE, store), (header::POLICY, signer.policy().to_string())] {
         // Hexadecimal digits are valid in a header.

@@ -10,7 +10,7 @@ use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
 use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
 use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::vault::{Key, VaultError};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -28,6 +28,7 @@ pub struct Signer {
     ledger: Ledger,
     policy: Policy,
     policy_digest: Digest,
+    store_digest: Mutex<Option<(StoreIdentity, Digest)>>,
     head: HeadRule,
     authorized_keys: AuthorizedKeys,
     repeats: Repeats,
@@ -40,8 +41,19 @@ impl Signer {
     /// levels, and `authorized_keys` are the clients that may send requests.
     pub fn new(keys: KeyRing, ledger: Ledger, policy: Policy, head: HeadRule, authorized_keys: AuthorizedKeys) -> Self {
         let policy_digest = policy.digest(!authorized_keys.is_empty());
-        let (repeats, logged_elsewhere, newer_versions) = Default::default();
-        Self { keys, ledger, policy, policy_digest, head, authorized_keys, repeats, logged_elsewhere, newer_versions }
+        let (store_digest, repeats, logged_elsewhere, newer_versions) = Default::default();
+        Self {
+            keys,
+            ledger,
+            policy,
+            policy_digest,
+            store_digest,
+            head,
+            authorized_keys,
+            repeats,
+            logged_elsewhere,
+            newer_versions,
+        }
     }
 
     /// Takes a request from the client's bytes to a signature that may be released.
@@ -98,9 +110,19 @@ impl Signer {
         is_required.then_some(&self.authorized_keys)
     }
 
-    /// The identity of the mark store in use; `None` until it has been read.
-    pub fn store(&self) -> Option<StoreIdentity> {
-        self.ledger.store().identity()
+    /// The digest of the identity of the mark store in use; `None` until the identity has been read. Computed once for each
+    /// identity, since every response carries it.
+    pub fn store_digest(&self) -> Option<Digest> {
+        let identity = self.ledger.store().identity()?;
+        let mut computed = self.store_digest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*computed {
+            Some((of, digest)) if *of == identity => Some(*digest),
+            _ => {
+                let digest = identity.digest();
+                *computed = Some((identity, digest));
+                Some(digest)
+            }
+        }
     }
 
     /// The digest of the policy in force.

@@ -39,6 +39,18 @@ impl TlsRoots {
         Ok(Self(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
     }
 
+    /// Trusts these authorities, in PEM.
+    #[cfg(test)]
+    pub(crate) fn of(authorities: &[&str]) -> Self {
+        use rustls::pki_types::pem::PemObject;
+        let mut roots = RootCertStore::empty();
+        for pem in authorities {
+            roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+        }
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        Self(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+    }
+
     /// An HTTP client that trusts these certificates, with `limit` as the timeout of each request.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! Name resolution for all HTTP clients.
 
 use arc_swap::ArcSwapOption;
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -20,7 +21,11 @@ use std::sync::Arc;
 /// The SDK compares a vault's host name with the service name in the challenge before it sends a token, so even a stand-in
 /// needs a matching name.
 #[derive(Clone, Default)]
-pub(crate) struct Resolver(Arc<ArcSwapOption<TokioResolver>>);
+pub(crate) struct Resolver {
+    current: Arc<ArcSwapOption<TokioResolver>>,
+    /// Queried in place of the name servers in `/etc/resolv.conf`, in tests.
+    name_server: Option<SocketAddr>,
+}
 
 impl Resolver {
     /// The addresses of a host, with port 0.
@@ -31,18 +36,28 @@ impl Resolver {
         if name == "localhost" || name.ends_with(".localhost") {
             return Ok(THIS_MACHINE.to_vec());
         }
-        let resolver = match self.0.load_full() {
+        let resolver = match self.current.load_full() {
             Some(resolver) => resolver,
-            None => Arc::new(system_resolver()?),
+            None => Arc::new(self.configured()?),
         };
         let found = resolver.lookup_ip(name).await;
-        self.0.store(found.is_ok().then_some(resolver));
+        self.current.store(found.is_ok().then_some(resolver));
         Ok(found?.iter().map(|address| SocketAddr::new(address, 0)).collect())
+    }
+
+    /// A resolver with the system's configuration. Bound to the runtime of its first use.
+    fn configured(&self) -> Result<TokioResolver, NetError> {
+        let mut builder = match self.name_server {
+            Some(address) => name_server(address),
+            None => TokioResolver::builder_tokio()?,
+        };
+        builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+        builder.build()
     }
 
     /// Drops the cache, and reads both files again, as after a failure: none of a host's addresses can be reached.
     pub(crate) fn forget(&self) {
-        self.0.store(None);
+        self.current.store(None);
     }
 }
 
@@ -59,9 +74,18 @@ impl Resolve for Resolver {
 const THIS_MACHINE: [SocketAddr; 2] =
     [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0)];
 
-/// A resolver with the system's configuration. Bound to the runtime of its first use.
-fn system_resolver() -> Result<TokioResolver, NetError> {
-    let mut builder = TokioResolver::builder_tokio()?;
-    builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
-    builder.build()
+#[cfg(test)]
+impl Resolver {
+    /// A resolver that queries only this name server.
+    pub(crate) fn at(name_server: SocketAddr) -> Self {
+        Self { name_server: Some(name_server), ..Self::default() }
+    }
+}
+
+fn name_server(address: SocketAddr) -> ResolverBuilder<TokioRuntimeProvider> {
+    let mut connection = ConnectionConfig::udp();
+    connection.port = address.port();
+    let server = NameServerConfig::new(address.ip(), true, vec![connection]);
+    let config = ResolverConfig::from_name_servers(vec![server]);
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
 }

@@ -184,3 +184,6 @@ impl ConnectionPool {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

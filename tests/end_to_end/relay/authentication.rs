@@ -1,7 +1,7 @@
 //! The relay holds an authorized key, and signs requests for clients that do not sign theirs.
 
 use super::front::KEY;
-use super::setup::{Relay, Setup, signing_request, verify, trust};
+use super::setup::{Relay, Setup, signing_request, trust, verify};
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer};
 use crate::support::payloads;

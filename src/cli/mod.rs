@@ -114,7 +114,7 @@ fn relay(config: Option<PathBuf>) -> Result<ExitCode, CommandError> {
     let config = RelayConfig::read(config)?;
     let settings = LogSettings::read(|name| config.value(name)).map_err(|error| wrong_settings(&error))?;
     let logging = log::start(&settings, false)?;
-    let runtime = runtime()?;
+    let runtime = runtime_of_relay()?;
     runtime.block_on(relay::run(config, &logging, &shutdown))?;
     // No client waits for the remaining work.
     runtime.shutdown_background();
@@ -126,6 +126,12 @@ const MAX_BLOCKING_THREADS: usize = 16;
 
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build()?)
+}
+
+/// The relay waits for the network, and runs on a baker's machine: one thread is enough, and each more costs memory. BLS signatures
+/// are verified on others.
+fn runtime_of_relay() -> Result<tokio::runtime::Runtime, CommandError> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?)
 }
 
 /// An environment variable.

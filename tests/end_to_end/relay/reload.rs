@@ -1,7 +1,7 @@
 //! `--config`: the settings in a file, which are replaced while the relay runs, all or none of them.
 
 use super::front::{Effect, Front, KEY};
-use super::setup::{Relay, Setup, sign};
+use super::setup::{Relay, Setup, sign, trust};
 use crate::support::eventually::eventually;
 use crate::support::payloads;
 use crate::support::process::{Signer, command, complaint, printed};
@@ -14,17 +14,20 @@ fn attestation(level: u32) -> Vec<u8> {
     payloads::attestation(level, 0, 1).bytes()
 }
 
-/// A file of settings next to a signer.
+/// A file of settings next to a signer with fronts.
 struct Config {
     setup: Setup,
     path: PathBuf,
+    authorities: PathBuf,
 }
 
 impl Config {
-    fn start() -> Self {
+    fn start<const FRONTS: usize>() -> (Self, [Front; FRONTS]) {
         let setup = Setup::start();
+        let fronts = [(); FRONTS].map(|()| setup.front());
         let path = setup.folder.path().join("relay.env");
-        Self { setup, path }
+        let authorities = trust(setup.folder.path(), &fronts.each_ref());
+        (Self { setup, path, authorities }, fronts)
     }
 
     fn write(&self, upstream: &Front, others: &[(&str, &str)]) {
@@ -40,7 +43,7 @@ impl Config {
         let mut command = command(self.setup.folder.path(), &[("RELAY_UPSTREAMS", "http://127.0.0.1:9")]);
         command.args(["relay", "--config"]).arg(&self.path).args(arguments).env("RELAY_LISTEN", "127.0.0.1:0");
         command.env("RELAY_STATE_DIR", self.setup.folder.path().join("relay"));
-        command.env("RELAY_HEDGE_MS", "9000").env("RELAY_DEADLINE_MS", "20000");
+        command.env("RELAY_HEDGE_MS", "9000").env("RELAY_DEADLINE_MS", "20000").env("SSL_CERT_FILE", &self.authorities);
         command
     }
 
@@ -53,13 +56,13 @@ impl Config {
 
 #[test]
 fn a_changed_file_is_used_and_an_invalid_one_changes_nothing() {
-    let config = Config::start();
-    let (front, key) = (config.setup.front(), &config.setup.key);
+    let (config, [front]) = Config::start();
+    let key = &config.setup.key;
     config.write(&front, &[]);
     let relay = config.relay();
     relay.sign(key, &attestation(1)).signature();
-    eventually("connections are warm", || (front.connections() >= 2).then_some(()));
-    let connections = front.connections();
+    eventually("connections are warm", || (front.server.connections() >= 2).then_some(()));
+    let connections = front.server.connections();
 
     // Without a signal.
     let client = SecretKey::generate(Curve::Ed25519).unwrap().public_key().clone();
@@ -95,14 +98,13 @@ fn a_changed_file_is_used_and_an_invalid_one_changes_nothing() {
     relay.0.signal("HUP");
     relay.0.wait_for_log("relay_config_changed");
     relay.sign(key, &attestation(2)).signature();
-    assert_eq!(front.connections(), connections, "the connections are kept");
+    assert_eq!(front.server.connections(), connections, "the connections are kept");
     assert!(relay.0.terminate().success());
 }
 
 #[test]
 fn upstreams_are_replaced_without_losing_a_vote() {
-    let config = Config::start();
-    let (old, new) = (config.setup.front(), config.setup.front());
+    let (config, [old, new]) = Config::start();
     config.write(&old, &[]);
     let relay = config.relay();
     let (address, key) = (relay.address(), &config.setup.key);
@@ -143,8 +145,7 @@ fn upstreams_are_replaced_without_losing_a_vote() {
 
 #[test]
 fn the_file_is_checked_at_the_start_and_used_by_the_check() {
-    let config = Config::start();
-    let front = config.setup.front();
+    let (config, [front]) = Config::start();
     config.write(&front, &[]);
     let report = printed(&config.command(&["check"]).output().unwrap());
     assert!(report.contains(&front.url()), "{report}");

@@ -97,6 +97,7 @@ impl Relay {
 
 /// Writes a file for `SSL_CERT_FILE`, so that these fronts are trusted.
 pub(crate) fn trust(folder: &Path, fronts: &[&Front]) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
     let file = folder.join("authorities.pem");
     fs::write(&file, fronts.iter().map(|front| front.server.authority_pem()).collect::<String>()).unwrap();
     file

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-/// How often the relay checks whether something is due.
-const TICK: Duration = Duration::from_secs(1);
+/// The shortest time between two attempts at the same thing.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Between two reads with the credential while all is well.
 const READ_INTERVAL: Duration = Duration::from_mins(10);
@@ -53,7 +53,7 @@ pub(super) async fn maintain(relay: &Arc<Relay>) -> Infallible {
 
 /// Keeps enough connections open, and tests those that are idle. Works when a connection is lost, or one has been idle for long.
 async fn keep_warm(upstream: Arc<Upstream>) -> Infallible {
-    let mut backoff = Backoff::new(TICK, Duration::from_secs(10));
+    let mut backoff = Backoff::new(MIN_PAUSE, Duration::from_secs(10));
     loop {
         let start = Instant::now();
         let Probes { due, missing, next } = upstream.connections.take_for_probes();
@@ -67,7 +67,7 @@ async fn keep_warm(upstream: Arc<Upstream>) -> Infallible {
                 () = sleep_until(next) => {}
                 () = upstream.connections.lost() => {}
             }
-            TICK
+            MIN_PAUSE
         } else {
             backoff.pause(None)
         };
@@ -83,7 +83,7 @@ async fn open_and_probe(upstream: &Upstream) -> Result<Duration, NoReply> {
 /// Reads the authorized keys with the credential: that names the store, tests the credential, and shows when a failing upstream is
 /// well again.
 async fn keep_read(relay: &Relay, upstream: &Upstream) -> Infallible {
-    let mut backoff = Backoff::new(TICK, Duration::from_secs(10));
+    let mut backoff = Backoff::new(MIN_PAUSE, Duration::from_secs(10));
     let mut logged = None;
     loop {
         let result = read(relay, upstream).await;
@@ -111,15 +111,8 @@ async fn keep_read(relay: &Relay, upstream: &Upstream) -> Infallible {
         tokio::select! {
             () = sleep(pause) => {}
             () = relay.refresh.notified() => {}
-            () = fails(upstream), if is_well => sleep(RECOVERY_INTERVAL).await,
+            () = upstream.fails(), if is_well => sleep(RECOVERY_INTERVAL).await,
         }
-    }
-}
-
-/// Returns when requests to the upstream fail.
-async fn fails(upstream: &Upstream) {
-    while !upstream.is_failing() {
-        sleep(TICK).await;
     }
 }
 
@@ -148,7 +141,7 @@ async fn read(relay: &Relay, upstream: &Upstream) -> Result<(), String> {
 /// Reads the files of credentials again, in case they have changed.
 async fn refresh_credentials(relay: &Arc<Relay>) -> Infallible {
     loop {
-        sleep(2 * TICK).await;
+        sleep(2 * MIN_PAUSE).await;
         relay.refresh_files();
     }
 }

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
@@ -38,6 +39,7 @@ pub(super) struct Upstream {
     /// When the last answer arrived.
     answered: Mutex<Option<Instant>>,
     failures: AtomicU32,
+    turned_failing: Notify,
 }
 
 /// A request to an upstream.
@@ -83,9 +85,9 @@ impl Upstream {
         credentials: Arc<Credentials>,
         hedge: Duration,
     ) -> Self {
-        let (counters, failures) = Default::default();
+        let (counters, failures, turned_failing) = Default::default();
         let (connections, answered) = (Arc::new(ConnectionPool::new(connector)), Mutex::new(None));
-        Self { index, url, counters, connections, credentials, hedge, answered, failures }
+        Self { index, url, counters, connections, credentials, hedge, answered, failures, turned_failing }
     }
 
     /// The same upstream with other settings. Its connections and counters are shared.
@@ -99,6 +101,7 @@ impl Upstream {
             hedge,
             answered: Mutex::new(None),
             failures: AtomicU32::new(self.failures.load(Ordering::Relaxed)),
+            turned_failing: Notify::new(),
         }
     }
 
@@ -232,6 +235,13 @@ impl Upstream {
         self.failures.load(Ordering::Relaxed) >= MAX_FAILURES
     }
 
+    /// Returns when requests should go to the others first.
+    pub(super) async fn fails(&self) {
+        while !self.is_failing() {
+            self.turned_failing.notified().await;
+        }
+    }
+
     /// Records that it did what was requested.
     pub(super) fn succeeded(&self) {
         if self.failures.swap(0, Ordering::Relaxed) >= MAX_FAILURES {
@@ -243,6 +253,7 @@ impl Upstream {
     pub(super) fn failed(&self, reason: &str) {
         self.counters.failed();
         if self.failures.fetch_add(1, Ordering::Relaxed) + 1 == MAX_FAILURES {
+            self.turned_failing.notify_one();
             warn!(
                 event = "relay_upstream_failing",
                 upstream = %self.url,

@@ -95,14 +95,6 @@ impl Relay {
     }
 }
 
-/// Writes a file for `SSL_CERT_FILE`, so that these fronts are trusted.
-pub(crate) fn trust(folder: &Path, fronts: &[&Front]) -> PathBuf {
-    fs::create_dir_all(folder).unwrap();
-    let file = folder.join("authorities.pem");
-    fs::write(&file, fronts.iter().map(|front| front.server.authority_pem()).collect::<String>()).unwrap();
-    file
-}
-
 /// The same, for threads.
 pub(crate) fn sign(relay: SocketAddr, key: &str, payload: &[u8]) -> Answer {
     http::send(relay, signing_request(key, payload).as_bytes()).unwrap()
@@ -119,4 +111,12 @@ pub(crate) fn verify(public_key: &str, payload: &[u8], answer: &Answer) {
     let signature: SignatureText = answer.signature().parse().unwrap();
     let signature = signature.of_curve(key.curve()).unwrap();
     key.verify(payload, BlsScheme::ProofOfPossession, &signature).unwrap();
+}
+
+/// Writes a file for `SSL_CERT_FILE`, so that these fronts are trusted.
+pub(crate) fn trust(folder: &Path, fronts: &[&Front]) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let file = folder.join("authorities.pem");
+    fs::write(&file, fronts.iter().map(|front| front.server.authority_pem()).collect::<String>()).unwrap();
+    file
 }

@@ -100,7 +100,7 @@ impl Drop for Opening<'_> {
 impl ConnectionPool {
     pub(super) fn new(connector: Connector) -> Self {
         let (open, opening, replacements) = Default::default();
-        Self { connector, open, opening, replacements }
+        Self { connector, open, replacements, opening }
     }
 
     /// The open connection with the fewest requests, and among these the one that was used last.

@@ -1,8 +1,9 @@
 //! The decision for one request: which upstream gets it, when, and which reply is the answer. Pure: no clock and no I/O.
 //!
 //! Repeating and hedging are safe because the mark decides, not the relay: no matter how often a request is sent, one payload per
-//! position is signed. This decision only affects how soon a good answer arrives.
+//! position is signed. This decision only affects how soon a good answer arrives. It is public for the model, which drives it.
 
+use crate::answer::Cause;
 use std::time::Duration;
 
 /// Requests in flight for one request of a client. The second one is the hedge.
@@ -13,7 +14,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(400);
 
 /// What a reply of an upstream means for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub enum Outcome {
     /// A signature, verified.
     Signed,
     /// Refused, and every other upstream would refuse it too: different data at the same position, or a stopped key.
@@ -32,9 +33,20 @@ pub(super) enum Outcome {
     Unusable,
 }
 
+impl Outcome {
+    /// What a signer's refusal means. `None` is a cause that only a newer signer knows.
+    pub const fn of_refusal(cause: Option<Cause>) -> Self {
+        match cause {
+            Some(Cause::DifferentData | Cause::Stopped) => Self::Final,
+            Some(Cause::BelowMark) => Self::BelowMark,
+            _ => Self::Refused,
+        }
+    }
+}
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Action<R> {
+pub enum Action<R> {
     /// Send the request to this upstream, over a connection that no other request is using.
     Send(usize),
     /// Wait for a reply, and no longer than until this time, if there is one.
@@ -44,8 +56,8 @@ pub(super) enum Action<R> {
 }
 
 /// The state of one request. Times are since its arrival.
-#[derive(Debug)]
-pub(super) struct Decision<R> {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Decision<R> {
     hedge: Duration,
     candidates: Vec<Candidate>,
     next_send: Duration,
@@ -56,7 +68,7 @@ pub(super) struct Decision<R> {
 }
 
 /// An upstream, as this request sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Candidate {
     upstream: usize,
     in_flight: usize,
@@ -66,7 +78,7 @@ struct Candidate {
 
 /// Which reply is the answer if there is no final one: the greatest. Among equals, the last; but without any reply of a signer the
 /// first, since the last request is often merely too late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Rank {
     NoReply,
     Unusable,
@@ -77,7 +89,7 @@ enum Rank {
 
 impl<R> Decision<R> {
     /// A request for these upstreams, in order of preference. After `hedge` without an answer, it is sent a second time.
-    pub(super) fn new(order: impl IntoIterator<Item = usize>, hedge: Duration) -> Self {
+    pub fn new(order: impl IntoIterator<Item = usize>, hedge: Duration) -> Self {
         let candidate = |upstream| Candidate { upstream, in_flight: 0, sent: 0, is_exhausted: false };
         Self {
             hedge,
@@ -91,7 +103,7 @@ impl<R> Decision<R> {
     }
 
     /// What to do at `now`. Call it again after each [`Action::Send`], each reply, and at the time that [`Action::Wait`] names.
-    pub(super) fn next(&mut self, now: Duration) -> Action<R> {
+    pub fn next(&mut self, now: Duration) -> Action<R> {
         if let Some(answer) = self.answer.take() {
             return Action::Answer(Some(answer));
         }
@@ -114,7 +126,7 @@ impl<R> Decision<R> {
     }
 
     /// A reply of `upstream`, or that there will be none.
-    pub(super) fn replied(&mut self, upstream: usize, outcome: Outcome, reply: R, now: Duration) {
+    pub fn replied(&mut self, upstream: usize, outcome: Outcome, reply: R, now: Duration) {
         let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.upstream == upstream) else {
             return;
         };
@@ -148,7 +160,7 @@ impl<R> Decision<R> {
     }
 
     /// The reply to answer with at the deadline, if there is any.
-    pub(super) fn at_deadline(self) -> Option<R> {
+    pub fn at_deadline(self) -> Option<R> {
         self.answer.or(self.best.map(|(_, reply)| reply))
     }
 

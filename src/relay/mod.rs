@@ -26,7 +26,7 @@ mod connections;
 mod core;
 mod counters;
 mod credential;
-mod decision;
+pub mod decision;
 mod identities;
 mod inspect;
 mod live;

@@ -102,11 +102,7 @@ impl Reply {
                 Some(signature) => return Meaning::Signature(Box::new(signature)),
                 None => return other(Outcome::Unusable, Remark::NoSignature),
             },
-            Verdict::Refused => match signer.cause {
-                Some(Cause::DifferentData | Cause::Stopped) => Outcome::Final,
-                Some(Cause::BelowMark) => Outcome::BelowMark,
-                _ => Outcome::Refused,
-            },
+            Verdict::Refused => Outcome::of_refusal(signer.cause),
             Verdict::Failed | Verdict::Answered => Outcome::Failed { by_signer: true },
         };
         other(outcome, Remark::None)

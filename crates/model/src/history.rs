@@ -70,6 +70,11 @@ impl History {
         self.slots[slot].released.is_some_and(|(released, _)| released == digest)
     }
 
+    /// Whether the store has accepted only such digests for one slot as for another.
+    pub(crate) fn is_covered(&self, slot: usize, by: usize) -> bool {
+        self.slots[slot].recorded.iter().all(|digest| self.slots[by].recorded.contains(digest))
+    }
+
     pub(crate) fn is_all_released(&self) -> bool {
         self.slots.iter().all(|slot| slot.released.is_some())
     }

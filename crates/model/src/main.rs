@@ -1,7 +1,10 @@
 //! Checks the protocol in every possible order of events, and that broken variants of it are caught.
 
 use clap::Parser;
-use model::{Broken, Caught, Explored, SETUPS, Setup, THOROUGH, catch, explore};
+use model::{
+    Broken, BrokenRelay, Caught, Explored, RELAY_SETUPS, SETUPS, THOROUGH, catch, catch_relay, explore, explore_relays,
+};
+use std::fmt;
 use std::process::ExitCode;
 
 /// Checks the protocol between bakers, signers, mark store and vault in every possible order of events.
@@ -34,30 +37,44 @@ fn main() -> Result<ExitCode, String> {
     );
     let larger = if options.thorough { THOROUGH } else { &[] };
     for setup in SETUPS.iter().chain(larger) {
-        totals.add_setup(setup, &explore(*setup)?);
+        let bounds =
+            [setup.instances, setup.levels.into(), setup.times_sent, setup.crashes.into(), setup.faults.into()];
+        totals.add_setup(setup.name, bounds, &explore(*setup)?);
+    }
+    println!();
+    heading("relays", "  calls  levels   legs    kills    lost      states       steps  depth  seconds");
+    for setup in RELAY_SETUPS {
+        let (levels, legs) = (setup.signers.levels.into(), setup.signers.times_sent);
+        let bounds = [setup.calls.len(), levels, legs, setup.kills.into(), setup.lost_replies.into()];
+        totals.add_setup(setup.name, bounds, &explore_relays(*setup)?);
     }
     println!();
     heading("broken on purpose", "         where   does not hold        after steps   of states");
     for broken in Broken::ALL {
         for (setup, breaks) in broken.shows() {
-            totals.add_variant(broken, setup, catch(broken, *setup, breaks), options.runs);
+            totals.add_variant(&broken, setup.name, catch(broken, *setup, breaks), options.runs);
         }
+    }
+    for broken in BrokenRelay::ALL {
+        totals.add_variant(&broken, broken.shows().0.name, catch_relay(broken), options.runs);
     }
     Ok(totals.summarise())
 }
 
 impl Totals {
-    fn add_setup(&mut self, setup: &Setup, explored: &Explored) {
+    /// `bounds` are the columns of the setup: the third is how often each payload is sent at most.
+    fn add_setup(&mut self, name: &str, bounds: [usize; 5], explored: &Explored) {
+        let [first, levels, sent, crashes, faults] = bounds;
         self.setups += 1;
         self.states += explored.states;
         println!(
             "{:<36}{:>8}{:>8}{:>7}{:>9}{:>8}{:>12}{:>12}{:>7}{:>9.1}",
-            setup.name,
-            setup.instances,
-            setup.levels,
-            format!("{} ×", setup.times_sent),
-            setup.crashes,
-            setup.faults,
+            name,
+            first,
+            levels,
+            format!("{sent} ×"),
+            crashes,
+            faults,
             grouped(explored.states),
             grouped(explored.steps),
             explored.depth,
@@ -70,17 +87,23 @@ impl Totals {
         }
     }
 
-    fn add_variant(&mut self, broken: Broken, setup: &Setup, found: Result<Caught, String>, prints_runs: bool) {
+    fn add_variant(
+        &mut self,
+        broken: &dyn fmt::Display,
+        setup: &str,
+        found: Result<Caught, String>,
+        prints_runs: bool,
+    ) {
         self.variants += 1;
         match found {
             Ok(Caught { property, run, states }) => {
                 self.caught += 1;
-                println!("{broken:<46}{:<8}{property:<22}{:>10}{:>12}", setup.name, run.len(), grouped(states));
+                println!("{broken:<46}{:<8}{property:<22}{:>10}{:>12}", setup, run.len(), grouped(states));
                 if prints_runs {
                     print_run(&run);
                 }
             }
-            Err(why) => println!("{broken:<46}{:<8}NOT CAUGHT: {why}", setup.name),
+            Err(why) => println!("{broken:<46}{setup:<8}NOT CAUGHT: {why}"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The protocol: how an instance processes a request.
 
 use crate::recording::{Recorded, Recording, Step};
-use crate::state::Progress;
+use crate::state::{Ending, Progress};
 use crate::store::{ORIGINAL, Write};
 use crate::task::{At, Stray, Task};
 use crate::workload::{Delivery, Job, Workload};
@@ -177,10 +177,18 @@ impl Protocol {
     fn release(&self, state: &mut State, request: usize, signature: Signature) {
         let Job { request: wanted, slot, .. } = self.job(request);
         state.history.release(*slot, self.is_block(request), wanted.digest, signature);
+        state.ends(request, Ending::Signed);
     }
 
     fn not_signed(&self, state: &mut State, request: usize, why: &NotRecorded) {
         let Job { request: wanted, mark, slot, .. } = self.job(request);
+        state.ends(
+            request,
+            match why {
+                NotRecorded::NotSafe(not_safe) => Ending::Refused(not_safe.cause()),
+                NotRecorded::Store(_) | NotRecorded::Lost(_) | NotRecorded::TooManyChains { .. } => Ending::Failed,
+            },
+        );
         if state.store.has_lost() {
             return;
         }

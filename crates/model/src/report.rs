@@ -1,7 +1,8 @@
 //! Explores a setup and reports what was found.
 
-use crate::{Broken, Protocol, Setup};
+use crate::{Broken, BrokenRelay, Protocol, RelayProtocol, RelaySetup, Setup};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
+use std::hash::Hash;
 use std::num::NonZero;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -26,7 +27,15 @@ pub struct Explored {
 /// # Errors
 /// If the product's decoder rejects a payload of the model.
 pub fn explore(setup: Setup) -> Result<Explored, String> {
-    Ok(run(Protocol::new(setup, None)?, HasDiscoveries::All))
+    Ok(run(Protocol::new(setup, None)?, Protocol::describe, HasDiscoveries::All))
+}
+
+/// Explores correct relays in a setup, exhaustively.
+///
+/// # Errors
+/// If the product's decoder rejects a payload of the model.
+pub fn explore_relays(setup: RelaySetup) -> Result<Explored, String> {
+    Ok(run(RelayProtocol::new(setup, None)?, RelayProtocol::describe, HasDiscoveries::All))
 }
 
 /// A broken variant that was caught.
@@ -45,22 +54,42 @@ pub struct Caught {
 /// # Errors
 /// If there is no such run.
 pub fn catch(broken: Broken, setup: Setup, breaks: &'static [&'static str]) -> Result<Caught, String> {
-    let explored = run(Protocol::new(setup, Some(broken))?, HasDiscoveries::AnyOf(breaks.iter().copied().collect()));
+    let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
+    caught(run(Protocol::new(setup, Some(broken))?, Protocol::describe, until), breaks)
+}
+
+/// The same for a broken relay.
+///
+/// # Errors
+/// If there is no such run.
+pub fn catch_relay(broken: BrokenRelay) -> Result<Caught, String> {
+    let (setup, breaks) = broken.shows();
+    let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
+    caught(run(RelayProtocol::new(setup, Some(broken))?, RelayProtocol::describe, until), breaks)
+}
+
+fn caught(explored: Explored, breaks: &[&str]) -> Result<Caught, String> {
     let found = explored.violated.into_iter().find(|(property, _)| breaks.contains(property));
     let (property, run) = found.ok_or_else(|| format!("no violation in {} states", explored.states))?;
     Ok(Caught { property, run, states: explored.states })
 }
 
-fn run(protocol: Protocol, until: HasDiscoveries) -> Explored {
+fn run<M>(model: M, describe: impl Fn(&M, M::Action) -> String, until: HasDiscoveries) -> Explored
+where
+    M: Model<State: Clone + PartialEq + Hash + Send + Sync + 'static, Action: Clone + PartialEq>
+        + Send
+        + Sync
+        + 'static,
+{
     let start = Instant::now();
     let threads = available_parallelism().map_or(1, NonZero::get);
-    let checker = protocol.checker().threads(threads).finish_when(until).spawn_bfs().join();
+    let checker = model.checker().threads(threads).finish_when(until).spawn_bfs().join();
     let mut violated = Vec::new();
     for Property { expectation, name, .. } in checker.model().properties() {
         match (expectation, checker.discovery(name)) {
             (Expectation::Always, Some(run)) => {
                 let actions = run.into_actions().into_iter();
-                violated.push((name, actions.map(|action| checker.model().describe(action)).collect()));
+                violated.push((name, actions.map(|action| describe(checker.model(), action)).collect()));
             }
             (Expectation::Sometimes, None) if checker.is_done() => violated.push((name, Vec::new())),
             _ => {}

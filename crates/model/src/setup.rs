@@ -39,14 +39,16 @@ pub struct Setup {
     /// or failed by the time the mark is recorded. The two are indistinguishable: an early signature waits unseen, and a late
     /// one changes nothing that anyone reads. So both are checked, and the larger models use the second.
     pub slow_vault: bool,
+    /// Whether each payload may be signed with a second key, too: the companion of a tz4 consensus key.
+    pub has_companion: bool,
 }
 
-const BLOCKS: &[Form] = &[Form::Block];
+pub(crate) const BLOCKS: &[Form] = &[Form::Block];
 /// Two bakers at one slot; one attests DAL content.
-const VOTES: &[Form] = &[Form::Attestation, Form::AttestationWithDal];
+pub(crate) const VOTES: &[Form] = &[Form::Attestation, Form::AttestationWithDal];
 
 /// Two instances, two bakers, two levels, every payload sent twice, one crash and one other fault.
-const TWO: Setup = Setup {
+pub(crate) const TWO: Setup = Setup {
     name: "",
     instances: 2,
     bakers: 2,
@@ -57,6 +59,7 @@ const TWO: Setup = Setup {
     faults: 1,
     losses: NO_LOSS,
     slow_vault: false,
+    has_companion: false,
 };
 
 /// Three instances, without crashes.

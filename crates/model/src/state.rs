@@ -4,6 +4,7 @@ use crate::hashed::Hashed;
 use crate::history::History;
 use crate::store::Store;
 use crate::task::{Stray, Task};
+use azurehsm_signer::answer::Cause;
 use azurehsm_signer::marks::Seen;
 
 /// A global state of the system.
@@ -19,12 +20,22 @@ pub struct State {
     /// Unsorted: different orders of the same writes count as different states.
     pub(crate) strays: Vec<Hashed<Stray>>,
     pub(crate) history: History,
+    /// How each request has ended, for relays. Empty in models without relays, where nobody distinguishes the endings.
+    pub(crate) endings: Vec<Option<Ending>>,
     /// Crashes still allowed.
     pub(crate) crashes: u8,
     /// Other faults still allowed.
     pub(crate) faults: u8,
     /// Losses of the store still allowed.
     pub(crate) losses: u8,
+}
+
+/// How a request has ended, if its signer has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Ending {
+    Signed,
+    Refused(Cause),
+    Failed,
 }
 
 /// The progress of a request.
@@ -39,6 +50,12 @@ pub(crate) enum Progress {
 }
 
 impl State {
+    pub(crate) fn ends(&mut self, request: usize, ending: Ending) {
+        if let Some(ended) = self.endings.get_mut(request) {
+            *ended = Some(ending);
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.progress.iter().all(|progress| *progress == Progress::Over)
     }

@@ -17,17 +17,7 @@ impl Model for Protocol {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State {
-            seen: vec![vec![Hashed::default(); self.workload.marks.len()]; self.setup.instances],
-            connected: vec![None; self.setup.instances],
-            progress: vec![Progress::Waiting; self.workload.deliveries.len()],
-            store: Store::new(self.workload.marks.len()),
-            strays: Vec::new(),
-            history: History::new(self.workload.slots),
-            crashes: self.setup.crashes,
-            faults: self.setup.faults,
-            losses: self.setup.losses.0,
-        }]
+        vec![self.initial()]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -66,23 +56,42 @@ impl Model for Protocol {
 }
 
 impl Protocol {
+    pub(crate) fn initial(&self) -> State {
+        State {
+            seen: vec![vec![Hashed::default(); self.workload.marks.len()]; self.setup.instances],
+            connected: vec![None; self.setup.instances],
+            progress: vec![Progress::Waiting; self.workload.deliveries.len()],
+            store: Store::new(self.workload.marks.len()),
+            strays: Vec::new(),
+            history: History::new(self.workload.slots),
+            endings: Vec::new(),
+            crashes: self.setup.crashes,
+            faults: self.setup.faults,
+            losses: self.setup.losses.0,
+        }
+    }
+
+    /// Whether a request can begin at an instance: another one may be writing the same mark there.
+    pub(crate) fn can_arrive(&self, state: &State, request: usize, instance: usize) -> bool {
+        let mark = self.job(request).mark;
+        !state.progress.iter().enumerate().any(|(other, progress)| match progress {
+            Progress::Active { instance: at, task } => {
+                *at == instance && task.holds_the_mark() && self.job(other).mark == mark
+            }
+            Progress::Waiting | Progress::Over => false,
+        })
+    }
+
     fn arrivals(&self, state: &State, request: usize, actions: &mut Vec<Action>) {
         let is_next = self.delivery(request).after.is_none_or(|before| state.progress[before] != Progress::Waiting);
         if !is_next {
             return;
         }
-        let mark = self.job(request).mark;
         let mut new_before = false;
         for instance in 0..self.setup.instances {
-            let is_held = state.progress.iter().enumerate().any(|(other, progress)| match progress {
-                Progress::Active { instance: at, task } => {
-                    *at == instance && task.holds_the_mark() && self.job(other).mark == mark
-                }
-                Progress::Waiting | Progress::Over => false,
-            });
             // New instances are interchangeable: try one.
             let is_new = state.is_new(instance);
-            if !(is_held || is_new && new_before) {
+            if self.can_arrive(state, request, instance) && !(is_new && new_before) {
                 actions.push(Action::Arrive { request, instance });
             }
             new_before |= is_new;
@@ -120,7 +129,7 @@ impl Protocol {
     }
 
     /// The state after a step, if it is possible.
-    fn after(&self, mut state: State, action: Action) -> Option<State> {
+    pub(crate) fn after(&self, mut state: State, action: Action) -> Option<State> {
         let request = match action {
             Action::Arrive { request, instance } => {
                 self.arrive(&mut state, request, instance);

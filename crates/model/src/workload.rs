@@ -43,6 +43,7 @@ pub(crate) struct Workload {
 }
 
 const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
+const COMPANION: &str = "tz3gXffsd2euM7pzj2uEXyfpeWXuBBsjLWM2";
 
 impl Workload {
     pub(crate) fn of(setup: &Setup, broken: Option<Broken>) -> Result<Self, String> {
@@ -58,6 +59,9 @@ impl Workload {
                 all.slots += 1;
             }
         }
+        if setup.has_companion {
+            all.add_companions(setup.times_sent)?;
+        }
         for id in &all.marks {
             let form = if id.kind == Kind::Block { Form::Block } else { Form::Attestation };
             let above = request(form, setup.levels + 1, 0, None)?;
@@ -69,6 +73,25 @@ impl Workload {
     /// The last baker's job at the first slot.
     pub(crate) fn last_at_first_slot(&self) -> Option<&Job> {
         self.jobs.iter().rfind(|job| job.slot == 0)
+    }
+
+    /// The job with the companion key for the same bytes, if there is one.
+    pub(crate) fn companion_of(&self, job: usize) -> Option<usize> {
+        let (digest, key) = (self.jobs[job].request.digest, self.jobs[job].request.id.key);
+        self.jobs.iter().position(|other| other.request.digest == digest && other.request.id.key != key)
+    }
+
+    /// Every job again, with the companion key.
+    fn add_companions(&mut self, times: usize) -> Result<(), String> {
+        let key: PublicKeyHash = COMPANION.parse().map_err(|error| format!("{error}"))?;
+        let slots = self.slots;
+        for job in self.jobs.clone() {
+            let id = MarkId { key, ..job.request.id };
+            let request = Request { id, ..job.request };
+            self.add(request, format!("{}, companion", job.name), slots + job.slot, times)?;
+        }
+        self.slots *= 2;
+        Ok(())
     }
 
     fn add(&mut self, request: Request, name: String, slot: usize, times: usize) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The model catches every broken variant of the protocol: otherwise its silence would mean nothing.
 
-use model::{Broken, catch};
+use model::{Broken, BrokenRelay, catch, catch_relay};
 
 /// One test for each broken variant: in each setup that exposes it, a run violates one of the expected properties.
 macro_rules! caught {
@@ -19,6 +19,15 @@ macro_rules! caught {
             assert_eq!(Broken::ALL, [$(Broken::$broken),*]);
         }
     };
+}
+
+#[test]
+fn broken_relays_are_caught() {
+    for broken in BrokenRelay::ALL {
+        let (_, breaks) = broken.shows();
+        let caught = catch_relay(broken).unwrap_or_else(|why| panic!("{broken}: {why}"));
+        assert!(breaks.contains(&caught.property) && !caught.run.is_empty(), "{caught:?}");
+    }
 }
 
 caught! {

@@ -1,6 +1,6 @@
 //! The correct protocol has no violations. The larger setups take longer: `cargo run --release -p model` explores them all.
 
-use model::{SETUPS, Setup, explore};
+use model::{RELAY_SETUPS, SETUPS, Setup, explore, explore_relays};
 
 #[test]
 fn one_level_with_crashes_and_faults_holds_in_many_states() {
@@ -10,6 +10,16 @@ fn one_level_with_crashes_and_faults_holds_in_many_states() {
         let explored = explore(*setup).unwrap();
         assert_eq!(explored.violated, [], "{}", setup.name);
         assert!(explored.states > 10_000, "{}: {} states", setup.name, explored.states);
+    }
+}
+
+#[test]
+fn relays_hold_with_a_companion_key_and_with_another_store() {
+    for name in ["votes, companion key", "votes, another store"] {
+        let setup = RELAY_SETUPS.iter().find(|setup| setup.name == name).unwrap();
+        let explored = explore_relays(*setup).unwrap();
+        assert_eq!(explored.violated, [], "{name}");
+        assert!(explored.states > 1_000, "{name}: {} states", explored.states);
     }
 }
 

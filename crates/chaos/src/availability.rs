@@ -29,7 +29,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.wanted += other.wanted;
         self.signed += other.signed;
     }

@@ -49,6 +49,22 @@ impl LastMark {
     }
 }
 
+/// Which places the two bakers of a key use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BakerPlaces {
+    /// Both use all.
+    Shared,
+    /// Each has its own half: its relays.
+    Separate,
+}
+
+/// One of the two bakers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Baker {
+    First,
+    Second,
+}
+
 /// One kind of payload by one key, with two competing bakers.
 pub(crate) struct Lane {
     pub(crate) number: u16,
@@ -56,6 +72,7 @@ pub(crate) struct Lane {
     pub(crate) key: BakerKey,
     pub(crate) kind: Kind,
     pub(crate) client: Arc<Client>,
+    pub(crate) baker_places: BakerPlaces,
     pub(crate) ends: Arc<AtomicBool>,
 }
 
@@ -84,18 +101,22 @@ impl Lane {
         let (mine, theirs) = variants(dice);
         let bytes = |position, variant| Arc::<[u8]>::from(payload(chain, self.kind, position, variant));
         let (first, second) = (bytes(position, mine), bytes(position, theirs));
-        let (one, other) = (Submission::draw(dice, &first, self), Submission::draw(dice, &second, self));
+        let (one, other) =
+            (Submission::draw(dice, &first, Baker::First, self), Submission::draw(dice, &second, Baker::Second, self));
         let behind = if dice.chance(40.0) { Duration::ZERO } else { dice.ms(0..12) };
         // Drawn before the first request, so that answers do not affect it.
         let afterwards: Vec<_> = (0..dice.number(2..8))
             .map(|_| {
-                let payload = match dice.number(0..10) {
-                    0..4 => Arc::clone(&first),
-                    4..8 => Arc::clone(&second),
-                    8 => bytes(position, Variant { content: 3, ..mine }),
-                    _ => bytes(Position { level: position.level.saturating_sub(1), round: dice.number(0..4) }, mine),
+                let (payload, baker) = match dice.number(0..10) {
+                    0..4 => (Arc::clone(&first), Baker::First),
+                    4..8 => (Arc::clone(&second), Baker::Second),
+                    8 => (bytes(position, Variant { content: 3, ..mine }), Baker::First),
+                    _ => {
+                        let position = Position { level: position.level.saturating_sub(1), round: dice.number(0..4) };
+                        (bytes(position, mine), Baker::First)
+                    }
                 };
-                Submission::draw(dice, &payload, self)
+                Submission::draw(dice, &payload, baker, self)
             })
             .collect();
         tokio::join!(self.submit(one), async {
@@ -105,8 +126,21 @@ impl Lane {
         join_all(afterwards.into_iter().map(|submission| self.submit(submission))).await;
     }
 
+    /// The place that a baker uses as the one of this number.
+    fn place_of(&self, baker: Baker, number: usize) -> usize {
+        let (all, half) = (self.client.places(), self.client.places() / 2);
+        match (self.baker_places, baker) {
+            (BakerPlaces::Shared, _) => number % all,
+            (BakerPlaces::Separate, Baker::First) => number % half,
+            (BakerPlaces::Separate, Baker::Second) => half + number % half,
+        }
+    }
+
     async fn submit(&self, submission: Submission) {
-        let request = |place: usize| self.client.request(place % self.client.places(), &self.key, &submission.payload);
+        let request = |place: usize| {
+            let place = self.place_of(submission.baker, place);
+            self.client.request(place, &self.key, &submission.payload)
+        };
         match submission.transport {
             Transport::Octez => {
                 for pause in [0, 100, 200] {
@@ -148,6 +182,7 @@ impl Lane {
 /// A payload that a baker wants signed, and how it is sent.
 struct Submission {
     payload: Arc<[u8]>,
+    baker: Baker,
     transport: Transport,
     place: usize,
     is_sent_twice: bool,
@@ -155,9 +190,10 @@ struct Submission {
 }
 
 impl Submission {
-    fn draw(dice: &mut Dice, payload: &Arc<[u8]>, lane: &Lane) -> Self {
+    fn draw(dice: &mut Dice, payload: &Arc<[u8]>, baker: Baker, lane: &Lane) -> Self {
         Self {
             payload: Arc::clone(payload),
+            baker,
             transport: dice.pick(&TRANSPORTS).copied().unwrap_or(Transport::Octez),
             place: dice.index(lane.client.places()),
             is_sent_twice: dice.chance(15.0),

@@ -4,6 +4,7 @@ use crate::baker::{LastMark, answer};
 use crate::client::Client;
 use crate::history::{Answer, Recorder};
 use crate::payload::{Position, Variant, payload};
+use futures::future::join_all;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,18 @@ pub(crate) async fn request_all(client: &Arc<Client>, last_marks: &[LastMark], a
             drop(task.await);
         }
     }
+}
+
+/// Sends every signer other data for signed levels, which only the marks refuse.
+pub(crate) async fn request_other_data(client: &Arc<Client>, last_marks: impl Iterator<Item = &LastMark>) {
+    let other = Variant { content: 9, ..Variant::default() };
+    let requests = last_marks.flat_map(|last_mark| {
+        // The last level may not have been signed.
+        let position = Position { level: last_mark.position.level.saturating_sub(1), ..last_mark.position };
+        let payload: Arc<[u8]> = payload(last_mark.chain, last_mark.kind, position, other).into();
+        (0..client.places()).map(move |place| client.request(place, &last_mark.key, &payload))
+    });
+    join_all(requests.map(answer)).await;
 }
 
 async fn request(client: &Arc<Client>, place: usize, last_mark: &LastMark, position: Position) -> Option<Answer> {

@@ -1,5 +1,6 @@
-//! Sends requests to the signers over HTTP and records the answers, even if nobody waits for them any more.
+//! Sends requests to the signers or relays over HTTP and records the answers, even if nobody waits for them any more.
 
+use crate::fleet::AddressBook;
 use crate::history::{Answer, Exchange, Recorder};
 use crate::keys::{Authorized, BakerKey};
 use bytes::Bytes;
@@ -26,7 +27,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_IN_FLIGHT: usize = 40;
 const IN_FLIGHT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// The addresses of the signers; the process at a place changes.
+/// The addresses of the signers or relays; the process at a place changes.
 #[derive(Debug)]
 pub(crate) struct Client {
     places: Vec<Mutex<Option<Arc<Endpoint>>>>,
@@ -73,14 +74,6 @@ impl Client {
     /// Number of places.
     pub(crate) fn places(&self) -> usize {
         self.places.len()
-    }
-
-    /// Sets the address of the process with this index; `None` while it is not running.
-    pub(crate) fn set_address(&self, place: usize, address: Option<SocketAddr>) {
-        if let Some(endpoint) = self.places.get(place) {
-            let new = address.map(|address| Arc::new(Endpoint { address, idle: Mutex::default() }));
-            *endpoint.lock().unwrap_or_else(PoisonError::into_inner) = new;
-        }
     }
 
     fn endpoint(&self, place: usize) -> Option<Arc<Endpoint>> {
@@ -153,6 +146,15 @@ impl Client {
     }
 }
 
+impl AddressBook for Client {
+    fn set_address(&self, place: usize, address: Option<SocketAddr>) {
+        if let Some(endpoint) = self.places.get(place) {
+            let new = address.map(|address| Arc::new(Endpoint { address, idle: Mutex::default() }));
+            *endpoint.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        }
+    }
+}
+
 /// Holds the permit only while the request counts.
 async fn with_permit<T>(permit: Option<OwnedSemaphorePermit>, exchange: impl Future<Output = T>) -> T {
     tokio::pin!(exchange);
@@ -171,7 +173,7 @@ impl Endpoint {
         };
         let in_words = |error: hyper::Error| format!("{error:?}");
         connection.ready().await.map_err(in_words)?;
-        let request = Request::builder().method(method).uri(path).header(HOST, "signer");
+        let request = Request::builder().method(method).uri(path).header(HOST, "localhost");
         let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
         let response = connection.send_request(request).await.map_err(in_words)?;
         let status = response.status().as_u16();

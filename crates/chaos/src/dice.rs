@@ -23,6 +23,10 @@ pub(crate) enum Stream {
     Faults(u8),
     /// Kills, pauses, clock jumps and outages.
     Disruptions,
+    /// Kills and pauses of relays.
+    Relays,
+    /// The trouble of regions.
+    Regions,
     /// The spells of a season.
     Weather,
     /// Faults of requests in a brown-out.
@@ -42,6 +46,8 @@ impl Seed {
             Stream::Disruptions => 0,
             Stream::Weather => 1,
             Stream::BrownOut => 2,
+            Stream::Relays => 3,
+            Stream::Regions => 4,
             Stream::Faults(operation) => 0x100 + u64::from(operation),
             Stream::Lane(lane) => 0x1_0000 + u64::from(lane),
         });

@@ -11,6 +11,8 @@ pub(crate) enum SeasonError {
     StandIns(io::Error),
     #[error("cannot create a folder for the clocks: {0}")]
     Clocks(io::Error),
+    #[error("cannot use a folder for the relays: {0}")]
+    Folder(io::Error),
     #[error("key number {0} is invalid")]
     Key(u8),
     #[error(transparent)]

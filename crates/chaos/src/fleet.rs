@@ -1,6 +1,5 @@
-//! The signers: processes that are killed, paused and restarted.
+//! The signers and the relays: processes that are killed, paused and restarted.
 
-use crate::client::Client;
 use crate::clock::WallClock;
 use crate::history::{Line, Recorder, Span};
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,11 +15,19 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+/// Keeps the addresses of the processes at all places.
+pub(crate) trait AddressBook: Send + Sync + 'static {
+    /// Sets the address of the process at a place; `None` while it is not running.
+    fn set_address(&self, place: usize, address: Option<SocketAddr>);
+}
+
 /// What to run at a place.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) number: usize,
     pub(crate) program: PathBuf,
+    /// The arguments of the program.
+    pub(crate) arguments: &'static [&'static str],
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) clock: Option<WallClock>,
 }
@@ -53,14 +60,14 @@ pub(crate) struct ActionCounts {
 pub(crate) enum NotStarted {
     #[error("cannot run {program}: {why}")]
     Program { program: String, why: String },
-    #[error("the signer did not report its address within {0:?}; its last line: {1}")]
+    #[error("the program did not report its address within {0:?}; its last line: {1}")]
     Silent(Duration, String),
 }
 
-/// How long a signer may take to report its address.
+/// How long a process may take to report its address.
 const START_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// All signers.
+/// All signers, or all relays.
 pub(crate) struct Fleet {
     places: Vec<(mpsc::UnboundedSender<SignerAction>, JoinHandle<()>)>,
     pub(crate) counts: Arc<ActionCounts>,
@@ -70,7 +77,7 @@ impl Fleet {
     /// Starts all of them.
     pub(crate) async fn start(
         places: Vec<Place>,
-        client: &Arc<Client>,
+        addresses: &Arc<impl AddressBook>,
         recorder: &Arc<Recorder>,
     ) -> Result<Self, NotStarted> {
         let counts = Arc::<ActionCounts>::default();
@@ -78,10 +85,10 @@ impl Fleet {
         for place in places {
             let (sender, actions) = mpsc::unbounded_channel();
             let process = Process::start(&place, recorder).await?;
-            client.set_address(place.number, Some(process.address));
+            addresses.set_address(place.number, Some(process.address));
             let supervisor = Supervisor {
                 place,
-                client: Arc::clone(client),
+                addresses: Arc::clone(addresses) as Arc<dyn AddressBook>,
                 recorder: Arc::clone(recorder),
                 counts: Arc::clone(&counts),
             };
@@ -126,7 +133,7 @@ impl Fleet {
 /// Supervises one place.
 struct Supervisor {
     place: Place,
-    client: Arc<Client>,
+    addresses: Arc<dyn AddressBook>,
     recorder: Arc<Recorder>,
     counts: Arc<ActionCounts>,
 }
@@ -161,20 +168,20 @@ impl Supervisor {
                 }
             }
         }
-        self.client.set_address(self.place.number, None);
+        self.addresses.set_address(self.place.number, None);
         process.kill().await;
     }
 
     async fn kill_and_restart(&self, process: Process, down: Duration) -> Result<Process, NotStarted> {
         let number = self.place.number;
-        self.client.set_address(number, None);
+        self.addresses.set_address(number, None);
         let from = Instant::now();
         process.kill().await;
         self.counts.kills.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(down).await;
         let process = Process::start(&self.place, &self.recorder).await?;
         self.recorder.down(Span { place: number, from, to: Instant::now() });
-        self.client.set_address(number, Some(process.address));
+        self.addresses.set_address(number, Some(process.address));
         Ok(process)
     }
 
@@ -206,7 +213,7 @@ impl Supervisor {
     }
 }
 
-/// A listening signer. Killed on drop.
+/// A listening process. Killed on drop.
 struct Process {
     child: Child,
     pid: Option<Pid>,
@@ -227,7 +234,7 @@ impl Process {
         let program = place.program.display().to_string();
         let cannot = |why: &str| NotStarted::Program { program: program.clone(), why: why.to_owned() };
         let mut command = Command::new(&place.program);
-        command.env_clear().envs(place.environment.iter().map(|(name, value)| (name, value)));
+        command.args(place.arguments).env_clear().envs(place.environment.iter().map(|(name, value)| (name, value)));
         if let Some(clock) = &place.clock {
             command.envs(clock.environment());
         }
@@ -299,7 +306,7 @@ impl Reader {
     }
 }
 
-/// The signer's address, if this line reports it.
+/// The address of the process, if this line reports it.
 fn address(line: &str) -> Option<SocketAddr> {
     // Skip most lines without parsing them.
     if !line.contains("listening") {

@@ -41,6 +41,31 @@ pub(crate) struct History {
     pub(crate) container_loss: Option<ContainerLoss>,
     /// Keys of bakers that wait for each answer and send each request once.
     pub(crate) honest: HashSet<Arc<str>>,
+    /// Number of relays, which are at the first places. 0 if requests go to the signers.
+    pub(crate) relays: usize,
+    /// When the relays could reach only a signer with another mark store, if they ever could.
+    pub(crate) other_store: Option<OtherStore>,
+}
+
+impl History {
+    /// The name of what runs at a place, for reports.
+    pub(crate) fn name(&self, place: usize) -> String {
+        let program = if place < self.relays { "relay" } else { "signer" };
+        format!("{program} {place}")
+    }
+}
+
+/// Only a signer with another mark store was up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OtherStore {
+    /// When. No requests were in flight.
+    pub(crate) from: Instant,
+    /// Until when. All requests had been answered.
+    pub(crate) to: Instant,
+    /// When all relays had returned a signature again.
+    pub(crate) recovered: Instant,
+    /// Number of requests for signatures that this signer got.
+    pub(crate) forwarded: usize,
 }
 
 /// A period in which the same conditions held.
@@ -212,6 +237,12 @@ impl Recorder {
 
     pub(crate) fn line(&self, line: Line) {
         push(&self.lines, line);
+    }
+
+    /// Number of lines from a place that contain a text.
+    pub(crate) fn lines_with(&self, place: usize, text: &str) -> usize {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter(|line| line.place == place && line.text.contains(text)).count()
     }
 
     /// Takes everything recorded so far.

@@ -3,15 +3,13 @@
 //! Running signers must then sign nothing. An operator follows the manual: stops them, raises the marks above everything that was
 //! signed, and starts them again.
 
-use crate::baker::{LastMark, answer};
-use crate::calm::{ABOVE, CALM, recover, request_all};
+use crate::baker::LastMark;
+use crate::calm::{ABOVE, CALM, recover, request_all, request_other_data};
 use crate::client::Client;
 use crate::error::SeasonError;
 use crate::fleet::{Fleet, Place};
 use crate::history::{ContainerLoss, Recorder};
-use crate::payload::{Position, Variant, payload};
 use crate::setup::Programs;
-use futures::future::join_all;
 use stand_ins::Azure;
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,7 +38,7 @@ impl LossDrill<'_> {
         self.azure.cosmos.recreate_container().await;
         let at = Instant::now();
         // Other data at levels that were signed, repeats of what was signed in the calm, and then new levels.
-        self.request_other_data().await;
+        request_other_data(self.client, self.last_marks.iter().chain(self.patient_marks)).await;
         request_all(self.client, self.last_marks, CALM).await;
         request_all(self.client, self.last_marks, CALM + ABOVE).await;
         self.client.finish().await;
@@ -58,19 +56,6 @@ impl LossDrill<'_> {
         self.client.finish().await;
         fleet.end().await;
         Ok(ContainerLoss { at, raised, recovered })
-    }
-
-    /// Sends every signer other data for signed levels. Only the lost marks would refuse it.
-    async fn request_other_data(&self) {
-        let other = Variant { content: 9, ..Variant::default() };
-        let (client, last_marks) = (self.client, self.last_marks.iter().chain(self.patient_marks));
-        let requests = last_marks.flat_map(|last_mark| {
-            // The last level may not have been signed.
-            let position = Position { level: last_mark.position.level.saturating_sub(1), ..last_mark.position };
-            let payload: Arc<[u8]> = payload(last_mark.chain, last_mark.kind, position, other).into();
-            (0..client.places()).map(move |place| client.request(place, &last_mark.key, &payload))
-        });
-        join_all(requests.map(answer)).await;
     }
 
     /// Raises a mark as an operator, above everything requested before.

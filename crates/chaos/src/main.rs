@@ -1,7 +1,7 @@
 //! Chaos testing: random faults while pairs of bakers compete with the same keys.
 //!
 //! Four processes of the shipped program run against stand-ins of Azure, with every kind of fault, kills, pauses, clock jumps, and
-//! trouble that lasts. Bakers that share keys want different payloads signed at the same positions. A judge then checks the
+//! trouble that lasts; then four relays in front of signers in two regions. Bakers that share keys want different payloads signed at the same positions. A judge then checks the
 //! history against the invariants. `README.md` explains the output.
 
 mod availability;
@@ -19,9 +19,12 @@ mod honest;
 mod judge;
 mod keys;
 mod loss_drill;
+mod outcome;
 mod payload;
+mod relays;
 mod report;
 mod season;
+mod served;
 mod setup;
 mod spells;
 mod stored;
@@ -46,7 +49,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Debug, Parser)]
 #[command(version = None)]
 struct Arguments {
-    /// Length of storms and spells together, in seconds.
+    /// Length of all seasons together, in seconds.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Length in minutes.
@@ -64,7 +67,7 @@ struct Arguments {
 }
 
 /// Maximum length of a part. A longer run has several independent parts, since the history of a part is kept in memory. Each has a
-/// storm and then spells.
+/// storm, spells, and a season with relays.
 const MAX_SEASON: Duration = Duration::from_mins(2);
 
 /// Maximum number of violations of an invariant that are printed with the history of their slot.
@@ -93,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let (mut left, mut part) = (length, 0);
     while !left.is_zero() {
         let length = left.min(MAX_SEASON);
-        for (season, percent) in [(Season::Storm, 40), (Season::Spells, 60)] {
+        for (season, percent) in [(Season::Storm, 30), (Season::Spells, 45), (Season::Relays, 25)] {
             let seed = Seed(seed.wrapping_add(part));
             add_season(&mut figures, season, &programs, seed, length * percent / 100)?;
         }
@@ -105,10 +108,19 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     for lost in figures.availability.lost.iter().take(MAX_LISTED_LOSSES) {
         println!("not signed outside outages: {lost}");
     }
-    if figures.violations > 0 || !figures.availability.is_enough() {
+    for lost in figures.served.lost.iter().take(MAX_LISTED_LOSSES) {
+        println!("not served through a relay: {lost}");
+    }
+    if figures.violations > 0 || !figures.availability.is_enough() || !figures.served.is_enough() {
         if !figures.availability.is_enough() {
             println!(
                 "honest bakers must get more than {MIN_PERCENT} % of their signatures in each kind of spell outside outages"
+            );
+        }
+        if !figures.served.is_enough() {
+            println!(
+                "living relays must serve {} % of requests while one region and the store are well",
+                served::MIN_PERCENT
             );
         }
         println!("{}", figures.summary());
@@ -132,7 +144,13 @@ fn add_season(
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
-    let outcome = runtime.block_on(season::run(season, programs, seed, length)).map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(async {
+        match season {
+            Season::Relays => relays::run(programs, seed, length).await,
+            Season::Storm | Season::Spells => season::run(season, programs, seed, length).await,
+        }
+    });
+    let outcome = outcome.map_err(|error| error.to_string())?;
     runtime.shutdown_background();
     let violations = judge::judge(&outcome.history);
     print_violations(&violations, &outcome.history, seed);

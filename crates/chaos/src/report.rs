@@ -2,7 +2,8 @@
 
 use crate::availability::Availability;
 use crate::history::{Answer, History};
-use crate::season::Happened;
+use crate::outcome::Happened;
+use crate::served::Served;
 use stand_ins::Operation;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -28,6 +29,7 @@ pub(crate) struct Figures {
     waits: Vec<Duration>,
     spells: BTreeMap<&'static str, Duration>,
     pub(crate) availability: Availability,
+    pub(crate) served: Served,
     happened: Happened,
     pub(crate) violations: u64,
 }
@@ -53,7 +55,7 @@ impl Figures {
 
     /// Adds a season.
     pub(crate) fn add(&mut self, history: &History, happened: Happened, violations: usize) {
-        self.parts += u64::from(!history.spells.is_empty());
+        self.parts += u64::from(history.container_loss.is_some());
         self.violations += violations as u64;
         self.requests += history.exchanges.len() as u64;
         self.stored += history.stored.len() as u64;
@@ -84,6 +86,7 @@ impl Figures {
         }
         self.waits.sort_unstable();
         self.availability.add(Availability::of(history));
+        self.served.add(Served::of(history));
         for spell in &history.spells {
             *self.spells.entry(spell.name).or_default() += spell.to - spell.from;
         }
@@ -93,6 +96,8 @@ impl Figures {
         }
         sum.kills += happened.kills;
         sum.pauses += happened.pauses;
+        sum.relay_kills += happened.relay_kills;
+        sum.relay_pauses += happened.relay_pauses;
         sum.jumps += happened.jumps;
         sum.jumps_seen += happened.jumps_seen;
         sum.outages += happened.outages;
@@ -105,7 +110,7 @@ impl Figures {
 
     /// What did not happen often enough for the run to be meaningful.
     pub(crate) fn lacking(&self) -> Vec<&'static str> {
-        let Happened { kills, pauses, jumps_seen, .. } = self.happened;
+        let Happened { kills, pauses, relay_kills, relay_pauses, jumps_seen, .. } = self.happened;
         let meets = |wanted| self.happened.faults.keys().any(|(operation, _)| *operation == wanted);
         let waits_in = |wanted| self.availability.by_spell().any(|(spell, _)| spell == wanted);
         [
@@ -116,6 +121,10 @@ impl Figures {
             (kills > 0, "kills"),
             (pauses > 0, "pauses"),
             (!self.has_clocks || jumps_seen > 0, "clock jumps"),
+            (relay_kills > 0, "kills of relays"),
+            (relay_pauses > 0, "pauses of relays"),
+            (self.served.share.wanted > 0, "requests through relays"),
+            (self.served.has_other_store, "app in front of another mark store"),
             (waits_in("calm"), "honest baker in the calm"),
             (waits_in("slow"), "honest baker with slow services"),
             (waits_in("flood"), "honest baker in a flood"),
@@ -138,13 +147,14 @@ impl Figures {
     /// The summary line.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "chaos: {} violation{} in {} requests, {} faults survived, {} kills, availability {:.2} % (seed {})",
+            "chaos: {} violation{} in {} requests, {} faults survived, {} kills, availability {:.2} %, through relays {:.2} % (seed {})",
             thousands(self.violations),
             if self.violations == 1 { "" } else { "s" },
             thousands(self.requests),
             thousands(self.faults()),
             thousands(self.happened.kills),
             self.availability.total().percent(),
+            self.served.share.percent(),
             self.seed
         )
     }
@@ -205,6 +215,13 @@ impl fmt::Display for Figures {
             ms => format!("the last failed request was sent {ms} ms after the move"),
         };
         row(f, "failover", failover)?;
+        let through_relays = format!(
+            "{:.2} % of {} requests were served",
+            self.served.share.percent(),
+            thousands(self.served.share.wanted)
+        );
+        row(f, "through relays", through_relays)?;
+        row(f, "  kills and pauses", format!("{} and {}", self.happened.relay_kills, self.happened.relay_pauses))?;
         let share = |part: u64| percent(part, relay_stats.wanted);
         row(f, "a baker in the storm", format!("{} signatures requested", thousands(relay_stats.wanted)))?;
         row(f, "  signed at first try", share(relay_stats.at_first))?;

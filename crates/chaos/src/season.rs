@@ -1,48 +1,25 @@
-//! A season, from the start of all processes to the last answer in the calm: at most about a minute, so that its history fits
-//! into memory.
+//! A season with bakers that send requests to the signers, from the start of all processes to the last answer in the calm: at most
+//! about a minute, so that its history fits into memory.
 
 use crate::baker::LastMark;
-use crate::calm::{self, Recovery};
+use crate::calm;
 use crate::client::Client;
 use crate::dice::Seed;
 use crate::disrupt::disrupt;
 use crate::error::SeasonError;
-use crate::fleet::{ActionCounts, Fleet};
-use crate::history::{History, Recorder, Secret};
-use crate::honest::RelayStats;
-use crate::keys::{AUTHENTICATIONS_BEGIN, BakerKey};
+use crate::fleet::Fleet;
+use crate::history::{History, Recorder};
 use crate::loss_drill::LossDrill;
+use crate::outcome::{Happened, Outcome, secrets};
 use crate::setup::{AUTHENTICATING, BakerResults, Bakers, CLOCKS, PLACES, Programs, Season, Setup};
 use crate::spells::Spells;
 use crate::stored::mark;
 use crate::storm::{Met, plan};
 use stand_ins::{Azure, CosmosOptions, Operation, Options};
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// The result of a season.
-pub(crate) struct Outcome {
-    pub(crate) history: History,
-    pub(crate) happened: Happened,
-}
-
-/// Counts of what was done to signers and services, and how an honest baker fared.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Happened {
-    pub(crate) faults: HashMap<(Operation, String), u64>,
-    pub(crate) kills: u64,
-    pub(crate) pauses: u64,
-    pub(crate) jumps: u64,
-    pub(crate) jumps_seen: u64,
-    /// Number of times that connections were frozen or refused, or tokens revoked.
-    pub(crate) outages: u64,
-    pub(crate) relay_stats: RelayStats,
-    /// How long the slowest signer took to sign again after the last fault.
-    pub(crate) recovery: Recovery,
-}
 
 /// Runs a season. `length` is the duration of the storm, or of all spells together.
 pub(crate) async fn run(
@@ -56,9 +33,7 @@ pub(crate) async fn run(
     let cosmos = CosmosOptions { keeps_history: true, regions, ..CosmosOptions::default() };
     let options = Options { cosmos, token_life: setup.token_life, ..Options::default() };
     let azure = Arc::new(Azure::try_start(options).await.map_err(SeasonError::StandIns)?);
-    let keys: Vec<BakerKey> = (1..=setup.shared_keys + setup.honest_keys)
-        .map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number)))
-        .collect::<Result<_, _>>()?;
+    let keys = setup.keys()?;
     for key in &keys {
         azure.key_vault.add_key(key.for_vault());
     }
@@ -80,7 +55,7 @@ pub(crate) async fn run(
             happened.outages = disrupt(seed, start + length, &fleet, &azure, clocks).await;
             bakers
         }
-        Season::Spells => {
+        Season::Spells | Season::Relays => {
             let first = keys.first().ok_or(SeasonError::NoLanes)?;
             calm::recover(&client, &LastMark::new(first, [0xff; 4]), &recorder).await;
             let bakers = Bakers::start(season, &keys, seed, &client, &ends);
@@ -109,7 +84,7 @@ pub(crate) async fn run(
             fleet.end().await;
             None
         }
-        Season::Spells => {
+        Season::Spells | Season::Relays => {
             let places = setup.places(&azure, programs, &folder)?;
             let (client, recorder) = (&client, &recorder);
             let drill = LossDrill {
@@ -126,11 +101,6 @@ pub(crate) async fn run(
 
     let recorded = recorder.take();
     let stored: Result<Vec<_>, _> = azure.cosmos.history().await.iter().map(mark).collect();
-    let tokens = azure.identity.tokens().into_iter().map(|text| Secret { name: "a token", text });
-    let others = [
-        Secret { name: "the identity header", text: azure.identity.secret().to_owned() },
-        Secret { name: "the authentication of a request", text: AUTHENTICATIONS_BEGIN.to_owned() },
-    ];
     let honest = keys.iter().skip(setup.shared_keys.into()).map(|key| Arc::clone(&key.address)).collect();
     let regions = azure.cosmos.regions().iter().map(|region| region.requests(Operation::Other));
     let history = History {
@@ -145,24 +115,12 @@ pub(crate) async fn run(
         paused: recorded.paused,
         troubles: recorded.troubles,
         lines: recorded.lines,
-        secrets: tokens.chain(others).collect(),
+        secrets: secrets(&azure),
         spells,
         container_loss,
         honest,
+        relays: 0,
+        other_store: None,
     };
     Ok(Outcome { history, happened })
-}
-
-impl Happened {
-    /// Adds the counts of actions on signers.
-    fn with(self, counts: &ActionCounts) -> Self {
-        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        Self {
-            kills: count(&counts.kills),
-            pauses: count(&counts.pauses),
-            jumps: count(&counts.jumps),
-            jumps_seen: count(&counts.jumps_seen),
-            ..self
-        }
-    }
 }

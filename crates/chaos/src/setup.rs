@@ -1,6 +1,6 @@
 //! The setup of a season: signers, their settings, and bakers.
 
-use crate::baker::{Lane, LastMark};
+use crate::baker::{BakerPlaces, Lane, LastMark};
 use crate::client::Client;
 use crate::clock::WallClock;
 use crate::dice::Seed;
@@ -35,9 +35,11 @@ pub(crate) enum Season {
     Storm,
     /// One kind of trouble at a time, for some seconds, with calm in between. Availability is measured.
     Spells,
+    /// Bakers with relays, in front of signers in two regions.
+    Relays,
 }
 
-/// Number of signers.
+/// Number of signers, or of relays where bakers use relays.
 pub(crate) const PLACES: usize = 4;
 
 /// Signers whose wall clocks jump, if possible.
@@ -101,12 +103,36 @@ const SPELLS: Setup = Setup {
     chains: 1,
 };
 
+/// The default times, since availability is measured.
+const RELAYS: Setup = Setup {
+    deadline: Duration::from_millis(4_500),
+    token_life: Duration::from_secs(30),
+    settings: &[("SIGNER_LISTEN", "127.0.0.1:0"), ("LOG_FORMAT", "json"), ("KEYS_REFRESH_SECONDS", "10")],
+    settings_of_first: &[],
+    regions: &["West Europe"],
+    shared_keys: 4,
+    honest_keys: 4,
+    chains: 1,
+};
+
 impl Setup {
     pub(crate) const fn of(season: Season) -> &'static Self {
         match season {
             Season::Storm => &STORM,
             Season::Spells => &SPELLS,
+            Season::Relays => &RELAYS,
         }
+    }
+
+    /// The settings of all signers.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.settings.iter().map(|(name, value)| (*name, (*value).to_owned()))
+    }
+
+    /// All keys: first those with two bakers, then those with one.
+    pub(crate) fn keys(&self) -> Result<Vec<BakerKey>, SeasonError> {
+        let numbers = 1..=self.shared_keys + self.honest_keys;
+        numbers.map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number))).collect()
     }
 
     /// The signers, with their settings.
@@ -117,9 +143,10 @@ impl Setup {
         folder: &TempDir,
     ) -> Result<Vec<Place>, SeasonError> {
         let place = |number| {
-            let settings = self.settings.iter().chain(if number == 0 { self.settings_of_first } else { &[] });
+            let of_first = if number == 0 { self.settings_of_first } else { &[] };
             let mut environment = azure.environment();
-            environment.extend(settings.map(|(name, value)| (*name, (*value).to_owned())));
+            environment.extend(self.settings());
+            environment.extend(of_first.iter().map(|(name, value)| (*name, (*value).to_owned())));
             if number == AUTHENTICATING {
                 environment.push(("AUTHORIZED_KEYS", Authorized::new().public_key()));
             }
@@ -127,7 +154,7 @@ impl Setup {
             let clock = with_clock.map(|(_, library)| WallClock::new(library, folder.path(), number)).transpose();
             let clock = clock.map_err(SeasonError::Clocks)?;
             let program = with_clock.map_or(&programs.signer, |(program, _)| program).clone();
-            Ok(Place { number, program, environment, clock })
+            Ok(Place { number, program, arguments: &[], environment, clock })
         };
         (0..PLACES).map(place).collect()
     }
@@ -153,11 +180,12 @@ impl Bakers {
     ) -> Self {
         let setup = Setup::of(season);
         let (shared, honest) = keys.split_at(keys.len().min(setup.shared_keys.into()));
+        let baker_places = if season == Season::Relays { BakerPlaces::Separate } else { BakerPlaces::Shared };
         let lanes = shared.iter().flat_map(|key| Kind::ALL.map(|kind| (key, kind)));
         let lanes = lanes.flat_map(|lane| std::iter::repeat_n(lane, setup.chains));
         let lane = |(number, (key, kind)): (u16, (&BakerKey, Kind))| {
             let (client, ends) = (Arc::clone(client), Arc::clone(ends));
-            tokio::spawn(Lane { number, seed, key: key.clone(), kind, client, ends }.run())
+            tokio::spawn(Lane { number, seed, key: key.clone(), kind, client, baker_places, ends }.run())
         };
         let lanes = (0..).zip(lanes).map(lane).collect();
         let mut bakers = Self { lanes, with_relay: Vec::new(), patient: Vec::new(), flood: None };
@@ -167,7 +195,7 @@ impl Bakers {
                     let baker = RelayBaker { key: key.clone(), client: Arc::clone(client), ends: Arc::clone(ends) };
                     bakers.with_relay.push(tokio::spawn(baker.run()));
                 }
-                Season::Spells => {
+                Season::Spells | Season::Relays => {
                     for kind in Kind::ALL {
                         let (client, ends) = (Arc::clone(client), Arc::clone(ends));
                         let (newest, signed) = watch::channel(None);
@@ -220,7 +248,7 @@ mod tests {
 
     #[test]
     fn no_key_signs_on_more_chains_than_a_signer_accepts() {
-        for setup in [STORM, SPELLS] {
+        for setup in [STORM, SPELLS, RELAYS] {
             let lanes = u64::try_from(Kind::ALL.len() * setup.chains).unwrap();
             assert!(
                 lanes * MAX_CHAINS_PER_LANE < MAX_UNKNOWN_CHAINS,

@@ -97,6 +97,22 @@ const READ_RARELY: Ways = &[
     (2, |_| Effect::CloseBeforeAnswer),
 ];
 
+/// For calls of a function app.
+const EXECUTION: Ways = &[
+    (6, slow),
+    (3, late),
+    (2, |_| status(429)),
+    (2, |_| status(500)),
+    (3, |_| status(502)),
+    (3, |_| status(503)),
+    (1, |_| status(401)),
+    (2, |_| Effect::status_after_work(502)),
+    (3, |_| Effect::Hang),
+    (3, |_| Effect::HangAfterWork),
+    (3, |_| Effect::CloseBeforeAnswer),
+    (3, |_| Effect::CloseAfterWork),
+];
+
 /// How often requests for an operation fail, in percent, and how. Rare operations fail more often. Operations that a start needs
 /// several times fail less often, or hardly any signer would ever get ready.
 fn ways(operation: Operation) -> Option<(u8, f64, Ways)> {
@@ -111,6 +127,7 @@ fn ways(operation: Operation) -> Option<(u8, f64, Ways)> {
         Operation::ReadItem => (8, 6.0, READ),
         Operation::CreateItem => (9, 20.0, WRITE),
         Operation::ReplaceItem => (10, 6.0, WRITE),
+        Operation::Execution => (11, 6.0, EXECUTION),
         _ => return None,
     })
 }
@@ -233,7 +250,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    const OPERATIONS: [Operation; 10] = [
+    const OPERATIONS: [Operation; 11] = [
         Operation::Token,
         Operation::ListKeys,
         Operation::ListVersions,
@@ -244,6 +261,7 @@ mod tests {
         Operation::ReadItem,
         Operation::CreateItem,
         Operation::ReplaceItem,
+        Operation::Execution,
     ];
 
     #[test]

@@ -10,13 +10,14 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
     let mut found = Vec::new();
     for request in requests {
         let exchange = request.exchange;
+        let name = history.name(exchange.place);
         let mut violation = |invariant, what: String| {
             found.push(Violation { invariant, slot: request.slot.clone(), what });
         };
         match &exchange.answer {
             Answer::NotSigned { status: 409, reason } => {
                 if let Some((invariant, what)) = unjust(history, request, marks) {
-                    violation(invariant, format!("signer {} refused ({reason}), but {what}", exchange.place));
+                    violation(invariant, format!("{name} refused ({reason}), but {what}"));
                 }
             }
             Answer::NotSigned { status: 500, reason } if reason.trim().is_empty() => {
@@ -26,43 +27,49 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
             // Bodies are sent at once, so this is right only if the signer was paused until the deadline had passed.
             Answer::NotSigned { status: 408, .. } if exchange.until - exchange.at >= history.deadline => {}
             Answer::NotSigned { status, reason } => {
-                let what = format!(
-                    "signer {} answered {status} ({reason}), expected 500 for failures and 408 for late bodies",
-                    exchange.place
-                );
+                let what =
+                    format!("{name} answered {status} ({reason}), expected 500 for failures and 408 for late bodies");
                 violation(Invariant::FailClosedAndSayWhy, what);
             }
             Answer::Unreadable { status, body } => {
-                let what =
-                    format!("signer {} answered {status} with {body:?}, which octez cannot parse", exchange.place);
+                let what = format!("{name} answered {status} with {body:?}, which octez cannot parse");
                 violation(Invariant::FailClosedAndSayWhy, what);
             }
             Answer::None { why } => {
                 if !was_down(history, exchange) {
-                    let what = format!("signer {} was not killed and gave no answer: {why}", exchange.place);
+                    let what = format!("{name} was not killed and gave no answer: {why}");
                     violation(Invariant::FailClosedAndSayWhy, what);
                 }
             }
         }
         let waited = running_time(history, exchange);
         if !matches!(exchange.answer, Answer::None { .. }) && waited > history.deadline + MARGIN {
-            let what =
-                format!("signer {} answered after {waited:?}; its deadline is {:?}", exchange.place, history.deadline);
+            let what = format!("{name} answered after {waited:?}; its deadline is {:?}", history.deadline);
             violation(Invariant::FailClosedAndSayWhy, what);
         }
         if is_without_marks(history, exchange) {
             if let Answer::Signed(_) = &exchange.answer {
-                let what = format!("signer {} signed although the container of its marks was replaced", exchange.place);
+                let what = format!("{name} signed although the container of its marks was replaced");
                 violation(Invariant::LostMarksStopKeys, what);
             }
+        } else if has_only_other_store(history, exchange) {
+            if !matches!(exchange.answer, Answer::NotSigned { status: 500, .. }) {
+                let what =
+                    format!("{name} answered {:?} while only another mark store could be reached", exchange.answer);
+                violation(Invariant::OneStore, what);
+            }
         } else if is_in_calm(history, exchange) && !matches!(exchange.answer, Answer::Signed(_)) {
-            let what = format!("signer {} was undisturbed and answered {:?}", exchange.place, exchange.answer);
+            let what = format!("{name} was undisturbed and answered {:?}", exchange.answer);
             violation(Invariant::CalmIsAnswered, what);
         }
     }
     for trouble in &history.troubles {
-        let what = format!("signer {} {}", trouble.place, trouble.what);
+        let what = format!("{} {}", history.name(trouble.place), trouble.what);
         found.push(Violation { invariant: Invariant::CalmIsAnswered, slot: None, what });
+    }
+    if let Some(forwarded) = history.other_store.map(|other| other.forwarded).filter(|forwarded| *forwarded > 0) {
+        let what = format!("{forwarded} requests for signatures were forwarded to a signer with another mark store");
+        found.push(Violation { invariant: Invariant::OneStore, slot: None, what });
     }
     found
 }
@@ -89,8 +96,16 @@ fn is_without_marks(history: &History, exchange: &Exchange) -> bool {
     history.container_loss.is_some_and(|loss| loss.at <= exchange.at && exchange.at < loss.raised)
 }
 
+/// Whether it was sent while the relays could reach only a signer with another mark store.
+fn has_only_other_store(history: &History, exchange: &Exchange) -> bool {
+    history.other_store.is_some_and(|other| other.from <= exchange.at && exchange.at < other.to)
+}
+
 /// Whether it was sent while nothing failed, and after all signers had recovered.
 fn is_in_calm(history: &History, exchange: &Exchange) -> bool {
+    if history.other_store.is_some_and(|other| other.from <= exchange.at && exchange.at < other.recovered) {
+        return false;
+    }
     let starts_again =
         history.container_loss.is_some_and(|loss| loss.at <= exchange.at && exchange.at < loss.recovered);
     exchange.at >= history.calm && !starts_again

@@ -35,6 +35,8 @@ pub(crate) enum Invariant {
     SecretsStayOutOfSight,
     /// Invariant 10: a store that was replaced is not mistaken for a fresh start.
     LostMarksStopKeys,
+    /// The relay's: an answer based on another store never counts.
+    OneStore,
     /// Not an invariant of the signer; without it, a signer that does nothing would pass.
     CalmIsAnswered,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Invariant {
             Self::SignaturesAreValid => "invariant 7, the vault's answer is checked",
             Self::SecretsStayOutOfSight => "invariant 9, secrets stay out of sight",
             Self::LostMarksStopKeys => "invariant 10, a store that has lost its marks stops the keys",
+            Self::OneStore => "one store: relays use no signer with another mark store",
             Self::CalmIsAnswered => "every request in the calm is answered",
         })
     }
@@ -107,8 +110,9 @@ pub(crate) fn story(history: &History, slot: &Slot) -> Vec<String> {
             lines.push((
                 exchange.at,
                 format!(
-                    "{from:9.4} s  request for {digest} to signer {}; at {to:.4} s: {:?}",
-                    exchange.place, exchange.answer
+                    "{from:9.4} s  request for {digest} to {}; at {to:.4} s: {:?}",
+                    history.name(exchange.place),
+                    exchange.answer
                 ),
             ));
         }

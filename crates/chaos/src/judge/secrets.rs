@@ -12,7 +12,7 @@ pub(super) fn violations(history: &History) -> Vec<Violation> {
     };
     let lines = history.lines.iter().filter_map(|line| {
         let secret = history.secrets.get(found.find(&*line.text)?.pattern().as_usize())?;
-        Some(violation(format!("signer {} logged {}: {}", line.place, secret.name, line.text)))
+        Some(violation(format!("{} logged {}: {}", history.name(line.place), secret.name, line.text)))
     });
     lines.collect()
 }

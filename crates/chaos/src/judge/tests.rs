@@ -1,7 +1,9 @@
 //! Hand-written histories: a clean one, and others with one violation each.
 
 use super::{Invariant, judge, story};
-use crate::history::{Answer, ContainerLoss, Exchange, History, Line, MarkId, Secret, Span, Stored, Trouble};
+use crate::history::{
+    Answer, ContainerLoss, Exchange, History, Line, MarkId, OtherStore, Secret, Span, Stored, Trouble,
+};
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
 use oracle::crypto::digest;
@@ -37,6 +39,8 @@ impl Book {
             spells: Vec::new(),
             container_loss: None,
             honest: HashSet::new(),
+            relays: 0,
+            other_store: None,
         };
         Self { keys, history }
     }
@@ -169,6 +173,30 @@ fn violations_after_a_loss_of_marks_are_found() {
         make_wrong(&mut book, &vote);
         let found: Vec<_> = judge(&book.history).into_iter().map(|violation| violation.invariant).collect();
         assert!(found.contains(&invariant), "{name}: {found:?}");
+    }
+}
+
+/// After the clean history, from 110 s to 119 s, relay 0 can reach only a signer with another mark store.
+fn with_other_store(forwarded: usize, answer: Answer) -> Book {
+    let mut book = clean();
+    let (from, to, recovered) = (book.at(110_000), book.at(119_000), book.at(120_000));
+    (book.history.relays, book.history.other_store) = (1, Some(OtherStore { from, to, recovered, forwarded }));
+    book.exchange(0, &bytes(Kind::Attestation, 10, 2), (111_000, 111_010), answer);
+    book.exchange(0, &bytes(Kind::Attestation, 12, 1), (119_500, 119_510), failed());
+    book
+}
+
+#[test]
+fn answers_based_on_another_store_are_found() {
+    let book = clean();
+    let signed = || Answer::Signed(book.sign(0, &bytes(Kind::Attestation, 10, 2), 1).into());
+    for (forwarded, answer, is_violation) in
+        [(0, failed(), false), (1, failed(), true), (0, refused(), true), (0, signed(), true)]
+    {
+        let book = with_other_store(forwarded, answer.clone());
+        let found: Vec<_> = judge(&book.history).into_iter().map(|violation| violation.invariant).collect();
+        assert_eq!(found.contains(&Invariant::OneStore), is_violation, "{forwarded} {answer:?}: {found:?}");
+        assert!(is_violation || found.is_empty(), "{found:?}");
     }
 }
 

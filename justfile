@@ -82,6 +82,11 @@ functions:
 differential:
     fuzz/differential/run
 
+# Metrics, received by OpenTelemetry's Python package and by a real Prometheus
+metrics:
+    cargo build --release
+    checks/metrics/run
+
 # The Bicep templates, and the queries of alerts and workbook
 infra:
     checks/infra/run

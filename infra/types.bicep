@@ -76,6 +76,30 @@ type signerSettingsType = {
   @description('Log filter, such as info, or warn,azurehsm_signer=debug.')
   RUST_LOG: string?
 
+  @description('OpenTelemetry collector to which metrics are pushed.')
+  OTEL_EXPORTER_OTLP_ENDPOINT: string?
+
+  @description('The same with its full path.')
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: string?
+
+  @description('Headers of each push, such as credentials: a Key Vault reference.')
+  OTEL_EXPORTER_OTLP_HEADERS: string?
+
+  @description('Time limit of a push, in milliseconds.')
+  OTEL_EXPORTER_OTLP_TIMEOUT: string?
+
+  @description('Whether counters are pushed as totals or as differences.')
+  OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: ('cumulative' | 'delta')?
+
+  @description('Milliseconds between two pushes.')
+  OTEL_METRIC_EXPORT_INTERVAL: string?
+
+  @description('service.name of the metrics.')
+  OTEL_SERVICE_NAME: string?
+
+  @description('Further attributes of the process that metrics come from, as name=value, separated by commas.')
+  OTEL_RESOURCE_ATTRIBUTES: string?
+
   @description('Proxy for addresses that begin with http://.')
   HTTP_PROXY: string?
 

@@ -69,6 +69,11 @@ pub const EVENTS: &[Event] = &[
     warn("key_search_slow", "a search of the vault is taking long"),
     warn("keys_unreadable", "the vault's keys could not be listed"),
     warn("lines_dropped", "log lines were dropped because their reader was too slow; `lines` is their number"),
+    warn(
+        "metrics_listen_failed",
+        "`METRICS_LISTEN` cannot be used, so metrics cannot be scraped; signing is not affected, and it is tried again",
+    ),
+    warn("metrics_push_failed", "metrics were not received; signing is not affected. Logged once per outage"),
     warn("newer_version", "a client requested a version of signatures that this release does not know"),
     warn("no_keys", "the vault has no key that can sign"),
     warn("node_unavailable", "a node's head could not be read"),
@@ -112,6 +117,9 @@ pub const EVENTS: &[Event] = &[
     info("key_vault_used", "keys are in the vault at `url`"),
     info("listening", "requests are accepted at `address`"),
     info("mark_store_new", "the embedded store has no marks yet"),
+    info("metrics_listening", "metrics can be scraped at `address`"),
+    info("metrics_push_recovered", "metrics are received again"),
+    info("metrics_pushed", "metrics are pushed to `endpoint`"),
     info("node_available", "a node's head can be read, for the first time or again"),
     info("node_proxy", "requests to a node go through a proxy"),
     info(

@@ -38,10 +38,11 @@
 //! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
 //! | [`settings`] | environment variables | [`relay`], [`signer`] and below |
 //! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`tezos`], [`azure`] and `net` |
-//! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`tezos`] |
+//! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`metrics`], [`tezos`] |
 //! | [`vault`] | keys | [`marks`] and below |
 //! | [`marks`] | high watermarks | [`chain`] and below |
 //! | [`chain`] | heads of chains, from nodes | [`azure`] and below |
+//! | [`metrics`] | OpenTelemetry: what is recorded, and where it goes | [`azure`], `net`, [`tezos`] |
 //! | [`azure`] | identities, tokens and clients for Azure | `net` |
 //! | `net` | DNS, retries and backoff | – |
 //! | [`tezos`] | formats; pure | – |
@@ -65,6 +66,7 @@ pub mod links;
 pub mod lock_holder;
 pub mod log;
 pub mod marks;
+pub mod metrics;
 mod net;
 pub mod relay;
 pub mod server;

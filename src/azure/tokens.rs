@@ -88,6 +88,18 @@ impl Tokens {
         known.unwrap_or(TokenState { token: None, problem: Some(NoToken::BeingRenewed) })
     }
 
+    /// The time until each token expires, by scope: zero if there is none. Does not wait.
+    pub fn lifetimes(&self) -> Vec<(String, Duration)> {
+        let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let lifetimes = scopes.values().map(|scope| {
+            let state = scope.state.borrow();
+            let expires = state.as_ref().and_then(|state| state.token.as_ref()).map(|(_, token)| token.expires_on);
+            let left = expires.and_then(|expires| Duration::try_from(expires - OffsetDateTime::now_utc()).ok());
+            (scope.name.clone(), left.unwrap_or_default())
+        });
+        lifetimes.collect()
+    }
+
     fn scope(&self, name: &str) -> Arc<Scope> {
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(scope) = scopes.get(name) {

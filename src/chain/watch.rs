@@ -74,6 +74,14 @@ impl HeadWatch {
         head::check(&heads, Instant::now(), self.settings.max_age, chain, level, self.settings.threshold)
     }
 
+    /// The highest head of the chain that was reported last, and when any node last reported a head of it; `None` before the first.
+    pub fn latest(&self) -> Option<ObservedHead> {
+        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = heads.iter().flatten().max_by_key(|head| head.at)?;
+        let level = heads.iter().flatten().filter(|head| head.chain == last.chain).map(|head| head.level).max();
+        level.map(|level| ObservedHead { level, ..*last })
+    }
+
     /// Whether any node has reported its head recently.
     pub fn has_recent_head(&self) -> bool {
         let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use super::shutdown::Shutdown;
 use super::{CommandError, variable, variable_names, wrong_settings};
 use azurehsm_signer::relay::{Live, RelaySettings};
-use azurehsm_signer::settings::{ConfigFile, ConfigFileError};
+use azurehsm_signer::settings::{ConfigFile, ConfigFileError, NAMES};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::Digest;
 use std::convert::Infallible;
@@ -15,8 +15,8 @@ use tracing::{error, info};
 /// Between two checks whether the file has changed.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Settings that are used only at the start.
-const FIXED: [&str; 4] = ["RELAY_LISTEN", "RELAY_STATE_DIR", "LOG_FORMAT", "RUST_LOG"];
+/// Settings that are used only at the start, as are those of OpenTelemetry.
+const FIXED: [&str; 5] = ["RELAY_LISTEN", "RELAY_STATE_DIR", "LOG_FORMAT", "RUST_LOG", "METRICS_LISTEN"];
 
 /// The settings, before they are checked.
 pub(super) struct RelayConfig {
@@ -91,7 +91,8 @@ impl RelayConfig {
 
     fn replacement(&self, path: &Path, live: &Live) -> Result<ConfigFile, CommandError> {
         let file = read(path)?;
-        if let Some(name) = FIXED.into_iter().find(|name| value(&file, name) != self.value(name)) {
+        let of_metrics = NAMES.iter().copied().filter(|name| name.starts_with("OTEL_"));
+        if let Some(name) = FIXED.into_iter().chain(of_metrics).find(|name| value(&file, name) != self.value(name)) {
             return Err(format!("{name} cannot change while the relay runs: restart it, or restore the value").into());
         }
         live.replace(settings(&file)?)?;

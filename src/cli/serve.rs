@@ -8,7 +8,8 @@ use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::functions_host;
 use azurehsm_signer::log::Logging;
 use azurehsm_signer::marks::Ledger;
-use azurehsm_signer::server::{self, ConnectionLimits, ServerSettings};
+use azurehsm_signer::metrics::{MetricsPipeline, Program};
+use azurehsm_signer::server::{self, ConnectionLimits, OpenConnections, ServerSettings};
 use azurehsm_signer::settings::{NO_LONGER_READ, Settings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::tezos::PublicKeyHash;
@@ -35,6 +36,9 @@ const OTHER_FILES: u64 = 64;
 /// process before it kills the last one: usually a fraction of a second earlier, but sometimes by its lock period of 15 s. A start
 /// that takes longer than 30 s counts as failed.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(17);
+
+/// How long the last push of metrics may delay the end of the program.
+pub(super) const LAST_PUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longer than the idle timeout of clients, so that they close connections first.
 const IDLE: Duration = Duration::from_mins(3);
@@ -73,15 +77,23 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
             "AUTHORIZED_KEYS has no effect: the policy sets \"require_authentication\" to false for all keys"
         );
     }
+    let pipeline = MetricsPipeline::start(&settings.metrics, Program::Signer, &services.instance);
+    let metrics = pipeline.metrics();
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
-    let signer = Arc::new(Signer::new(
+    let signer = Signer::new(
         KeyRing::new(vault, search_interval(&settings)),
         Ledger::new(store, services.instance.clone())
             .with_known_chains(CHECKPOINTS.iter().map(|checkpoint| checkpoint.chain).collect()),
         settings.policy,
         HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
         AuthorizedKeys::new(settings.authorized_keys),
-    ));
+    );
+    let signer = Arc::new(signer.with_metrics(metrics.clone()));
+    metrics.observe_signer(&signer);
+    if let Some(azure) = &azure {
+        let tokens = Arc::clone(&azure.tokens);
+        metrics.observe_tokens(move || tokens.lifetimes());
+    }
     let is_local = matches!(services.vault, VaultSettings::Embedded);
     if is_local {
         // Reading a file is fast, and an error would be permanent.
@@ -106,14 +118,32 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     };
     let limits = ConnectionLimits { most: max_connections(), idle: IDLE, last_requests };
     let router = server::router(Arc::clone(&signer), server_settings);
+    let connections = OpenConnections::default();
+    metrics.observe_connections(Program::Signer, {
+        let connections = connections.clone();
+        move || connections.count()
+    });
     info!(event = "listening", address = %address, "listening");
     if is_local {
         log_commands(&signer, address);
     }
     tokio::select! {
-        () = server::serve(listener, router, limits, shutdown.requested().map(|()| drain)) => Ok(()),
+        () = server::serve(listener, router, limits, &connections, shutdown.requested().map(|()| drain)) => {}
+        never = serve_metrics(settings.metrics.listen, &pipeline) => match never {},
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
+    }
+    pipeline.end(LAST_PUSH_TIMEOUT).await;
+    Ok(())
+}
+
+/// Serves `GET /metrics`, if `METRICS_LISTEN` is set.
+pub(super) async fn serve_metrics(address: Option<SocketAddr>, pipeline: &MetricsPipeline) -> Infallible {
+    match (address, pipeline.registry()) {
+        (Some(address), Some(registry)) => {
+            keep_running("metrics", || server::serve_metrics(address, registry.clone(), listen)).await
+        }
+        _ => std::future::pending().await,
     }
 }
 

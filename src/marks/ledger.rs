@@ -4,6 +4,7 @@
 //! read the mark, have the vault sign a block, write the mark conditionally, and read it back if the outcome of the write is
 //! unclear. It also remembers what the process has [seen](super::Seen) of each mark, and which marks the store has lost.
 
+use super::levels_seen::{LevelSeen, LevelsSeen};
 use super::slots::Slots;
 use super::subject::Subject;
 use super::{
@@ -15,6 +16,7 @@ use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature};
 use futures::future::try_join_all;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -36,6 +38,8 @@ pub struct Ledger {
     /// For each key, the mark that the store has lost.
     lost: Mutex<HashMap<PublicKeyHash, Lost>>,
     failed: Mutex<Option<Instant>>,
+    levels_seen: LevelsSeen,
+    conflicts: AtomicU64,
 }
 
 /// How long a failed call counts against the store, if no other call is made.
@@ -50,6 +54,8 @@ impl Ledger {
             slots: Slots::default(),
             lost: Mutex::default(),
             failed: Mutex::default(),
+            levels_seen: LevelsSeen::default(),
+            conflicts: AtomicU64::new(0),
         }
     }
 
@@ -82,8 +88,21 @@ impl Ledger {
     /// # Errors
     /// [`NotRecorded::NotSafe`] if the vote must not be signed; otherwise the store failed.
     pub async fn record_vote(&self, vote: &VoteRequest, deadline: Instant) -> Result<VoteRecorded, NotRecorded> {
+        self.record_vote_noting(vote, deadline, &AtomicBool::new(false)).await
+    }
+
+    /// The same. Sets `wrote` if this call wrote the mark, or may have: otherwise, the vote is a repeat.
+    ///
+    /// # Errors
+    /// As [`record_vote`](Self::record_vote).
+    pub async fn record_vote_noting(
+        &self,
+        vote: &VoteRequest,
+        deadline: Instant,
+        wrote: &AtomicBool,
+    ) -> Result<VoteRecorded, NotRecorded> {
         // The vault signs votes elsewhere, at the same time.
-        self.record(*vote, deadline, async || Ok(())).await
+        self.record(*vote, deadline, wrote, async || Ok(())).await
     }
 
     /// Records a block together with its only signature, and returns the signature that may be released: the one that `sign`
@@ -99,7 +118,7 @@ impl Ledger {
         deadline: Instant,
         sign: impl Fn() -> F,
     ) -> Result<Signature, E> {
-        Ok(self.record(*block, deadline, sign).await?.release())
+        Ok(self.record(*block, deadline, &AtomicBool::new(false), sign).await?.release())
     }
 
     /// Raises a mark by hand, if the target is higher. Also works for a key whose mark the store has lost, and in a recreated
@@ -115,7 +134,8 @@ impl Ledger {
         signature: Option<Signature>,
         deadline: Instant,
     ) -> Result<Raised, NotRecorded> {
-        self.record(Raise::new(*id, position, digest, signature), deadline, async || Ok(())).await
+        let raise = Raise::new(*id, position, digest, signature);
+        self.record(raise, deadline, &AtomicBool::new(false), async || Ok(())).await
     }
 
     /// Writes a mark over an item that is not a mark, if that still has the version `unreadable`. The caller must make sure
@@ -158,11 +178,23 @@ impl Ledger {
         failed.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
     }
 
-    /// Carries out the steps of a [`Recording`], with the slot of the mark locked.
+    /// The levels of all marks that the store holds, as this process last saw them.
+    pub fn levels_seen(&self) -> Vec<LevelSeen> {
+        self.levels_seen.list()
+    }
+
+    /// How many conditional writes another writer has preceded.
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts.load(Ordering::Relaxed)
+    }
+
+    /// Carries out the steps of a [`Recording`], with the slot of the mark locked. Sets `wrote` if the mark was or may have been
+    /// written.
     async fn record<S: Subject, E: From<NotRecorded>, F: Future<Output = Result<S::Signature, E>>>(
         &self,
         subject: S,
         deadline: Instant,
+        wrote: &AtomicBool,
         sign: impl Fn() -> F,
     ) -> Result<S::Recorded, E> {
         let id = &subject.id().clone();
@@ -199,11 +231,17 @@ impl Ledger {
                     if let Err(WriteError::Unknown(error)) = &answer {
                         readback.note(error.clone());
                     }
+                    if matches!(answer, Ok(_) | Err(WriteError::Unknown(_))) {
+                        wrote.store(true, Ordering::Relaxed);
+                    }
                     recording.written(answer, &mut seen)
                 }
                 Step::Done(verdict) => {
                     if let Err(NotRecorded::Lost(lost)) = &verdict {
                         self.lost().insert(id.key, *lost);
+                    }
+                    if let Some(position) = seen.highest_position() {
+                        self.levels_seen.note(id, position.level);
                     }
                     return Ok(verdict?);
                 }
@@ -268,6 +306,9 @@ impl Ledger {
         let call = StoreCall::of(self);
         let answer = self.store.write(id, mark, expected, deadline).await;
         call.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
+        if matches!(answer, Err(WriteError::Changed)) {
+            self.conflicts.fetch_add(1, Ordering::Relaxed);
+        }
         answer
     }
 }

@@ -9,7 +9,7 @@
 //! | `recording`, `subject` | the state machine that checks and records one request. Pure |
 //! | `ledger` | carries out the state machine's steps on a store |
 //! | `store` | what a store must do; `cosmos` and `embedded` are the two stores |
-//! | `seen`, `slots` | what one process remembers of the marks |
+//! | `seen`, `slots`, `levels_seen` | what one process remembers of the marks |
 //! | `binding` | which store guards a key |
 //! | `identity` | what distinguishes a store from any other |
 //! | `plausible`, `unreadable` | what an operator may raise a mark to |
@@ -21,6 +21,7 @@ mod embedded;
 mod identity;
 pub mod interchange;
 mod ledger;
+mod levels_seen;
 mod mark;
 mod not_recorded;
 mod plausible;
@@ -37,6 +38,7 @@ pub use cosmos::{CosmosMarkStore, CosmosSettings};
 pub use embedded::{EmbeddedMarkStore, Listing, OpenError};
 pub use identity::StoreIdentity;
 pub use ledger::Ledger;
+pub use levels_seen::LevelSeen;
 pub use mark::{AttemptId, InvalidMarkId, Mark, MarkId, Written};
 pub use not_recorded::{NotRecorded, TooManyChains};
 pub use plausible::{Evidence, Implausible};

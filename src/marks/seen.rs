@@ -34,6 +34,11 @@ impl Seen {
         self.highest
     }
 
+    /// The highest position so far.
+    pub(super) fn highest_position(&self) -> Option<Position> {
+        self.highest.map(|highest| highest.position)
+    }
+
     /// Whether the store holds or once held a mark.
     pub(super) const fn is_acknowledged(&self) -> bool {
         self.highest.is_some()

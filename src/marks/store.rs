@@ -3,6 +3,7 @@
 use super::binding::Recreated;
 use super::{Mark, MarkId, StoreId, StoreIdentity};
 use crate::failure_reason::FailureReason;
+use crate::net::CallCounts;
 use crate::tezos::payload::Position;
 use async_trait::async_trait;
 use std::fmt;
@@ -36,6 +37,11 @@ pub trait MarkStore: Send + Sync {
     /// lost one, for keys that an operator has not declared new.
     async fn may_have_lost(&self, _id: &MarkId) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    /// Counts of calls that were repeated or throttled; `None` if there is no service to call.
+    fn calls(&self) -> Option<&CallCounts> {
+        None
     }
 
     /// Identifies this store, for comparison with the tags of keys. Makes no call: the `_rid` of a container is missing until

@@ -1,5 +1,8 @@
 //! Shared by all clients of services: DNS, retries until a deadline, and backoff.
 
 pub(crate) mod backoff;
+mod call_counts;
 pub(crate) mod dns;
 pub(crate) mod retry;
+
+pub use call_counts::CallCounts;

@@ -4,6 +4,7 @@
 //! succeed: cancelling it would waste the time already spent, and a service that needs a second per call would never answer.
 //! But its connection may also be dead, so another call runs in parallel.
 
+use crate::net::CallCounts;
 use crate::net::backoff::Backoff;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -45,10 +46,11 @@ pub(crate) enum GaveUp<E> {
 /// Calls until a call succeeds, an error is permanent, or the deadline passes. At most three calls are in flight.
 ///
 /// A call that takes longer than `late_after` continues, and another one starts in parallel. Calls in flight are dropped on
-/// return, so a call must be safe to abandon and to repeat.
+/// return, so a call must be safe to abandon and to repeat. Further calls are added to `counts`.
 pub(crate) async fn persist<T, E, C>(
     deadline: Instant,
     late_after: Duration,
+    counts: Option<&CallCounts>,
     mut call: impl FnMut() -> C,
     again: impl Fn(&E) -> Again,
 ) -> Result<T, GaveUp<E>>
@@ -86,6 +88,11 @@ where
             }
             () = sleep_until(deadline) => return Err(GaveUp::Deadline(last_error)),
             () = sleep_until(next_call), if !is_full => {
+                match counts {
+                    Some(counts) if calls.is_empty() => counts.retried(),
+                    Some(counts) => counts.hedged(),
+                    None => {}
+                }
                 calls.push(call());
                 next_call = Instant::now() + late_after;
             }
@@ -111,7 +118,7 @@ mod tests {
     /// Plays the calls in order, then repeats the last one. Returns the result, the time taken, and the start of each call.
     async fn play(script: &[Call]) -> (Result<usize, GaveUp<Again>>, Duration, Vec<Duration>) {
         let start = Instant::now();
-        let (calls, starts) = (Cell::new(0), RefCell::new(Vec::new()));
+        let (calls, starts, counts) = (Cell::new(0), RefCell::new(Vec::new()), CallCounts::default());
         let call = || {
             let number = calls.replace(calls.get() + 1);
             starts.borrow_mut().push(start.elapsed());
@@ -121,7 +128,7 @@ mod tests {
                 result.map(|()| number)
             }
         };
-        let result = persist(start + DEADLINE, LATE_AFTER, call, |error: &Again| *error).await;
+        let result = persist(start + DEADLINE, LATE_AFTER, Some(&counts), call, |error: &Again| *error).await;
         (result, start.elapsed(), starts.into_inner())
     }
 

@@ -12,7 +12,7 @@
 //! | `decision`, `reply` | when to send what where, and what a reply means; pure |
 //! | `upstream`, `connections`, `connection`, `credential`, `counters` | calls to one signer |
 //! | `identities`, `state`, `companions` | what is remembered |
-//! | `maintenance` | probes and reads in the background |
+//! | `maintenance`, `observed` | probes and reads in the background; counts for the metrics |
 //! | `check` | `relay check` |
 //! | `inspect` | what signers report about themselves, for `doctor --peer` |
 
@@ -32,6 +32,7 @@ mod inspect;
 mod live;
 mod log;
 mod maintenance;
+mod observed;
 mod race;
 mod reply;
 mod request;

@@ -36,14 +36,14 @@ pub struct ConnectionLimits {
 }
 
 /// Serves until `shutdown` completes, then accepts no more connections and finishes the requests in flight, which may take as long as
-/// `shutdown` returns.
+/// `shutdown` returns. Open connections are added to `connections`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: ConnectionLimits,
+    connections: &OpenConnections,
     shutdown: impl Future<Output = Duration>,
 ) {
-    let connections = OpenConnections::default();
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     let drain = loop {
@@ -59,7 +59,7 @@ pub async fn serve(
                     });
                     continue;
                 }
-                start(stream, router.clone(), limits, &connections, &graceful);
+                start(stream, router.clone(), limits, connections, &graceful);
             }
             Err(error) => {
                 // Probably out of file descriptors: close a connection, and try again after a pause.
@@ -74,7 +74,7 @@ pub async fn serve(
     let drained = Instant::now() + drain;
     connections.close_after_the_next_answer();
     for stream in backlog(listener).take(limits.most) {
-        start(stream, router.clone(), limits, &connections, &graceful);
+        start(stream, router.clone(), limits, connections, &graceful);
     }
     info!(event = "shutting_down", "shutting down: finishing requests in flight");
     drop(tokio::time::timeout(limits.last_requests, connections.all_closed()).await);
@@ -163,7 +163,7 @@ enum Phase {
 
 /// The open connections, numbered in the order in which they were opened.
 #[derive(Clone, Default)]
-struct OpenConnections {
+pub struct OpenConnections {
     open: Arc<Mutex<HashMap<u64, Arc<ConnectionState>>>>,
     opened: Arc<AtomicU64>,
     is_closing: Arc<AtomicBool>,
@@ -236,7 +236,8 @@ impl OpenConnections {
         Connection { number, state, all: self.clone() }
     }
 
-    fn count(&self) -> usize {
+    /// How many connections are open.
+    pub fn count(&self) -> usize {
         self.lock().len()
     }
 

@@ -8,6 +8,7 @@ mod identity;
 pub mod listing;
 mod log_filter;
 mod logging;
+mod metrics;
 mod path;
 mod reader;
 mod relay;
@@ -22,11 +23,12 @@ pub use error::{SettingError, SettingsError};
 pub use for_marks::MarksSettings;
 pub use log_filter::{InvalidLogFilter, LogFilter, UnknownTarget};
 pub use logging::{LogFormat, LogSettings};
-pub use services::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings};
+pub use services::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings, process_name};
 pub use table::{NAMES, NO_LONGER_READ};
 pub use typos::{Typo, probable_typos, unknown_settings};
 
 use crate::chain::{NodeUrl, Proxies, WatchSettings};
+use crate::metrics::MetricsSettings;
 use crate::server::{ClientCertificates, Thumbprint};
 use crate::signer::{Policy, WhenHeadUnknown};
 use crate::text;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub list_known_keys: bool,
     /// `CLIENT_CERTIFICATES`. `None` if clients need no certificate.
     pub client_certificates: Option<ClientCertificates>,
+    /// Where metrics go.
+    pub metrics: MetricsSettings,
 }
 
 impl Settings {
@@ -85,6 +89,7 @@ impl Settings {
             authorized_keys: reader.list(&AUTHORIZED_KEYS),
             list_known_keys: reader.choice(&ALLOW_LIST_KNOWN_KEYS).unwrap_or(false),
             client_certificates: reader.client_certificates(),
+            metrics: reader.metrics(),
         };
         reader.require_database(&settings.services);
         reader.require_authorized_keys(&settings);

@@ -64,6 +64,12 @@ pub struct EmbeddedSettings {
     pub passphrase: Option<SecretString>,
 }
 
+/// The name of this process among all that use the same services: the platform's name for the instance or else the host name, and the
+/// process id.
+pub fn process_name(variable: impl Fn(&str) -> Option<String>) -> String {
+    Reader::new(variable).instance()
+}
+
 impl Services {
     /// Reads what the commands on marks need. The same rules apply as when the signer starts, so a command never opens another
     /// mark store than the signer would. `names` lists all variables that are set.
@@ -286,7 +292,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.is_set(setting).then_some(setting.name)
     }
 
-    /// The platform's name for the instance, or else the host name and the process id.
+    /// The platform's name for the instance or else the host name, and the process id.
     fn instance(&self) -> String {
         let machine = self.text(&WEBSITE_INSTANCE_ID).or_else(|| self.text(&WEBSITE_POD_NAME));
         let machine = machine.or_else(|| {

@@ -59,6 +59,8 @@ pub enum Group {
     Relay,
     /// The log.
     Log,
+    /// Metrics, of the signer and of the relay.
+    Metrics,
     /// Variables that a platform or another program sets.
     Environment,
 }
@@ -75,6 +77,7 @@ impl Group {
             Self::Head => "Head of the chain",
             Self::Relay => "Relay",
             Self::Log => "Log",
+            Self::Metrics => "Metrics",
             Self::Environment => "Set by the platform or by other programs",
         }
     }

@@ -169,6 +169,7 @@ fn paths_must_not_need_a_shell_to_expand_them() {
         "POLICY_FILE",
         "AZURE_FEDERATED_TOKEN_FILE",
         "AZURE_CLIENT_CERTIFICATE_PATH",
+        "OTEL_EXPORTER_OTLP_HEADERS_FILE",
     ];
     let of_the_relay = [
         "RELAY_STATE_DIR",

@@ -1,13 +1,16 @@
 //! Commit and sign: the mark store and the vault, the only services that a request waits for.
 
 use super::repeats::{Repeats, RequestIdentity};
+use super::trace::Trace;
 use super::verify::{NotVerified, verify};
 use super::{Failure, NotSigned, Refusal};
 use crate::marks::{BlockRequest, Ledger, NotRecorded, Request, VoteOrBlock};
+use crate::metrics::{RepeatSource, Stage};
 use crate::net::retry::{Again, GaveUp, persist};
 use crate::tezos::{BlsScheme, Signature, WrongSignature};
 use crate::vault::{Key, Vault, VaultError};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 /// A payload, the key to sign it with, and the time allowed.
@@ -18,6 +21,7 @@ pub(super) struct Signing<'a> {
     pub(super) payload: &'a [u8],
     pub(super) scheme: BlsScheme,
     pub(super) deadline: Instant,
+    pub(super) trace: &'a Trace,
 }
 
 /// Signs a block or a vote and records it, and returns the signature that may be released.
@@ -41,16 +45,26 @@ pub(super) async fn commit_and_sign(
         VoteOrBlock::Block(block) => return commit_block(ledger, repeats, request, &block, identity, signing).await,
         VoteOrBlock::Vote(vote) => vote,
     };
+    let trace = signing.trace;
     if let Some(signature) = repeats.signature_of(&request.id, &identity) {
+        trace.repeats(RepeatSource::Memory);
+        let _timer = trace.stages.start(Stage::Mark);
         return Ok(ledger.record_vote(&vote, signing.deadline).await?.release(signature));
     }
     repeats.before_call(&request.id, identity, signing.deadline).await;
     // The vault is called first: it is usually the slower of the two.
-    let record = async { ledger.record_vote(&vote, signing.deadline).await.map_err(NotSigned::from) };
+    let wrote = AtomicBool::new(false);
+    let record = async {
+        let _timer = trace.stages.start(Stage::Mark);
+        ledger.record_vote_noting(&vote, signing.deadline, &wrote).await.map_err(NotSigned::from)
+    };
     // A write that has begun is completed even if the vault fails in the meantime. A refused mark ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
     let (signature, recorded) = tokio::try_join!(sign, record)?;
     let signature = recorded.release(signature?);
+    if !wrote.load(Ordering::Relaxed) {
+        trace.repeats(RepeatSource::Store);
+    }
     repeats.released(&request.id, &identity, signature);
     Ok(signature)
 }
@@ -71,8 +85,12 @@ async fn commit_block(
         produced.get_or_init(|| signature);
         Ok::<_, NotSigned>(signature)
     };
+    let timer = signing.trace.stages.start_excluding(Stage::Mark, &[Stage::Vault, Stage::Verify]);
     let signature = ledger.record_block(block, signing.deadline, sign).await?;
+    drop(timer);
     if produced.get() != Some(&signature) {
+        signing.trace.repeats(RepeatSource::Store);
+        let _timer = signing.trace.stages.start(Stage::Verify);
         // Verified too: another process may have produced it for another signature version, or it may have been imported.
         let verified = verify(&signing.key.public_key, signing.payload, signing.scheme, &signature).await;
         verified.map_err(|error| match error {
@@ -86,12 +104,14 @@ async fn commit_block(
 impl Signing<'_> {
     /// Signs, and verifies what the vault returned. Retries until the deadline.
     pub(super) async fn sign_and_verify(&self) -> Result<Signature, NotSigned> {
+        let _timer = self.trace.stages.start_excluding(Stage::Vault, &[Stage::Verify]);
         let call = || async {
             let signature = self.vault.sign(self.key, self.payload, self.scheme).await?;
+            let _timer = self.trace.stages.start(Stage::Verify);
             verify(&self.key.public_key, self.payload, self.scheme, &signature).await?;
             Ok(signature)
         };
-        persist(self.deadline, self.vault.late_after(), call, SigningError::again).await.map_err(
+        persist(self.deadline, self.vault.late_after(), self.vault.calls(), call, SigningError::again).await.map_err(
             |gave_up| match gave_up {
                 GaveUp::Deadline(None) => VaultError::deadline(None).into(),
                 GaveUp::Deadline(Some(SigningError::Vault(error))) => VaultError::deadline(Some(&error)).into(),

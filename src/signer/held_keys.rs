@@ -30,6 +30,11 @@ impl HeldKeys {
         self.unusable.get(hash).map(String::as_str)
     }
 
+    /// How many keys cannot sign.
+    pub(super) fn count_unusable(&self) -> usize {
+        self.unusable.len()
+    }
+
     /// The keys that can sign, by name.
     pub(super) fn list(&self) -> Vec<Arc<Key>> {
         let mut keys: Vec<_> = self.usable.values().map(Arc::clone).collect();

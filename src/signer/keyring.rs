@@ -126,6 +126,17 @@ impl KeyRing {
         self.shared.keys.load().list()
     }
 
+    /// Whether this key is known and can sign.
+    pub(super) fn has(&self, hash: &PublicKeyHash) -> bool {
+        self.held(hash).is_some()
+    }
+
+    /// All keys that can sign, and how many others the vault has.
+    pub(super) fn list_and_count_unusable(&self) -> (Vec<Arc<Key>>, usize) {
+        let keys = self.shared.keys.load();
+        (keys.list(), keys.count_unusable())
+    }
+
     /// Begins a search in the background, if one may begin now. Called when the vault refuses to sign with a key held here: the
     /// key may have been disabled.
     pub fn look_again(&self) {

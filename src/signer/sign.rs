@@ -3,13 +3,17 @@
 use super::binding::{self, LoggedElsewhere};
 use super::commit::{Signing, commit_and_sign};
 use super::newer_versions::NewerVersions;
+use super::observed::LastSigned;
 use super::repeats::{Repeats, RequestIdentity};
+use super::trace::Trace;
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
+use crate::metrics::{FinishedRequest, Metrics, Outcome, RepeatSource, RequestKind, Stage, StageTimes};
 use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
 use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::vault::{Key, VaultError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -20,20 +24,22 @@ use tracing::{error, info, warn};
 const TIME_TO_ANSWER: Duration = Duration::from_millis(20);
 
 /// The `kind` of a proof of possession in logs.
-const POSSESSION: &str = "proof of possession";
+const POSSESSION: &str = RequestKind::ProofOfPossession.name();
 
 /// Signs what may be signed, and returns the reason otherwise.
 pub struct Signer {
-    keys: KeyRing,
-    ledger: Ledger,
+    pub(super) keys: KeyRing,
+    pub(super) ledger: Ledger,
     policy: Policy,
     policy_digest: Digest,
     store_digest: Mutex<Option<(StoreIdentity, Digest)>>,
-    head: HeadRule,
+    pub(super) head: HeadRule,
     authorized_keys: AuthorizedKeys,
     repeats: Repeats,
     logged_elsewhere: LoggedElsewhere,
     newer_versions: NewerVersions,
+    pub(super) last_signed: LastSigned,
+    metrics: Metrics,
 }
 
 impl Signer {
@@ -41,7 +47,7 @@ impl Signer {
     /// levels, and `authorized_keys` are the clients that may send requests.
     pub fn new(keys: KeyRing, ledger: Ledger, policy: Policy, head: HeadRule, authorized_keys: AuthorizedKeys) -> Self {
         let policy_digest = policy.digest(!authorized_keys.is_empty());
-        let (store_digest, repeats, logged_elsewhere, newer_versions) = Default::default();
+        let (store_digest, repeats, logged_elsewhere, newer_versions, last_signed) = Default::default();
         Self {
             keys,
             ledger,
@@ -53,7 +59,15 @@ impl Signer {
             repeats,
             logged_elsewhere,
             newer_versions,
+            last_signed,
+            metrics: Metrics::off(),
         }
+    }
+
+    /// Records each request there.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Takes a request from the client's bytes to a signature that may be released.
@@ -64,15 +78,21 @@ impl Signer {
     /// [`NotSigned`]: refused, if it must not be signed; failed, if that is undecided or it could not be signed.
     pub async fn sign(&self, request: &SignRequest) -> Result<Signature, NotSigned> {
         let start = Instant::now();
-        let mut facts = Facts::default();
-        let verdict = match tokio::time::timeout_at(request.deadline, self.try_sign(request, &mut facts)).await {
+        let (mut facts, trace) = (Facts::default(), Trace::default());
+        let verdict = match tokio::time::timeout_at(request.deadline, self.try_sign(request, &mut facts, &trace)).await
+        {
             Ok(verdict) => verdict,
             Err(_) => Err(Failure::Deadline.into()),
         };
         if let Err(NotSigned::Failed(Failure::Vault(VaultError::Denied(_) | VaultError::Missing(_)))) = &verdict {
             self.keys.look_again();
         }
-        facts.log(request, start.elapsed(), &verdict);
+        let took = start.elapsed();
+        facts.log(request, took, &verdict);
+        if let (Ok(_), Some(Consensus { kind, chain, .. })) = (&verdict, facts.consensus) {
+            self.last_signed.note(MarkId { chain, key: request.key, kind });
+        }
+        self.metrics.finished(&facts.finished(request, took, &verdict, &trace), &trace.stages);
         verdict
     }
 
@@ -154,7 +174,20 @@ impl Signer {
         };
         let verdict: Result<Signature, NotSigned> =
             tokio::time::timeout_at(deadline, prove).await.unwrap_or_else(|_| Err(Failure::Deadline.into()));
-        let ms = milliseconds(start.elapsed());
+        let took = start.elapsed();
+        let ms = milliseconds(took);
+        self.metrics.finished(
+            &FinishedRequest {
+                key: self.keys.has(key).then_some(*key),
+                kind: RequestKind::ProofOfPossession,
+                outcome: outcome(&verdict, None),
+                cause: verdict.as_ref().err().map(NotSigned::cause),
+                repeat: None,
+                round: None,
+                took,
+            },
+            &StageTimes::default(),
+        );
         match &verdict {
             Ok(_) => info!(event = "signed", key = %key, kind = POSSESSION, verdict = "signed", ms, "signed"),
             Err(not_signed) => {
@@ -180,15 +213,20 @@ impl Signer {
         keys.iter().any(is_bound_here) && self.head.is_ready() && self.ledger.is_answered()
     }
 
-    async fn try_sign(&self, request: &SignRequest, facts: &mut Facts) -> Result<Signature, NotSigned> {
+    async fn try_sign(&self, request: &SignRequest, facts: &mut Facts, trace: &Trace) -> Result<Signature, NotSigned> {
         let key = self.keys.find(&request.key, request.deadline).await?;
+        facts.is_key_known = true;
         let rules = self.policy.rules_of(&key.hash);
         let is_required = rules.requires_authentication(!self.authorized_keys.is_empty());
+        let timer = trace.stages.start(Stage::Authenticate);
         facts.requester = self.authorized_keys.check(request, is_required).await?;
+        drop(timer);
         self.newer_versions.log(request.version);
         let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
+        let timer = trace.stages.start(Stage::Decode);
         let payload = Payload::decode(&request.payload, key.curve())
             .map_err(|error| NotUnderstood::new(error, &request.payload))?;
+        drop(timer);
         facts.learn(&payload);
         rules.allow(&payload)?;
 
@@ -199,29 +237,61 @@ impl Signer {
             scheme,
             // Calls to services end a little before the request, so that the answer can name their errors.
             deadline: request.deadline - TIME_TO_ANSWER,
+            trace,
         };
         let digest = Digest::of(&request.payload);
         let identity = RequestIdentity { key: key.hash, digest, scheme };
         let Some(consensus) = payload.consensus() else {
-            return self.repeats.share(identity, signing.deadline, async || signing.sign_and_verify().await).await;
+            return self.share(identity, signing, async || signing.sign_and_verify().await).await;
         };
         let Consensus { kind, chain, position } = consensus;
         binding::check(self.ledger.store(), &key, request.deadline).await?;
+        let timer = trace.stages.start(Stage::Head);
         let jump_limit = self.head.check(&consensus).await?.jump_limit();
+        drop(timer);
         let id = MarkId { chain, key: key.hash, kind };
         let max_level = checkpoints::max_level(chain, OffsetDateTime::now_utc());
         let request = Request { id, position, digest, jump_limit, max_level, requester: facts.requester };
         let commit = async || commit_and_sign(&self.ledger, &self.repeats, &request, identity, signing).await;
-        let signature = self.repeats.share(identity, signing.deadline, commit).await?;
+        let signature = self.share(identity, signing, commit).await?;
         binding::check_again(self.ledger.store(), &key)?;
         Ok(signature)
     }
+
+    /// Does the work, or waits for the answer to an identical request in flight, which is then noted.
+    async fn share(
+        &self,
+        identity: RequestIdentity,
+        signing: Signing<'_>,
+        work: impl AsyncFnOnce() -> Result<Signature, NotSigned>,
+    ) -> Result<Signature, NotSigned> {
+        let is_own = AtomicBool::new(false);
+        let work = async || {
+            is_own.store(true, Ordering::Relaxed);
+            work().await
+        };
+        let answer = self.repeats.share(identity, signing.deadline, work).await;
+        if !is_own.load(Ordering::Relaxed) {
+            signing.trace.repeats(RepeatSource::InFlight);
+        }
+        answer
+    }
 }
 
-/// Facts about a request for its log line, as they become known.
+fn outcome(verdict: &Result<Signature, NotSigned>, repeat: Option<RepeatSource>) -> Outcome {
+    match verdict {
+        Ok(_) if repeat.is_some() => Outcome::Replayed,
+        Ok(_) => Outcome::Signed,
+        Err(NotSigned::Refused(_)) => Outcome::Refused,
+        Err(NotSigned::Failed(_)) => Outcome::Failed,
+    }
+}
+
+/// Facts about a request for its log line and the metrics, as they become known.
 #[derive(Default)]
 struct Facts {
-    kind: Option<&'static str>,
+    is_key_known: bool,
+    kind: Option<RequestKind>,
     operations: Option<String>,
     consensus: Option<Consensus>,
     requester: Option<PublicKeyHash>,
@@ -231,13 +301,14 @@ impl Facts {
     fn learn(&mut self, payload: &Payload) {
         self.consensus = payload.consensus();
         self.kind = Some(match payload {
-            Payload::Block(_) | Payload::Vote(_) => self.consensus.map_or("", |consensus| consensus.kind.name()),
+            Payload::Block(_) => RequestKind::Block,
+            Payload::Vote(vote) => vote.kind.into(),
             Payload::Operations(operations) => {
                 let names: Vec<_> = operations.contents.iter().map(|content| content.kind.name()).collect();
                 self.operations = Some(names.join(","));
-                "operation"
+                RequestKind::Operation
             }
-            Payload::PackedData => "packed data",
+            Payload::PackedData => RequestKind::PackedData,
         });
     }
 
@@ -248,7 +319,7 @@ impl Facts {
                 $level!(
                     event = $verdict,
                     key = %request.key,
-                    kind = self.kind,
+                    kind = self.kind.map(RequestKind::name),
                     operations = self.operations,
                     chain = self.consensus.map(|consensus| tracing::field::display(consensus.chain)),
                     level = self.consensus.map(|consensus| consensus.position.level.get()),
@@ -267,6 +338,24 @@ impl Facts {
             Ok(_) => line!(info, "signed"),
             Err(NotSigned::Refused(_)) => line!(warn, "refused"),
             Err(NotSigned::Failed(_)) => line!(error, "failed"),
+        }
+    }
+
+    fn finished(
+        &self,
+        request: &SignRequest,
+        took: Duration,
+        verdict: &Result<Signature, NotSigned>,
+        trace: &Trace,
+    ) -> FinishedRequest {
+        FinishedRequest {
+            key: self.is_key_known.then_some(request.key),
+            kind: self.kind.unwrap_or(RequestKind::Unknown),
+            outcome: outcome(verdict, trace.repeat()),
+            cause: verdict.as_ref().err().map(NotSigned::cause),
+            repeat: trace.repeat(),
+            round: self.consensus.map(|consensus| consensus.position.round.get()),
+            took,
         }
     }
 }

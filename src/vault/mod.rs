@@ -9,6 +9,7 @@ pub use key::Key;
 pub use key_vault::KeyVault;
 
 use crate::failure_reason::FailureReason;
+use crate::net::CallCounts;
 use crate::net::retry::{Again, LATE_AFTER};
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use async_trait::async_trait;
@@ -40,6 +41,11 @@ pub trait Vault: Send + Sync {
     /// After how long a call is late, so that a parallel one starts.
     fn late_after(&self) -> Duration {
         LATE_AFTER
+    }
+
+    /// Counts of calls that were repeated or throttled; `None` if there is no service to call.
+    fn calls(&self) -> Option<&CallCounts> {
+        None
     }
 
     /// Creates a proof of possession with a tz4 key, of itself or of another tz4 public key.

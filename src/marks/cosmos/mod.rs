@@ -24,6 +24,7 @@ pub use settings::CosmosSettings;
 use super::{Mark, MarkId, MarkStore, StoreError, StoreId, StoreIdentity, StoreName, Stored, Version, WriteError};
 use crate::azure::{TlsRoots, Tokens, reason_of};
 use crate::failure_reason::FailureReason;
+use crate::net::CallCounts;
 use crate::net::retry::{Again, GaveUp, persist};
 use async_trait::async_trait;
 use azure_data_cosmos::models::ItemResponse;
@@ -56,6 +57,7 @@ pub struct CosmosMarkStore {
     name: StoreName,
     connection: Connection,
     hedge_after: Duration,
+    counts: CallCounts,
 }
 
 impl CosmosMarkStore {
@@ -65,7 +67,9 @@ impl CosmosMarkStore {
     /// If no HTTP client can be built.
     pub fn start(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
         let name = settings.name();
-        Ok(Self { name, hedge_after: settings.hedge_after, connection: Connection::start(settings, tokens, roots)? })
+        let hedge_after = settings.hedge_after;
+        let connection = Connection::start(settings, tokens, roots)?;
+        Ok(Self { name, connection, hedge_after, counts: CallCounts::default() })
     }
 
     /// The connection in use. Waits for the first one until just before the deadline.
@@ -84,6 +88,9 @@ impl CosmosMarkStore {
     fn again(&self, outcome: &Outcome) -> Again {
         if outcome.is_unauthorized {
             self.connection.renew_tokens();
+        }
+        if outcome.is_throttled {
+            self.counts.throttled();
         }
         match outcome.effect {
             Effect::NotDone => Again::Yes(outcome.retry_after),
@@ -169,7 +176,7 @@ impl MarkStore for CosmosMarkStore {
             Effect::Changed | Effect::Unknown => Again::Yes(outcome.retry_after),
             _ => self.again(outcome),
         };
-        match persist(deadline, self.hedge_after, call, again).await {
+        match persist(deadline, self.hedge_after, Some(&self.counts), call, again).await {
             Ok(found) => Ok(found),
             Err(GaveUp::Final(outcome)) => Err(outcome.into_error()),
             Err(GaveUp::Deadline(last)) => Err(StoreError::deadline(last.map(Outcome::into_error).as_ref())),
@@ -223,10 +230,11 @@ impl MarkStore for CosmosMarkStore {
             }
             Err(outcome)
         };
-        let gave_up = match persist(deadline, self.hedge_after, call, |outcome| self.again(outcome)).await {
-            Ok(version) => return Ok(version),
-            Err(gave_up) => gave_up,
-        };
+        let gave_up =
+            match persist(deadline, self.hedge_after, Some(&self.counts), call, |outcome| self.again(outcome)).await {
+                Ok(version) => return Ok(version),
+                Err(gave_up) => gave_up,
+            };
         let is_unclear = unclear.load(Ordering::Relaxed) > 0;
         Err(match gave_up {
             // The other writer may be another call of this very write.
@@ -243,6 +251,10 @@ impl MarkStore for CosmosMarkStore {
                 if is_unclear { WriteError::Unknown(error) } else { WriteError::NotWritten(error) }
             }
         })
+    }
+
+    fn calls(&self) -> Option<&CallCounts> {
+        Some(&self.counts)
     }
 
     fn id(&self) -> StoreId {

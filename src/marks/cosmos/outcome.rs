@@ -16,6 +16,8 @@ pub(super) struct Outcome {
     pub(super) retry_after: Option<Duration>,
     /// Whether the token was rejected.
     pub(super) is_unauthorized: bool,
+    /// Whether the service limits requests.
+    pub(super) is_throttled: bool,
     /// Whether the right region answered, with any status: connections and routes work.
     pub(super) is_answered: bool,
 }
@@ -75,6 +77,7 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
         reason: FailureReason::with_log(answer_of(error), error.to_string()),
         retry_after: retry_after.map(Duration::from_millis),
         is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
+        is_throttled: code == StatusCode::TooManyRequests && sub_status < BY_THE_SDK,
         is_answered: sub_status < BY_THE_SDK
             && !matches!(
                 (code, sub_status),
@@ -89,7 +92,7 @@ impl Outcome {
     /// The outcome is unknown, for this reason.
     pub(super) fn unknown(reason: impl Into<FailureReason>) -> Self {
         let (effect, reason) = (Effect::Unknown, reason.into());
-        Self { effect, reason, retry_after: None, is_unauthorized: false, is_answered: true }
+        Self { effect, reason, retry_after: None, is_unauthorized: false, is_throttled: false, is_answered: true }
     }
 
     /// The answer must not be used, for this reason.

@@ -160,7 +160,7 @@ async fn until<T, C>(deadline: Instant, call: impl FnMut() -> C) -> Result<T, St
 where
     C: Future<Output = Result<T, StoreError>>,
 {
-    persist(deadline, LATE_AFTER, call, |_| Again::Yes(None)).await.map_err(|gave_up| match gave_up {
+    persist(deadline, LATE_AFTER, None, call, |_| Again::Yes(None)).await.map_err(|gave_up| match gave_up {
         GaveUp::Final(error) => error,
         GaveUp::Deadline(last) => StoreError::deadline(last.as_ref()),
     })

@@ -89,7 +89,7 @@ impl KeyVault {
             }
         };
         let deadline = Instant::now() + CALL_TIMEOUT;
-        persist(deadline, self.hedge_after, call, again).await.map_err(|gave_up| match gave_up {
+        persist(deadline, self.hedge_after, Some(&self.counts), call, again).await.map_err(|gave_up| match gave_up {
             GaveUp::Final(error) | GaveUp::Deadline(Some(error)) => error,
             GaveUp::Deadline(None) => VaultError::unavailable(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
         })

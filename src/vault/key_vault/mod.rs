@@ -19,6 +19,7 @@ pub use key_identifier::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
 
 use super::{FoundKeys, FoundSoFar, Key, Vault, VaultError};
 use crate::azure::{ServiceClient, TlsRoots, Tokens};
+use crate::net::CallCounts;
 use crate::net::retry::LATE_AFTER;
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
 use async_trait::async_trait;
@@ -53,6 +54,7 @@ pub struct KeyVault {
     tokens: Arc<Tokens>,
     scope: String,
     hedge_after: Duration,
+    counts: CallCounts,
     discovery: Mutex<Discovery>,
 }
 
@@ -67,7 +69,7 @@ impl KeyVault {
         let hedge_after = settings.hedge_after.min(LATE_AFTER);
         let client = client(&settings, hedge_after, Arc::clone(&tokens), roots)?;
         let discovery = Mutex::new(Discovery::new(settings.keys, settings.tag));
-        Ok(Self { client, tokens, scope, hedge_after, discovery })
+        Ok(Self { client, tokens, scope, hedge_after, counts: CallCounts::default(), discovery })
     }
 
     /// While polled, makes a cheap call periodically, so that a connection is open when a signature is requested, and a dead one is
@@ -99,6 +101,10 @@ impl Vault for KeyVault {
 
     fn late_after(&self) -> Duration {
         self.hedge_after
+    }
+
+    fn calls(&self) -> Option<&CallCounts> {
+        Some(&self.counts)
     }
 
     async fn sign(&self, key: &Key, payload: &[u8], _: BlsScheme) -> Result<Signature, VaultError> {

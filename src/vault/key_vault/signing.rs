@@ -5,6 +5,7 @@ use super::{KeyIdentifier, KeyVault};
 use crate::tezos::{Curve, Digest, Signature};
 use crate::vault::{Key, VaultError};
 use azure_core::Error;
+use azure_core::http::StatusCode;
 use azure_security_keyvault_keys::models::{KeyClientSignOptions, SignParameters, SignatureAlgorithm};
 
 impl KeyVault {
@@ -40,6 +41,9 @@ impl KeyVault {
 
     /// Converts an error of the SDK. If the token was rejected, requests a new one.
     pub(super) fn explained(&self, error: &Error) -> VaultError {
+        if error.http_status() == Some(StatusCode::TooManyRequests) {
+            self.counts.throttled();
+        }
         if is_unauthorized(error) {
             self.tokens.renew(&self.scope);
         }

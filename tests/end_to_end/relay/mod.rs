@@ -9,6 +9,7 @@ mod credentials;
 mod front;
 mod identity;
 mod listening;
+mod metrics;
 mod reload;
 mod setup;
 mod trouble;

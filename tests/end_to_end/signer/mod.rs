@@ -15,6 +15,7 @@ mod limits;
 mod lost_store;
 mod many_connections;
 mod marks_files;
+mod metrics;
 mod one_process_at_a_time;
 mod process_end;
 mod recording;

@@ -1,0 +1,227 @@
+//! Where metrics go: to a collector, to Prometheus, to both, or nowhere.
+
+use super::otlp_client::{LastError, OtlpClient};
+use super::push::LoggedExporter;
+use super::{Headers, Metrics};
+use crate::azure::TlsRoots;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry_otlp::{MetricExporter, Protocol, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality as SdkTemporality};
+use prometheus::Registry;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tracing::{info, warn};
+
+/// The name of the instruments' scope.
+const SCOPE: &str = "azurehsm_signer";
+
+/// The program that metrics come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// The signer.
+    Signer,
+    /// The relay.
+    Relay,
+}
+
+impl Program {
+    /// The default of `service.name`.
+    const fn service_name(self) -> &'static str {
+        match self {
+            Self::Signer => "azurehsm-signer",
+            Self::Relay => "azurehsm-signer-relay",
+        }
+    }
+}
+
+/// Where metrics go, and what identifies this process in them.
+#[derive(Debug, Clone, Default)]
+pub struct MetricsSettings {
+    /// `METRICS_LISTEN`: the address of `GET /metrics`; `None` if nothing is served.
+    pub listen: Option<SocketAddr>,
+    /// How to push; `None` if nothing is pushed.
+    pub push: Option<PushSettings>,
+    /// `OTEL_SERVICE_NAME`; `None` stands for the name of the program.
+    pub service_name: Option<String>,
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// How to push metrics.
+#[derive(Debug, Clone)]
+pub struct PushSettings {
+    /// The address for metrics, with its path.
+    pub endpoint: String,
+    /// Headers to add.
+    pub headers: HeaderSource,
+    /// Time limit of a push, with its retries.
+    pub timeout: Duration,
+    /// Time between two pushes.
+    pub interval: Duration,
+    /// Whether counters are sent as totals or as differences.
+    pub temporality: Temporality,
+}
+
+/// Where the headers of the push come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderSource {
+    /// `OTEL_EXPORTER_OTLP_HEADERS`.
+    Given(Headers),
+    /// The same, but the platform did not resolve the reference in it. Nothing is sent without credentials.
+    Unresolved,
+    /// `OTEL_EXPORTER_OTLP_HEADERS_FILE`.
+    File(PathBuf),
+}
+
+/// Whether counters and histograms are sent as totals since the start, or as differences from the last push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Temporality {
+    /// Totals.
+    #[default]
+    Cumulative,
+    /// Differences.
+    Delta,
+}
+
+impl FromStr for Temporality {
+    type Err = UnknownTemporality;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTemporality> {
+        match text {
+            "cumulative" => Ok(Self::Cumulative),
+            "delta" => Ok(Self::Delta),
+            _ => Err(UnknownTemporality),
+        }
+    }
+}
+
+/// A text that is not a [`Temporality`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("expected cumulative or delta")]
+pub struct UnknownTemporality;
+
+/// The destinations of the metrics. Dropping it ends the push; [`end`](Self::end) sends the last values first.
+pub struct MetricsPipeline {
+    provider: Option<SdkMeterProvider>,
+    registry: Option<Registry>,
+    metrics: Metrics,
+}
+
+/// Why there are no metrics.
+#[derive(Debug, Error)]
+enum PipelineError {
+    #[error(transparent)]
+    Certificates(#[from] crate::azure::NoCertificates),
+    #[error("{}", crate::azure::reason_of(.0))]
+    Client(#[from] reqwest::Error),
+    #[error(transparent)]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
+impl MetricsPipeline {
+    /// Starts pushing, if the settings say so. `instance` is the name of this process. Call it within the runtime.
+    ///
+    /// Metrics that cannot be exported are logged, and are no error: signing does not depend on them.
+    pub fn start(settings: &MetricsSettings, program: Program, instance: &str) -> Self {
+        let mut builder = SdkMeterProvider::builder().with_resource(resource(settings, program, instance));
+        let mut has_reader = false;
+        if let Some(push) = &settings.push {
+            match reader(push) {
+                Ok(reader) => {
+                    builder = builder.with_reader(reader);
+                    has_reader = true;
+                    info!(event = "metrics_pushed", endpoint = %shown(&push.endpoint), "pushing metrics");
+                }
+                Err(error) => {
+                    warn!(event = "metrics_push_failed", reason = %error, "metrics cannot be pushed; signing is not affected");
+                }
+            }
+        }
+        let registry = settings.listen.map(|_| Registry::new());
+        if let Some(registry) = &registry {
+            let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone());
+            match exporter.scope_info_enabled(false).build() {
+                Ok(exporter) => {
+                    builder = builder.with_reader(exporter);
+                    has_reader = true;
+                }
+                Err(error) => {
+                    warn!(event = "metrics_listen_failed", reason = %error, "metrics cannot be scraped; signing is not affected");
+                }
+            }
+        }
+        if !has_reader {
+            return Self { provider: None, registry: None, metrics: Metrics::off() };
+        }
+        let provider = builder.build();
+        let metrics = Metrics::new(&provider.meter(SCOPE));
+        Self { provider: Some(provider), registry, metrics }
+    }
+
+    /// Records into the destinations.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
+    /// What `GET /metrics` serves; `None` if it is off.
+    pub fn registry(&self) -> Option<Registry> {
+        self.registry.clone()
+    }
+
+    /// Sends the last values, at most for this long.
+    pub async fn end(self, limit: Duration) {
+        let Some(provider) = self.provider else { return };
+        let (sender, ended) = tokio::sync::oneshot::channel();
+        // A thread of its own: the runtime would wait for one of its blocking threads, and the exporter ignores time limits.
+        let thread = std::thread::Builder::new().name("last metrics".to_owned()).spawn(move || {
+            drop(provider.shutdown());
+            _ = sender.send(());
+        });
+        if thread.is_ok() {
+            drop(tokio::time::timeout(limit, ended).await);
+        }
+    }
+}
+
+fn reader(push: &PushSettings) -> Result<PeriodicReader<LoggedExporter>, PipelineError> {
+    let last_error = LastError::default();
+    let client = TlsRoots::read()?.client(push.timeout)?;
+    let client = OtlpClient::new(client, push.headers.clone(), Handle::current(), last_error.clone());
+    let exporter = MetricExporter::builder()
+        .with_http()
+        .with_http_client(client)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(&push.endpoint)
+        .with_timeout(push.timeout)
+        .with_temporality(match push.temporality {
+            Temporality::Cumulative => SdkTemporality::Cumulative,
+            Temporality::Delta => SdkTemporality::Delta,
+        })
+        .build()?;
+    let exporter = LoggedExporter::new(exporter, last_error);
+    Ok(PeriodicReader::builder(exporter).with_interval(push.interval).build())
+}
+
+/// An address without what may be secret in it.
+fn shown(endpoint: &str) -> String {
+    let url = reqwest::Url::parse(endpoint).ok();
+    url.map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
+/// `OTEL_SERVICE_NAME` wins over `OTEL_RESOURCE_ATTRIBUTES`, and these over what the process knows by itself.
+fn resource(settings: &MetricsSettings, program: Program, instance: &str) -> Resource {
+    let given = settings.attributes.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+    let name = settings.service_name.iter().map(|name| KeyValue::new("service.name", name.clone()));
+    let own = [
+        KeyValue::new("service.name", program.service_name()),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("service.instance.id", instance.to_owned()),
+    ];
+    Resource::builder_empty().with_attributes(own).with_attributes(given).with_attributes(name).build()
+}

@@ -113,7 +113,8 @@ class Image(unittest.TestCase):
     def signer(self, *, authorities):
         """The signer, with the settings of the stand-ins and an identity as the cluster supplies it."""
         addresses = {name: value for name, value in self.stand_ins.variables.items() if name.startswith(("KEY_VAULT_", "COSMOS_"))}
-        supplied = {**self.entra.variables(), "AZURE_FEDERATED_TOKEN_FILE": TOKEN, "SIGNER_LISTEN": "127.0.0.1:0"}
+        any_port = {name: "127.0.0.1:0" for name in ("SIGNER_LISTEN", "METRICS_LISTEN")}
+        supplied = {**self.entra.variables(), "AZURE_FEDERATED_TOKEN_FILE": TOKEN, **any_port}
         mounts = {TOKEN: self.token}
         if authorities:
             supplied["SSL_CERT_FILE"] = "/run/ca.pem"
@@ -167,6 +168,8 @@ class Image(unittest.TestCase):
         # The relay verifies the signature. The same vote is a repeat for the signer.
         self.assertRegex(signature(through, key), "^p2sig")
         self.assertRegex(signature(base, key), "^p2sig")
+        with urllib.request.urlopen(f"http://{signer.event('metrics_listening')['address']}/metrics", timeout=10) as answer:
+            self.assertIn("signer_requests_total", answer.read().decode())
         self.assertEqual((relay.stop(), signer.stop()), (0, 0))
 
     def test_it_trusts_its_own_certificates_only(self):

@@ -62,7 +62,7 @@ class Manifests(unittest.TestCase):
         for selector in [budget["selector"], policy["podSelector"], deployment["selector"], *spread]:
             self.assertLessEqual(selector["matchLabels"].items(), labels)
         self.assertLessEqual(service["selector"].items(), labels)
-        named = {service["ports"][0]["targetPort"], policy["ingress"][0]["ports"][0]["port"]}
+        named = {service["ports"][0]["targetPort"], *(rule["ports"][0]["port"] for rule in policy["ingress"])}
         probes = [pod["spec"]["containers"][0][f"{probe}Probe"]["httpGet"]["port"] for probe in ("readiness", "liveness")]
         self.assertEqual(named | set(probes), ports)
         self.assertLess(budget["minAvailable"], deployment["replicas"])

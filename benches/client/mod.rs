@@ -69,9 +69,20 @@ impl Process {
         keys
     }
 
+    /// Resident memory, which includes the pages of the program's file that it has used.
     pub(crate) fn resident_megabytes(&self) -> f64 {
+        self.megabytes("VmRSS:")
+    }
+
+    /// The part of it that is no file's: the kernel cannot drop it and read it again.
+    #[allow(dead_code, reason = "not used by every benchmark")]
+    pub(crate) fn private_megabytes(&self) -> f64 {
+        self.megabytes("RssAnon:")
+    }
+
+    fn megabytes(&self, field: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 }

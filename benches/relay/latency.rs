@@ -177,8 +177,9 @@ impl<'a> Bakers<'a> {
     fn print_relay(&self) {
         let Processor { busy_microseconds, votes, idle_microseconds, idle } = self.processor;
         println!(
-            "\nrelay: {:.1} MB resident; {:.0} µs of CPU time per signature, and {:.1} ms per minute while idle",
+            "\nrelay: {:.1} MB resident, of which {:.1} MB are private; {:.0} µs of CPU time per signature, and {:.1} ms per minute while idle",
             self.relay.process.resident_megabytes(),
+            self.relay.process.private_megabytes(),
             busy_microseconds / count(votes),
             idle_microseconds / 1e3 / (idle.as_secs_f64() / 60.0),
         );

@@ -1,17 +1,12 @@
 //! The relay holds an authorized key, and signs requests for clients that do not sign theirs.
 
 use super::front::KEY;
-use super::setup::{Relay, Setup, signing_request, trust, verify};
+use super::setup::{Relay, Setup, attestation, signing_request, trust, verify};
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer};
-use crate::support::payloads;
 use crate::support::process::command;
 use azurehsm_signer::tezos::authentication::request_to_authenticate;
 use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey};
-
-fn attestation(level: u32) -> Vec<u8> {
-    payloads::attestation(level, 0, 1).bytes()
-}
 
 fn generate() -> SecretKey {
     SecretKey::generate(Curve::Ed25519).unwrap()

@@ -1,15 +1,11 @@
 //! The connections to an upstream: how many, which protocol, and what happens when they die.
 
 use super::front::{Effect, Front};
-use super::setup::{Relay, Setup, sign};
+use super::setup::{Relay, Setup, attestation, sign};
 use crate::support::eventually::eventually;
 use crate::support::payloads;
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::Protocols;
-
-fn attestation(level: u32) -> Vec<u8> {
-    payloads::attestation(level, 0, 1).bytes()
-}
 
 /// A front with these protocols, and a relay that has opened its connections.
 fn start(protocols: Protocols, settings: &[(&str, &str)]) -> (Setup, Front, Relay) {

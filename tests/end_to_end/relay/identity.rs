@@ -1,16 +1,11 @@
 //! The mark store is pinned: two stores behind one relay would be two truths.
 
 use super::front::Front;
-use super::setup::{Relay, Setup};
+use super::setup::{Relay, Setup, attestation};
 use crate::support::eventually::eventually;
-use crate::support::payloads;
 
 /// For requests that fail at their deadline.
 const SHORT: [(&str, &str); 2] = [("RELAY_DEADLINE_MS", "1500"), ("RELAY_HEDGE_MS", "1000")];
-
-fn attestation(level: u32) -> Vec<u8> {
-    payloads::attestation(level, 0, 1).bytes()
-}
 
 #[test]
 fn upstreams_with_different_stores_are_not_used_until_the_operator_names_one() {

@@ -1,7 +1,7 @@
 //! `--config`: the settings in a file, which are replaced while the relay runs, all or none of them.
 
 use super::front::{Effect, Front, KEY};
-use super::setup::{Relay, Setup, sign, trust};
+use super::setup::{Relay, Setup, attestation, sign, trust};
 use crate::support::eventually::eventually;
 use crate::support::payloads;
 use crate::support::process::{Signer, command, complaint, printed};
@@ -9,10 +9,6 @@ use azurehsm_signer::tezos::{Curve, SecretKey};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-fn attestation(level: u32) -> Vec<u8> {
-    payloads::attestation(level, 0, 1).bytes()
-}
 
 /// A file of settings next to a signer with fronts.
 struct Config {

@@ -3,6 +3,7 @@
 use super::front::{Front, KEY};
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer, request};
+use crate::support::payloads;
 use crate::support::process::{Signer, command};
 use azurehsm_signer::tezos::{BlsScheme, PublicKey, SignatureText};
 use std::fs;
@@ -95,7 +96,12 @@ impl Relay {
     }
 }
 
-/// The same, for threads.
+/// An attestation of this level, at round 0.
+pub(crate) fn attestation(level: u32) -> Vec<u8> {
+    payloads::attestation(level, 0, 1).bytes()
+}
+
+/// As [`Relay::sign`], for threads that have only its address.
 pub(crate) fn sign(relay: SocketAddr, key: &str, payload: &[u8]) -> Answer {
     http::send(relay, signing_request(key, payload).as_bytes()).unwrap()
 }

@@ -1,15 +1,10 @@
 //! Upstreams in trouble: late, broken, wrong, or of another mind.
 
 use super::front::{Effect, Front};
-use super::setup::{Relay, Setup, sign, verify};
+use super::setup::{Relay, Setup, attestation, sign, verify};
 use crate::support::eventually::eventually;
 use crate::support::http::{self, Answer};
-use crate::support::payloads;
 use stand_ins::Protocols;
-
-fn attestation(level: u32) -> Vec<u8> {
-    payloads::attestation(level, 0, 1).bytes()
-}
 
 /// Two fronts before one signer, so that both have the same store.
 struct Two {

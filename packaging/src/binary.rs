@@ -30,7 +30,7 @@ pub enum BuildError {
     NoVersion {
         /// The program.
         program: PathBuf,
-        /// Its output, or why there is none.
+        /// Its output, or the reason for having no output.
         answer: String,
     },
 }

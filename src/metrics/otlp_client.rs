@@ -40,7 +40,7 @@ pub(super) struct OtlpClient {
     last_error: LastError,
 }
 
-/// Why the last request failed. The exporter's own error does not say.
+/// Why the last request failed, which the exporter's own error omits.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastError(Arc<Mutex<Option<String>>>);
 

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 
 const STOPPED_WITHIN_MS = 5_000;
 const POLL_MS = 20;
@@ -26,10 +27,12 @@ export class Program {
       env: { PATH: process.env.PATH, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.#child.stdout.on('data', (text) => (this.#output += text));
-    this.#child.stderr.on('data', (text) => (this.#output += text));
+    for (const input of [this.#child.stdout, this.#child.stderr]) {
+      createInterface({ input, crlfDelay: Infinity }).on('line', (line) => (this.#output += `${line}\n`));
+    }
   }
 
+  /** The lines of both streams. An unfinished line follows once it is finished, or once its stream ends. */
   get output() {
     return this.#output;
   }

@@ -177,9 +177,9 @@ class FunctionsHost {
     return entries;
   }
 
-  /** The log entries of the signer. */
+  /** The log entries of the signer, without one whose message has not been written yet. */
   get signerEntries() {
-    return this.entries.filter(({ category }) => category === SIGNER);
+    return this.entries.filter(({ category, message }) => category === SIGNER && message);
   }
 
   /** How many lines of the output contain a text. */

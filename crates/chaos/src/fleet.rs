@@ -2,9 +2,9 @@
 
 use crate::clock::WallClock;
 use crate::history::{Line, Recorder, Span};
+use crate::release::{Installed, Started};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ pub(crate) trait AddressBook: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) number: usize,
-    pub(crate) program: PathBuf,
+    pub(crate) program: Installed,
     /// The arguments of the program.
     pub(crate) arguments: &'static [&'static str],
     pub(crate) environment: Vec<(&'static str, String)>,
@@ -35,7 +35,7 @@ pub(crate) struct Place {
 /// An action on the process at a place.
 #[derive(Debug)]
 pub(crate) enum SignerAction {
-    /// Kill it, and restart it after this time.
+    /// Kill it, and restart it after this time, in the other release if there are two.
     Kill { down: Duration },
     /// Stop it for this time.
     Pause { length: Duration },
@@ -139,7 +139,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn supervise(self, mut process: Process, mut actions: mpsc::UnboundedReceiver<SignerAction>) {
+    async fn supervise(mut self, mut process: Process, mut actions: mpsc::UnboundedReceiver<SignerAction>) {
         loop {
             let action = tokio::select! {
                 action = actions.recv() => action,
@@ -172,13 +172,14 @@ impl Supervisor {
         process.kill().await;
     }
 
-    async fn kill_and_restart(&self, process: Process, down: Duration) -> Result<Process, NotStarted> {
+    async fn kill_and_restart(&mut self, process: Process, down: Duration) -> Result<Process, NotStarted> {
         let number = self.place.number;
         self.addresses.set_address(number, None);
         let from = Instant::now();
         process.kill().await;
         self.counts.kills.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(down).await;
+        self.place.program.change();
         let process = Process::start(&self.place, &self.recorder).await?;
         self.recorder.down(Span { place: number, from, to: Instant::now() });
         self.addresses.set_address(number, Some(process.address));
@@ -231,9 +232,10 @@ struct LogSoFar {
 
 impl Process {
     async fn start(place: &Place, recorder: &Arc<Recorder>) -> Result<Self, NotStarted> {
-        let program = place.program.display().to_string();
+        let (release, program) = place.program.running();
+        let mut command = Command::new(program);
+        let program = program.display().to_string();
         let cannot = |why: &str| NotStarted::Program { program: program.clone(), why: why.to_owned() };
-        let mut command = Command::new(&place.program);
         command.args(place.arguments).env_clear().envs(place.environment.iter().map(|(name, value)| (name, value)));
         if let Some(clock) = &place.clock {
             command.envs(clock.environment());
@@ -258,6 +260,7 @@ impl Process {
         let Some(address) = address else {
             return Err(NotStarted::Silent(START_TIMEOUT, lines.borrow().last.clone()));
         };
+        recorder.started(Started { place: place.number, release, at: Instant::now() });
         Ok(Self { child, pid, address, lines, readers })
     }
 

@@ -3,6 +3,7 @@
 //! All times are by one monotonic clock.
 
 use crate::payload::{Kind, Position};
+use crate::release::Started;
 use oracle::crypto::PublicKey;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,8 @@ pub(crate) struct History {
     pub(crate) stored: Vec<Stored>,
     /// Number of requests to the store other than reading, creating and replacing items and reading metadata.
     pub(crate) other_operations: u64,
+    /// Starts of signers and relays.
+    pub(crate) started: Vec<Started>,
     /// Downtimes of signers, from kill to restart.
     pub(crate) down: Vec<Span>,
     /// Pauses of signers.
@@ -203,6 +206,7 @@ pub(crate) struct Secret {
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     exchanges: Mutex<Vec<Exchange>>,
+    started: Mutex<Vec<Started>>,
     down: Mutex<Vec<Span>>,
     paused: Mutex<Vec<Span>>,
     troubles: Mutex<Vec<Trouble>>,
@@ -212,6 +216,7 @@ pub(crate) struct Recorder {
 /// What a recorder has recorded.
 pub(crate) struct Recorded {
     pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) started: Vec<Started>,
     pub(crate) down: Vec<Span>,
     pub(crate) paused: Vec<Span>,
     pub(crate) troubles: Vec<Trouble>,
@@ -221,6 +226,10 @@ pub(crate) struct Recorded {
 impl Recorder {
     pub(crate) fn exchange(&self, exchange: Exchange) {
         push(&self.exchanges, exchange);
+    }
+
+    pub(crate) fn started(&self, started: Started) {
+        push(&self.started, started);
     }
 
     pub(crate) fn down(&self, span: Span) {
@@ -249,6 +258,7 @@ impl Recorder {
     pub(crate) fn take(&self) -> Recorded {
         Recorded {
             exchanges: take(&self.exchanges),
+            started: take(&self.started),
             down: take(&self.down),
             paused: take(&self.paused),
             troubles: take(&self.troubles),

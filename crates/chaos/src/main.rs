@@ -22,13 +22,16 @@ mod loss_drill;
 mod outcome;
 mod payload;
 mod relays;
+mod release;
 mod report;
 mod season;
 mod served;
 mod setup;
+mod side_by_side;
 mod spells;
 mod stored;
 mod storm;
+mod turns;
 mod weather;
 
 use availability::MIN_PERCENT;
@@ -64,6 +67,9 @@ struct Arguments {
     /// The same program, linked dynamically, so that libfaketime can set its wall clock; two of the four signers run it.
     #[arg(long, value_name = "PATH")]
     clock_signer: Option<PathBuf>,
+    /// Another release of the program. Half of the processes run each release at the start, and every restart changes the release.
+    #[arg(long, value_name = "PATH")]
+    beside: Option<PathBuf>,
 }
 
 /// Maximum length of a part. A longer run has several independent parts, since the history of a part is kept in memory. Each has a
@@ -92,7 +98,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let length = Duration::from_secs(arguments.minutes.map_or(arguments.seconds, |minutes| minutes * 60));
     let seed = arguments.seed.unwrap_or_else(from_the_clock);
     println!("seed {seed}, {} s", length.as_secs());
-    let mut figures = Figures::new(seed, length, programs.with_clock.is_some());
+    let mut figures = Figures::new(seed, length, &programs);
     let (mut left, mut part) = (length, 0);
     while !left.is_zero() {
         let length = left.min(MAX_SEASON);
@@ -102,6 +108,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         }
         left -= length;
         part += 1;
+    }
+    if programs.other.is_some() {
+        take_turns(&mut figures, &programs)?;
     }
     print!("\n{figures}");
     let lacking = figures.lacking();
@@ -158,6 +167,18 @@ fn add_season(
     Ok(())
 }
 
+/// Has both releases sign in turns with one embedded store.
+fn take_turns(figures: &mut Figures, programs: &Programs) -> Result<(), String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let wrong = runtime.block_on(turns::run(programs)).map_err(|error| error.to_string())?;
+    runtime.shutdown_background();
+    for wrong in &wrong {
+        println!("embedded store, used by both releases in turns: {wrong}");
+    }
+    figures.violations += wrong.len() as u64;
+    Ok(())
+}
+
 /// Prints each violated invariant, the number of violations, and the history of the first slots.
 fn print_violations(violations: &[Violation], history: &History, seed: Seed) {
     for of_one in violations.chunk_by(|one, other| one.invariant == other.invariant) {
@@ -197,7 +218,12 @@ fn programs(arguments: &Arguments) -> Result<Programs, String> {
         }
         (Some(program), Some(library)) => Some((absolute(program)?, library)),
     };
-    Ok(Programs { signer: absolute(signer)?, with_clock })
+    let other = match &arguments.beside {
+        Some(program) if !program.is_file() => return Err(format!("--beside: {} does not exist", program.display())),
+        Some(program) => Some(absolute(program)?),
+        None => None,
+    };
+    Ok(Programs { signer: absolute(signer)?, with_clock, other })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, String> {

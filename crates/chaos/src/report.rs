@@ -4,6 +4,8 @@ use crate::availability::Availability;
 use crate::history::{Answer, History};
 use crate::outcome::Happened;
 use crate::served::Served;
+use crate::setup::Programs;
+use crate::side_by_side::{OfRelease, SideBySide};
 use stand_ins::Operation;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -16,6 +18,8 @@ pub(crate) struct Figures {
     parts: u64,
     length: Duration,
     has_clocks: bool,
+    /// If two releases run.
+    side_by_side: Option<SideBySide>,
     requests: u64,
     slots: u64,
     signed: u64,
@@ -49,8 +53,10 @@ const CAUSES: [(&str, &str); 10] = [
 ];
 
 impl Figures {
-    pub(crate) fn new(seed: u64, length: Duration, has_clocks: bool) -> Self {
-        Self { seed, length, has_clocks, ..Self::default() }
+    pub(crate) fn new(seed: u64, length: Duration, programs: &Programs) -> Self {
+        let has_clocks = programs.with_clock.is_some();
+        let side_by_side = programs.other.as_ref().map(|_| SideBySide::default());
+        Self { seed, length, has_clocks, side_by_side, ..Self::default() }
     }
 
     /// Adds a season.
@@ -87,6 +93,9 @@ impl Figures {
         self.waits.sort_unstable();
         self.availability.add(Availability::of(history));
         self.served.add(Served::of(history));
+        if let Some(side_by_side) = &mut self.side_by_side {
+            side_by_side.add(SideBySide::of(history));
+        }
         for spell in &history.spells {
             *self.spells.entry(spell.name).or_default() += spell.to - spell.from;
         }
@@ -109,7 +118,7 @@ impl Figures {
     }
 
     /// What did not happen often enough for the run to be meaningful.
-    pub(crate) fn lacking(&self) -> Vec<&'static str> {
+    pub(crate) fn lacking(&self) -> Vec<String> {
         let Happened { kills, pauses, relay_kills, relay_pauses, jumps_seen, .. } = self.happened;
         let meets = |wanted| self.happened.faults.keys().any(|(operation, _)| *operation == wanted);
         let waits_in = |wanted| self.availability.by_spell().any(|(spell, _)| spell == wanted);
@@ -136,7 +145,8 @@ impl Figures {
             (meets(Operation::ReplaceItem), "faults of replaces"),
         ]
         .into_iter()
-        .filter_map(|(has, what)| (!has).then_some(what))
+        .filter_map(|(has, what)| (!has).then(|| what.to_owned()))
+        .chain(self.side_by_side.iter().flat_map(SideBySide::lacking))
         .collect()
     }
 
@@ -233,6 +243,15 @@ impl fmt::Display for Figures {
             ms => format!("{ms} ms for the slowest ({})", recovery.reason),
         };
         row(f, "recovery after the storm", recovery)?;
+        for (release, of_release) in self.side_by_side.iter().flat_map(SideBySide::by_release) {
+            let OfRelease { changes, signed, blocks_of_other, refused_after_other, relayed } = *of_release;
+            let [changes, signed, blocks, refused, relayed] =
+                [changes, signed, blocks_of_other, refused_after_other, relayed].map(thousands);
+            row(f, release.name(), format!("signed {signed}, and {relayed} through its relays"))?;
+            row(f, "  restarted into it", changes)?;
+            row(f, "  blocks of the other one", format!("{blocks} returned with the stored signature"))?;
+            row(f, "  marks of the other one", format!("{refused} refusals of different data"))?;
+        }
         row(f, "log lines searched", thousands(self.lines))
     }
 }
@@ -269,6 +288,7 @@ fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     #[test]
     fn numbers_have_thousands_separators() {
@@ -281,6 +301,12 @@ mod tests {
 
     #[test]
     fn a_run_in_which_nothing_happened_is_not_meaningful() {
-        assert!(Figures::new(1, Duration::ZERO, true).lacking().len() >= 12);
+        let lacking = |other: Option<PathBuf>| {
+            let programs =
+                Programs { signer: PathBuf::new(), with_clock: Some((PathBuf::new(), PathBuf::new())), other };
+            Figures::new(1, Duration::ZERO, &programs).lacking().len()
+        };
+        assert!(lacking(None) >= 12);
+        assert_eq!(lacking(Some(PathBuf::new())), lacking(None) + 10);
     }
 }

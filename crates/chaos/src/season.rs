@@ -111,6 +111,7 @@ pub(crate) async fn run(
         exchanges: recorded.exchanges,
         stored: stored?,
         other_operations: regions.fold(azure.cosmos.requests(Operation::Other), u64::saturating_add),
+        started: recorded.started,
         down: recorded.down,
         paused: recorded.paused,
         troubles: recorded.troubles,

@@ -10,6 +10,7 @@ use crate::flood::Flood;
 use crate::honest::{PatientBaker, RelayBaker, RelayStats};
 use crate::keys::{Authorized, BakerKey};
 use crate::payload::Kind;
+use crate::release::Installed;
 use stand_ins::Azure;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(crate) struct Programs {
     pub(crate) signer: PathBuf,
     /// The same program, linked dynamically, and the library that sets its clock.
     pub(crate) with_clock: Option<(PathBuf, PathBuf)>,
+    /// Another release, to run side by side with this one.
+    pub(crate) other: Option<PathBuf>,
 }
 
 /// The kind of a season.
@@ -153,7 +156,8 @@ impl Setup {
             let with_clock = programs.with_clock.as_ref().filter(|_| CLOCKS.contains(&number));
             let clock = with_clock.map(|(_, library)| WallClock::new(library, folder.path(), number)).transpose();
             let clock = clock.map_err(SeasonError::Clocks)?;
-            let program = with_clock.map_or(&programs.signer, |(program, _)| program).clone();
+            let this = with_clock.map_or(&programs.signer, |(program, _)| program);
+            let program = Installed::at(number, this, programs.other.as_deref());
             Ok(Place { number, program, arguments: &[], environment, clock })
         };
         (0..PLACES).map(place).collect()

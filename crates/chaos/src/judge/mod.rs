@@ -4,7 +4,6 @@
 //! only rise (2), one digest a slot (3), one signature a block (4), repeats are not refused (5), failures are reported in time
 //! and refusals follow from the marks (6), signatures are valid (7), no secret is logged (9), nothing is signed between the loss
 //! of all marks and their being raised by an operator (10).
-//! between the loss of all marks and their being raised by an operator (10).
 
 mod answers;
 mod marks;
@@ -17,8 +16,9 @@ pub(crate) mod tests;
 
 use crate::history::{History, MarkId};
 use crate::payload::Position;
+use crate::release::Release;
 use marks::Marks;
-use request::Request;
+pub(crate) use request::Request;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -110,8 +110,9 @@ pub(crate) fn story(history: &History, slot: &Slot) -> Vec<String> {
             lines.push((
                 exchange.at,
                 format!(
-                    "{from:9.4} s  request for {digest} to {}; at {to:.4} s: {:?}",
+                    "{from:9.4} s  request for {digest} to {}{}; at {to:.4} s: {:?}",
                     history.name(exchange.place),
+                    if history.release(exchange) == Some(Release::Other) { ", other release" } else { "" },
                     exchange.answer
                 ),
             ));

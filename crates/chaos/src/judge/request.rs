@@ -8,16 +8,16 @@ use oracle::reading;
 use std::sync::Arc;
 
 /// A decoded request.
-pub(super) struct Request<'a> {
-    pub(super) exchange: &'a Exchange,
+pub(crate) struct Request<'a> {
+    pub(crate) exchange: &'a Exchange,
     /// `None` if it is neither a block nor a vote.
-    pub(super) slot: Option<Slot>,
+    pub(crate) slot: Option<Slot>,
     /// BLAKE2b-256 of the payload.
-    pub(super) digest: [u8; 32],
+    pub(crate) digest: [u8; 32],
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(exchange: &'a Exchange) -> Self {
+    pub(crate) fn new(exchange: &'a Exchange) -> Self {
         let slot = reading::Slot::read(&exchange.payload, Curve::P256).ok().map(|read| Slot {
             id: MarkId { chain: read.chain, key: Arc::clone(&exchange.key), kind: read.kind },
             position: Position { level: read.level, round: read.round },

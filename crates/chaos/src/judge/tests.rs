@@ -31,6 +31,7 @@ impl Book {
             exchanges: Vec::new(),
             stored: Vec::new(),
             other_operations: 0,
+            started: Vec::new(),
             down: Vec::new(),
             paused: Vec::new(),
             troubles: Vec::new(),

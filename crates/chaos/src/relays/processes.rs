@@ -3,6 +3,7 @@
 use super::apps::Apps;
 use super::{FIRST_SIGNER, OTHER_STORE, SIGNERS_PER_REGION};
 use crate::fleet::Place;
+use crate::release::Installed;
 use crate::setup::{PLACES, Programs, Setup};
 use stand_ins::Azure;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 pub(super) fn signers(setup: &Setup, regions: &[Arc<Azure>], programs: &Programs, folder: &Path) -> Vec<Place> {
     let place = |number, environment| Place {
         number,
-        program: programs.signer.clone(),
+        program: Installed::at(number, &programs.signer, programs.other.as_deref()),
         arguments: &[],
         environment,
         clock: None,
@@ -41,7 +42,8 @@ pub(super) fn relays(apps: &Apps, programs: &Programs, folder: &Path, settings: 
             ("LOG_FORMAT", "json".to_owned()),
         ]);
         environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        Place { number, program: programs.signer.clone(), arguments: &["relay"], environment, clock: None }
+        let program = Installed::at(number, &programs.signer, programs.other.as_deref());
+        Place { number, program, arguments: &["relay"], environment, clock: None }
     };
     (0..PLACES).map(place).collect()
 }

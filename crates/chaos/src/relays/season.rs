@@ -111,6 +111,7 @@ pub(crate) async fn run(programs: &Programs, seed: Seed, length: Duration) -> Re
         exchanges: recorded.exchanges,
         stored: stored?,
         other_operations: account.cosmos.requests(Operation::Other),
+        started: recorded.started,
         down: recorded.down,
         paused: recorded.paused,
         troubles: recorded.troubles,

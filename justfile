@@ -51,6 +51,10 @@ model *OPTIONS:
 chaos *OPTIONS:
     crates/chaos/run {{OPTIONS}}
 
+# The last release and this source tree side by side, under random faults
+upgrade *OPTIONS:
+    checks/upgrade/run {{OPTIONS}}
+
 # Fuzzing, 20 seconds per target; --seconds N for longer
 fuzz *OPTIONS:
     fuzz/run {{OPTIONS}}

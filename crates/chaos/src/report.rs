@@ -145,7 +145,8 @@ impl Figures {
             (meets(Operation::ReplaceItem), "faults of replaces"),
         ]
         .into_iter()
-        .filter_map(|(has, what)| (!has).then(|| what.to_owned()))
+        .filter(|(has, _)| !has)
+        .map(|(_, what)| what.to_owned())
         .chain(self.side_by_side.iter().flat_map(SideBySide::lacking))
         .collect()
     }

@@ -106,7 +106,8 @@ impl SideBySide {
                 (relayed, "signatures through a relay of the"),
             ]
             .into_iter()
-            .filter_map(move |(count, what)| (count == 0).then(|| format!("{what} {}", release.name())))
+            .filter(|(count, _)| *count == 0)
+            .map(move |(_, what)| format!("{what} {}", release.name()))
         })
     }
 }

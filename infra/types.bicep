@@ -94,10 +94,25 @@ type signerSettingsType = {
   @description('Milliseconds between two pushes.')
   OTEL_METRIC_EXPORT_INTERVAL: string?
 
-  @description('service.name of the metrics.')
+  @description('otlp pushes a span of each request to the collector.')
+  OTEL_TRACES_EXPORTER: ('none' | 'otlp')?
+
+  @description('Full address for traces, in place of the one below the collector.')
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: string?
+
+  @description('Which requests are traced.')
+  OTEL_TRACES_SAMPLER: ('always_on' | 'always_off' | 'traceidratio' | 'parentbased_always_on' | 'parentbased_always_off' | 'parentbased_traceidratio')?
+
+  @description('Share of the requests that samplers with a ratio record: a number from 0 to 1.')
+  OTEL_TRACES_SAMPLER_ARG: string?
+
+  @description('Milliseconds between two pushes of traces.')
+  OTEL_BSP_SCHEDULE_DELAY: string?
+
+  @description('service.name of metrics and traces.')
   OTEL_SERVICE_NAME: string?
 
-  @description('Further attributes of the process that metrics come from, as name=value, separated by commas.')
+  @description('Further attributes of the process that metrics and traces come from, as name=value, separated by commas.')
   OTEL_RESOURCE_ATTRIBUTES: string?
 
   @description('Proxy for addresses that begin with http://.')

@@ -105,6 +105,7 @@ pub const EVENTS: &[Event] = &[
     warn("store_reconnects", "the connection to the database is being replaced"),
     warn("store_unavailable", "the database cannot be used yet"),
     warn("token_refresh_failed", "Microsoft Entra ID issued no token; the current one is used while it is valid"),
+    warn("traces_push_failed", "traces were not received; signing is not affected. Logged once per outage"),
     warn("weak_consistency_allowed", "`ALLOW_WEAK_CONSISTENCY`: marks may be lost, and keys may sign twice"),
     info("authentication_off", "`AUTHORIZED_KEYS` is not set (relay: `RELAY_AUTHORIZED_KEYS`)"),
     info("head_not_checked", "`NODE_URLS` is not set"),
@@ -146,6 +147,8 @@ pub const EVENTS: &[Event] = &[
     info("store_reconnected", "there is a new connection to the database"),
     info("store_recovered", "the embedded store can write again"),
     info("token_acquired", "Microsoft Entra ID issued a token"),
+    info("traces_push_recovered", "traces are received again"),
+    info("traces_pushed", "traces are pushed to `endpoint`"),
 ];
 
 #[cfg(test)]

@@ -37,12 +37,14 @@
 //! | [`server`] | HTTP | [`signer`] and below |
 //! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
 //! | [`settings`] | environment variables | [`relay`], [`signer`] and below |
-//! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`tezos`], [`azure`] and `net` |
-//! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`metrics`], [`tezos`] |
+//! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`traces`] and below |
+//! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`traces`], [`metrics`], [`tezos`] |
 //! | [`vault`] | keys | [`marks`] and below |
 //! | [`marks`] | high watermarks | [`chain`] and below |
 //! | [`chain`] | heads of chains, from nodes | [`azure`] and below |
-//! | [`metrics`] | OpenTelemetry: what is recorded, and where it goes | [`azure`], `net`, [`tezos`] |
+//! | [`traces`] | OpenTelemetry: the span of a request, and where it goes | [`metrics`] and below |
+//! | [`metrics`] | OpenTelemetry: what is recorded, and where it goes | [`otlp`] and below |
+//! | [`otlp`] | pushes by OTLP over HTTP | [`azure`] and below |
 //! | [`azure`] | identities, tokens and clients for Azure | `net` |
 //! | `net` | DNS, retries and backoff | – |
 //! | [`tezos`] | formats; pure | – |
@@ -68,12 +70,14 @@ pub mod log;
 pub mod marks;
 pub mod metrics;
 mod net;
+pub mod otlp;
 pub mod relay;
 pub mod server;
 pub mod settings;
 pub mod signer;
 pub mod text;
 pub mod tezos;
+pub mod traces;
 pub mod vault;
 pub mod wiring;
 

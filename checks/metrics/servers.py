@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 CHAIN_ID = bytes.fromhex("7a06a770")
 CHAIN = "NetXdQprcVkpaWU"
@@ -82,16 +83,24 @@ class Receiver:
     def __init__(self):
         self.requests = []
 
+    def of(self, path):
+        """The requests to a path."""
+        return [request for request in self.requests if request[0].endswith(path)]
+
     def serving(self):
         receiver = self
 
         class Handler(Quiet):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                request = metrics_service_pb2.ExportMetricsServiceRequest()
+                if self.path.endswith("/v1/traces"):
+                    request = trace_service_pb2.ExportTraceServiceRequest()
+                    response = trace_service_pb2.ExportTraceServiceResponse()
+                else:
+                    request = metrics_service_pb2.ExportMetricsServiceRequest()
+                    response = metrics_service_pb2.ExportMetricsServiceResponse()
                 request.ParseFromString(body)
                 receiver.requests.append((self.path, dict(self.headers), request))
-                response = metrics_service_pb2.ExportMetricsServiceResponse()
                 self.answer(response.SerializeToString(), "application/x-protobuf")
 
         return serving(Handler)
@@ -107,19 +116,23 @@ def attestation(level, round_, variant=0):
     return b"\x13" + CHAIN_ID + bytes(32) + b"\x15" + bytes(2) + b"".join(fields)
 
 
-class Signer:
-    """A signer with the embedded vault and store."""
+def block(level, round_):
+    round_ = round_.to_bytes(4, "big")
+    fitness = b"".join(len(part).to_bytes(4, "big") + part for part in [b"\x02", level.to_bytes(4, "big"), b"", b"\xff" * 4, round_])
+    header = [level.to_bytes(4, "big"), b"\x01", bytes(32), bytes(8), b"\x04", bytes(32), len(fitness).to_bytes(4, "big"), fitness, bytes(32)]
+    return b"\x11" + CHAIN_ID + b"".join(header) + bytes(32) + bytes(4) + bytes(8) + bytes([0, 0])
 
-    def __init__(self, folder, settings):
-        self.metrics = f"127.0.0.1:{free_port()}"
-        defaults = {"LOCAL_DATA_DIR": str(folder), "SIGNER_LISTEN": "127.0.0.1:0", "METRICS_LISTEN": self.metrics}
-        command = [os.environ["SIGNER_BIN"]]
-        self.process = subprocess.Popen(command, env=defaults | settings, stdout=subprocess.PIPE, text=True)
+
+class Program:
+    """A program that answers requests to sign."""
+
+    def __init__(self, arguments, settings):
+        command = [os.environ["SIGNER_BIN"], *arguments]
+        self.process = subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True)
         self.address = self._address()
-        # The log must be read, or the signer drops lines.
+        # The log must be read, or the program drops lines.
         self.log = threading.Thread(target=self.process.stdout.read)
         self.log.start()
-        self.key = json.loads(get(f"http://{self.address}/keys"))[0]["public_key_hash"]
 
     def _address(self):
         for line in self.process.stdout:
@@ -128,25 +141,52 @@ class Signer:
                 return fields["address"]
         raise AssertionError("the signer has ended")
 
-    def sign(self, payload, key=None):
+    def sign(self, payload, key=None, headers={}):
         """The status of a request to sign."""
         body = json.dumps(payload.hex()).encode()
-        request = urllib.request.Request(f"http://{self.address}/keys/{key or self.key}", body)
+        request = urllib.request.Request(f"http://{self.address}/keys/{key or self.key}", body, headers)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
                 return answer.status
         except urllib.error.HTTPError as error:
             return error.code
 
+    def end(self):
+        """Its exit status."""
+        if self.process.returncode is None:
+            self.process.terminate()
+            self.log.join()
+            self.process.stdout.close()
+        return self.process.wait(TIMEOUT)
+
+
+class Signer(Program):
+    """A signer with the embedded vault and store."""
+
+    def __init__(self, folder, settings):
+        self.metrics = f"127.0.0.1:{free_port()}"
+        defaults = {"LOCAL_DATA_DIR": str(folder), "SIGNER_LISTEN": "127.0.0.1:0", "METRICS_LISTEN": self.metrics}
+        super().__init__([], defaults | settings)
+        self.key = json.loads(get(f"http://{self.address}/keys"))[0]["public_key_hash"]
+
     def scrape(self):
         return get(f"http://{self.metrics}/metrics")
 
-    def end(self):
-        """Its exit status."""
-        self.process.terminate()
-        self.log.join()
-        self.process.stdout.close()
-        return self.process.wait(TIMEOUT)
+
+class Relay(Program):
+    """A relay in front of a signer."""
+
+    def __init__(self, folder, signer, settings):
+        self.key = signer.key
+        defaults = {"RELAY_UPSTREAMS": f"http://{signer.address}", "RELAY_LISTEN": "127.0.0.1:0", "RELAY_STATE_DIR": f"{folder}/relay"}
+        super().__init__(["relay"], defaults | settings)
+        eventually("the relay is ready", self._is_ready)
+
+    def _is_ready(self):
+        try:
+            return get(f"http://{self.address}/health")
+        except urllib.error.HTTPError:
+            return None
 
 
 class Prometheus:

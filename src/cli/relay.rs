@@ -7,10 +7,12 @@ use super::{CommandError, print_line, variable, wrong_settings};
 use azurehsm_signer::azure::TlsRoots;
 use azurehsm_signer::background::keep_running;
 use azurehsm_signer::log::Logging;
-use azurehsm_signer::metrics::{MetricsPipeline, MetricsSettings, Program};
+use azurehsm_signer::metrics::MetricsPipeline;
+use azurehsm_signer::otlp::Program;
 use azurehsm_signer::relay::{self, Live};
 use azurehsm_signer::server::{self, ConnectionLimits, OpenConnections};
-use azurehsm_signer::settings::process_name;
+use azurehsm_signer::settings::{TelemetrySettings, process_name};
+use azurehsm_signer::traces::TracesPipeline;
 use clap::Subcommand;
 use futures::FutureExt;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 pub(super) async fn run(config: RelayConfig, logging: &Logging, shutdown: &Shutdown) -> Result<(), CommandError> {
     info!(event = "started", version = env!("CARGO_PKG_VERSION"), "azurehsm-signer relay");
     let settings = config.settings()?;
-    let of_metrics = MetricsSettings::read(|name| config.value(name)).map_err(|error| wrong_settings(&error))?;
+    let telemetry = TelemetrySettings::read(|name| config.value(name)).map_err(|error| wrong_settings(&error))?;
     let address = settings.listen;
     let live = Arc::new(Live::new(settings, TlsRoots::read()?)?);
     shutdown.serve();
@@ -41,23 +43,26 @@ pub(super) async fn run(config: RelayConfig, logging: &Logging, shutdown: &Shutd
     let address = listener.local_addr()?;
     let limits = ConnectionLimits { most: max_connections(), idle: IDLE, last_requests: Duration::ZERO };
     let end = shutdown.requested().map(|()| live.deadline() + DRAIN);
-    let pipeline = MetricsPipeline::start(&of_metrics, Program::Relay, &process_name(variable));
+    let instance = process_name(variable);
+    let pipeline = MetricsPipeline::start(&telemetry.metrics, Program::Relay, &instance);
+    let traces = TracesPipeline::start(telemetry.traces.as_ref(), Program::Relay, &instance);
     let (metrics, connections) = (pipeline.metrics(), OpenConnections::default());
     metrics.observe_upstreams(&live);
     metrics.observe_connections(Program::Relay, {
         let connections = connections.clone();
         move || connections.count()
     });
+    let router = relay::router(Arc::clone(&live), traces.tracer());
     info!(event = "listening", address = %address, "listening");
     tokio::select! {
-        () = server::serve(listener, relay::router(Arc::clone(&live)), limits, &connections, end) => {}
-        never = serve_metrics(of_metrics.listen, &pipeline) => match never {},
+        () = server::serve(listener, router, limits, &connections, end) => {}
+        never = serve_metrics(telemetry.metrics.listen, &pipeline) => match never {},
         never = live.maintain() => match never {},
         never = config.follow(&live, shutdown) => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
     }
     live.log_figures();
-    pipeline.end(LAST_PUSH_TIMEOUT).await;
+    tokio::join!(pipeline.end(LAST_PUSH_TIMEOUT), traces.end(LAST_PUSH_TIMEOUT));
     Ok(())
 }
 

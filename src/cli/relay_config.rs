@@ -91,8 +91,8 @@ impl RelayConfig {
 
     fn replacement(&self, path: &Path, live: &Live) -> Result<ConfigFile, CommandError> {
         let file = read(path)?;
-        let of_metrics = NAMES.iter().copied().filter(|name| name.starts_with("OTEL_"));
-        if let Some(name) = FIXED.into_iter().chain(of_metrics).find(|name| value(&file, name) != self.value(name)) {
+        let of_telemetry = NAMES.iter().copied().filter(|name| name.starts_with("OTEL_"));
+        if let Some(name) = FIXED.into_iter().chain(of_telemetry).find(|name| value(&file, name) != self.value(name)) {
             return Err(format!("{name} cannot change while the relay runs: restart it, or restore the value").into());
         }
         live.replace(settings(&file)?)?;

@@ -8,11 +8,13 @@ use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::functions_host;
 use azurehsm_signer::log::Logging;
 use azurehsm_signer::marks::Ledger;
-use azurehsm_signer::metrics::{MetricsPipeline, Program};
+use azurehsm_signer::metrics::MetricsPipeline;
+use azurehsm_signer::otlp::Program;
 use azurehsm_signer::server::{self, ConnectionLimits, OpenConnections, ServerSettings};
-use azurehsm_signer::settings::{NO_LONGER_READ, Settings, VaultSettings};
+use azurehsm_signer::settings::{NO_LONGER_READ, Settings, TelemetrySettings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::tezos::PublicKeyHash;
+use azurehsm_signer::traces::TracesPipeline;
 use azurehsm_signer::wiring::{Azure, open_marks, open_vault};
 use futures::FutureExt;
 use std::convert::Infallible;
@@ -37,7 +39,7 @@ const OTHER_FILES: u64 = 64;
 /// that takes longer than 30 s counts as failed.
 const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(17);
 
-/// How long the last push of metrics may delay the end of the program.
+/// How long the last push of metrics and traces may delay the end of the program.
 pub(super) const LAST_PUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longer than the idle timeout of clients, so that they close connections first.
@@ -77,7 +79,9 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
             "AUTHORIZED_KEYS has no effect: the policy sets \"require_authentication\" to false for all keys"
         );
     }
-    let pipeline = MetricsPipeline::start(&settings.metrics, Program::Signer, &services.instance);
+    let TelemetrySettings { metrics: of_metrics, traces: of_traces } = &settings.telemetry;
+    let pipeline = MetricsPipeline::start(of_metrics, Program::Signer, &services.instance);
+    let traces = TracesPipeline::start(of_traces.as_ref(), Program::Signer, &services.instance);
     let metrics = pipeline.metrics();
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
     let signer = Signer::new(
@@ -88,7 +92,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
         AuthorizedKeys::new(settings.authorized_keys),
     );
-    let signer = Arc::new(signer.with_metrics(metrics.clone()));
+    let signer = Arc::new(signer.with_metrics(metrics.clone()).with_tracer(traces.tracer()));
     metrics.observe_signer(&signer);
     if let Some(azure) = &azure {
         let tokens = Arc::clone(&azure.tokens);
@@ -129,11 +133,11 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     }
     tokio::select! {
         () = server::serve(listener, router, limits, &connections, shutdown.requested().map(|()| drain)) => {}
-        never = serve_metrics(settings.metrics.listen, &pipeline) => match never {},
+        never = serve_metrics(of_metrics.listen, &pipeline) => match never {},
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
     }
-    pipeline.end(LAST_PUSH_TIMEOUT).await;
+    tokio::join!(pipeline.end(LAST_PUSH_TIMEOUT), traces.end(LAST_PUSH_TIMEOUT));
     Ok(())
 }
 

@@ -8,29 +8,24 @@
 //! | `stages` | how long each stage of a request took |
 //! | `observed`, `upstreams` | values that are read when metrics are collected |
 //! | `pipeline` | where metrics go |
-//! | `push`, `otlp_client`, `headers` | OTLP over HTTP |
+//! | `push` | sends them by OTLP, and logs outages |
 //!
 //! Recording never waits: it updates counters in memory. Collecting and sending happen on a thread of the exporter, so a collector
 //! that is slow, wrong or down delays and fails no request.
 
-mod headers;
 mod instruments;
 mod labels;
 mod observed;
-mod otlp_client;
 mod pipeline;
 mod push;
 mod recorder;
 mod stages;
 mod upstreams;
 
-pub use headers::{Headers, InvalidHeaders};
 pub use instruments::{ALL, Definition, Instrument};
 pub use labels::{KeyState, Outcome, RepeatSource, RequestKind, Service, Stage};
 pub use observed::{HeadSeen, MarkSeen, SignerState};
-pub use pipeline::{
-    HeaderSource, MetricsPipeline, MetricsSettings, Program, PushSettings, Temporality, UnknownTemporality,
-};
+pub use pipeline::{MetricsPipeline, MetricsSettings, PushSettings, Temporality, UnknownTemporality};
 pub use recorder::{FinishedRequest, Metrics};
 pub use stages::StageTimes;
 pub use upstreams::{UpstreamSeen, UpstreamStates};

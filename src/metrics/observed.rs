@@ -2,7 +2,8 @@
 
 use super::instruments::{self, Definition};
 use super::recorder::Recorder;
-use super::{CallCounts, KeyState, Metrics, Program, RequestKind, Service};
+use super::{CallCounts, KeyState, Metrics, RequestKind, Service};
+use crate::otlp::Program;
 use crate::tezos::{ChainId, PublicKeyHash};
 use opentelemetry::KeyValue;
 use std::collections::HashMap;

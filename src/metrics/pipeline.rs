@@ -1,44 +1,17 @@
 //! Where metrics go: to a collector, to Prometheus, to both, or nowhere.
 
-use super::otlp_client::{LastError, OtlpClient};
+use super::Metrics;
 use super::push::LoggedExporter;
-use super::{Headers, Metrics};
-use crate::azure::TlsRoots;
-use opentelemetry::KeyValue;
+use crate::otlp::{HeaderSource, OtlpClient, Outage, Program, PushError, SCOPE, ServiceSettings, shown};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_otlp::{MetricExporter, Protocol, WithExportConfig, WithHttpConfig};
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality as SdkTemporality};
 use prometheus::Registry;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::runtime::Handle;
 use tracing::{info, warn};
-
-/// The name of the instruments' scope.
-const SCOPE: &str = "azurehsm_signer";
-
-/// The program that metrics come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// The signer.
-    Signer,
-    /// The relay.
-    Relay,
-}
-
-impl Program {
-    /// The default of `service.name`.
-    const fn service_name(self) -> &'static str {
-        match self {
-            Self::Signer => "azurehsm-signer",
-            Self::Relay => "azurehsm-signer-relay",
-        }
-    }
-}
 
 /// Where metrics go, and what identifies this process in them.
 #[derive(Debug, Clone, Default)]
@@ -47,10 +20,8 @@ pub struct MetricsSettings {
     pub listen: Option<SocketAddr>,
     /// How to push; `None` if nothing is pushed.
     pub push: Option<PushSettings>,
-    /// `OTEL_SERVICE_NAME`; `None` stands for the name of the program.
-    pub service_name: Option<String>,
-    /// `OTEL_RESOURCE_ATTRIBUTES`.
-    pub attributes: Vec<(String, String)>,
+    /// What identifies this process.
+    pub service: ServiceSettings,
 }
 
 /// How to push metrics.
@@ -66,17 +37,6 @@ pub struct PushSettings {
     pub interval: Duration,
     /// Whether counters are sent as totals or as differences.
     pub temporality: Temporality,
-}
-
-/// Where the headers of the push come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeaderSource {
-    /// `OTEL_EXPORTER_OTLP_HEADERS`.
-    Given(Headers),
-    /// The same, but the platform did not resolve the reference in it. Nothing is sent without credentials.
-    Unresolved,
-    /// `OTEL_EXPORTER_OTLP_HEADERS_FILE`.
-    File(PathBuf),
 }
 
 /// Whether counters and histograms are sent as totals since the start, or as differences from the last push.
@@ -113,23 +73,12 @@ pub struct MetricsPipeline {
     metrics: Metrics,
 }
 
-/// Why there are no metrics.
-#[derive(Debug, Error)]
-enum PipelineError {
-    #[error(transparent)]
-    Certificates(#[from] crate::azure::NoCertificates),
-    #[error("{}", crate::azure::reason_of(.0))]
-    Client(#[from] reqwest::Error),
-    #[error(transparent)]
-    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
-}
-
 impl MetricsPipeline {
     /// Starts pushing, if the settings say so. `instance` is the name of this process. Call it within the runtime.
     ///
     /// Metrics that cannot be exported are logged, and are no error: signing does not depend on them.
     pub fn start(settings: &MetricsSettings, program: Program, instance: &str) -> Self {
-        let mut builder = SdkMeterProvider::builder().with_resource(resource(settings, program, instance));
+        let mut builder = SdkMeterProvider::builder().with_resource(settings.service.resource(program, instance));
         let mut has_reader = false;
         if let Some(push) = &settings.push {
             match reader(push) {
@@ -189,10 +138,9 @@ impl MetricsPipeline {
     }
 }
 
-fn reader(push: &PushSettings) -> Result<PeriodicReader<LoggedExporter>, PipelineError> {
-    let last_error = LastError::default();
-    let client = TlsRoots::read()?.client(push.timeout)?;
-    let client = OtlpClient::new(client, push.headers.clone(), Handle::current(), last_error.clone());
+fn reader(push: &PushSettings) -> Result<PeriodicReader<LoggedExporter>, PushError> {
+    let outage = Outage::default();
+    let client = OtlpClient::new(push.headers.clone(), push.timeout, &outage)?;
     let exporter = MetricExporter::builder()
         .with_http()
         .with_http_client(client)
@@ -204,24 +152,6 @@ fn reader(push: &PushSettings) -> Result<PeriodicReader<LoggedExporter>, Pipelin
             Temporality::Delta => SdkTemporality::Delta,
         })
         .build()?;
-    let exporter = LoggedExporter::new(exporter, last_error);
+    let exporter = LoggedExporter::new(exporter, outage);
     Ok(PeriodicReader::builder(exporter).with_interval(push.interval).build())
-}
-
-/// An address without what may be secret in it.
-fn shown(endpoint: &str) -> String {
-    let url = reqwest::Url::parse(endpoint).ok();
-    url.map(|url| url.origin().ascii_serialization()).unwrap_or_default()
-}
-
-/// `OTEL_SERVICE_NAME` wins over `OTEL_RESOURCE_ATTRIBUTES`, and these over what the process knows by itself.
-fn resource(settings: &MetricsSettings, program: Program, instance: &str) -> Resource {
-    let given = settings.attributes.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
-    let name = settings.service_name.iter().map(|name| KeyValue::new("service.name", name.clone()));
-    let own = [
-        KeyValue::new("service.name", program.service_name()),
-        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        KeyValue::new("service.instance.id", instance.to_owned()),
-    ];
-    Resource::builder_empty().with_attributes(own).with_attributes(given).with_attributes(name).build()
 }

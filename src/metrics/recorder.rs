@@ -38,6 +38,8 @@ pub struct FinishedRequest {
     pub cause: Option<Cause>,
     /// Where the answer came from, if it repeats an earlier one.
     pub repeat: Option<RepeatSource>,
+    /// The level of a block or a vote.
+    pub level: Option<u32>,
     /// The round of a block or a vote.
     pub round: Option<u32>,
     /// How long it took.

@@ -1,4 +1,4 @@
-//! How long each stage of a request took.
+//! How long each stage of a request took, and when.
 
 use super::Stage;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,9 +10,49 @@ use std::time::{Duration, Instant};
 pub struct StageTimes {
     /// In nanoseconds, in the order of [`Stage::ALL`]. Zero if the stage has not begun.
     spent: [AtomicU64; Stage::ALL.len()],
+    /// `None` if only the time spent is of interest.
+    intervals: Option<Intervals>,
+}
+
+/// When each stage began and ended, in nanoseconds since the request began. A stage that was repeated has one interval.
+#[derive(Debug)]
+struct Intervals {
+    start: Instant,
+    /// The highest number if the stage has not begun.
+    began: [AtomicU64; Stage::ALL.len()],
+    ended: [AtomicU64; Stage::ALL.len()],
+}
+
+impl Intervals {
+    fn add(&self, stage: Stage, began: Instant, ended: Instant) {
+        let since_start = |instant: Instant| nanoseconds(instant.saturating_duration_since(self.start));
+        if let (Some(first), Some(last)) = (self.began.get(stage as usize), self.ended.get(stage as usize)) {
+            first.fetch_min(since_start(began), Ordering::Relaxed);
+            last.fetch_max(since_start(ended), Ordering::Relaxed);
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl StageTimes {
+    /// Also keeps when each stage began and ended, for a request that began at `start`.
+    #[must_use]
+    pub fn with_intervals(start: Instant) -> Self {
+        let began = std::array::from_fn(|_| AtomicU64::new(u64::MAX));
+        Self { intervals: Some(Intervals { start, began, ended: Default::default() }), ..Self::default() }
+    }
+
+    /// When a stage began and ended, as times since the request began; `None` if it has not, or if intervals are not kept.
+    pub fn interval(&self, stage: Stage) -> Option<(Duration, Duration)> {
+        let intervals = self.intervals.as_ref()?;
+        let began = intervals.began.get(stage as usize)?.load(Ordering::Relaxed);
+        let ended = intervals.ended.get(stage as usize)?.load(Ordering::Relaxed);
+        (began != u64::MAX).then(|| (Duration::from_nanos(began), Duration::from_nanos(ended)))
+    }
+
     /// Measures a stage until the result is dropped.
     #[must_use]
     pub fn start(&self, stage: Stage) -> StageTimer<'_> {
@@ -53,9 +93,13 @@ pub struct StageTimer<'a> {
 impl Drop for StageTimer<'_> {
     fn drop(&mut self) {
         let in_inner = self.times.sum_of(self.inner).saturating_sub(self.spent_before);
-        let spent = self.start.elapsed().saturating_sub(in_inner);
+        let end = Instant::now();
+        let spent = end.saturating_duration_since(self.start).saturating_sub(in_inner);
         if let Some(total) = self.times.spent_in(self.stage) {
-            total.fetch_add(u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+            total.fetch_add(nanoseconds(spent).max(1), Ordering::Relaxed);
+        }
+        if let Some(intervals) = &self.times.intervals {
+            intervals.add(self.stage, self.start, end);
         }
     }
 }
@@ -84,5 +128,24 @@ mod tests {
 
         drop(times.start(Stage::Vault));
         assert!(times.of(Stage::Vault).unwrap() >= vault, "a second call adds to the first");
+        assert_eq!(times.interval(Stage::Vault), None, "not kept");
+    }
+
+    #[test]
+    fn the_interval_of_a_repeated_stage_is_from_its_first_beginning_to_its_last_end() {
+        let start = Instant::now();
+        let times = StageTimes::with_intervals(start);
+        let mark = times.start_excluding(Stage::Mark, &[Stage::Vault]);
+        for _ in 0..2 {
+            sleep(PAUSE);
+            let vault = times.start(Stage::Vault);
+            sleep(PAUSE);
+            drop(vault);
+        }
+        drop(mark);
+        let [mark, vault] = [Stage::Mark, Stage::Vault].map(|stage| times.interval(stage).unwrap());
+        assert!(vault.0 >= PAUSE && vault.1 >= vault.0 + 3 * PAUSE, "{vault:?}");
+        assert!(mark.0 <= vault.0 && mark.1 >= vault.1 && mark.1 <= start.elapsed(), "{mark:?} contains {vault:?}");
+        assert_eq!(times.interval(Stage::Head), None, "it has not begun");
     }
 }

@@ -5,6 +5,7 @@ use super::reply::Reply;
 use crate::answer::{Cause, Verdict};
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::{Consensus, Payload};
+use crate::traces::SpanSubject;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -31,6 +32,11 @@ impl Line {
 
     pub(super) const fn of_possession(key: &PublicKeyHash, start: Instant) -> Self {
         Self { key: *key, kind: "proof of possession", consensus: None, start }
+    }
+
+    /// What is requested, for the span. The key must be one of an upstream.
+    pub(super) fn subject(&self) -> SpanSubject {
+        SpanSubject { key: Some(self.key), kind: self.kind, level: self.level(), round: self.round() }
     }
 
     fn level(&self) -> Option<u32> {

@@ -5,7 +5,8 @@
 //!
 //! | module | purpose |
 //! | --- | --- |
-//! | `routes`, `admission`, `responses`, `log` | what the baker sees |
+//! | `routes`, `admission`, `responses` | what the baker sees |
+//! | `record`, `log` | the log line and the span of a request |
 //! | `live` | the configuration in force, and its replacement |
 //! | `core` | what all requests share |
 //! | `request`, `authentication_key`, `sharing`, `race`, `answers` | how a request finds its answer |
@@ -34,6 +35,7 @@ mod log;
 mod maintenance;
 mod observed;
 mod race;
+mod record;
 mod reply;
 mod request;
 mod responses;
@@ -61,11 +63,12 @@ pub use store_digest::{InvalidStoreDigest, StoreDigest};
 pub use upstream_url::{InvalidUpstreamUrl, UpstreamUrl};
 
 use crate::server::LargeBodies;
+use crate::traces::Tracer;
 use axum::Router;
 use routes::Server;
 use std::sync::Arc;
 
-/// The service that answers the baker's requests.
-pub fn router(live: Arc<Live>) -> Router {
-    routes::router(Server { live, large_bodies: LargeBodies::default() })
+/// The service that answers the baker's requests, and records a span of each there.
+pub fn router(live: Arc<Live>, tracer: Tracer) -> Router {
+    routes::router(Server { live, tracer, large_bodies: LargeBodies::default() })
 }

@@ -3,6 +3,7 @@
 use super::upstream::Call;
 use crate::answer::header;
 use crate::tezos::{BlsPublicKey, Curve, PublicKey, PublicKeyHash, Signature, SignatureVersion};
+use crate::traces::TraceParent;
 use axum::body::Bytes;
 use axum::http::Method;
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -15,6 +16,8 @@ pub(super) struct Request {
     pub(super) subject: Subject,
     /// The key that is to sign the same bytes.
     pub(super) companion: Option<Companion>,
+    /// The parent of the signers' spans.
+    pub(super) parent: Option<TraceParent>,
 }
 
 /// A companion key.
@@ -70,24 +73,27 @@ impl Request {
                     method: Method::POST,
                     path: format!("/keys/{hash}"),
                     query: std::iter::once(("version", version.to_string())).chain(authentication).collect(),
-                    headers: self.companion_headers(),
+                    headers: self.headers(),
                     body: Some(format!("\"{}\"", hex::encode(payload)).into()),
                 }
             }
             Subject::Possession { about } => {
                 let about = about.clone().map(|key| ("bls_pk", key));
-                Call { query: about.into_iter().collect(), ..Call::get(format!("/bls_prove_possession/{hash}")) }
+                let (query, headers) = (about.into_iter().collect(), self.headers());
+                Call { query, headers, ..Call::get(format!("/bls_prove_possession/{hash}")) }
             }
         }
     }
 
-    fn companion_headers(&self) -> HeaderMap {
-        let Some(Companion { key, authentication }) = &self.companion else { return HeaderMap::new() };
-        let authentication = authentication.clone().map(|text| (header::COMPANION_AUTHENTICATION, text));
-        let headers = std::iter::once((header::COMPANION, key.hash().to_string())).chain(authentication);
-        headers
-            .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?)))
-            .collect()
+    fn headers(&self) -> HeaderMap {
+        let companion = self.companion.as_ref();
+        let authentication = companion.and_then(|companion| companion.authentication.clone());
+        let headers = [
+            (HeaderName::from_static(header::COMPANION), companion.map(|companion| companion.key.hash().to_string())),
+            (HeaderName::from_static(header::COMPANION_AUTHENTICATION), authentication),
+            (TraceParent::HEADER, self.parent.map(|parent| parent.to_string())),
+        ];
+        headers.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value?).ok()?))).collect()
     }
 
     /// Whether `signature` is one by the key over the subject.

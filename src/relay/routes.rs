@@ -6,6 +6,7 @@ use super::core::{NoKey, Relay};
 use super::live::{Configured, Live};
 use super::log::Line;
 use super::race::TIME_TO_ANSWER;
+use super::record::Record;
 use super::request::{Companion, Request, Subject};
 use super::responses::{self, passed};
 use crate::server::{
@@ -13,10 +14,11 @@ use crate::server::{
     read_payload, understood, without_empty_segments, without_route,
 };
 use crate::tezos::{PublicKey, PublicKeyHash, Signature, SignatureVersion};
+use crate::traces::Tracer;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request as HttpRequest, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -30,6 +32,7 @@ use tower::util::MapRequest;
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) live: Arc<Live>,
+    pub(super) tracer: Tracer,
     pub(super) large_bodies: LargeBodies,
 }
 
@@ -63,6 +66,7 @@ async fn sign(
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<SignQuery>, QueryRejection>,
     arrival: Option<Extension<Arrival>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ErrorResponse> {
     let start = Instant::now();
@@ -84,14 +88,15 @@ async fn sign(
     let authenticated = admission.check_authentication(&hash, &payload, version, query.authentication.as_deref()).await;
     authenticated.map_err(|error| responses::not_admitted(&error))?;
 
-    let line = Line::new(&hash, &payload, start);
+    let mut record = Record::start(Line::new(&hash, &payload, start), &server.tracer, &headers);
     if relay.companions.is_companion(&hash)
         && let Some(signature) = relay.companions.kept_signature(&Wanted::new(hash, &payload, version))
     {
-        line.kept();
+        record.kept();
         return Ok(signed("signature", &signature));
     }
     let key = find_key(relay, &hash, deadline).await?;
+    record.found_key();
     // Where the relay has authorized keys, the client's authentication was for the relay.
     let of_client =
         query.authentication.filter(|_| relay.authentication_key.is_none() || admission.authorized_keys.is_empty());
@@ -107,7 +112,8 @@ async fn sign(
         None => None,
     };
     let subject = Subject::Payload { payload: payload.into(), version, authentication };
-    answer(relay, Request { key, subject, companion }, &line, deadline).await
+    let request = Request { key, subject, companion, parent: record.parent_of_calls() };
+    answer(relay, request, record, deadline).await
 }
 
 /// The relay's signature of a request, if it has a key for that.
@@ -126,36 +132,39 @@ async fn prove_possession(
     State(server): State<Server>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<PossessionQuery>, QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, ErrorResponse> {
     let start = Instant::now();
     let configured = server.live.current();
     let deadline = start + configured.deadline;
     let hash = hash_in_path(path)?;
     let about = understood(query)?.public_key()?;
+    let mut record = Record::start(Line::of_possession(&hash, start), &server.tracer, &headers);
     let key = find_key(&configured.relay, &hash, deadline).await?;
+    record.found_key();
     let subject = Subject::Possession { about: about.map(|key| key.to_string()) };
-    let line = Line::of_possession(&hash, start);
-    answer(&configured.relay, Request { key, subject, companion: None }, &line, deadline).await
+    let request = Request { key, subject, companion: None, parent: record.parent_of_calls() };
+    answer(&configured.relay, request, record, deadline).await
 }
 
 async fn answer(
     relay: &Arc<Relay>,
     request: Request,
-    line: &Line,
+    record: Record,
     deadline: Instant,
 ) -> Result<Response, ErrorResponse> {
     let field = request.field();
     match relay.answer(request, deadline).await {
         Answer::Signed(answer) => {
-            line.signed(relay.upstreams.get(answer.upstream).map(|upstream| &upstream.url));
+            record.signed(relay.upstreams.get(answer.upstream).map(|upstream| &upstream.url));
             Ok(signed(field, &answer.signature))
         }
         Answer::Passed(Passed { reply, upstream }) => {
-            line.passed(relay.upstreams.get(upstream).map(|upstream| &upstream.url), &reply);
+            record.passed(relay.upstreams.get(upstream).map(|upstream| &upstream.url), &reply);
             Ok(passed(&reply))
         }
         Answer::Failed { reason } => {
-            line.failed(&reason);
+            record.failed(&reason);
             Err(responses::failed(reason))
         }
     }

@@ -11,6 +11,7 @@ use super::path::without_empty_segments;
 use crate::answer::Cause;
 use crate::signer::{Failure, NotSigned, SignRequest, Signer};
 use crate::tezos::PublicKeyHash;
+use crate::traces::TraceParent;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -105,6 +106,7 @@ async fn sign(
             .get("x-azure-functions-invocationid")
             .and_then(|id| id.to_str().ok())
             .map(|id| id.chars().take(64).collect()),
+        parent: TraceParent::of(&headers),
     };
     // A separate task, so that the request is finished, recorded and logged even if the client disconnects.
     let (signer, companion) = (Arc::clone(&server.signer), companion_in(&headers));

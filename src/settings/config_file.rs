@@ -146,7 +146,9 @@ fn known(name: &str) -> Result<&'static str, LineError> {
         return Err(LineError::NotASetting);
     }
     match table::entries().into_iter().find(|entry| entry.name == name) {
-        Some(entry) if matches!(entry.group, Group::Relay | Group::Log | Group::Metrics) => Ok(entry.name),
+        Some(entry) if matches!(entry.group, Group::Relay | Group::Log | Group::Metrics | Group::Traces) => {
+            Ok(entry.name)
+        }
         Some(entry) if entry.group == Group::Environment => Err(LineError::EnvironmentOnly(entry.name)),
         _ => Err(LineError::Unknown(name.to_owned())),
     }

@@ -8,13 +8,13 @@ mod identity;
 pub mod listing;
 mod log_filter;
 mod logging;
-mod metrics;
 mod path;
 mod reader;
 mod relay;
 mod services;
 pub mod setting;
 pub mod table;
+mod telemetry;
 mod typos;
 
 pub use config_file::{ConfigFile, ConfigFileError, InvalidLine, LineError};
@@ -25,10 +25,10 @@ pub use log_filter::{InvalidLogFilter, LogFilter, UnknownTarget};
 pub use logging::{LogFormat, LogSettings};
 pub use services::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings, process_name};
 pub use table::{NAMES, NO_LONGER_READ};
+pub use telemetry::TelemetrySettings;
 pub use typos::{Typo, probable_typos, unknown_settings};
 
 use crate::chain::{NodeUrl, Proxies, WatchSettings};
-use crate::metrics::MetricsSettings;
 use crate::server::{ClientCertificates, Thumbprint};
 use crate::signer::{Policy, WhenHeadUnknown};
 use crate::text;
@@ -65,8 +65,8 @@ pub struct Settings {
     pub list_known_keys: bool,
     /// `CLIENT_CERTIFICATES`. `None` if clients need no certificate.
     pub client_certificates: Option<ClientCertificates>,
-    /// Where metrics go.
-    pub metrics: MetricsSettings,
+    /// Where metrics and traces go.
+    pub telemetry: TelemetrySettings,
 }
 
 impl Settings {
@@ -89,7 +89,7 @@ impl Settings {
             authorized_keys: reader.list(&AUTHORIZED_KEYS),
             list_known_keys: reader.choice(&ALLOW_LIST_KNOWN_KEYS).unwrap_or(false),
             client_certificates: reader.client_certificates(),
-            metrics: reader.metrics(),
+            telemetry: reader.telemetry(),
         };
         reader.require_database(&settings.services);
         reader.require_authorized_keys(&settings);

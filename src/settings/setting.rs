@@ -61,6 +61,8 @@ pub enum Group {
     Log,
     /// Metrics, of the signer and of the relay.
     Metrics,
+    /// Traces, of the signer and of the relay.
+    Traces,
     /// Variables that a platform or another program sets.
     Environment,
 }
@@ -78,6 +80,7 @@ impl Group {
             Self::Relay => "Relay",
             Self::Log => "Log",
             Self::Metrics => "Metrics",
+            Self::Traces => "Traces",
             Self::Environment => "Set by the platform or by other programs",
         }
     }

@@ -1,6 +1,7 @@
 //! A signing request, as the server hands it to the signer.
 
 use crate::tezos::{PublicKeyHash, SignatureVersion};
+use crate::traces::TraceParent;
 use tokio::time::Instant;
 
 /// A signing request.
@@ -18,4 +19,6 @@ pub struct SignRequest {
     pub deadline: Instant,
     /// The Functions host's invocation id, for the log.
     pub invocation: Option<String>,
+    /// The client's span, if it named one.
+    pub parent: Option<TraceParent>,
 }

@@ -12,6 +12,7 @@ use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
 use crate::metrics::{FinishedRequest, Metrics, Outcome, RepeatSource, RequestKind, Stage, StageTimes};
 use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
 use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
+use crate::traces::{RequestSpan, Tracer};
 use crate::vault::{Key, VaultError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +41,7 @@ pub struct Signer {
     newer_versions: NewerVersions,
     pub(super) last_signed: LastSigned,
     metrics: Metrics,
+    tracer: Tracer,
 }
 
 impl Signer {
@@ -61,6 +63,7 @@ impl Signer {
             newer_versions,
             last_signed,
             metrics: Metrics::off(),
+            tracer: Tracer::off(),
         }
     }
 
@@ -68,6 +71,12 @@ impl Signer {
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
+    }
+
+    /// Records a span of each request to sign there.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Takes a request from the client's bytes to a signature that may be released.
@@ -78,7 +87,10 @@ impl Signer {
     /// [`NotSigned`]: refused, if it must not be signed; failed, if that is undecided or it could not be signed.
     pub async fn sign(&self, request: &SignRequest) -> Result<Signature, NotSigned> {
         let start = Instant::now();
-        let (mut facts, trace) = (Facts::default(), Trace::default());
+        let span = self.tracer.start("sign", request.parent);
+        let is_recorded = span.as_ref().is_some_and(RequestSpan::is_recorded);
+        let stages = if is_recorded { StageTimes::with_intervals(start.into_std()) } else { StageTimes::default() };
+        let (mut facts, trace) = (Facts::default(), Trace::new(stages));
         let verdict = match tokio::time::timeout_at(request.deadline, self.try_sign(request, &mut facts, &trace)).await
         {
             Ok(verdict) => verdict,
@@ -92,7 +104,11 @@ impl Signer {
         if let (Ok(_), Some(Consensus { kind, chain, .. })) = (&verdict, facts.consensus) {
             self.last_signed.note(MarkId { chain, key: request.key, kind });
         }
-        self.metrics.finished(&facts.finished(request, took, &verdict, &trace), &trace.stages);
+        let finished = facts.finished(request, took, &verdict, &trace);
+        self.metrics.finished(&finished, &trace.stages);
+        if let Some(span) = span {
+            span.finish(&finished, &trace.stages);
+        }
         verdict
     }
 
@@ -183,6 +199,7 @@ impl Signer {
                 outcome: outcome(&verdict, None),
                 cause: verdict.as_ref().err().map(NotSigned::cause),
                 repeat: None,
+                level: None,
                 round: None,
                 took,
             },
@@ -354,6 +371,7 @@ impl Facts {
             outcome: outcome(verdict, trace.repeat()),
             cause: verdict.as_ref().err().map(NotSigned::cause),
             repeat: trace.repeat(),
+            level: self.consensus.map(|consensus| consensus.position.level.get()),
             round: self.consensus.map(|consensus| consensus.position.round.get()),
             took,
         }

@@ -1,4 +1,4 @@
-//! What a request does on its way, for the metrics.
+//! What a request does on its way, for the metrics and its span.
 
 use crate::metrics::{RepeatSource, StageTimes};
 use std::sync::OnceLock;
@@ -12,6 +12,10 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    pub(super) fn new(stages: StageTimes) -> Self {
+        Self { stages, repeat: OnceLock::new() }
+    }
+
     /// The request repeats an earlier one.
     pub(super) fn repeats(&self, source: RepeatSource) {
         self.repeat.get_or_init(|| source);

@@ -1,4 +1,4 @@
-//! Settings of the log and of the metrics, for signer and relay.
+//! Settings of the log, of the metrics and of traces, for signer and relay.
 
 use super::text;
 use crate::settings::setting::{Choice, FilePath, Group, InAzure, List, Milliseconds, Setting, Text};
@@ -81,12 +81,55 @@ settings! {
         Group::Metrics,
         text("a name"),
         InAzure::Chosen,
-        "`service.name` of the metrics. If not set, `azurehsm-signer`, or `azurehsm-signer-relay` for the relay.",
+        "`service.name` of metrics and traces. If not set, `azurehsm-signer`, or `azurehsm-signer-relay` for the relay.",
     );
     OTEL_RESOURCE_ATTRIBUTES: List = Setting::new(
         Group::Metrics,
         List { of: "name=value" },
         InAzure::Chosen,
-        "Further attributes of the process that metrics come from, such as `deployment.environment.name=mainnet`.",
+        "Further attributes of the process that metrics and traces come from, such as `deployment.environment.name=mainnet`.",
+    );
+
+    OTEL_TRACES_EXPORTER: Choice = Setting::new(
+        Group::Traces,
+        Choice { values: &["none", "otlp"], default: Some("none") },
+        InAzure::Chosen,
+        "`otlp` pushes a span of each request to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, with the headers and the time limit \
+         of the [metrics](#metrics).",
+    );
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Text = Setting::new(
+        Group::Traces,
+        text("http:// or https:// and an address with its path"),
+        InAzure::Chosen,
+        "Full address for traces. If not set, `/v1/traces` below `OTEL_EXPORTER_OTLP_ENDPOINT`, or below `http://localhost:4318`.",
+    ).secret();
+    OTEL_TRACES_SAMPLER: Choice = Setting::new(
+        Group::Traces,
+        Choice {
+            values: &[
+                "always_on",
+                "always_off",
+                "traceidratio",
+                "parentbased_always_on",
+                "parentbased_always_off",
+                "parentbased_traceidratio",
+            ],
+            default: Some("parentbased_always_on"),
+        },
+        InAzure::Chosen,
+        "Which requests are recorded. `parentbased_` leaves the decision to the client if it sends `traceparent`.",
+    );
+    OTEL_TRACES_SAMPLER_ARG: Text = Setting::new(
+        Group::Traces,
+        Text { form: "a number from 0 to 1", default: Some("1") },
+        InAzure::Chosen,
+        "Share of the requests that `traceidratio` and `parentbased_traceidratio` record.",
+    );
+    OTEL_BSP_SCHEDULE_DELAY: Milliseconds = Setting::new(
+        Group::Traces,
+        // OpenTelemetry's default.
+        Milliseconds { default: 5_000, range: 100..=60_000 },
+        InAzure::Chosen,
+        "Time between two pushes of traces.",
     );
 }

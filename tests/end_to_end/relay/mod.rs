@@ -12,4 +12,5 @@ mod listening;
 mod metrics;
 mod reload;
 mod setup;
+mod traces;
 mod trouble;

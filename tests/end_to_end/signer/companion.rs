@@ -204,6 +204,7 @@ fn request(key: PublicKeyHash, payload: Vec<u8>) -> SignRequest {
         authentication: None,
         deadline: Instant::now() + Duration::from_secs(4),
         invocation: None,
+        parent: None,
     }
 }
 

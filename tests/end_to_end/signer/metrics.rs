@@ -1,4 +1,4 @@
-//! Metrics of the shipped binary: what is scraped and pushed, and that no collector delays a signature.
+//! Metrics and traces of the shipped binary: what is scraped and pushed, and that no collector delays a signature.
 
 use crate::support::eventually::eventually;
 use crate::support::http;
@@ -8,7 +8,8 @@ use crate::support::payloads::{MAINNET, payload, transfer};
 use crate::support::process;
 use crate::support::vault::MemoryVault;
 use azurehsm_signer::marks::Ledger;
-use azurehsm_signer::metrics::{MetricsPipeline, MetricsSettings, Program};
+use azurehsm_signer::metrics::{MetricsPipeline, MetricsSettings};
+use azurehsm_signer::otlp::Program;
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Policy, SignRequest, Signer, WhenHeadUnknown};
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{Curve, SecretKey};
@@ -120,9 +121,9 @@ async fn hostile_requests_add_a_bounded_number_of_series() {
     let signer = Arc::new(signer.with_metrics(pipeline.metrics()));
     pipeline.metrics().observe_signer(&signer);
     let send = async |key, version: u64, payload| {
-        let (authentication, invocation) = (None, None);
+        let (authentication, invocation, parent) = (None, None, None);
         let (deadline, version) = (Instant::now() + Duration::from_mins(1), version.to_string().parse().unwrap());
-        drop(signer.sign(&SignRequest { key, payload, version, authentication, deadline, invocation }).await);
+        drop(signer.sign(&SignRequest { key, payload, version, authentication, deadline, invocation, parent }).await);
     };
     let mut seen = Vec::new();
     for round in 1..=2 {
@@ -199,11 +200,13 @@ impl Collector {
     }
 }
 
-/// Settings that push as often as possible.
+/// Settings that push metrics and traces as often as possible.
 fn pushing<'a>(endpoint: &'a str, timeout_ms: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_METRIC_EXPORT_INTERVAL", "1000"),
+        ("OTEL_TRACES_EXPORTER", "otlp"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", timeout_ms),
     ]
 }
@@ -228,12 +231,18 @@ fn a_collector_that_cannot_be_used_is_logged_once_and_fails_no_signature() {
         let signer = process::Signer::start(data.path(), &settings);
         let line = signer.wait_for_log("metrics_push_failed");
         assert!(line.contains(reason) && line.contains("signing is not affected"), "{reason:?}: {line}");
-        let answer = http::sign(signer.address, &signer.only_key(), &payload(Kind::Attestation, 1, 0, 0)).unwrap();
-        assert_eq!(answer.status, 200);
+        for level in 1..=2 {
+            let vote = payload(Kind::Attestation, level, 0, 0);
+            assert_eq!(http::sign(signer.address, &signer.only_key(), &vote).unwrap().status, 200);
+            if level == 1 {
+                let line = signer.wait_for_log("traces_push_failed");
+                assert!(line.contains(reason) && line.contains("signing is not affected"), "{reason:?}: {line}");
+            }
+        }
         signer.signal_termination();
-        // The last push has failed as well.
+        // The last pushes have failed as well.
         let rest = signer.rest_of_log().join("\n");
-        assert!(!rest.contains("metrics_push"), "{endpoint}: {rest}");
+        assert!(!rest.contains("_push_failed"), "{endpoint}: {rest}");
         assert!(signer.exit_status().success());
     }
 }
@@ -243,12 +252,14 @@ fn signatures_do_not_wait_for_a_push() {
     let (collector, data) = (Collector::start(HANG), tempfile::tempdir().unwrap());
     let signer = process::Signer::start(data.path(), &pushing(&collector.url(), "60000"));
     let key = signer.only_key();
-    eventually("a push", || (collector.received.load(Ordering::Relaxed) > 0).then_some(()));
-    for level in 1..100 {
+    let received = || collector.received.load(Ordering::Relaxed);
+    eventually("a push of metrics", || (received() > 0).then_some(()));
+    // With their stages, more spans than are kept.
+    for level in 1..500 {
         let answer = http::sign(signer.address, &key, &payload(Kind::Attestation, level, 0, 0)).unwrap();
         assert_eq!(answer.status, 200);
     }
-    assert_eq!(collector.received.load(Ordering::Relaxed), 1, "the first push is still unanswered");
+    assert_eq!(received(), 2, "the first push of each kind is still unanswered");
     assert!(signer.terminate().success(), "nor does the end of the program");
 }
 
@@ -256,11 +267,24 @@ fn signatures_do_not_wait_for_a_push() {
 fn recovery_is_logged() {
     let (collector, data) = (Collector::start(FAIL), tempfile::tempdir().unwrap());
     let signer = process::Signer::start(data.path(), &pushing(&collector.url(), "1000"));
+    let (key, mut level) = (signer.only_key(), 0);
+    let mut sign = || {
+        level += 1;
+        let answer = http::sign(signer.address, &key, &payload(Kind::Attestation, level, 0, 0)).unwrap();
+        assert_eq!(answer.status, 200);
+    };
     for _ in 0..2 {
-        signer.wait_for_log("metrics_push_failed");
-        collector.mood.store(ACCEPT, Ordering::Relaxed);
-        signer.wait_for_log("metrics_push_recovered");
-        collector.mood.store(FAIL, Ordering::Relaxed);
+        for (mood, change) in [(FAIL, "failed"), (ACCEPT, "recovered")] {
+            collector.mood.store(mood, Ordering::Relaxed);
+            sign();
+            signer.wait_for_log(&format!("traces_push_{change}"));
+        }
+    }
+    for _ in 0..2 {
+        for (mood, change) in [(FAIL, "failed"), (ACCEPT, "recovered")] {
+            collector.mood.store(mood, Ordering::Relaxed);
+            signer.wait_for_log(&format!("metrics_push_{change}"));
+        }
     }
 }
 

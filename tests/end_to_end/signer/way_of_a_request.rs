@@ -49,6 +49,7 @@ impl Setup {
             authentication: None,
             deadline: Instant::now() + Duration::from_secs(4),
             invocation: None,
+            parent: None,
         }
     }
 

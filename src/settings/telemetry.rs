@@ -1,15 +1,18 @@
-//! The settings of the metrics, of signer and relay: those of OpenTelemetry, and `METRICS_LISTEN`.
+//! The settings of metrics and traces, of signer and relay: those of OpenTelemetry, and `METRICS_LISTEN`.
 
 use super::SettingsError;
 use super::reader::Reader;
 use super::setting::{Setting, Text};
 use super::table::{
-    METRICS_LISTEN, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_HEADERS_FILE,
-    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE,
-    OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_EXPORTER_OTLP_TIMEOUT, OTEL_METRIC_EXPORT_INTERVAL, OTEL_RESOURCE_ATTRIBUTES,
-    OTEL_SERVICE_NAME,
+    METRICS_LISTEN, OTEL_BSP_SCHEDULE_DELAY, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS,
+    OTEL_EXPORTER_OTLP_HEADERS_FILE, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT,
+    OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_EXPORTER_OTLP_TIMEOUT,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_METRIC_EXPORT_INTERVAL, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME,
+    OTEL_TRACES_EXPORTER, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
 };
-use crate::metrics::{HeaderSource, Headers, InvalidHeaders, MetricsSettings, PushSettings};
+use crate::metrics::{MetricsSettings, PushSettings};
+use crate::otlp::{HeaderSource, Headers, InvalidHeaders, ServiceSettings};
+use crate::traces::{Sampling, TracesSettings};
 use azure_core::http::Url;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,44 +21,65 @@ use thiserror::Error;
 /// Where metrics are sent below the address of a collector.
 const METRICS_PATH: &str = "v1/metrics";
 
-impl MetricsSettings {
+/// Where traces are sent below the address of a collector.
+const TRACES_PATH: &str = "v1/traces";
+
+/// Where OpenTelemetry sends traces by default: to a collector on the same machine.
+const DEFAULT_TRACES_ENDPOINT: &str = "http://localhost:4318/v1/traces";
+
+/// What is recorded of requests, and where it goes.
+pub struct TelemetrySettings {
+    /// Where metrics go.
+    pub metrics: MetricsSettings,
+    /// Where traces go; `None` if they are off.
+    pub traces: Option<TracesSettings>,
+}
+
+impl TelemetrySettings {
     /// Reads them, for a program that reads its other settings elsewhere.
     ///
     /// # Errors
     /// [`SettingsError`], which lists every invalid setting.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
-        let settings = reader.metrics();
+        let settings = reader.telemetry();
         reader.finish(settings)
     }
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    pub(super) fn metrics(&mut self) -> MetricsSettings {
-        let endpoint = self.push_endpoint();
+    pub(super) fn telemetry(&mut self) -> TelemetrySettings {
+        let collector = self.url(&OTEL_EXPORTER_OTLP_ENDPOINT);
+        let of_metrics = self.url(&OTEL_EXPORTER_OTLP_METRICS_ENDPOINT);
+        let of_traces = self.url(&OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
         let headers = self.push_headers();
         let timeout = self.milliseconds(&OTEL_EXPORTER_OTLP_TIMEOUT);
+        let _: Option<HttpProtobuf> = self.choice(&OTEL_EXPORTER_OTLP_PROTOCOL);
+        let service = ServiceSettings { name: self.text(&OTEL_SERVICE_NAME), attributes: self.attributes() };
+
         let interval = self.milliseconds(&OTEL_METRIC_EXPORT_INTERVAL);
         let temporality = self.choice(&OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE).unwrap_or_default();
-        let _: Option<HttpProtobuf> = self.choice(&OTEL_EXPORTER_OTLP_PROTOCOL);
-        MetricsSettings {
-            listen: self.value(&METRICS_LISTEN),
-            push: endpoint.map(|endpoint| PushSettings { endpoint, headers, timeout, interval, temporality }),
-            service_name: self.text(&OTEL_SERVICE_NAME),
-            attributes: self.attributes(),
-        }
-    }
+        let push = endpoint(of_metrics, collector.as_ref(), METRICS_PATH).map(|endpoint| PushSettings {
+            endpoint,
+            headers: headers.clone(),
+            timeout,
+            interval,
+            temporality,
+        });
+        let metrics = MetricsSettings { listen: self.value(&METRICS_LISTEN), push, service: service.clone() };
 
-    /// The address for metrics itself, or that of a collector, to which the path is added.
-    fn push_endpoint(&mut self) -> Option<String> {
-        let metrics = self.url(&OTEL_EXPORTER_OTLP_METRICS_ENDPOINT);
-        let collector = self.url(&OTEL_EXPORTER_OTLP_ENDPOINT);
-        metrics.map(String::from).or_else(|| {
-            let mut url = collector?;
-            let path = format!("{}/{METRICS_PATH}", url.path().trim_end_matches('/'));
-            url.set_path(&path);
-            Some(url.into())
-        })
+        let exporter = self.choice(&OTEL_TRACES_EXPORTER).unwrap_or(TracesExporter::None);
+        let interval = self.milliseconds(&OTEL_BSP_SCHEDULE_DELAY);
+        let sampling = Sampling {
+            sampler: self.choice(&OTEL_TRACES_SAMPLER).unwrap_or_default(),
+            ratio: self.value(&OTEL_TRACES_SAMPLER_ARG).unwrap_or_default(),
+        };
+        let traces = (exporter == TracesExporter::Otlp).then(|| {
+            let endpoint = endpoint(of_traces, collector.as_ref(), TRACES_PATH);
+            let endpoint = endpoint.unwrap_or_else(|| DEFAULT_TRACES_ENDPOINT.to_owned());
+            TracesSettings { endpoint, headers, timeout, interval, sampling, service }
+        });
+        TelemetrySettings { metrics, traces }
     }
 
     /// Errors do not repeat the address, which may contain a password.
@@ -95,6 +119,40 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 }
 
+/// The address for one kind of data itself, or that of a collector, to which the path is added.
+fn endpoint(own: Option<Url>, collector: Option<&Url>, path: &str) -> Option<String> {
+    own.map(String::from).or_else(|| {
+        let mut url = collector?.clone();
+        let path = format!("{}/{path}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        Some(url.into())
+    })
+}
+
+/// The values of `OTEL_TRACES_EXPORTER`.
+#[derive(PartialEq, Eq)]
+enum TracesExporter {
+    None,
+    Otlp,
+}
+
+impl FromStr for TracesExporter {
+    type Err = OtherExporter;
+
+    fn from_str(text: &str) -> Result<Self, OtherExporter> {
+        match text {
+            "none" => Ok(Self::None),
+            "otlp" => Ok(Self::Otlp),
+            _ => Err(OtherExporter),
+        }
+    }
+}
+
+/// An exporter that is not supported.
+#[derive(Debug, Error)]
+#[error("expected none or otlp")]
+struct OtherExporter;
+
 /// The only value of `OTEL_EXPORTER_OTLP_PROTOCOL`.
 struct HttpProtobuf;
 
@@ -133,10 +191,10 @@ struct NotAnAttribute;
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<MetricsSettings, SettingsError> {
+    fn read(variables: &[(&str, &str)]) -> Result<TelemetrySettings, SettingsError> {
         let value =
             |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
-        MetricsSettings::read(value)
+        TelemetrySettings::read(value)
     }
 
     #[test]
@@ -150,7 +208,27 @@ mod tests {
             (vec![(collector, "http://a.example"), (metrics, "http://b.example/x")], Some("http://b.example/x")),
         ] {
             let settings = read(&variables).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(settings.push.map(|push| push.endpoint).as_deref(), expected, "{variables:?}");
+            assert_eq!(settings.metrics.push.map(|push| push.endpoint).as_deref(), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn traces_are_pushed_only_if_they_are_switched_on() {
+        let (collector, traces) = (OTEL_EXPORTER_OTLP_ENDPOINT.name, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.name);
+        let on = (OTEL_TRACES_EXPORTER.name, "otlp");
+        for (variables, expected) in [
+            (vec![], None),
+            (
+                vec![(collector, "http://a.example"), (traces, "http://b.example/x"), (METRICS_LISTEN.name, "[::1]:9")],
+                None,
+            ),
+            (vec![(collector, "http://a.example"), (OTEL_TRACES_EXPORTER.name, "none")], None),
+            (vec![on], Some(DEFAULT_TRACES_ENDPOINT)),
+            (vec![on, (collector, "http://a.example/otlp/")], Some("http://a.example/otlp/v1/traces")),
+            (vec![on, (collector, "http://a.example"), (traces, "http://b.example/x")], Some("http://b.example/x")),
+        ] {
+            let settings = read(&variables).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(settings.traces.map(|traces| traces.endpoint).as_deref(), expected, "{variables:?}");
         }
     }
 
@@ -167,6 +245,9 @@ mod tests {
             ),
             (vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "OTEL_EXPORTER_OTLP_PROTOCOL", "expected http/protobuf"),
             (vec![("OTEL_RESOURCE_ATTRIBUTES", "a=b,c")], "OTEL_RESOURCE_ATTRIBUTES", "entry 2: expected name=value"),
+            (vec![("OTEL_TRACES_EXPORTER", "console")], "OTEL_TRACES_EXPORTER", "expected none or otlp"),
+            (vec![("OTEL_TRACES_SAMPLER", "xray")], "OTEL_TRACES_SAMPLER", "or parentbased_traceidratio"),
+            (vec![("OTEL_TRACES_SAMPLER_ARG", "NaN")], "OTEL_TRACES_SAMPLER_ARG", "expected a number from 0 to 1"),
             (vec![("OTEL_METRIC_EXPORT_INTERVAL", "0")], "OTEL_METRIC_EXPORT_INTERVAL", "expected 1000 to"),
         ] {
             let error = read(&variables).err().unwrap_or_else(|| panic!("{variables:?}"));
@@ -183,7 +264,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://gateway.example"),
             ("OTEL_EXPORTER_OTLP_HEADERS", reference),
         ]);
-        let push = settings.unwrap_or_else(|error| panic!("{error}")).push.unwrap();
+        let push = settings.unwrap_or_else(|error| panic!("{error}")).metrics.push.unwrap();
         assert_eq!(push.headers, HeaderSource::Unresolved);
     }
 }

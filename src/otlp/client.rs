@@ -1,22 +1,22 @@
 //! The HTTP client of the push: ours, with the CA certificates and DNS of all other clients.
 
-use super::Headers;
-use super::headers::InvalidHeaders;
-use super::pipeline::HeaderSource;
+use super::headers::{Headers, InvalidHeaders};
+use super::outage::{LastError, Outage};
+use crate::azure::{NoCertificates, TlsRoots, reason_of};
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
 /// A response needs a few hundred bytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Why a push did not get an answer.
+/// Why a request did not get an answer.
 #[derive(Debug, Error)]
-enum PushError {
+enum RequestError {
     /// The headers cannot be used.
     #[error("OTEL_EXPORTER_OTLP_HEADERS: {0}")]
     Headers(#[from] InvalidHeaders),
@@ -31,43 +31,56 @@ enum PushError {
     TooLong,
 }
 
+/// Why nothing can be pushed.
+#[derive(Debug, Error)]
+pub(crate) enum PushError {
+    #[error(transparent)]
+    Certificates(#[from] NoCertificates),
+    #[error("{}", reason_of(.0))]
+    Client(#[from] reqwest::Error),
+    #[error(transparent)]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
 /// Sends requests on the runtime of the signer, for the exporter, which has a thread without one.
 #[derive(Debug)]
-pub(super) struct OtlpClient {
+pub(crate) struct OtlpClient {
     client: reqwest::Client,
     headers: HeaderSource,
     runtime: Handle,
     last_error: LastError,
 }
 
-/// Why the last request failed, which the exporter's own error omits.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LastError(Arc<Mutex<Option<String>>>);
-
-impl LastError {
-    fn replace(&self, error: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
-    }
-
-    pub(super) fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+/// Where the headers of the push come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderSource {
+    /// `OTEL_EXPORTER_OTLP_HEADERS`.
+    Given(Headers),
+    /// The same, but the platform did not resolve the reference in it. Nothing is sent without credentials.
+    Unresolved,
+    /// `OTEL_EXPORTER_OTLP_HEADERS_FILE`.
+    File(PathBuf),
 }
 
 impl OtlpClient {
-    pub(super) fn new(client: reqwest::Client, headers: HeaderSource, runtime: Handle, last_error: LastError) -> Self {
-        Self { client, headers, runtime, last_error }
+    /// A client that notes in `outage` why a request failed. Call it within the runtime.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub(crate) fn new(headers: HeaderSource, timeout: Duration, outage: &Outage) -> Result<Self, PushError> {
+        let client = TlsRoots::read()?.client(timeout)?;
+        Ok(Self { client, headers, runtime: Handle::current(), last_error: outage.last_error.clone() })
     }
 
     /// The file is read each time, so that a new secret in it is used at once.
-    fn headers(&self) -> Result<Headers, PushError> {
+    fn headers(&self) -> Result<Headers, RequestError> {
         match &self.headers {
             HeaderSource::Given(headers) => Ok(headers.clone()),
             HeaderSource::Unresolved => Err(InvalidHeaders::Unresolved.into()),
             HeaderSource::File(path) => {
                 let text = std::fs::read_to_string(path)
-                    .map_err(|reason| PushError::Unreadable { path: path.clone(), reason })?;
-                text.parse().map_err(|reason| PushError::File { path: path.clone(), reason })
+                    .map_err(|reason| RequestError::Unreadable { path: path.clone(), reason })?;
+                text.parse().map_err(|reason| RequestError::File { path: path.clone(), reason })
             }
         }
     }
@@ -82,7 +95,7 @@ impl OtlpClient {
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await? {
                 if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-                    return Err(PushError::TooLong.into());
+                    return Err(RequestError::TooLong.into());
                 }
                 body.extend_from_slice(&chunk);
             }
@@ -99,7 +112,7 @@ impl OtlpClient {
 impl HttpClient for OtlpClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let answer = self.send(request).await;
-        self.last_error.replace(answer.as_ref().err().map(|error| crate::azure::reason_of(error.as_ref())));
+        self.last_error.replace(answer.as_ref().err().map(|error| reason_of(error.as_ref())));
         answer
     }
 }

@@ -92,6 +92,14 @@ pub const EVENTS: &[Event] = &[
         "relay_function_keys_unusable",
         "relay: the file of function keys cannot be used; the previous keys stay in use",
     ),
+    warn(
+        "relay_heartbeat_failed",
+        "relay: a heartbeat was not received; signing is not affected. Logged once per outage",
+    ),
+    warn(
+        "relay_heartbeat_withheld",
+        "relay: no heartbeat is sent, because signing would not work; `reason` says why. Logged once per outage",
+    ),
     warn("relay_key_not_authorized", "relay: an upstream does not accept the key in `RELAY_AUTHENTICATION_KEY_FILE`"),
     warn("relay_policies_differ", "relay: two upstreams have different policies"),
     warn("relay_refused", "relay: a signer refused a request; `cause` says why"),
@@ -135,6 +143,7 @@ pub const EVENTS: &[Event] = &[
         "relay: counts of requests to an upstream since the start; every ten minutes, and at the end",
     ),
     info("relay_function_keys_changed", "relay: the file of function keys has changed and was read again"),
+    info("relay_heartbeat_recovered", "relay: heartbeats are sent and received again"),
     info("relay_signed", "relay: a request was signed by `upstream`"),
     info("relay_store_pinned", "relay: all upstreams use the same mark store, which is now the only one accepted"),
     info("relay_upstream_recovered", "relay: an upstream works again"),

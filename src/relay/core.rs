@@ -6,6 +6,8 @@ use super::companions::Companions;
 use super::connection::{Connector, UnusableAddress};
 use super::connections::Sharing;
 use super::credential::{CredentialError, Credentials};
+use super::evidence::Evidence;
+use super::heartbeat::Heartbeat;
 use super::identities::Identities;
 use super::reply::Reply;
 use super::request::RequestIdentity;
@@ -40,6 +42,8 @@ pub(super) struct Relay {
     /// Signs requests for clients that do not sign theirs.
     pub(super) authentication_key: Option<AuthenticationKey>,
     pub(super) hedge: Duration,
+    pub(super) evidence: Evidence,
+    pub(super) heartbeat: Option<Heartbeat>,
     /// Wakes the reads of authorized keys, after a signer has rejected an authentication.
     pub(super) refresh: Notify,
     /// The authorized keys that each upstream named last.
@@ -59,6 +63,9 @@ pub enum RelayError {
     /// The key that signs requests cannot be used.
     #[error("RELAY_AUTHENTICATION_KEY_FILE: {0}")]
     AuthenticationKey(#[from] AuthenticationKeyError),
+    /// The client that sends heartbeats.
+    #[error("RELAY_HEARTBEAT_URL: the HTTP client cannot be created: {0}")]
+    Heartbeat(reqwest::Error),
     /// An upstream's address cannot be used.
     #[error("RELAY_UPSTREAMS: {0}")]
     Address(#[from] UnusableAddress),
@@ -100,6 +107,7 @@ impl Relay {
             Ok(Arc::new(Upstream::new(index, url.clone(), connector, credentials, settings.hedge)))
         });
         let upstreams = upstreams.collect::<Result<_, UnusableAddress>>()?;
+        let heartbeat = settings.heartbeat.clone().map(|heartbeat| Heartbeat::new(heartbeat, roots));
         Ok(Self {
             upstreams,
             identities: Identities::new(Arc::clone(&state), settings.store, number),
@@ -108,6 +116,8 @@ impl Relay {
             credentials,
             authentication_key: settings.authentication_key.clone().map(AuthenticationKey::read).transpose()?,
             hedge: settings.hedge,
+            evidence: Evidence::default(),
+            heartbeat: heartbeat.transpose().map_err(RelayError::Heartbeat)?,
             refresh: Notify::new(),
             authorized_keys: Mutex::new(vec![None; number]),
             in_flight: Mutex::default(),

@@ -5,10 +5,11 @@
 
 use super::connections::{Probes, Sharing};
 use super::core::Relay;
+use super::heartbeat::keep_beating;
 use super::upstream::{Call, NoReply, Upstream};
 use crate::background::keep_running;
 use crate::net::backoff::Backoff;
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, join3};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,8 @@ pub(super) async fn maintain(relay: &Arc<Relay>) -> Infallible {
     });
     let figures = keep_running("relay figures", || report_figures(relay));
     let credentials = keep_running("relay credentials", || refresh_credentials(relay));
-    let (_, (never, _)) = join(join_all(upstreams), join(figures, credentials)).await;
+    let heartbeat = keep_running("relay heartbeat", || keep_beating(relay));
+    let (_, (never, _), _) = join3(join_all(upstreams), join(figures, credentials), heartbeat).await;
     never
 }
 

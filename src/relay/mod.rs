@@ -14,6 +14,7 @@
 //! | `upstream`, `connections`, `connection`, `credential`, `counters` | calls to one signer |
 //! | `identities`, `state`, `companions` | what is remembered |
 //! | `maintenance`, `observed` | probes and reads in the background; counts for the metrics |
+//! | `evidence`, `heartbeat`, `heartbeat_url` | whether signing works, and a dead man's switch that is called while it does |
 //! | `check` | `relay check` |
 //! | `inspect` | what signers report about themselves, for `doctor --peer` |
 
@@ -28,6 +29,9 @@ mod core;
 mod counters;
 mod credential;
 pub mod decision;
+mod evidence;
+mod heartbeat;
+mod heartbeat_url;
 mod identities;
 mod inspect;
 mod live;
@@ -55,6 +59,7 @@ pub use credential::{
     ClientCertificateError, ClientCertificateFiles, CredentialError, FunctionKeyError, FunctionKeySource,
     InvalidTokenScope, TokenScope, TokenSettings,
 };
+pub use heartbeat_url::{HeartbeatSettings, HeartbeatSource, HeartbeatUrl, InvalidHeartbeatUrl};
 pub use inspect::{NoReport, SignerReport, inspect};
 pub use live::Live;
 pub use settings::{CompanionPair, HostName, InvalidCompanionPair, InvalidHostName, RelaySettings};

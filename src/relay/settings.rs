@@ -1,7 +1,7 @@
 //! The settings of the relay.
 
 use super::credential::{ClientCertificateFiles, FunctionKeySource, TokenSettings};
-use super::{StoreDigest, UpstreamUrl};
+use super::{HeartbeatSettings, StoreDigest, UpstreamUrl};
 use crate::tezos::authentication::AuthorizedKey;
 use crate::tezos::{Curve, PublicKeyHash};
 use std::net::SocketAddr;
@@ -43,6 +43,8 @@ pub struct RelaySettings {
     pub token: Option<TokenSettings>,
     /// `RELAY_CLIENT_CERTIFICATE_FILE` and `RELAY_CLIENT_KEY_FILE`.
     pub client_certificate: Option<ClientCertificateFiles>,
+    /// `RELAY_HEARTBEAT_URL` or `RELAY_HEARTBEAT_URL_FILE`, and `RELAY_HEARTBEAT_SECONDS`.
+    pub heartbeat: Option<HeartbeatSettings>,
 }
 
 /// A host name without a port, as clients write it in the header `Host`.

@@ -41,6 +41,7 @@ impl Relay {
         // A separate task, which goes on if the client disconnects: octez may repeat the request.
         let task = tokio::spawn(async move {
             let answer = race::run(Arc::clone(&relay), Arc::clone(&request), deadline).await;
+            relay.evidence.record(&request, &answer);
             if let Answer::Signed(signed) = &answer {
                 relay.keep(&request, signed);
             }

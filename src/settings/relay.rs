@@ -5,10 +5,13 @@ use super::reader::Reader;
 use super::table::{
     RELAY_ALLOW_DRAIN_DELEGATE, RELAY_AUTHENTICATION_KEY_FILE, RELAY_AUTHORIZED_KEYS, RELAY_CLIENT_CERTIFICATE_FILE,
     RELAY_CLIENT_KEY_FILE, RELAY_COMPANIONS, RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS, RELAY_FUNCTION_KEYS_FILE,
-    RELAY_HEDGE_MS, RELAY_HOST_NAMES, RELAY_LISTEN, RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_TOKEN_SCOPE,
-    RELAY_UPSTREAMS,
+    RELAY_HEARTBEAT_SECONDS, RELAY_HEARTBEAT_URL, RELAY_HEARTBEAT_URL_FILE, RELAY_HEDGE_MS, RELAY_HOST_NAMES,
+    RELAY_LISTEN, RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_TOKEN_SCOPE, RELAY_UPSTREAMS,
 };
-use crate::relay::{ClientCertificateFiles, CompanionPair, FunctionKeySource, RelaySettings, TokenSettings};
+use crate::relay::{
+    ClientCertificateFiles, CompanionPair, FunctionKeySource, HeartbeatSettings, HeartbeatSource, RelaySettings,
+    TokenSettings,
+};
 use secrecy::SecretString;
 use std::path::PathBuf;
 
@@ -36,6 +39,7 @@ impl RelaySettings {
             function_keys: reader.function_keys(),
             token: reader.token(),
             client_certificate: reader.client_certificate(),
+            heartbeat: reader.heartbeat(),
         };
         reader.check_relay(&settings);
         reader.finish(settings)
@@ -89,6 +93,20 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
             _ => None,
         }
+    }
+
+    fn heartbeat(&mut self) -> Option<HeartbeatSettings> {
+        let interval = self.seconds(&RELAY_HEARTBEAT_SECONDS);
+        let url = match (self.is_set(&RELAY_HEARTBEAT_URL), self.path(&RELAY_HEARTBEAT_URL_FILE)) {
+            (true, Some(_)) => {
+                let reason = "is set, and so is RELAY_HEARTBEAT_URL_FILE: set only one of the two";
+                self.wrong(&RELAY_HEARTBEAT_URL, reason);
+                return None;
+            }
+            (true, None) => HeartbeatSource::Given(self.parsed_with_reason(&RELAY_HEARTBEAT_URL)?),
+            (false, file) => HeartbeatSource::File(file?.into()),
+        };
+        Some(HeartbeatSettings { url, interval })
     }
 
     fn check_relay(&mut self, settings: &RelaySettings) {
@@ -170,6 +188,16 @@ mod tests {
                 vec![UPSTREAM, keys, ("RELAY_FUNCTION_KEYS_FILE", "/keys")],
                 "RELAY_FUNCTION_KEYS",
                 "is set, and RELAY_FUNCTION_KEYS_FILE too",
+            ),
+            (
+                vec![UPSTREAM, ("RELAY_HEARTBEAT_URL", "http://hc-ping.com/0a1b")],
+                "RELAY_HEARTBEAT_URL",
+                "expected an address with https://",
+            ),
+            (
+                vec![UPSTREAM, ("RELAY_HEARTBEAT_URL", "https://a.example"), ("RELAY_HEARTBEAT_URL_FILE", "/url")],
+                "RELAY_HEARTBEAT_URL",
+                "set only one of the two",
             ),
             (vec![UPSTREAM, ("RELAY_TOKEN_SCOPE", "api://0a1b")], "RELAY_TOKEN_SCOPE", "/.default"),
             (

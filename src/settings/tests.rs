@@ -177,6 +177,7 @@ fn paths_must_not_need_a_shell_to_expand_them() {
         "RELAY_AUTHENTICATION_KEY_FILE",
         "RELAY_CLIENT_CERTIFICATE_FILE",
         "RELAY_CLIENT_KEY_FILE",
+        "RELAY_HEARTBEAT_URL_FILE",
     ];
     let is_of_path = |name: &str| ["_FILE", "_DIR", "_PATH"].iter().any(|end| name.ends_with(end));
     assert!(

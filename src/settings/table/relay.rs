@@ -1,7 +1,7 @@
 //! Settings of the relay.
 
 use super::{AT_THE_BAKER, BOOLEAN, text};
-use crate::settings::setting::{Address, Choice, FilePath, Group, List, Milliseconds, Setting, Text};
+use crate::settings::setting::{Address, Choice, FilePath, Group, List, Milliseconds, Seconds, Setting, Text};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 settings! {
@@ -114,5 +114,23 @@ settings! {
         Milliseconds { default: 4_500, range: 100..=60_000 },
         AT_THE_BAKER,
         "Time within which a request is answered; longer than `REQUEST_DEADLINE_MS` of the upstreams.",
+    );
+    RELAY_HEARTBEAT_URL_FILE: FilePath = Setting::new(
+        Group::Relay,
+        FilePath { of: "a file", default: None },
+        AT_THE_BAKER,
+        "File with the address of a dead man's switch, which is called with GET while signing works. It is read before each call.",
+    );
+    RELAY_HEARTBEAT_URL: Text = Setting::new(
+        Group::Relay,
+        text("https://hc-ping.com/<uuid>"),
+        AT_THE_BAKER,
+        "The address itself, in place of a file. It is a secret.",
+    ).secret();
+    RELAY_HEARTBEAT_SECONDS: Seconds = Setting::new(
+        Group::Relay,
+        Seconds { default: 60, range: 1..=3_600 },
+        AT_THE_BAKER,
+        "Interval between two calls while signing works.",
     );
 }

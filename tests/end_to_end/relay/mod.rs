@@ -7,6 +7,7 @@ mod companion;
 mod connections;
 mod credentials;
 mod front;
+mod heartbeat;
 mod identity;
 mod listening;
 mod metrics;

@@ -1,5 +1,7 @@
 //! The shipped program against stand-ins of Azure over TLS: the latency that it adds to vault and database, the requests that it
 //! sends them, its cold start, and its memory.
+//!
+//! `--svg FOLDER` also draws the latency of votes and blocks.
 #![cfg(test)]
 #![allow(missing_docs, reason = "a benchmark")]
 
@@ -9,9 +11,12 @@ mod client;
 #[path = "../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not all payloads are measured")]
 mod payloads;
+#[path = "plot/mod.rs"]
+mod plot;
 
 use azurehsm_signer::tezos::payload::Kind;
 use client::{Client, Process};
+use plot::Series;
 use stand_ins::{Azure, Curve, Delay, NewKey, Operation};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -56,11 +61,13 @@ async fn latency(azure: &Azure) {
         client.sign(kind, 1);
     }
     println!("\n{:<34} {:>8} {:>8}", "one key, sequential requests", "p50 ms", "p99 ms");
+    let mut plotted = Vec::new();
     for (kind, name) in [(Kind::Attestation, "vote"), (Kind::Block, "block")] {
         azure.key_vault.reset_requests();
         azure.cosmos.reset_requests();
         let took = sorted((2..2 + ONE_AFTER_THE_OTHER).map(|level| client.sign(kind, level)).collect());
         row(name, &took);
+        plotted.push(Series { name: format!("{name}, one key"), took });
         let cosmos = |operation| azure.cosmos.requests(operation);
         println!(
             "  for {ONE_AFTER_THE_OTHER}: {} signatures by the vault, {} writes and {} reads of items",
@@ -91,7 +98,10 @@ async fn latency(azure: &Azure) {
         bakers.into_iter().flat_map(|baker| baker.join().unwrap()).collect()
     });
     println!();
-    row(&format!("{KEYS} keys concurrently"), &sorted(took));
+    let took = sorted(took);
+    row(&format!("{KEYS} keys concurrently"), &took);
+    plotted.push(Series { name: format!("vote, {KEYS} keys at once"), took });
+    plot::write("azure", "Votes and blocks, with 20 ms for the vault and 8 ms for the database", &plotted);
 }
 
 /// A vault whose slowest answers take ten times the median, with and without hedging.
@@ -102,6 +112,7 @@ fn hedging(azure: &Azure) {
         VAULT.as_millis(),
         (VAULT * 10).as_millis()
     );
+    let mut plotted = Vec::new();
     for hedge in ["800", "40"] {
         set_latency(azure, Delay::NONE, Delay::NONE);
         let signer = Process::start(&azure.environment(), &[("VAULT_HEDGE_MS", hedge)]);
@@ -114,7 +125,9 @@ fn hedging(azure: &Azure) {
         let took = sorted((1..=800).map(|level| client.sign(Kind::Attestation, first + level)).collect());
         row(&format!("VAULT_HEDGE_MS={hedge}"), &took);
         println!("  for {}: {} signatures by the vault", took.len(), azure.key_vault.requests(Operation::Sign));
+        plotted.push(Series { name: format!("hedged after {hedge} ms"), took });
     }
+    plot::write("azure_hedging", "Votes, with a vault that takes 200 ms for one response in a hundred", &plotted);
 }
 
 /// The time from the start of the process to the first signature, which is requested immediately. Alone with

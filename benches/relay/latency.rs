@@ -2,6 +2,7 @@
 
 use crate::octez::{Octez, OverLoopback, OverTls};
 use crate::payloads;
+use crate::plot::{self, Series};
 use crate::sites::{Arrived, DATABASE, FUNCTION_KEY, Region, Relay, VAULT};
 use crate::table::{count, milliseconds, percentile};
 use azurehsm_signer::tezos::payload::Kind;
@@ -67,13 +68,19 @@ pub(crate) fn of_votes() {
     );
     println!("\nvotes as octez requests them; requests and connections are those at the function app");
     print_head();
+    let mut plotted = LOSSES.map(|_| Vec::new());
     for round_trip in ROUND_TRIPS {
-        for loss in LOSSES {
+        for (loss, plotted) in LOSSES.into_iter().zip(&mut plotted) {
             wan.set_rtt(&site, &at, round_trip);
             wan.set_loss(&site, &at, loss).unwrap();
-            bakers.vote(&TIMES).print(round_trip, loss, round_trip + VAULT.max(DATABASE));
+            let row = bakers.vote(&TIMES);
+            row.print(round_trip, loss, round_trip + VAULT.max(DATABASE));
+            plotted.extend(row.plotted(round_trip));
         }
     }
+    let [without_loss, with_loss] = plotted;
+    plot::write("relay_votes", "Votes, by the round trip to the region", &without_loss);
+    plot::write("relay_votes_with_loss", "Votes, with 0.5 % of the packets lost", &with_loss);
     bakers.print_relay();
     print_packets(&wan);
 }
@@ -91,11 +98,15 @@ pub(crate) fn of_tz4_votes() {
         "\nvotes of tz4 keys with companion keys; in the region, both signatures in one request take {:.1} ms (p50)",
         milliseconds(own_time)
     );
+    let mut plotted = Vec::new();
     print_head();
     for round_trip in ROUND_TRIPS {
         wan.set_rtt(&site, &at, round_trip);
-        bakers.vote(&TIMES).print(round_trip, 0.0, round_trip + own_time);
+        let row = bakers.vote(&TIMES);
+        row.print(round_trip, 0.0, round_trip + own_time);
+        plotted.extend(row.plotted(round_trip));
     }
+    plot::write("relay_votes_tz4", "Votes of tz4 keys with companion keys, by the round trip to the region", &plotted);
     print_packets(&wan);
 }
 
@@ -223,6 +234,14 @@ impl Row {
             );
         }
         println!("  {:>10.0}", milliseconds(ideal + Duration::from_millis(3)));
+    }
+
+    fn plotted(self, round_trip: Duration) -> [Series; 2] {
+        let ms = round_trip.as_millis();
+        [
+            Series { name: format!("directly, {ms} ms"), took: self.direct.took },
+            Series { name: format!("through the relay, {ms} ms"), took: self.relayed.took },
+        ]
     }
 }
 

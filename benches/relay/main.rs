@@ -3,6 +3,7 @@
 //! and what happens to votes while a region is unreachable.
 //!
 //! `cargo bench --bench relay` measures everything, and `cargo bench --bench relay -- blackholes` one of the [`PARTS`].
+//! `--svg FOLDER` also draws the latency of votes.
 //! `cargo test --bench relay` only checks that no vote is lost.
 //!
 //! Where no network can be emulated, it prints the reason and does nothing.
@@ -26,6 +27,9 @@ mod octez;
 #[path = "../../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not all payloads are measured")]
 mod payloads;
+#[cfg(target_os = "linux")]
+#[path = "../plot/mod.rs"]
+mod plot;
 #[cfg(target_os = "linux")]
 mod regions;
 #[cfg(target_os = "linux")]
@@ -51,7 +55,9 @@ fn main() {
 
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let is_benchmark = arguments.iter().any(|argument| argument == "--bench");
-    let names: Vec<_> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
+    let plots = plot::folder();
+    let is_name = |argument: &String| !argument.starts_with('-') && Some(argument.as_ref()) != plots.as_deref();
+    let names: Vec<_> = arguments.into_iter().filter(is_name).collect();
     let all: &[(&str, fn())] = if is_benchmark { &PARTS } else { &TESTS };
     let is_chosen = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part.as_str()));
     let chosen: Vec<_> = all.iter().filter(|(name, _)| is_chosen(name)).collect();

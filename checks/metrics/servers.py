@@ -1,10 +1,12 @@
-"""What the tests start: a node, a receiver of OTLP, a signer, and Prometheus."""
+"""What the tests start: a node, a receiver of OTLP, signers, a relay, the stand-ins of Azure, Prometheus, and Alertmanager."""
 
 import contextlib
+import functools
 import http.server
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import threading
@@ -65,16 +67,25 @@ class Quiet(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def node(level):
-    """A Tezos node at this level."""
+class Node:
+    """A Tezos node at a level that may change; it fails while there is none."""
 
-    class Node(Quiet):
-        def do_GET(self):
-            is_chain = self.path.endswith("chain_id")
-            answer = CHAIN if is_chain else {"level": level, "proto": 1, "validation_pass": 4, "fitness": ["02"]}
-            self.answer(json.dumps(answer).encode())
+    def __init__(self, level):
+        self.level = level
 
-    return serving(Node)
+    def serving(self):
+        tezos_node = self
+
+        class Handler(Quiet):
+            def do_GET(self):
+                level = tezos_node.level
+                if level is None:
+                    return self.send_error(503)
+                is_chain = self.path.endswith("chain_id")
+                answer = CHAIN if is_chain else {"level": level, "proto": 1, "validation_pass": 4, "fitness": ["02"]}
+                self.answer(json.dumps(answer).encode())
+
+        return serving(Handler)
 
 
 class Receiver:
@@ -111,22 +122,33 @@ def get(url):
         return answer.read().decode()
 
 
-def attestation(level, round_, variant=0):
+def vote(watermark, tag, level, round_, variant):
     fields = [level.to_bytes(4, "big"), round_.to_bytes(4, "big"), bytes([variant] * 32)]
-    return b"\x13" + CHAIN_ID + bytes(32) + b"\x15" + bytes(2) + b"".join(fields)
+    return bytes([watermark]) + CHAIN_ID + bytes(32) + bytes([tag]) + bytes(2) + b"".join(fields)
 
 
-def block(level, round_):
-    round_ = round_.to_bytes(4, "big")
-    fitness = b"".join(len(part).to_bytes(4, "big") + part for part in [b"\x02", level.to_bytes(4, "big"), b"", b"\xff" * 4, round_])
-    header = [level.to_bytes(4, "big"), b"\x01", bytes(32), bytes(8), b"\x04", bytes(32), len(fitness).to_bytes(4, "big"), fitness, bytes(32)]
+def preattestation(level, round_, variant=0):
+    return vote(0x12, 20, level, round_, variant)
+
+
+def attestation(level, round_, variant=0):
+    return vote(0x13, 21, level, round_, variant)
+
+
+def block(level, round_, variant=0):
+    level, round_ = level.to_bytes(4, "big"), round_.to_bytes(4, "big")
+    fitness = b"".join(len(part).to_bytes(4, "big") + part for part in [b"\x02", level, b"", b"\xff" * 4, round_])
+    operations = bytes([variant] * 32)
+    header = [level, b"\x01", bytes(32), bytes(8), b"\x04", operations, len(fitness).to_bytes(4, "big"), fitness, bytes(32)]
     return b"\x11" + CHAIN_ID + b"".join(header) + bytes(32) + bytes(4) + bytes(8) + bytes([0, 0])
 
 
 class Program:
-    """A program that answers requests to sign."""
+    """A program that answers requests to sign, and whose metrics can be scraped."""
 
     def __init__(self, arguments, settings):
+        settings = {"METRICS_LISTEN": f"127.0.0.1:{free_port()}"} | settings
+        self.metrics = settings["METRICS_LISTEN"]
         command = [os.environ["SIGNER_BIN"], *arguments]
         self.process = subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True)
         self.address = self._address()
@@ -161,20 +183,24 @@ class Program:
 
 
 class Signer(Program):
-    """A signer with the embedded vault and store."""
+    """A signer with the embedded vault and store, unless the settings name others."""
 
     def __init__(self, folder, settings):
-        self.metrics = f"127.0.0.1:{free_port()}"
-        defaults = {"LOCAL_DATA_DIR": str(folder), "SIGNER_LISTEN": "127.0.0.1:0", "METRICS_LISTEN": self.metrics}
-        super().__init__([], defaults | settings)
-        self.key = json.loads(get(f"http://{self.address}/keys"))[0]["public_key_hash"]
+        super().__init__([], {"LOCAL_DATA_DIR": str(folder), "SIGNER_LISTEN": "127.0.0.1:0"} | settings)
+
+    def keys(self):
+        return [key["public_key_hash"] for key in json.loads(get(f"http://{self.address}/keys"))]
+
+    @functools.cached_property
+    def key(self):
+        return self.keys()[0]
 
     def scrape(self):
         return get(f"http://{self.metrics}/metrics")
 
 
 class Relay(Program):
-    """A relay in front of a signer."""
+    """A relay in front of a signer, unless the settings name others."""
 
     def __init__(self, folder, signer, settings):
         self.key = signer.key
@@ -189,26 +215,103 @@ class Relay(Program):
             return None
 
 
-class Prometheus:
-    """A Prometheus that scrapes one target every 200 ms."""
+class StandIns:
+    """The stand-ins of Azure in $STAND_INS, with two keys."""
 
-    def __init__(self, folder, target):
+    def __init__(self, folder):
+        file = pathlib.Path(folder) / "environment"
+        ports = [argument for service in ["key-vault", "cosmos", "identity", "control"] for argument in (f"--{service}-port", "0")]
+        command = [os.environ["STAND_INS"], *ports, "--environment-file", str(file)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        lines = iter(self.process.stdout.readline, "")
+        self.control = next(match[1] for line in lines if (match := re.search(r"curl (http://\S+)/", line)))
+        # No value has a quote in it.
+        self.environment = dict(re.findall(r"^export (\w+)='([^']*)'$", file.read_text(), re.MULTILINE))
+
+    def fault(self, service, on, effect, times="forever"):
+        body = json.dumps({"on": on, "times": times, "effect": effect}).encode()
+        urllib.request.urlopen(f"{self.control}/faults/{service}", body, timeout=TIMEOUT).close()
+
+    def clear_faults(self, service):
+        request = urllib.request.Request(f"{self.control}/faults/{service}", method="DELETE")
+        urllib.request.urlopen(request, timeout=TIMEOUT).close()
+
+    def end(self):
+        self.process.terminate()
+        self.process.stdout.close()
+        self.process.wait(TIMEOUT)
+
+
+class Alertmanager:
+    """An Alertmanager that sends each alert to `phone` at once."""
+
+    def __init__(self, folder, phone):
         folder = pathlib.Path(folder)
+        route = {"receiver": "phone", "group_by": ["..."], "group_wait": "0s"}
+        receivers = [{"name": "phone", "webhook_configs": [{"url": phone, "send_resolved": False}]}]
+        config = folder / "alertmanager.yml"
+        config.write_text(json.dumps({"route": route, "receivers": receivers}))
+        self.address = f"127.0.0.1:{free_port()}"
+        options = [f"--config.file={config}", f"--storage.path={folder / 'data'}", f"--web.listen-address={self.address}"]
+        command = ["prometheus-alertmanager", "--log.level=error", "--cluster.listen-address=", *options]
+        self.process = subprocess.Popen(command)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(TIMEOUT)
+
+
+class Phone:
+    """Receives alerts from an Alertmanager."""
+
+    def __init__(self):
+        self.alerts = []
+
+    def serving(self):
+        phone = self
+
+        class Handler(Quiet):
+            def do_POST(self):
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                phone.alerts.extend(message["alerts"])
+                self.answer(b"")
+
+        return serving(Handler)
+
+    def names(self):
+        return {alert["labels"]["alertname"] for alert in self.alerts}
+
+
+class Prometheus:
+    """A Prometheus that scrapes targets, by job, every 200 ms, and evaluates rules every 500 ms."""
+
+    def __init__(self, folder, targets, rules="groups: []", alertmanager=None):
+        folder = pathlib.Path(folder)
+        (folder / "rules.yml").write_text(rules)
+        jobs = [{"job_name": job, "static_configs": [{"targets": addresses}]} for job, addresses in targets.items()]
+        alertmanagers = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
+        settings = {
+            "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "500ms"},
+            "scrape_configs": jobs,
+            "rule_files": ["rules.yml"],
+            "alerting": {"alertmanagers": alertmanagers},
+        }
         config = folder / "prometheus.yml"
-        jobs = [{"job_name": "signer", "static_configs": [{"targets": [target]}]}]
-        config.write_text(json.dumps({"global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"}, "scrape_configs": jobs}))
+        config.write_text(json.dumps(settings))
         self.address = f"127.0.0.1:{free_port()}"
         options = [f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={self.address}"]
         self.process = subprocess.Popen(["prometheus", "--log.level=error", *options])
 
+    def api(self, path, **parameters):
+        """The data of an answer."""
+        return json.loads(get(f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"))["data"]
+
     def query(self, query):
         """The result of a query: values by labels; nothing while Prometheus is starting."""
-        encoded = urllib.parse.urlencode({"query": query})
         try:
-            answer = json.loads(get(f"http://{self.address}/api/v1/query?{encoded}"))
+            result = self.api("query", query=query)["result"]
         except (urllib.error.URLError, ConnectionError):
             return {}
-        result = answer["data"]["result"]
         return {tuple(sorted(entry["metric"].items())): float(entry["value"][1]) for entry in result}
 
     def end(self):

@@ -7,12 +7,12 @@ import tempfile
 import threading
 import unittest
 
-from servers import Prometheus, Receiver, Signer, attestation, eventually, node
+from servers import Node, Prometheus, Receiver, Signer, attestation, eventually
 
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/monitoring.md"
 BOUNDARIES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.25, 0.4, 0.5, 1, 2, 5]
 # They count calls to Azure, and the embedded vault and store make none.
-OF_SERVICES = {"signer.service.hedges", "signer.service.retries", "signer.service.throttled", "signer.token.lifetime"}
+OF_SERVICES = {f"signer.service.{name}" for name in ["denied", "hedges", "retries", "throttled"]} | {"signer.token.lifetime"}
 HEAD = 1000
 
 
@@ -25,7 +25,7 @@ def documented():
 class Metrics(unittest.TestCase):
     def start(self, **settings):
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        url = self.enterContext(node(HEAD))
+        url = self.enterContext(Node(HEAD).serving())
         signer = Signer(folder, {"NODE_URLS": url} | settings)
         self.addCleanup(lambda: signer.process.returncode is None and signer.end())
         return signer
@@ -100,7 +100,7 @@ class Metrics(unittest.TestCase):
         self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
 
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        prometheus = Prometheus(folder, signer.metrics)
+        prometheus = Prometheus(folder, {"signer": [signer.metrics]})
         self.addCleanup(prometheus.end)
         ended = threading.Event()
 

@@ -4,7 +4,7 @@ import tempfile
 import unittest
 import urllib.request
 
-from servers import Receiver, Relay, Signer, attestation, block, eventually, node
+from servers import Node, Receiver, Relay, Signer, attestation, block, eventually
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -25,7 +25,7 @@ class Traces(unittest.TestCase):
         self.receiver = Receiver()
         collector = self.enterContext(self.receiver.serving())
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        url = self.enterContext(node(HEAD))
+        url = self.enterContext(Node(HEAD).serving())
         pushed = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=one"}
         pushed |= {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_SCHEDULE_DELAY": "100"} | settings
         signer = Signer(folder, {"NODE_URLS": url} | pushed)

@@ -39,7 +39,7 @@ pub trait MarkStore: Send + Sync {
         Ok(false)
     }
 
-    /// Counts of calls that were repeated or throttled; `None` if there is no service to call.
+    /// Counts of calls that were repeated, throttled or denied; `None` if there is no service to call.
     fn calls(&self) -> Option<&CallCounts> {
         None
     }

@@ -75,10 +75,14 @@ instruments! {
         "Calls that started after an earlier one for the same result failed";
     THROTTLED: Counter "signer.service.throttled" "{response}" ["service"]
         "Responses 429: the service limits requests";
+    DENIED: Counter "signer.service.denied" "{response}" ["service"]
+        "Responses 403: the service denies access";
     MARK_LEVEL: Gauge "signer.mark.level" "{level}" ["key", "kind"]
         "Level of the mark, as this instance last saw it, on the chain of the nodes or the last one used";
     MARK_BEHIND_HEAD: Gauge "signer.mark.behind_head" "{level}" ["key", "kind"]
         "Levels from the mark to the head of the chain; negative if the mark is ahead";
+    SIGNATURE_LEVEL: Gauge "signer.signature.level" "{level}" ["key", "kind"]
+        "Level at which this instance last signed a block or a vote";
     SIGNATURE_AGE: Gauge "signer.signature.age" "s" ["key", "kind"]
         "Time since this instance last signed a block or a vote";
     KEYS: Gauge "signer.keys" "{key}" ["state"]

@@ -24,7 +24,7 @@ mod upstreams;
 
 pub use instruments::{ALL, Definition, Instrument};
 pub use labels::{KeyState, Outcome, RepeatSource, RequestKind, Service, Stage};
-pub use observed::{HeadSeen, MarkSeen, SignerState};
+pub use observed::{HeadSeen, MarkSeen, SignatureSeen, SignerState};
 pub use pipeline::{MetricsPipeline, MetricsSettings, PushSettings, Temporality, UnknownTemporality};
 pub use recorder::{FinishedRequest, Metrics};
 pub use stages::StageTimes;

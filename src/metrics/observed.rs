@@ -23,8 +23,17 @@ pub struct MarkSeen {
     pub level: u32,
     /// How long ago it was seen.
     pub seen: Duration,
-    /// How long ago this process last signed there; `None` if it has not.
-    pub signed: Option<Duration>,
+    /// What this process last signed there; `None` if it has signed nothing.
+    pub signed: Option<SignatureSeen>,
+}
+
+/// The last signature of a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureSeen {
+    /// Its level. The mark's is higher if the signature at that level failed.
+    pub level: u32,
+    /// How long ago it was released.
+    pub age: Duration,
 }
 
 /// The head of the chain, as the nodes report it.
@@ -86,16 +95,22 @@ impl Metrics {
                 }
             }),
         );
-        recorder.gauge(
-            &instruments::SIGNATURE_AGE,
-            of(state, move |state: &S, observe| {
-                for mark in current(state) {
-                    if let Some(signed) = mark.signed {
-                        observe(signed.as_secs_f64(), &labels(&mark));
+        for (definition, value) in [
+            (&instruments::SIGNATURE_LEVEL, (|signed| signed.level.into()) as fn(SignatureSeen) -> f64),
+            (&instruments::SIGNATURE_AGE, |signed| signed.age.as_secs_f64()),
+        ] {
+            let labels_of = labels.clone();
+            recorder.gauge(
+                definition,
+                of(state, move |state: &S, observe| {
+                    for mark in current(state) {
+                        if let Some(signed) = mark.signed {
+                            observe(value(signed), &labels_of(&mark));
+                        }
                     }
-                }
-            }),
-        );
+                }),
+            );
+        }
         recorder.gauge(
             &instruments::KEYS,
             of(state, |state: &S, observe| {
@@ -130,6 +145,7 @@ impl Metrics {
             (&instruments::HEDGES, CallCounts::hedges as fn(&CallCounts) -> u64),
             (&instruments::RETRIES, CallCounts::retries),
             (&instruments::THROTTLED, CallCounts::throttles),
+            (&instruments::DENIED, CallCounts::denials),
         ] {
             recorder.counter(
                 definition,

@@ -1,4 +1,4 @@
-//! Counts of calls to a service that were repeated or throttled.
+//! Counts of calls to a service that were repeated, throttled or denied.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,6 +8,7 @@ pub struct CallCounts {
     hedges: AtomicU64,
     retries: AtomicU64,
     throttled: AtomicU64,
+    denied: AtomicU64,
 }
 
 impl CallCounts {
@@ -26,6 +27,11 @@ impl CallCounts {
         self.throttled.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The service has answered 403.
+    pub(crate) fn denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Hedged calls.
     pub fn hedges(&self) -> u64 {
         self.hedges.load(Ordering::Relaxed)
@@ -39,5 +45,10 @@ impl CallCounts {
     /// Answers 429.
     pub fn throttles(&self) -> u64 {
         self.throttled.load(Ordering::Relaxed)
+    }
+
+    /// Answers 403.
+    pub fn denials(&self) -> u64 {
+        self.denied.load(Ordering::Relaxed)
     }
 }

@@ -2,22 +2,24 @@
 
 use super::{Signer, binding};
 use crate::marks::MarkId;
-use crate::metrics::{CallCounts, HeadSeen, KeyState, MarkSeen, Service, SignerState};
+use crate::metrics::{CallCounts, HeadSeen, KeyState, MarkSeen, Service, SignatureSeen, SignerState};
+use crate::tezos::payload::NonNegative;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// When this process last released a signature, by mark. A signature requires a mark, and the number of marks is limited.
+/// When and at which level this process last released a signature, by mark. A signature requires a mark, and the number of marks is limited.
 #[derive(Debug, Default)]
-pub(super) struct LastSigned(Mutex<HashMap<MarkId, Instant>>);
+pub(super) struct LastSigned(Mutex<HashMap<MarkId, (Instant, NonNegative)>>);
 
 impl LastSigned {
-    pub(super) fn note(&self, id: MarkId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
+    pub(super) fn note(&self, id: MarkId, level: NonNegative) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (Instant::now(), level));
     }
 
-    fn get(&self, id: &MarkId) -> Option<Instant> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    fn get(&self, id: &MarkId) -> Option<SignatureSeen> {
+        let signed = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
+        signed.map(|(at, level)| SignatureSeen { level: level.get(), age: at.elapsed() })
     }
 }
 
@@ -29,7 +31,7 @@ impl SignerState for Signer {
             chain: mark.id.chain,
             level: mark.level.get(),
             seen: mark.at.elapsed(),
-            signed: self.last_signed.get(&mark.id).map(|at| at.elapsed()),
+            signed: self.last_signed.get(&mark.id),
         });
         marks.collect()
     }

@@ -101,8 +101,8 @@ impl Signer {
         }
         let took = start.elapsed();
         facts.log(request, took, &verdict);
-        if let (Ok(_), Some(Consensus { kind, chain, .. })) = (&verdict, facts.consensus) {
-            self.last_signed.note(MarkId { chain, key: request.key, kind });
+        if let (Ok(_), Some(Consensus { kind, chain, position })) = (&verdict, facts.consensus) {
+            self.last_signed.note(MarkId { chain, key: request.key, kind }, position.level);
         }
         let finished = facts.finished(request, took, &verdict, &trace);
         self.metrics.finished(&finished, &trace.stages);

@@ -43,7 +43,7 @@ pub trait Vault: Send + Sync {
         LATE_AFTER
     }
 
-    /// Counts of calls that were repeated or throttled; `None` if there is no service to call.
+    /// Counts of calls that were repeated, throttled or denied; `None` if there is no service to call.
     fn calls(&self) -> Option<&CallCounts> {
         None
     }

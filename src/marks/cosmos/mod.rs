@@ -92,6 +92,9 @@ impl CosmosMarkStore {
         if outcome.is_throttled {
             self.counts.throttled();
         }
+        if outcome.is_denied {
+            self.counts.denied();
+        }
         match outcome.effect {
             Effect::NotDone => Again::Yes(outcome.retry_after),
             Effect::Denied => Again::Once,

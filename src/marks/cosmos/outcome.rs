@@ -18,6 +18,8 @@ pub(super) struct Outcome {
     pub(super) is_unauthorized: bool,
     /// Whether the service limits requests.
     pub(super) is_throttled: bool,
+    /// Whether the service denies access. Its 403 may also mean that another region takes writes.
+    pub(super) is_denied: bool,
     /// Whether the right region answered, with any status: connections and routes work.
     pub(super) is_answered: bool,
 }
@@ -78,6 +80,9 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
         retry_after: retry_after.map(Duration::from_millis),
         is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
         is_throttled: code == StatusCode::TooManyRequests && sub_status < BY_THE_SDK,
+        is_denied: code == StatusCode::Forbidden
+            && sub_status < BY_THE_SDK
+            && !matches!(sub_status, REGION_TAKES_NO_WRITES | ACCOUNT_MOVES),
         is_answered: sub_status < BY_THE_SDK
             && !matches!(
                 (code, sub_status),
@@ -92,7 +97,15 @@ impl Outcome {
     /// The outcome is unknown, for this reason.
     pub(super) fn unknown(reason: impl Into<FailureReason>) -> Self {
         let (effect, reason) = (Effect::Unknown, reason.into());
-        Self { effect, reason, retry_after: None, is_unauthorized: false, is_throttled: false, is_answered: true }
+        Self {
+            effect,
+            reason,
+            retry_after: None,
+            is_unauthorized: false,
+            is_throttled: false,
+            is_denied: false,
+            is_answered: true,
+        }
     }
 
     /// The answer must not be used, for this reason.
@@ -223,6 +236,7 @@ mod tests {
             let outcome = of(&error);
             assert_eq!((outcome.effect, outcome.is_answered), (effect, is_answered), "{status:?}");
             assert_eq!(outcome.is_unauthorized, code == 401, "{status:?}");
+            assert_eq!(outcome.is_denied, code == 403 && effect == Effect::Denied, "{status:?}");
             assert!(outcome.into_error().to_string().contains(&code.to_string()), "{status:?}");
         }
     }

@@ -41,8 +41,10 @@ impl KeyVault {
 
     /// Converts an error of the SDK. If the token was rejected, requests a new one.
     pub(super) fn explained(&self, error: &Error) -> VaultError {
-        if error.http_status() == Some(StatusCode::TooManyRequests) {
-            self.counts.throttled();
+        match error.http_status() {
+            Some(StatusCode::TooManyRequests) => self.counts.throttled(),
+            Some(StatusCode::Forbidden) => self.counts.denied(),
+            _ => {}
         }
         if is_unauthorized(error) {
             self.tokens.renew(&self.scope);

@@ -87,6 +87,7 @@ fn requests_are_counted_by_their_outcome() {
         ("signer_repeats_total{source=\"store\"}".to_owned(), 1.0),
         (format!("signer_rounds_above_zero_total{{key=\"{key}\",kind=\"attestation\"}}"), 2.0),
         (format!("signer_mark_level{{key=\"{key}\",kind=\"block\"}}"), 99.0),
+        (format!("signer_signature_level{{key=\"{key}\",kind=\"attestation\"}}"), 98.0),
         (format!("signer_mark_behind_head{{key=\"{key}\",kind=\"attestation\"}}"), 2.0),
         ("signer_head_level".to_owned(), 100.0),
         ("signer_keys{state=\"usable\"}".to_owned(), 1.0),

@@ -4,7 +4,6 @@ Prometheus evaluates a copy of the alerts in which time is short: a minute lasts
 the parameters of PARAMETERS have other values. Nothing else differs.
 """
 
-import contextlib
 import pathlib
 import re
 import tempfile
@@ -12,8 +11,7 @@ import threading
 import time
 
 from servers import (
-    Alertmanager, Node, Phone, Prometheus, StandIns, attestation, block, eventually, free_port, get, preattestation, start_relay,
-    start_signer,
+    Alertmanager, Node, Phone, Prometheus, Relay, Signer, StandIns, attestation, block, eventually, free_port, preattestation,
 )
 
 MONITORING = pathlib.Path(__file__).resolve().parents[2] / "monitoring"
@@ -51,13 +49,12 @@ class StagedRun:
             "NODE_URLS": node, "HEAD_REFRESH_MS": "50", "HEAD_MAX_AGE_MS": "1000", "VAULT_HEDGE_MS": "200", "STORE_HEDGE_MS": "200",
         }
         self.resources, self.data = resources, folder()
-        self.first, self.second = self.start_signer(settings), self.start_signer(settings)
+        self.first, self.second = self.signer(settings), self.signer(settings)
         self.settings_of_second = settings | {"SIGNER_LISTEN": self.second.address, "METRICS_LISTEN": self.second.metrics}
         self.baker, self.small_baker = self.first.keys()
         upstreams = f"http://{self.first.address},http://{self.second.address}"
-        self.relay = start_relay(folder(), {"RELAY_UPSTREAMS": upstreams, "RELAY_HEDGE_MS": "200"})
-        resources.callback(self.relay.end_if_running)
-        eventually("a usable relay", self.relay_is_usable)
+        self.relay = Relay(folder(), self.first, {"RELAY_UPSTREAMS": upstreams, "RELAY_HEDGE_MS": "200"})
+        resources.callback(self.relay.end)
         self.start = time.time()
         targets = {SIGNERS: [self.first.metrics, self.second.metrics], RELAYS: [self.relay.metrics]}
         self.phone = Phone()
@@ -67,20 +64,16 @@ class StagedRun:
         resources.callback(self.prometheus.end)
         self.bakes, self.ends = threading.Event(), threading.Event()
         self.bakes.set()
+        self.chain_moves = True
         baking = threading.Thread(target=self.bake)
         baking.start()
         resources.callback(baking.join)
         resources.callback(self.ends.set)
-        self.chain_moves = True
 
-    def start_signer(self, settings):
-        signer = start_signer(self.data, settings)
-        self.resources.callback(signer.end_if_running)
+    def signer(self, settings):
+        signer = Signer(self.data, settings)
+        self.resources.callback(signer.end)
         return signer
-
-    def relay_is_usable(self):
-        with contextlib.suppress(OSError):
-            return get(f"http://{self.relay.address}/health")
 
     def bake(self):
         """Moves the head, and votes for every block through the relay, as a baker with much stake does."""
@@ -88,8 +81,8 @@ class StagedRun:
             if self.chain_moves:
                 self.node.level += 1
                 if self.bakes.is_set():
-                    self.relay.sign(preattestation(self.node.level), self.baker)
-                    self.relay.sign(attestation(self.node.level), self.baker)
+                    self.relay.sign(preattestation(self.node.level, 0), self.baker)
+                    self.relay.sign(attestation(self.node.level, 0), self.baker)
 
     def firing(self, alert=".+"):
         """The labels of the alerts of this name that are firing."""
@@ -127,20 +120,20 @@ class StagedRun:
         for level in range(self.node.level, self.node.level + 4):
             for signer in [self.first, self.second]:
                 level += 1
-                self.expect(200, preattestation(level), signer)
+                self.expect(200, preattestation(level, 0), signer)
         level = self.node.level
         for status, payload in [
             (200, attestation(level, 1)),
             (200, attestation(level, 1)),
             (409, attestation(level, 1, variant=7)),
-            (409, attestation(level - 50)),
-            (409, attestation(level + 5000)),
-            (200, block(level + 1)),
-            (409, block(level + 1, variant=7)),
+            (409, attestation(level - 50, 0)),
+            (409, attestation(level + 5000, 0)),
+            (200, block(level + 1, 0)),
+            (409, block(level + 1, 0, variant=7)),
             (403, b"\x99"),
         ]:
             self.expect(status, payload, self.first)
-        assert self.first.sign(attestation(level), UNKNOWN_KEY) == 404
+        assert self.first.sign(attestation(level, 0), UNKNOWN_KEY) == 404
 
     def expect(self, status, payload, signer):
         answered = signer.sign(payload, self.small_baker)
@@ -159,4 +152,4 @@ class StagedRun:
         self.azure.fault("key-vault", "sign", {"delay": {"fixed_ms": 600}})
         self.second.end()
         nobody = f"http://127.0.0.1:{free_port()}/"
-        self.second = self.start_signer(self.settings_of_second | {"IDENTITY_ENDPOINT": nobody})
+        self.second = self.signer(self.settings_of_second | {"IDENTITY_ENDPOINT": nobody})

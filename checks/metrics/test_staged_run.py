@@ -65,7 +65,7 @@ class TestStagedRun(unittest.TestCase):
         self.assertEqual(set(self.fired), alerts - OF_WITNESS)
 
     def test_alerts_reach_the_phone_and_so_does_the_test_alert_of_the_guide(self):
-        [command] = re.findall(r"^amtool alert add .*$", GUIDE, re.MULTILINE)
+        [command] = re.findall(r"^ *(amtool alert add .*)$", GUIDE, re.MULTILINE)
         command = shlex.split(command.replace("127.0.0.1:9093", self.run_.alertmanager.address))
         subprocess.run(command, check=True)
         expected = {*self.fired, command[3]}

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +17,15 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
+// Some decoders return an empty list of errors, which is not nil.
+func orNil(err error) error {
+	var list cog.BuildErrors
+	if errors.As(err, &list) && len(list) == 0 {
+		return nil
+	}
+	return err
+}
+
 func check() error {
 	text, err := io.ReadAll(os.Stdin)
 	if err != nil {
@@ -26,8 +37,7 @@ func check() error {
 	runtime.RegisterPanelcfgVariant(table.VariantConfig())
 	runtime.RegisterPanelcfgVariant(timeseries.VariantConfig())
 	read := dashboard.Dashboard{}
-	// Without errors, it returns an empty list of them, which is not nil.
-	if err := read.UnmarshalJSONStrict(text); err != nil && err.Error() != "" {
+	if err := orNil(read.UnmarshalJSONStrict(text)); err != nil {
 		return err
 	}
 	if err := read.Validate(); err != nil {
@@ -35,6 +45,26 @@ func check() error {
 	}
 	if current := dashboard.NewDashboard().SchemaVersion; read.SchemaVersion != current {
 		return fmt.Errorf("schemaVersion is %d, Grafana's is %d", read.SchemaVersion, current)
+	}
+	return checkFieldConfigs(text)
+}
+
+// The decoder of a panel ignores unknown fields here.
+func checkFieldConfigs(text []byte) error {
+	var dashboardText struct {
+		Panels []struct {
+			Title       string
+			FieldConfig json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(text, &dashboardText); err != nil {
+		return err
+	}
+	for _, panel := range dashboardText.Panels {
+		var read dashboard.FieldConfigSource
+		if err := orNil(read.UnmarshalJSONStrict(panel.FieldConfig)); err != nil {
+			return fmt.Errorf("%s: %w", panel.Title, err)
+		}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ use azure_data_cosmos::options::{ItemWriteOptions, Precondition};
 use connection::Connection;
 use health::Access;
 use item::Item;
-use outcome::{Effect, Outcome};
+use outcome::{Effect, Outcome, Rejection};
 use state::{Ready, StoreState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -86,14 +86,11 @@ impl CosmosMarkStore {
 
     /// Whether to retry a failed call. A rejected token is renewed in the meantime.
     fn again(&self, outcome: &Outcome) -> Again {
-        if outcome.is_unauthorized {
-            self.connection.renew_tokens();
-        }
-        if outcome.is_throttled {
-            self.counts.throttled();
-        }
-        if outcome.is_denied {
-            self.counts.denied();
+        match outcome.rejection {
+            Some(Rejection::Unauthorized) => self.connection.renew_tokens(),
+            Some(Rejection::Throttled) => self.counts.throttled(),
+            Some(Rejection::Denied) => self.counts.denied(),
+            None => {}
         }
         match outcome.effect {
             Effect::NotDone => Again::Yes(outcome.retry_after),

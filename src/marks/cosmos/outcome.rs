@@ -14,14 +14,20 @@ pub(super) struct Outcome {
     pub(super) reason: FailureReason,
     /// The service's `Retry-After`.
     pub(super) retry_after: Option<Duration>,
-    /// Whether the token was rejected.
-    pub(super) is_unauthorized: bool,
-    /// Whether the service limits requests.
-    pub(super) is_throttled: bool,
-    /// Whether the service denies access. Its 403 may also mean that another region takes writes.
-    pub(super) is_denied: bool,
+    /// Why the service rejected the request, if it did so without looking at the item.
+    pub(super) rejection: Option<Rejection>,
     /// Whether the right region answered, with any status: connections and routes work.
     pub(super) is_answered: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rejection {
+    /// It does not accept the token.
+    Unauthorized,
+    /// It limits requests.
+    Throttled,
+    /// It denies access.
+    Denied,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +84,7 @@ pub(super) fn of(error: &CosmosError) -> Outcome {
         effect: effect(code, sub_status, sent(error)),
         reason: FailureReason::with_log(answer_of(error), error.to_string()),
         retry_after: retry_after.map(Duration::from_millis),
-        is_unauthorized: code == StatusCode::Unauthorized && !NO_TOKEN.contains(&sub_status),
-        is_throttled: code == StatusCode::TooManyRequests && sub_status < BY_THE_SDK,
-        is_denied: code == StatusCode::Forbidden
-            && sub_status < BY_THE_SDK
-            && !matches!(sub_status, REGION_TAKES_NO_WRITES | ACCOUNT_MOVES),
+        rejection: rejection(code, sub_status),
         is_answered: sub_status < BY_THE_SDK
             && !matches!(
                 (code, sub_status),
@@ -97,15 +99,7 @@ impl Outcome {
     /// The outcome is unknown, for this reason.
     pub(super) fn unknown(reason: impl Into<FailureReason>) -> Self {
         let (effect, reason) = (Effect::Unknown, reason.into());
-        Self {
-            effect,
-            reason,
-            retry_after: None,
-            is_unauthorized: false,
-            is_throttled: false,
-            is_denied: false,
-            is_answered: true,
-        }
+        Self { effect, reason, retry_after: None, rejection: None, is_answered: true }
     }
 
     /// The answer must not be used, for this reason.
@@ -174,6 +168,17 @@ fn effect(code: StatusCode, sub_status: u16, sent: Sent) -> Effect {
     }
 }
 
+fn rejection(code: StatusCode, sub_status: u16) -> Option<Rejection> {
+    match (code, sub_status) {
+        (StatusCode::Unauthorized, _) if !NO_TOKEN.contains(&sub_status) => Some(Rejection::Unauthorized),
+        // The last two mean that another region takes the write.
+        (_, BY_THE_SDK..) | (StatusCode::Forbidden, REGION_TAKES_NO_WRITES | ACCOUNT_MOVES) => None,
+        (StatusCode::TooManyRequests, _) => Some(Rejection::Throttled),
+        (StatusCode::Forbidden, _) => Some(Rejection::Denied),
+        _ => None,
+    }
+}
+
 fn sent(error: &CosmosError) -> Sent {
     let Some(diagnostics) = error.diagnostics() else { return Sent::AtMostLast };
     let requests = diagnostics.requests();
@@ -235,8 +240,13 @@ mod tests {
             let error = CosmosError::builder().with_status(status).with_message("injected").build();
             let outcome = of(&error);
             assert_eq!((outcome.effect, outcome.is_answered), (effect, is_answered), "{status:?}");
-            assert_eq!(outcome.is_unauthorized, code == 401, "{status:?}");
-            assert_eq!(outcome.is_denied, code == 403 && effect == Effect::Denied, "{status:?}");
+            let rejection = match (code, effect) {
+                (401, _) => Some(Rejection::Unauthorized),
+                (429, _) => Some(Rejection::Throttled),
+                (403, Effect::Denied) => Some(Rejection::Denied),
+                _ => None,
+            };
+            assert_eq!(outcome.rejection, rejection, "{status:?}");
             assert!(outcome.into_error().to_string().contains(&code.to_string()), "{status:?}");
         }
     }
@@ -267,7 +277,7 @@ mod tests {
             let error = CosmosError::builder().with_status(cosmos_status).with_message("no diagnostics").build();
             assert_eq!(of(&error).effect, Effect::Unknown, "{status}/{sub_status}: it may have been sent");
             assert!(!of(&error).is_answered);
-            assert!(!of(&error).is_unauthorized, "a missing token is not a rejected token");
+            assert_eq!(of(&error).rejection, None, "a missing token is not a rejected token");
         }
     }
 

@@ -19,7 +19,7 @@ function exported(commands) {
   );
 }
 
-/** Running stand-ins; `environment` has the settings for a signer. */
+/** Running stand-ins; `environment` has the settings for a signer, `control` is the address that injects faults. */
 export async function startStandIns() {
   const folder = await mkdtemp(join(tmpdir(), 'azurehsm-signer-stand-ins-'));
   const file = join(folder, 'environment');
@@ -31,7 +31,8 @@ export async function startStandIns() {
   try {
     const running = await program.reaches(() => program.output.includes('The stand-ins are running'), READY_WITHIN_MS);
     if (!running) throw new Error(`the stand-ins ended while starting:\n${program.output}`);
-    return { environment: exported(await readFile(file, 'utf8')), stop };
+    const control = program.output.match(/curl (http:\/\/\S+)\//)[1];
+    return { environment: exported(await readFile(file, 'utf8')), control, stop };
   } catch (error) {
     await stop();
     throw error;

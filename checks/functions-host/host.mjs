@@ -90,31 +90,35 @@ export class App {
     return { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', COSMOS_DISABLE_IMDS: '1', LOCAL_DATA_DIR: this.data };
   }
 
-  /** Starts a host, without waiting for anything. */
-  async start(settings = this.development) {
+  /** Starts a host, without waiting for anything. `prefix` is a command that runs the one appended to it. */
+  async start(settings = this.development, prefix = []) {
     const port = await freePort(HOST);
-    return new FunctionsHost(this, port, this.#program(port, settings));
+    return new FunctionsHost(this, port, this.#program(port, settings, prefix));
   }
 
   /** Starts a host, and waits until the signer is healthy. */
-  async startReady(settings) {
-    const host = await this.start(settings);
+  async startReady(settings, prefix) {
+    const host = await this.start(settings, prefix);
     if (!(await host.program.reaches(() => host.isReady(), READY_WITHIN_MS))) {
       throw new Error(`the host ended while starting:\n${host.program.output}`);
     }
     return host;
   }
 
-  #program(port, settings) {
+  #program(port, settings, prefix) {
     const state = join(this.folder, 'state');
+    const program = (file, commandLine, environment, folder) => {
+      const [first, ...rest] = [...prefix, file, ...commandLine];
+      return new Program(first, rest, environment, folder);
+    };
     if (process.env.FUNC) {
       const files = { HOME: state, TMPDIR: join(state, 'temporary'), AzureWebJobsSecretStorageType: 'Files' };
       const environment = { FUNCTIONS_WORKER_RUNTIME: 'custom', ...files, ...settings };
-      return new Program(process.env.FUNC, ['start', '--enableAuth', '--port', `${port}`], environment, this.root);
+      return program(process.env.FUNC, ['start', '--enableAuth', '--port', `${port}`], environment, this.root);
     }
     const variables = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
     const commandLine = [this.root, `${port}`, state, ...variables];
-    return new Program(fileIn('FUNCTIONS_HOST'), commandLine, { HOME: process.env.HOME });
+    return program(fileIn('FUNCTIONS_HOST'), commandLine, { HOME: process.env.HOME });
   }
 
   /** The process ids of this app's signers. */

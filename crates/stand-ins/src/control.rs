@@ -20,6 +20,7 @@ use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The response to `GET /`.
 const HELP: &str = "\
@@ -51,6 +52,7 @@ POST   /key-vault/keys         add a key or a version: {\"name\":\"baker\",\"cur
 DELETE /key-vault/keys/NAME    delete a key
 POST   /key-vault/allow-update {\"allow\":true} permits key updates, as for an operator; {\"allow\":false} forbids them
 POST   /identity/revoke        revoke all tokens issued so far
+POST   /identity/token-life    {\"seconds\":120}: lifetime of tokens issued from now on
 GET    /cosmos/items           list the stored items
 POST   /cosmos/recreate        delete the container with its items, and create another with the same name
 POST   /cosmos/write-region    {\"region\":\"North Europe\"} becomes the write region; the others answer writes with 403/3
@@ -101,6 +103,12 @@ struct Refuse {
 #[serde(deny_unknown_fields)]
 struct Allow {
     allow: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenLife {
+    seconds: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -174,6 +182,10 @@ impl Api {
             }
             (&Method::POST, ["cosmos", "recreate"]) => self.cosmos.recreate_container().await,
             (&Method::POST, ["identity", "revoke"]) => self.identity.revoke_all(),
+            (&Method::POST, ["identity", "token-life"]) => {
+                let TokenLife { seconds } = parsed(body)?;
+                self.identity.set_token_life(Duration::from_secs(seconds));
+            }
             (&Method::POST, ["cosmos", "write-region"]) => {
                 let RegionName { region } = parsed(body)?;
                 self.cosmos.move_writes_to(self.region(&region)?);

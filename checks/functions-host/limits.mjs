@@ -9,7 +9,10 @@ const SHARES = { v1: '102400', v2: '10000' };
 
 const read = (file) => readFileSync(file, 'utf8').trim();
 /** The fields of a file with a name and a number on each line. */
-const fields = (file) => Object.fromEntries(read(file).split('\n').map((line) => line.split(' ')).map(([name, value]) => [name, Number(value)]));
+function fields(file) {
+  const lines = read(file).split('\n').map((line) => line.split(' '));
+  return Object.fromEntries(lines.map(([name, value]) => [name, Number(value)]));
+}
 
 /** Why this machine does not let this user limit CPU time. */
 export class NoLimits extends Error {}
@@ -19,15 +22,17 @@ class Version1 {
   constructor(name) {
     this.folders = { cpu: join(ROOT, 'cpu', name), memory: join(ROOT, 'memory', name) };
   }
+
   limit({ cores, periodMicroseconds, memoryBytes }) {
     writeFileSync(join(this.folders.cpu, 'cpu.cfs_period_us'), `${periodMicroseconds}`);
     writeFileSync(join(this.folders.cpu, 'cpu.cfs_quota_us'), `${Math.round(cores * periodMicroseconds)}`);
     writeFileSync(join(this.folders.cpu, 'cpu.shares'), SHARES.v1);
     writeFileSync(join(this.folders.memory, 'memory.limit_in_bytes'), `${memoryBytes}`);
   }
+
   cpu() {
-    const { nr_periods: periods, nr_throttled: throttled, throttled_time: nanoseconds } = fields(join(this.folders.cpu, 'cpu.stat'));
-    return { periods, throttled, throttledMs: nanoseconds / 1e6 };
+    const { nr_periods, nr_throttled, throttled_time } = fields(join(this.folders.cpu, 'cpu.stat'));
+    return { periods: nr_periods, throttled: nr_throttled, throttledMs: throttled_time / 1e6 };
   }
 }
 
@@ -35,15 +40,17 @@ class Version2 {
   constructor(name) {
     this.folders = { all: join(ROOT, name) };
   }
+
   limit({ cores, periodMicroseconds, memoryBytes }) {
     const write = (file, value) => writeFileSync(join(this.folders.all, file), value);
     write('cpu.max', `${Math.round(cores * periodMicroseconds)} ${periodMicroseconds}`);
     write('cpu.weight', SHARES.v2);
     write('memory.max', `${memoryBytes}`);
   }
+
   cpu() {
-    const { nr_periods: periods, nr_throttled: throttled, throttled_usec: microseconds } = fields(join(this.folders.all, 'cpu.stat'));
-    return { periods, throttled, throttledMs: microseconds / 1e3 };
+    const { nr_periods, nr_throttled, throttled_usec } = fields(join(this.folders.all, 'cpu.stat'));
+    return { periods: nr_periods, throttled: nr_throttled, throttledMs: throttled_usec / 1e3 };
   }
 }
 

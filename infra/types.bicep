@@ -43,6 +43,9 @@ type signerSettingsType = {
   @description('Milliseconds until a second call to the vault starts while the first is unanswered.')
   VAULT_HEDGE_MS: string?
 
+  @description('Seconds without a call to the vault after which a key is read, which keeps a connection open.')
+  VAULT_IDLE_SECONDS: string?
+
   @description('Milliseconds until a second call to the database starts while the first is unanswered.')
   STORE_HEDGE_MS: string?
 

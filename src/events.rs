@@ -114,6 +114,10 @@ pub const EVENTS: &[Event] = &[
     warn("store_unavailable", "the database cannot be used yet"),
     warn("token_refresh_failed", "Microsoft Entra ID issued no token; the current one is used while it is valid"),
     warn("traces_push_failed", "traces were not received; signing is not affected. Logged once per outage"),
+    warn(
+        "vault_read_denied",
+        "the vault no longer lets the signer read a key: its role is gone, or the key is. Logged once until a read succeeds",
+    ),
     warn("weak_consistency_allowed", "`ALLOW_WEAK_CONSISTENCY`: marks may be lost, and keys may sign twice"),
     info("authentication_off", "`AUTHORIZED_KEYS` is not set (relay: `RELAY_AUTHORIZED_KEYS`)"),
     info("head_not_checked", "`NODE_URLS` is not set"),

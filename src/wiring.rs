@@ -1,7 +1,6 @@
 //! Creates the services selected by the settings: the vault and the mark store, in Azure or embedded.
 
 use crate::azure::{NoCertificates, TlsRoots, Tokens};
-use crate::background::keep_running;
 use crate::marks::{CosmosMarkStore, EmbeddedMarkStore, MarkStore, OpenError};
 use crate::settings::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings};
 use crate::tezos::{Curve, SecretKey, SecretKeyError};
@@ -111,7 +110,7 @@ pub async fn open_marks(
     }))
 }
 
-/// Opens the vault. In Azure, a background task keeps its connection warm.
+/// Opens the vault.
 ///
 /// # Errors
 /// [`WiringError`]
@@ -121,15 +120,7 @@ pub fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn 
     };
     let azure = azure.ok_or(WiringError::NotPrepared)?;
     info!(event = "key_vault_used", url = %settings.url, "keys are in a vault");
-    let vault = Arc::new(KeyVault::new(settings.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?);
-    tokio::spawn({
-        let vault = Arc::clone(&vault);
-        keep_running("warm connection to the vault", move || {
-            let vault = Arc::clone(&vault);
-            async move { vault.keep_warm().await }
-        })
-    });
-    Ok(vault)
+    Ok(Arc::new(KeyVault::new(settings.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?))
 }
 
 /// Opens the embedded vault. If it does not exist, creates it with one key, so that a first signature can be tried at once.

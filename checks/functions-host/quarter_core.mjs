@@ -1,10 +1,12 @@
 // Measures the package in the Functions host on an instance of 512 MB, which has a quarter of a core: `./run quarter-core`.
 //
 // Host and signer run in a control group with that quota of CPU time and that memory. Key Vault and Cosmos DB are stand-ins
-// outside of it, with the delays of docs/performance.md. One baker requests its blocks and votes as octez does. What is printed is
-// the time beyond the delays of these services, which is the own time of the signer, or of signer and host. Ends with status 1 if a
-// 99th percentile reaches the target. Those of the host in its first minute do not count: it is still compiling its code then.
+// outside of it, with the delays of docs/performance.md. One baker requests its blocks and votes as octez does, with one key, or with
+// `--keys` that vote at the same time. What is printed is the time beyond the delays of these services, which is the own time of the
+// signer, or of signer and host. Ends with status 1 if a 99th percentile reaches the target. Those of the host in its first minute do
+// not count: it is still compiling its code then.
 
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 
 import * as octez from '../clients/octez_wire.mjs';
@@ -25,6 +27,7 @@ const WARMING_UP_MS = 60_000;
 /** The pause of a baker between its preattestation and its attestation of a level. */
 const BETWEEN_VOTES_MS = 1_500;
 const LEVELS_PER_BLOCK = 10;
+const TIMER_MS = 10;
 const FIRST_LEVEL = 1_000;
 const AFTERWARDS = 'afterwards';
 
@@ -33,15 +36,17 @@ const { values: options } = parseArgs({
     cores: { type: 'string', default: '0.25' },
     'period-ms': { type: 'string', default: '100' },
     'memory-mb': { type: 'string', default: '512' },
+    keys: { type: 'string', default: '1' },
     levels: { type: 'string', default: '110' },
     'level-seconds': { type: 'string', default: '6' },
     'token-seconds': { type: 'string', default: '240' },
   },
 });
-const [cores, periodMs, memoryMb, levels, levelSeconds, tokenSeconds] = [
+const [cores, periodMs, memoryMb, keyCount, levels, levelSeconds, tokenSeconds] = [
   'cores',
   'period-ms',
   'memory-mb',
+  'keys',
   'levels',
   'level-seconds',
   'token-seconds',
@@ -75,18 +80,22 @@ async function request(host, key, kind, level) {
   const listed = performance.now();
   octez.assertSigned(await octez.post(host, octez.signTarget(key), octez.jsonHex(payload)), key, payload);
   const end = performance.now();
-  return { kind, level, start, both: end - start - SERVICES_MS[kind], signing: end - listed - SERVICES_MS[kind] };
+  const services = SERVICES_MS[kind];
+  return { slot: `${key.hash} ${kind} ${level}`, start, both: end - start - services, signing: end - listed - services };
 }
 
-/** One baker at real pace. */
-async function bake(host, key) {
+/** One baker at real pace, whose keys sign at the same time. */
+async function bake(host, keys) {
   const requests = [];
+  const all = async (kind, level) => {
+    requests.push(...(await Promise.all(keys.map((key) => request(host, key, kind, level)))));
+  };
   const start = performance.now();
   for (let level = FIRST_LEVEL; level < FIRST_LEVEL + levels; level += 1) {
-    if (level % LEVELS_PER_BLOCK === 0) requests.push(await request(host, key, 'block', level));
-    requests.push(await request(host, key, 'preattestation', level));
+    if (level % LEVELS_PER_BLOCK === 0) requests.push(await request(host, keys[0], 'block', level));
+    await all('preattestation', level);
     await pause(Math.min(BETWEEN_VOTES_MS, (levelSeconds * 1000) / 4));
-    requests.push(await request(host, key, 'attestation', level));
+    await all('attestation', level);
     await pause(Math.max(0, start + (level - FIRST_LEVEL + 1) * levelSeconds * 1000 - performance.now()));
   }
   return requests;
@@ -97,7 +106,7 @@ function inSigner(host) {
   const times = new Map();
   for (const { message } of host.signerEntries) {
     const { fields } = JSON.parse(message);
-    if (fields.event === 'signed') times.set(`${fields.kind} ${fields.level}`, fields.ms - SERVICES_MS[fields.kind]);
+    if (fields.event === 'signed') times.set(`${fields.key} ${fields.kind} ${fields.level}`, fields.ms - SERVICES_MS[fields.kind]);
   }
   return times;
 }
@@ -111,25 +120,31 @@ async function measure(limits) {
     for (const on of ['create_item', 'replace_item']) {
       await control(standIns, '/faults/cosmos', { on, effect: { delay: { fixed_ms: STORE_MS } } });
     }
+    for (let number = 1; number < keyCount; number += 1) {
+      await control(standIns, '/key-vault/keys', { name: `baker-p256-${number}`, curve: 'P-256' });
+    }
     await control(standIns, '/identity/token-life', { seconds: tokenSeconds });
 
     const start = performance.now();
     host = await app.startReady(standIns.environment, limits.prefix);
     const ready = performance.now();
     const listed = JSON.parse((await host.get('/keys')).body);
-    const { curve, public_key: publicKey } = listed.find(({ name }) => name === 'baker-p256');
-    const key = PublicKey.fromText(curve, publicKey);
-    const first = await request(host, key, 'attestation', FIRST_LEVEL - 1);
+    const used = listed.filter(({ name }) => name.startsWith('baker-p256'));
+    const keys = used.map(({ curve, public_key: publicKey }) => PublicKey.fromText(curve, publicKey));
+    const first = await request(host, keys[0], 'attestation', FIRST_LEVEL - 1);
     const started = limits.cpu();
     const signed = performance.now();
     console.log(`cold start: healthy after ${seconds(ready - start)}, first signature after ${seconds(signed - start)}`);
     console.log(`  it took ${ms(first.both)} beyond the services; throttled in ${started.throttled} of ${started.periods} periods`);
 
     const tokensBefore = await tokens(standIns);
-    const requests = await bake(host, key);
+    const lateness = monitorEventLoopDelay({ resolution: TIMER_MS });
+    lateness.enable();
+    const requests = await bake(host, keys);
     const end = limits.cpu();
     const signer = inSigner(host);
-    console.log(`${levels} levels of ${levelSeconds} s; ${(await tokens(standIns)) - tokensBefore} tokens renewed meanwhile`);
+    const renewed = (await tokens(standIns)) - tokensBefore;
+    console.log(`${keys.length} keys, ${levels} levels of ${levelSeconds} s; ${renewed} tokens renewed meanwhile`);
     const [throttled, periods] = [end.throttled - started.throttled, end.periods - started.periods];
     console.log(`throttled in ${throttled} of ${periods} periods, for ${seconds(end.throttledMs - started.throttledMs)}\n`);
 
@@ -140,7 +155,7 @@ async function measure(limits) {
     ];
     const IN_SIGNER = 'in the signer';
     const parts = {
-      [IN_SIGNER]: ({ kind, level }) => signer.get(`${kind} ${level}`),
+      [IN_SIGNER]: ({ slot }) => signer.get(slot),
       'POST through the host': ({ signing }) => signing,
       'GET and POST, as octez': ({ both }) => both,
     };
@@ -155,7 +170,8 @@ async function measure(limits) {
       }
     }
 
-    console.log('');
+    // A timer of this process, which has no quota, shows what else the machine is doing.
+    console.log(`\nthe machine: a timer was late by ${ms(lateness.percentile(99) / 1e6 - TIMER_MS)} at p99`);
     for (const { name, resident, residentPeak } of limits.processes()) {
       console.log(`memory of ${name}: ${megabytes(resident)} resident, ${megabytes(residentPeak)} at most, of ${memoryMb} MB`);
     }

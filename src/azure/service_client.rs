@@ -125,6 +125,11 @@ impl ServiceClient {
         Ok(Self { service, roots, silent_after, answer_timeout, current, answered: Mutex::new(Instant::now()) })
     }
 
+    /// How long ago the service last answered, or how long this client has existed if it never has.
+    pub fn since_last_answer(&self) -> Duration {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
     /// Discards all connections, after a late or broken call that started at `start`, unless the service has answered
     /// another call since.
     fn discard_connections(&self, used: &Arc<reqwest::Client>, start: Instant) {

@@ -135,6 +135,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         () = server::serve(listener, router, limits, &connections, shutdown.requested().map(|()| drain)) => {}
         never = serve_metrics(of_metrics.listen, &pipeline) => match never {},
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
+        never = keep_running("warm connection to the vault", || signer.keep_vault_warm()) => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
     }
     tokio::join!(pipeline.end(LAST_PUSH_TIMEOUT), traces.end(LAST_PUSH_TIMEOUT));

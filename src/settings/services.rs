@@ -7,7 +7,7 @@ use super::table::{
     ALLOW_WEAK_CONSISTENCY, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE, COSMOS_ENDPOINT,
     FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE,
     MARKS, REGION_NAME, REQUEST_DEADLINE_MS, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
-    WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
+    VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
 };
 use crate::azure::IdentitySettings;
 use crate::functions_host;
@@ -177,6 +177,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let keys = self.list::<KeyIdentifier>(&SIGNING_KEYS);
         let tag = self.parsed_with_reason(&SIGNING_KEY_TAG);
         let hedge_after = self.hedge_after(&VAULT_HEDGE_MS);
+        let idle_after = self.seconds(&VAULT_IDLE_SECONDS);
         if let Some(url) = &url {
             for entry in self.text(&SIGNING_KEYS).iter().flat_map(|text| text.split(',')) {
                 if let Ok(entry) = Url::parse(entry.trim())
@@ -195,11 +196,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 keys,
                 tag,
                 hedge_after,
+                idle_after,
                 answer_timeout: ANSWER_TIMEOUT,
             });
         }
-        let others =
-            [self.name_if_set(&SIGNING_KEYS), self.name_if_set(&SIGNING_KEY_TAG), self.name_if_set(&VAULT_HEDGE_MS)];
+        let others = [
+            self.name_if_set(&SIGNING_KEYS),
+            self.name_if_set(&SIGNING_KEY_TAG),
+            self.name_if_set(&VAULT_HEDGE_MS),
+            self.name_if_set(&VAULT_IDLE_SECONDS),
+        ];
         self.expect_with(&KEY_VAULT_URL, &others);
         VaultSettings::Embedded
     }

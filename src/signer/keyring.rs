@@ -5,6 +5,7 @@ use super::{Failure, NotSigned, Refusal};
 use crate::tezos::PublicKeyHash;
 use crate::vault::{FoundSoFar, Key, SearchProgress, Vault, VaultError};
 use arc_swap::ArcSwap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore};
@@ -145,6 +146,15 @@ impl KeyRing {
             && let Ok(running) = Arc::clone(&shared.searching).try_lock_owned()
         {
             tokio::spawn(async move { shared.search(running).await });
+        }
+    }
+
+    /// While polled, keeps a connection to the vault open. If the vault denies access to a key, begins a search, as after a
+    /// signing request.
+    pub async fn keep_vault_warm(&self) -> Infallible {
+        loop {
+            self.shared.vault.keep_warm().await;
+            self.look_again();
         }
     }
 

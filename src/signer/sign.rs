@@ -14,6 +14,7 @@ use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
 use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::traces::{RequestSpan, Tracer};
 use crate::vault::{Key, VaultError};
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -131,6 +132,11 @@ impl Signer {
         let answer = self.keys.refresh().await;
         self.logged_elsewhere.log(self.ledger.store(), &self.keys.list());
         answer
+    }
+
+    /// While polled, keeps a connection to the vault open.
+    pub async fn keep_vault_warm(&self) -> Infallible {
+        self.keys.keep_vault_warm().await
     }
 
     /// All keys that can sign, by name.

@@ -48,6 +48,12 @@ pub trait Vault: Send + Sync {
         None
     }
 
+    /// While polled, keeps a connection to the service open, if there is one. Returns an error if the service no longer lets this
+    /// identity use a key: then its keys should be searched again.
+    async fn keep_warm(&self) -> VaultError {
+        std::future::pending().await
+    }
+
     /// Creates a proof of possession with a tz4 key, of itself or of another tz4 public key.
     async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError>;
 }

@@ -63,6 +63,13 @@ settings! {
         InAzure::Chosen,
         "Time after which a hedged call to the vault starts if the first is still unanswered. 0, or more than 800, counts as 800.",
     );
+    VAULT_IDLE_SECONDS: Seconds = Setting::new(
+        Group::Keys,
+        // Pooled connections are closed after 90 s.
+        Seconds { default: 60, range: 1..=80 },
+        InAzure::Chosen,
+        "Time without a call to the vault after which a key is read. That keeps a connection open, and shows whether the signer still has its role.",
+    );
 
     COSMOS_ENDPOINT: Text = Setting::new(
         Group::Marks,

@@ -10,6 +10,7 @@ mod key_identifier;
 mod left_out;
 mod pass;
 mod signing;
+mod warm;
 
 pub use binding::bound_to;
 pub use diagnostics::{AllPublicKeys, ListedVersion, RotationPolicy};
@@ -27,6 +28,7 @@ use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 use discovery::Discovery;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -41,6 +43,8 @@ pub struct KeyVaultSettings {
     pub tag: Option<KeyTag>,
     /// `VAULT_HEDGE_MS`: after how long a parallel signing call is made if the first has not been answered.
     pub hedge_after: Duration,
+    /// `VAULT_IDLE_SECONDS`: after how long without a call a key is read.
+    pub idle_after: Duration,
     /// Time limit of one call, even if no request waits for it any more.
     pub answer_timeout: Duration,
 }
@@ -51,9 +55,13 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// All keys of a Key Vault or Managed HSM that can sign for Tezos: P-256 (tz3) and P-256K (tz2, secp256k1).
 pub struct KeyVault {
     client: KeyClient,
+    http_client: Arc<ServiceClient>,
     tokens: Arc<Tokens>,
     scope: String,
     hedge_after: Duration,
+    idle_after: Duration,
+    /// Whether the last read that was to keep the connection open was denied.
+    is_read_denied: AtomicBool,
     counts: CallCounts,
     discovery: Mutex<Discovery>,
 }
@@ -67,25 +75,28 @@ impl KeyVault {
         let scope = settings.url.scope();
         tokens.keep(&scope);
         let hedge_after = settings.hedge_after.min(LATE_AFTER);
-        let client = client(&settings, hedge_after, Arc::clone(&tokens), roots)?;
-        let discovery = Mutex::new(Discovery::new(settings.keys, settings.tag));
-        Ok(Self { client, tokens, scope, hedge_after, counts: CallCounts::default(), discovery })
-    }
-
-    /// While polled, makes a cheap call periodically, so that a connection is open when a signature is requested, and a dead one is
-    /// found by this call instead of a signing request.
-    pub async fn keep_warm(&self) {
-        const INTERVAL: Duration = Duration::from_secs(20);
-        const TIMEOUT: Duration = Duration::from_secs(5);
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            // A search of the vault makes enough calls.
-            let known = self.discovery.try_lock().ok().and_then(|discovery| discovery.any_known());
-            if let Some(known) = known {
-                // A persistent error will show in the next signing request.
-                drop(tokio::time::timeout(TIMEOUT, self.read_key(&known)).await);
-            }
-        }
+        let http_client = ServiceClient::new(
+            settings.url.as_url().clone(),
+            roots,
+            hedge_after,
+            settings.answer_timeout,
+        )
+        .map_err(|error| {
+            azure_core::Error::with_error(azure_core::error::ErrorKind::Other, error, "no HTTP client for the vault")
+        })?;
+        let http_client = Arc::new(http_client);
+        let client = client(&settings.url, Arc::clone(&http_client), Arc::clone(&tokens))?;
+        Ok(Self {
+            client,
+            http_client,
+            tokens,
+            scope,
+            hedge_after,
+            idle_after: settings.idle_after,
+            is_read_denied: AtomicBool::new(false),
+            counts: CallCounts::default(),
+            discovery: Mutex::new(Discovery::new(settings.keys, settings.tag)),
+        })
     }
 }
 
@@ -111,6 +122,10 @@ impl Vault for KeyVault {
         self.sign_payload(key, payload).await
     }
 
+    async fn keep_warm(&self) -> VaultError {
+        self.read_when_idle().await
+    }
+
     async fn prove_possession(&self, key: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         Err(VaultError::unable(format!("{} is not a tz4 key: Key Vault and Managed HSM do not support them", key.hash)))
     }
@@ -118,20 +133,15 @@ impl Vault for KeyVault {
 
 /// A client without retries: the caller has the deadline, and retries.
 fn client(
-    settings: &KeyVaultSettings,
-    late_after: Duration,
+    url: &VaultUrl,
+    http_client: Arc<ServiceClient>,
     tokens: Arc<Tokens>,
-    roots: TlsRoots,
 ) -> Result<KeyClient, azure_core::Error> {
-    let url = settings.url.as_url();
-    let http_client = ServiceClient::new(url.clone(), roots, late_after, settings.answer_timeout).map_err(|error| {
-        azure_core::Error::with_error(azure_core::error::ErrorKind::Other, error, "no HTTP client for the vault")
-    })?;
     let client_options = ClientOptions {
-        transport: Some(Transport::new(Arc::new(http_client))),
+        transport: Some(Transport::new(http_client)),
         retry: RetryOptions::none(),
         ..Default::default()
     };
     let options = KeyClientOptions { client_options, ..Default::default() };
-    KeyClient::new(url.as_str(), tokens, Some(options))
+    KeyClient::new(url.as_url().as_str(), tokens, Some(options))
 }

@@ -8,6 +8,7 @@ pub(crate) mod cloud;
 mod commands;
 mod faults;
 mod identity;
+mod idle;
 mod in_process;
 pub(crate) mod instance;
 mod keys;

@@ -2,9 +2,11 @@
 
 use crate::support::eventually::eventually;
 use crate::support::http;
-use crate::support::payloads::payload;
-use crate::support::process::command;
+use crate::support::payloads::{bls_attestation, payload};
+use crate::support::process::{command, printed, run};
+use azurehsm_signer::tezos::authentication::request_to_authenticate;
 use azurehsm_signer::tezos::payload::Kind;
+use azurehsm_signer::tezos::{BlsScheme, Curve, SecretKey};
 use serde_json::Value;
 use std::io::{Read, pipe};
 use std::net::{SocketAddr, TcpListener};
@@ -182,5 +184,55 @@ fn the_envelope_of_a_host_that_does_not_proxy_is_logged_once_with_the_remedy() {
             let reason = line["fields"]["reason"].as_str().unwrap();
             assert!(reason.contains("FUNCTIONS_EXTENSION_VERSION=~4") && reason.contains("Core Tools"), "{reason}");
         }
+    }
+}
+
+/// The workspace bills by size, and the host stores each line twice.
+#[test]
+fn the_line_of_a_signature_has_less_than_400_bytes() {
+    const MAX_BYTES: usize = 400;
+    /// Numbers with as many digits as in years to come.
+    const LEVEL: u32 = 10_000_000;
+    const ROUND: u32 = 100;
+    const INVOCATION: &str = "00112233-4455-6677-8899-aabbccddeeff";
+    let folder = tempfile::tempdir().unwrap();
+    for curve in ["ed25519", "secp256k1", "p256", "bls"] {
+        printed(&run(folder.path(), &["keys", "generate", curve, "--curve", curve], ""));
+    }
+    let client = SecretKey::generate(Curve::Bls).unwrap();
+    let address = free_address();
+    let settings =
+        [("AZURE_FUNCTIONS_ENVIRONMENT", "Development"), ("AUTHORIZED_KEYS", &client.public_key().to_string())];
+    let mut command = command(folder.path(), &settings);
+    command.env("FUNCTIONS_CUSTOMHANDLER_PORT", address.port().to_string());
+    let mut keys = 0;
+    let written = written(command, address, |address| {
+        for key in http::get(address, "/keys").unwrap().json().as_array().unwrap() {
+            let hash = key["public_key_hash"].as_str().unwrap();
+            let vote = |kind| match key["curve"].as_str() {
+                Some("bls") if kind != Kind::Block => bls_attestation(LEVEL, ROUND, 0),
+                _ => payload(kind, LEVEL, ROUND, 0),
+            };
+            for payload in [Kind::Block, Kind::Preattestation, Kind::Attestation].map(vote) {
+                let signed = request_to_authenticate(&hash.parse().unwrap(), &payload);
+                let authentication = client.sign(&signed, BlsScheme::default()).unwrap();
+                let body = format!("\"{}\"", hex::encode(payload));
+                let request = format!(
+                    "POST /keys/{hash}?authentication={authentication} HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\
+                     x-azure-functions-invocationid: {INVOCATION}\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                http::send(address, request.as_bytes()).unwrap().signature();
+            }
+            keys += 1;
+        }
+    });
+    let lines: Vec<_> =
+        parsed(&written.output).into_iter().filter(|(_, line)| line["fields"]["event"] == "signed").collect();
+    assert_eq!((keys, lines.len()), (4, 12), "{}", written.output);
+    for (text, line) in lines {
+        assert_eq!(line["fields"]["invocation"], INVOCATION);
+        assert!(line["fields"]["requester"].as_str().unwrap().starts_with("tz4"), "{text}");
+        assert!(text.len() < MAX_BYTES, "{} bytes: {text}", text.len());
     }
 }

@@ -41,13 +41,13 @@ param plan string = 'flex'
 @maxValue(20)
 param alwaysReady int = 1
 
-@description('Memory of an instance on the flex plan, in MB. The signer itself needs little; processor and network come with memory. Not every region supports 512.')
+@description('Memory of an instance on the flex plan, in MB; processor and network come with it. 512 suffices for a few keys (docs/performance.md); use 2048 for more, or where the region does not offer 512.')
 @allowed([
   512
   2048
   4096
 ])
-param instanceMemory int = 2048
+param instanceMemory int = 512
 
 @description('Whether the app, the database and the storage account are spread over availability zones, in a region that has them. Cannot be changed later.')
 param zoneRedundant bool = false

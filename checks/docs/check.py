@@ -210,10 +210,11 @@ def check_break_even(document: Path, text: str, prices: dict[str, Decimal]) -> N
     for keys, *amounts in table[1:]:
         n = int(keys)
         right = [
-            flex("2", 1_752_000, n, False),
-            flex("2", 1_752_000, n, True),
-            flex("2", 876_000, n, False),
             flex("0.5", 1_752_000, n, False),
+            flex("0.5", 1_752_000, n, True),
+            flex("0.5", 876_000, n, False),
+            flex("2", 1_752_000, n, False),
+            flex("2", 876_000, n, False),
             dollars(prices["ep1"]),
         ]
         if amounts != right:

@@ -13,16 +13,27 @@ HOURS, SECONDS = 730, 2_628_000
 
 # The usage of a key, and of an instance, as the page says.
 SIGNATURES, REQUESTS = 876_000, 1_752_000
-SIGNER_LOG, AUDIT_LOG, OWN_READS_LOG, BLOB_LOG = Decimal("0.88"), Decimal("0.88"), Decimal("0.14"), Decimal("0.26")
-READS = 141_400
+SIGNER_LOG, AUDIT_LOG, BLOB_LOG = Decimal("1.14"), Decimal("0.88"), Decimal("0.26")
+# The reads of an instance whose vault signs at every level, and of one whose vault signs nothing; and their part of the audit log.
+READS, READS_IDLE = 8_760, 43_800
+READS_LOG, READS_IDLE_LOG = Decimal("0.03"), Decimal("0.06")
 RU_PER_WRITE = 10
+RELAY_REQUESTS = SIGNATURES + 4380
+
+# The most that one key and one baker may cost, by network access and by whether they use the relay.
+TARGETS = {
+    ("private", REQUESTS): 76,
+    ("private", RELAY_REQUESTS): 68,
+    ("public", REQUESTS): 60,
+    ("public", RELAY_REQUESTS): 52,
+}
 
 # A section of the page, with its parameters, and the requests of a month if they are not two for each signature.
 SECTIONS = {
     "The defaults": ({}, REQUESTS),
-    "With the relay": ({}, SIGNATURES + 4380),
-    "Minimum": ({"instanceMemory": 512}, REQUESTS),
-    "Minimum without private endpoints": ({"instanceMemory": 512, "networking": "public"}, REQUESTS),
+    "With the relay": ({}, RELAY_REQUESTS),
+    "Without private endpoints": ({"networking": "public"}, REQUESTS),
+    "An instance of 2,048 MB": ({"instanceMemory": 2048}, REQUESTS),
     "Two instances, two regions": ({"alwaysReady": 2, "secondRegion": "northeurope"}, REQUESTS),
     "A signer in each of two regions": ({"secondRegion": "northeurope", "signerInSecondRegion": True}, SIGNATURES + 2 * 4380),
     "Serverless": ({"databaseCapacity": "serverless"}, REQUESTS),
@@ -57,21 +68,22 @@ def documented(section) -> dict[str, Decimal]:
     return dict(amounts)
 
 
-def instances(deployment) -> tuple[int, Decimal]:
-    """The always-ready instances of all apps, and the memory of one in GB; none on Premium."""
-    count, memory = 0, Decimal(0)
+def instances(deployment) -> tuple[list[int], Decimal]:
+    """The always-ready instances of each app, the one that signs first, and the memory of one in GB; none on Premium."""
+    counts, memory = [], Decimal(0)
     for site in deployment.all(SITE):
         if "functionAppConfig" in site.properties:
             scale = site.properties["functionAppConfig"]["scaleAndConcurrency"]
-            count += sum(group["instanceCount"] for group in scale["alwaysReady"])
+            counts.append(sum(group["instanceCount"] for group in scale["alwaysReady"]))
             memory = Decimal(scale["instanceMemoryMB"]) / 1024
-    return count, memory
+    return counts, memory
 
 
 def units(deployment, requests) -> Counter:
     """The units of each price that the resources of a deployment use in a month, with one key that signs at every level."""
     used = Counter()
-    flex, memory = instances(deployment)
+    by_app, memory = instances(deployment)
+    flex = sum(by_app)
     premium = sum(plan.body["sku"].get("capacity", 1) for plan in deployment.all(PLAN) if plan.body["sku"]["name"] == "EP1")
     if flex:
         used["flex-baseline"] = flex * memory * SECONDS
@@ -80,14 +92,17 @@ def units(deployment, requests) -> Counter:
     used["ep1"] = premium
     # A key is restored into the vault of each further app.
     used["hsm-key"] = len(deployment.all(KEY)) * len(deployment.all(SITE))
-    used["key-operation"] = SIGNATURES + (flex + premium) * READS
+    # A vault signs only for the app in its region, and only the first app gets requests.
+    idle = sum(by_app[1:])
+    signing = flex + premium - idle
+    used["key-operation"] = SIGNATURES + signing * READS + idle * READS_IDLE
     account, container = deployment.one(ACCOUNT).properties, deployment.one(CONTAINER).properties
     if autoscale := container["options"].get("autoscaleSettings"):
         least = max(autoscale["maxThroughput"] // 10, 100)
         used["cosmos"] = 0 if account["enableFreeTier"] else len(account["locations"]) * Decimal(least) / 100 * HOURS
     else:
         used["cosmos-serverless"] = SIGNATURES * RU_PER_WRITE
-    used["logs"] = SIGNER_LOG + AUDIT_LOG + (flex + premium) * (OWN_READS_LOG + BLOB_LOG)
+    used["logs"] = SIGNER_LOG + AUDIT_LOG + signing * READS_LOG + idle * READS_IDLE_LOG + (signing + idle) * BLOB_LOG
     for rule in deployment.all(QUERY_ALERT):
         if rule.properties["enabled"]:
             used[f"log-alert-{rule.properties['evaluationFrequency'].removeprefix('PT').removesuffix('M')}"] += 1
@@ -102,6 +117,11 @@ def units(deployment, requests) -> Counter:
 
 def amounts(used) -> dict[str, Decimal]:
     return {price: check.cents(count * PRICES[price]) for price, count in used.items() if count}
+
+
+def total(requests, **parameters) -> Decimal:
+    """What a deployment costs in a month."""
+    return sum(amounts(units(deployed(**parameters), requests)).values())
 
 
 class Costs(unittest.TestCase):
@@ -124,13 +144,18 @@ class Costs(unittest.TestCase):
             with self.subTest(section):
                 self.compare(section, units(deployed(**after), REQUESTS) - units(deployed(**before), REQUESTS))
 
+    def test_the_defaults_stay_within_the_targets(self):
+        for (networking, requests), most in TARGETS.items():
+            # The default is given by leaving it out.
+            parameters = {} if networking == "private" else {"networking": networking}
+            self.assertLessEqual(total(requests, **parameters), most, (networking, requests))
+
     def test_the_lowest_amounts_in_the_text_are_those_of_the_template(self):
         (text,) = re.findall(r"^### How low it gets\n(.*?)(?=^## )", PAGE, re.M | re.S)
         for memory in (512, 2048):
-            for requests in (REQUESTS, SIGNATURES + 4380):
-                for networking in ("private", "public"):
-                    total = sum(amounts(units(deployed(instanceMemory=memory, networking=networking), requests)).values())
-                    self.assertIn(f"${total}", text, (memory, requests, networking))
+            for networking, requests in TARGETS:
+                amount = total(requests, instanceMemory=memory, networking=networking)
+                self.assertIn(f"${amount}", text, (memory, requests, networking))
 
     def test_the_availability_test_is_an_addition(self):
         used = units(deployed(availabilityTest=True), REQUESTS) - units(deployed(), REQUESTS)

@@ -120,7 +120,7 @@ pub fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn 
     };
     let azure = azure.ok_or(WiringError::NotPrepared)?;
     info!(event = "key_vault_used", url = %settings.url, "keys are in a vault");
-    Ok(Arc::new(KeyVault::new(settings.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?))
+    Ok(Arc::new(KeyVault::new(settings.as_ref().clone(), Arc::clone(&azure.tokens), azure.roots.clone())?))
 }
 
 /// Opens the embedded vault. If it does not exist, creates it with one key, so that a first signature can be tried at once.

@@ -43,7 +43,7 @@ pub enum VaultSettings {
     /// In a file in `LOCAL_DATA_DIR`.
     Embedded,
     /// In Key Vault or Managed HSM.
-    KeyVault(KeyVaultSettings),
+    KeyVault(Box<KeyVaultSettings>),
 }
 
 /// Where marks are stored.
@@ -191,14 +191,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             }
         }
         if let Some(url) = url {
-            return VaultSettings::KeyVault(KeyVaultSettings {
+            return VaultSettings::KeyVault(Box::new(KeyVaultSettings {
                 url,
                 keys,
                 tag,
                 hedge_after,
                 idle_after,
                 answer_timeout: ANSWER_TIMEOUT,
-            });
+            }));
         }
         let others = [
             self.name_if_set(&SIGNING_KEYS),

@@ -63,7 +63,7 @@ impl Cover {
             return Ok(());
         };
         let are_named = !vault.keys.is_empty();
-        let vault = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
+        let vault = KeyVault::new(vault.as_ref().clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
         let all = vault.all_public_keys().await;
         for (version, key) in all.keys {
             self.add_key(key.hash(), &version.to_string());

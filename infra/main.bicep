@@ -41,7 +41,7 @@ param plan string = 'flex'
 @maxValue(20)
 param alwaysReady int = 1
 
-@description('Memory of an instance on the flex plan, in MB; processor and network come with it. 512 suffices for a few keys (docs/performance.md); use 2048 for more, or where the region does not offer 512.')
+@description('Memory of an instance on the flex plan, in MB; processor and network come with it. 512 suffices for one key (docs/performance.md); use 2048 for several, or where the region does not offer 512.')
 @allowed([
   512
   2048

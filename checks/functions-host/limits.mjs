@@ -7,6 +7,9 @@ const ROOT = '/sys/fs/cgroup';
 // Of the CPU time that is left when others use the machine too, these processes get the most.
 const SHARES = { v1: '102400', v2: '10000' };
 
+/** The unit of CPU time in /proc. */
+const TICK_MS = 10;
+
 const read = (file) => readFileSync(file, 'utf8').trim();
 /** The fields of a file with a name and a number on each line. */
 function fields(file) {
@@ -86,14 +89,16 @@ export class Limits {
     return ['sh', '-c', `${enter} && exec "$@"`, 'sh'];
   }
 
-  /** The limited processes: their names, and resident memory now and at most. */
+  /** The limited processes: their names, CPU time so far, and resident memory now and at most. */
   processes() {
     const [folder] = Object.values(this.#group.folders);
     return read(join(folder, 'cgroup.procs')).split('\n').filter(Boolean).map((pid) => {
       const status = read(`/proc/${pid}/status`);
+      const [userTicks, systemTicks] = read(`/proc/${pid}/stat`).split(') ').at(-1).split(' ').slice(11, 13).map(Number);
       const kilobytes = (name) => Number(status.match(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm'))?.[1] ?? 0);
       return {
         name: status.match(/^Name:\s+(.*)$/m)[1],
+        cpuMs: (userTicks + systemTicks) * TICK_MS,
         resident: kilobytes('VmRSS') * 1024,
         residentPeak: kilobytes('VmHWM') * 1024,
       };

@@ -1,10 +1,10 @@
 // Measures the package in the Functions host on an instance of 512 MB, which has a quarter of a core: `./run quarter-core`.
 //
 // Host and signer run in a control group with that quota of CPU time and that memory. Key Vault and Cosmos DB are stand-ins
-// outside of it, with the delays of docs/performance.md. One baker requests its blocks and votes as octez does, with one key, or with
-// `--keys` that vote at the same time. What is printed is the time beyond the delays of these services, which is the own time of the
-// signer, or of signer and host. Ends with status 1 if a 99th percentile reaches the target. Those of the host in its first minute do
-// not count: it is still compiling its code then.
+// outside of it, with the delays of docs/performance.md. One baker requests its blocks and votes as octez does, with one key or, with
+// `--keys`, several that vote at the same time. What is printed is the time beyond the delays of these services: the own time of the
+// signer, or of signer and host. Ends with status 1 if a 99th percentile reaches the target. Those of the host in its first minute
+// do not count: it is still compiling its code then.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
@@ -133,6 +133,7 @@ async function measure(limits) {
     const keys = used.map(({ curve, public_key: publicKey }) => PublicKey.fromText(curve, publicKey));
     const first = await request(host, keys[0], 'attestation', FIRST_LEVEL - 1);
     const started = limits.cpu();
+    const before = limits.processes();
     const signed = performance.now();
     console.log(`cold start: healthy after ${seconds(ready - start)}, first signature after ${seconds(signed - start)}`);
     console.log(`  it took ${ms(first.both)} beyond the services; throttled in ${started.throttled} of ${started.periods} periods`);
@@ -142,6 +143,7 @@ async function measure(limits) {
     lateness.enable();
     const requests = await bake(host, keys);
     const end = limits.cpu();
+    const running = limits.processes();
     const signer = inSigner(host);
     const renewed = (await tokens(standIns)) - tokensBefore;
     console.log(`${keys.length} keys, ${levels} levels of ${levelSeconds} s; ${renewed} tokens renewed meanwhile`);
@@ -172,9 +174,12 @@ async function measure(limits) {
 
     // A timer of this process, which has no quota, shows what else the machine is doing.
     console.log(`\nthe machine: a timer was late by ${ms(lateness.percentile(99) / 1e6 - TIMER_MS)} at p99`);
-    for (const { name, resident, residentPeak } of limits.processes()) {
+    for (const { name, resident, residentPeak } of running) {
       console.log(`memory of ${name}: ${megabytes(resident)} resident, ${megabytes(residentPeak)} at most, of ${memoryMb} MB`);
     }
+    const cpuMs = (processes) => processes.reduce((sum, process) => sum + process.cpuMs, 0);
+    const each = (cpuMs(running) - cpuMs(before)) / requests.length;
+    console.log(`CPU time of both: ${ms(each)} per signature, with what runs in between`);
     return worst;
   } finally {
     await host?.stop();

@@ -51,7 +51,8 @@ class StagedRun:
         self.resources, self.data = resources, folder()
         self.first, self.second = self.signer(settings), self.signer(settings)
         self.settings_of_second = settings | {"SIGNER_LISTEN": self.second.address, "METRICS_LISTEN": self.second.metrics}
-        self.baker, self.small_baker = self.first.keys()
+        # The list is not complete before the first search of the vault has ended.
+        self.baker, self.small_baker = eventually("both keys", lambda: len(keys := self.first.keys()) == 2 and keys)
         upstreams = f"http://{self.first.address},http://{self.second.address}"
         self.relay = Relay(folder(), self.first, {"RELAY_UPSTREAMS": upstreams, "RELAY_HEDGE_MS": "200"})
         resources.callback(self.relay.end)

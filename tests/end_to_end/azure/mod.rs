@@ -14,6 +14,7 @@ pub(crate) mod instance;
 mod keys;
 mod marks;
 mod marks_export;
+mod metrics;
 mod outages;
 mod runner;
 mod secrets;

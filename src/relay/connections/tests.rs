@@ -88,7 +88,8 @@ impl Upstream {
         };
         let url = format!("https://{NAME}/");
         let request = Request::get(url).body(Full::<Bytes>::default()).unwrap();
-        assert_eq!(lease.connection.send(request).await.unwrap().status(), 200);
+        let response = tokio::time::timeout(Duration::from_secs(20), lease.connection.send(request)).await;
+        assert_eq!(response.expect("a connection that works").unwrap().status(), 200);
         lease.answered();
         Ok((self.old.connections(), self.new.connections()))
     }

@@ -48,8 +48,9 @@ fn pings_find_dead_http2_connections_before_the_next_vote() {
 
 #[test]
 fn a_hedge_goes_over_a_new_connection_if_the_open_ones_are_dead() {
-    // Long for a busy machine, and shorter than it takes pings to find out.
-    let (setup, front, relay) = start(Protocols::Http1, &[("RELAY_HEDGE_MS", "2000")]);
+    // The first request's own replacement would come after twice the hedging time, which is too late.
+    let settings = [("RELAY_HEDGE_MS", "4000"), ("RELAY_DEADLINE_MS", "7500")];
+    let (setup, front, relay) = start(Protocols::Http1, &settings);
     front.server.freeze_connections();
     relay.sign(&setup.key, &attestation(2)).signature();
     let posts = front.posts();

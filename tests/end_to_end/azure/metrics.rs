@@ -61,7 +61,7 @@ fn calls_that_are_repeated_or_throttled_are_counted_by_service() {
                 let is_right = if name == "hedges" {
                     !is_expected || rise >= 1.0
                 } else {
-                    rise == f64::from(u8::from(is_expected))
+                    rise.to_string() == u8::from(is_expected).to_string()
                 };
                 assert!(is_right, "{name} of {of_service} rose by {rise} after {effect:?} of {on:?}");
             }

@@ -34,6 +34,7 @@
 //! | --- | --- | --- |
 //! | `main`, `cli` | the command line and the life of the process | all |
 //! | [`doctor`] | checks of a deployment | all but `cli` and [`server`] |
+//! | [`status`] | one screen of what runs | all but `cli` and [`server`] |
 //! | [`server`] | HTTP | [`signer`] and below |
 //! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
 //! | [`settings`] | environment variables | [`relay`], [`signer`] and below |
@@ -75,6 +76,7 @@ pub mod relay;
 pub mod server;
 pub mod settings;
 pub mod signer;
+pub mod status;
 pub mod text;
 pub mod tezos;
 pub mod traces;

@@ -10,6 +10,7 @@ mod relay_config;
 mod serve;
 mod settings;
 mod shutdown;
+mod status;
 
 use azurehsm_signer::functions_host::{self, ParentProcess};
 use azurehsm_signer::log;
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     Marks(MarksCommand),
     /// Checks the deployment: one line per check, with advice where a check fails
     Doctor(doctor::Arguments),
+    /// Shows what runs on one screen: vault, mark store, nodes, instances and marks. Exits with 0 if all is ok, 3 if something is
+    /// wrong, and 4 if something could not be read
+    Status(status::Arguments),
     /// Lists the settings, which are environment variables
     #[command(after_long_help = listing::text())]
     Settings(settings::Arguments),
@@ -88,6 +92,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Status(arguments) => return status::run(arguments),
         Command::Settings(arguments) => settings::run(&arguments),
         Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
     }

@@ -67,9 +67,10 @@ fn of_permissions(check: &'static str, file: &KeyFile) -> Finding {
     .about(path.display())
 }
 
-type Opened = (EmbeddedVault, KeyFile, bool);
+pub(crate) type Opened = (EmbeddedVault, KeyFile, bool);
 
-fn open(settings: &EmbeddedSettings) -> Result<Option<Opened>, KeyFileError> {
+/// Reads the file of keys, without creating or changing it. `None` if there is none. The last value is whether it has no passphrase.
+pub(crate) fn open(settings: &EmbeddedSettings) -> Result<Option<Opened>, KeyFileError> {
     let file = KeyFile::open_to_read(&settings.data_dir, settings.passphrase.clone())?;
     if !file.exists() {
         return Ok(None);

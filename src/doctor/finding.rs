@@ -70,7 +70,7 @@ impl Finding {
 }
 
 /// Services send line breaks, and could send control sequences for terminals.
-fn in_one_line(text: &str) -> String {
+pub(crate) fn in_one_line(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

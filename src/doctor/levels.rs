@@ -4,17 +4,12 @@ use super::Finding;
 use super::area::{Area, Observed};
 use crate::chain::checkpoints;
 use crate::marks::cosmos::{Inspection, MarkReader};
-use crate::marks::{CosmosSettings, Found, MarkId};
-use crate::tezos::ChainId;
-use crate::tezos::payload::Kind;
+use crate::marks::{CosmosSettings, Found};
 use crate::wiring::Azure;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
-
-const MAINNET: ChainId = ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]);
 
 /// Limit for all reads together.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
@@ -50,15 +45,10 @@ pub(super) async fn read(observed: &mut Observed, settings: &CosmosSettings, azu
     let Ok(inspection) = Inspection::new(settings.clone(), Arc::clone(&azure.tokens), &azure.roots) else { return };
     let deadline = Instant::now() + READ_TIMEOUT;
     let Ok(reader) = MarkReader::connect(&inspection, deadline).await else { return };
-    let chains: BTreeSet<_> = observed.heads.iter().map(|head| head.0).chain([MAINNET]).collect();
-    for chain in chains {
-        for key in &observed.keys {
-            for kind in Kind::ALL {
-                let id = MarkId { chain, key: *key, kind };
-                if let Ok(Some(Found::Mark(stored))) = reader.look(&id, deadline).await {
-                    observed.marks.push((id, stored.mark.position));
-                }
-            }
+    let chains = observed.heads.iter().map(|head| head.0).collect();
+    for (id, answer) in reader.look_at_all(&observed.keys, &chains, deadline).await {
+        if let Ok(Some(Found::Mark(stored))) = answer {
+            observed.marks.push((id, stored.mark.position));
         }
     }
 }

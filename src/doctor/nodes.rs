@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 /// A head this old is worth a warning: many block times.
-const STALE: time::Duration = time::Duration::seconds(60);
+pub(crate) const STALE: time::Duration = time::Duration::seconds(60);
 /// A head this old is a failure: running networks do not pause that long.
 const DEAD: time::Duration = time::Duration::minutes(10);
 /// A difference between heads worth a warning, in levels: blocks reach all nodes within seconds.
-const FAR_APART: u32 = 5;
+pub(crate) const FAR_APART: u32 = 5;
 
 /// The head of one node.
 struct Head {

@@ -17,6 +17,7 @@ mod doctor;
 mod functions;
 mod relay;
 mod signer;
+mod status;
 mod systemd_units;
 #[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
 mod trouble;

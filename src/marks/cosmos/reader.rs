@@ -7,12 +7,15 @@ use super::outcome::{self, Effect};
 use crate::azure::reason_of;
 use crate::marks::{Found, InvalidMarkId, Listing, Mark, MarkId, StoreError, Stored, Unreadable, Version};
 use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist};
+use crate::tezos::payload::Kind;
+use crate::tezos::{ChainId, PublicKeyHash};
 use azure_core::http::StatusCode;
 use azure_data_cosmos::models::{ContainerProperties, ItemResponse};
 use azure_data_cosmos::options::QueryOptions;
 use azure_data_cosmos::{ContainerClient, FeedScope};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -87,7 +90,26 @@ impl MarkReader {
         };
         until(deadline, read).await?.map(|response| found(id, response)).transpose()
     }
+
+    /// The items under the names of all marks of these keys, on these chains and on mainnet, each with its answer. Each read is repeated
+    /// until `deadline`.
+    pub async fn look_at_all(
+        &self,
+        keys: &[PublicKeyHash],
+        chains: &BTreeSet<ChainId>,
+        deadline: Instant,
+    ) -> Vec<(MarkId, Result<Option<Found>, StoreError>)> {
+        const MAX_IN_FLIGHT: usize = 8;
+        let chains = chains.iter().copied().chain((!chains.contains(&MAINNET)).then_some(MAINNET));
+        let ids: Vec<_> = chains
+            .flat_map(|chain| keys.iter().flat_map(move |key| Kind::ALL.map(|kind| MarkId { chain, key: *key, kind })))
+            .collect();
+        let reads = stream::iter(ids).map(async |id| (id, self.look(&id, deadline).await));
+        reads.buffered(MAX_IN_FLIGHT).collect().await
+    }
 }
+
+const MAINNET: ChainId = ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]);
 
 fn partition_of(properties: &ContainerProperties) -> Result<Partition, StoreError> {
     let paths: Vec<_> = properties.partition_key.paths().iter().map(AsRef::as_ref).collect();

@@ -2,11 +2,11 @@
 
 mod all_well;
 mod binding;
-mod deployment;
+pub(crate) mod deployment;
 mod embedded;
 mod keys;
 mod levels;
-mod node;
+pub(crate) mod node;
 mod peers;
 mod problems;
 mod slow_and_dead;

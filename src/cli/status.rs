@@ -11,8 +11,8 @@ use terminal_size::{Height, Width, terminal_size};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The address of the metrics of a signer or relay (its METRICS_LISTEN). Can be given several times; the default is
-    /// METRICS_LISTEN of this environment
+    /// Address at which a signer or relay serves metrics. Can be given several times; by default, the one in this environment's
+    /// settings
     #[arg(long = "instance", value_name = "HOST:PORT", value_parser = host_and_port)]
     instances: Vec<String>,
     /// Reads everything again every 5 seconds, until Ctrl-C

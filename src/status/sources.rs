@@ -1,7 +1,7 @@
 //! Reads everything on the screen. What the doctor also reads is read by the same code.
 
 use super::{Condition, Instance, Mark, Marks, Node, State, Status, Store, Vault, in_one_line};
-use crate::azure::{TlsRoots, reason_of};
+use crate::azure::{TlsRoots, plain_words, reason_of};
 use crate::chain::{Inspection as NodeInspection, NodeError, NodeUrl, checkpoints};
 use crate::doctor::{FAR_APART, STALE, open_key_file};
 use crate::marks::cosmos::{Inspection, MarkReader, account};
@@ -141,7 +141,9 @@ impl Sources {
         };
         match read.await {
             Ok(text) => Instance::of_metrics(address, &text),
-            Err(error) => Instance::unknown(address, reason_of(&error)),
+            Err(error) => {
+                Instance::unknown(address, plain_words(&error).map_or_else(|| reason_of(&error), str::to_owned))
+            }
         }
     }
 

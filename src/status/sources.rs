@@ -205,7 +205,7 @@ impl InAzure {
         let azure = Azure::prepare(services).map_err(|error| error.to_string())?;
         let vault = match &services.vault {
             VaultSettings::KeyVault(vault) => {
-                let vault = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone());
+                let vault = KeyVault::new(vault.as_ref().clone(), Arc::clone(&azure.tokens), azure.roots.clone());
                 Some(vault.map_err(|error| error.to_string())?)
             }
             VaultSettings::Embedded => None,

@@ -1,4 +1,5 @@
-//! Decodes text from files and request bodies: UTF-8, with or without a byte order mark.
+//! Text from elsewhere: decodes that of files and request bodies, which is UTF-8 with or without a byte order mark, and makes that of
+//! services fit for a terminal.
 
 use std::path::Path;
 use std::{fs, io, str};
@@ -17,6 +18,12 @@ pub enum NotUtf8 {
     /// Binary data, or text in an unrecognized encoding. Holds the offset of the first invalid byte.
     #[error("not UTF-8 text (invalid byte at offset {0})")]
     Invalid(usize),
+}
+
+/// Text of a service for a terminal, in one line: services send line breaks, and could send control sequences.
+pub(crate) fn in_one_line(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The bytes without a leading UTF-8 byte order mark.

@@ -88,7 +88,7 @@ pub async fn open_marks(
         return Ok(Arc::new(CosmosMarkStore::start(settings.clone(), Arc::clone(&azure.tokens), &azure.roots)?));
     }
     make_data_dir(&services.embedded.data_dir)?;
-    let marks = services.embedded.data_dir.join("marks.redb");
+    let marks = services.embedded.marks_file();
     if !marks.exists() && !marks.is_symlink() {
         info!(
             event = "mark_store_new",

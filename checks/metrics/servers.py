@@ -215,7 +215,17 @@ class Relay(Program):
             return None
 
 
-class StandIns:
+class Server:
+    """A program that runs as `process` until it is terminated."""
+
+    def end(self):
+        self.process.terminate()
+        if self.process.stdout:
+            self.process.stdout.close()
+        self.process.wait(TIMEOUT)
+
+
+class StandIns(Server):
     """The stand-ins of Azure in $STAND_INS, with two keys."""
 
     def __init__(self, folder):
@@ -236,13 +246,8 @@ class StandIns:
         request = urllib.request.Request(f"{self.control}/faults/{service}", method="DELETE")
         urllib.request.urlopen(request, timeout=TIMEOUT).close()
 
-    def end(self):
-        self.process.terminate()
-        self.process.stdout.close()
-        self.process.wait(TIMEOUT)
 
-
-class Alertmanager:
+class Alertmanager(Server):
     """An Alertmanager that sends each alert to `phone` at once."""
 
     def __init__(self, folder, phone):
@@ -255,10 +260,6 @@ class Alertmanager:
         options = [f"--config.file={config}", f"--storage.path={folder / 'data'}", f"--web.listen-address={self.address}"]
         command = ["prometheus-alertmanager", "--log.level=error", "--cluster.listen-address=", *options]
         self.process = subprocess.Popen(command)
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait(TIMEOUT)
 
 
 class Phone:
@@ -282,7 +283,7 @@ class Phone:
         return {alert["labels"]["alertname"] for alert in self.alerts}
 
 
-class Prometheus:
+class Prometheus(Server):
     """A Prometheus that scrapes targets, by job, every 200 ms, and evaluates rules every 500 ms."""
 
     def __init__(self, folder, targets, rules="groups: []", alertmanager=None):
@@ -313,7 +314,3 @@ class Prometheus:
         except (urllib.error.URLError, ConnectionError):
             return {}
         return {tuple(sorted(entry["metric"].items())): float(entry["value"][1]) for entry in result}
-
-    def end(self):
-        self.process.terminate()
-        self.process.wait(TIMEOUT)

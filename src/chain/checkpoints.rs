@@ -36,7 +36,7 @@ const TEZTNETS: &str = "genesis block in the network's configuration at teztnets
 /// level and time. The tests verify both.
 pub const CHECKPOINTS: [Checkpoint; 12] = [
     Checkpoint {
-        chain: ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]),
+        chain: ChainId::MAINNET,
         network: "mainnet",
         block: "BL6eya89cPvUAZm7s9GvVcd91Vov3S3ajSJBLc6sbA2EBaWpPyg",
         level: 15_267_099,
@@ -155,7 +155,7 @@ mod tests {
     use crate::tezos::{BlockHash, Digest};
     use time::format_description::well_known::Rfc3339;
 
-    const MAINNET: ChainId = ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]);
+    const MAINNET: ChainId = ChainId::MAINNET;
 
     /// The header of mainnet's checkpoint, with its signature.
     const HEADER: &str = "00e8f51b192b9eb465c1136a5dfb3aee942b9a80be2c46757a3e3c0580af0e560c9dc24555000000006ac60087043ec6d7\

@@ -86,7 +86,7 @@ const BUG: &str = "this is a bug: please report it";
 pub(super) async fn check_marks(area: &mut Area, services: &Services) {
     const CHECK: &str = "marks.file";
     area.store = Some(StoreId::Embedded);
-    let path = services.embedded.data_dir.join("marks.redb");
+    let path = services.embedded.marks_file();
     let opened = {
         let path = path.clone();
         tokio::task::spawn_blocking(move || EmbeddedMarkStore::open_to_read(&path)).await

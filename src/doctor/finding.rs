@@ -1,5 +1,6 @@
 //! The result of one check.
 
+use crate::text::in_one_line;
 use serde::Serialize;
 use std::fmt;
 
@@ -67,12 +68,6 @@ impl Finding {
     pub(super) fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
     }
-}
-
-/// Services send line breaks, and could send control sequences for terminals.
-pub(crate) fn in_one_line(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -28,7 +28,6 @@ mod sign;
 mod vault;
 
 pub(crate) use embedded::open as open_key_file;
-pub(crate) use finding::in_one_line;
 pub use finding::{Finding, Outcome};
 pub(crate) use nodes::{FAR_APART, STALE};
 pub use report::Report;

@@ -2,7 +2,7 @@
 
 use super::Metrics;
 use super::push::LoggedExporter;
-use crate::otlp::{HeaderSource, OtlpClient, Outage, Program, PushError, SCOPE, ServiceSettings, shown};
+use crate::otlp::{HeaderSource, OtlpClient, Outage, Program, PushError, SCOPE, ServiceSettings, push_last, shown};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_otlp::{MetricExporter, Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality as SdkTemporality};
@@ -126,15 +126,8 @@ impl MetricsPipeline {
     /// Sends the last values, at most for this long.
     pub async fn end(self, limit: Duration) {
         let Some(provider) = self.provider else { return };
-        let (sender, ended) = tokio::sync::oneshot::channel();
-        // A thread of its own: the runtime would wait for one of its blocking threads, and the exporter ignores time limits.
-        let thread = std::thread::Builder::new().name("last metrics".to_owned()).spawn(move || {
-            drop(provider.shutdown());
-            _ = sender.send(());
-        });
-        if thread.is_ok() {
-            drop(tokio::time::timeout(limit, ended).await);
-        }
+        // The exporter ignores time limits.
+        push_last("last metrics", limit, move || drop(provider.shutdown())).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod headers;
+mod last_push;
 mod outage;
 mod service;
 
@@ -10,5 +11,6 @@ pub use headers::{Headers, InvalidHeaders};
 pub use service::{Program, ServiceSettings};
 
 pub(crate) use client::{OtlpClient, PushError};
+pub(crate) use last_push::push_last;
 pub(crate) use outage::{Outage, OutageChange};
 pub(crate) use service::{SCOPE, shown};

@@ -6,7 +6,6 @@ use super::companions::Companions;
 use super::connection::{Connector, UnusableAddress};
 use super::connections::Sharing;
 use super::credential::{CredentialError, Credentials};
-use super::evidence::Evidence;
 use super::heartbeat::Heartbeat;
 use super::identities::Identities;
 use super::reply::Reply;
@@ -42,7 +41,6 @@ pub(super) struct Relay {
     /// Signs requests for clients that do not sign theirs.
     pub(super) authentication_key: Option<AuthenticationKey>,
     pub(super) hedge: Duration,
-    pub(super) evidence: Evidence,
     pub(super) heartbeat: Option<Heartbeat>,
     /// Wakes the reads of authorized keys, after a signer has rejected an authentication.
     pub(super) refresh: Notify,
@@ -116,7 +114,6 @@ impl Relay {
             credentials,
             authentication_key: settings.authentication_key.clone().map(AuthenticationKey::read).transpose()?,
             hedge: settings.hedge,
-            evidence: Evidence::default(),
             heartbeat: heartbeat.transpose().map_err(RelayError::Heartbeat)?,
             refresh: Notify::new(),
             authorized_keys: Mutex::new(vec![None; number]),

@@ -5,7 +5,7 @@
 
 use super::connections::{Probes, Sharing};
 use super::core::Relay;
-use super::heartbeat::keep_beating;
+use super::heartbeat_loop::keep_beating;
 use super::upstream::{Call, NoReply, Upstream};
 use crate::background::keep_running;
 use crate::net::backoff::Backoff;

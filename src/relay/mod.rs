@@ -14,7 +14,7 @@
 //! | `upstream`, `connections`, `connection`, `credential`, `counters` | calls to one signer |
 //! | `identities`, `state`, `companions` | what is remembered |
 //! | `maintenance`, `observed` | probes and reads in the background; counts for the metrics |
-//! | `evidence`, `heartbeat`, `heartbeat_url` | whether signing works, and a dead man's switch that is called while it does |
+//! | `evidence`, `heartbeat`, `heartbeat_loop`, `heartbeat_url` | whether signing works, and a dead man's switch that is called while it does |
 //! | `check` | `relay check` |
 //! | `inspect` | what signers report about themselves, for `doctor --peer` |
 
@@ -31,6 +31,7 @@ mod credential;
 pub mod decision;
 mod evidence;
 mod heartbeat;
+mod heartbeat_loop;
 mod heartbeat_url;
 mod identities;
 mod inspect;

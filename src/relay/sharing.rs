@@ -41,7 +41,9 @@ impl Relay {
         // A separate task, which goes on if the client disconnects: octez may repeat the request.
         let task = tokio::spawn(async move {
             let answer = race::run(Arc::clone(&relay), Arc::clone(&request), deadline).await;
-            relay.evidence.record(&request, &answer);
+            if let Some(heartbeat) = &relay.heartbeat {
+                heartbeat.evidence.record(&request, &answer);
+            }
             if let Answer::Signed(signed) = &answer {
                 relay.keep(&request, signed);
             }

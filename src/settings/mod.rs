@@ -118,7 +118,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn policy(&mut self) -> Policy {
         let (name, text) = match (self.text(&POLICY), self.path(&POLICY_FILE)) {
             (Some(_), Some(_)) => {
-                self.wrong(&POLICY, "is set, and so is POLICY_FILE: set only one of the two");
+                self.wrong_together(&POLICY, &POLICY_FILE);
                 return Policy::default();
             }
             (Some(text), None) => (POLICY.name, text),

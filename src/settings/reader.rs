@@ -62,6 +62,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.errors.push(SettingError { name, why: reason.into() });
     }
 
+    /// Two settings are set that exclude each other.
+    pub(super) fn wrong_together<V, W>(&mut self, setting: &Setting<V>, other: &Setting<W>) {
+        self.wrong(setting, format!("is set, and so is {}: set only one of the two", other.name));
+    }
+
     pub(super) fn finish<T>(self, settings: T) -> Result<T, SettingsError> {
         if self.errors.is_empty() { Ok(settings) } else { Err(SettingsError(self.errors)) }
     }

@@ -99,8 +99,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let interval = self.seconds(&RELAY_HEARTBEAT_SECONDS);
         let url = match (self.is_set(&RELAY_HEARTBEAT_URL), self.path(&RELAY_HEARTBEAT_URL_FILE)) {
             (true, Some(_)) => {
-                let reason = "is set, and so is RELAY_HEARTBEAT_URL_FILE: set only one of the two";
-                self.wrong(&RELAY_HEARTBEAT_URL, reason);
+                self.wrong_together(&RELAY_HEARTBEAT_URL, &RELAY_HEARTBEAT_URL_FILE);
                 return None;
             }
             (true, None) => HeartbeatSource::Given(self.parsed_with_reason(&RELAY_HEARTBEAT_URL)?),

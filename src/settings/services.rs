@@ -64,6 +64,13 @@ pub struct EmbeddedSettings {
     pub passphrase: Option<SecretString>,
 }
 
+impl EmbeddedSettings {
+    /// The file of the embedded mark store.
+    pub fn marks_file(&self) -> PathBuf {
+        self.data_dir.join("marks.redb")
+    }
+}
+
 /// The name of this process among all that use the same services: the platform's name for the instance or else the host name, and the
 /// process id.
 pub fn process_name(variable: impl Fn(&str) -> Option<String>) -> String {
@@ -314,10 +321,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let data_dir = self.path(&LOCAL_DATA_DIR).unwrap_or_else(|| default.to_owned()).into();
         let text = match (self.untrimmed(&LOCAL_VAULT_PASSPHRASE), self.path(&FILE)) {
             (Some(_), Some(_)) => {
-                self.wrong(
-                    &LOCAL_VAULT_PASSPHRASE,
-                    format!("is set, and so is {}: set only one of the two", FILE.name),
-                );
+                self.wrong_together(&LOCAL_VAULT_PASSPHRASE, &FILE);
                 None
             }
             (None, Some(path)) => match std::fs::read_to_string(&path) {

@@ -95,8 +95,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn push_headers(&mut self) -> HeaderSource {
         match (self.text(&OTEL_EXPORTER_OTLP_HEADERS), self.path(&OTEL_EXPORTER_OTLP_HEADERS_FILE)) {
             (Some(_), Some(_)) => {
-                let reason = "is set, and so is OTEL_EXPORTER_OTLP_HEADERS_FILE: set only one of the two";
-                self.wrong(&OTEL_EXPORTER_OTLP_HEADERS, reason);
+                self.wrong_together(&OTEL_EXPORTER_OTLP_HEADERS, &OTEL_EXPORTER_OTLP_HEADERS_FILE);
                 HeaderSource::Given(Headers::default())
             }
             (None, Some(path)) => HeaderSource::File(PathBuf::from(path)),

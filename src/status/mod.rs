@@ -4,14 +4,29 @@
 
 mod exposition;
 mod instance;
+mod marks;
 mod screen;
 mod sources;
 
 pub use instance::{Instance, Upstream};
 pub use screen::text;
-pub use sources::{Sources, Watching};
+pub use sources::Sources;
 
+use crate::text::in_one_line;
 use serde::Serialize;
+use std::time::Duration;
+
+/// Time limit for everything that is read of one service.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether the screen is read once, or again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watching {
+    /// Once.
+    No,
+    /// Again and again.
+    Yes,
+}
 
 /// The state of one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -185,7 +200,6 @@ impl Status {
     }
 }
 
-/// Services send line breaks, and could send control sequences for terminals.
-fn in_one_line(text: &str) -> String {
-    crate::doctor::in_one_line(text)
+fn late() -> String {
+    format!("no answer within {} s", READ_TIMEOUT.as_secs())
 }

@@ -50,6 +50,12 @@ identifier! {
     /// The four bytes that identify a chain, `Net…` as text. Mainnet is `NetXdQprcVkpaWU`, `7a06a770`.
     ChainId, Prefix::ChainId, 4
 }
+
+impl ChainId {
+    /// Mainnet.
+    pub const MAINNET: Self = Self::from_bytes([0x7a, 0x06, 0xa7, 0x70]);
+}
+
 identifier! {
     /// The hash of a block, `B…` as text.
     BlockHash, Prefix::BlockHash, 32

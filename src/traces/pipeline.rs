@@ -2,7 +2,7 @@
 
 use super::push::LoggedExporter;
 use super::{Sampling, Tracer};
-use crate::otlp::{HeaderSource, OtlpClient, Outage, Program, PushError, SCOPE, ServiceSettings, shown};
+use crate::otlp::{HeaderSource, OtlpClient, Outage, Program, PushError, SCOPE, ServiceSettings, push_last, shown};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanLimits};
@@ -66,15 +66,7 @@ impl TracesPipeline {
     /// Sends the last spans, at most for this long.
     pub async fn end(self, limit: Duration) {
         let Some(provider) = self.0 else { return };
-        let (sender, ended) = tokio::sync::oneshot::channel();
-        // A thread of its own: the runtime would wait for one of its blocking threads.
-        let thread = std::thread::Builder::new().name("last traces".to_owned()).spawn(move || {
-            drop(provider.shutdown_with_timeout(limit));
-            _ = sender.send(());
-        });
-        if thread.is_ok() {
-            drop(tokio::time::timeout(limit, ended).await);
-        }
+        push_last("last traces", limit, move || drop(provider.shutdown_with_timeout(limit))).await;
     }
 }
 

@@ -1,7 +1,6 @@
 //! `marks store`: prints the identity of the mark store in use.
 
 use super::super::{CommandError, print_line};
-use super::storage::file_of;
 use azurehsm_signer::marks::cosmos::Inspection;
 use azurehsm_signer::marks::{EmbeddedMarkStore, MarkStore, StoreIdentity};
 use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
@@ -33,7 +32,7 @@ async fn read(settings: &MarksSettings) -> Result<StoreIdentity, CommandError> {
         let inspection = Inspection::new(cosmos.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
         return Ok(inspection.identity().await.map_err(|error| error.log().to_owned())?);
     }
-    let file = file_of(settings);
+    let file = settings.services.embedded.marks_file();
     let Some(store) = EmbeddedMarkStore::open_to_read(&file)? else {
         return Err(format!("there is no mark store: {} does not exist", file.display()).into());
     };

@@ -2,7 +2,7 @@
 
 use super::super::{CommandError, print_line};
 use super::note;
-use super::storage::{Storage, file_of};
+use super::storage::Storage;
 use azurehsm_signer::chain::{NodeHead, checkpoints, heads, highest_head};
 use azurehsm_signer::marks::interchange::{self, Hints, RaiseTarget};
 use azurehsm_signer::marks::{Evidence, Found, Ledger, MarkId, Raised, Unreadable};
@@ -77,7 +77,7 @@ pub(super) async fn declare_new(
     let Storage::File(store) = Storage::open_to_raise(settings).await? else {
         return Err("the marks are not in an embedded store".into());
     };
-    let path = file_of(settings);
+    let path = settings.services.embedded.marks_file();
     for kind in Kind::ALL {
         let id = MarkId { chain, key, kind };
         if store.look(&id).await?.is_some() {

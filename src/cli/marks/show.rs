@@ -2,7 +2,7 @@
 
 use super::super::{CommandError, print_line};
 use super::cover::{Cover, name_of};
-use super::storage::{Storage, file_of};
+use super::storage::Storage;
 use super::{Which, note};
 use azurehsm_signer::marks::cosmos::MarkReader;
 use azurehsm_signer::marks::{Found, Listing, Mark, MarkId, interchange};
@@ -26,7 +26,7 @@ struct Shown {
 /// Prints the readable marks, and reports unreadable ones on standard error.
 pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), CommandError> {
     let Some(storage) = Storage::open(settings).await? else {
-        return print_line(&format!("no marks: {} does not exist", file_of(settings).display()));
+        return print_line(&format!("no marks: {} does not exist", settings.services.embedded.marks_file().display()));
     };
     let shown = read(settings, &storage, which).await?;
     let lines: Vec<_> = shown.listing.marks.iter().map(|(id, mark)| line_of(id, mark)).collect();

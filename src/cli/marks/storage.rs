@@ -5,7 +5,6 @@ use azurehsm_signer::marks::cosmos::{Inspection, MarkReader};
 use azurehsm_signer::marks::{EmbeddedMarkStore, Found, MarkId, MarkStore, StoreError};
 use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
 use azurehsm_signer::wiring::{Azure, make_data_dir, open_marks};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,11 +17,6 @@ pub(super) enum Storage {
     Container { reader: Box<MarkReader>, azure: Box<Azure>, timeout: Duration },
 }
 
-/// The embedded store's file.
-pub(super) fn file_of(settings: &MarksSettings) -> PathBuf {
-    settings.services.embedded.data_dir.join("marks.redb")
-}
-
 impl Storage {
     /// Opens the store for reading, without changing anything on disk. `None` if an embedded store has never existed.
     ///
@@ -32,7 +26,8 @@ impl Storage {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await.map(Some);
         }
-        Ok(EmbeddedMarkStore::open_to_read(&file_of(settings))?.map(|store| Self::File(Arc::new(store))))
+        Ok(EmbeddedMarkStore::open_to_read(&settings.services.embedded.marks_file())?
+            .map(|store| Self::File(Arc::new(store))))
     }
 
     /// Opens the store for raising marks. Creates an embedded store if it does not exist.
@@ -41,7 +36,7 @@ impl Storage {
             return Self::connect(settings).await;
         }
         make_data_dir(&settings.services.embedded.data_dir)?;
-        Ok(Self::File(Arc::new(EmbeddedMarkStore::open_to_raise(&file_of(settings))?)))
+        Ok(Self::File(Arc::new(EmbeddedMarkStore::open_to_raise(&settings.services.embedded.marks_file())?)))
     }
 
     async fn connect(settings: &MarksSettings) -> Result<Self, CommandError> {

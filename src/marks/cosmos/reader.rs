@@ -100,7 +100,7 @@ impl MarkReader {
         deadline: Instant,
     ) -> Vec<(MarkId, Result<Option<Found>, StoreError>)> {
         const MAX_IN_FLIGHT: usize = 8;
-        let chains = chains.iter().copied().chain((!chains.contains(&MAINNET)).then_some(MAINNET));
+        let chains = chains.iter().copied().chain((!chains.contains(&ChainId::MAINNET)).then_some(ChainId::MAINNET));
         let ids: Vec<_> = chains
             .flat_map(|chain| keys.iter().flat_map(move |key| Kind::ALL.map(|kind| MarkId { chain, key: *key, kind })))
             .collect();
@@ -108,8 +108,6 @@ impl MarkReader {
         reads.buffered(MAX_IN_FLIGHT).collect().await
     }
 }
-
-const MAINNET: ChainId = ChainId::from_bytes([0x7a, 0x06, 0xa7, 0x70]);
 
 fn partition_of(properties: &ContainerProperties) -> Result<Partition, StoreError> {
     let paths: Vec<_> = properties.partition_key.paths().iter().map(AsRef::as_ref).collect();

@@ -5,6 +5,7 @@ mod doctor;
 mod failure;
 mod keys;
 mod marks;
+mod policy;
 mod relay;
 mod relay_config;
 mod serve;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     /// Lists, raises, exports and imports high watermarks. The embedded store is accessible only while the signer is stopped
     #[command(subcommand)]
     Marks(MarksCommand),
+    /// Tries a policy on requests
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Checks the deployment: one line per check, with advice where a check fails
     Doctor(doctor::Arguments),
     /// Shows what runs on one screen: vault, mark store, nodes, instances and marks. Exits with 0 if all is ok, 3 if something is
@@ -91,6 +95,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
         Command::Keys(command) => keys::run(command),
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
+        Command::Policy(command) => return policy::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Status(arguments) => return status::run(arguments),
         Command::Settings(arguments) => settings::run(&arguments),

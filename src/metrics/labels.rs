@@ -1,7 +1,7 @@
 //! The values of labels. Each label has a closed set of values, except the key, of which a bounded number is labelled.
 
 use crate::tezos::PublicKeyHash;
-use crate::tezos::payload::Kind;
+use crate::tezos::payload::{Kind, Payload};
 use opentelemetry::StringValue;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -118,6 +118,17 @@ impl From<Kind> for RequestKind {
             Kind::Block => Self::Block,
             Kind::Preattestation => Self::Preattestation,
             Kind::Attestation => Self::Attestation,
+        }
+    }
+}
+
+impl From<&Payload> for RequestKind {
+    fn from(payload: &Payload) -> Self {
+        match payload {
+            Payload::Block(_) => Self::Block,
+            Payload::Vote(vote) => vote.kind.into(),
+            Payload::Operations(_) => Self::Operation,
+            Payload::PackedData => Self::PackedData,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`Signer::sign`] takes these steps, each in a module. The verdict is *signed*, *refused* ([`Refusal`]), or *failed*
 //! ([`Failure`]).
 
+mod admission;
 mod authenticate;
 mod binding;
 mod commit;
@@ -13,6 +14,7 @@ mod keyring;
 mod newer_versions;
 mod observed;
 pub mod policy;
+pub mod policy_check;
 mod repeats;
 mod request;
 mod sign;

@@ -1,5 +1,6 @@
 //! [`Signer`]: takes a request through all steps, and logs a line for its verdict.
 
+use super::admission::Understood;
 use super::binding::{self, LoggedElsewhere};
 use super::commit::{Signing, commit_and_sign};
 use super::newer_versions::NewerVersions;
@@ -10,7 +11,7 @@ use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refus
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
 use crate::metrics::{FinishedRequest, Metrics, Outcome, RepeatSource, RequestKind, Stage, StageTimes};
-use crate::tezos::payload::{Consensus, NotUnderstood, Payload};
+use crate::tezos::payload::{Consensus, Payload};
 use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
 use crate::traces::{RequestSpan, Tracer};
 use crate::vault::{Key, VaultError};
@@ -245,14 +246,13 @@ impl Signer {
         facts.requester = self.authorized_keys.check(request, is_required).await?;
         drop(timer);
         self.newer_versions.log(request.version);
-        let scheme = request.version.scheme(key.curve()).ok_or(Refusal::VersionWithoutBls)?;
         let timer = trace.stages.start(Stage::Decode);
-        let payload = Payload::decode(&request.payload, key.curve())
-            .map_err(|error| NotUnderstood::new(error, &request.payload))?;
+        let understood = Understood::decode(&request.payload, key.curve(), request.version)?;
         drop(timer);
-        facts.learn(&payload);
-        rules.allow(&payload)?;
+        facts.learn(&understood.payload);
+        understood.allowed_by(rules)?;
 
+        let Understood { payload, scheme } = understood;
         let signing = Signing {
             vault: self.keys.vault(),
             key: &key,
@@ -323,16 +323,11 @@ struct Facts {
 impl Facts {
     fn learn(&mut self, payload: &Payload) {
         self.consensus = payload.consensus();
-        self.kind = Some(match payload {
-            Payload::Block(_) => RequestKind::Block,
-            Payload::Vote(vote) => vote.kind.into(),
-            Payload::Operations(operations) => {
-                let names: Vec<_> = operations.contents.iter().map(|content| content.kind.name()).collect();
-                self.operations = Some(names.join(","));
-                RequestKind::Operation
-            }
-            Payload::PackedData => RequestKind::PackedData,
-        });
+        self.kind = Some(RequestKind::from(payload));
+        if let Payload::Operations(operations) = payload {
+            let names: Vec<_> = operations.contents.iter().map(|content| content.kind.name()).collect();
+            self.operations = Some(names.join(","));
+        }
     }
 
     fn log(&self, request: &SignRequest, took: Duration, verdict: &Result<Signature, NotSigned>) {

@@ -57,14 +57,20 @@ impl FromStr for SignatureVersion {
     /// Digits only, without leading zeros, as Octez writes it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_plain = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
-        let number = if is_plain { text.parse() } else { return Err(InvalidVersion) };
-        Ok(match number.map_err(|_| InvalidVersion)? {
+        let number: Result<u64, _> = if is_plain { text.parse() } else { return Err(InvalidVersion) };
+        number.map(Self::from).map_err(|_| InvalidVersion)
+    }
+}
+
+impl From<u64> for SignatureVersion {
+    fn from(number: u64) -> Self {
+        match number {
             0 => Self::V0,
             1 => Self::V1,
             2 => Self::V2,
             3 => Self::V3,
             newer => Self::Newer(newer),
-        })
+        }
     }
 }
 

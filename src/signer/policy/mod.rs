@@ -31,6 +31,11 @@ impl Policy {
         self.keys.get(key).unwrap_or(&self.default)
     }
 
+    /// The rules for keys that the policy does not name.
+    pub const fn default_rules(&self) -> &Rules {
+        &self.default
+    }
+
     /// All chains that the policy names, for any key.
     pub fn named_chains(&self) -> impl Iterator<Item = ChainId> {
         let rules = std::iter::once(&self.default).chain(self.keys.values());

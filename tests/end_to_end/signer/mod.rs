@@ -17,6 +17,7 @@ mod many_connections;
 mod marks_files;
 mod metrics;
 mod one_process_at_a_time;
+mod policy_check;
 mod process_end;
 mod recording;
 mod requests_at_fault;

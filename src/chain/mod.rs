@@ -1,5 +1,6 @@
 //! The head of the chain, from Tezos nodes, and the highest level that is possible according to the clock.
 
+pub mod calendar;
 pub mod checkpoints;
 mod diagnostics;
 mod head;

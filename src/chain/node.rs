@@ -39,8 +39,12 @@ impl NodeUrl {
     }
 
     fn rpc(&self, path: &str) -> reqwest::Url {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let mut url = self.url.clone();
         url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        if query.is_some() {
+            url.set_query(query);
+        }
         url
     }
 
@@ -208,18 +212,28 @@ impl Node {
         path: &'static str,
         expected: &'static str,
     ) -> Result<T, NodeError> {
+        self.read(path, path, expected).await
+    }
+
+    /// Reads the JSON at a path, which may have a query. Errors call the path `name`, and the contents `expected`.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        name: &'static str,
+        expected: &'static str,
+    ) -> Result<T, NodeError> {
         let mut response = self.request(path).send().await.map_err(|error| self.no_answer(&error))?;
         if !response.status().is_success() {
-            return Err(NodeError::Status { path, status: response.status().as_u16() });
+            return Err(NodeError::Status { path: name, status: response.status().as_u16() });
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_ANSWER_BYTES {
-                return Err(NodeError::Unreadable { path, expected });
+                return Err(NodeError::Unreadable { path: name, expected });
             }
         }
-        serde_json::from_slice(text::without_mark(&body)).map_err(|_| NodeError::Unreadable { path, expected })
+        serde_json::from_slice(text::without_mark(&body)).map_err(|_| NodeError::Unreadable { path: name, expected })
     }
 }
 

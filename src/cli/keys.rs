@@ -3,8 +3,9 @@
 use super::{
     CommandError, base_address, import_command, print_line, runtime, variable, variable_names, wrong_settings,
 };
+use azurehsm_signer::chain::calendar;
 use azurehsm_signer::settings::table::SIGNER_LISTEN;
-use azurehsm_signer::settings::{Services, Settings, VaultSettings};
+use azurehsm_signer::settings::{self, Services, Settings, VaultSettings};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::{Curve, EncryptedSecretKey, PublicKey, SecretKey};
 use azurehsm_signer::vault::embedded::{KeyFile, KeyName};
@@ -12,12 +13,13 @@ use azurehsm_signer::wiring::{Azure, make_data_dir, open_vault};
 use clap::{Subcommand, ValueEnum};
 use secrecy::SecretString;
 use std::fmt::Display;
-use std::io::Read;
+use std::io::{Read, Write};
 use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists the keys of the vault, each with the command that configures octez-client to use it
+    /// Lists the keys of the vault, each with the command that configures octez-client to use it. With Tezos nodes in the settings,
+    /// also for which delegates each key signs, and which key is to take over
     List,
     /// Generates a key
     Generate {
@@ -86,8 +88,9 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
             if keys.is_empty() {
                 return print_line(&format!("no keys in {}", file.path().display()));
             }
-            let lines: Vec<_> = keys.iter().map(|(name, secret)| lines_of(name, secret.public_key())).collect();
-            print_line(&lines.join("\n"))?;
+            let keys: Vec<_> =
+                keys.iter().map(|(name, secret)| (name.to_string(), secret.public_key().clone())).collect();
+            runtime()?.block_on(list(&keys))?;
         }
         Command::Generate { name, curve } => add(&file, &name, SecretKey::generate(curve.into())?)?,
         Command::Import { name } => {
@@ -136,8 +139,42 @@ async fn list_vault(services: &Services) -> Result<(), CommandError> {
     if found.usable.is_empty() {
         return print_line("no keys that can sign: run azurehsm-signer doctor to see why");
     }
-    let lines: Vec<_> = found.usable.iter().map(|key| lines_of(&key.name, &key.public_key)).collect();
-    print_line(&lines.join("\n"))
+    let keys: Vec<_> = found.usable.into_iter().map(|key| (key.name, key.public_key)).collect();
+    list(&keys).await
+}
+
+/// Prints keys, each with its roles on chain as far as a node reports them.
+async fn list(keys: &[(String, PublicKey)]) -> Result<(), CommandError> {
+    let lines: Vec<_> = keys.iter().map(|(name, key)| lines_of(name, key)).collect();
+    let Some(nodes) = settings::nodes(variable).map_err(|error| wrong_settings(&error))? else {
+        return print_line(&lines.join("\n"));
+    };
+    let hashes: Vec<_> = keys.iter().map(|(_, key)| key.hash()).collect();
+    match calendar::read(&nodes, &hashes).await {
+        Ok(calendar) => {
+            if let Err(error) = &calendar.rights {
+                note(&format!("{}: the delegates of consensus keys are unknown: {error}", calendar.node));
+            }
+            let with_roles = lines.iter().zip(&hashes).map(|(line, key)| {
+                let roles = calendar::roles(&calendar.delegates, key);
+                let roles = roles.iter().map(|role| format!("\n  {}: {}", calendar.chain, role.text(calendar.cycle)));
+                format!("{line}{}", roles.collect::<String>())
+            });
+            print_line(&with_roles.collect::<Vec<_>>().join("\n"))
+        }
+        Err(errors) => {
+            print_line(&lines.join("\n"))?;
+            for (node, error) in errors {
+                note(&format!("{node}: which keys are active on chain is unknown: {error}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Prints a note to standard error. A closed standard error does not stop the command.
+fn note(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
 fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), CommandError> {

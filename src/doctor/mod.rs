@@ -1,6 +1,7 @@
 //! Checks a deployment: one finding per check, with advice where a check fails.
 //!
-//! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, marks, nodes, clock, latency, peers.
+//! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, marks, nodes, calendar of the keys,
+//! clock, latency, peers.
 //! Checks that depend on a failed one are skipped. Every request has a timeout.
 //!
 //! The checks change nothing that signers use. They write one item to the container of the marks, `doctor:probe` in the
@@ -10,6 +11,7 @@
 mod advice;
 mod area;
 mod binding;
+mod calendar;
 mod clock;
 mod embedded;
 mod finding;
@@ -102,6 +104,11 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         levels::check(area, &observed, threshold.unwrap_or(HEAD_THRESHOLD.values.default));
     });
     findings.extend(levels.await.findings);
+    let nodes = valid.settings.as_ref().and_then(|settings| settings.nodes.as_ref());
+    if let (Some(nodes), Some(keys), false) = (nodes, &own.addresses, observed.heads.is_empty()) {
+        let calendar = Area::in_time("calendar.node", async |area| calendar::check(area, nodes, keys).await);
+        findings.extend(calendar.await.findings);
+    }
     findings.push(clock::check(skews));
     findings.extend(latency);
     findings.extend(peers(&options, &variable, own).await);

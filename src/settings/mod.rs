@@ -107,6 +107,16 @@ pub fn policy(variable: impl Fn(&str) -> Option<String>) -> Result<Policy, Setti
     reader.finish(policy)
 }
 
+/// Reads only `NODE_URLS`, and how to query the nodes. `None` without nodes.
+///
+/// # Errors
+/// [`SettingsError`] if they are invalid.
+pub fn nodes(variable: impl Fn(&str) -> Option<String>) -> Result<Option<WatchSettings>, SettingsError> {
+    let mut reader = Reader::new(variable);
+    let nodes = reader.nodes();
+    reader.finish(nodes)
+}
+
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn listen(&mut self) -> SocketAddr {
         match self.value::<u16>(&FUNCTIONS_CUSTOMHANDLER_PORT) {

@@ -205,6 +205,8 @@ prefixes! {
     ChainId = "Net", [0x57, 0x52, 0x00], 4, "a chain id";
     /// Block hash.
     BlockHash = "B", [0x01, 0x34], 32, "a block hash";
+    /// Protocol hash.
+    Protocol = "P", [0x02, 0xaa], 32, "a protocol hash";
     /// Block payload hash. Signatory writes its marks' digests in this form.
     BlockPayloadHash = "vh", [0x01, 0x6a, 0xf2], 32, "a block payload hash";
     /// Operation hash.

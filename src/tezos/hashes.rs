@@ -1,4 +1,4 @@
-//! Identifiers of chains and blocks.
+//! Identifiers of chains, blocks and protocols.
 
 use super::base58check::{self, Base58CheckError, Prefix};
 use std::fmt;
@@ -59,6 +59,11 @@ impl ChainId {
 identifier! {
     /// The hash of a block, `B…` as text.
     BlockHash, Prefix::BlockHash, 32
+}
+
+identifier! {
+    /// The hash of a protocol, `P…` as text.
+    ProtocolHash, Prefix::Protocol, 32
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::doctor::deployment::Deployment;
 use stand_ins::Operation;
 
-const CHECKS: [&str; 32] = [
+const CHECKS: [&str; 34] = [
     "settings",
     "settings.mode",
     "identity",
@@ -30,6 +30,8 @@ const CHECKS: [&str; 32] = [
     "nodes.synced",
     "nodes.chain",
     "nodes.level",
+    "calendar.protocol",
+    "calendar.key",
     "clock",
     "latency.vault.get",
     "latency.vault.sign",

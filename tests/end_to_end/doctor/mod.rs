@@ -2,6 +2,7 @@
 
 mod all_well;
 mod binding;
+mod calendar;
 pub(crate) mod deployment;
 mod embedded;
 mod keys;

@@ -20,13 +20,35 @@ pub(crate) struct Says {
     pub(crate) answers: bool,
     /// Whether all RPCs are allowed.
     pub(crate) is_open: bool,
+    /// Responses about the head, by the path after it; before [`HEAD`].
+    pub(crate) head: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Says {
     fn default() -> Self {
-        Self { chain: MAINNET, level: 1000, age: 5, sync_state: "synced", behind: 0, answers: true, is_open: true }
+        Self {
+            chain: MAINNET,
+            level: 1000,
+            age: 5,
+            sync_state: "synced",
+            behind: 0,
+            answers: true,
+            is_open: true,
+            head: &[],
+        }
     }
 }
+
+/// Responses about the head of a chain without delegates.
+const HEAD: [(&str, &str); 4] = [
+    ("/helpers/current_level", r#"{"level": 1000, "cycle": 100, "cycle_position": 3}"#),
+    (
+        "/protocols",
+        r#"{"protocol": "PsUshuai9QapM5TGj1JpuVGkdxz5GykdnEvS6Rh8SUVrARvZLCY", "next_protocol": "PsUshuai9QapM5TGj1JpuVGkdxz5GykdnEvS6Rh8SUVrARvZLCY"}"#,
+    ),
+    ("/votes/current_proposal", "null"),
+    ("/helpers/attestation_rights", "[]"),
+];
 
 /// Starts a node on a thread that runs until the test ends.
 pub(crate) fn start(says: Says) -> SocketAddr {
@@ -62,6 +84,11 @@ fn answer(mut stream: std::net::TcpStream, says: Says) {
     } else if request.contains("/chains/main/is_bootstrapped") && says.is_open {
         let bootstrapped = says.sync_state == "synced";
         ("200 OK", format!("{{\"bootstrapped\":{bootstrapped},\"sync_state\":\"{}\"}}\n", says.sync_state))
+    } else if let Some(path) = about_head(&request).filter(|_| says.is_open) {
+        match says.head.iter().chain(&HEAD).find(|(known, _)| *known == path) {
+            Some((_, body)) => ("200 OK", (*body).to_owned()),
+            None => ("404 Not Found", String::new()),
+        }
     } else {
         ("401 Unauthorized", String::new())
     };
@@ -72,4 +99,10 @@ fn answer(mut stream: std::net::TcpStream, says: Says) {
         body.len()
     );
     drop(stream.write_all(answer.as_bytes()));
+}
+
+/// The path after the head, without a query, of a request about it.
+fn about_head(request: &str) -> Option<&str> {
+    let path = request.split(' ').nth(1)?.strip_prefix("/chains/main/blocks/head")?;
+    path.split('?').next()
 }

@@ -39,6 +39,7 @@
 //! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
 //! | [`settings`] | environment variables | [`relay`], [`signer`] and below |
 //! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`traces`] and below |
+//! | [`witness`] | compares what the chain shows with what was signed | [`signer`] and below |
 //! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`traces`], [`metrics`], [`tezos`] |
 //! | [`vault`] | keys | [`marks`] and below |
 //! | [`marks`] | high watermarks | [`chain`] and below |
@@ -82,6 +83,7 @@ pub mod tezos;
 pub mod traces;
 pub mod vault;
 pub mod wiring;
+pub mod witness;
 
 pub use failure_reason::FailureReason;
 

@@ -10,6 +10,7 @@ mod proxy;
 mod watch;
 
 pub(crate) use diagnostics::Inspection;
+pub(crate) use node::Node;
 
 pub use head::{HeadCheck, HeadUnknown, NotNear, ObservedHead, check};
 pub use heads::{NodeHead, heads, highest_head};

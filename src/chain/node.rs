@@ -151,7 +151,7 @@ pub enum NodeError {
 }
 
 /// The RPC client of one node.
-pub(super) struct Node {
+pub(crate) struct Node {
     url: NodeUrl,
     limit: Duration,
     client: ArcSwap<reqwest::Client>,
@@ -165,17 +165,17 @@ pub(super) const HEAD: &str = "/chains/main/blocks/head/header/shell";
 
 impl Node {
     /// `limit` is the timeout of each request. Sends none yet.
-    pub(super) fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
         let client = ArcSwap::from_pointee(url.client(limit)?);
         Ok(Self { url, limit, client })
     }
 
-    pub(super) const fn url(&self) -> &NodeUrl {
+    pub(crate) const fn url(&self) -> &NodeUrl {
         &self.url
     }
 
     /// The chain that the node follows.
-    pub(super) async fn chain(&self) -> Result<ChainId, NodeError> {
+    pub(crate) async fn chain(&self) -> Result<ChainId, NodeError> {
         let text: String = self.get(CHAIN_ID, "a chain id").await?;
         text.parse().map_err(|_| NodeError::Unreadable { path: CHAIN_ID, expected: "a chain id" })
     }
@@ -216,12 +216,24 @@ impl Node {
     }
 
     /// Reads the JSON at a path, which may have a query. Errors call the path `name`, and the contents `expected`.
-    pub(super) async fn read<T: DeserializeOwned>(
+    pub(crate) async fn read<T: DeserializeOwned>(
         &self,
         path: &str,
         name: &'static str,
         expected: &'static str,
     ) -> Result<T, NodeError> {
+        let body = self.read_bytes(path, name, expected, MAX_ANSWER_BYTES).await?;
+        serde_json::from_slice(text::without_mark(&body)).map_err(|_| NodeError::Unreadable { path: name, expected })
+    }
+
+    /// Reads a response as it is. One that is longer than `limit` bytes is an error.
+    pub(crate) async fn read_bytes(
+        &self,
+        path: &str,
+        name: &'static str,
+        expected: &'static str,
+        limit: usize,
+    ) -> Result<Vec<u8>, NodeError> {
         let mut response = self.request(path).send().await.map_err(|error| self.no_answer(&error))?;
         if !response.status().is_success() {
             return Err(NodeError::Status { path: name, status: response.status().as_u16() });
@@ -229,11 +241,11 @@ impl Node {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER_BYTES {
+            if body.len() > limit {
                 return Err(NodeError::Unreadable { path: name, expected });
             }
         }
-        serde_json::from_slice(text::without_mark(&body)).map_err(|_| NodeError::Unreadable { path: name, expected })
+        Ok(body)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Identifiers of chains, blocks and protocols.
+//! Identifiers of chains, blocks, operations and protocols.
 
 use super::base58check::{self, Base58CheckError, Prefix};
 use std::fmt;
@@ -59,6 +59,16 @@ impl ChainId {
 identifier! {
     /// The hash of a block, `B…` as text.
     BlockHash, Prefix::BlockHash, 32
+}
+
+identifier! {
+    /// The hash of a block's content, which votes are about, `vh…` as text. A block that is proposed again keeps it.
+    BlockPayloadHash, Prefix::BlockPayloadHash, 32
+}
+
+identifier! {
+    /// The hash of an operation, `o…` as text.
+    OperationHash, Prefix::OperationHash, 32
 }
 
 identifier! {

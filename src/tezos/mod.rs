@@ -19,7 +19,7 @@ pub use bls::BlsScheme;
 pub use curve::Curve;
 pub use digest::Digest;
 pub use encrypted_key::{EncryptedKeyError, EncryptedSecretKey};
-pub use hashes::{BlockHash, ChainId, ProtocolHash};
+pub use hashes::{BlockHash, BlockPayloadHash, ChainId, OperationHash, ProtocolHash};
 pub use public_key::{BlsPublicKey, InvalidPublicKey, NotBls, PublicKey, PublicKeyHash, WrongSignature};
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use signature::{InvalidSignature, Signature, SignatureText};

@@ -1,0 +1,140 @@
+//! Reads blocks from a node. Every request names a block by its hash, except that of the head.
+
+use super::header::{Header, InvalidHeader};
+use super::receipts::{self, NotOperations, Receipts, Voter};
+use crate::chain::{Node, NodeError, NodeUrl};
+use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
+use serde::Deserialize;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Reads blocks from one node, over connections of its own: a slow answer delays no poll of the head.
+pub struct NodeReader {
+    node: Node,
+}
+
+/// Why a block could not be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The node did not answer as expected.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The header is not one that this release understands.
+    #[error("the header of {block}: {reason}")]
+    Header {
+        /// The requested block.
+        block: String,
+        /// Why.
+        reason: InvalidHeader,
+    },
+    /// The header is that of another block.
+    #[error("the header that was returned for {requested} is that of {found}")]
+    OtherBlock {
+        /// The requested block.
+        requested: BlockHash,
+        /// The block that it belongs to.
+        found: BlockHash,
+    },
+    /// The consensus operations are unreadable.
+    #[error("the consensus operations of {block}: {reason}")]
+    Operations {
+        /// The requested block.
+        block: BlockHash,
+        /// Why.
+        reason: NotOperations,
+    },
+}
+
+/// Enough for thousands of votes with their metadata, of about 1 KB each: a block has one at most for each baker.
+const MAX_OPERATIONS_BYTES: usize = 8 * 1024 * 1024;
+
+/// Enough for any header, in hexadecimal digits.
+const MAX_HEADER_ANSWER_BYTES: usize = 64 * 1024;
+
+const OPERATIONS: &str = "/chains/main/blocks/<block>/operations/0";
+const HEADER: &str = "/chains/main/blocks/<block>/header/raw";
+const COMPANION: &str = "/chains/main/blocks/<block>/context/delegates/<delegate>/companion_key";
+
+impl NodeReader {
+    /// A reader for this node. `limit` is the timeout of each request. Sends none yet.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be created.
+    pub fn new(url: NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
+        Ok(Self { node: Node::new(url, limit)? })
+    }
+
+    /// The node's address.
+    pub const fn url(&self) -> &NodeUrl {
+        self.node.url()
+    }
+
+    /// The chain that the node follows.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn chain(&self) -> Result<ChainId, ReadError> {
+        Ok(self.node.chain().await?)
+    }
+
+    /// The header of the head.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn head(&self, chain: ChainId) -> Result<Header, ReadError> {
+        self.header_of(chain, "head").await
+    }
+
+    /// The header of a block.
+    ///
+    /// # Errors
+    /// [`ReadError`], also if it does not hash to the block's hash.
+    pub async fn header(&self, chain: ChainId, block: BlockHash) -> Result<Header, ReadError> {
+        let header = self.header_of(chain, &block.to_string()).await?;
+        if header.hash == block {
+            Ok(header)
+        } else {
+            Err(ReadError::OtherBlock { requested: block, found: header.hash })
+        }
+    }
+
+    /// The votes in a block that are cast by wanted voters.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn votes(&self, block: BlockHash, wanted: impl Fn(&Voter<'_>) -> bool) -> Result<Receipts, ReadError> {
+        let path = format!("/chains/main/blocks/{block}/operations/0");
+        let json = self.node.read_bytes(&path, OPERATIONS, "consensus operations", MAX_OPERATIONS_BYTES).await?;
+        receipts::read(&json, wanted).map_err(|reason| ReadError::Operations { block, reason })
+    }
+
+    /// The companion key that the delegate uses at the level after this block; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn companion(
+        &self,
+        after: BlockHash,
+        delegate: &PublicKeyHash,
+    ) -> Result<Option<PublicKeyHash>, ReadError> {
+        #[derive(Deserialize)]
+        struct KeysJson {
+            active: Option<KeyJson>,
+        }
+        #[derive(Deserialize)]
+        struct KeyJson {
+            pkh: String,
+        }
+        const EXPECTED: &str = "a companion key";
+        let path = format!("/chains/main/blocks/{after}/context/delegates/{delegate}/companion_key");
+        let keys: KeysJson = self.node.read(&path, COMPANION, EXPECTED).await?;
+        let active = keys.active.map(|key| key.pkh.parse()).transpose();
+        Ok(active.map_err(|_| NodeError::Unreadable { path: COMPANION, expected: EXPECTED })?)
+    }
+
+    async fn header_of(&self, chain: ChainId, block: &str) -> Result<Header, ReadError> {
+        let path = format!("/chains/main/blocks/{block}/header/raw");
+        let json = self.node.read_bytes(&path, HEADER, "a block header", MAX_HEADER_ANSWER_BYTES).await?;
+        Header::read(chain, &json).map_err(|reason| ReadError::Header { block: block.to_owned(), reason })
+    }
+}

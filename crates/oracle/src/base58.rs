@@ -22,6 +22,14 @@ pub const CONTRACT: Prefix = prefix(&[0x02, 0x5a, 0x79], 20);
 pub const CHAIN: Prefix = prefix(&[0x57, 0x52, 0x00], 4);
 /// `B…`, a block.
 pub const BLOCK: Prefix = prefix(&[0x01, 0x34], 32);
+/// `vh…`, the hash of a block's payload.
+pub const PAYLOAD: Prefix = prefix(&[0x01, 0x6a, 0xf2], 32);
+/// `o…`, an operation.
+pub const OPERATION: Prefix = prefix(&[0x05, 0x74], 32);
+/// `LLo…`, the operations of a block.
+pub const OPERATIONS: Prefix = prefix(&[0x1d, 0x9f, 0x6d], 32);
+/// `Co…`, a context.
+pub const CONTEXT: Prefix = prefix(&[0x4f, 0xc7], 32);
 /// `sig…`, a 64-byte signature by an unspecified curve.
 pub const GENERIC_SIGNATURE: Prefix = prefix(&[0x04, 0x82, 0x2b], 64);
 /// `edesk…`, an encrypted Ed25519 secret key.
@@ -58,8 +66,8 @@ pub const PREFIXES: [Prefix; 29] = [
     prefix(&[0x28, 0xab, 0x40, 0xcf], 96), // BLsig
     CHAIN,
     BLOCK,
-    prefix(&[0x01, 0x6a, 0xf2], 32), // vh, the hash of a block's payload
-    prefix(&[0x05, 0x74], 32),       // o, an operation
+    PAYLOAD,
+    OPERATION,
 ];
 
 impl Prefix {

@@ -54,6 +54,8 @@ pub enum Operation {
     ReplaceItem,
     /// Get the chain id or the head from a Tezos node.
     Head,
+    /// Get anything else about a block from a Tezos node: header, operations, rights, delegates.
+    Block,
     /// Call a function with its key.
     Execution,
 }

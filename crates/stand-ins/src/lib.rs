@@ -52,4 +52,4 @@ pub use https_server::{HttpsServer, Protocols};
 pub use identity::Identity;
 pub use key_vault::{Curve, InvalidKey, KeyVault, KeyVersion, NewKey, RotationPolicy, VaultKind};
 pub use precise_timer::PreciseTimer;
-pub use tezos_node::TezosNode;
+pub use tezos_node::{NodeMode, SharedChain, TezosNode, Transport};

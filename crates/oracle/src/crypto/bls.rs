@@ -1,7 +1,7 @@
 //! BLS12-381 signatures in Octez's three domains.
 
 use blst::BLST_ERROR;
-use blst::min_pk::{PublicKey, SecretKey, Signature};
+use blst::min_pk::{AggregateSignature, PublicKey, SecretKey, Signature};
 use serde::{Deserialize, Serialize};
 
 /// What a BLS12-381 signature covers (Octez, `bls12_381_signature.ml`, `MinPk`).
@@ -40,4 +40,13 @@ impl Scheme {
                 == BLST_ERROR::BLST_SUCCESS
         })
     }
+}
+
+/// The sum of signatures of 96 bytes. Those that are no points are left out; without any, the result is the point at infinity.
+pub fn aggregate<'a>(signatures: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let points: Vec<_> = signatures.filter_map(|bytes| Signature::uncompress(bytes).ok()).collect();
+    let points: Vec<_> = points.iter().collect();
+    let infinity = || [vec![0xc0], vec![0; 95]].concat();
+    AggregateSignature::aggregate(&points, false)
+        .map_or_else(|_| infinity(), |sum| sum.to_signature().compress().to_vec())
 }

@@ -7,7 +7,7 @@ mod ecdsa;
 mod public_key;
 mod secret_key;
 
-pub use bls::Scheme;
+pub use bls::{Scheme, aggregate};
 pub use curve::Curve;
 pub use ecdsa::{P256_ORDER, SECP256K1_ORDER, is_low, with_other_s};
 pub use public_key::{PublicKey, WhyNot};

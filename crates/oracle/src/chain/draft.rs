@@ -11,10 +11,11 @@ use crate::payload::consensus::Kind;
 /// the block below.
 #[derive(Debug, Clone)]
 pub struct Draft<'a> {
-    network: &'a Network,
+    chain: &'a Chain,
     parent: &'a Block,
     round: i32,
-    votes: Vec<SignedVote>,
+    /// `None`: the attestations of all bakers.
+    votes: Option<Vec<SignedVote>>,
     payload: Payload,
     late: u32,
 }
@@ -27,8 +28,7 @@ enum Payload {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(chain: &'a Chain, parent: &'a Block) -> Self {
-        let votes = chain.attestations(&parent.hash);
-        Self { network: chain.network(), parent, round: 0, votes, payload: Payload::New { variant: 0 }, late: 0 }
+        Self { chain, parent, round: 0, votes: None, payload: Payload::New { variant: 0 }, late: 0 }
     }
 
     /// In this round, whose baker proposes it.
@@ -53,47 +53,58 @@ impl<'a> Draft<'a> {
     /// They are left out if there are none, as by a baker that only saw the payload decided.
     #[must_use]
     pub fn reproposing(mut self, earlier: &Block, preattestations: impl IntoIterator<Item = SignedVote>) -> Self {
-        self.votes.extend(preattestations);
-        let preattested = self.votes.iter().find(|signed| signed.vote.kind == Kind::Preattestation);
+        let votes: Vec<_> = self.votes().into_iter().chain(preattestations).collect();
+        let preattested = votes.iter().find(|signed| signed.vote.kind == Kind::Preattestation);
         let locked_round = preattested.map(|signed| signed.vote.round);
+        self.votes = Some(votes);
         let Header { payload_hash: hash, payload_round, .. } = earlier.header;
         Self { payload: Payload::Again { hash, payload_round, locked_round }, ..self }
     }
 
     /// Without the votes of a baker.
     #[must_use]
-    pub fn without(mut self, baker: usize) -> Self {
-        self.votes.retain(|signed| signed.vote.baker != baker);
-        self
+    pub fn without(self, baker: usize) -> Self {
+        let mut votes = self.votes();
+        votes.retain(|signed| signed.vote.baker != baker);
+        self.with_votes(votes)
     }
 
     /// With this vote, in place of the baker's other one of the same kind.
     #[must_use]
-    pub fn with(mut self, vote: SignedVote) -> Self {
-        self.votes.retain(|signed| (signed.vote.baker, signed.vote.kind) != (vote.vote.baker, vote.vote.kind));
-        self.votes.push(vote);
-        self
+    pub fn with(self, vote: SignedVote) -> Self {
+        let mut votes = self.votes();
+        votes.retain(|signed| (signed.vote.baker, signed.vote.kind) != (vote.vote.baker, vote.vote.kind));
+        votes.push(vote);
+        self.with_votes(votes)
     }
 
     /// With these votes only, the evidence of a re-proposal included.
     #[must_use]
     pub fn with_votes(self, votes: impl Into<Vec<SignedVote>>) -> Self {
-        Self { votes: votes.into(), ..self }
+        Self { votes: Some(votes.into()), ..self }
     }
 
     /// The baker that may propose it.
     pub fn proposer(&self) -> usize {
-        self.network.proposer(self.level(), self.round)
+        self.network().proposer(self.level(), self.round)
     }
 
     fn level(&self) -> i32 {
         self.parent.header.level.saturating_add(1)
     }
 
+    fn votes(&self) -> Vec<SignedVote> {
+        self.votes.clone().unwrap_or_else(|| self.chain.attestations(&self.parent.hash))
+    }
+
+    fn network(&self) -> &'a Network {
+        self.chain.network()
+    }
+
     fn operations(&self) -> Vec<Operation> {
         let (before, of_parent): (Vec<_>, Vec<_>) =
-            self.votes.iter().cloned().partition(|signed| signed.vote.kind == Kind::Preattestation);
-        [before, of_parent].iter().flat_map(|votes| Operation::of_votes(votes, self.network)).collect()
+            self.votes().into_iter().partition(|signed| signed.vote.kind == Kind::Preattestation);
+        [before, of_parent].iter().flat_map(|votes| Operation::of_votes(votes, self.network())).collect()
     }
 
     /// The header and the operations.
@@ -114,10 +125,10 @@ impl<'a> Draft<'a> {
             predecessor: self.parent.hash,
             predecessor_round: parent.round,
             timestamp: self
-                .network
+                .network()
                 .earliest(parent.timestamp, parent.round, self.round)
                 .saturating_add(self.late.into()),
-            operations_hash: operations_hash(&operations, &payload_hash, self.network),
+            operations_hash: operations_hash(&operations, &payload_hash, self.network()),
             payload_hash,
             payload_round,
             nonce: variant,
@@ -127,13 +138,15 @@ impl<'a> Draft<'a> {
 
     /// The bytes that the baker signs.
     pub fn signed_bytes(&self) -> Vec<u8> {
-        self.contents().0.signed_bytes(self.network)
+        self.contents().0.signed_bytes(self.network())
     }
 
     /// The block, signed with the key of the baker that may propose it.
     pub fn sign(&self) -> Block {
-        let key = self.network.consensus_key(self.proposer(), self.level());
-        self.with_signature(key.secret.sign(&self.signed_bytes(), Scheme::ProofOfPossession))
+        let (header, operations) = self.contents();
+        let key = self.network().consensus_key(self.proposer(), self.level());
+        let signature = key.secret.sign(&header.signed_bytes(self.network()), Scheme::ProofOfPossession);
+        Block::new(header, signature, operations)
     }
 
     /// The block, with a signature of [`Draft::signed_bytes`] that a signer has made.

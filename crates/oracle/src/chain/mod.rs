@@ -1,7 +1,7 @@
 //! A chain as the protocol builds it: blocks, votes, rounds, branches, and the keys that may sign them.
 //!
 //! It follows the protocol's rules (Octez, `src/proto_025_PsUshuai/lib_protocol`), and shares nothing with the signer. What is a
-//! legitimate history follows from these rules: [`Chain::add`] accepts nothing else, and [`Chain::add_anyway`] is
+//! legitimate history follows from these rules, in [`history`]; [`Chain::add`] accepts nothing else, and [`Chain::add_anyway`] is
 //! for a node that lies.
 //!
 //! ```
@@ -25,6 +25,7 @@
 mod baker;
 mod block;
 mod draft;
+pub mod history;
 mod network;
 mod operation;
 mod rules;

@@ -1,0 +1,134 @@
+//! Histories in which the chain shows a signature that our signer has not made: somebody else has the key.
+
+use super::super::{Baker, Vote};
+use super::story::{Seen, Story};
+use super::{History, OURS};
+use crate::payload::consensus::Kind;
+
+/// The histories of a baker that end with a foreign signature.
+pub fn foreign(ours: &Baker) -> Vec<History> {
+    let always = [
+        vote_that_we_never_signed,
+        vote_with_another_payload,
+        vote_on_another_branch,
+        vote_for_another_round,
+        preattestation_that_we_never_signed,
+        block_that_we_never_signed,
+        block_with_another_payload,
+    ];
+    let sometimes = [vote_with_other_dal_content, companions_vote];
+    let start = || {
+        let mut story = Story::new(ours.clone());
+        story.next_levels(2);
+        story
+    };
+    let of_all = always.into_iter().map(|tell: fn(Story) -> History| tell(start()));
+    of_all.chain(sometimes.into_iter().filter_map(|tell: fn(Story) -> Option<History>| tell(start()))).collect()
+}
+
+fn seen(kind: Kind, vote: &Vote) -> Seen {
+    Seen { kind, position: (vote.level, vote.round), is_companion: false }
+}
+
+/// Our signer was not asked, at a level between two others.
+fn vote_that_we_never_signed(mut story: Story) -> History {
+    let block = story.on(&story.head()).sign();
+    let unsigned = story.show(block);
+    let vote = story.vote_of(Kind::Attestation, &unsigned);
+    let block = story.on(&unsigned).with(vote.clone().signed(story.chain.network())).sign();
+    // Our turn is the next block: our signer signs it, with the foreign vote in it.
+    story.sign_block(&block);
+    story.end_with("an attestation that we never signed", block, seen(Kind::Attestation, &vote))
+}
+
+/// Two blocks of the same level and round, since a baker has proposed twice: we voted for the one that was not decided.
+fn vote_with_another_payload(mut story: Story) -> History {
+    let below = story.head();
+    let block = story.on(&below).with_payload(1).sign();
+    let other = story.show(block);
+    story.vote(&other);
+    let block = story.on(&below).with_payload(2).sign();
+    let decided = story.show(block);
+    let vote = story.vote_of(Kind::Attestation, &decided);
+    let block = story.on(&decided).with(vote.clone().signed(story.chain.network())).sign();
+    story.sign_block(&block);
+    story.end_with("an attestation of another payload", block, seen(Kind::Attestation, &vote))
+}
+
+/// The same block, with another branch in the operation.
+fn vote_on_another_branch(mut story: Story) -> History {
+    let block = story.on(&story.head()).sign();
+    let hash = story.show(block);
+    story.vote(&hash);
+    let vote = Vote { branch: [9; 32], ..story.vote_of(Kind::Attestation, &hash) };
+    let block = story.on(&hash).with(vote.clone().signed(story.chain.network())).sign();
+    story.sign_block(&block);
+    story.end_with("an attestation on another branch", block, seen(Kind::Attestation, &vote))
+}
+
+/// Other attested slots. A tz4 key does not sign them, so that nothing differs.
+fn vote_with_other_dal_content(mut story: Story) -> Option<History> {
+    let level = story.block(&story.head()).header.level;
+    if story.chain.network().consensus_key(OURS, level).is_bls() {
+        return None;
+    }
+    let block = story.on(&story.head()).sign();
+    let hash = story.show(block);
+    story.vote(&hash);
+    let vote = story.vote_of(Kind::Attestation, &hash).with_dal(77);
+    let block = story.on(&hash).with(vote.clone().signed(story.chain.network())).sign();
+    story.sign_block(&block);
+    Some(story.end_with("an attestation with other DAL content", block, seen(Kind::Attestation, &vote)))
+}
+
+/// We voted in round 0; the block of round 1 was decided with a vote of ours.
+fn vote_for_another_round(mut story: Story) -> History {
+    let first = story.next();
+    let block = story.again(&first).at_round(1).sign();
+    let second = story.show(block);
+    let vote = story.vote_of(Kind::Attestation, &second);
+    let block = story.on(&second).with(vote.clone().signed(story.chain.network())).sign();
+    story.sign_block(&block);
+    story.end_with("an attestation of a round in which we did not vote", block, seen(Kind::Attestation, &vote))
+}
+
+/// In a re-proposal, the only place where the chain shows preattestations.
+fn preattestation_that_we_never_signed(mut story: Story) -> History {
+    let below = story.head();
+    let block = story.on(&below).sign();
+    let first = story.show(block);
+    let vote = story.vote_of(Kind::Preattestation, &first);
+    let block = story.again(&first).with(vote.clone().signed(story.chain.network())).at_round(2).sign();
+    story.end_with("a preattestation that we never signed", block, seen(Kind::Preattestation, &vote))
+}
+
+/// Our turn comes at the second level from here.
+fn block_that_we_never_signed(mut story: Story) -> History {
+    story.next();
+    let block = story.on(&story.head()).sign();
+    let seen = Seen { kind: Kind::Block, position: (block.header.level, block.header.round), is_companion: false };
+    story.end_with("a block that we never signed", block, seen)
+}
+
+fn block_with_another_payload(mut story: Story) -> History {
+    story.next();
+    let below = story.head();
+    let block = story.on(&below).sign();
+    story.sign_block(&block);
+    let block = story.on(&below).with_payload(1).sign();
+    let seen = Seen { kind: Kind::Block, position: (block.header.level, block.header.round), is_companion: false };
+    story.end_with("a block with another payload", block, seen)
+}
+
+/// Our signer signs attestations without DAL content, so that the companion key is not used; the chain shows one with it.
+fn companions_vote(mut story: Story) -> Option<History> {
+    let bits = story.dal.take()?;
+    story.next();
+    let block = story.on(&story.head()).sign();
+    let hash = story.show(block);
+    story.vote(&hash);
+    let vote = story.vote_of(Kind::Attestation, &hash).with_dal(bits);
+    let block = story.on(&hash).with(vote.clone().signed(story.chain.network())).sign();
+    let seen = Seen { is_companion: true, ..seen(Kind::Attestation, &vote) };
+    Some(story.end_with("an attestation by our companion key", block, seen))
+}

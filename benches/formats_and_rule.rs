@@ -36,8 +36,7 @@ fn rule(criterion: &mut Criterion) {
     let position = consensus(1331).position;
     let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
     let id = MarkId { chain: payloads::MAINNET.parse().unwrap(), key, kind: Kind::Attestation };
-    let mark =
-        Mark { position, digest: Some(digest), signature: None, attempt: AttemptId::random().unwrap(), written: None };
+    let mark = Mark::new(position, Some(digest), None, AttemptId::random().unwrap(), None);
     let request = Request {
         id,
         position: consensus(1332).position,

@@ -103,7 +103,7 @@ causes! {
         Head "head" "not near the head of the chain, or a different chain";
         BelowMark "below_mark" "below the high watermark";
         DifferentData "different_data" "already signed with different bytes: [below](#refused-different_data)";
-        Stopped "stopped" "an operator has stopped the key. Reserved for a later version";
+        Stopped "stopped" "the key is stopped; the message says who stopped it, when and why";
         RaisedHere "raised_here" "exactly where the mark was raised to";
         SignatureUnknown "signature_unknown" "this block was already signed, and its signature was not recorded (imported mark)";
         TooFar "too_far" "more than `MAX_LEVEL_JUMP` above the key's highest mark on the chain, without nodes: [level limits](octez.md#level-limits)";

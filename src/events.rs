@@ -67,6 +67,11 @@ pub const EVENTS: &[Event] = &[
     warn("key_file_exposed", "other users of the machine may read or write the key file"),
     warn("key_lost", "a key that could sign no longer can"),
     warn("key_search_slow", "a search of the vault is taking long"),
+    warn(
+        "key_stopped",
+        "a mark is stopped: nothing of this `kind` is signed with the key on this `chain`; `by`, `reason` and `stop` say who \
+         stopped it, why, and the stop's identifier. Once for each mark and stop",
+    ),
     warn("keys_unreadable", "the vault's keys could not be listed"),
     warn("lines_dropped", "log lines were dropped because their reader was too slow; `lines` is their number"),
     warn(
@@ -127,6 +132,7 @@ pub const EVENTS: &[Event] = &[
     info("key_created", "the local vault had no key, so one was created"),
     info("key_left_out", "a version of a key in the vault does not sign; `reason` says why"),
     info("key_no_longer_left_out", "a version that was left out can sign"),
+    info("key_resumed", "a mark is no longer stopped: this `kind` is signed again with the key on this `chain`"),
     info("key_vault_used", "keys are in the vault at `url`"),
     info("listening", "requests are accepted at `address`"),
     info("mark_store_new", "the embedded store has no marks yet"),

@@ -59,7 +59,7 @@ fn check_imported(text: &str, hints: Hints, imported: &[RaiseTarget]) {
 fn as_stored(imported: &RaiseTarget) -> Mark {
     let attempt: AttemptId = "0".parse().unwrap();
     let RaiseTarget { position, digest, signature, .. } = *imported;
-    Mark { position, digest, signature, attempt, written: None }
+    Mark::new(position, digest, signature, attempt, None)
 }
 
 /// Whether the tree has an object that satisfies the predicate.

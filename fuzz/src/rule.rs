@@ -92,13 +92,9 @@ impl Step {
 
     /// The mark that is written if this is signed.
     fn mark(&self) -> Mark {
-        Mark {
-            position: self.request.position,
-            digest: Some(self.request.digest),
-            signature: Some(self.signature).filter(|_| self.request.id.kind == Kind::Block),
-            attempt: "1".parse::<AttemptId>().unwrap(),
-            written: None,
-        }
+        let signature = Some(self.signature).filter(|_| self.request.id.kind == Kind::Block);
+        let attempt = "1".parse::<AttemptId>().unwrap();
+        Mark::new(self.request.position, Some(self.request.digest), signature, attempt, None)
     }
 }
 

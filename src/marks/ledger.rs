@@ -4,21 +4,27 @@
 //! read the mark, have the vault sign a block, write the mark conditionally, and read it back if the outcome of the write is
 //! unclear. It also remembers what the process has [seen](super::Seen) of each mark, and which marks the store has lost.
 
+mod stops;
+
+pub use stops::KeyStopped;
+
 use super::levels_seen::{LevelSeen, LevelsSeen};
+use super::readback::Readback;
 use super::slots::Slots;
+use super::stops_met::StopsMet;
+use super::store_call::StoreCalls;
 use super::subject::Subject;
+use super::trail::Trail;
 use super::{
     AttemptId, BlockRequest, Lost, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Raise, Raised, Recording, Request,
-    Safe, Step, StoreError, Stored, Version, VoteRecorded, VoteRequest, WriteError, Written, decide,
+    Safe, Step, Stop, StoreError, Stored, Version, VoteRecorded, VoteRequest, WriteError, Written, decide,
 };
-use crate::net::backoff::Backoff;
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature};
 use futures::future::try_join_all;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -37,13 +43,11 @@ pub struct Ledger {
     slots: Slots,
     /// For each key, the mark that the store has lost.
     lost: Mutex<HashMap<PublicKeyHash, Lost>>,
-    failed: Mutex<Option<Instant>>,
+    calls: StoreCalls,
     levels_seen: LevelsSeen,
+    stops_met: StopsMet,
     conflicts: AtomicU64,
 }
-
-/// How long a failed call counts against the store, if no other call is made.
-const FAILURE_MEMORY: Duration = Duration::from_secs(30);
 
 impl Ledger {
     /// A ledger of the marks in `store`. Every mark it writes names this `instance`.
@@ -53,8 +57,9 @@ impl Ledger {
             instance: instance.into(),
             slots: Slots::default(),
             lost: Mutex::default(),
-            failed: Mutex::default(),
+            calls: StoreCalls::default(),
             levels_seen: LevelsSeen::default(),
+            stops_met: StopsMet::default(),
             conflicts: AtomicU64::new(0),
         }
     }
@@ -71,8 +76,8 @@ impl Ledger {
         let slot = self.slots.get(&request.id).ok()?;
         let seen = slot.try_lock().ok()?;
         match decide(Some(&seen.last()?.mark), request) {
-            // An operator may have raised the mark since.
-            Ok(Safe::Advance | Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. }) => None,
+            // An operator may have raised the mark since, or lifted the stop.
+            Ok(Safe::Advance | Safe::Repeat { .. }) | Err(NotSafe::JumpTooFar { .. } | NotSafe::Stopped { .. }) => None,
             Err(not_safe) => Some(not_safe),
         }
     }
@@ -102,7 +107,7 @@ impl Ledger {
         wrote: &AtomicBool,
     ) -> Result<VoteRecorded, NotRecorded> {
         // The vault signs votes elsewhere, at the same time.
-        self.record(*vote, deadline, wrote, async || Ok(())).await
+        self.record_and_spread_stops(*vote, deadline, wrote, async || Ok(())).await
     }
 
     /// Records a block together with its only signature, and returns the signature that may be released: the one that `sign`
@@ -118,11 +123,11 @@ impl Ledger {
         deadline: Instant,
         sign: impl Fn() -> F,
     ) -> Result<Signature, E> {
-        Ok(self.record(*block, deadline, &AtomicBool::new(false), sign).await?.release())
+        Ok(self.record_and_spread_stops(*block, deadline, &AtomicBool::new(false), sign).await?.release())
     }
 
     /// Raises a mark by hand, if the target is higher. Also works for a key whose mark the store has lost, and in a recreated
-    /// store: it is how an operator recovers from both.
+    /// store: it is how an operator recovers from both. A stopped mark stays stopped, and its true position is raised.
     ///
     /// # Errors
     /// [`NotRecorded`] if the store failed.
@@ -135,7 +140,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Raised, NotRecorded> {
         let raise = Raise::new(*id, position, digest, signature);
-        self.record(raise, deadline, &AtomicBool::new(false), async || Ok(())).await
+        self.record(raise, deadline, &AtomicBool::new(false), &mut None, async || Ok(())).await
     }
 
     /// Writes a mark over an item that is not a mark, if that still has the version `unreadable`. The caller must make sure
@@ -152,8 +157,11 @@ impl Ledger {
         unreadable: &Version,
         deadline: Instant,
     ) -> Result<Raised, NotRecorded> {
-        let mark = Raise::new(*id, position, digest, signature)
-            .mark(new_attempt().map_err(NotRecorded::Store)?, Some(self.written_by(None)));
+        let raise = Raise::new(*id, position, digest, signature);
+        let attempt = new_attempt().map_err(NotRecorded::Store)?;
+        let mark = raise.mark_over(None, attempt, Some(self.written_by(None)));
+        let trail = Trail { has_signed: true, ..Trail::after(id, None, raise.entry(None)) };
+        let mark = Mark { trail: Some(Box::new(trail)), ..mark };
         let slot = self.slots.get(id)?;
         let mut seen = slot.lock().await;
         seen.keep(None);
@@ -171,11 +179,7 @@ impl Ledger {
 
     /// Whether the store is ready and the last recent call succeeded.
     pub fn is_answered(&self) -> bool {
-        if !self.store.is_ready() {
-            return false;
-        }
-        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_none_or(|failed| failed.elapsed() > FAILURE_MEMORY)
+        self.store.is_ready() && self.calls.are_answered()
     }
 
     /// The levels of all marks that the store holds, as this process last saw them.
@@ -188,13 +192,32 @@ impl Ledger {
         self.conflicts.load(Ordering::Relaxed)
     }
 
+    /// Records what a signature is released for. If the key is stopped and the mark is not, the stops are written into the mark:
+    /// a command that was to do that has not ended yet, or never will.
+    async fn record_and_spread_stops<S: Subject, E: From<NotRecorded>, F: Future<Output = Result<S::Signature, E>>>(
+        &self,
+        subject: S,
+        deadline: Instant,
+        wrote: &AtomicBool,
+        sign: impl Fn() -> F,
+    ) -> Result<S::Recorded, E> {
+        let (id, mut found) = (*subject.id(), None);
+        let recorded = self.record(subject, deadline, wrote, &mut found, sign).await;
+        for stop in found.into_iter().flatten() {
+            // If that fails, the next request finds the stop again.
+            drop(self.stop(&id, &stop, None, deadline).await);
+        }
+        recorded
+    }
+
     /// Carries out the steps of a [`Recording`], with the slot of the mark locked. Sets `wrote` if the mark was or may have been
-    /// written.
+    /// written, and `found` if the mark is covered by stops of the key that it lacks.
     async fn record<S: Subject, E: From<NotRecorded>, F: Future<Output = Result<S::Signature, E>>>(
         &self,
         subject: S,
         deadline: Instant,
         wrote: &AtomicBool,
+        found: &mut Option<Vec<Stop>>,
         sign: impl Fn() -> F,
     ) -> Result<S::Recorded, E> {
         let id = &subject.id().clone();
@@ -222,7 +245,15 @@ impl Ledger {
                     drop(seen);
                     let answer = self.read(id, deadline).await;
                     seen = slot.lock().await;
-                    Step::Done(recording.confirmed(answer, &mut seen))
+                    recording.confirmed(answer, &mut seen)
+                }
+                Step::ReadStops => {
+                    let answer = self.stops_of(&id.key, deadline).await;
+                    let covering = answer
+                        .map(|item| item.map_or_else(Vec::new, |item| item.covering(id.chain).cloned().collect()));
+                    let step = recording.stops(covering.clone().map(|stops| stops.into_iter().next()), &mut seen);
+                    *found = covering.ok().filter(|stops| !stops.is_empty());
+                    step
                 }
                 Step::Sign => recording.signed(sign().await?),
                 Step::Write => {
@@ -240,6 +271,9 @@ impl Ledger {
                     if let Err(NotRecorded::Lost(lost)) = &verdict {
                         self.lost().insert(id.key, *lost);
                     }
+                    if !S::RESTORES {
+                        self.stops_met.note(id, &verdict);
+                    }
                     if let Some(position) = seen.highest_position() {
                         self.levels_seen.note(id, position.level);
                     }
@@ -256,7 +290,10 @@ impl Ledger {
         if !lost.is_compensated_by(stored.as_ref()) {
             return Err(NotRecorded::Lost(lost));
         }
-        self.lost().remove(key);
+        let mut all = self.lost();
+        if all.get(key) == Some(&lost) {
+            all.remove(key);
+        }
         Ok(())
     }
 
@@ -269,7 +306,7 @@ impl Ledger {
     }
 
     async fn read(&self, id: &MarkId, deadline: Instant) -> Result<Option<Stored>, StoreError> {
-        let call = StoreCall::of(self);
+        let call = self.calls.begin();
         let answer = self.store.read(id, deadline).await;
         call.ends(answer.is_ok());
         answer
@@ -293,7 +330,7 @@ impl Ledger {
     async fn highest_of_other_kinds(&self, id: &MarkId, deadline: Instant) -> Result<Option<Position>, StoreError> {
         let others = Kind::ALL.into_iter().filter(|kind| *kind != id.kind).map(|kind| MarkId { kind, ..*id });
         let found = try_join_all(others.map(async |id| self.read(&id, deadline).await)).await?;
-        Ok(found.into_iter().flatten().map(|stored| stored.mark.position).max())
+        Ok(found.into_iter().flatten().map(|stored| stored.mark.true_position()).max())
     }
 
     async fn write(
@@ -303,80 +340,13 @@ impl Ledger {
         expected: Option<&Version>,
         deadline: Instant,
     ) -> Result<Version, WriteError> {
-        let call = StoreCall::of(self);
+        let call = self.calls.begin();
         let answer = self.store.write(id, mark, expected, deadline).await;
         call.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
         if matches!(answer, Err(WriteError::Changed)) {
             self.conflicts.fetch_add(1, Ordering::Relaxed);
         }
         answer
-    }
-}
-
-/// Reads back the result of an unclear write until the deadline: immediately the first time, then after pauses, so that a
-/// failing store is not flooded and another writer can finish.
-struct Readback {
-    deadline: Instant,
-    backoff: Option<Backoff>,
-    /// Why the last write was unclear.
-    last: Option<StoreError>,
-}
-
-impl Readback {
-    const fn until(deadline: Instant) -> Self {
-        Self { deadline, backoff: None, last: None }
-    }
-
-    /// A write was unclear. Its error is more specific than the deadline.
-    fn note(&mut self, error: StoreError) {
-        if error != StoreError::deadline(None) {
-            self.last = Some(error);
-        }
-    }
-
-    async fn pause(&mut self) -> Result<(), StoreError> {
-        match &mut self.backoff {
-            None => self.backoff = Some(Backoff::within_a_request()),
-            Some(backoff) => {
-                tokio::time::sleep_until(self.deadline.min(Instant::now() + backoff.pause(None))).await;
-            }
-        }
-        if Instant::now() < self.deadline { Ok(()) } else { Err(StoreError::deadline(self.last.as_ref())) }
-    }
-
-    /// If the deadline passed during the read, the error of the write is more specific.
-    fn explain(&self, error: StoreError) -> StoreError {
-        match &self.last {
-            Some(last) if error == StoreError::deadline(None) => StoreError::deadline(Some(last)),
-            _ => error,
-        }
-    }
-}
-
-/// A call to the store. One that is dropped before its answer counts as failed.
-struct StoreCall<'a> {
-    ledger: &'a Ledger,
-    answered: bool,
-}
-
-impl<'a> StoreCall<'a> {
-    const fn of(ledger: &'a Ledger) -> Self {
-        Self { ledger, answered: false }
-    }
-
-    fn ends(mut self, answered: bool) {
-        self.answered = answered;
-        if answered {
-            *self.ledger.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-    }
-}
-
-impl Drop for StoreCall<'_> {
-    fn drop(&mut self) {
-        if !self.answered {
-            *self.ledger.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        }
     }
 }
 

@@ -1,12 +1,12 @@
-//! A mark, its name, and its JSON form in the stores.
+//! A mark, and its name.
 
+use super::stop::{Stop, Stopped};
+use super::trail::Trail;
 use crate::tezos::payload::{Kind, Position};
-use crate::tezos::{ChainId, Digest, InvalidSignature, PublicKeyHash, Signature, SignatureText};
-use serde::{Deserialize, Serialize};
+use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature};
 use std::fmt;
 use thiserror::Error;
 use time::OffsetDateTime;
-use time::serde::rfc3339;
 
 /// Names a mark. Written `<chain>:<public key hash>:<kind>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +53,7 @@ impl std::str::FromStr for MarkId {
 /// The highest position signed for one [`MarkId`], with the digest of the payload and a block's signature.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mark {
-    /// Level and round.
+    /// Level and round; [`STOPPED_AT`](super::STOPPED_AT) while the mark is stopped.
     pub position: Position,
     /// The digest of the payload signed there. `None` if the mark was raised by hand: then nothing is a repeat of it.
     pub digest: Option<Digest>,
@@ -63,6 +63,54 @@ pub struct Mark {
     pub attempt: AttemptId,
     /// Who wrote it, and when. `None` in marks written by early versions of this program.
     pub written: Option<Written>,
+    /// The last signatures, and the chain of versions. `None` if an earlier release wrote the mark: then nothing is known.
+    pub trail: Option<Box<Trail>>,
+    /// Whether the key's [stop item](super::KeyStops) was read after this mark existed. Otherwise, a stop may not have found the
+    /// mark, and the item is read before anything is released.
+    pub stoppable: bool,
+    /// The write that brought the mark to its position, if it is not this one: a stop was lifted.
+    pub origin: Option<AttemptId>,
+    /// The stops and the true position, if the mark is stopped.
+    pub stop: Option<Box<Stopped>>,
+}
+
+impl Mark {
+    /// A mark as the first release wrote it: without trail and stops.
+    pub const fn new(
+        position: Position,
+        digest: Option<Digest>,
+        signature: Option<Signature>,
+        attempt: AttemptId,
+        written: Option<Written>,
+    ) -> Self {
+        Self { position, digest, signature, attempt, written, trail: None, stoppable: false, origin: None, stop: None }
+    }
+
+    /// The highest position that was signed or raised to: where the mark is, or would be without its stops.
+    pub fn true_position(&self) -> Position {
+        self.stop.as_ref().map_or(self.position, |stopped| stopped.position)
+    }
+
+    /// The digest of the payload signed at the [true position](Self::true_position).
+    pub fn true_digest(&self) -> Option<Digest> {
+        self.stop.as_ref().map_or(self.digest, |stopped| stopped.digest)
+    }
+
+    /// The signature of a block signed at the [true position](Self::true_position).
+    pub fn true_signature(&self) -> Option<Signature> {
+        self.stop.as_ref().map_or(self.signature, |stopped| stopped.signature)
+    }
+
+    /// The write that brought the mark to its [true position](Self::true_position). No position is reached twice, so it
+    /// identifies what was signed there.
+    pub fn origin(&self) -> AttemptId {
+        self.stop.as_ref().map_or_else(|| self.origin.unwrap_or(self.attempt), |stopped| stopped.origin)
+    }
+
+    /// The stops; none if the mark is not stopped.
+    pub fn stops(&self) -> &[Stop] {
+        self.stop.as_ref().map_or(&[], |stopped| &stopped.stops)
+    }
 }
 
 /// Who wrote a mark, and when. For auditors; no decision depends on it.
@@ -112,86 +160,9 @@ impl std::str::FromStr for AttemptId {
     }
 }
 
-/// A mark as the stores write it.
-///
-/// Unknown fields are ignored: a later version on another instance may have added some for auditors.
-#[derive(Serialize, Deserialize)]
-struct MarkRecord {
-    level: u32,
-    round: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    digest: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    signature: Option<String>,
-    attempt: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    instance: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    requester: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
-    written_at: Option<OffsetDateTime>,
-}
-
-impl Serialize for Mark {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        MarkRecord {
-            level: self.position.level.get(),
-            round: self.position.round.get(),
-            digest: self.digest.map(|digest| digest.to_string()),
-            signature: self.signature.map(|signature| signature.to_string()),
-            attempt: self.attempt.to_string(),
-            instance: self.written.as_ref().map(|written| written.instance.clone()),
-            requester: self.written.as_ref().and_then(|written| written.requester).map(|key| key.to_string()),
-            written_at: self.written.as_ref().map(|written| written.at),
-        }
-        .serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Mark {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let record = MarkRecord::deserialize(deserializer)?;
-        Ok(Self {
-            position: Position {
-                level: record.level.try_into().map_err(D::Error::custom)?,
-                round: record.round.try_into().map_err(D::Error::custom)?,
-            },
-            digest: record.digest.map(|text| text.parse()).transpose().map_err(D::Error::custom)?,
-            signature: record.signature.map(|text| stored_signature(&text)).transpose().map_err(D::Error::custom)?,
-            attempt: record.attempt.parse().map_err(D::Error::custom)?,
-            written: match (record.instance, record.written_at) {
-                (Some(instance), Some(at)) => Some(Written {
-                    instance,
-                    requester: record.requester.map(|text| text.parse()).transpose().map_err(D::Error::custom)?,
-                    at,
-                }),
-                _ => None,
-            },
-        })
-    }
-}
-
-/// Why a stored signature cannot be used.
-#[derive(Debug, Error)]
-enum StoredSignatureError {
-    #[error("signature: {0}")]
-    Invalid(InvalidSignature),
-    #[error("signature: generic, so its curve is unknown")]
-    Generic,
-}
-
-fn stored_signature(text: &str) -> Result<Signature, StoredSignatureError> {
-    match text.parse().map_err(StoredSignatureError::Invalid)? {
-        SignatureText::Known(signature) => Ok(signature),
-        SignatureText::Generic(_) => Err(StoredSignatureError::Generic),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
 
     #[test]
     fn an_id_is_written_and_read_as_three_parts() {
@@ -217,46 +188,5 @@ mod tests {
         assert_ne!(one.to_string(), other.to_string());
         assert_eq!(one.to_string().parse(), Ok(one));
         assert_eq!(AttemptId(0x2a).to_string(), format!("{:0>32}", "2a"));
-    }
-
-    /// Items written by older versions must stay readable, and the format must not change.
-    #[test]
-    fn a_mark_is_this_json() {
-        let minimal = json!({"level": 5, "round": 2, "attempt": "0000000000000000000000000000002a"});
-        let signature = Signature::P256([7; 64]).to_string();
-        let full = json!({
-            "level": 2_147_483_647, "round": 0, "digest": "01".repeat(32), "signature": signature,
-            "attempt": "ffffffffffffffffffffffffffffffff", "instance": "one",
-            "requester": "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT", "written_at": "2026-01-02T03:04:05Z",
-        });
-        for (json, is_full) in [(&minimal, false), (&full, true)] {
-            let mark: Mark = serde_json::from_value(json.clone()).unwrap();
-            assert_eq!(mark.digest.is_some(), is_full);
-            assert_eq!(mark.signature, is_full.then_some(Signature::P256([7; 64])));
-            let written = mark.written.as_ref().map(|written| (written.instance.as_str(), written.requester.is_some()));
-            assert_eq!(written, is_full.then_some(("one", true)));
-            assert_eq!(serde_json::to_value(&mark).unwrap(), *json);
-        }
-
-        let with = |field: &str, value: Value| {
-            let mut json = full.clone();
-            json[field] = value;
-            serde_json::from_value::<Mark>(json)
-        };
-        // The writer is for auditors: incomplete information is dropped, and the mark still counts.
-        assert_eq!(with("instance", Value::Null).unwrap().written, None);
-        let generic =
-            "sigMzJ4GVAvXEd2RjsKGfG2H9QvqTSKCZsuB2KiHbZRGFz72XgF6KaKADznh674fQgBatxw3xdHqTtMHUZAGRprxy64wg1aq";
-        for (field, value) in [
-            ("level", json!(2_147_483_648_u32)),
-            ("round", json!(-1)),
-            ("digest", json!("01")),
-            ("signature", json!(generic)),
-            ("signature", json!("")),
-            ("attempt", json!("")),
-            ("requester", json!("tz1")),
-        ] {
-            assert!(with(field, value.clone()).is_err(), "{field}: {value}");
-        }
     }
 }

@@ -9,6 +9,7 @@
 //! | same level, same round, other digest | | not safe: already signed with different data |
 //! | same level, same round, mark without a digest (raised by hand) | | not safe: equals a mark that was raised by hand |
 //! | level higher, or same level and round higher | | not safe: below the high watermark |
+//! | stopped | any | not safe: stopped |
 //!
 //! An advance is also checked against other knowledge:
 //!
@@ -19,7 +20,7 @@
 //!
 //! Positions are compared, never subtracted, so there is nothing to overflow.
 
-use super::{Mark, MarkId};
+use super::{Mark, MarkId, Stop};
 use crate::answer::Cause;
 use crate::tezos::payload::{Kind, NonNegative, Position};
 use crate::tezos::{Digest, PublicKeyHash, Signature};
@@ -118,6 +119,14 @@ pub enum NotSafe {
         /// The highest possible level.
         max: NonNegative,
     },
+    /// The key is stopped. Unlike a mark, a stop can be lifted, so one in memory is read again before it refuses.
+    #[error("{key} is {stop}")]
+    Stopped {
+        /// The key.
+        key: PublicKeyHash,
+        /// The first of its stops.
+        stop: Box<Stop>,
+    },
     /// The store was lost and recreated, so the key's earlier marks are missing.
     #[error("the mark store was lost and recreated, and holds no {} mark of {} on {}", id.kind, id.key, id.chain)]
     MarkLost {
@@ -137,6 +146,7 @@ impl NotSafe {
             Self::JumpTooFar { .. } => Cause::TooFar,
             Self::LevelImpossible { .. } => Cause::LevelImpossible,
             Self::MarkLost { .. } => Cause::MarkLost,
+            Self::Stopped { .. } => Cause::Stopped,
         }
     }
 }
@@ -156,7 +166,10 @@ pub fn decide(stored: Option<&Mark>, request: &Request) -> Result<Safe, NotSafe>
 /// [`NotSafe`] if it must not be signed.
 pub fn decide_among(stored: Option<&Mark>, others: Option<Position>, request: &Request) -> Result<Safe, NotSafe> {
     let Some(mark) = stored else { return may_advance(others, request) };
-    let Request { id: MarkId { kind, .. }, position: requested, digest, .. } = *request;
+    let Request { id: MarkId { kind, key, .. }, position: requested, digest, .. } = *request;
+    if let Some(stop) = mark.stops().first() {
+        return Err(NotSafe::Stopped { key, stop: Box::new(stop.clone()) });
+    }
     match requested.cmp(&mark.position) {
         Ordering::Less => Err(NotSafe::BelowMark { kind, requested, mark: mark.position }),
         Ordering::Equal => match (mark.digest, kind, mark.signature) {
@@ -189,202 +202,23 @@ fn may_advance(highest: Option<Position>, request: &Request) -> Result<Safe, Not
     }
 }
 
-/// Whether a position that is imported or set by hand may replace the stored mark: only if it is higher.
+/// Whether a position that is imported or set by hand may replace the stored mark: only if it is higher. For a stopped mark, the
+/// true position counts.
 pub fn is_raised_by(stored: &Mark, other: Position) -> bool {
-    stored.position < other
+    stored.true_position() < other
+}
+
+/// Whether one version of a mark may follow another: its position is higher; or it is stopped, or a stop is lifted, and the true
+/// position does not fall and remains that of the same signature.
+pub fn may_follow(stored: &Mark, new: &Mark) -> bool {
+    let (before, after) = (stored.true_position(), new.true_position());
+    let concerns_stops = stored.stop.is_some() || new.stop.is_some();
+    before < after
+        || concerns_stops
+            && before == after
+            && (stored.origin(), stored.true_digest(), stored.true_signature())
+                == (new.origin(), new.true_digest(), new.true_signature())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::answer::Verdict;
-    use crate::marks::AttemptId;
-    use crate::tezos::payload::NonNegative;
-
-    fn at(level: i32, round: i32) -> Position {
-        Position { level: level.try_into().unwrap(), round: round.try_into().unwrap() }
-    }
-
-    fn id(kind: Kind) -> MarkId {
-        let key = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t".parse().unwrap();
-        MarkId { chain: "NetXdQprcVkpaWU".parse().unwrap(), key, kind }
-    }
-
-    fn digest(fill: u8) -> Digest {
-        Digest::from_bytes([fill; 32])
-    }
-
-    const SIGNATURE: Signature = Signature::Ed25519([7; 64]);
-
-    /// The table of the module's documentation, row by row.
-    #[test]
-    fn the_rule() {
-        let block_at_5_2 = Mark {
-            position: at(5, 2),
-            digest: Some(digest(1)),
-            signature: Some(SIGNATURE),
-            attempt: AttemptId::random().unwrap(),
-            written: None,
-        };
-        let vote_at_5_2 = Mark { signature: None, ..block_at_5_2.clone() };
-        let by_hand = Mark { digest: None, signature: None, ..block_at_5_2.clone() };
-
-        let repeat = Ok(Safe::Repeat { signature: Some(SIGNATURE) });
-        let sign_again = Ok(Safe::Repeat { signature: None });
-        let (block, vote) = (Kind::Block, Kind::Attestation);
-        let below = |kind, requested| Err(NotSafe::BelowMark { kind, requested, mark: at(5, 2) });
-        let different =
-            |kind| Err(NotSafe::DifferentData { kind, requested: at(5, 2), digest: digest(2), signed: digest(1) });
-        let raised_here = |kind| Err(NotSafe::RaisedHere { kind, requested: at(5, 2) });
-        let max = NonNegative::MAX.get().try_into().unwrap();
-
-        let rows = [
-            ("no mark", None, vote, at(0, 0), 1, Ok(Safe::Advance)),
-            ("no mark, highest position", None, block, at(max, max), 1, Ok(Safe::Advance)),
-            ("level above", Some(&vote_at_5_2), vote, at(6, 0), 2, Ok(Safe::Advance)),
-            ("round above", Some(&vote_at_5_2), vote, at(5, 3), 2, Ok(Safe::Advance)),
-            ("same vote", Some(&vote_at_5_2), vote, at(5, 2), 1, sign_again.clone()),
-            ("same vote, mark with a signature", Some(&block_at_5_2), vote, at(5, 2), 1, sign_again),
-            ("same block", Some(&block_at_5_2), block, at(5, 2), 1, repeat),
-            (
-                "same block, signature unknown",
-                Some(&vote_at_5_2),
-                block,
-                at(5, 2),
-                1,
-                Err(NotSafe::SignatureUnknown { requested: at(5, 2) }),
-            ),
-            ("other vote", Some(&vote_at_5_2), vote, at(5, 2), 2, different(vote)),
-            ("other block", Some(&block_at_5_2), block, at(5, 2), 2, different(block)),
-            ("vote at a mark raised by hand", Some(&by_hand), vote, at(5, 2), 1, raised_here(vote)),
-            ("block at a mark raised by hand", Some(&by_hand), block, at(5, 2), 1, raised_here(block)),
-            ("round below", Some(&vote_at_5_2), vote, at(5, 1), 1, below(vote, at(5, 1))),
-            ("level below, round above", Some(&block_at_5_2), block, at(4, 9), 1, below(block, at(4, 9))),
-        ];
-        for (name, stored, kind, position, fill, expected) in rows {
-            let request = Request {
-                id: id(kind),
-                position,
-                digest: digest(fill),
-                jump_limit: None,
-                max_level: None,
-                requester: None,
-            };
-            assert_eq!(decide(stored, &request), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_level_far_above_the_mark_is_refused() {
-        let mark = mark_at(at(1000, 0));
-        for (level, limit, is_safe) in [
-            (1100, Some(100), true),
-            (1101, Some(100), false),
-            (1101, None, true),
-            (i32::MAX, Some(u32::MAX), true),
-            (i32::MAX, Some(100_000), false),
-        ] {
-            let request = Request {
-                id: id(Kind::Block),
-                position: at(level, 0),
-                digest: digest(1),
-                jump_limit: limit,
-                max_level: None,
-                requester: None,
-            };
-            assert_eq!(decide(Some(&mark), &request).is_ok(), is_safe, "{level} {limit:?}");
-        }
-        let first = Request {
-            id: id(Kind::Block),
-            position: at(i32::MAX, 0),
-            digest: digest(1),
-            jump_limit: Some(1),
-            max_level: None,
-            requester: None,
-        };
-        assert_eq!(decide(None, &first), Ok(Safe::Advance));
-    }
-
-    fn mark_at(position: Position) -> Mark {
-        Mark { position, digest: None, signature: None, attempt: AttemptId::random().unwrap(), written: None }
-    }
-
-    #[test]
-    fn a_jump_is_measured_from_the_keys_highest_mark_of_any_kind() {
-        let too_far = |mark| Err((at(1101, 0), mark));
-        for (name, stored, others, depends, expected) in [
-            ("by its own mark", Some(at(1001, 0)), None, false, Ok(())),
-            ("by the mark of another kind", Some(at(7, 0)), Some(at(1001, 0)), true, Ok(())),
-            ("no kind is near", Some(at(7, 0)), Some(at(1000, 9)), true, too_far(at(1000, 9))),
-            ("the others are behind", Some(at(1000, 0)), Some(at(7, 0)), true, too_far(at(1000, 0))),
-            ("the first of its kind", None, Some(at(1001, 0)), true, Ok(())),
-            ("the first of its kind, far off", None, Some(at(1000, 0)), true, too_far(at(1000, 0))),
-            ("the first of all", None, None, true, Ok(())),
-        ] {
-            let stored = stored.map(mark_at);
-            let (position, digest) = (at(1101, 0), digest(1));
-            let request = Request {
-                id: id(Kind::Block),
-                position,
-                digest,
-                jump_limit: Some(100),
-                max_level: None,
-                requester: None,
-            };
-            let verdict = decide_among(stored.as_ref(), others, &request).map(drop).map_err(|error| match error {
-                NotSafe::JumpTooFar { requested, mark, .. } => (requested, mark),
-                other => panic!("{name}: {other}"),
-            });
-            assert_eq!(verdict, expected, "{name}");
-            assert_eq!(depends_on_other_kinds(stored.as_ref(), &request), depends, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_impossible_level_is_refused_even_without_a_mark() {
-        let max = NonNegative::try_from(2000).unwrap();
-        let request = |level| Request {
-            id: id(Kind::Block),
-            position: at(level, 0),
-            digest: digest(1),
-            jump_limit: None,
-            max_level: Some(max),
-            requester: None,
-        };
-        let refused = Err(NotSafe::LevelImpossible { kind: Kind::Block, requested: at(2001, 0), max });
-        for stored in [None, Some(mark_at(at(1999, 0)))] {
-            assert_eq!(decide(stored.as_ref(), &request(2000)), Ok(Safe::Advance));
-            assert_eq!(decide(stored.as_ref(), &request(2001)), refused);
-        }
-        let there = Mark { digest: Some(digest(1)), signature: Some(SIGNATURE), ..mark_at(at(2001, 0)) };
-        let repeat = Ok(Safe::Repeat { signature: Some(SIGNATURE) });
-        assert_eq!(decide(Some(&there), &request(2001)), repeat, "a released signature may be released again");
-    }
-
-    #[test]
-    fn invariant_2_marks_only_rise() {
-        let mark = mark_at(at(5, 2));
-        for (position, rises) in
-            [(at(5, 1), false), (at(4, 9), false), (at(5, 2), false), (at(5, 3), true), (at(6, 0), true)]
-        {
-            assert_eq!(is_raised_by(&mark, position), rises, "{position}");
-        }
-    }
-
-    /// Alerts and the operations guide refer to them.
-    #[test]
-    fn each_cause_has_a_stable_name() {
-        let (kind, requested, mark, max) = (Kind::Block, at(5, 2), at(5, 3), NonNegative::MAX);
-        for (not_safe, cause) in [
-            (NotSafe::BelowMark { kind, requested, mark }, "below_mark"),
-            (NotSafe::DifferentData { kind, requested, digest: digest(1), signed: digest(2) }, "different_data"),
-            (NotSafe::RaisedHere { kind, requested }, "raised_here"),
-            (NotSafe::SignatureUnknown { requested }, "signature_unknown"),
-            (NotSafe::JumpTooFar { kind, requested, mark, limit: 1 }, "too_far"),
-            (NotSafe::LevelImpossible { kind, requested, max }, "level_impossible"),
-            (NotSafe::MarkLost { id: id(kind) }, "mark_lost"),
-        ] {
-            assert_eq!((not_safe.cause().name(), not_safe.cause().verdict()), (cause, Verdict::Refused));
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,9 @@ use super::{AttemptId, Lost, MarkId, Stored};
 use crate::tezos::payload::Position;
 
 /// What one process has seen of one mark. It may refuse early or save a read; it never permits anything.
+///
+/// The mark in memory is [stoppable](super::Mark::stoppable) as soon as this process has read the key's stop item; in the store,
+/// the next write makes it so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Seen {
     /// The mark last seen. Taken out while a request may write, so that a dropped request leaves nothing outdated behind.
@@ -11,7 +14,8 @@ pub struct Seen {
     highest: Option<Highest>,
 }
 
-/// The highest mark that the store has ever returned or acknowledged. No position is written twice, so each has one write.
+/// The highest mark that the store has ever returned or acknowledged. No position is reached twice, so each has one write. For a
+/// stopped mark, it is the true position, which a resume returns to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Highest {
     position: Position,
@@ -19,8 +23,8 @@ pub(super) struct Highest {
 }
 
 impl Highest {
-    const fn of(stored: &Stored) -> Self {
-        Self { position: stored.mark.position, attempt: stored.mark.attempt }
+    fn of(stored: &Stored) -> Self {
+        Self { position: stored.mark.true_position(), attempt: stored.mark.origin() }
     }
 }
 
@@ -51,6 +55,28 @@ impl Seen {
     /// Keeps the mark that the store returned or acknowledged, for the next request.
     pub(super) fn keep(&mut self, stored: Option<Stored>) {
         self.last = stored;
+    }
+
+    /// Keeps the mark that the store returned, unless a higher one is known: another request may have raised it while it was read.
+    pub(super) fn keep_if_highest(&mut self, mut stored: Option<Stored>) {
+        if self.is_highest(stored.as_ref()) {
+            if let Some(stored) = &mut stored {
+                stored.mark.stoppable |= self.is_stoppable(stored.mark.attempt);
+            }
+            self.last = stored;
+        }
+    }
+
+    /// Whether this process has read the key's stop item since it saw this write.
+    pub(super) fn is_stoppable(&self, attempt: AttemptId) -> bool {
+        self.last.as_ref().is_some_and(|last| last.mark.attempt == attempt && last.mark.stoppable)
+    }
+
+    /// The key's stop item was read after this write was seen, and nothing covers the mark.
+    pub(super) fn stops_were_read(&mut self, attempt: AttemptId) {
+        if let Some(last) = self.last.as_mut().filter(|last| last.mark.attempt == attempt) {
+            last.mark.stoppable = true;
+        }
     }
 
     /// The store has acknowledged a write.
@@ -97,7 +123,7 @@ mod tests {
         let position = Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() };
         let attempt = AttemptId::random().unwrap();
         Stored {
-            mark: Mark { position, digest: Some(Digest::from_bytes([7; 32])), signature: None, attempt, written: None },
+            mark: Mark::new(position, Some(Digest::from_bytes([7; 32])), None, attempt, None),
             version: Version(String::new()),
         }
     }

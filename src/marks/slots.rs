@@ -89,7 +89,7 @@ mod tests {
     fn acknowledge(slots: &Slots, chain: u32) {
         let position = Position { level: 1.try_into().unwrap(), round: 0.try_into().unwrap() };
         let attempt = AttemptId::random().unwrap();
-        let mark = Mark { position, digest: None, signature: None, attempt, written: None };
+        let mark = Mark::new(position, None, None, attempt, None);
         let slot = slots.get(&id(chain)).unwrap();
         slot.try_lock().unwrap().acknowledged(Stored { mark, version: Version(String::new()) });
     }

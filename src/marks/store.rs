@@ -1,19 +1,20 @@
 //! The interface of a mark store, and its errors.
 
 use super::binding::Recreated;
-use super::{Mark, MarkId, StoreId, StoreIdentity};
+use super::{KeyStops, Mark, MarkId, StoreId, StoreIdentity, StoredStops};
 use crate::failure_reason::FailureReason;
 use crate::net::CallCounts;
+use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::Position;
 use async_trait::async_trait;
 use std::fmt;
 use thiserror::Error;
 use tokio::time::Instant;
 
-/// Keeps marks durably, one for each [`MarkId`].
+/// Keeps marks durably, one for each [`MarkId`], and the stops of each key.
 ///
-/// There are only two operations, so that the role of the running service needs no more: no delete, no unconditional write,
-/// no query.
+/// Items are only read, and written conditionally, so that the role of the running service needs no more: no delete, no
+/// unconditional write, no query.
 #[async_trait]
 pub trait MarkStore: Send + Sync {
     /// Reads a mark. Sees every write that was acknowledged before the call, by any process. Keeps trying until `deadline`.
@@ -29,6 +30,18 @@ pub trait MarkStore: Send + Sync {
         &self,
         id: &MarkId,
         mark: &Mark,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError>;
+
+    /// Reads the stop item of a key, like [`read`](Self::read).
+    async fn read_stops(&self, key: &PublicKeyHash, deadline: Instant) -> Result<Option<StoredStops>, StoreError>;
+
+    /// Writes the stop item of a key, like [`write`](Self::write).
+    async fn write_stops(
+        &self,
+        key: &PublicKeyHash,
+        stops: &KeyStops,
         expected: Option<&Version>,
         deadline: Instant,
     ) -> Result<Version, WriteError>;
@@ -140,6 +153,9 @@ pub enum Rejection {
     /// The stored mark is as high or higher.
     #[error("the mark would not rise")]
     WouldNotRise,
+    /// Only an operator lifts stops.
+    #[error("only an operator lifts a stop")]
+    WouldLiftStop,
     /// The mark cannot be encoded.
     #[error("cannot encode the mark: {0}")]
     Encoding(String),
@@ -211,7 +227,8 @@ impl Lost {
     /// Whether the mark is now higher, or was raised by hand to the same position, where nothing is signed then.
     pub fn is_compensated_by(&self, stored: Option<&Stored>) -> bool {
         stored.is_some_and(|Stored { mark, .. }| {
-            mark.position > self.before || mark.position == self.before && mark.digest.is_none()
+            let now = mark.true_position();
+            now > self.before || now == self.before && mark.true_digest().is_none()
         })
     }
 

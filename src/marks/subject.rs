@@ -1,15 +1,17 @@
-//! What a [`Recording`](super::Recording) records: a vote, a block, or a mark that an operator raises.
+//! What a [`Recording`](super::Recording) records: a vote, a block, or what is written [by hand](super::by_hand).
 //!
 //! | | vault signs | accepted by | result |
 //! | --- | --- | --- | --- |
 //! | [`VoteRequest`] | while the mark is written | the rule | [`VoteRecorded`] |
 //! | [`BlockRequest`] | before the mark is written, which holds the signature | the rule | [`BlockRecorded`] |
-//! | [`Raise`] | nothing | if it is higher than the stored mark | [`Raised`] |
 
-use super::rule::{decide_among, depends_on_other_kinds, is_raised_by};
+use super::by_hand::{LiftStops, Raise, StopMark};
+use super::rule::{decide_among, depends_on_other_kinds};
+use super::signed_window::ShortDigest;
+use super::trail::Entry;
 use super::{AttemptId, Mark, MarkId, NotRecorded, NotSafe, Request, Safe, Seen, Stored, Written};
 use crate::tezos::payload::{Kind, Position};
-use crate::tezos::{Digest, PublicKeyHash, Signature};
+use crate::tezos::{PublicKeyHash, Signature};
 use std::fmt::Debug;
 use std::hash::Hash;
 
@@ -40,32 +42,6 @@ impl Request {
     }
 }
 
-/// A mark that an operator raises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Raise {
-    /// The mark.
-    pub id: MarkId,
-    /// Where it is raised to.
-    pub position: Position,
-    /// The digest of the payload signed there, if known.
-    pub digest: Option<Digest>,
-    /// The signature of a block signed there, if known.
-    pub signature: Option<Signature>,
-    from: Option<Position>,
-}
-
-impl Raise {
-    /// To this position. Without a digest, nothing at the position is signed afterwards, not even a repeat.
-    pub const fn new(id: MarkId, position: Position, digest: Option<Digest>, signature: Option<Signature>) -> Self {
-        Self { id, position, digest, signature, from: None }
-    }
-
-    /// The mark to write.
-    pub const fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
-        Mark { position: self.position, digest: self.digest, signature: self.signature, attempt, written }
-    }
-}
-
 /// Proof that the store holds a mark that covers a vote. No signature of a vote is released without one, and only this
 /// module can create it.
 #[must_use]
@@ -91,17 +67,6 @@ impl BlockRecorded {
     pub const fn release(self) -> Signature {
         self.signature
     }
-}
-
-/// The result of raising a mark by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Raised {
-    /// Raised from this position; `None` if there was no mark.
-    From(Option<Position>),
-    /// Not changed: it was already at this position, which is not below the target.
-    Kept(Position),
-    /// Written over an item that was not a mark.
-    Repaired,
 }
 
 /// How to proceed, given the stored mark.
@@ -135,19 +100,19 @@ pub enum OtherKinds {
     Highest(Option<Position>),
 }
 
-/// What is recorded. Implemented by [`VoteRequest`], [`BlockRequest`] and [`Raise`] only. Not visible outside of `marks`, so
-/// that no other code can create the proofs.
+/// What is recorded. Implemented by [`VoteRequest`], [`BlockRequest`], [`Raise`], [`StopMark`] and [`LiftStops`] only. Not
+/// visible outside of `marks`, so that no other code can create the proofs.
 pub trait Subject: sealed::Sealed + Debug + Clone + PartialEq + Eq + Hash {
     /// What the vault must sign before the mark is written: the signature of a block; `()` otherwise.
     type Signature: Debug + Copy + PartialEq + Eq + Hash;
     /// The result once the store holds the mark.
-    type Recorded: Debug + Clone + PartialEq + Eq;
+    type Recorded: Debug + Clone + PartialEq + Eq + Hash;
 
     /// The signature, if the vault need not sign first.
     const PRESIGNED: Option<Self::Signature>;
 
-    /// Whether it restores what the store may have lost. It is then not refused because of that loss, and leaves no trace in
-    /// [`Seen`]: later reads decide whether it compensates for the loss.
+    /// Whether it is written by hand, and may restore what the store has lost. It is then not refused because of that loss or
+    /// of a stop, and leaves no trace in [`Seen`]: later reads decide whether it compensates for the loss.
     const RESTORES: bool;
 
     /// The mark to record.
@@ -156,8 +121,11 @@ pub trait Subject: sealed::Sealed + Debug + Clone + PartialEq + Eq + Hash {
     /// The authorized key that signed the request, for auditors.
     fn requester(&self) -> Option<PublicKeyHash>;
 
-    /// The mark to write, before it is signed.
-    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark;
+    /// The mark to write over the stored one, before it is signed, and without its trail.
+    fn mark_over(&self, stored: Option<&Mark>, attempt: AttemptId, written: Option<Written>) -> Mark;
+
+    /// What that write adds to the trail.
+    fn entry(&self, stored: Option<&Mark>) -> Entry;
 
     /// The signature as the mark holds it.
     fn stored(signature: Self::Signature) -> Option<Signature>;
@@ -177,6 +145,8 @@ mod sealed {
     impl Sealed for super::VoteRequest {}
     impl Sealed for super::BlockRequest {}
     impl Sealed for super::Raise {}
+    impl Sealed for super::StopMark {}
+    impl Sealed for super::LiftStops {}
 }
 
 impl Subject for VoteRequest {
@@ -194,8 +164,12 @@ impl Subject for VoteRequest {
         self.0.requester
     }
 
-    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
-        mark_of(&self.0, attempt, written)
+    fn mark_over(&self, stored: Option<&Mark>, attempt: AttemptId, written: Option<Written>) -> Mark {
+        mark_of(&self.0, stored, attempt, written)
+    }
+
+    fn entry(&self, _: Option<&Mark>) -> Entry {
+        entry_of(&self.0)
     }
 
     fn stored((): ()) -> Option<Signature> {
@@ -231,8 +205,12 @@ impl Subject for BlockRequest {
         self.0.requester
     }
 
-    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
-        mark_of(&self.0, attempt, written)
+    fn mark_over(&self, stored: Option<&Mark>, attempt: AttemptId, written: Option<Written>) -> Mark {
+        mark_of(&self.0, stored, attempt, written)
+    }
+
+    fn entry(&self, _: Option<&Mark>) -> Entry {
+        entry_of(&self.0)
     }
 
     fn stored(signature: Signature) -> Option<Signature> {
@@ -252,62 +230,24 @@ impl Subject for BlockRequest {
     }
 }
 
-impl Subject for Raise {
-    type Signature = ();
-    type Recorded = Raised;
-
-    const PRESIGNED: Option<()> = Some(());
-    const RESTORES: bool = true;
-
-    fn id(&self) -> &MarkId {
-        &self.id
-    }
-
-    fn requester(&self) -> Option<PublicKeyHash> {
-        None
-    }
-
-    fn mark(&self, attempt: AttemptId, written: Option<Written>) -> Mark {
-        self.mark(attempt, written)
-    }
-
-    fn stored((): ()) -> Option<Signature> {
-        None
-    }
-
-    fn foresee(&self, _: &Seen) -> Foresight {
-        Foresight::Read
-    }
-
-    fn decide(&mut self, stored: Option<&Stored>, attempt: AttemptId, _: OtherKinds) -> Decision<Raised> {
-        match stored {
-            // An earlier write of this recording, whose answer was lost.
-            Some(stored) if stored.mark.attempt == attempt => Decision::End(Ok(Raised::From(self.from))),
-            Some(stored) if !is_raised_by(&stored.mark, self.position) => {
-                Decision::End(Ok(Raised::Kept(stored.mark.position)))
-            }
-            _ => {
-                self.from = stored.map(|stored| stored.mark.position);
-                Decision::Write
-            }
-        }
-    }
-
-    fn recorded(&self, (): ()) -> Raised {
-        Raised::From(self.from)
+fn mark_of(request: &Request, stored: Option<&Mark>, attempt: AttemptId, written: Option<Written>) -> Mark {
+    Mark {
+        // What is in memory has it as soon as the stop item was read: see `Seen`.
+        stoppable: stored.is_some_and(|stored| stored.stoppable),
+        ..Mark::new(request.position, Some(request.digest), None, attempt, written)
     }
 }
 
-const fn mark_of(request: &Request, attempt: AttemptId, written: Option<Written>) -> Mark {
-    Mark { position: request.position, digest: Some(request.digest), signature: None, attempt, written }
+const fn entry_of(request: &Request) -> Entry {
+    Entry::Signed(request.position, ShortDigest::of(&request.digest))
 }
 
 fn foresee(request: &Request, seen: &Seen) -> Foresight {
     match seen.last().map(|last| super::decide(Some(&last.mark), request)) {
         // Only the store can confirm a repeat.
         Some(Ok(Safe::Repeat { .. })) => Foresight::Confirm,
-        // An operator may have raised the mark since.
-        Some(Err(NotSafe::JumpTooFar { .. })) | None => Foresight::Read,
+        // An operator may have raised the mark since, or lifted the stop.
+        Some(Err(NotSafe::JumpTooFar { .. } | NotSafe::Stopped { .. })) | None => Foresight::Read,
         // The store decides an advance. Marks only rise, so what the last one seen forbids, the current one forbids too.
         Some(Ok(Safe::Advance) | Err(_)) => Foresight::Decide,
     }

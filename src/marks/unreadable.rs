@@ -7,7 +7,7 @@ use crate::tezos::payload::{NonNegative, Position};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// A mark.
-    Mark(Stored),
+    Mark(Box<Stored>),
     /// Something that is not a mark.
     Unreadable(Unreadable),
 }

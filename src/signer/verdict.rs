@@ -134,6 +134,7 @@ const fn advice(not_safe: &NotSafe) -> &'static str {
         }
         NotSafe::BelowMark { .. }
         | NotSafe::DifferentData { .. }
+        | NotSafe::Stopped { .. }
         | NotSafe::RaisedHere { .. }
         | NotSafe::SignatureUnknown { .. } => "",
     }

@@ -131,7 +131,8 @@ fn mark(id: &MarkId, read: Result<&crate::marks::Mark, Condition>, context: &Con
     let chain = id.chain.to_string();
     let heads = context.nodes.iter().filter(|node| node.chain.as_ref() == Some(&chain));
     let head = heads.filter_map(|node| node.level).max();
-    let level = read.map(|mark| mark.position.level.get());
+    let position = read.map(crate::marks::Mark::true_position);
+    let level = position.map(|position| position.level.get());
     let behind = head.zip(level).map(|(head, level)| i64::from(head) - i64::from(level));
     let highest = checkpoints::max_level(id.chain, context.now).map(NonNegative::get);
     let is_impossible = level.zip(highest).is_some_and(|(level, highest)| level > highest);
@@ -141,13 +142,15 @@ fn mark(id: &MarkId, read: Result<&crate::marks::Mark, Condition>, context: &Con
         network: checkpoints::checkpoint(id.chain).map(|checkpoint| checkpoint.network),
         chain,
         kind: id.kind.name(),
-        condition: if is_impossible {
+        condition: if let Some(stop) = read.and_then(|mark| mark.stops().first()) {
+            Condition::of(State::Failed, in_one_line(&stop.to_string()))
+        } else if is_impossible {
             Condition::of(State::Warning, "ahead of the chain: nothing is signed until it has passed the mark")
         } else {
             condition
         },
         level,
-        round: read.map(|mark| mark.position.round.get()),
+        round: position.map(|position| position.round.get()),
         levels_behind_head: behind,
         written_seconds_ago: written.map(|written| (context.now - written.at).whole_seconds()),
         written_by: written.map(|written| in_one_line(&written.instance)),
@@ -205,7 +208,7 @@ mod tests {
         ] {
             let position = Position { level: level.try_into().unwrap(), round: NonNegative::ZERO };
             let attempt = AttemptId::random().unwrap();
-            let stored = crate::marks::Mark { position, digest: None, signature: None, attempt, written: None };
+            let stored = crate::marks::Mark::new(position, None, None, attempt, None);
             let read = mark(&id(chain), Ok(&stored), &context);
             assert_eq!((read.levels_behind_head, read.condition.state), (behind, state), "{chain} {level}");
         }

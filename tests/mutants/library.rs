@@ -29,6 +29,7 @@ pub(crate) mod samples;
 /// Shared with the other tests of the signer.
 #[path = "../support"]
 pub(crate) mod support {
+    pub(crate) mod eventually;
     pub(crate) mod marks;
     pub(crate) mod payloads;
     pub(crate) mod vault;

@@ -1,7 +1,8 @@
 //! A mark store in memory with the faults of a network.
 
 use async_trait::async_trait;
-use azurehsm_signer::marks::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
+use azurehsm_signer::marks::{KeyStops, Mark, MarkId, MarkStore, StoreError, Stored, StoredStops, Version, WriteError};
+use azurehsm_signer::tezos::PublicKeyHash;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,11 +29,13 @@ pub(crate) enum Fault {
 #[derive(Default)]
 pub(crate) struct MemoryMarks {
     items: Mutex<HashMap<MarkId, Stored>>,
+    stops: Mutex<HashMap<PublicKeyHash, StoredStops>>,
     late: Mutex<Vec<(MarkId, Mark, Option<Version>)>>,
     faults: Mutex<VecDeque<Fault>>,
     versions: AtomicUsize,
     delay: Duration,
     pub(crate) reads: AtomicUsize,
+    pub(crate) reads_of_stops: AtomicUsize,
     pub(crate) writes: AtomicUsize,
 }
 
@@ -129,5 +132,28 @@ impl MarkStore for MemoryMarks {
             Some(Fault::WriteRefused) => Err(WriteError::NotWritten(StoreError::new("injected"))),
             _ => self.compare_and_write(id, mark, expected),
         }
+    }
+
+    async fn read_stops(&self, key: &PublicKeyHash, _: Instant) -> Result<Option<StoredStops>, StoreError> {
+        self.reads_of_stops.fetch_add(1, Ordering::Relaxed);
+        self.take_its_time().await;
+        Ok(self.stops.lock().unwrap().get(key).cloned())
+    }
+
+    async fn write_stops(
+        &self,
+        key: &PublicKeyHash,
+        stops: &KeyStops,
+        expected: Option<&Version>,
+        _: Instant,
+    ) -> Result<Version, WriteError> {
+        self.take_its_time().await;
+        let mut items = self.stops.lock().unwrap();
+        if items.get(key).map(|stored| &stored.version) != expected {
+            return Err(WriteError::Changed);
+        }
+        let version = Version(self.versions.fetch_add(1, Ordering::Relaxed).to_string());
+        items.insert(*key, StoredStops { stops: stops.clone(), version: version.clone() });
+        Ok(version)
     }
 }

@@ -63,8 +63,9 @@ impl Calm {
             step = match step {
                 Step::Confirm => {
                     let stored = Ok(self.store.read(self.mark).cloned());
-                    Step::Done(recording.confirmed(stored, &mut self.seen))
+                    recording.confirmed(stored, &mut self.seen)
                 }
+                Step::ReadStops => recording.stops(Ok(None), &mut self.seen),
                 Step::Read | Step::ReadBack => recording.read(Ok(self.store.read(self.mark).cloned()), &mut self.seen),
                 Step::ReadOtherKinds => recording.other_kinds(Ok(None), &mut self.seen),
                 Step::Sign => recording.signed(signature),

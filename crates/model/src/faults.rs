@@ -17,7 +17,7 @@ impl Protocol {
             Fault::ReadFails => {
                 let failed = Err(StoreError::new("the mark cannot be read"));
                 if std::mem::take(&mut task.is_confirming) {
-                    Step::Done(seen.update(|seen| task.recording.confirmed(failed, seen)))
+                    seen.update(|seen| task.recording.confirmed(failed, seen))
                 } else {
                     seen.update(|seen| task.recording.read(failed, seen))
                 }

@@ -105,6 +105,13 @@ impl Protocol {
                 let next = seen.update(|seen| task.recording.other_kinds(Ok(None), seen));
                 return self.go_on(state, request, instance, task, next);
             }
+            // No key of these setups is stopped.
+            Step::ReadStops => {
+                let mark = self.job(request).mark;
+                let seen = &mut state.seen[instance][mark];
+                let next = seen.update(|seen| task.recording.stops(Ok(None), seen));
+                return self.go_on(state, request, instance, task, next);
+            }
             Step::Confirm => {
                 task.at = At::Reading;
                 task.is_confirming = true;

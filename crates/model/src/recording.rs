@@ -1,8 +1,8 @@
 //! The product's recording of a vote or a block, under one type.
 
 use azurehsm_signer::marks::{
-    self, AttemptId, BlockRecorded, BlockRequest, Mark, NotRecorded, Request, Seen, StoreError, Stored, Version,
-    VoteOrBlock, VoteRecorded, VoteRequest, WriteError,
+    self, AttemptId, BlockRecorded, BlockRequest, Mark, Request, Seen, Stop, StoreError, Stored, Version, VoteOrBlock,
+    VoteRecorded, VoteRequest, WriteError,
 };
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Position;
@@ -43,14 +43,17 @@ impl Recording {
         }
     }
 
-    pub(crate) fn confirmed(
-        &self,
-        answer: Result<Option<Stored>, StoreError>,
-        seen: &mut Seen,
-    ) -> Result<Recorded, NotRecorded> {
+    pub(crate) fn confirmed(&mut self, answer: Result<Option<Stored>, StoreError>, seen: &mut Seen) -> Step {
         match self {
-            Self::Vote(recording) => recording.confirmed(answer, seen).map(Recorded::Vote),
-            Self::Block(recording) => recording.confirmed(answer, seen).map(Recorded::Block),
+            Self::Vote(recording) => of_vote(recording.confirmed(answer, seen)),
+            Self::Block(recording) => of_block(recording.confirmed(answer, seen)),
+        }
+    }
+
+    pub(crate) fn stops(&mut self, answer: Result<Option<Stop>, StoreError>, seen: &mut Seen) -> Step {
+        match self {
+            Self::Vote(recording) => of_vote(recording.stops(answer, seen)),
+            Self::Block(recording) => of_block(recording.stops(answer, seen)),
         }
     }
 
@@ -98,6 +101,7 @@ fn with<R>(step: marks::Step<R>, recorded: impl FnOnce(R) -> Recorded) -> Step {
         marks::Step::ReadBack => Step::ReadBack,
         marks::Step::ReadOtherKinds => Step::ReadOtherKinds,
         marks::Step::Confirm => Step::Confirm,
+        marks::Step::ReadStops => Step::ReadStops,
         marks::Step::Sign => Step::Sign,
         marks::Step::Write => Step::Write,
         marks::Step::Done(verdict) => Step::Done(verdict.map(recorded)),

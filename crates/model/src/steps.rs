@@ -3,7 +3,6 @@
 use crate::hashed::Hashed;
 use crate::history::History;
 use crate::properties::properties;
-use crate::recording::Step;
 use crate::setup::Loss;
 use crate::state::Progress;
 use crate::store::Store;
@@ -184,7 +183,7 @@ impl Protocol {
                 };
                 state.seen[instance][mark].update(|seen| {
                     if std::mem::take(&mut task.is_confirming) {
-                        Step::Done(task.recording.confirmed(answer, seen))
+                        task.recording.confirmed(answer, seen)
                     } else {
                         task.recording.read(answer, seen)
                     }

@@ -1,7 +1,10 @@
 //! A mark store in memory with faults.
 
 use async_trait::async_trait;
-use azurehsm_signer::marks::{Mark, MarkId, MarkStore, StoreError, Stored, Version, WriteError};
+use azurehsm_signer::marks::{
+    KeyStops, Mark, MarkId, MarkStore, StoreError, Stored, StoredStops, Version, WriteError,
+};
+use azurehsm_signer::tezos::PublicKeyHash;
 pub(super) use memory::Fault;
 use memory::MemoryMarks;
 use std::sync::Mutex;
@@ -52,5 +55,19 @@ impl MarkStore for FaultyMarks {
     ) -> Result<Version, WriteError> {
         self.inject(false);
         self.marks.write(id, mark, expected, deadline).await
+    }
+
+    async fn read_stops(&self, key: &PublicKeyHash, deadline: Instant) -> Result<Option<StoredStops>, StoreError> {
+        self.marks.read_stops(key, deadline).await
+    }
+
+    async fn write_stops(
+        &self,
+        key: &PublicKeyHash,
+        stops: &KeyStops,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError> {
+        self.marks.write_stops(key, stops, expected, deadline).await
     }
 }

@@ -153,7 +153,7 @@ fn objections(
     let mut objections = Vec::new();
     for RaiseTarget { id, position, .. } in raises {
         let found = present.get(id);
-        if matches!(found, Some(Found::Mark(stored)) if stored.mark.position >= *position) {
+        if matches!(found, Some(Found::Mark(stored)) if stored.mark.true_position() >= *position) {
             continue;
         }
         let evidence = Evidence {
@@ -174,7 +174,7 @@ fn objections(
 
 fn position_of(found: Option<&Found>) -> Option<Position> {
     match found? {
-        Found::Mark(stored) => Some(stored.mark.position),
+        Found::Mark(stored) => Some(stored.mark.true_position()),
         Found::Unreadable(item) => item.legible(),
     }
 }

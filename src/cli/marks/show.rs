@@ -150,12 +150,13 @@ fn of_keys_on_chains(keys: impl IntoIterator<Item = String>, chains: impl IntoIt
 }
 
 fn line_of(id: &MarkId, mark: &Mark) -> String {
-    let digest = mark.digest.map_or_else(|| "raised by hand".to_owned(), |digest| digest.to_string());
-    let mut line = format!("{}  {}  {}  {}  {digest}", id.chain, id.key, id.kind, mark.position);
+    let digest = mark.true_digest().map_or_else(|| "raised by hand".to_owned(), |digest| digest.to_string());
+    let mut line = format!("{}  {}  {}  {}  {digest}", id.chain, id.key, id.kind, mark.true_position());
     if let Some(written) = &mark.written {
         let at = written.at.format(&Rfc3339).unwrap_or_default();
         line.extend([format!("  {at} by {}", written.instance)]);
         line.extend(written.requester.map(|requester| format!(" for {requester}")));
     }
+    line.extend(mark.stops().iter().map(|stop| format!("\n  {stop}")));
     line
 }

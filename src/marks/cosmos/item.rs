@@ -1,24 +1,25 @@
-//! The item of a mark in the container.
+//! The items in the container.
 
-use crate::marks::{Mark, MarkId};
+use crate::tezos::PublicKeyHash;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A mark as stored in the container. `id` is `<chain>:<public key hash>:<kind>`, and `pkh` is the partition key.
+/// A mark or the stops of a key, as stored in the container. `id` is `<chain>:<public key hash>:<kind>` or
+/// `<public key hash>:stop`, and `pkh` is the partition key.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Item {
+pub(super) struct Item<T> {
     id: String,
     pkh: String,
     /// Set by the service.
     #[serde(rename = "_rid", default, skip_serializing)]
     rid: Option<String>,
     #[serde(flatten)]
-    mark: Mark,
+    contents: T,
 }
 
-impl Item {
-    pub(super) fn new(id: &MarkId, mark: &Mark) -> Self {
-        Self { id: id.to_string(), pkh: id.key.to_string(), rid: None, mark: mark.clone() }
+impl<T> Item<T> {
+    pub(super) fn new(name: &str, key: &PublicKeyHash, contents: T) -> Self {
+        Self { id: name.to_owned(), pkh: key.to_string(), rid: None, contents }
     }
 
     /// The item's resource id, which identifies its container.
@@ -26,12 +27,12 @@ impl Item {
         self.rid.as_deref()
     }
 
-    /// The mark, if the item is the requested one.
-    pub(super) fn into_mark(self, id: &MarkId) -> Result<Mark, WrongItem> {
-        if self.id == id.to_string() && self.pkh == id.key.to_string() {
-            Ok(self.mark)
+    /// The contents, if the item is the requested one.
+    pub(super) fn into_contents(self, name: &str, key: &PublicKeyHash) -> Result<T, WrongItem> {
+        if self.id == name && self.pkh == key.to_string() {
+            Ok(self.contents)
         } else {
-            Err(WrongItem { requested: *id, id: self.id, pkh: self.pkh })
+            Err(WrongItem { requested: name.to_owned(), id: self.id, pkh: self.pkh })
         }
     }
 }
@@ -40,7 +41,7 @@ impl Item {
 #[derive(Debug, Error)]
 #[error("requested {requested}, received {id} of {pkh}")]
 pub(super) struct WrongItem {
-    requested: MarkId,
+    requested: String,
     id: String,
     pkh: String,
 }

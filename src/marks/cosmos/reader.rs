@@ -5,7 +5,9 @@ use super::diagnostics::Inspection;
 use super::item::{Item, WrongItem};
 use super::outcome::{self, Effect};
 use crate::azure::reason_of;
-use crate::marks::{Found, InvalidMarkId, Listing, Mark, MarkId, StoreError, Stored, Unreadable, Version};
+use crate::marks::{
+    Found, InvalidMarkId, KeyStops, Listing, Mark, MarkId, StoreError, Stored, Unreadable, Version, key_of_stop_item,
+};
 use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist};
 use crate::tezos::payload::Kind;
 use crate::tezos::{ChainId, PublicKeyHash};
@@ -134,8 +136,9 @@ fn listing(mut items: Vec<Value>) -> Listing {
         let name = text(&item, "id").to_owned();
         let version = Version(text(&item, "_etag").to_owned());
         let contents = item.to_string();
-        match listed_mark(&name, item) {
-            Ok(mark) => listing.marks.push(mark),
+        match listed(&name, item) {
+            Ok(Listed::Mark(id, mark)) => listing.marks.push((id, *mark)),
+            Ok(Listed::Stops(key, stops)) => listing.stops.push((key, stops)),
             Err(reason) => listing.unreadable.push(Unreadable { name, reason: reason.to_string(), contents, version }),
         }
     }
@@ -153,13 +156,23 @@ enum NotAMark {
     Wrong(#[from] WrongItem),
 }
 
-fn listed_mark(name: &str, item: Value) -> Result<(MarkId, Mark), NotAMark> {
+enum Listed {
+    Mark(MarkId, Box<Mark>),
+    Stops(PublicKeyHash, KeyStops),
+}
+
+fn listed(name: &str, item: Value) -> Result<Listed, NotAMark> {
+    if let Some(key) = key_of_stop_item(name) {
+        let stops = serde_json::from_value::<Item<KeyStops>>(item)?.into_contents(name, &key)?;
+        return Ok(Listed::Stops(key, stops));
+    }
     let id: MarkId = name.parse()?;
-    Ok((id, serde_json::from_value::<Item>(item)?.into_mark(&id)?))
+    let mark = serde_json::from_value::<Item<Mark>>(item)?.into_contents(name, &id.key)?;
+    Ok(Listed::Mark(id, Box::new(mark)))
 }
 
 fn mark_in(body: &[u8], id: &MarkId) -> Result<Mark, NotAMark> {
-    Ok(serde_json::from_slice::<Item>(body)?.into_mark(id)?)
+    Ok(serde_json::from_slice::<Item<Mark>>(body)?.into_contents(&id.to_string(), &id.key)?)
 }
 
 fn found(id: &MarkId, response: ItemResponse) -> Result<Found, StoreError> {
@@ -167,7 +180,7 @@ fn found(id: &MarkId, response: ItemResponse) -> Result<Found, StoreError> {
     let version = Version(etag.to_string());
     let body = response.into_body().single().map_err(|error| StoreError::new(reason_of(&error)))?;
     Ok(match mark_in(&body, id) {
-        Ok(mark) => Found::Mark(Stored { mark, version }),
+        Ok(mark) => Found::Mark(Box::new(Stored { mark, version })),
         Err(reason) => {
             let contents = String::from_utf8_lossy(&body).into_owned();
             Found::Unreadable(Unreadable { name: id.to_string(), reason: reason.to_string(), contents, version })

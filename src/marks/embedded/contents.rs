@@ -1,6 +1,6 @@
 //! The contents of a store, read from the bytes of its file and verified. Read-only.
 
-use super::file::{ID, MARKS, META, NEW_KEYS, RECREATED, builder, now, position_of};
+use super::file::{ID, MARKS, META, NEW_KEYS, RECREATED, builder, now, order_of};
 use super::open_error::OpenError;
 use redb::backends::InMemoryBackend;
 use redb::{
@@ -106,7 +106,8 @@ impl Contents {
     /// Facts about the store never change, so those of either commit hold.
     fn take_higher(&mut self, other: Self) {
         for (id, mark) in other.marks {
-            let is_lower = |here: &Vec<u8>| matches!((position_of(here), position_of(&mark)), (Some(here), Some(there)) if here < there);
+            let is_lower =
+                |here: &Vec<u8>| matches!((order_of(here), order_of(&mark)), (Some(here), Some(there)) if here < there);
             if self.marks.get(&id).is_none_or(is_lower) {
                 self.marks.insert(id, mark);
             }

@@ -1,14 +1,17 @@
 //! Reads and writes of the database in an embedded store's file.
 
 use super::purpose::Purpose;
-use crate::marks::{Found, Mark, MarkId, Rejection, StoreError, Stored, Unreadable, Version, WriteError, is_raised_by};
+use crate::marks::{
+    Found, KeyStops, Mark, MarkId, Rejection, StoreError, Stored, StoredStops, Unreadable, Version, WriteError,
+    key_of_stop_item, may_follow,
+};
 use crate::tezos::payload::Position;
 use crate::tezos::{ChainId, Digest, PublicKeyHash};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Mark id to mark, as JSON.
+/// Mark id to mark, and `<public key hash>:stop` to the stops of the key, as JSON.
 pub(super) const MARKS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("marks");
 
 /// Facts about the store itself. Stores of earlier versions lack this table.
@@ -49,16 +52,17 @@ impl OpenFile {
     }
 }
 
-/// The position of a mark; `None` if the value is not one.
-pub(super) fn position_of(value: &[u8]) -> Option<Position> {
-    parse(value).ok().map(|stored| stored.mark.position)
+/// The true position of a mark and the number of its version, which order its versions; `None` if the value is not a mark.
+pub(super) fn order_of(value: &[u8]) -> Option<(Position, u64)> {
+    let mark = parse(value).ok()?.mark;
+    Some((mark.true_position(), mark.trail.map_or(0, |trail| trail.sequence)))
 }
 
 /// Reads a mark. A value that is not a mark is an error of that mark only, not of the file.
 pub(super) fn read(database: &Database, id: &str) -> Result<Result<Option<Stored>, StoreError>, redb::Error> {
     Ok(match look(database, id)? {
         None => Ok(None),
-        Some(Found::Mark(stored)) => Ok(Some(stored)),
+        Some(Found::Mark(stored)) => Ok(Some(*stored)),
         Some(Found::Unreadable(unreadable)) => Err(not_a_mark(id, &unreadable)),
     })
 }
@@ -120,7 +124,9 @@ pub(super) fn look(database: &Database, id: &str) -> Result<Option<Found>, redb:
 pub struct Listing {
     /// The marks, in the order of chain, key and kind.
     pub marks: Vec<(MarkId, Mark)>,
-    /// The items that are not marks.
+    /// The stops of keys, in the order of keys.
+    pub stops: Vec<(PublicKeyHash, KeyStops)>,
+    /// The items that are neither.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -131,6 +137,13 @@ pub(super) fn list(database: &Database) -> Result<Listing, redb::Error> {
     for item in table.iter()? {
         let (name, value) = item?;
         let name = name.value();
+        if let Some(key) = key_of_stop_item(name) {
+            match parse_stops(value.value()) {
+                Ok(stored) => listing.stops.push((key, stored.stops)),
+                Err(reason) => listing.unreadable.push(unreadable(name, value.value(), reason)),
+            }
+            continue;
+        }
         match (name.parse::<MarkId>(), found(name, value.value())) {
             (Ok(id), Found::Mark(stored)) => listing.marks.push((id, stored.mark)),
             (Ok(_), Found::Unreadable(unreadable)) => listing.unreadable.push(unreadable),
@@ -142,7 +155,7 @@ pub(super) fn list(database: &Database) -> Result<Listing, redb::Error> {
 
 fn found(name: &str, value: &[u8]) -> Found {
     match parse(value) {
-        Ok(stored) => Found::Mark(stored),
+        Ok(stored) => Found::Mark(Box::new(stored)),
         Err(reason) => Found::Unreadable(unreadable(name, value, reason.to_string())),
     }
 }
@@ -205,10 +218,74 @@ fn acceptable(
     if may_be_lost {
         return Err(rejected(Rejection::MayBeLost));
     }
-    if matches!(stored, Some(Found::Mark(stored)) if !is_raised_by(&stored.mark, write.mark.position)) {
-        return Err(rejected(Rejection::WouldNotRise));
+    if let Some(Found::Mark(stored)) = stored {
+        if !may_follow(&stored.mark, &write.mark) {
+            return Err(rejected(Rejection::WouldNotRise));
+        }
+        if purpose == Purpose::Sign && lifts_a_stop(&stored.mark, &write.mark) {
+            return Err(rejected(Rejection::WouldLiftStop));
+        }
     }
     serde_json::to_vec(&write.mark).map_err(|error| rejected(Rejection::Encoding(error.to_string())))
+}
+
+fn lifts_a_stop(stored: &Mark, new: &Mark) -> bool {
+    stored.stops().iter().any(|stop| new.stops().iter().all(|other| other.id != stop.id))
+}
+
+/// Reads the stops of a key.
+pub(super) fn read_stops(
+    database: &Database,
+    name: &str,
+) -> Result<Result<Option<StoredStops>, StoreError>, redb::Error> {
+    let table = database.begin_read()?.open_table(MARKS)?;
+    let Some(value) = table.get(name)? else { return Ok(Ok(None)) };
+    Ok(parse_stops(value.value()).map(Some).map_err(|reason| StoreError::NotAMark { id: name.to_owned(), reason }))
+}
+
+/// Writes the stops of a key if the stored item has the version `expected`. Returns once they are on the disk.
+pub(super) fn write_stops(
+    database: &Database,
+    name: &str,
+    stops: &KeyStops,
+    expected: Option<&Version>,
+    purpose: Purpose,
+) -> Result<Result<Version, WriteError>, redb::Error> {
+    let rejected = |reason| Ok(Err(WriteError::NotWritten(StoreError::Rejected { id: name.to_owned(), reason })));
+    if purpose == Purpose::Read {
+        return rejected(Rejection::ReadOnly);
+    }
+    let bytes = match serde_json::to_vec(stops) {
+        Ok(bytes) => bytes,
+        Err(error) => return rejected(Rejection::Encoding(error.to_string())),
+    };
+    let transaction = begin(database)?;
+    {
+        let mut table = transaction.open_table(MARKS)?;
+        let stored = table.get(name)?.map(|value| parse_stops(value.value())).transpose();
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(reason) => {
+                return Ok(Err(WriteError::NotWritten(StoreError::NotAMark { id: name.to_owned(), reason })));
+            }
+        };
+        if stored.as_ref().map(|stored| &stored.version) != expected {
+            return Ok(Err(WriteError::Changed));
+        }
+        let left = |stored: &StoredStops| stored.stops.stops.iter().all(|stop| stops.stops.contains(stop));
+        if purpose == Purpose::Sign && !stored.as_ref().is_none_or(left) {
+            return rejected(Rejection::WouldLiftStop);
+        }
+        table.insert(name, bytes.as_slice())?;
+    }
+    transaction.commit()?;
+    Ok(Ok(Version(stops.attempt.to_string())))
+}
+
+fn parse_stops(value: &[u8]) -> Result<StoredStops, String> {
+    let stops: KeyStops = serde_json::from_slice(value).map_err(|error| error.to_string())?;
+    let version = Version(stops.attempt.to_string());
+    Ok(StoredStops { stops, version })
 }
 
 /// Every write has a unique attempt id, which serves as the version.

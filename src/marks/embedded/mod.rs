@@ -13,7 +13,10 @@ mod renewal;
 pub use file::Listing;
 pub use open_error::OpenError;
 
-use super::{Found, Mark, MarkId, MarkStore, StoreError, StoreIdentity, Stored, Version, WriteError};
+use super::{
+    Found, KeyStops, Mark, MarkId, MarkStore, StoreError, StoreIdentity, Stored, StoredStops, Version, WriteError,
+    stop_item_name,
+};
 use crate::links::resolve;
 use crate::tezos::{ChainId, PublicKeyHash};
 use async_trait::async_trait;
@@ -21,7 +24,7 @@ use contents::Contents;
 use disk::{Disk, SystemDisk};
 use file::{OpenFile, Write};
 use open_error::ASIDE;
-use owner::{FileState, Owner, Work};
+use owner::{FileState, NotDone, Owner, Work};
 use purpose::Purpose;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -258,6 +261,36 @@ impl MarkStore for EmbeddedMarkStore {
     ) -> Result<Version, WriteError> {
         let write = Box::new(Write { id: id.to_string(), mark: mark.clone(), expected: expected.cloned() });
         self.call(|reply| Work::Write { write, reply }).await.map_err(WriteError::Unknown)?
+    }
+
+    async fn read_stops(&self, key: &PublicKeyHash, _: Instant) -> Result<Option<StoredStops>, StoreError> {
+        let name = stop_item_name(key);
+        self.with_file(move |file| file::read_stops(&file.database, &name)).await?
+    }
+
+    async fn write_stops(
+        &self,
+        key: &PublicKeyHash,
+        stops: &KeyStops,
+        expected: Option<&Version>,
+        _: Instant,
+    ) -> Result<Version, WriteError> {
+        let (name, stops, expected) = (stop_item_name(key), stops.clone(), expected.cloned());
+        self.call(|reply| {
+            Work::Other(Box::new(move |owner| {
+                let purpose = owner.purpose;
+                let outcome =
+                    owner.with(|file| file::write_stops(&file.database, &name, &stops, expected.as_ref(), purpose));
+                // The caller may have been dropped.
+                drop(reply.send(match outcome {
+                    Ok(outcome) => outcome,
+                    Err(NotDone::Before(error)) => Err(WriteError::NotWritten(error)),
+                    Err(NotDone::Within(error)) => Err(WriteError::Unknown(error)),
+                }));
+            }))
+        })
+        .await
+        .map_err(WriteError::Unknown)?
     }
 
     fn identity(&self) -> Option<StoreIdentity> {

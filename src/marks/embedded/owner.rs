@@ -46,7 +46,7 @@ pub(super) struct Owner {
     /// The file at `path`, unless it was replaced; `None` if the database is a copy in memory.
     handle: Option<File>,
     disk: Box<dyn Disk>,
-    purpose: Purpose,
+    pub(super) purpose: Purpose,
     /// Whether marks can be read and written.
     pub(super) is_ready: Arc<AtomicBool>,
     /// The store's id, from the first time on that it is open.

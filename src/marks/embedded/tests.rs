@@ -18,7 +18,7 @@ fn id() -> MarkId {
 fn mark(level: i32) -> Mark {
     let position = Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() };
     let digest = Some(Digest::of(&level.to_be_bytes()));
-    Mark { position, digest, signature: None, attempt: AttemptId::random().unwrap(), written: None }
+    Mark::new(position, digest, None, AttemptId::random().unwrap(), None)
 }
 
 fn soon() -> Instant {
@@ -190,7 +190,11 @@ async fn no_flipped_bit_lowers_a_mark_or_changes_the_identity() {
     for (bytes, highest) in [(clean, 5), (killed, 6)] {
         let facts_in = |bytes: &[u8]| {
             let contents = Contents::of(bytes, &path)?;
-            let level = contents.marks.get(&id().to_string()).and_then(|mark| file::position_of(mark));
+            let level = contents
+                .marks
+                .get(&id().to_string())
+                .and_then(|mark| file::order_of(mark))
+                .map(|(position, _)| position);
             Ok::<_, OpenError>((level, contents.meta.get(file::ID).cloned()))
         };
         let expected = facts_in(&bytes).unwrap();

@@ -31,7 +31,8 @@ struct ExportedMark {
     signature: Option<String>,
 }
 
-/// Formats marks as this program's export.
+/// Formats marks as this program's export. Of a stopped mark, it has what the mark would be without its stops: a stop stays in
+/// its store.
 ///
 /// # Errors
 /// If JSON encoding fails, which is not expected.
@@ -45,10 +46,10 @@ pub fn export(marks: &[(MarkId, Mark)]) -> Result<String, serde_json::Error> {
                 chain: id.chain.to_string(),
                 key: id.key.to_string(),
                 kind: id.kind.to_string(),
-                level: mark.position.level.get(),
-                round: mark.position.round.get(),
-                digest: mark.digest.map(|digest| digest.to_string()),
-                signature: mark.signature.map(|signature| signature.to_string()),
+                level: mark.true_position().level.get(),
+                round: mark.true_position().round.get(),
+                digest: mark.true_digest().map(|digest| digest.to_string()),
+                signature: mark.true_signature().map(|signature| signature.to_string()),
             })
             .collect(),
     };

@@ -4,11 +4,11 @@ use crate::support::marks::{Fault, MemoryMarks};
 use crate::support::payloads::MAINNET;
 use async_trait::async_trait;
 use azurehsm_signer::marks::{
-    Ledger, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Raised, Request, StoreError, Stored, Version, VoteOrBlock,
-    VoteRecorded, WriteError,
+    KeyStops, Ledger, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Raised, Request, StoreError, Stored, StoredStops,
+    Version, VoteOrBlock, VoteRecorded, WriteError,
 };
-use azurehsm_signer::tezos::Digest;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
+use azurehsm_signer::tezos::{Digest, PublicKeyHash};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, advance, timeout};
@@ -183,6 +183,20 @@ impl MarkStore for Unclear {
     async fn write(&self, _: &MarkId, _: &Mark, _: Option<&Version>, _: Instant) -> Result<Version, WriteError> {
         Err(WriteError::Unknown(StoreError::new("the write got no answer")))
     }
+
+    async fn read_stops(&self, _: &PublicKeyHash, _: Instant) -> Result<Option<StoredStops>, StoreError> {
+        Ok(None)
+    }
+
+    async fn write_stops(
+        &self,
+        _: &PublicKeyHash,
+        _: &KeyStops,
+        _: Option<&Version>,
+        _: Instant,
+    ) -> Result<Version, WriteError> {
+        Err(WriteError::Unknown(StoreError::new("the write got no answer")))
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,6 +233,20 @@ impl MarkStore for Recreated {
         deadline: Instant,
     ) -> Result<Version, WriteError> {
         self.0.write(id, mark, expected, deadline).await
+    }
+
+    async fn read_stops(&self, key: &PublicKeyHash, deadline: Instant) -> Result<Option<StoredStops>, StoreError> {
+        self.0.read_stops(key, deadline).await
+    }
+
+    async fn write_stops(
+        &self,
+        key: &PublicKeyHash,
+        stops: &KeyStops,
+        expected: Option<&Version>,
+        deadline: Instant,
+    ) -> Result<Version, WriteError> {
+        self.0.write_stops(key, stops, expected, deadline).await
     }
 
     async fn may_have_lost(&self, _: &MarkId) -> Result<bool, StoreError> {

@@ -16,12 +16,9 @@ async fn the_embedded_store_compares_before_it_writes() {
     let folder = tempfile::tempdir().unwrap();
     let store = EmbeddedMarkStore::open(&folder.path().join("marks.redb")).unwrap();
     let id = id(Kind::Attestation);
-    let mark = |level: i32| Mark {
-        position: Position { level: level.try_into().unwrap(), round: NonNegative::ZERO },
-        digest: None,
-        signature: None,
-        attempt: AttemptId::random().unwrap(),
-        written: None,
+    let mark = |level: i32| {
+        let position = Position { level: level.try_into().unwrap(), round: NonNegative::ZERO };
+        Mark::new(position, None, None, AttemptId::random().unwrap(), None)
     };
     let first = store.write(&id, &mark(5), None, deadline()).await.unwrap();
     assert!(matches!(store.write(&id, &mark(6), None, deadline()).await, Err(WriteError::Changed)), "a mark exists");

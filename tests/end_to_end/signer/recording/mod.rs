@@ -2,6 +2,7 @@
 
 mod against_the_model;
 mod cases;
+mod stops;
 
 use crate::support::payloads::MAINNET;
 use azurehsm_signer::marks::{Ledger, MarkId, NotRecorded, Request, VoteOrBlock};

@@ -48,7 +48,7 @@ pub(super) async fn read(observed: &mut Observed, settings: &CosmosSettings, azu
     let chains = observed.heads.iter().map(|head| head.0).collect();
     for (id, answer) in reader.look_at_all(&observed.keys, &chains, deadline).await {
         if let Ok(Some(Found::Mark(stored))) = answer {
-            observed.marks.push((id, stored.mark.position));
+            observed.marks.push((id, stored.mark.true_position()));
         }
     }
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Program, fileIn } from './program.mjs';
 
 const READY_WITHIN_MS = 20_000;
-const ANY_FREE_PORTS = ['--key-vault-port', '--cosmos-port', '--identity-port', '--control-port'].flatMap((option) => [
+const ANY_FREE_PORTS = ['--key-vault-port', '--cosmos-port', '--identity-port', '--tezos-node-port', '--control-port'].flatMap((option) => [
   option,
   '0',
 ]);

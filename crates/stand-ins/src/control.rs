@@ -9,6 +9,7 @@ use crate::faults::{Failure, Fault, Operation};
 use crate::identity::Identity;
 use crate::key_vault::{KeyVault, NewKey};
 use crate::precise_timer::PreciseTimer;
+use crate::tezos_node::ControlledNode;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Method;
@@ -24,8 +25,8 @@ use std::time::Duration;
 
 /// The response to `GET /`.
 const HELP: &str = "\
-Controls the stand-ins of Azure. SERVICE is identity, key-vault or cosmos, or a region of Cosmos DB such as west-europe if
-there are several (--region).
+Controls the stand-ins of Azure. SERVICE is identity, key-vault, cosmos or tezos-node, or a region of Cosmos DB such as
+west-europe if there are several (--region).
 
 GET    /                       this text
 GET    /requests               number of requests, by service and operation
@@ -36,7 +37,7 @@ POST   /faults/SERVICE         add a fault, for example
          {\"on\":\"replace_item\",\"effect\":\"hang_after_work\"}
          {\"on\":\"any\",\"effect\":{\"delay\":{\"log_normal\":{\"median_ms\":8,\"p99_ms\":60}}}}
        on:     any unauthorized other token list_keys list_versions get_key sign rotation_policy update_key account
-               metadata read_item create_item replace_item
+               metadata read_item create_item replace_item head block
        times:  \"forever\" (the default) or {\"next\":N}
        effect: {\"delay\":DELAY} {\"late_work\":DELAY} {\"status\":FAILURE} {\"status_after_work\":FAILURE} \"hang\"
                \"hang_after_work\" \"close_before_answer\" \"close_after_work\"
@@ -58,6 +59,11 @@ POST   /cosmos/recreate        delete the container with its items, and create a
 POST   /cosmos/write-region    {\"region\":\"North Europe\"} becomes the write region; the others answer writes with 403/3
 POST   /cosmos/cut-off         {\"region\":\"North Europe\",\"cut_off\":true} isolates a region, so that writes wait or need only
                                a majority; {...,\"cut_off\":false} reconnects it
+GET    /tezos-node/payloads    what each baker signs now, in hex
+POST   /tezos-node/bake        {\"blocks\":3,\"round\":1,\"without\":[\"tz3...\"]}, all optional: adds blocks, with the votes of all bakers
+                               but these; to the signer, they are foreign unless it has signed them
+POST   /tezos-node/again       {\"round\":1} proposes the head again in a later round
+POST   /tezos-node/mode        \"synced\" \"halted\" \"frozen\" or {\"behind\":2}
 POST   /cosmos/offline         {\"region\":\"North Europe\"} removes a region from the account; /cosmos/online adds it again
 ";
 
@@ -72,10 +78,10 @@ impl Control {
     ///
     /// # Errors
     /// If the port is taken.
-    pub fn open(port: u16, azure: &Azure) -> io::Result<Self> {
+    pub fn open(port: u16, azure: &Azure, node: ControlledNode) -> io::Result<Self> {
         let controls = Controls::new(Port::open(port)?, &Arc::new(PreciseTimer::start()));
-        let api =
-            Api { identity: azure.identity.clone(), key_vault: azure.key_vault.clone(), cosmos: azure.cosmos.clone() };
+        let (identity, key_vault, cosmos) = (azure.identity.clone(), azure.key_vault.clone(), azure.cosmos.clone());
+        let api = Api { identity, key_vault, cosmos, node };
         tokio::spawn(serve(Arc::new(api), Arc::clone(&controls), None));
         Ok(Self { controls })
     }
@@ -91,6 +97,7 @@ struct Api {
     identity: Identity,
     key_vault: KeyVault,
     cosmos: Cosmos,
+    node: ControlledNode,
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,12 +137,16 @@ impl Api {
             "identity" => Ok(&self.identity.controls),
             "key-vault" => Ok(&self.key_vault.controls),
             "cosmos" => Ok(&self.cosmos.controls),
+            "tezos-node" => Ok(&self.node.node.controls),
             name => {
                 let mut regions = self.cosmos.regions().iter();
                 let region = regions.find(|region| region.name().to_lowercase().replace(' ', "-") == name);
                 let region = region.map(|region| region.controls.as_ref());
                 region.ok_or_else(|| {
-                    complaint(404, format!("'{name}' is not identity, key-vault, cosmos or a region of Cosmos DB"))
+                    complaint(
+                        404,
+                        format!("'{name}' is not identity, key-vault, cosmos, tezos-node or a region of Cosmos DB"),
+                    )
                 })
             }
         }
@@ -203,11 +214,13 @@ impl Api {
                 self.cosmos.bring_online(self.region(&region)?);
             }
             (&Method::GET, ["cosmos", "items"]) => return Ok(json(200, &json!(self.cosmos.items().await))),
-            (method, _) => {
-                return Err(complaint(
-                    404,
-                    format!("{method} {} is not supported; GET / lists what is", head.uri.path()),
-                ));
+            (method, path) => {
+                let of_node = path.split_first().filter(|(first, _)| **first == "tezos-node");
+                let executed = of_node.and_then(|(_, path)| self.node.execute(method, path, body));
+                let not_supported =
+                    || complaint(404, format!("{method} {} is not supported; GET / lists what is", head.uri.path()));
+                let answer = executed.ok_or_else(not_supported)?.map_err(|why| complaint(400, why))?;
+                return Ok(json(200, &answer));
             }
         }
         Ok(json(200, &json!({})))
@@ -220,12 +233,13 @@ impl Api {
                 "identity": self.identity.all_requests(),
                 "key-vault": self.key_vault.all_requests(),
                 "cosmos": self.cosmos.all_requests(),
+                "tezos-node": self.node.node.all_requests(),
             }),
         )
     }
 }
 
-const SERVICES: [&str; 3] = ["identity", "key-vault", "cosmos"];
+const SERVICES: [&str; 4] = ["identity", "key-vault", "cosmos", "tezos-node"];
 
 fn help() -> Answer {
     let mut answer = Answer::new(Full::new(Bytes::from_static(HELP.as_bytes())));

@@ -52,4 +52,4 @@ pub use https_server::{HttpsServer, Protocols};
 pub use identity::Identity;
 pub use key_vault::{Curve, InvalidKey, KeyVault, KeyVersion, NewKey, RotationPolicy, VaultKind};
 pub use precise_timer::PreciseTimer;
-pub use tezos_node::{NodeMode, SharedChain, TezosNode, Transport};
+pub use tezos_node::{ControlledNode, NodeMode, SharedChain, TezosNode, Transport, chain_of, node_answer};

@@ -1,7 +1,11 @@
 //! Runs the stand-ins of Azure on a developer's machine: `cargo run -p stand-ins`.
 
 use clap::Parser;
-use stand_ins::{Azure, Control, CosmosOptions, Curve, NewKey, Options, Ports, VaultKind};
+use oracle::chain::Key;
+use oracle::crypto::Curve;
+use stand_ins::{
+    Azure, Control, ControlledNode, CosmosOptions, NewKey, Options, Ports, TezosNode, Transport, VaultKind, chain_of,
+};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +25,9 @@ struct Arguments {
     /// Port of the managed identity endpoint.
     #[arg(long, default_value_t = 7445)]
     identity_port: u16,
+    /// Port of the Tezos node, over plain HTTP. Its bakers are those with keys in the vault, and another one.
+    #[arg(long, default_value_t = 7447)]
+    tezos_node_port: u16,
     /// Port of the control API.
     #[arg(long, default_value_t = 7446)]
     control_port: u16,
@@ -66,20 +73,25 @@ async fn run(arguments: Arguments) -> io::Result<()> {
     };
     let options = Options { ports, vault: arguments.vault, cosmos, ..Options::default() };
     let azure = Azure::try_start(options).await?;
+    let keys = [Curve::P256, Curve::Secp256k1].map(|curve| Key::of_name(curve, "a developer's baker"));
     if !arguments.no_keys {
-        let in_hardware = NewKey { hsm: true, ..NewKey::new("baker-p256", Curve::P256) };
-        for key in [in_hardware, NewKey::new("baker-k256", Curve::P256K)] {
-            azure.key_vault.add_key(key);
+        for (key, hsm) in keys.iter().zip([true, false]) {
+            let name = format!("baker-{}", if hsm { "p256" } else { "k256" });
+            let key = NewKey::holding(name, &key.secret).ok_or_else(|| io::Error::other("no key of this curve"))?;
+            azure.key_vault.add_key(NewKey { hsm, ..key });
         }
     }
-    let control = Control::open(arguments.control_port, &azure)?;
+    let chain = chain_of(keys);
+    let node = TezosNode::following_at(&chain, Transport::Http, arguments.tezos_node_port)?;
+    let node_url = node.url();
+    let control = Control::open(arguments.control_port, &azure, ControlledNode { node, chain })?;
 
     let environment = shell_commands(&azure);
     write_for_owner(&arguments.environment_file, &environment)?;
     print!("{environment}");
     println!(
-        "\nThe stand-ins are running. In another shell:\n\n  . {}\n  cargo run\n\nTo inject faults:\n\n  \
-        curl http://{}/\n\nPress Ctrl-C to stop.",
+        "\nThe stand-ins are running. In another shell:\n\n  . {}\n  cargo run\n\nWith NODE_URLS={node_url}, it follows \
+        a chain, too. To inject faults, and to extend the chain:\n\n  curl http://{}/\n\nPress Ctrl-C to stop.",
         arguments.environment_file.display(),
         control.address()
     );

@@ -13,6 +13,7 @@ use support::status;
 struct Program {
     process: Child,
     control: String,
+    node: String,
     environment: String,
 }
 
@@ -21,6 +22,7 @@ impl Program {
         let file = folder.join("stand-ins.env");
         let mut process = Command::new(env!("CARGO_BIN_EXE_stand-ins"))
             .args(["--key-vault-port=0", "--cosmos-port=0", "--identity-port=0", "--control-port=0"])
+            .arg("--tezos-node-port=0")
             .arg("--environment-file")
             .arg(&file)
             .env("TMPDIR", folder)
@@ -28,9 +30,10 @@ impl Program {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let node = lines.find_map(|line| Some(line.split_once("NODE_URLS=")?.1.split_once(',')?.0.to_owned())).unwrap();
         let line = lines.find(|line| line.contains("curl")).unwrap();
         let control = line.trim().strip_prefix("curl ").unwrap().to_owned();
-        Self { process, control, environment: std::fs::read_to_string(file).unwrap() }
+        Self { process, control, node, environment: std::fs::read_to_string(file).unwrap() }
     }
 
     fn request(&self, method: &str, path: &str, body: &str) -> reqwest::RequestBuilder {
@@ -90,6 +93,29 @@ async fn it_is_controlled_over_http() {
     assert_eq!(program.json("GET", "cosmos/items", "").await, json!([]));
     assert_eq!(status(program.request("POST", "cosmos/recreate", "")).await, 200);
     assert_eq!(status(program.request("POST", "key-vault/allow-update", r#"{"allow":true}"#)).await, 200);
+}
+
+#[tokio::test]
+async fn the_nodes_chain_is_extended_over_http() {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path());
+    let chain = async |path: &str| {
+        let answer = reqwest::get(format!("{}/chains/main/blocks/head/{path}", program.node)).await.unwrap();
+        support::json(answer).await
+    };
+    let absent = program.json("GET", "tezos-node/payloads", "").await[0].clone();
+    let level = u32::from_str_radix(&absent["attestation"].as_str().unwrap()[80..88], 16).unwrap();
+    let body = json!({ "blocks": 2, "without": [absent["address"]] }).to_string();
+    let hash = program.json("POST", "tezos-node/bake", &body).await["head"].clone();
+    assert_eq!(chain("hash").await, hash);
+    assert_eq!(chain("header/shell").await["level"], level + 2);
+    assert_eq!(chain("operations/0").await.as_array().map(Vec::len), Some(2), "the votes of two of three bakers");
+    assert_ne!(program.json("POST", "tezos-node/again", r#"{"round":1}"#).await["head"], hash);
+    assert_eq!(chain("header/shell").await["fitness"][4], "00000001");
+    assert_eq!(status(program.request("POST", "tezos-node/mode", r#"{"behind":1}"#)).await, 200);
+    assert_eq!(chain("header/shell").await["level"], level + 1);
+    assert_eq!(status(program.request("POST", "tezos-node/again", r#"{"round":0}"#)).await, 400, "not a later round");
 }
 
 #[tokio::test]

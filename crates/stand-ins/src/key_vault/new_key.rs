@@ -99,6 +99,19 @@ impl NewKey {
     }
 }
 
+impl NewKey {
+    /// A key whose private key a test has, too. `None` for a curve that the vault does not sign with.
+    pub fn holding(name: impl Into<String>, key: &oracle::crypto::SecretKey) -> Option<Self> {
+        let curve = match key.curve() {
+            oracle::crypto::Curve::P256 => Curve::P256,
+            oracle::crypto::Curve::Secp256k1 => Curve::P256K,
+            _ => return None,
+        };
+        let private_key = key.curve().secret_key().decode(&key.text())?.try_into().ok()?;
+        Some(Self { private_key: Some(private_key), ..Self::new(name, curve) })
+    }
+}
+
 impl Default for NewKey {
     fn default() -> Self {
         Self::new("key", Curve::P256)

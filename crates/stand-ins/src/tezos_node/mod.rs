@@ -1,12 +1,15 @@
 //! A Tezos node, over TLS or plain HTTP, that shows a chain as its RPC does. It can be behind, halt, freeze, follow a fork, or lie.
 
 mod blocks;
+mod control;
 mod delegates;
 mod rights;
 mod routes;
 mod values;
 mod view;
 
+pub use control::{ControlledNode, chain_of};
+pub use routes::node_answer;
 pub use view::{NodeMode, SharedChain};
 
 use crate::answers::{Answer, json};
@@ -46,7 +49,7 @@ use view::{Shown, View};
 /// ```
 #[derive(Debug)]
 pub struct TezosNode {
-    controls: Arc<Controls>,
+    pub(crate) controls: Arc<Controls>,
     view: Arc<View>,
     transport: Transport,
     authority_pem: String,
@@ -71,7 +74,7 @@ impl TezosNode {
     /// # Errors
     /// If no port is available, or a temporary folder cannot be created.
     pub fn start(chain: &str, level: u32) -> io::Result<Self> {
-        Self::showing(Shown::Level { chain: chain.to_owned(), level }, Transport::Tls)
+        Self::showing(Shown::Level { chain: chain.to_owned(), level }, Transport::Tls, 0)
     }
 
     /// Starts a node that follows a chain, which the caller extends.
@@ -79,10 +82,18 @@ impl TezosNode {
     /// # Errors
     /// As for [`TezosNode::start`].
     pub fn following(chain: &SharedChain, transport: Transport) -> io::Result<Self> {
-        Self::showing(Shown::Chain(chain.clone()), transport)
+        Self::following_at(chain, transport, 0)
     }
 
-    fn showing(shown: Shown, transport: Transport) -> io::Result<Self> {
+    /// The same on this port; 0 picks a free one.
+    ///
+    /// # Errors
+    /// As for [`TezosNode::start`].
+    pub fn following_at(chain: &SharedChain, transport: Transport, port: u16) -> io::Result<Self> {
+        Self::showing(Shown::Chain(chain.clone()), transport, port)
+    }
+
+    fn showing(shown: Shown, transport: Transport, port: u16) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("node").enable_all().build()?;
         let certificate = Certificate::make(std::iter::empty())?;
         let folder = TempDir::new()?;
@@ -90,7 +101,7 @@ impl TezosNode {
         let view = Arc::new(View::new(shown));
         let controls = {
             let _inside = runtime.enter();
-            Controls::new(Port::open(0)?, &Arc::new(PreciseTimer::start()))
+            Controls::new(Port::open(port)?, &Arc::new(PreciseTimer::start()))
         };
         let tls = (transport == Transport::Tls).then(|| certificate.acceptor());
         runtime.spawn(serve(Arc::new(Rpc(Arc::clone(&view))), Arc::clone(&controls), tls));

@@ -15,16 +15,27 @@ pub(super) fn answer(view: &View, uri: &Uri) -> Answer {
     }
     match view.source() {
         Source::Level { chain, level } => of_level(&path, &chain, level),
-        Source::Chain(shared, head) => of_chain(&path, &Query::new(uri), &shared.lock(), &head),
+        Source::Chain(shared, head) => {
+            let (status, body) = of_chain(&path, &Query::new(uri.query()), &shared.lock(), &head);
+            json(status, &body)
+        }
     }
+}
+
+/// The answer of a node that follows a chain to `GET` this path, which may have a query: status and body. For tests and benchmarks
+/// without connections.
+pub fn node_answer(chain: &Chain, path: &str) -> (u16, Value) {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let path: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    of_chain(&path, &Query::new(query), chain, &chain.head().hash)
 }
 
 /// The parameters of a request, each of which may occur more than once.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
-    fn new(uri: &Uri) -> Self {
-        let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    fn new(query: Option<&str>) -> Self {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         Self(pairs.into_owned().collect())
     }
 
@@ -70,19 +81,19 @@ fn of_level(path: &[&str], chain: &str, level: u32) -> Answer {
     }
 }
 
-fn of_chain(path: &[&str], query: &Query, chain: &Chain, head: &Hash) -> Answer {
+fn of_chain(path: &[&str], query: &Query, chain: &Chain, head: &Hash) -> (u16, Value) {
     match path {
-        ["chains", "main", "chain_id"] => json(200, &chain.network().chain_text().into()),
-        ["chains", "main", "is_bootstrapped"] => json(200, &json!({ "bootstrapped": true, "sync_state": "synced" })),
+        ["chains", "main", "chain_id"] => (200, chain.network().chain_text().into()),
+        ["chains", "main", "is_bootstrapped"] => (200, json!({ "bootstrapped": true, "sync_state": "synced" })),
         ["chains", "main", "blocks", identifier, rest @ ..] => match find(chain, head, identifier) {
             Some(block) => of_block(rest, query, chain, block),
-            None => json(404, &json!([])),
+            None => (404, json!([])),
         },
-        _ => json(404, &json!([])),
+        _ => (404, json!([])),
     }
 }
 
-fn of_block(path: &[&str], query: &Query, chain: &Chain, block: &Block) -> Answer {
+fn of_block(path: &[&str], query: &Query, chain: &Chain, block: &Block) -> (u16, Value) {
     let network = chain.network();
     let body = match path {
         ["hash"] => values::block(&block.hash).into(),
@@ -106,19 +117,19 @@ fn of_block(path: &[&str], query: &Query, chain: &Chain, block: &Block) -> Answe
         ["context", "delegates"] => network.bakers.iter().map(|baker| baker.delegate.hash.as_str()).collect(),
         ["context", "delegates", delegate, rest @ ..] => {
             let Some(baker) = network.bakers.iter().position(|baker| baker.delegate.hash == *delegate) else {
-                return json(500, &delegates::not_registered(delegate, network));
+                return (500, delegates::not_registered(delegate, network));
             };
             let all = delegates::delegate(chain, baker, block);
             match rest {
                 [] => all,
                 [field] => match all.get(field) {
                     Some(value) => value.clone(),
-                    None => return json(404, &json!([])),
+                    None => return (404, json!([])),
                 },
-                _ => return json(404, &json!([])),
+                _ => return (404, json!([])),
             }
         }
-        _ => return json(404, &json!([])),
+        _ => return (404, json!([])),
     };
-    json(200, &body)
+    (200, body)
 }

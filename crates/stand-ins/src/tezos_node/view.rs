@@ -1,6 +1,7 @@
 //! What a node shows: a chain, or a part of it.
 
 use oracle::chain::{Block, Chain, Hash};
+use serde::Deserialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A chain that nodes follow while a test extends it. Clones are the same chain.
@@ -31,7 +32,8 @@ impl SharedChain {
 }
 
 /// How a node follows its chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NodeMode {
     /// It shows the chain's head.
     Synced,

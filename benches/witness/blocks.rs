@@ -1,0 +1,46 @@
+//! The time to read a block as on mainnet, with the votes of 200 bakers, on one core: the two answers of a node are parsed, and the
+//! signatures of served keys verified.
+
+use azurehsm_signer::tezos::ChainId;
+use azurehsm_signer::witness::{Companions, Header, ServedKeys, read_receipts, sightings};
+use oracle::chain::{Baker, Chain, Key, Network};
+use oracle::crypto::Curve;
+use stand_ins::node_answer;
+use std::time::{Duration, Instant};
+
+const BAKERS: usize = 200;
+const SERVED: usize = 8;
+const ROUNDS: usize = 400;
+
+pub(crate) fn measure() {
+    println!("\na block with the votes of {BAKERS} bakers, of whose keys {SERVED} are served");
+    println!("{:<44} {:>8} {:>9} {:>9}", "", "JSON kB", "p50 ms", "p99 ms");
+    for (name, aggregated) in [("each vote an operation of its own", 0), ("half of them in an aggregate", BAKERS / 2)] {
+        let curves = std::iter::repeat_n(Curve::Bls, aggregated).chain(std::iter::repeat(Curve::P256));
+        let keys = (0..BAKERS).zip(curves).map(|(number, curve)| Key::of_name(curve, &format!("baker {number}")));
+        let bakers: Vec<_> = keys.map(Baker::new).collect();
+        let ours = bakers.iter().step_by(BAKERS / SERVED).map(|baker| baker.delegate.public.text().parse().unwrap());
+        let served = ServedKeys::new(ours.collect::<Vec<_>>(), &Companions::new());
+        // One of our bakers proposes the next block.
+        let mut chain = Chain::new(Network::new(bakers), 15_900_199, 1_796_000_000);
+        chain.bake();
+        let answer = |path: &str| node_answer(&chain, &format!("/chains/main/blocks/head/{path}")).1.to_string();
+        let (operations, header) = (answer("operations/0"), answer("header/raw"));
+        let read = || {
+            let start = Instant::now();
+            let header = Header::read(ChainId::MAINNET, header.as_bytes()).unwrap();
+            let receipts = read_receipts(operations.as_bytes(), |voter| served.may_have_signed(voter)).unwrap();
+            let found = sightings(ChainId::MAINNET, &header, &receipts.votes, &served, &Companions::new());
+            assert_eq!((found.seen.len(), found.wrong_signatures, receipts.unreadable), (SERVED + 1, 0, 0));
+            start.elapsed()
+        };
+        let mut took: Vec<_> = (0..ROUNDS).map(|_| read()).collect();
+        took.sort();
+        let at = |percent: usize| milliseconds(took[took.len() * percent / 100]);
+        println!("{name:<44} {:>8} {:>9.2} {:>9.2}", operations.len() / 1000, at(50), at(99));
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

@@ -44,9 +44,10 @@ pub enum Lookup {
     Signed,
     /// Another payload was signed there.
     SignedDifferently,
-    /// Nothing was signed there, so far: the position is above the boundary, and not in the window.
+    /// Nothing was signed there, so far: the position is above the boundary, not below the first signature, and not in the window.
     NeverSigned,
-    /// The position is at or below the boundary.
+    /// The position is at or below the boundary, or below the first signature of this store: another signer may have used the
+    /// key before.
     Unknown,
 }
 
@@ -97,6 +98,8 @@ impl SignedWindow {
         match self.signatures.binary_search_by_key(&position, |(at, _)| *at) {
             Ok(index) if self.signatures.get(index).is_some_and(|(_, signed)| *signed == digest) => Lookup::Signed,
             Ok(_) => Lookup::SignedDifferently,
+            // A baker that moves here without raising its marks has signed earlier positions elsewhere.
+            Err(0) if self.boundary.is_none() && !self.signatures.is_empty() => Lookup::Unknown,
             Err(_) => Lookup::NeverSigned,
         }
     }
@@ -178,7 +181,8 @@ mod tests {
             ("signed", &complete, at(5, 0), 1, Lookup::Signed),
             ("another payload", &complete, at(5, 0), 2, Lookup::SignedDifferently),
             ("between two signatures", &complete, at(5, 1), 1, Lookup::NeverSigned),
-            ("below the first signature ever", &complete, at(1, 0), 1, Lookup::NeverSigned),
+            ("below the first signature ever", &complete, at(4, 9), 1, Lookup::Unknown),
+            ("no signature ever", &SignedWindow::default(), at(1, 0), 1, Lookup::NeverSigned),
             ("above the last signature", &complete, at(6, 0), 1, Lookup::NeverSigned),
             ("at a raise", &raised, at(5, 0), 1, Lookup::Unknown),
             ("between a raise and a signature", &raised, at(5, 1), 1, Lookup::NeverSigned),

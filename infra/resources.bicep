@@ -323,6 +323,7 @@ module cosmos 'modules/cosmos.bicep' = {
     maxThroughput: maxThroughput
     databaseName: databaseName
     containerName: containerName
+    observe: signerSettings.?OBSERVE == 'true'
     appSubnetIds: [
       for (signer, i) in signers: isFlex ? networks[i].outputs.flexSubnetId : networks[i].outputs.premiumSubnetId
     ]

@@ -52,6 +52,9 @@ type signerSettingsType = {
   @description('Whether an account that is not strongly consistent is accepted. It is unsafe.')
   ALLOW_WEAK_CONSISTENCY: ('true' | 'false')?
 
+  @description('Whether the app is an observer, which decides and logs, and releases no signature. Its container then has another partition key, which cannot be changed: choose it for a new deployment.')
+  OBSERVE: ('true' | 'false')?
+
   @description('Levels that a block or vote may be away from the head of the chain.')
   HEAD_THRESHOLD: string?
 

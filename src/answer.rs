@@ -19,6 +19,8 @@ pub mod header {
     pub const POLICY: &str = "x-signer-policy";
     /// The version of the program, such as `1.2.3`.
     pub const VERSION: &str = "x-signer-version";
+    /// `true` in every answer of an observer (`OBSERVE=true`); other signers send no such header.
+    pub const OBSERVES: &str = "x-signer-observes";
     /// In a request to sign an attestation with a tz4 key: the hash of the companion key that is to sign the same bytes.
     pub const COMPANION: &str = "x-signer-companion";
     /// In the same request: the authentication of a request for the companion key, as in `authentication=`.
@@ -123,6 +125,7 @@ causes! {
         WrongSignature "wrong_signature" "the vault's signature is not valid";
         LargeBodies "large_bodies" "64 large request bodies were being received, and none of them finished in time";
         Deadline "deadline" "`REQUEST_DEADLINE_MS` passed, and neither the vault nor the store is known to be the cause";
+        Observer "observer" "only in responses of an observer (`OBSERVE=true`), which releases nothing. The message has its verdict: [run next to the old signer](#observe)";
         NotReady "not_ready" "only in responses of `/health`: nothing can be signed now";
         Upstream "upstream" "only in responses of the relay: no upstream gave a usable response";
         Internal "internal" "a bug: please report it";

@@ -50,6 +50,7 @@ pub const EVENTS: &[Event] = &[
         "relay: the file of `--config` cannot be used; the previous settings stay in force, and `reason` says why",
     ),
     error("relay_failed", "relay: a request could not be answered; `reason` says what each upstream responded"),
+    error("relay_observer_signs", "relay: `RELAY_OBSERVER` is a signer that releases signatures, so it gets no copies"),
     error("relay_signature_wrong", "relay: an upstream returned an invalid signature, which was not passed on"),
     error("relay_store_differs", "relay: an upstream uses another mark store, so its responses are ignored"),
     error("store_failed", "the embedded store cannot write to its disk: no block or vote is signed"),
@@ -82,6 +83,7 @@ pub const EVENTS: &[Event] = &[
     warn("newer_version", "a client requested a version of signatures that this release does not know"),
     warn("no_keys", "the vault has no key that can sign"),
     warn("node_unavailable", "a node's head could not be read"),
+    warn("observing", "`OBSERVE=true`: every request is decided and logged, and nothing is released"),
     warn("policy_key_missing", "the policy names a key that is not in the vault"),
     warn("refused", "a request was refused; `cause` says why"),
     warn(
@@ -106,6 +108,10 @@ pub const EVENTS: &[Event] = &[
         "relay: no heartbeat is sent, because signing would not work; `reason` says why. Logged once per outage",
     ),
     warn("relay_key_not_authorized", "relay: an upstream does not accept the key in `RELAY_AUTHENTICATION_KEY_FILE`"),
+    warn(
+        "relay_observer_unavailable",
+        "relay: the observer misses copies of requests; signing is not affected. Logged once per outage",
+    ),
     warn("relay_policies_differ", "relay: two upstreams have different policies"),
     warn("relay_refused", "relay: a signer refused a request; `cause` says why"),
     warn("relay_request_refused", "relay: a request was not forwarded; `reason` says why"),
@@ -142,6 +148,10 @@ pub const EVENTS: &[Event] = &[
     info("node_available", "a node's head can be read, for the first time or again"),
     info("node_proxy", "requests to a node go through a proxy"),
     info(
+        "observed",
+        "an observer (`OBSERVE=true`) decided on a request and released nothing; `verdict` is its verdict",
+    ),
+    info(
         "relay_authentication_key_changed",
         "relay: the file of the key that signs requests has changed and was read again",
     ),
@@ -154,6 +164,11 @@ pub const EVENTS: &[Event] = &[
     ),
     info("relay_function_keys_changed", "relay: the file of function keys has changed and was read again"),
     info("relay_heartbeat_recovered", "relay: heartbeats are sent and received again"),
+    info(
+        "relay_observer_figures",
+        "relay: counts of the copies for the observer since the start, with `relay_figures`",
+    ),
+    info("relay_observer_recovered", "relay: the observer answers again"),
     info("relay_signed", "relay: a request was signed by `upstream`"),
     info("relay_store_pinned", "relay: all upstreams use the same mark store, which is now the only one accepted"),
     info("relay_upstream_recovered", "relay: an upstream works again"),

@@ -105,8 +105,8 @@ pub async fn open_marks(
         );
     }
     Ok(Arc::new(match lock_timeout {
-        Some(timeout) => EmbeddedMarkStore::open_when_free(&marks, timeout).await?,
-        None => EmbeddedMarkStore::open(&marks)?,
+        Some(timeout) => EmbeddedMarkStore::open_when_free(&marks, services.role, timeout).await?,
+        None => EmbeddedMarkStore::open(&marks, services.role)?,
     }))
 }
 

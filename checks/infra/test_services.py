@@ -1,4 +1,5 @@
 """Required properties of vault, mark store and monitoring."""
+import json
 import re
 import unittest
 
@@ -116,6 +117,11 @@ class Marks(unittest.TestCase):
     def test_marks_are_partitioned_by_public_key_hash(self):
         resource = deployed().one(CONTAINER).properties["resource"]
         self.assertEqual(resource["partitionKey"], {"kind": "Hash", "paths": ["/pkh"], "version": 2})
+
+    def test_marks_of_an_observer_have_another_partition_key(self):
+        for value, path in (("true", "/observed_pkh"), ("false", "/pkh")):
+            resource = deployed(signerSettings=json.dumps({"OBSERVE": value})).one(CONTAINER).properties["resource"]
+            self.assertEqual(resource["partitionKey"]["paths"], [path])
 
     def test_no_mark_ever_expires(self):
         self.assertEqual(list(everywhere(deployed().one(CONTAINER).body, "defaultTtl")), [])

@@ -38,6 +38,9 @@ param databaseName string
 @description('Name of the container.')
 param containerName string
 
+@description('Whether the marks are those of an observer, which never permit a signature.')
+param observe bool
+
 @description('Resource identifiers of the subnets of the apps.')
 param appSubnetIds string[]
 
@@ -192,8 +195,9 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
       id: containerName
       partitionKey: {
         kind: 'Hash'
+        // It cannot be changed, so a container is for a signer or for an observer for ever.
         paths: [
-          '/pkh'
+          observe ? '/observed_pkh' : '/pkh'
         ]
         version: 2
       }

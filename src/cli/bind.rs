@@ -2,7 +2,7 @@
 
 use super::{CommandError, print_line, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::binding::{self, MAX_TAG_LENGTH};
-use azurehsm_signer::marks::{Binding, CosmosMarkStore, CosmosSettings, MarkStore, StoreId};
+use azurehsm_signer::marks::{Binding, CosmosMarkStore, CosmosSettings, MarkStore, StoreId, StoreRole};
 use azurehsm_signer::settings::{MarkStoreSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::vault::key_vault::{KeyIdentifier, KeyVaultSettings, VaultUrl};
@@ -37,6 +37,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             "only keys in a vault with marks in Cosmos DB can be bound: set KEY_VAULT_URL and COSMOS_ENDPOINT".into()
         );
     };
+    if services.role == StoreRole::Observing {
+        return Err(
+            "the store of an observer permits no signature, so no key can be bound to it: remove OBSERVE".into()
+        );
+    }
     runtime()?.block_on(bind(&services, vault, marks, &arguments.keys))
 }
 

@@ -7,7 +7,7 @@ use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::functions_host;
 use azurehsm_signer::log::Logging;
-use azurehsm_signer::marks::Ledger;
+use azurehsm_signer::marks::{Ledger, StoreRole};
 use azurehsm_signer::metrics::MetricsPipeline;
 use azurehsm_signer::otlp::Program;
 use azurehsm_signer::server::{self, ConnectionLimits, OpenConnections, ServerSettings};
@@ -56,6 +56,10 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         );
     }
     let services = &settings.services;
+    let observes = services.role == StoreRole::Observing;
+    if observes {
+        warn!(event = "observing", "OBSERVE=true: every request is decided and logged, and nothing is released");
+    }
     let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
     let lock_timeout = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
     let store = open_marks(services, azure.as_ref(), lock_timeout).await?;
@@ -80,8 +84,9 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         );
     }
     let TelemetrySettings { metrics: of_metrics, traces: of_traces } = &settings.telemetry;
-    let pipeline = MetricsPipeline::start(of_metrics, Program::Signer, &services.instance);
-    let traces = TracesPipeline::start(of_traces.as_ref(), Program::Signer, &services.instance);
+    let program = if observes { Program::Observer } else { Program::Signer };
+    let pipeline = MetricsPipeline::start(of_metrics, program, &services.instance);
+    let traces = TracesPipeline::start(of_traces.as_ref(), program, &services.instance);
     let metrics = pipeline.metrics();
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
     let signer = Signer::new(
@@ -92,6 +97,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
         AuthorizedKeys::new(settings.authorized_keys),
     );
+    let signer = if observes { signer.observing() } else { signer };
     let signer = Arc::new(signer.with_metrics(metrics.clone()).with_tracer(traces.tracer()));
     metrics.observe_signer(&signer);
     if let Some(azure) = &azure {
@@ -123,7 +129,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     let limits = ConnectionLimits { most: max_connections(), idle: IDLE, last_requests };
     let router = server::router(Arc::clone(&signer), server_settings);
     let connections = OpenConnections::default();
-    metrics.observe_connections(Program::Signer, {
+    metrics.observe_connections(program, {
         let connections = connections.clone();
         move || connections.count()
     });

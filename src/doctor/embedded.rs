@@ -92,6 +92,10 @@ pub(super) async fn check_marks(area: &mut Area, services: &Services) {
         tokio::task::spawn_blocking(move || EmbeddedMarkStore::open_to_read(&path)).await
     };
     let finding = match opened {
+        Ok(Ok(Some(store))) if store.role() != services.role => {
+            let text = format!("it is the mark store of {}, and OBSERVE makes this {}", store.role(), services.role);
+            Finding::failed(CHECK, text, "set LOCAL_DATA_DIR to the folder of the right store, or correct OBSERVE")
+        }
         Ok(Ok(Some(store))) => of_store(area, &store, &path).await,
         Ok(Ok(None)) => Finding::ok(CHECK, "does not exist yet: the signer creates it at its first start"),
         Ok(Err(OpenError::InUse { holder, .. })) => {

@@ -65,12 +65,12 @@ pub(super) async fn check(area: &mut Area, settings: &CosmosSettings, instance: 
     let rid = properties.system_properties.resource_id.clone();
     area.store = Some(StoreId::Container { name: settings.name(), rid });
     area.identity = inspection.identity_from(&account, &properties).ok();
-    let unsuitable = account::check(&account, &properties, settings.allow_weak_consistency);
+    let unsuitable = account::check(&account, &properties, settings);
     of_container(area, settings, &unsuitable);
-    if unsuitable.iter().any(|reason| matches!(reason, Unsuitable::PartitionKey(_))) {
+    if unsuitable.iter().any(|reason| matches!(reason, Unsuitable::PartitionKey { .. } | Unsuitable::OtherRole(_))) {
         return area.add(Finding::skipped("marks.role", "cannot be tested with this partition key"));
     }
-    let probe = Probe::new(container, instance);
+    let probe = Probe::new(container, settings.role, instance);
     let of_role = role::check(&probe, settings).await;
     area.observed.can_read =
         of_role.iter().any(|finding| finding.check == "marks.read" && finding.outcome == Outcome::Ok);
@@ -118,15 +118,17 @@ fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuit
     let subject = format!("{}/{}", settings.database, settings.container);
     let another = format!(
         "this cannot be changed: create another container, `az cosmosdb sql container create -g <group> -a {} -d {} -n \
-         <name> --partition-key-path /pkh --partition-key-version 2`, transfer the marks with `azurehsm-signer marks \
+         <name> --partition-key-path {} --partition-key-version 2`, transfer the marks with `azurehsm-signer marks \
          export` and `marks import`, and set COSMOS_CONTAINER",
         name_of(&settings.endpoint),
-        settings.database
+        settings.database,
+        settings.role.partition_key()
     );
     let mut is_suitable = true;
     for reason in unsuitable {
         let advice = match reason {
-            Unsuitable::PartitionKey(_) | Unsuitable::PartitionKeyVersion => another.clone(),
+            Unsuitable::PartitionKey { .. } | Unsuitable::PartitionKeyVersion => another.clone(),
+            Unsuitable::OtherRole(_) => "set COSMOS_CONTAINER or OBSERVE as described".to_owned(),
             Unsuitable::TimeToLive => "set Time to Live to Off in the container's Settings in the portal, or remove \
                                        defaultTtl from its template"
                 .to_owned(),
@@ -136,7 +138,9 @@ fn of_container(area: &mut Area, settings: &CosmosSettings, unsuitable: &[Unsuit
         area.add(Finding::failed("marks.container", reason.to_string(), advice).about(&subject));
     }
     if is_suitable {
-        area.add(Finding::ok("marks.container", "partition key /pkh version 2, no time to live").about(&subject));
+        let key = settings.role.partition_key();
+        let text = format!("partition key {key} version 2, no time to live");
+        area.add(Finding::ok("marks.container", text).about(&subject));
     }
 }
 
@@ -149,7 +153,8 @@ fn no_container(settings: &CosmosSettings, error: Option<&CosmosError>) -> Findi
         format!(
             "correct COSMOS_DATABASE and COSMOS_CONTAINER, or create them: `az cosmosdb sql database create -g <group> -a \
              {account} -n {database}` if the database is missing, then `az cosmosdb sql container create -g <group> -a \
-             {account} -d {database} -n {container} --partition-key-path /pkh --partition-key-version 2`"
+             {account} -d {database} -n {container} --partition-key-path {} --partition-key-version 2`",
+            settings.role.partition_key()
         )
     } else {
         refused(settings, &reason)

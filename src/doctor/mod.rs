@@ -34,6 +34,7 @@ pub use finding::{Finding, Outcome};
 pub(crate) use nodes::{FAR_APART, STALE};
 pub use report::Report;
 
+use crate::marks::StoreRole;
 use crate::marks::cosmos::account::SCOPE;
 use crate::settings::table::HEAD_THRESHOLD;
 use crate::settings::{MarkStoreSettings, Services, Settings, VaultSettings};
@@ -87,7 +88,9 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         store: marks.identity.as_ref().map(|identity| identity.digest().to_string()),
         ..valid.settings.as_ref().map(configured).unwrap_or_default()
     };
-    let bindings = marks.store.as_ref().map(|store| binding::check(&vault.keys, store));
+    // The store of an observer guards no key.
+    let guarding = marks.store.as_ref().filter(|_| services.role == StoreRole::Signing);
+    let bindings = guarding.map(|store| binding::check(&vault.keys, store));
     for (area, more) in [(vault, None), (marks, bindings), (nodes, None)] {
         findings.extend(area.findings.into_iter().chain(more.into_iter().flatten()));
         skews.extend(area.skews);

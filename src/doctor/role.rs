@@ -2,13 +2,14 @@
 
 use super::Finding;
 use super::advice::{is_of_network, marks_role, marks_role_too_wide, network};
-use crate::marks::CosmosSettings;
 use crate::marks::cosmos::PROBE;
+use crate::marks::{CosmosSettings, StoreRole};
 use azure_core::http::StatusCode;
 use azure_data_cosmos::models::ItemResponse;
 use azure_data_cosmos::options::{ItemWriteOptions, Precondition};
 use azure_data_cosmos::{ContainerClient, CosmosError};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// The item on which the role is tested. No signer reads or writes it: the id of a mark has three parts, and its partition key
 /// is a public key hash. The item remains, since the role does not permit deletion.
@@ -26,7 +27,8 @@ const NEVER: &str = "doctor:never";
 #[derive(Serialize)]
 struct ProbeItem {
     id: &'static str,
-    pkh: &'static str,
+    #[serde(flatten)]
+    partition: HashMap<&'static str, &'static str>,
     purpose: &'static str,
     instance: String,
 }
@@ -34,9 +36,10 @@ struct ProbeItem {
 type Answer = Result<ItemResponse, CosmosError>;
 
 impl Probe {
-    pub(super) fn new(container: ContainerClient, instance: &str) -> Self {
+    pub(super) fn new(container: ContainerClient, role: StoreRole, instance: &str) -> Self {
         let purpose = "azurehsm-signer doctor tests its role on this item. It is not a mark, and signers never read it";
-        Self { container, item: ProbeItem { id: PROBE, pkh: PARTITION, purpose, instance: instance.to_owned() } }
+        let partition = HashMap::from([(role.partition_field(), PARTITION)]);
+        Self { container, item: ProbeItem { id: PROBE, partition, purpose, instance: instance.to_owned() } }
     }
 
     pub(super) async fn read(&self) -> Answer {

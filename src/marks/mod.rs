@@ -15,6 +15,7 @@
 //! | `seen`, `slots`, `levels_seen` | what one process remembers of the marks |
 //! | `binding` | which store guards a key |
 //! | `identity` | what distinguishes a store from any other |
+//! | `store_role` | whether a store is for signing or for observing |
 //! | `plausible`, `unreadable` | what an operator may raise a mark to |
 //! | `interchange` | files of marks: of this program, octez-signer and Signatory |
 
@@ -41,6 +42,7 @@ mod stop;
 mod stops_met;
 mod store;
 mod store_call;
+mod store_role;
 mod subject;
 mod trail;
 mod unreadable;
@@ -62,6 +64,7 @@ pub use seen::Seen;
 pub use signed_window::{InvalidWindow, Lookup, ShortDigest, SignedWindow};
 pub use stop::{STOPPED_AT, SeenOnChain, Stop, StopId, Stopped};
 pub use store::{Lost, MarkStore, Rejection, StoreError, Stored, Version, WriteError};
+pub use store_role::StoreRole;
 pub use subject::{BlockRecorded, BlockRequest, VoteOrBlock, VoteRecorded, VoteRequest};
 pub use trail::{Trail, version_digest};
 pub use unreadable::{Found, Unreadable};

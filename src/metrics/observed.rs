@@ -164,7 +164,7 @@ impl Metrics {
     pub fn observe_connections(&self, program: Program, count: impl Fn() -> usize + Send + Sync + 'static) {
         let Some(recorder) = self.recorder() else { return };
         let definition = match program {
-            Program::Signer => &instruments::CONNECTIONS,
+            Program::Signer | Program::Observer => &instruments::CONNECTIONS,
             Program::Relay => &instruments::RELAY_CONNECTIONS,
         };
         recorder.gauge(definition, move |observe| {

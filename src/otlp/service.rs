@@ -11,6 +11,8 @@ pub(crate) const SCOPE: &str = "azurehsm_signer";
 pub enum Program {
     /// The signer.
     Signer,
+    /// The signer as an observer.
+    Observer,
     /// The relay.
     Relay,
 }
@@ -20,6 +22,7 @@ impl Program {
     const fn service_name(self) -> &'static str {
         match self {
             Self::Signer => "azurehsm-signer",
+            Self::Observer => "azurehsm-signer-observer",
             Self::Relay => "azurehsm-signer-relay",
         }
     }

@@ -8,6 +8,7 @@ use super::connections::Sharing;
 use super::credential::{CredentialError, Credentials};
 use super::heartbeat::Heartbeat;
 use super::identities::Identities;
+use super::observer::Observer;
 use super::reply::Reply;
 use super::request::RequestIdentity;
 use super::settings::RelaySettings;
@@ -34,6 +35,7 @@ pub(super) type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
 /// The relay: forwards requests to upstreams, and answers what it knows.
 pub(super) struct Relay {
     pub(super) upstreams: Vec<Arc<Upstream>>,
+    pub(super) observer: Option<Observer>,
     pub(super) identities: Identities,
     pub(super) state: Arc<SavedState>,
     pub(super) companions: Companions,
@@ -67,6 +69,9 @@ pub enum RelayError {
     /// An upstream's address cannot be used.
     #[error("RELAY_UPSTREAMS: {0}")]
     Address(#[from] UnusableAddress),
+    /// The observer's address cannot be used.
+    #[error("RELAY_OBSERVER: {0}")]
+    Observer(UnusableAddress),
 }
 
 /// Why there is no public key.
@@ -105,9 +110,11 @@ impl Relay {
             Ok(Arc::new(Upstream::new(index, url.clone(), connector, credentials, settings.hedge)))
         });
         let upstreams = upstreams.collect::<Result<_, UnusableAddress>>()?;
+        let observer = Observer::new(settings, roots, &resolver, &credentials).map_err(RelayError::Observer)?;
         let heartbeat = settings.heartbeat.clone().map(|heartbeat| Heartbeat::new(heartbeat, roots));
         Ok(Self {
             upstreams,
+            observer,
             identities: Identities::new(Arc::clone(&state), settings.store, number),
             state,
             companions: Companions::new(settings.companions.clone()),

@@ -49,7 +49,8 @@ pub(super) async fn maintain(relay: &Arc<Relay>) -> Infallible {
     let figures = keep_running("relay figures", || report_figures(relay));
     let credentials = keep_running("relay credentials", || refresh_credentials(relay));
     let heartbeat = keep_running("relay heartbeat", || keep_beating(relay));
-    let (_, (never, _), _) = join3(join_all(upstreams), join(figures, credentials), heartbeat).await;
+    let observer = Box::pin(keep_running("relay observer", || Box::pin(send_copies(relay))));
+    let (_, (never, _), _) = join3(join_all(upstreams), join(figures, credentials), join(heartbeat, observer)).await;
     never
 }
 
@@ -148,6 +149,13 @@ async fn refresh_credentials(relay: &Arc<Relay>) -> Infallible {
     }
 }
 
+async fn send_copies(relay: &Arc<Relay>) -> Infallible {
+    match &relay.observer {
+        Some(observer) => observer.send_copies().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn report_figures(relay: &Arc<Relay>) -> Infallible {
     loop {
         sleep(REPORT_INTERVAL).await;
@@ -171,6 +179,9 @@ impl Relay {
                 round_trip_ms = u64::try_from(counts.round_trip.as_millis()).unwrap_or(u64::MAX),
                 "requests since the start"
             );
+        }
+        if let Some(observer) = &self.observer {
+            observer.log_figures();
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | `upstream`, `connections`, `connection`, `credential`, `counters` | calls to one signer |
 //! | `identities`, `state`, `companions` | what is remembered |
 //! | `maintenance`, `observed` | probes and reads in the background; counts for the metrics |
+//! | `observer` | copies of requests for an observer |
 //! | `evidence`, `heartbeat`, `heartbeat_loop`, `heartbeat_url` | whether signing works, and a dead man's switch that is called while it does |
 //! | `check` | `relay check` |
 //! | `inspect` | what signers report about themselves, for `doctor --peer` |
@@ -39,6 +40,7 @@ mod live;
 mod log;
 mod maintenance;
 mod observed;
+mod observer;
 mod race;
 mod record;
 mod reply;

@@ -40,6 +40,8 @@ pub(super) struct SignerHeaders {
     pub(super) policy: Option<String>,
     pub(super) version: Option<String>,
     pub(super) companion_signature: Option<String>,
+    /// Whether it is an observer, which releases nothing.
+    pub(super) observes: bool,
 }
 
 impl SignerHeaders {
@@ -54,6 +56,7 @@ impl SignerHeaders {
             policy: owned(header::POLICY),
             version: owned(header::VERSION),
             companion_signature: owned(header::COMPANION_SIGNATURE),
+            observes: text(header::OBSERVES) == Some("true"),
         })
     }
 }

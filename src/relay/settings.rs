@@ -19,6 +19,8 @@ pub struct RelaySettings {
     pub host_names: Vec<HostName>,
     /// `RELAY_UPSTREAMS`, in order of preference; never empty.
     pub upstreams: Vec<UpstreamUrl>,
+    /// `RELAY_OBSERVER`.
+    pub observer: Option<UpstreamUrl>,
     /// `RELAY_HEDGE_MS`.
     pub hedge: Duration,
     /// `RELAY_DEADLINE_MS`.

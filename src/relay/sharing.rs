@@ -36,6 +36,9 @@ impl Relay {
         if let Some(shared) = in_flight.get(&identity) {
             return (shared.clone(), true);
         }
+        if let Some(observer) = &self.observer {
+            observer.copy(request.call());
+        }
         let (relay, request) = (Arc::clone(self), Arc::clone(request));
         let leave = Leave(Arc::clone(self), identity.clone());
         // A separate task, which goes on if the client disconnects: octez may repeat the request.

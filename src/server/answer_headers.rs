@@ -1,4 +1,4 @@
-//! The headers of answers: the verdict, and which store, policy and version it came from.
+//! The headers of answers: the verdict, which store, policy and version it came from, and whether from an observer.
 
 use crate::answer::{Cause, UNKNOWN, Verdict, header};
 use crate::signer::{Companion, Signer};
@@ -69,6 +69,9 @@ pub(super) async fn identify(State(signer): State<Arc<Signer>>, mut response: Re
         headers.insert(name, value);
     }
     headers.insert(header::VERSION, HeaderValue::from_static(VERSION));
+    if signer.observes() {
+        headers.insert(header::OBSERVES, HeaderValue::from_static("true"));
+    }
     response
 }
 

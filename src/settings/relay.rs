@@ -6,7 +6,7 @@ use super::table::{
     RELAY_ALLOW_DRAIN_DELEGATE, RELAY_AUTHENTICATION_KEY_FILE, RELAY_AUTHORIZED_KEYS, RELAY_CLIENT_CERTIFICATE_FILE,
     RELAY_CLIENT_KEY_FILE, RELAY_COMPANIONS, RELAY_DEADLINE_MS, RELAY_FUNCTION_KEYS, RELAY_FUNCTION_KEYS_FILE,
     RELAY_HEARTBEAT_SECONDS, RELAY_HEARTBEAT_URL, RELAY_HEARTBEAT_URL_FILE, RELAY_HEDGE_MS, RELAY_HOST_NAMES,
-    RELAY_LISTEN, RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_TOKEN_SCOPE, RELAY_UPSTREAMS,
+    RELAY_LISTEN, RELAY_OBSERVER, RELAY_OPERATIONS, RELAY_STATE_DIR, RELAY_STORE, RELAY_TOKEN_SCOPE, RELAY_UPSTREAMS,
 };
 use crate::relay::{
     ClientCertificateFiles, CompanionPair, FunctionKeySource, HeartbeatSettings, HeartbeatSource, RelaySettings,
@@ -27,6 +27,7 @@ impl RelaySettings {
             listen: reader.address(&RELAY_LISTEN),
             host_names: reader.list(&RELAY_HOST_NAMES),
             upstreams: reader.list(&RELAY_UPSTREAMS),
+            observer: reader.parsed_with_reason(&RELAY_OBSERVER),
             hedge: reader.milliseconds(&RELAY_HEDGE_MS),
             deadline: reader.milliseconds(&RELAY_DEADLINE_MS),
             state_dir: reader.relay_state_dir(),
@@ -117,6 +118,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 self.wrong(&RELAY_UPSTREAMS, format!("entry {} is the same as an earlier one", index + 1));
             }
         }
+        if settings.observer.as_ref().is_some_and(|observer| settings.upstreams.contains(observer)) {
+            self.wrong(
+                &RELAY_OBSERVER,
+                "is one of RELAY_UPSTREAMS: expected a signer with OBSERVE=true and a mark store of its own",
+            );
+        }
         if !settings.listen.ip().is_loopback() && settings.host_names.is_empty() && !self.is_set(&RELAY_HOST_NAMES) {
             let address = settings.listen;
             let why = format!(
@@ -175,6 +182,8 @@ mod tests {
             ),
             (vec![UPSTREAM, ("RELAY_HOST_NAMES", "relay:6732")], "RELAY_HOST_NAMES", "without a port"),
             (vec![UPSTREAM, ("RELAY_HEDGE_MS", "5000")], "RELAY_HEDGE_MS", "expected less than RELAY_DEADLINE_MS"),
+            (vec![UPSTREAM, ("RELAY_OBSERVER", "http://signer.example")], "RELAY_OBSERVER", "expected https://"),
+            (vec![UPSTREAM, ("RELAY_OBSERVER", UPSTREAM.1)], "RELAY_OBSERVER", "is one of RELAY_UPSTREAMS"),
             (vec![UPSTREAM, ("RELAY_STORE", "0123")], "RELAY_STORE", "expected 64 hexadecimal digits"),
             (vec![UPSTREAM, ("RELAY_OPERATIONS", "baker")], "RELAY_OPERATIONS", "entry 1: "),
             (vec![UPSTREAM, ("RELAY_COMPANIONS", CONSENSUS)], "RELAY_COMPANIONS", "entry 1: expected <consensus key>="),

@@ -6,12 +6,12 @@ use super::setting::{FilePath, Milliseconds, Setting, Text};
 use super::table::{
     ALLOW_WEAK_CONSISTENCY, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE, COSMOS_ENDPOINT,
     FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE,
-    MARKS, REGION_NAME, REQUEST_DEADLINE_MS, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
+    MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
     VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
 };
 use crate::azure::IdentitySettings;
 use crate::functions_host;
-use crate::marks::CosmosSettings;
+use crate::marks::{CosmosSettings, StoreRole};
 use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyIdentifier, KeyVaultSettings, VaultUrl};
 use azure_core::http::Url;
 use secrecy::SecretString;
@@ -27,6 +27,8 @@ pub struct Services {
     pub vault: VaultSettings,
     /// Where marks are stored.
     pub marks: MarkStoreSettings,
+    /// `OBSERVE`: what the mark store is for.
+    pub role: StoreRole,
     /// The settings of the embedded vault and mark store, for those in use.
     pub embedded: EmbeddedSettings,
     /// The process's identity in Azure, as configured by the environment.
@@ -128,9 +130,11 @@ struct NotEmbedded;
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn services(&mut self) -> Services {
         let request_deadline = self.milliseconds(&REQUEST_DEADLINE_MS);
+        let role = self.role();
         let services = Services {
             vault: self.vault(),
-            marks: self.marks(request_deadline),
+            marks: self.marks(role, request_deadline),
+            role,
             request_deadline,
             embedded: self.embedded(),
             identity: self.identity(),
@@ -227,7 +231,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    fn marks(&mut self, request_deadline: Duration) -> MarkStoreSettings {
+    fn role(&mut self) -> StoreRole {
+        if self.choice(&OBSERVE).unwrap_or(false) { StoreRole::Observing } else { StoreRole::Signing }
+    }
+
+    fn marks(&mut self, role: StoreRole, request_deadline: Duration) -> MarkStoreSettings {
         const EXPECTED: &str = "expected https://<account>.documents.azure.com/";
         let endpoint = self.text(&COSMOS_ENDPOINT).and_then(|text| {
             let url = Url::parse(&text).ok().filter(|url| {
@@ -252,6 +260,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 endpoint,
                 database,
                 container,
+                role,
                 allow_weak_consistency,
                 region,
                 hedge_after,

@@ -4,27 +4,31 @@ use super::NotSigned;
 use crate::marks::{Bound, BoundElsewhere, MarkStore, StoreError, binding};
 use crate::tezos::PublicKeyHash;
 use crate::vault::Key;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 use tracing::warn;
 
-/// Checks a key's tags against the store in use. The store is not called, unless a tag names the container's `_rid` and the
+/// Checks a key's tags, `bound_to`, against the store in use. The store is not called, unless a tag names the container's `_rid` and the
 /// store has not read it yet: then this waits for the connection, so that nothing is written before the check.
 ///
 /// # Errors
 /// Failed, if the key is bound to another store, or if the `_rid` is needed and the store has not read it by the deadline.
-pub(super) async fn check(store: &dyn MarkStore, key: &Key, deadline: Instant) -> Result<(), NotSigned> {
-    check_recreated(store, key)?;
-    if binding::check(&key.bound_to, &store.id())? != Bound::Unconfirmed {
+pub(super) async fn check(
+    store: &dyn MarkStore,
+    bound_to: &BTreeSet<String>,
+    deadline: Instant,
+) -> Result<(), NotSigned> {
+    check_recreated(store, bound_to)?;
+    if binding::check(bound_to, &store.id())? != Bound::Unconfirmed {
         return Ok(());
     }
     store.connected(deadline).await?;
     let id = store.id();
-    match binding::check(&key.bound_to, &id)? {
-        Bound::Nowhere | Bound::Here => check_recreated(store, key),
+    match binding::check(bound_to, &id)? {
+        Bound::Nowhere | Bound::Here => check_recreated(store, bound_to),
         // Connected, but still without a `_rid` to compare.
-        Bound::Unconfirmed => Err(BoundElsewhere::new(&key.bound_to, &id).into()),
+        Bound::Unconfirmed => Err(BoundElsewhere::new(bound_to, &id).into()),
     }
 }
 
@@ -34,23 +38,23 @@ pub(super) async fn check(store: &dyn MarkStore, key: &Key, deadline: Instant) -
 /// # Errors
 /// Failed, if the key is bound to another container than the one in use now, or if it is unbound and the container has been
 /// recreated since the start.
-pub(super) fn check_again(store: &dyn MarkStore, key: &Key) -> Result<(), NotSigned> {
-    check_recreated(store, key)?;
-    binding::check(&key.bound_to, &store.id())?;
+pub(super) fn check_again(store: &dyn MarkStore, bound_to: &BTreeSet<String>) -> Result<(), NotSigned> {
+    check_recreated(store, bound_to)?;
+    binding::check(bound_to, &store.id())?;
     Ok(())
 }
 
-fn check_recreated(store: &dyn MarkStore, key: &Key) -> Result<(), NotSigned> {
+fn check_recreated(store: &dyn MarkStore, bound_to: &BTreeSet<String>) -> Result<(), NotSigned> {
     if store.is_recreated() {
-        let checked = binding::check_recreated(&key.bound_to, &store.id());
+        let checked = binding::check_recreated(bound_to, &store.id());
         checked.map_err(StoreError::Recreated)?;
     }
     Ok(())
 }
 
 /// Whether the store in use may guard this key, as far as is known now.
-pub(super) fn may_be_here(store: &dyn MarkStore, key: &Key) -> bool {
-    check_again(store, key).is_ok()
+pub(super) fn may_be_here(store: &dyn MarkStore, bound_to: &BTreeSet<String>) -> bool {
+    check_again(store, bound_to).is_ok()
 }
 
 /// Keys bound to another store. Each is logged once: it may well belong to another signer.

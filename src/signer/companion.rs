@@ -38,8 +38,13 @@ impl Signer {
         request: &SignRequest,
         companion: Companion,
     ) -> Result<(Signature, Result<Signature, Cause>), NotSigned> {
-        let signature = self.sign(request).await?;
-        Ok((signature, self.sign_as_companion(request, companion).await))
+        let verdict = self.decide(request).await;
+        let companion = match &verdict {
+            Ok(_) => self.sign_as_companion(request, companion).await,
+            // It is not used.
+            Err(not_signed) => Err(not_signed.cause()),
+        };
+        Ok((self.release(verdict)?, companion))
     }
 
     async fn sign_as_companion(
@@ -57,7 +62,7 @@ impl Signer {
         let until = request.deadline.min(Instant::now() + COMPANION_TIMEOUT);
         let (signer, request) = (Arc::clone(self), SignRequest { key, authentication, ..request.clone() });
         // A separate task, since it continues after the timeout.
-        let sign = tokio::spawn(async move { signer.sign(&request).await });
+        let sign = tokio::spawn(async move { signer.decide(&request).await });
         match timeout_at(until, sign).await {
             Ok(Ok(verdict)) => verdict.map_err(|not_signed| not_signed.cause()),
             Ok(Err(_panicked)) => Err(Cause::Internal),

@@ -39,7 +39,7 @@ impl SignerState for Signer {
     fn keys(&self) -> Vec<(KeyState, u64)> {
         let (usable, unusable) = self.keys.list_and_count_unusable();
         let (here, elsewhere): (Vec<_>, Vec<_>) =
-            usable.iter().partition(|key| binding::may_be_here(self.ledger.store(), key));
+            usable.iter().partition(|key| binding::may_be_here(self.ledger.store(), self.bound_to(key)));
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         vec![
             (KeyState::Usable, count(here.len())),

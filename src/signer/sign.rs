@@ -7,12 +7,13 @@ use super::newer_versions::NewerVersions;
 use super::observed::LastSigned;
 use super::repeats::{Repeats, RequestIdentity};
 use super::trace::Trace;
-use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest};
+use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, SignRequest};
+use crate::answer::Verdict;
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
 use crate::metrics::{FinishedRequest, Metrics, Outcome, RepeatSource, RequestKind, Stage, StageTimes};
 use crate::tezos::payload::{Consensus, Payload};
-use crate::tezos::{BlsPublicKey, Curve, Digest, PublicKey, PublicKeyHash, Signature};
+use crate::tezos::{Digest, PublicKey, PublicKeyHash, Signature};
 use crate::traces::{RequestSpan, Tracer};
 use crate::vault::{Key, VaultError};
 use std::convert::Infallible;
@@ -26,14 +27,11 @@ use tracing::{error, info, warn};
 /// Time reserved for the answer: calls to services end this long before a request's deadline.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(20);
 
-/// The `kind` of a proof of possession in logs.
-const POSSESSION: &str = RequestKind::ProofOfPossession.name();
-
 /// Signs what may be signed, and returns the reason otherwise.
 pub struct Signer {
     pub(super) keys: KeyRing,
     pub(super) ledger: Ledger,
-    policy: Policy,
+    pub(super) policy: Policy,
     policy_digest: Digest,
     store_digest: Mutex<Option<(StoreIdentity, Digest)>>,
     pub(super) head: HeadRule,
@@ -42,8 +40,9 @@ pub struct Signer {
     logged_elsewhere: LoggedElsewhere,
     newer_versions: NewerVersions,
     pub(super) last_signed: LastSigned,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
     tracer: Tracer,
+    pub(super) observes: bool,
 }
 
 impl Signer {
@@ -66,6 +65,7 @@ impl Signer {
             last_signed,
             metrics: Metrics::off(),
             tracer: Tracer::off(),
+            observes: false,
         }
     }
 
@@ -83,11 +83,16 @@ impl Signer {
 
     /// Takes a request from the client's bytes to a signature that may be released.
     ///
-    /// Ends at the request's deadline. Logs one line for each verdict.
+    /// Ends at the request's deadline. Logs one line for each verdict. An observer fails every request.
     ///
     /// # Errors
     /// [`NotSigned`]: refused, if it must not be signed; failed, if that is undecided or it could not be signed.
     pub async fn sign(&self, request: &SignRequest) -> Result<Signature, NotSigned> {
+        self.release(self.decide(request).await)
+    }
+
+    /// The same before an observer withholds the verdict.
+    pub(super) async fn decide(&self, request: &SignRequest) -> Result<Signature, NotSigned> {
         let start = Instant::now();
         let span = self.tracer.start("sign", request.parent);
         let is_recorded = span.as_ref().is_some_and(RequestSpan::is_recorded);
@@ -102,7 +107,7 @@ impl Signer {
             self.keys.look_again();
         }
         let took = start.elapsed();
-        facts.log(request, took, &verdict);
+        facts.log(request, took, &verdict, self.observes);
         if let (Ok(_), Some(Consensus { kind, chain, position })) = (&verdict, facts.consensus) {
             self.last_signed.note(MarkId { chain, key: request.key, kind }, position.level);
         }
@@ -131,7 +136,9 @@ impl Signer {
     /// [`VaultError`] if the vault does not list all its keys.
     pub async fn refresh_keys(&self) -> Result<(), VaultError> {
         let answer = self.keys.refresh().await;
-        self.logged_elsewhere.log(self.ledger.store(), &self.keys.list());
+        if !self.observes {
+            self.logged_elsewhere.log(self.ledger.store(), &self.keys.list());
+        }
         answer
     }
 
@@ -173,67 +180,11 @@ impl Signer {
         self.policy_digest
     }
 
-    /// A proof of possession by a tz4 key, about itself or about another tz4 public key, if policy allows it.
-    ///
-    /// # Errors
-    /// [`NotSigned`].
-    pub async fn prove_possession(
-        &self,
-        key: &PublicKeyHash,
-        about: Option<&PublicKey>,
-        deadline: Instant,
-    ) -> Result<Signature, NotSigned> {
-        let start = Instant::now();
-        let prove = async {
-            let key = self.keys.find(key, deadline).await?;
-            self.policy.rules_of(&key.hash).allow_proof_of_possession()?;
-            if key.curve() != Curve::Bls {
-                return Err(Refusal::NoPossession { key: key.hash }.into());
-            }
-            let about = about.map(BlsPublicKey::try_from).transpose().map_err(Refusal::PossessionOf)?;
-            let proof = self.keys.vault().prove_possession(&key, about.as_ref()).await?;
-            key.public_key.verify_possession(about.as_ref(), &proof)?;
-            Ok(proof)
-        };
-        let verdict: Result<Signature, NotSigned> =
-            tokio::time::timeout_at(deadline, prove).await.unwrap_or_else(|_| Err(Failure::Deadline.into()));
-        let took = start.elapsed();
-        let ms = milliseconds(took);
-        self.metrics.finished(
-            &FinishedRequest {
-                key: self.keys.has(key).then_some(*key),
-                kind: RequestKind::ProofOfPossession,
-                outcome: outcome(&verdict, None),
-                cause: verdict.as_ref().err().map(NotSigned::cause),
-                repeat: None,
-                level: None,
-                round: None,
-                took,
-            },
-            &StageTimes::default(),
-        );
-        match &verdict {
-            Ok(_) => info!(event = "signed", key = %key, kind = POSSESSION, verdict = "signed", ms, "signed"),
-            Err(not_signed) => {
-                let (cause, reason) = (not_signed.cause().name(), not_signed.log());
-                match not_signed {
-                    NotSigned::Refused(_) => {
-                        warn!(event = "refused", key = %key, kind = POSSESSION, verdict = "refused", cause, reason, ms, "refused");
-                    }
-                    NotSigned::Failed(_) => {
-                        error!(event = "failed", key = %key, kind = POSSESSION, verdict = "failed", cause, reason, ms, "failed");
-                    }
-                }
-            }
-        }
-        verdict
-    }
-
     /// Whether requests can be signed: some key is not bound to another mark store, levels can be checked if they must be, and
     /// the last recent call to the mark store succeeded.
     pub fn is_ready(&self) -> bool {
         let keys = self.keys.list();
-        let is_bound_here = |key: &Arc<Key>| binding::may_be_here(self.ledger.store(), key);
+        let is_bound_here = |key: &Arc<Key>| binding::may_be_here(self.ledger.store(), self.bound_to(key));
         keys.iter().any(is_bound_here) && self.head.is_ready() && self.ledger.is_answered()
     }
 
@@ -268,7 +219,7 @@ impl Signer {
             return self.share(identity, signing, async || signing.sign_and_verify().await).await;
         };
         let Consensus { kind, chain, position } = consensus;
-        binding::check(self.ledger.store(), &key, request.deadline).await?;
+        binding::check(self.ledger.store(), self.bound_to(&key), request.deadline).await?;
         let timer = trace.stages.start(Stage::Head);
         let jump_limit = self.head.check(&consensus).await?.jump_limit();
         drop(timer);
@@ -277,7 +228,7 @@ impl Signer {
         let request = Request { id, position, digest, jump_limit, max_level, requester: facts.requester };
         let commit = async || commit_and_sign(&self.ledger, &self.repeats, &request, identity, signing).await;
         let signature = self.share(identity, signing, commit).await?;
-        binding::check_again(self.ledger.store(), &key)?;
+        binding::check_again(self.ledger.store(), self.bound_to(&key))?;
         Ok(signature)
     }
 
@@ -301,13 +252,17 @@ impl Signer {
     }
 }
 
-fn outcome(verdict: &Result<Signature, NotSigned>, repeat: Option<RepeatSource>) -> Outcome {
+pub(super) fn outcome(verdict: &Result<Signature, NotSigned>, repeat: Option<RepeatSource>) -> Outcome {
     match verdict {
         Ok(_) if repeat.is_some() => Outcome::Replayed,
         Ok(_) => Outcome::Signed,
         Err(NotSigned::Refused(_)) => Outcome::Refused,
         Err(NotSigned::Failed(_)) => Outcome::Failed,
     }
+}
+
+pub(super) fn verdict_of(verdict: &Result<Signature, NotSigned>) -> Verdict {
+    verdict.as_ref().map_or_else(NotSigned::verdict, |_| Verdict::Signed)
 }
 
 /// Facts about a request for its log line and the metrics, as they become known.
@@ -330,12 +285,13 @@ impl Facts {
         }
     }
 
-    fn log(&self, request: &SignRequest, took: Duration, verdict: &Result<Signature, NotSigned>) {
+    /// An observer's lines have an event of their own, so that nothing that reads the log takes them for those of a signer.
+    fn log(&self, request: &SignRequest, took: Duration, verdict: &Result<Signature, NotSigned>, observes: bool) {
         let not_signed = verdict.as_ref().err();
         macro_rules! line {
-            ($level:ident, $verdict:literal) => {
+            ($level:ident, $event:literal, $verdict:expr) => {
                 $level!(
-                    event = $verdict,
+                    event = $event,
                     key = %request.key,
                     kind = self.kind.map(RequestKind::name),
                     operations = self.operations,
@@ -348,14 +304,15 @@ impl Facts {
                     requester = self.requester.map(tracing::field::display),
                     invocation = request.invocation,
                     ms = milliseconds(took),
-                    $verdict
+                    $event
                 )
             };
         }
         match verdict {
-            Ok(_) => line!(info, "signed"),
-            Err(NotSigned::Refused(_)) => line!(warn, "refused"),
-            Err(NotSigned::Failed(_)) => line!(error, "failed"),
+            verdict if observes => line!(info, "observed", verdict_of(verdict).name()),
+            Ok(_) => line!(info, "signed", "signed"),
+            Err(NotSigned::Refused(_)) => line!(warn, "refused", "refused"),
+            Err(NotSigned::Failed(_)) => line!(error, "failed", "failed"),
         }
     }
 
@@ -380,7 +337,7 @@ impl Facts {
 }
 
 /// Milliseconds with three decimals, which keep log lines short.
-fn milliseconds(duration: Duration) -> f64 {
+pub(super) fn milliseconds(duration: Duration) -> f64 {
     let microseconds = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
     f64::from(microseconds) / 1000.0
 }

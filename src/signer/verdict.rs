@@ -1,7 +1,7 @@
 //! Verdicts other than *signed*: *refused* and *failed*, apart by type, with the texts for answers and logs.
 
-use super::Unauthenticated;
 use super::policy::NotAllowed;
+use super::{Unauthenticated, Withheld};
 use crate::answer::{Cause, Verdict};
 use crate::chain::{HeadUnknown, NotNear};
 use crate::failure_reason::FailureReason;
@@ -182,6 +182,9 @@ pub enum Failure {
         /// How many are received concurrently.
         limit: usize,
     },
+    /// This is an observer, which releases nothing.
+    #[error("{0}")]
+    Withheld(Withheld),
     /// The deadline passed.
     #[error("the vault or the mark store did not answer within the request's deadline (REQUEST_DEADLINE_MS)")]
     Deadline,
@@ -202,6 +205,7 @@ impl Failure {
             Self::Head(_) => Cause::HeadUnknown,
             Self::WrongSignature(_) => Cause::WrongSignature,
             Self::TooManyLargeBodies { .. } => Cause::LargeBodies,
+            Self::Withheld(_) => Cause::Observer,
             Self::Deadline => Cause::Deadline,
             Self::Internal(_) => Cause::Internal,
         }
@@ -284,7 +288,7 @@ mod tests {
         let position = Position { level: 5.try_into().unwrap(), round: 0.try_into().unwrap() };
         let id = MarkId { chain, key, kind: Kind::Block };
         let unread = DecodeError { offset: 0, reason: DecodeReason::UnknownWatermark { byte: 7 } };
-        let rows: [(NotSigned, Cause); 21] = [
+        let rows: [(NotSigned, Cause); 22] = [
             (Unauthenticated::Missing.into(), Cause::Unauthenticated),
             (Refusal::UnknownKey { key }.into(), Cause::UnknownKey),
             (Refusal::UnusableKey { key, reason: String::new() }.into(), Cause::UnusableKey),
@@ -308,6 +312,7 @@ mod tests {
             (HeadUnknown { chain, max_age: Duration::ZERO }.into(), Cause::HeadUnknown),
             (WrongSignature { key }.into(), Cause::WrongSignature),
             (Failure::TooManyLargeBodies { limit: 64 }.into(), Cause::LargeBodies),
+            (Failure::Withheld(Withheld { verdict: Verdict::Signed, reason: None }).into(), Cause::Observer),
             (Failure::Deadline.into(), Cause::Deadline),
             (Failure::Internal("a bug".into()).into(), Cause::Internal),
         ];

@@ -80,7 +80,7 @@ async fn cosmos_store(settings: &CosmosSettings, store: &Inspection) -> Store {
     };
     let condition = match timeout(READ_TIMEOUT, store.container()).await {
         Ok(Ok((_, properties))) => {
-            let unsuitable = account::check(&account, &properties, settings.allow_weak_consistency);
+            let unsuitable = account::check(&account, &properties, settings);
             if unsuitable.is_empty() {
                 Condition::OK
             } else {

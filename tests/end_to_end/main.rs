@@ -15,6 +15,7 @@ mod azure;
 mod conformance;
 mod doctor;
 mod functions;
+mod observer;
 mod relay;
 mod signer;
 mod status;

@@ -3,7 +3,7 @@
 use super::super::CommandError;
 use azurehsm_signer::marks::cosmos::{Inspection, MarkReader};
 use azurehsm_signer::marks::{EmbeddedMarkStore, Found, MarkId, MarkStore, StoreError};
-use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings};
+use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings, Services};
 use azurehsm_signer::wiring::{Azure, make_data_dir, open_marks};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,8 @@ impl Storage {
             return Self::connect(settings).await;
         }
         make_data_dir(&settings.services.embedded.data_dir)?;
-        Ok(Self::File(Arc::new(EmbeddedMarkStore::open_to_raise(&settings.services.embedded.marks_file())?)))
+        let Services { embedded, role, .. } = &settings.services;
+        Ok(Self::File(Arc::new(EmbeddedMarkStore::open_to_raise(&embedded.marks_file(), *role)?)))
     }
 
     async fn connect(settings: &MarksSettings) -> Result<Self, CommandError> {

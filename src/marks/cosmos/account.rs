@@ -1,8 +1,9 @@
 //! Requirements for an account and its container, so that an acknowledged mark is never lost and never overwritten.
 
-use super::words;
+use super::{CosmosSettings, words};
 use crate::azure::{Tokens, plain_reason};
 use crate::failure_reason::FailureReason;
+use crate::marks::StoreRole;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::Url;
 use azure_core::time::{OffsetDateTime, to_rfc7231};
@@ -65,8 +66,16 @@ pub enum Unsuitable {
     #[error("it accepts writes in several regions ({0})")]
     SeveralWriteRegions(String),
     /// Marks would be read from the wrong partitions.
-    #[error("the container's partition key is {0}, expected /pkh")]
-    PartitionKey(String),
+    #[error("the container's partition key is {found}, expected {}", expected.partition_key())]
+    PartitionKey {
+        /// The paths.
+        found: String,
+        /// The role that the container should have.
+        expected: StoreRole,
+    },
+    /// The container is for the other role.
+    #[error("{}", of_other_role(*.0))]
+    OtherRole(StoreRole),
     /// Only the first 100 bytes of a partition key would count.
     #[error("the container's partition key has version 1, expected 2")]
     PartitionKeyVersion,
@@ -76,6 +85,21 @@ pub enum Unsuitable {
     /// Marks would expire.
     #[error("the container has a time to live: marks would expire")]
     TimeToLive,
+}
+
+fn of_other_role(found: StoreRole) -> String {
+    let key = found.partition_key();
+    match found {
+        StoreRole::Observing => format!(
+            "the container is an observer's (partition key {key}) and never permits a signature: it may lack marks of what was \
+             signed elsewhere. To sign, set COSMOS_CONTAINER to another one; to observe, set OBSERVE=true"
+        ),
+        StoreRole::Signing => format!(
+            "the container is a signer's (partition key {key}), which an observer must not change: set COSMOS_CONTAINER to one with \
+             the partition key {}, or remove OBSERVE to sign",
+            StoreRole::Observing.partition_key()
+        ),
+    }
 }
 
 /// Joins all reasons in one line.
@@ -213,14 +237,31 @@ fn names(locations: &[Location]) -> String {
 }
 
 /// All problems of an account and a container; empty if marks may be kept there.
-pub fn check(account: &AccountProperties, container: &ContainerProperties, allow_weak: bool) -> Vec<Unsuitable> {
-    let paths: Vec<_> = container.partition_key.paths().iter().map(AsRef::as_ref).collect();
+pub fn check(
+    account: &AccountProperties,
+    container: &ContainerProperties,
+    settings: &CosmosSettings,
+) -> Vec<Unsuitable> {
+    let expected = settings.role;
     let of_container = [
-        (paths != ["/pkh"]).then(|| Unsuitable::PartitionKey(paths.join(", "))),
+        match role_of(container) {
+            Ok(role) => (role != expected).then_some(Unsuitable::OtherRole(role)),
+            Err(found) => Some(Unsuitable::PartitionKey { found, expected }),
+        },
         (container.partition_key.version() == PartitionKeyVersion::V1).then_some(Unsuitable::PartitionKeyVersion),
         (container.default_ttl != TimeToLive::Forever).then_some(Unsuitable::TimeToLive),
     ];
-    account.check(allow_weak).chain(of_container.into_iter().flatten()).collect()
+    account.check(settings.allow_weak_consistency).chain(of_container.into_iter().flatten()).collect()
+}
+
+/// What a container is for, by its partition key, which cannot be changed.
+///
+/// # Errors
+/// The paths of any other partition key.
+pub(super) fn role_of(container: &ContainerProperties) -> Result<StoreRole, String> {
+    let paths: Vec<_> = container.partition_key.paths().iter().map(AsRef::as_ref).collect();
+    let has_path = |role: &StoreRole| paths == [role.partition_key()];
+    [StoreRole::Signing, StoreRole::Observing].into_iter().find(has_path).ok_or_else(|| paths.join(", "))
 }
 
 #[cfg(test)]

@@ -279,7 +279,7 @@ impl Checker {
 
     /// All problems of the account and the container; empty if marks may be kept there.
     pub(super) fn judge(&self, account: &AccountProperties, properties: &ContainerProperties) -> Vec<Unsuitable> {
-        let mut unsuitable = account::check(account, properties, self.settings.allow_weak_consistency);
+        let mut unsuitable = account::check(account, properties, &self.settings);
         let now = properties.system_properties.resource_id.clone().unwrap_or_default();
         let mut container = self.seen();
         let seen = container.get_or_insert_with(|| KnownContainer {

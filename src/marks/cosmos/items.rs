@@ -73,7 +73,7 @@ impl CosmosMarkStore {
         self.ready(deadline).await.map_err(WriteError::NotWritten)?;
         let checked = self.connection.container_rid();
         let partition = key.to_string();
-        let item = Item::new(name, key, contents.clone());
+        let item = Item::new(name, key, contents.clone(), self.role);
         // Many keys sign at the same instant, and the vault is slower than this: its calls for other requests go first.
         tokio::task::yield_now().await;
         // Calls that may have written, or may still do so: those in flight, and those that ended without a clear answer.

@@ -23,8 +23,8 @@ pub(crate) use reader::PROBE;
 pub use settings::CosmosSettings;
 
 use super::{
-    KeyStops, Mark, MarkId, MarkStore, StoreError, StoreId, StoreIdentity, StoreName, Stored, StoredStops, Version,
-    WriteError, stop_item_name,
+    KeyStops, Mark, MarkId, MarkStore, StoreError, StoreId, StoreIdentity, StoreName, StoreRole, Stored, StoredStops,
+    Version, WriteError, stop_item_name,
 };
 use crate::azure::{TlsRoots, Tokens};
 use crate::net::CallCounts;
@@ -54,6 +54,7 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(50);
 /// other marks, and the SDK switches to it silently.
 pub struct CosmosMarkStore {
     name: StoreName,
+    role: StoreRole,
     connection: Connection,
     hedge_after: Duration,
     counts: CallCounts,
@@ -65,10 +66,10 @@ impl CosmosMarkStore {
     /// # Errors
     /// If no HTTP client can be built.
     pub fn start(settings: CosmosSettings, tokens: Arc<Tokens>, roots: &TlsRoots) -> Result<Self, reqwest::Error> {
-        let name = settings.name();
+        let (name, role) = (settings.name(), settings.role);
         let hedge_after = settings.hedge_after;
         let connection = Connection::start(settings, tokens, roots)?;
-        Ok(Self { name, connection, hedge_after, counts: CallCounts::default() })
+        Ok(Self { name, role, connection, hedge_after, counts: CallCounts::default() })
     }
 
     /// The connection in use. Waits for the first one until just before the deadline.

@@ -1,5 +1,6 @@
 //! Reads marks for an operator, even from a container that the signer rejects.
 
+use super::account::role_of;
 use super::client;
 use super::diagnostics::Inspection;
 use super::item::{Item, WrongItem};
@@ -112,13 +113,11 @@ impl MarkReader {
 }
 
 fn partition_of(properties: &ContainerProperties) -> Result<Partition, StoreError> {
-    let paths: Vec<_> = properties.partition_key.paths().iter().map(AsRef::as_ref).collect();
-    match paths.as_slice() {
-        ["/pkh"] => Ok(Partition::ByKey),
-        ["/id"] => Ok(Partition::ById),
-        _ => Err(StoreError::new(format!(
-            "the container's partition key is {}: marks can be found only by /pkh or /id",
-            paths.join(", ")
+    match role_of(properties) {
+        Ok(_) => Ok(Partition::ByKey),
+        Err(path) if path == "/id" => Ok(Partition::ById),
+        Err(paths) => Err(StoreError::new(format!(
+            "the container's partition key is {paths}: marks can be found only by /pkh or /id"
         ))),
     }
 }

@@ -1,6 +1,6 @@
 //! Which container has the marks, and how to reach it.
 
-use crate::marks::StoreName;
+use crate::marks::{StoreName, StoreRole};
 use azure_core::http::Url;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub struct CosmosSettings {
     pub database: String,
     /// `COSMOS_CONTAINER`.
     pub container: String,
+    /// What the container is for.
+    pub role: StoreRole,
     /// `ALLOW_WEAK_CONSISTENCY`: accept any consistency, for test accounts in a single region.
     pub allow_weak_consistency: bool,
     /// `REGION_NAME`, set by Azure: the region of this process.

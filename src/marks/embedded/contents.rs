@@ -1,7 +1,8 @@
 //! The contents of a store, read from the bytes of its file and verified. Read-only.
 
-use super::file::{ID, MARKS, META, NEW_KEYS, RECREATED, builder, now, order_of};
+use super::file::{ID, MARKS, META, NEW_KEYS, OBSERVED_SINCE, OBSERVER, RECREATED, builder, now, order_of};
 use super::open_error::OpenError;
+use crate::marks::StoreRole;
 use redb::backends::InMemoryBackend;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError,
@@ -17,6 +18,8 @@ pub(super) struct Contents {
     pub(super) marks: BTreeMap<String, Vec<u8>>,
     pub(super) meta: BTreeMap<String, String>,
     pub(super) new_keys: BTreeMap<String, String>,
+    /// Empty, except in the store of an observer.
+    pub(super) observer: BTreeMap<String, String>,
 }
 
 /// The offset of the flags in redb's file format, and the flag for which of the last two commits is the latest.
@@ -56,7 +59,7 @@ impl Contents {
 
     fn read(database: &Database) -> Result<Self, Unread> {
         let transaction = database.begin_read()?;
-        let known = [MARKS.name(), META.name(), NEW_KEYS.name()];
+        let known = [MARKS.name(), META.name(), NEW_KEYS.name(), OBSERVER.name()];
         if let Some(table) = transaction.list_tables()?.find(|table| !known.contains(&table.name())) {
             return Err(Unread::Table(table.name().to_owned()));
         }
@@ -66,13 +69,29 @@ impl Contents {
         let marks = transaction.open_table(MARKS)?;
         let marks = marks.iter()?.map(|item| item.map(|(id, mark)| (id.value().to_owned(), mark.value().to_vec())));
         let marks = marks.collect::<Result<_, _>>()?;
-        Ok(Self { marks, meta: texts(&transaction, META)?, new_keys: texts(&transaction, NEW_KEYS)? })
+        Ok(Self {
+            marks,
+            meta: texts(&transaction, META)?,
+            new_keys: texts(&transaction, NEW_KEYS)?,
+            observer: texts(&transaction, OBSERVER)?,
+        })
     }
 
     /// The contents of a new store.
-    pub(super) fn empty(is_recreated: bool) -> Self {
-        let since = is_recreated.then(|| (RECREATED.to_owned(), now()));
-        Self { marks: BTreeMap::new(), meta: since.into_iter().collect(), new_keys: BTreeMap::new() }
+    pub(super) fn empty(is_recreated: bool, role: StoreRole) -> Self {
+        let recreated = is_recreated.then(|| (RECREATED.to_owned(), now()));
+        let observed = (role == StoreRole::Observing).then(|| (OBSERVED_SINCE.to_owned(), now()));
+        Self {
+            marks: BTreeMap::new(),
+            meta: recreated.into_iter().collect(),
+            new_keys: BTreeMap::new(),
+            observer: observed.into_iter().collect(),
+        }
+    }
+
+    /// What the store is for.
+    pub(super) fn role(&self) -> StoreRole {
+        if self.observer.is_empty() { StoreRole::Signing } else { StoreRole::Observing }
     }
 
     /// Gives the store an [`ID`] if it has none.
@@ -94,7 +113,10 @@ impl Contents {
         for (id, mark) in &self.marks {
             marks.insert(id.as_str(), mark.as_slice())?;
         }
-        for (name, items) in [(META, &self.meta), (NEW_KEYS, &self.new_keys)] {
+        for (name, items) in [(META, &self.meta), (NEW_KEYS, &self.new_keys), (OBSERVER, &self.observer)] {
+            if items.is_empty() && name.name() == OBSERVER.name() {
+                continue;
+            }
             let mut table = transaction.open_table(name)?;
             for (key, value) in items {
                 table.insert(key.as_str(), value.as_str())?;
@@ -115,6 +137,7 @@ impl Contents {
         for (name, value) in other.meta {
             self.meta.entry(name).or_insert(value);
         }
+        self.observer.extend(other.observer);
     }
 }
 

@@ -27,6 +27,12 @@ pub(super) const ID: &str = "id";
 /// `<chain>:<public key hash>` to the time when an operator declared the key new on the chain, in a recreated store.
 pub(super) const NEW_KEYS: TableDefinition<'_, &str, &str> = TableDefinition::new("new_keys");
 
+/// In the store of an observer: [`OBSERVED_SINCE`]. No other store has this table, and earlier releases reject a store that has it.
+pub(super) const OBSERVER: TableDefinition<'_, &str, &str> = TableDefinition::new("observer");
+
+/// In [`OBSERVER`]: when the store was created.
+pub(super) const OBSERVED_SINCE: &str = "since";
+
 /// The marks of tens of keys take a few kilobytes.
 const CACHE_BYTES: usize = 1 << 20;
 

@@ -14,8 +14,8 @@ pub use file::Listing;
 pub use open_error::OpenError;
 
 use super::{
-    Found, KeyStops, Mark, MarkId, MarkStore, StoreError, StoreIdentity, Stored, StoredStops, Version, WriteError,
-    stop_item_name,
+    Found, KeyStops, Mark, MarkId, MarkStore, StoreError, StoreIdentity, StoreRole, Stored, StoredStops, Version,
+    WriteError, stop_item_name,
 };
 use crate::links::resolve;
 use crate::tezos::{ChainId, PublicKeyHash};
@@ -55,16 +55,17 @@ pub struct EmbeddedMarkStore {
     requests: mpsc::Sender<Work>,
     is_ready: Arc<AtomicBool>,
     id: Arc<OnceLock<String>>,
+    role: StoreRole,
 }
 
 impl EmbeddedMarkStore {
-    /// Opens the store at `path`, or creates it if there never was one. While the disk cannot store a copy of the marks, the
-    /// store does not respond, and retries.
+    /// Opens the store at `path`, or creates it with this role if there never was one. While the disk cannot store a copy of the
+    /// marks, the store does not respond, and retries.
     ///
     /// # Errors
-    /// [`OpenError`]; in particular if another process uses the store, or if it existed and is gone.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::open_or_create(path, Purpose::Sign, Box::new(SystemDisk))
+    /// [`OpenError`]; in particular if another process uses the store, if it has the other role, or if it existed and is gone.
+    pub fn open(path: &Path, role: StoreRole) -> Result<Self, OpenError> {
+        Self::open_or_create(path, Purpose::Sign, role, Box::new(SystemDisk))
     }
 
     /// Opens the store at `path` as [`open`](Self::open) does, and waits up to `timeout` while another process uses it. Nothing
@@ -72,11 +73,11 @@ impl EmbeddedMarkStore {
     ///
     /// # Errors
     /// [`OpenError`]; [`OpenError::StillInUse`] if another process still uses the store after that time.
-    pub async fn open_when_free(path: &Path, timeout: Duration) -> Result<Self, OpenError> {
+    pub async fn open_when_free(path: &Path, role: StoreRole, timeout: Duration) -> Result<Self, OpenError> {
         let start = Instant::now();
         let mut has_waited = false;
         loop {
-            let (path, holder) = match Self::open(path) {
+            let (path, holder) = match Self::open(path, role) {
                 Err(OpenError::InUse { path, holder }) => (path, holder),
                 opened => {
                     if has_waited && opened.is_ok() {
@@ -110,13 +111,13 @@ impl EmbeddedMarkStore {
     /// signed for it until it is raised, or the key is [declared new](Self::declare_new) on that chain.
     ///
     /// # Errors
-    /// [`OpenError`]; in particular if another process uses the store.
-    pub fn open_to_raise(path: &Path) -> Result<Self, OpenError> {
-        Self::open_or_create(path, Purpose::Raise, Box::new(SystemDisk))
+    /// [`OpenError`]; in particular if another process uses the store, or if it has the other role.
+    pub fn open_to_raise(path: &Path, role: StoreRole) -> Result<Self, OpenError> {
+        Self::open_or_create(path, Purpose::Raise, role, Box::new(SystemDisk))
     }
 
-    /// Opens a copy of the store at `path` in memory. Nothing on the disk changes, so the disk may be read-only. `None` if
-    /// there never was a store.
+    /// Opens a copy of the store at `path` in memory, whatever its role. Nothing on the disk changes, so the disk may be read-only.
+    /// `None` if there never was a store.
     ///
     /// # Errors
     /// [`OpenError`]; in particular if another process uses the store, or if it existed and is gone.
@@ -136,13 +137,13 @@ impl EmbeddedMarkStore {
                 None => Ok(None),
             };
         };
-        let file = renewal::read(&real)?;
+        let (file, role) = renewal::read(&real)?;
         // From here on, a signer may start.
         drop(lock);
-        Self::start(real, FileState::Open(file), None, None, Purpose::Read, Box::new(SystemDisk)).map(Some)
+        Self::start(real, FileState::Open(file), None, None, Purpose::Read, role, Box::new(SystemDisk)).map(Some)
     }
 
-    fn open_or_create(path: &Path, purpose: Purpose, disk: Box<dyn Disk>) -> Result<Self, OpenError> {
+    fn open_or_create(path: &Path, purpose: Purpose, role: StoreRole, disk: Box<dyn Disk>) -> Result<Self, OpenError> {
         let lock_path = lock_of(path);
         resolve(&lock_path)?;
         let lock = OpenOptions::new().append(true).create(true).mode(0o600).open(&lock_path);
@@ -154,7 +155,7 @@ impl EmbeddedMarkStore {
             let mut handle = renewal::find(&real)?;
             // Recorded first: the file existed, even if it turns out to be damaged and is moved aside.
             remember(&mut lock, &lock_path, length)?;
-            let state = match renewal::renew(&real, &mut handle, disk.as_ref()) {
+            let state = match renewal::renew(&real, &mut handle, role, disk.as_ref()) {
                 Ok(file) => FileState::Open(file),
                 Err(error @ OpenError::NotCopied { .. }) => {
                     FileState::Failed { reason: StoreError::new(error.to_string()), next_attempt: StdInstant::now() }
@@ -166,11 +167,11 @@ impl EmbeddedMarkStore {
             if let Some(trace) = trace.as_ref().filter(|_| purpose == Purpose::Sign) {
                 return Err(OpenError::Lost { path: path.to_owned(), trace: trace.clone() });
             }
-            let (file, handle) = renewal::create(path, Contents::empty(trace.is_some()), disk.as_ref())?;
+            let (file, handle) = renewal::create(path, Contents::empty(trace.is_some(), role), disk.as_ref())?;
             remember(&mut lock, &lock_path, length)?;
             (path.to_owned(), FileState::Open(file), handle)
         };
-        Self::start(path, state, Some(handle), Some(lock), purpose, disk)
+        Self::start(path, state, Some(handle), Some(lock), purpose, role, disk)
     }
 
     fn start(
@@ -179,17 +180,23 @@ impl EmbeddedMarkStore {
         handle: Option<File>,
         lock: Option<File>,
         purpose: Purpose,
+        role: StoreRole,
         disk: Box<dyn Disk>,
     ) -> Result<Self, OpenError> {
         let (requests, queue) = mpsc::channel(QUEUE);
         let file = path.clone();
-        let owner = Owner::new(path, state, handle, lock, purpose, disk);
+        let owner = Owner::new(path, state, handle, lock, purpose, role, disk);
         let (is_ready, id) = (Arc::clone(&owner.is_ready), Arc::clone(&owner.id));
         thread::Builder::new()
             .name("marks".to_owned())
             .spawn(move || owner.serve(queue))
             .map_err(OpenError::io(&file))?;
-        Ok(Self { requests, is_ready, id })
+        Ok(Self { requests, is_ready, id, role })
+    }
+
+    /// What the store is for.
+    pub const fn role(&self) -> StoreRole {
+        self.role
     }
 
     /// Every mark, in the order of chain, key and kind, and every item that is not a mark.

@@ -2,6 +2,7 @@
 
 use crate::links::LinkError;
 use crate::lock_holder::LockHolder;
+use crate::marks::StoreRole;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,14 @@ pub enum OpenError {
         /// The table's name.
         table: String,
     },
+    /// It is for the other role.
+    #[error("{} {}", path.display(), of_other_role(*found))]
+    OtherRole {
+        /// The store's file.
+        path: PathBuf,
+        /// The role of the store.
+        found: StoreRole,
+    },
     /// The marks were read, but may not be on the disk, since copying them to a new file failed.
     #[error(
         "{}: cannot copy its marks to a new file ({reason}); no mark is used until that succeeds",
@@ -130,6 +139,19 @@ impl OpenError {
 
     pub(super) fn not_copied<E: ToString>(path: &Path) -> impl Fn(E) -> Self {
         |reason| Self::NotCopied { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+fn of_other_role(found: StoreRole) -> &'static str {
+    match found {
+        StoreRole::Observing => {
+            "is the mark store of an observer, and never permits a signature: it may lack marks of what was signed elsewhere. To \
+             sign, set LOCAL_DATA_DIR to another folder; to observe, set OBSERVE=true"
+        }
+        StoreRole::Signing => {
+            "is the mark store of a signer, which an observer must not change: set LOCAL_DATA_DIR to a folder of its own, or \
+             remove OBSERVE to sign"
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::disk::Disk;
 use super::file::{OpenFile, Write, apply, read};
 use super::purpose::Purpose;
 use super::renewal;
-use crate::marks::{StoreError, Stored, Version, WriteError};
+use crate::marks::{StoreError, StoreRole, Stored, Version, WriteError};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ pub(super) struct Owner {
     handle: Option<File>,
     disk: Box<dyn Disk>,
     pub(super) purpose: Purpose,
+    role: StoreRole,
     /// Whether marks can be read and written.
     pub(super) is_ready: Arc<AtomicBool>,
     /// The store's id, from the first time on that it is open.
@@ -87,6 +88,7 @@ impl Owner {
         handle: Option<File>,
         lock: Option<File>,
         purpose: Purpose,
+        role: StoreRole,
         disk: Box<dyn Disk>,
     ) -> Self {
         let is_ready = Arc::new(AtomicBool::new(matches!(state, FileState::Open(_))));
@@ -94,7 +96,7 @@ impl Owner {
             log_failure(&path, reason);
         }
         let id = Arc::new(id_in(&state).map_or_else(OnceLock::new, OnceLock::from));
-        Self { path, state, handle, disk, purpose, is_ready, id, _lock: lock }
+        Self { path, state, handle, disk, purpose, role, is_ready, id, _lock: lock }
     }
 
     /// Serves requests until all senders are dropped.
@@ -174,7 +176,7 @@ impl Owner {
         if Instant::now() < *next_attempt || !renewal::is_at(&self.path, handle) {
             return;
         }
-        match renewal::renew(&self.path, handle, self.disk.as_ref()) {
+        match renewal::renew(&self.path, handle, self.role, self.disk.as_ref()) {
             Ok(file) => self.enter(FileState::Open(file)),
             Err(error) => {
                 let reason = StoreError::new(error.to_string());

@@ -5,6 +5,7 @@ use super::disk::Disk;
 use super::file::{OpenFile, begin, builder};
 use super::open_error::OpenError;
 use crate::lock_holder::LockHolder;
+use crate::marks::StoreRole;
 use redb::Database;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -14,14 +15,15 @@ use std::path::Path;
 /// File name extension of a store that is being written.
 pub(super) const UNFINISHED: &str = "new";
 
-/// Opens the file at `path` read-only. Nothing on the disk changes.
-pub(super) fn read(path: &Path) -> Result<OpenFile, OpenError> {
+/// Opens the file at `path` read-only, and returns its role. Nothing on the disk changes.
+pub(super) fn read(path: &Path) -> Result<(OpenFile, StoreRole), OpenError> {
     let mut file = open(path, OpenOptions::new().read(true))?;
     file.try_lock_shared().map_err(|error| OpenError::not_locked(error, &file, path, path))?;
     let bytes = bytes_of(&mut file, path)?;
-    Contents::of(&bytes, path)?;
+    let role = Contents::of(&bytes, path)?.role();
     let database = in_memory(&bytes).map_err(|error| OpenError::damaged(path, error.to_string()))?;
-    OpenFile::new(database).map_err(|error| OpenError::damaged(path, error.to_string()))
+    let file = OpenFile::new(database).map_err(|error| OpenError::damaged(path, error.to_string()))?;
+    Ok((file, role))
 }
 
 /// Opens the file at `path`, to be [renewed](renew).
@@ -51,7 +53,8 @@ fn open(path: &Path, options: &OpenOptions) -> Result<File, OpenError> {
 ///
 /// # Errors
 /// [`OpenError::NotCopied`] if the disk could not store the copy. This can be retried with the same `handle`.
-pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<OpenFile, OpenError> {
+/// [`OpenError::OtherRole`] if the store is not for `role`: then nothing was written.
+pub(super) fn renew(path: &Path, handle: &mut File, role: StoreRole, disk: &dyn Disk) -> Result<OpenFile, OpenError> {
     handle.try_lock().map_err(|error| OpenError::not_locked(error, handle, path, path))?;
     // Another process may have renewed it before it was locked.
     if !is_at(path, handle) {
@@ -59,6 +62,9 @@ pub(super) fn renew(path: &Path, handle: &mut File, disk: &dyn Disk) -> Result<O
         return Err(OpenError::InUse { path: path.to_owned(), holder });
     }
     let contents = Contents::of(&bytes_of(handle, path)?, path)?;
+    if contents.role() != role {
+        return Err(OpenError::OtherRole { path: path.to_owned(), found: contents.role() });
+    }
     write(path, contents, Some(handle), disk).map(|(file, _)| file).map_err(OpenError::not_copied(path))
 }
 

@@ -39,7 +39,7 @@ async fn raise(store: &EmbeddedMarkStore, to: i32) -> Result<Version, WriteError
 async fn folder_with(levels: impl IntoIterator<Item = i32>) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("marks.redb");
-    let store = EmbeddedMarkStore::open(&path).unwrap();
+    let store = EmbeddedMarkStore::open(&path, StoreRole::Signing).unwrap();
     for level in levels {
         raise(&store, level).await.unwrap();
     }
@@ -57,7 +57,7 @@ fn wait_until_closed(path: &Path) {
 
 fn open(path: &Path, disk: impl Disk + 'static) -> EmbeddedMarkStore {
     wait_until_closed(path);
-    EmbeddedMarkStore::open_or_create(path, Purpose::Sign, Box::new(disk)).unwrap()
+    EmbeddedMarkStore::open_or_create(path, Purpose::Sign, StoreRole::Signing, Box::new(disk)).unwrap()
 }
 
 #[tokio::test]
@@ -145,8 +145,8 @@ async fn no_other_process_opens_the_store_while_it_is_copied() {
         Box::new(move |step| {
             fs::remove_file(lock_of(&path)).unwrap();
             for opened in [
-                EmbeddedMarkStore::open(&path).map(drop),
-                EmbeddedMarkStore::open_to_raise(&path).map(drop),
+                EmbeddedMarkStore::open(&path, StoreRole::Signing).map(drop),
+                EmbeddedMarkStore::open_to_raise(&path, StoreRole::Signing).map(drop),
                 EmbeddedMarkStore::open_to_read(&path).map(drop),
             ] {
                 assert!(matches!(opened, Err(OpenError::InUse { .. })), "at step {step}: {opened:?}");
@@ -233,9 +233,9 @@ async fn a_lost_store_is_noticed_even_if_its_recreation_was_interrupted() {
         if let Some(contents) = left_behind {
             fs::write(path.with_extension(UNFINISHED), contents).unwrap();
         }
-        assert!(matches!(EmbeddedMarkStore::open(&path), Err(OpenError::Lost { .. })));
+        assert!(matches!(EmbeddedMarkStore::open(&path, StoreRole::Signing), Err(OpenError::Lost { .. })));
         assert!(matches!(EmbeddedMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
-        let store = EmbeddedMarkStore::open_to_raise(&path).unwrap();
+        let store = EmbeddedMarkStore::open_to_raise(&path, StoreRole::Signing).unwrap();
         assert!(store.is_recreated().await.unwrap() && store.may_have_lost(&id()).await.unwrap());
         drop(store);
         let store = open(&path, SystemDisk);
@@ -249,9 +249,9 @@ async fn a_store_that_was_moved_aside_counts_as_lost() {
     let (folder, path) = folder_with([5]).await;
     fs::remove_file(lock_of(&path)).unwrap();
     fs::rename(&path, folder.path().join("marks.redb.damaged-2")).unwrap();
-    assert!(matches!(EmbeddedMarkStore::open(&path), Err(OpenError::Lost { .. })));
+    assert!(matches!(EmbeddedMarkStore::open(&path, StoreRole::Signing), Err(OpenError::Lost { .. })));
     assert!(matches!(EmbeddedMarkStore::open_to_read(&path), Err(OpenError::Lost { .. })));
-    assert!(EmbeddedMarkStore::open_to_raise(&path).unwrap().is_recreated().await.unwrap());
+    assert!(EmbeddedMarkStore::open_to_raise(&path, StoreRole::Signing).unwrap().is_recreated().await.unwrap());
 }
 
 fn with_table(path: &Path, name: &str) {
@@ -267,7 +267,7 @@ async fn a_store_of_an_earlier_version_does_not_count_as_lost_and_gets_an_identi
     let path = folder.path().join("marks.redb");
     with_table(&path, "marks");
     fs::write(lock_of(&path), WAS_CREATED).unwrap();
-    let store = EmbeddedMarkStore::open_to_raise(&path).unwrap();
+    let store = EmbeddedMarkStore::open_to_raise(&path, StoreRole::Signing).unwrap();
     assert!(!store.is_recreated().await.unwrap() && !store.may_have_lost(&id()).await.unwrap());
     store.declare_new(id().chain, id().key).await.unwrap();
 
@@ -280,10 +280,30 @@ async fn a_store_of_an_earlier_version_does_not_count_as_lost_and_gets_an_identi
 }
 
 #[tokio::test]
+async fn a_store_keeps_its_role() {
+    for (role, other) in [(StoreRole::Signing, StoreRole::Observing), (StoreRole::Observing, StoreRole::Signing)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marks.redb");
+        for number in 1..=3 {
+            let store = EmbeddedMarkStore::open(&path, role).unwrap();
+            raise(&store, number).await.unwrap();
+            drop(store);
+            wait_until_closed(&path);
+            for open in [EmbeddedMarkStore::open, EmbeddedMarkStore::open_to_raise] {
+                let error = open(&path, other).err().unwrap();
+                assert!(matches!(error, OpenError::OtherRole { found, .. } if found == role), "{error}");
+            }
+        }
+        let copy = EmbeddedMarkStore::open_to_read(&path).unwrap().unwrap();
+        assert_eq!((copy.role(), level(&copy).await.unwrap()), (role, Some(3)));
+    }
+}
+
+#[tokio::test]
 async fn a_table_of_a_later_version_is_not_dropped() {
     let (_folder, path) = folder_with([5]).await;
     with_table(&path, "stops");
-    let error = EmbeddedMarkStore::open(&path).err().unwrap();
+    let error = EmbeddedMarkStore::open(&path, StoreRole::Signing).err().unwrap();
     assert!(matches!(&error, OpenError::Newer { table, .. } if table == "stops"), "{error}");
 }
 
@@ -291,14 +311,14 @@ async fn a_table_of_a_later_version_is_not_dropped() {
 async fn a_waiting_start_opens_the_store_once_it_is_closed_and_fails_after_the_timeout() {
     const TIMEOUT: Duration = Duration::from_secs(15);
     let (_folder, path) = folder_with([5]).await;
-    let store = EmbeddedMarkStore::open(&path).unwrap();
-    let error = EmbeddedMarkStore::open_when_free(&path, TIMEOUT).await.err().unwrap();
+    let store = EmbeddedMarkStore::open(&path, StoreRole::Signing).unwrap();
+    let error = EmbeddedMarkStore::open_when_free(&path, StoreRole::Signing, TIMEOUT).await.err().unwrap();
     assert!(matches!(error, OpenError::StillInUse { waited: TIMEOUT, .. }), "{error}");
     let expected = format!("marks.redb is still in use by process {} (", std::process::id());
     assert!(error.to_string().contains(&expected), "{error}");
     drop(store);
     wait_until_closed(&path);
-    let next = EmbeddedMarkStore::open_when_free(&path, TIMEOUT).await.unwrap();
+    let next = EmbeddedMarkStore::open_when_free(&path, StoreRole::Signing, TIMEOUT).await.unwrap();
     assert_eq!(level(&next).await.unwrap(), Some(5));
-    assert!(matches!(EmbeddedMarkStore::open(&path), Err(OpenError::InUse { .. })));
+    assert!(matches!(EmbeddedMarkStore::open(&path, StoreRole::Signing), Err(OpenError::InUse { .. })));
 }

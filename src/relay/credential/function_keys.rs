@@ -84,18 +84,24 @@ impl Current {
 pub(super) struct FunctionKeys {
     source: FunctionKeySource,
     upstreams: usize,
+    has_observer: bool,
     current: ArcSwap<Current>,
     problem: Mutex<Option<FunctionKeyError>>,
 }
 
 impl FunctionKeys {
-    /// Reads the keys for so many upstreams.
+    /// Reads the keys for so many upstreams, and for an observer if there is one. Its key is the entry after those of the upstreams;
+    /// without that, it gets none.
     ///
     /// # Errors
     /// [`FunctionKeyError`].
-    pub(super) fn read(source: FunctionKeySource, upstreams: usize) -> Result<Self, FunctionKeyError> {
-        let current = ArcSwap::from_pointee(Current::new(pairs(&source, upstreams)?));
-        Ok(Self { source, upstreams, current, problem: Mutex::new(None) })
+    pub(super) fn read(
+        source: FunctionKeySource,
+        upstreams: usize,
+        has_observer: bool,
+    ) -> Result<Self, FunctionKeyError> {
+        let current = ArcSwap::from_pointee(Current::new(pairs(&source, upstreams, has_observer)?));
+        Ok(Self { source, upstreams, has_observer, current, problem: Mutex::new(None) })
     }
 
     /// The key for an upstream, if it needs one. Marked as sensitive, so that no library prints it.
@@ -121,7 +127,7 @@ impl FunctionKeys {
         if !matches!(self.source, FunctionKeySource::File(_)) {
             return;
         }
-        let read = pairs(&self.source, self.upstreams);
+        let read = pairs(&self.source, self.upstreams, self.has_observer);
         let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
             Ok(pairs) => {
@@ -140,8 +146,8 @@ impl FunctionKeys {
     }
 }
 
-/// The keys of each upstream.
-fn pairs(source: &FunctionKeySource, upstreams: usize) -> Result<Vec<Pair>, FunctionKeyError> {
+/// The keys of each upstream, and of the observer if it has an entry.
+fn pairs(source: &FunctionKeySource, upstreams: usize, has_observer: bool) -> Result<Vec<Pair>, FunctionKeyError> {
     let entries = match source {
         FunctionKeySource::None => return Ok(Vec::new()),
         FunctionKeySource::Given(keys) => keys.clone(),
@@ -152,13 +158,14 @@ fn pairs(source: &FunctionKeySource, upstreams: usize) -> Result<Vec<Pair>, Func
             lines.map(SecretString::from).collect()
         }
     };
-    if entries.len() != 1 && entries.len() != upstreams {
+    let of_observer = has_observer && entries.len() == upstreams + 1;
+    if entries.len() != 1 && entries.len() != upstreams && !of_observer {
         return Err(FunctionKeyError::Count { found: entries.len(), upstreams });
     }
     let pairs = (1..).zip(&entries).map(|(number, entry)| pair(number, entry.expose_secret()));
     let pairs: Vec<_> = pairs.collect::<Result<_, _>>()?;
     // One entry is for all upstreams, each of which may accept another one of its keys.
-    Ok(pairs.into_iter().cycle().take(upstreams).collect())
+    Ok(pairs.into_iter().cycle().take(upstreams + usize::from(of_observer)).collect())
 }
 
 fn pair(number: usize, entry: &str) -> Result<Pair, FunctionKeyError> {
@@ -199,15 +206,35 @@ mod tests {
             (given(&["a", ""]), 2, Err(FunctionKeyError::Entry { number: 2, found: 0 })),
             (given(&["a b c"]), 2, Err(FunctionKeyError::Entry { number: 1, found: 3 })),
         ] {
-            let keys = FunctionKeys::read(source, upstreams);
+            let keys = FunctionKeys::read(source, upstreams, false);
             let keys = keys.map(|keys| [shown(&keys, 0), shown(&keys, 1)]);
             assert_eq!(keys, expected.map(|keys| keys.map(|key| key.map(str::to_owned))));
         }
     }
 
     #[test]
+    fn an_observer_gets_the_entry_after_those_of_the_upstreams_or_none() {
+        let given = |keys: &[&str]| FunctionKeySource::Given(keys.iter().map(|key| SecretString::from(*key)).collect());
+        for (keys, upstreams, expected) in [
+            (&["a"][..], 1, [Some("a"), None]),
+            (&["a", "b"], 1, [Some("a"), Some("b")]),
+            (&["a"], 2, [Some("a"), None]),
+            (&["a", "b"], 2, [Some("a"), None]),
+            (&["a", "b", "c"], 2, [Some("a"), Some("c")]),
+        ] {
+            let read = FunctionKeys::read(given(keys), upstreams, true).unwrap();
+            assert_eq!(
+                [shown(&read, 0), shown(&read, upstreams)],
+                expected.map(|key| key.map(str::to_owned)),
+                "{keys:?}"
+            );
+        }
+        assert!(FunctionKeys::read(given(&["a", "b", "c"]), 1, true).is_err());
+    }
+
+    #[test]
     fn of_two_keys_the_one_that_was_not_rejected_is_used_by_each_upstream() {
-        let keys = FunctionKeys::read(FunctionKeySource::Given(vec![SecretString::from("old new")]), 2).unwrap();
+        let keys = FunctionKeys::read(FunctionKeySource::Given(vec![SecretString::from("old new")]), 2, false).unwrap();
         for (rejected, expected) in [
             (None, ["old", "old"]),
             (Some((1, "old")), ["old", "new"]),
@@ -222,7 +249,7 @@ mod tests {
             }
             assert_eq!([shown(&keys, 0), shown(&keys, 1)], expected.map(|key| Some(key.to_owned())), "{rejected:?}");
         }
-        let only = FunctionKeys::read(FunctionKeySource::Given(vec![SecretString::from("only")]), 1).unwrap();
+        let only = FunctionKeys::read(FunctionKeySource::Given(vec![SecretString::from("only")]), 1, false).unwrap();
         only.rejected(0, &HeaderValue::from_static("only"));
         assert_eq!(shown(&only, 0).as_deref(), Some("only"));
     }
@@ -232,7 +259,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         fs::write(&path, "first\n").unwrap();
-        let keys = FunctionKeys::read(FunctionKeySource::File(path.clone()), 2).unwrap();
+        let keys = FunctionKeys::read(FunctionKeySource::File(path.clone()), 2, false).unwrap();
         for (contents, expected) in [
             (Some("second\r\n"), ["second", "second"]),
             (Some("a\n\nb c"), ["a", "b"]),

@@ -40,6 +40,8 @@ pub enum CredentialError {
 
 /// The credentials of all upstreams.
 pub(super) struct Credentials {
+    /// Their number. The observer has the next index.
+    upstreams: usize,
     function_keys: FunctionKeys,
     token: Option<EntraToken>,
     certificate: Option<Arc<ClientCertificate>>,
@@ -64,7 +66,8 @@ impl Credentials {
         previous: Option<&Self>,
     ) -> Result<Self, CredentialError> {
         let upstreams = settings.upstreams.len();
-        let function_keys = FunctionKeys::read(settings.function_keys.clone(), upstreams)?;
+        let has_observer = settings.observer.is_some();
+        let function_keys = FunctionKeys::read(settings.function_keys.clone(), upstreams, has_observer)?;
         let previous_token = previous.and_then(|previous| previous.token.as_ref());
         let token = settings.token.clone();
         let token = token.map(|token| EntraToken::new(token, roots, upstreams, previous_token)).transpose()?;
@@ -75,7 +78,7 @@ impl Credentials {
                 None => ClientCertificate::read(files).map(Arc::new),
             }
         });
-        Ok(Self { function_keys, token, certificate: certificate.transpose()? })
+        Ok(Self { upstreams, function_keys, token, certificate: certificate.transpose()? })
     }
 
     /// Whether both present the same client certificate, or none.
@@ -99,6 +102,8 @@ impl Credentials {
     pub(super) async fn headers(&self, upstream: usize) -> Result<HeaderMap, NoToken> {
         let key = self.function_keys.of(upstream).map(|key| (FUNCTION_KEY, key));
         let token = match &self.token {
+            // A token is for the upstreams, and an observer could use it there.
+            Some(_) if upstream >= self.upstreams => None,
             Some(token) => Some((AUTHORIZATION, token.header().await?)),
             None => None,
         };
@@ -112,7 +117,7 @@ impl Credentials {
         if let Some(key) = sent.get(FUNCTION_KEY) {
             self.function_keys.rejected(upstream, key);
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token.as_ref().filter(|_| upstream < self.upstreams) {
             token.rejected(upstream).await;
         }
         self.headers(upstream).await.ok().filter(|headers| headers != sent)
@@ -120,7 +125,7 @@ impl Credentials {
 
     /// Records that a signer has answered, so that the platform in front of it accepts the credentials.
     pub(super) fn accepted(&self, upstream: usize) {
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token.as_ref().filter(|_| upstream < self.upstreams) {
             token.accepted(upstream);
         }
     }
@@ -136,8 +141,8 @@ impl Credentials {
     pub(super) fn kinds(&self, upstream: usize) -> CredentialKinds {
         CredentialKinds {
             function_key: self.function_keys.of(upstream).is_some(),
-            token: self.token.is_some(),
-            certificate: self.certificate.is_some(),
+            token: self.token.is_some() && upstream < self.upstreams,
+            certificate: self.certificate.is_some() && upstream < self.upstreams,
         }
     }
 

@@ -101,6 +101,13 @@ settings! {
         AT_THE_BAKER,
         "Pairs of tz4 keys. The companion's signature is requested with the consensus key's attestation.",
     );
+    RELAY_OBSERVER: Text = Setting::new(
+        Group::Relay,
+        text("https://<host>"),
+        AT_THE_BAKER,
+        "Observer (`OBSERVE=true`) that gets a copy of every request. Its answers are not used, and it never delays a request. It gets no \
+         token and no client certificate, and of the function keys the one after those of the upstreams, if there is one.",
+    ).secret();
     RELAY_HEDGE_MS: Milliseconds = Setting::new(
         Group::Relay,
         // A few round trips: nearly all answers are faster.

@@ -109,6 +109,15 @@ settings! {
         "Accept an account in a single region that is not strongly consistent. For tests only.",
     );
 
+    OBSERVE: Choice = Setting::new(
+        Group::Marks,
+        BOOLEAN,
+        InAzure::Chosen,
+        "`true` makes this an observer: it decides, logs and records marks like a signer, and answers every request for a signature \
+         with *failed*. Requires a mark store of its own, which never serves a signer: \
+         [run next to the old signer](operations.md#observe).",
+    );
+
     LOCAL_DATA_DIR: FilePath = Setting::new(
         Group::Embedded,
         FilePath { of: "a folder", default: Some("./data") },

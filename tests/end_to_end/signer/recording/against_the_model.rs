@@ -2,7 +2,7 @@
 
 use super::{record, request};
 use crate::support::marks::{Fault, MemoryMarks};
-use azurehsm_signer::marks::{EmbeddedMarkStore, Ledger, MarkStore, Request};
+use azurehsm_signer::marks::{EmbeddedMarkStore, Ledger, MarkStore, Request, StoreRole};
 use azurehsm_signer::tezos::payload::{Kind, Position};
 use azurehsm_signer::tezos::{Digest, Signature};
 use proptest::prelude::*;
@@ -184,7 +184,7 @@ proptest! {
 /// A dropped store closes its file a moment later, on its thread.
 async fn open_when_closed(path: &std::path::Path) -> EmbeddedMarkStore {
     loop {
-        match EmbeddedMarkStore::open(path) {
+        match EmbeddedMarkStore::open(path, StoreRole::Signing) {
             Ok(store) => return store,
             Err(azurehsm_signer::marks::OpenError::InUse { .. }) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),

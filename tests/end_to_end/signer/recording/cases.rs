@@ -2,7 +2,9 @@
 
 use super::{deadline, id, record, request};
 use crate::support::marks::{Fault, MemoryMarks};
-use azurehsm_signer::marks::{AttemptId, EmbeddedMarkStore, Ledger, Mark, MarkStore, NotRecorded, Request, WriteError};
+use azurehsm_signer::marks::{
+    AttemptId, EmbeddedMarkStore, Ledger, Mark, MarkStore, NotRecorded, Request, StoreRole, WriteError,
+};
 use azurehsm_signer::tezos::ChainId;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use std::collections::HashMap;
@@ -14,7 +16,7 @@ use tokio::time::Instant;
 #[tokio::test]
 async fn the_embedded_store_compares_before_it_writes() {
     let folder = tempfile::tempdir().unwrap();
-    let store = EmbeddedMarkStore::open(&folder.path().join("marks.redb")).unwrap();
+    let store = EmbeddedMarkStore::open(&folder.path().join("marks.redb"), StoreRole::Signing).unwrap();
     let id = id(Kind::Attestation);
     let mark = |level: i32| {
         let position = Position { level: level.try_into().unwrap(), round: NonNegative::ZERO };

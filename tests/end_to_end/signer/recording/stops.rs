@@ -5,7 +5,7 @@ use crate::support::eventually::eventually;
 use crate::support::marks::{Fault, MemoryMarks};
 use azurehsm_signer::marks::{
     EmbeddedMarkStore, KeyStopped, Ledger, Lifted, MarkStopped, MarkStore, NotRecorded, NotSafe, Raised, STOPPED_AT,
-    SeenOnChain, Stop, StopId,
+    SeenOnChain, Stop, StopId, StoreRole,
 };
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{ChainId, Digest};
@@ -172,7 +172,8 @@ async fn the_embedded_store_keeps_stops() {
     let path = folder.path().join("marks.redb");
     let (id, one) = (id(Kind::Attestation), stop("one"));
     let open = async || {
-        let store = EmbeddedMarkStore::open_when_free(&path, Duration::from_secs(20)).await.unwrap();
+        let store =
+            EmbeddedMarkStore::open_when_free(&path, StoreRole::Signing, Duration::from_secs(20)).await.unwrap();
         Ledger::new(Arc::new(store), "test")
     };
     let ledger = open().await;
@@ -187,7 +188,8 @@ async fn the_embedded_store_keeps_stops() {
         assert_eq!(stopped_by(record(&ledger, &request(Kind::Attestation, 8, 0, 1)).await), Some(one.id));
     }
 
-    let store = Arc::new(eventually("the store is free", || EmbeddedMarkStore::open_to_raise(&path).ok()));
+    let store =
+        Arc::new(eventually("the store is free", || EmbeddedMarkStore::open_to_raise(&path, StoreRole::Signing).ok()));
     let listing = store.list().await.unwrap();
     assert_eq!((listing.marks.len(), listing.stops.len(), listing.unreadable.len()), (1, 1, 0));
     assert_eq!(store.read_stops(&id.key, deadline()).await.unwrap().unwrap().stops.stops, std::slice::from_ref(&one));

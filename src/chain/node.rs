@@ -15,6 +15,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// The address of a Tezos node's RPC interface, optionally with a path prefix, and the proxy to reach it.
 #[derive(Clone, PartialEq, Eq)]
@@ -182,14 +184,25 @@ impl Node {
 
     /// The node's head, labelled with `chain`.
     pub(super) async fn head(&self, chain: ChainId) -> Result<ObservedHead, NodeError> {
+        Ok(self.head_with_time(chain).await?.0)
+    }
+
+    /// The node's head, labelled with `chain`, and the time in its header. Without a readable time, the head still counts.
+    pub(super) async fn head_with_time(
+        &self,
+        chain: ChainId,
+    ) -> Result<(ObservedHead, Option<OffsetDateTime>), NodeError> {
         #[derive(Deserialize)]
         struct ShellHeader {
             level: i32,
+            #[serde(default)]
+            timestamp: serde_json::Value,
         }
         let header: ShellHeader = self.get(HEAD, "a block header").await?;
         let level = NonNegative::try_from(header.level)
             .map_err(|_| NodeError::Unreadable { path: HEAD, expected: "a block header" })?;
-        Ok(ObservedHead { chain, level, at: Instant::now() })
+        let time = header.timestamp.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+        Ok((ObservedHead { chain, level, at: Instant::now() }, time))
     }
 
     pub(super) fn request(&self, path: &str) -> reqwest::RequestBuilder {

@@ -6,7 +6,7 @@ use azurehsm_signer::marks::{Binding, CosmosMarkStore, CosmosSettings, MarkStore
 use azurehsm_signer::settings::{MarkStoreSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::vault::key_vault::{KeyIdentifier, KeyVaultSettings, VaultUrl};
-use azurehsm_signer::vault::{Key, KeyVault, Vault, VaultError};
+use azurehsm_signer::vault::{FoundKeys, Key, KeyVault, Vault, VaultError};
 use azurehsm_signer::wiring::Azure;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -51,36 +51,76 @@ async fn bind(
     marks: &CosmosSettings,
     wanted: &[PublicKeyHash],
 ) -> Result<(), CommandError> {
-    let azure = Azure::prepare(services)?;
-    // Connecting reads the account and the container, and fails if either is unsuitable for marks.
-    let store = CosmosMarkStore::start(marks.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
-    store.connected(Instant::now() + CONNECT_TIMEOUT).await.map_err(|error| error.log())?;
-    let store = store.id();
-    let binding = binding_to(&store)?;
-    let client = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
-    let keys = keys(&client, wanted).await?;
+    let binder = Binder::connect(services, vault, marks).await?;
+    binder.bind(keys(binder.found().await?, wanted)?).await
+}
 
-    // A closed standard output does not stop the binding.
-    let mut printed = Ok(());
-    let (mut failed, mut is_moved) = (Vec::new(), false);
-    for key in &keys {
-        let version = key.version.clone().unwrap_or_default();
-        let id = KeyIdentifier { name: key.name.clone(), version };
-        match client.bind(&id, &binding).await {
-            Ok(before) => {
-                is_moved |= binding::check(&before, &store).is_err();
-                printed = printed.and(print_line(&line_of(&id, key, &before, &binding)));
-            }
-            Err(error) => failed.push(format!("{id}  {}  not bound: {}", key.hash, explained(&error, &vault.url))),
+/// Binds keys to one container.
+pub(super) struct Binder {
+    client: KeyVault,
+    store: StoreId,
+    /// The tag's value.
+    binding: String,
+    url: VaultUrl,
+}
+
+impl Binder {
+    /// Connects to the database, which fails if the account or the container is unsuitable for marks. Changes nothing.
+    pub(super) async fn connect(
+        services: &Services,
+        vault: &KeyVaultSettings,
+        marks: &CosmosSettings,
+    ) -> Result<Self, CommandError> {
+        let azure = Azure::prepare(services)?;
+        let store = CosmosMarkStore::start(marks.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
+        store.connected(Instant::now() + CONNECT_TIMEOUT).await.map_err(|error| error.log())?;
+        let store = store.id();
+        let binding = binding_to(&store)?;
+        let client = KeyVault::new(vault.clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
+        Ok(Self { client, store, binding, url: vault.url.clone() })
+    }
+
+    /// The vault's keys.
+    ///
+    /// # Errors
+    /// If some could not be read: one of those may be another name of any key.
+    pub(super) async fn found(&self) -> Result<FoundKeys, CommandError> {
+        let found = self.client.keys().await.map_err(|error| error.log())?;
+        match &found.unread {
+            Some(error) => Err(format!("no key was bound, since some could not be read: {}", error.log()).into()),
+            None => Ok(found),
         }
     }
-    if is_moved {
-        printed = printed.and(print_line(PROCEDURE));
+
+    /// The tag that the keys get.
+    pub(super) fn binding(&self) -> &str {
+        &self.binding
     }
-    if failed.is_empty() {
-        return printed;
+
+    /// Binds these keys, and prints a line for each.
+    pub(super) async fn bind(&self, keys: Vec<Key>) -> Result<(), CommandError> {
+        // A closed standard output does not stop the binding.
+        let mut printed = Ok(());
+        let (mut failed, mut is_moved) = (Vec::new(), false);
+        for key in &keys {
+            let version = key.version.clone().unwrap_or_default();
+            let id = KeyIdentifier { name: key.name.clone(), version };
+            match self.client.bind(&id, &self.binding).await {
+                Ok(before) => {
+                    is_moved |= binding::check(&before, &self.store).is_err();
+                    printed = printed.and(print_line(&line_of(&id, key, &before, &self.binding)));
+                }
+                Err(error) => failed.push(format!("{id}  {}  not bound: {}", key.hash, explained(&error, &self.url))),
+            }
+        }
+        if is_moved {
+            printed = printed.and(print_line(PROCEDURE));
+        }
+        if failed.is_empty() {
+            return printed;
+        }
+        Err(format!("{} of {} keys are bound\n{}", keys.len() - failed.len(), keys.len(), failed.join("\n")).into())
     }
-    Err(format!("{} of {} keys are bound\n{}", keys.len() - failed.len(), keys.len(), failed.join("\n")).into())
 }
 
 /// The tag's value.
@@ -101,13 +141,8 @@ fn binding_to(store: &StoreId) -> Result<String, CommandError> {
 }
 
 /// The keys to bind: every name and version of the wanted keys.
-async fn keys(vault: &KeyVault, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, CommandError> {
-    let found = vault.keys().await.map_err(|error| error.log())?;
+pub(super) fn keys(found: FoundKeys, wanted: &[PublicKeyHash]) -> Result<Vec<Key>, CommandError> {
     let is_found = |hash: &PublicKeyHash| found.usable.iter().any(|key| key.hash == *hash);
-    // An unreadable key may be another name of a wanted key.
-    if let Some(error) = found.unread {
-        return Err(format!("no key was bound, since some could not be read: {}", error.log()).into());
-    }
     if let Some(missing) = wanted.iter().find(|hash| !is_found(hash)) {
         return Err(format!("no key was bound, since no key that can sign has the address {missing}").into());
     }

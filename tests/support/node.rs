@@ -12,6 +12,7 @@ pub(crate) struct Node {
     address: SocketAddr,
     head: Arc<Mutex<Head>>,
     padding: Arc<AtomicUsize>,
+    time: Arc<Mutex<Option<String>>>,
 }
 
 impl Node {
@@ -22,6 +23,8 @@ impl Node {
         let answer = Arc::clone(&head);
         let padding = Arc::new(AtomicUsize::new(0));
         let padded = Arc::clone(&padding);
+        let time = Arc::<Mutex<Option<String>>>::default();
+        let made = Arc::clone(&time);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { break };
@@ -32,7 +35,13 @@ impl Node {
                 let body = if request.contains("/chains/main/chain_id") {
                     format!("\"{chain}\"\n")
                 } else if request.contains("/chains/main/blocks/head/header/shell") {
-                    format!("{{\"level\":{level},\"proto\":1,\"validation_pass\":4,\"fitness\":[\"02\"]}}\n")
+                    let time = made
+                        .lock()
+                        .unwrap()
+                        .as_ref()
+                        .map(|time| format!("\"timestamp\":\"{time}\","))
+                        .unwrap_or_default();
+                    format!("{{\"level\":{level},\"proto\":1,{time}\"validation_pass\":4,\"fitness\":[\"02\"]}}\n")
                 } else {
                     panic!("unexpected request: {request}");
                 };
@@ -45,7 +54,7 @@ impl Node {
                 drop(stream.write_all(answer.as_bytes()));
             }
         });
-        Self { address, head, padding }
+        Self { address, head, padding, time }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -55,6 +64,11 @@ impl Node {
     /// Pads every answer with this much white space.
     pub(crate) fn pads(&self, bytes: usize) {
         self.padding.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Puts this time into the header of its head.
+    pub(crate) fn says_time(&self, time: &str) {
+        *self.time.lock().unwrap() = Some(time.to_owned());
     }
 
     pub(crate) fn says(&self, head: Head) {

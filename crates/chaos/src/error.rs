@@ -23,6 +23,6 @@ pub(crate) enum SeasonError {
     Baker(tokio::task::JoinError),
     #[error("no bakers are left")]
     NoLanes,
-    #[error("an operator cannot raise the marks: {0}")]
-    NotRaised(String),
+    #[error("an operator's command failed: {0}")]
+    Command(String),
 }

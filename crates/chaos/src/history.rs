@@ -82,12 +82,12 @@ pub(crate) struct Stretch {
     pub(crate) recovery: Option<Duration>,
 }
 
-/// The container of the marks was deleted and created again.
+/// The container of the marks was deleted and created again, empty or with an older copy of its marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContainerLoss {
-    /// When. No requests were in flight.
+    /// When.
     pub(crate) at: Instant,
-    /// When an operator had raised the marks. Until then, nothing may be signed.
+    /// When an operator had raised the marks, or began to. Until then, nothing may be signed.
     pub(crate) raised: Instant,
     /// When all restarted signers had signed something.
     pub(crate) recovered: Instant,
@@ -252,6 +252,13 @@ impl Recorder {
     pub(crate) fn lines_with(&self, place: usize, text: &str) -> usize {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().filter(|line| line.place == place && line.text.contains(text)).count()
+    }
+
+    /// Whether a place has signed something that was requested after this time.
+    pub(crate) fn has_signed_since(&self, place: usize, since: Instant) -> bool {
+        let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let later = exchanges.iter().rev().take_while(|exchange| exchange.until > since);
+        later.filter(|it| it.place == place && it.at > since).any(|it| matches!(it.answer, Answer::Signed(_)))
     }
 
     /// Takes everything recorded so far.

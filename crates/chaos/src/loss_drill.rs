@@ -9,11 +9,11 @@ use crate::client::Client;
 use crate::error::SeasonError;
 use crate::fleet::{Fleet, Place};
 use crate::history::{ContainerLoss, Recorder};
+use crate::operator::operator;
 use crate::setup::Programs;
 use stand_ins::Azure;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::process::Command;
 
 /// Marks are raised by this many levels, above all levels requested before.
 const RAISED: u32 = CALM + 2 * ABOVE;
@@ -63,13 +63,11 @@ impl LossDrill<'_> {
         let level = (last_mark.position.level + RAISED).to_string();
         let chain = oracle::base58::CHAIN.encode(&last_mark.chain);
         let kind = last_mark.kind.to_string();
-        let mut command = Command::new(&self.programs.signer);
-        command.env_clear().envs(self.azure.environment());
-        command.args(["marks", "raise", &chain, &last_mark.key.address, &level, "--kind", &kind]);
-        let output = command.output().await.map_err(|error| SeasonError::NotRaised(error.to_string()))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(SeasonError::NotRaised(String::from_utf8_lossy(&output.stderr).into_owned()))
+        operator(
+            self.azure,
+            self.programs,
+            &["marks", "raise", &chain, &last_mark.key.address, &level, "--kind", &kind],
+        )
+        .await
     }
 }

@@ -19,11 +19,13 @@ mod honest;
 mod judge;
 mod keys;
 mod loss_drill;
+mod operator;
 mod outcome;
 mod payload;
 mod relays;
 mod release;
 mod report;
+mod restore_drill;
 mod season;
 mod served;
 mod setup;
@@ -109,6 +111,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         left -= length;
         part += 1;
     }
+    restore(&mut figures, &programs, seed)?;
     if programs.other.is_some() {
         take_turns(&mut figures, &programs)?;
     }
@@ -164,6 +167,17 @@ fn add_season(
     let violations = judge::judge(&outcome.history);
     print_violations(&violations, &outcome.history, seed);
     figures.add(&outcome.history, outcome.happened, violations.len());
+    Ok(())
+}
+
+/// Restores an older copy of the marks under load.
+fn restore(figures: &mut Figures, programs: &Programs, seed: u64) -> Result<(), String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let (history, restored) = runtime.block_on(restore_drill::run(programs)).map_err(|error| error.to_string())?;
+    runtime.shutdown_background();
+    let violations = judge::judge(&history);
+    print_violations(&violations, &history, Seed(seed));
+    figures.add_restore(restored, violations.len());
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use crate::availability::Availability;
 use crate::history::{Answer, History};
 use crate::outcome::Happened;
+use crate::restore_drill::RestoreFigures;
 use crate::served::Served;
 use crate::setup::Programs;
 use crate::side_by_side::{OfRelease, SideBySide};
@@ -35,6 +36,7 @@ pub(crate) struct Figures {
     pub(crate) availability: Availability,
     pub(crate) served: Served,
     happened: Happened,
+    restore: Option<RestoreFigures>,
     pub(crate) violations: u64,
 }
 
@@ -117,6 +119,12 @@ impl Figures {
         }
     }
 
+    /// Adds the drill with an older copy of the marks.
+    pub(crate) fn add_restore(&mut self, restore: RestoreFigures, violations: usize) {
+        self.restore = Some(restore);
+        self.violations += violations as u64;
+    }
+
     /// What did not happen often enough for the run to be meaningful.
     pub(crate) fn lacking(&self) -> Vec<String> {
         let Happened { kills, pauses, relay_kills, relay_pauses, jumps_seen, .. } = self.happened;
@@ -138,6 +146,7 @@ impl Figures {
             (waits_in("slow"), "honest baker with slow services"),
             (waits_in("flood"), "honest baker in a flood"),
             (waits_in("after the move"), "honest baker after a move of the write region"),
+            (self.restore.is_some_and(|restore| restore.refused > 0), "requests after a restore"),
             (meets(Operation::Token), "faults of token requests"),
             (meets(Operation::Sign), "faults of signatures"),
             (meets(Operation::ReadItem), "faults of reads"),
@@ -244,6 +253,15 @@ impl fmt::Display for Figures {
             ms => format!("{ms} ms for the slowest ({})", recovery.reason),
         };
         row(f, "recovery after the storm", recovery)?;
+        if let Some(RestoreFigures { refused, command, all_signed }) = &self.restore {
+            row(f, "an older copy restored", format!("nothing signed in {} requests", thousands(*refused as u64)))?;
+            let (command, all_signed) = (command.as_secs_f64(), all_signed.as_secs_f64());
+            row(
+                f,
+                "  marks recover",
+                format!("took {command:.1} s; after {all_signed:.1} s, all signers had signed again"),
+            )?;
+        }
         for (release, of_release) in self.side_by_side.iter().flat_map(SideBySide::by_release) {
             let OfRelease { changes, signed, blocks_of_other, refused_after_other, relayed } = *of_release;
             let [changes, signed, blocks, refused, relayed] =

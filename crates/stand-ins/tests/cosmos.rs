@@ -31,6 +31,22 @@ async fn every_stored_version_is_kept_in_order_if_history_is_on() {
 }
 
 #[tokio::test]
+async fn a_restored_container_has_the_older_items_and_another_rid() {
+    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
+    let azure = Azure::start_with(Options { cosmos, ..Options::default() }).await;
+    let items = Items::of(&azure).await;
+    assert_eq!(status(items.create("mark")).await, 201);
+    let (copy, rid) = (azure.cosmos.items().await, azure.cosmos.container_rid().await);
+    assert_eq!(status(items.create("later")).await, 201);
+    let lost = azure.cosmos.restore_container(&copy).await;
+    assert_ne!(azure.cosmos.container_rid().await, rid);
+    let ids: Vec<_> = azure.cosmos.items().await.iter().map(|item| item["id"].clone()).collect();
+    assert_eq!(ids, ["mark"]);
+    let history = azure.cosmos.history().await;
+    assert!(history[1].at < lost && lost < history[2].at && history[2].operation == Operation::CreateItem);
+}
+
+#[tokio::test]
 async fn a_token_for_cosmos_is_required() {
     let azure = Azure::start().await;
     let url = azure.cosmos.url();

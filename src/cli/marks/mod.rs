@@ -1,8 +1,9 @@
-//! `marks`: lists, raises, exports and imports high watermarks.
+//! `marks`: lists, raises, recovers, exports and imports high watermarks.
 
 mod cover;
 mod identity;
 mod raise;
+mod recover;
 mod show;
 mod storage;
 
@@ -42,6 +43,8 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
+    // The help text is that of the arguments.
+    Recover(recover::Arguments),
     /// Prints what identifies the mark store, with the digest that answers carry as x-signer-store
     Store {
         /// As one JSON object
@@ -97,7 +100,9 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
             (raises.collect(), *force)
         }
         Command::Import { files, kind, chain, force } => (raise::read_files(files, *kind, *chain)?, *force),
-        Command::List(_) | Command::Export(_) | Command::Store { .. } | Command::Raise { .. } => (Vec::new(), false),
+        Command::List(_) | Command::Export(_) | Command::Store { .. } | Command::Raise { .. } | Command::Recover(_) => {
+            (Vec::new(), false)
+        }
     };
     let settings = MarksSettings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     match command {
@@ -105,6 +110,7 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
         Command::Store { json } => identity::show(&settings, json).await,
         Command::Export(which) => show::export(&settings, &which).await,
         Command::Raise { chain, key, new_key: true, .. } => raise::declare_new(&settings, chain, key).await,
+        Command::Recover(arguments) => recover::run(&settings, &arguments).await,
         Command::Raise { .. } | Command::Import { .. } => raise::run(&settings, &raises, force).await,
     }
 }

@@ -16,16 +16,33 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-/// Raises marks if there are no objections to any of them, or with `force`.
+/// Raises marks if there are no objections to any of them, or with `force`, and prints a line for each.
 pub(super) async fn run(settings: &MarksSettings, raises: &[RaiseTarget], force: bool) -> Result<(), CommandError> {
-    let timeout = settings.services.request_deadline;
-    let heads = match &settings.nodes {
-        Some(nodes) => heads(nodes, Instant::now() + timeout).await,
+    let heads = heads_of_nodes(settings).await;
+    let lines = raise(settings, &heads, raises, force).await?;
+    // Printed last, so that a closed standard output does not stop a raise.
+    print_line(&lines.join("\n"))
+}
+
+/// The heads of the nodes in `NODE_URLS`.
+pub(super) async fn heads_of_nodes(settings: &MarksSettings) -> Vec<NodeHead> {
+    match &settings.nodes {
+        Some(nodes) => heads(nodes, Instant::now() + settings.services.request_deadline).await,
         None => Vec::new(),
-    };
+    }
+}
+
+/// Raises marks if there are no objections to any of them, or with `force`. Returns a line for each.
+pub(super) async fn raise(
+    settings: &MarksSettings,
+    heads: &[NodeHead],
+    raises: &[RaiseTarget],
+    force: bool,
+) -> Result<Vec<String>, CommandError> {
+    let timeout = settings.services.request_deadline;
     let storage = Storage::open_to_raise(settings).await?;
     let present = look_at_all(&storage, raises).await?;
-    let objections = objections(settings, &heads, &present, raises);
+    let objections = objections(settings, heads, &present, raises);
     if force {
         for objection in &objections {
             note(&format!("forced: {objection}"));
@@ -61,8 +78,7 @@ pub(super) async fn run(settings: &MarksSettings, raises: &[RaiseTarget], force:
             }
         });
     }
-    // Printed last, so that a closed standard output does not stop a raise.
-    print_line(&lines.join("\n"))
+    Ok(lines)
 }
 
 /// Declares that a key has never signed on a chain, in an embedded store that was recreated.
@@ -143,7 +159,7 @@ fn objections(
     present: &HashMap<MarkId, Found>,
     raises: &[RaiseTarget],
 ) -> Vec<String> {
-    for NodeHead { node, head } in heads {
+    for NodeHead { node, head, .. } in heads {
         if let Err(error) = head {
             note(&format!("warning: cannot read the head of {node} ({error}): levels are checked without it"));
         }

@@ -11,7 +11,7 @@ use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Curve, Effect, NewKey, Operation};
 use std::collections::BTreeMap;
 
-const EVERY_SECOND: (&str, &str) = ("KEYS_REFRESH_SECONDS", "1");
+pub(super) const EVERY_SECOND: (&str, &str) = ("KEYS_REFRESH_SECONDS", "1");
 const ELSEWHERE: &str = "other.documents.azure.com/signer/marks";
 
 /// A binding by the name of the container.

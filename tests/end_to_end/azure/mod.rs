@@ -16,6 +16,7 @@ mod marks;
 mod marks_export;
 mod metrics;
 mod outages;
+mod recover;
 mod runner;
 mod secrets;
 mod store_identity;

@@ -4,6 +4,7 @@ use crate::support::http;
 use crate::support::payloads::{MAINNET, payload};
 use crate::support::process::{Signer, command, run};
 use azurehsm_signer::tezos::payload::Kind;
+use oracle::payload::consensus::Block;
 use std::path::Path;
 
 fn succeeds(data: &Path, arguments: &[&str]) -> String {
@@ -89,6 +90,24 @@ fn in_a_recreated_store_a_key_can_be_declared_new_on_a_chain() {
     for kind in Kind::ALL {
         assert_eq!(status(&signer, &first, kind, 1), 200);
     }
+}
+
+#[test]
+fn a_lost_store_is_recovered_with_one_command() {
+    let (folder, keys) = lost();
+    let data = folder.path();
+    let printed = succeeds(data, &["marks", "recover", "--chain", MAINNET, "--level", "1000"]);
+    let signer = Signer::start(data, &[]);
+    for key in &keys {
+        assert!(printed.contains(&format!("{MAINNET}:{key}:attestation: set to level 1010, all rounds")), "{printed}");
+        for kind in Kind::ALL {
+            assert_eq!(status(&signer, key, kind, 1010), 409);
+            assert_eq!(status(&signer, key, kind, 1011), 200);
+        }
+    }
+    let other_chain =
+        http::sign(signer.address, &keys[0], &Block { chain: [1; 4], ..Block::new(7, 0) }.bytes()).unwrap();
+    assert_eq!(other_chain.status, 409, "its marks may be lost, too: {other_chain:?}");
 }
 
 #[test]

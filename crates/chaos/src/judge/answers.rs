@@ -80,8 +80,11 @@ fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option
         return Some((Invariant::FailClosedAndSayWhy, "it is neither a block nor a vote".to_owned()));
     };
     // A signer may refuse because of marks that it saw before they were lost.
-    let seen = history.container_loss.filter(|_| is_without_marks(history, request.exchange)).map(|loss| loss.at);
-    let Some(mark) = marks.when(&slot.id, seen.unwrap_or(request.exchange.until)) else {
+    let exchange = request.exchange;
+    let seen = history.container_loss.filter(|loss| loss.at <= exchange.until && exchange.at < loss.recovered);
+    let at_loss = seen.and_then(|loss| marks.when(&slot.id, loss.at));
+    let now = marks.when(&slot.id, exchange.until);
+    let Some(mark) = [now, at_loss].into_iter().flatten().max_by_key(|mark| mark.position) else {
         return Some((Invariant::FailClosedAndSayWhy, "there was no mark".to_owned()));
     };
     if mark.position < slot.position {

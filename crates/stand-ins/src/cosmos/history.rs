@@ -3,7 +3,7 @@
 use crate::answers::Answer;
 use crate::faults::Operation;
 use bytes::Bytes;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 
 /// One version of an item that the store accepted.
@@ -44,6 +44,22 @@ impl History {
             items.push(StoredItem { at: Instant::now(), operation, body: body.clone() });
         }
         Ok(answer)
+    }
+
+    /// Does something that replaces all items by those that it returns, while no request reads or writes. Returns the time of
+    /// the replacement: earlier requests met the old items, and later ones meet the new ones. Without history, requests are not
+    /// kept out.
+    pub(super) async fn of_restore(&self, work: impl Future<Output = Vec<Bytes>>) -> Instant {
+        let Some(items) = &self.0 else {
+            work.await;
+            return Instant::now();
+        };
+        let mut items = items.write().await;
+        let restored = work.await;
+        let lost = Instant::now();
+        let at = lost + Duration::from_nanos(1);
+        items.extend(restored.into_iter().map(|body| StoredItem { at, operation: Operation::CreateItem, body }));
+        lost
     }
 
     pub(super) async fn items(&self) -> Vec<StoredItem> {

@@ -24,7 +24,7 @@ use serde_json::Value;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use url::Url;
 
 /// How to set up the account and the container.
@@ -205,6 +205,24 @@ impl Cosmos {
     #[allow(clippy::expect_used, reason = "a test cannot go on without the container")]
     pub async fn recreate_container(&self) {
         self.account.emulator.recreate_container().await.expect("the container should be created again");
+    }
+
+    /// Restores an older copy ([`items`](Self::items)) into a new container of the same name, with a different `_rid`. In the
+    /// history, the restored items are created. Returns when the old container was lost.
+    ///
+    /// # Panics
+    /// If the emulator fails.
+    #[allow(clippy::expect_used, reason = "a test cannot go on without the container")]
+    pub async fn restore_container(&self, copy: &[Value]) -> Instant {
+        let restore = async {
+            self.recreate_container().await;
+            for item in copy {
+                let partition_key = item.get("pkh").and_then(Value::as_str).expect("an item of this container");
+                self.put_item(partition_key, item).await;
+            }
+            copy.iter().map(|item| item.to_string().into()).collect()
+        };
+        self.account.history.of_restore(restore).await
     }
 
     /// The container's `_rid`, which changes when it is created again.

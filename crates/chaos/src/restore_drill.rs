@@ -1,0 +1,190 @@
+//! An older copy of the marks is restored while bakers sign, and an operator runs `marks recover`.
+//!
+//! The keys are bound to the container that is lost. Until the command, no signer may sign anything, not even one that was
+//! started after the restore and has never seen a higher mark.
+
+use crate::baker::{LastMark, answer};
+use crate::calm::{CALM, recover, request_all};
+use crate::client::Client;
+use crate::error::SeasonError;
+use crate::fleet::{Fleet, Place, SignerAction};
+use crate::history::{ContainerLoss, History, Recorder};
+use crate::keys::BakerKey;
+use crate::operator::operator;
+use crate::outcome::secrets;
+use crate::payload::{Kind, Position, Variant, payload};
+use crate::release::Installed;
+use crate::setup::{PLACES, Programs};
+use crate::stored::mark;
+use futures::future::join_all;
+use oracle::base58;
+use stand_ins::{Azure, CosmosOptions, Operation, Options};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const CHAIN: [u8; 4] = [0xfb; 4];
+
+/// A chain on which nothing else is signed.
+const FIRST_CHAIN: [u8; 4] = [0xff; 4];
+
+const KEYS: u8 = 3;
+
+/// The pace of the chain, about 200 times that of mainnet.
+const BLOCK_TIME: Duration = Duration::from_millis(30);
+
+/// How long bakers sign before the copy, and between the copy and the restore.
+const SIGNING: Duration = Duration::from_secs(2);
+
+/// How long they try to sign after the restore, before an operator acts.
+const REFUSED: Duration = Duration::from_millis(1_500);
+
+/// How long the signers may take to sign again.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The request deadline of the signers.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// How long the recovery took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RestoreFigures {
+    /// Requests between the restore and the command. None was signed.
+    pub(crate) refused: usize,
+    /// The duration of `marks recover`.
+    pub(crate) command: Duration,
+    /// From the start of the command until all signers had signed something.
+    pub(crate) all_signed: Duration,
+}
+
+/// Carries out the drill. Returns the history for the judge, too.
+pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures), SeasonError> {
+    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
+    let azure = Azure::try_start(Options { cosmos, ..Options::default() }).await.map_err(SeasonError::StandIns)?;
+    azure.key_vault.allow_update(true);
+    let keys: Result<Vec<_>, _> =
+        (1..=KEYS).map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number))).collect();
+    let keys = keys?;
+    for key in &keys {
+        azure.key_vault.add_key(key.for_vault());
+    }
+    operator(&azure, programs, &["marks", "bind"]).await?;
+    let recorder = Arc::<Recorder>::default();
+    let client = Arc::new(Client::new(PLACES, Vec::new(), Arc::clone(&recorder)));
+    let fleet = Fleet::start(places(&azure, programs), &client, &recorder).await?;
+    recover(&client, &LastMark::new(keys.first().ok_or(SeasonError::NoLanes)?, FIRST_CHAIN), &recorder).await;
+
+    let start = Instant::now();
+    let bakers = Bakers::start(&keys, &client, start);
+    tokio::time::sleep(SIGNING).await;
+    let copy = azure.cosmos.items().await;
+    tokio::time::sleep(SIGNING).await;
+    let at = azure.cosmos.restore_container(&copy).await;
+    // It comes back without memory of the lost marks.
+    fleet.send(0, SignerAction::Kill { down: Duration::ZERO });
+    fleet.settle().await;
+    tokio::time::sleep(REFUSED).await;
+
+    let raised = Instant::now();
+    let (chain, level) = (base58::CHAIN.encode(&CHAIN), head(start).to_string());
+    operator(&azure, programs, &["marks", "recover", "--chain", &chain, "--level", &level]).await?;
+    let command = raised.elapsed();
+    while !(0..PLACES).all(|place| recorder.has_signed_since(place, raised)) {
+        if raised.elapsed() > RECOVERY_TIMEOUT {
+            recorder.trouble(0, format!("not all signers sign {RECOVERY_TIMEOUT:?} after marks recover"));
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let recovered = Instant::now();
+    tokio::time::sleep(SIGNING / 4).await;
+    let last_marks = bakers.end().await?;
+    client.finish().await;
+    let calm = Instant::now();
+    request_all(&client, &last_marks, CALM).await;
+    client.finish().await;
+    fleet.end().await;
+
+    let recorded = recorder.take();
+    let refused = recorded.exchanges.iter().filter(|exchange| (at..raised).contains(&exchange.at)).count();
+    let stored: Result<Vec<_>, _> = azure.cosmos.history().await.iter().map(mark).collect();
+    let history = History {
+        start,
+        calm,
+        deadline: DEADLINE,
+        keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
+        exchanges: recorded.exchanges,
+        stored: stored?,
+        other_operations: azure.cosmos.requests(Operation::Other),
+        started: recorded.started,
+        down: recorded.down,
+        paused: recorded.paused,
+        troubles: recorded.troubles,
+        lines: recorded.lines,
+        secrets: secrets(&azure),
+        spells: Vec::new(),
+        container_loss: Some(ContainerLoss { at, raised, recovered }),
+        honest: std::collections::HashSet::new(),
+        relays: 0,
+        other_store: None,
+    };
+    Ok((history, RestoreFigures { refused, command, all_signed: recovered - raised }))
+}
+
+fn places(azure: &Azure, programs: &Programs) -> Vec<Place> {
+    let settings = [("SIGNER_LISTEN", "127.0.0.1:0"), ("LOG_FORMAT", "json"), ("KEYS_REFRESH_SECONDS", "1")];
+    let place = |number| Place {
+        number,
+        program: Installed::at(number, &programs.signer, None),
+        arguments: &[],
+        environment: azure
+            .environment()
+            .into_iter()
+            .chain(settings.map(|(name, value)| (name, value.to_owned())))
+            .collect(),
+        clock: None,
+    };
+    (0..PLACES).map(place).collect()
+}
+
+/// The level of the chain's head, by the time since the start.
+fn head(start: Instant) -> u32 {
+    1_000 + u32::try_from(start.elapsed().as_millis() / BLOCK_TIME.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// For each key and kind, a pair that wants different data signed at every level.
+struct Bakers {
+    pairs: Vec<tokio::task::JoinHandle<LastMark>>,
+    ends: Arc<AtomicBool>,
+}
+
+impl Bakers {
+    fn start(keys: &[BakerKey], client: &Arc<Client>, start: Instant) -> Self {
+        let ends = Arc::<AtomicBool>::default();
+        let pairs = keys.iter().flat_map(|key| Kind::ALL.map(|kind| (key.clone(), kind)));
+        let pairs =
+            pairs.map(|(key, kind)| tokio::spawn(pair(key, kind, Arc::clone(client), start, Arc::clone(&ends))));
+        Self { pairs: pairs.collect(), ends }
+    }
+
+    async fn end(self) -> Result<Vec<LastMark>, SeasonError> {
+        self.ends.store(true, Ordering::Relaxed);
+        join_all(self.pairs).await.into_iter().map(|pair| pair.map_err(SeasonError::Baker)).collect()
+    }
+}
+
+async fn pair(key: BakerKey, kind: Kind, client: Arc<Client>, start: Instant, ends: Arc<AtomicBool>) -> LastMark {
+    let mut position = Position { level: 0, round: 0 };
+    while !ends.load(Ordering::Relaxed) {
+        position.level = head(start) + 1;
+        let request = |number: usize| {
+            let variant = Variant { content: u8::try_from(number).unwrap_or_default(), ..Variant::default() };
+            let place = (usize::try_from(position.level).unwrap_or_default() + number) % PLACES;
+            client.request(place, &key, &payload(CHAIN, kind, position, variant).into())
+        };
+        join_all([0, 1].map(|number| answer(request(number)))).await;
+        while head(start) < position.level {
+            tokio::time::sleep(BLOCK_TIME / 4).await;
+        }
+    }
+    LastMark { key, kind, chain: CHAIN, position }
+}

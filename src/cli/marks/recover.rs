@@ -1,0 +1,237 @@
+//! `marks recover`: lets keys sign again whose marks were lost, by raising them above the head of the chain.
+
+use super::super::bind::{self, Binder};
+use super::super::{CommandError, print_line};
+use super::cover::name_of;
+use super::raise::{heads_of_nodes, raise};
+use super::storage::Storage;
+use super::{Which, note};
+use azurehsm_signer::chain::{NodeHead, highest_head};
+use azurehsm_signer::marks::MarkId;
+use azurehsm_signer::marks::interchange::RaiseTarget;
+use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings, Services, VaultSettings};
+use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
+use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
+use azurehsm_signer::vault::embedded::KeyFile;
+use azurehsm_signer::vault::{FoundKeys, Key, KeyVault, Vault};
+use azurehsm_signer::wiring::Azure;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use time::{Duration, OffsetDateTime};
+use tokio::time::Instant;
+
+/// After the mark store was restored, recreated or lost: raises the marks of all kinds of every served key to 10 levels above the
+/// head of the chain, all rounds, and binds the keys to this store. First stop every signer that still uses the old store
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Chain id (Net…); repeatable. Default: the chains that the nodes (`NODE_URLS`) follow
+    #[arg(long = "chain")]
+    chains: Vec<ChainId>,
+    /// The level of the head, or higher, such as from a block explorer. Default: the highest head of the nodes
+    #[arg(long)]
+    level: Option<NonNegative>,
+    /// Prints what it would do, and changes nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Raises even to an implausible level or with an old head, and replaces items that are not marks
+    #[arg(long)]
+    force: bool,
+}
+
+/// A baker may be some levels ahead of a node.
+const ABOVE_HEAD: u32 = 10;
+
+/// The head of a synchronized node is seconds old.
+const MAX_HEAD_AGE: Duration = Duration::minutes(3);
+
+/// A chain, and the level that the marks on it are raised to.
+struct Target {
+    chain: ChainId,
+    head: NonNegative,
+    level: NonNegative,
+}
+
+/// Raises the marks, then binds the keys: a bound key signs at once.
+pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Result<(), CommandError> {
+    let heads = heads_of_nodes(settings).await;
+    let targets = targets(arguments, &heads)?;
+    let (served, binding) = served(&settings.services).await?;
+    note_other_chains(settings, &served, &targets).await;
+    print_line(&summary(&served, &targets, binding.as_ref()))?;
+    if arguments.level.is_none() {
+        refuse_old_heads(&targets, &heads, arguments.force)?;
+    }
+    if arguments.dry_run {
+        return print_line("nothing was changed");
+    }
+    let raises: Vec<_> = targets.iter().flat_map(|target| served.iter().flat_map(|key| raises(target, key))).collect();
+    let lines = raise(settings, &heads, &raises, arguments.force).await?;
+    // A closed standard output does not stop the binding.
+    let mut printed = print_line(&lines.join("\n"));
+    if let Some(Binding { binder, keys }) = binding {
+        binder.bind(keys).await?;
+    }
+    for Target { chain, level, .. } in &targets {
+        printed =
+            printed.and(print_line(&format!("{}: blocks and votes above level {level} are signed", name_of(*chain))));
+    }
+    printed
+}
+
+fn targets(arguments: &Arguments, heads: &[NodeHead]) -> Result<Vec<Target>, CommandError> {
+    let mut chains = arguments.chains.clone();
+    if chains.is_empty() {
+        let followed = heads.iter().filter_map(|node| node.head.as_ref().ok()).map(|(chain, _)| *chain);
+        chains.extend(followed.collect::<BTreeSet<_>>());
+    }
+    match (&chains[..], arguments.level) {
+        ([], _) => Err(format!(
+            "{}: name the chain and the level of its head with --chain and --level",
+            if heads.is_empty() { "NODE_URLS is not set" } else { "no node has reported its head" }
+        )
+        .into()),
+        ([_, _, ..], Some(_)) => {
+            Err("--level is for one chain: name it with --chain, and repeat the command for each".into())
+        }
+        _ => chains.iter().map(|chain| target(*chain, arguments.level, heads)).collect(),
+    }
+}
+
+fn target(chain: ChainId, level: Option<NonNegative>, heads: &[NodeHead]) -> Result<Target, CommandError> {
+    let head = level
+        .or_else(|| highest_head(heads, chain))
+        .ok_or_else(|| format!("no node has reported a head of {}: give its level with --level", name_of(chain)))?;
+    let level = head.get().checked_add(ABOVE_HEAD).and_then(|level| NonNegative::try_from(level).ok());
+    let level = level.ok_or_else(|| format!("level {head} is too high"))?;
+    Ok(Target { chain, head, level })
+}
+
+/// A node that is still synchronizing reports a head below what was signed.
+fn refuse_old_heads(targets: &[Target], heads: &[NodeHead], force: bool) -> Result<(), CommandError> {
+    let now = OffsetDateTime::now_utc();
+    for target in targets {
+        let is_target = |node: &&NodeHead| node.head.as_ref().is_ok_and(|head| *head == (target.chain, target.head));
+        let Some(made) = heads.iter().filter(is_target).filter_map(|node| node.time).max() else { continue };
+        if now - made <= MAX_HEAD_AGE {
+            continue;
+        }
+        let old = format!(
+            "the head of {}, level {}, is {} minutes old: the node may not be synchronized, and more may have been signed",
+            name_of(target.chain),
+            target.head,
+            (now - made).whole_minutes()
+        );
+        if !force {
+            return Err(format!("nothing was raised: {old}. Give the right level with --level, or add --force").into());
+        }
+        note(&format!("forced: {old}"));
+    }
+    Ok(())
+}
+
+/// A key whose marks are raised, with its names.
+struct Served {
+    hash: PublicKeyHash,
+    names: BTreeSet<String>,
+}
+
+/// Keys to bind, and how.
+struct Binding {
+    binder: Binder,
+    keys: Vec<Key>,
+}
+
+/// All keys of the vault, including those that cannot sign now, since they may have signed before; and how to bind those that can.
+async fn served(services: &Services) -> Result<(Vec<Served>, Option<Binding>), CommandError> {
+    let VaultSettings::KeyVault(vault) = &services.vault else {
+        let keys = KeyFile::open(&services.embedded.data_dir, services.embedded.passphrase.clone())?.read()?;
+        let keys = keys.into_iter().map(|(name, secret)| (secret.public_key().hash(), name.to_string()));
+        return Ok((merged(keys, "the local vault has no keys")?, None));
+    };
+    if let MarkStoreSettings::Cosmos(marks) = &services.marks {
+        let binder = Binder::connect(services, vault, marks).await?;
+        let found = binder.found().await?;
+        let served = merged(named(&found), NO_KEYS)?;
+        return Ok((served, Some(Binding { binder, keys: bind::keys(found, &[])? })));
+    }
+    let azure = Azure::prepare(services)?;
+    let client = KeyVault::new(vault.as_ref().clone(), Arc::clone(&azure.tokens), azure.roots.clone())?;
+    let found = client.keys().await.map_err(|error| error.log())?;
+    if let Some(error) = &found.unread {
+        return Err(format!("nothing was raised, since some keys could not be read: {}", error.log()).into());
+    }
+    Ok((merged(named(&found), NO_KEYS)?, None))
+}
+
+const NO_KEYS: &str = "the vault has no keys that can sign: run azurehsm-signer doctor to see why";
+
+fn named(found: &FoundKeys) -> impl Iterator<Item = (PublicKeyHash, String)> {
+    let all = found.usable.iter().chain(found.unusable.iter().map(|unusable| &unusable.key));
+    all.map(|key| (key.hash, key.name.clone()))
+}
+
+fn merged(
+    keys: impl IntoIterator<Item = (PublicKeyHash, String)>,
+    if_none: &'static str,
+) -> Result<Vec<Served>, CommandError> {
+    let mut served = Vec::<Served>::new();
+    for (hash, name) in keys {
+        match served.iter_mut().find(|key| key.hash == hash) {
+            Some(key) => drop(key.names.insert(name)),
+            None => served.push(Served { hash, names: BTreeSet::from([name]) }),
+        }
+    }
+    served.sort_by(|left, right| left.names.cmp(&right.names));
+    if served.is_empty() { Err(if_none.into()) } else { Ok(served) }
+}
+
+fn raises(target: &Target, key: &Served) -> [RaiseTarget; 3] {
+    let (chain, key) = (target.chain, key.hash);
+    let position = Position { level: target.level, round: NonNegative::MAX };
+    Kind::ALL.map(|kind| RaiseTarget { id: MarkId { chain, key, kind }, position, digest: None, signature: None })
+}
+
+/// What the command does, before it does it.
+fn summary(served: &[Served], targets: &[Target], binding: Option<&Binding>) -> String {
+    let mut lines = Vec::new();
+    for Target { chain, head, level } in targets {
+        lines.push(format!("{}: head {head}; all marks are raised to level {level}, all rounds", name_of(*chain)));
+    }
+    for key in served {
+        let names: Vec<_> = key.names.iter().map(String::as_str).collect();
+        lines.push(format!("key {} ({})", key.hash, names.join(", ")));
+    }
+    if let Some(Binding { binder, keys }) = binding {
+        lines.push(format!("keys that can sign are bound to {}", binder.binding()));
+        for key in served.iter().filter(|key| !keys.iter().any(|bound| bound.hash == key.hash)) {
+            lines.push(format!(
+                "{} cannot sign now and is not bound: once it can, run azurehsm-signer marks bind",
+                key.hash
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Reports marks of these keys on chains that are not covered: they may have been lost, too.
+async fn note_other_chains(settings: &MarksSettings, served: &[Served], targets: &[Target]) {
+    let Ok(Some(storage)) = Storage::open(settings).await else { return };
+    let listing = match &storage {
+        Storage::File(store) => store.list().await.ok(),
+        Storage::Container { reader, timeout, .. } => reader.list(Instant::now() + *timeout).await.ok().flatten(),
+    };
+    let Some(listing) = listing else { return };
+    let keys = Which { key: served.iter().map(|key| key.hash).collect(), ..Which::default() };
+    let others: BTreeSet<_> = listing
+        .marks
+        .iter()
+        .filter(|(id, _)| keys.includes(id) && !targets.iter().any(|target| target.chain == id.chain))
+        .map(|(id, _)| id.chain)
+        .collect();
+    for chain in others {
+        note(&format!(
+            "warning: the store has marks of these keys on {}, which are not raised: repeat the command with --chain {chain}",
+            name_of(chain)
+        ));
+    }
+}

@@ -86,7 +86,10 @@ pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures)
 
     let raised = Instant::now();
     let (chain, level) = (base58::CHAIN.encode(&CHAIN), head(start).to_string());
+    let of_signers = azure.cosmos.requests(Operation::Other);
     operator(&azure, programs, &["marks", "recover", "--chain", &chain, "--level", &level]).await?;
+    // The operator's attempt to list the container.
+    let of_operator = azure.cosmos.requests(Operation::Other) - of_signers;
     let command = raised.elapsed();
     while !(0..PLACES).all(|place| recorder.has_signed_since(place, raised)) {
         if raised.elapsed() > RECOVERY_TIMEOUT {
@@ -114,7 +117,7 @@ pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures)
         keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
         exchanges: recorded.exchanges,
         stored: stored?,
-        other_operations: azure.cosmos.requests(Operation::Other),
+        other_operations: azure.cosmos.requests(Operation::Other) - of_operator,
         started: recorded.started,
         down: recorded.down,
         paused: recorded.paused,

@@ -37,11 +37,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             "only keys in a vault with marks in Cosmos DB can be bound: set KEY_VAULT_URL and COSMOS_ENDPOINT".into()
         );
     };
-    if services.role == StoreRole::Observing {
-        return Err(
-            "the store of an observer permits no signature, so no key can be bound to it: remove OBSERVE".into()
-        );
-    }
     runtime()?.block_on(bind(&services, vault, marks, &arguments.keys))
 }
 
@@ -71,6 +66,11 @@ impl Binder {
         vault: &KeyVaultSettings,
         marks: &CosmosSettings,
     ) -> Result<Self, CommandError> {
+        if services.role == StoreRole::Observing {
+            return Err(
+                "the store of an observer permits no signature, so no key can be bound to it: remove OBSERVE".into()
+            );
+        }
         let azure = Azure::prepare(services)?;
         let store = CosmosMarkStore::start(marks.clone(), Arc::clone(&azure.tokens), &azure.roots)?;
         store.connected(Instant::now() + CONNECT_TIMEOUT).await.map_err(|error| error.log())?;

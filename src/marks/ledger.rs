@@ -17,13 +17,14 @@ use super::subject::Subject;
 use super::trail::Trail;
 use super::{
     AttemptId, BlockRequest, Lost, Mark, MarkId, MarkStore, NotRecorded, NotSafe, Raise, Raised, Recording, Request,
-    Safe, Step, Stop, StoreError, Stored, Version, VoteRecorded, VoteRequest, WriteError, Written, decide,
+    Safe, Step, Stop, StoreError, Stored, Version, VoteRecorded, VoteRequest, WriteError, WriteNote, WriteObserver,
+    Written, decide,
 };
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{ChainId, Digest, PublicKeyHash, Signature};
 use futures::future::try_join_all;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -47,6 +48,7 @@ pub struct Ledger {
     levels_seen: LevelsSeen,
     stops_met: StopsMet,
     conflicts: AtomicU64,
+    observer: Option<Arc<dyn WriteObserver>>,
 }
 
 impl Ledger {
@@ -61,7 +63,14 @@ impl Ledger {
             levels_seen: LevelsSeen::default(),
             stops_met: StopsMet::default(),
             conflicts: AtomicU64::new(0),
+            observer: None,
         }
+    }
+
+    /// Tells `observer` of each version that this process writes.
+    #[must_use]
+    pub fn with_observer(self, observer: Arc<dyn WriteObserver>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Adds chains on which any key may have marks. The number of other chains of a key is limited.
@@ -93,10 +102,10 @@ impl Ledger {
     /// # Errors
     /// [`NotRecorded::NotSafe`] if the vote must not be signed; otherwise the store failed.
     pub async fn record_vote(&self, vote: &VoteRequest, deadline: Instant) -> Result<VoteRecorded, NotRecorded> {
-        self.record_vote_noting(vote, deadline, &AtomicBool::new(false)).await
+        self.record_vote_noting(vote, deadline, &WriteNote::default()).await
     }
 
-    /// The same. Sets `wrote` if this call wrote the mark, or may have: otherwise, the vote is a repeat.
+    /// The same, and notes whether this call wrote the mark.
     ///
     /// # Errors
     /// As [`record_vote`](Self::record_vote).
@@ -104,10 +113,10 @@ impl Ledger {
         &self,
         vote: &VoteRequest,
         deadline: Instant,
-        wrote: &AtomicBool,
+        note: &WriteNote,
     ) -> Result<VoteRecorded, NotRecorded> {
         // The vault signs votes elsewhere, at the same time.
-        self.record_and_spread_stops(*vote, deadline, wrote, async || Ok(())).await
+        self.record_and_spread_stops(*vote, deadline, note, async || Ok(())).await
     }
 
     /// Records a block together with its only signature, and returns the signature that may be released: the one that `sign`
@@ -123,7 +132,21 @@ impl Ledger {
         deadline: Instant,
         sign: impl Fn() -> F,
     ) -> Result<Signature, E> {
-        Ok(self.record_and_spread_stops(*block, deadline, &AtomicBool::new(false), sign).await?.release())
+        self.record_block_noting(block, deadline, &WriteNote::default(), sign).await
+    }
+
+    /// The same, and notes whether this call wrote the mark.
+    ///
+    /// # Errors
+    /// As [`record_block`](Self::record_block).
+    pub async fn record_block_noting<E: From<NotRecorded>, F: Future<Output = Result<Signature, E>>>(
+        &self,
+        block: &BlockRequest,
+        deadline: Instant,
+        note: &WriteNote,
+        sign: impl Fn() -> F,
+    ) -> Result<Signature, E> {
+        Ok(self.record_and_spread_stops(*block, deadline, note, sign).await?.release())
     }
 
     /// Raises a mark by hand, if the target is higher. Also works for a key whose mark the store has lost, and in a recreated
@@ -140,7 +163,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Raised, NotRecorded> {
         let raise = Raise::new(*id, position, digest, signature);
-        self.record(raise, deadline, &AtomicBool::new(false), &mut None, async || Ok(())).await
+        self.record(raise, deadline, &WriteNote::default(), &mut None, async || Ok(())).await
     }
 
     /// Writes a mark over an item that is not a mark, if that still has the version `unreadable`. The caller must make sure
@@ -198,11 +221,11 @@ impl Ledger {
         &self,
         subject: S,
         deadline: Instant,
-        wrote: &AtomicBool,
+        note: &WriteNote,
         sign: impl Fn() -> F,
     ) -> Result<S::Recorded, E> {
         let (id, mut found) = (*subject.id(), None);
-        let recorded = self.record(subject, deadline, wrote, &mut found, sign).await;
+        let recorded = self.record(subject, deadline, note, &mut found, sign).await;
         for stop in found.into_iter().flatten() {
             // If that fails, the next request finds the stop again.
             drop(self.stop(&id, &stop, None, deadline).await);
@@ -210,13 +233,13 @@ impl Ledger {
         recorded
     }
 
-    /// Carries out the steps of a [`Recording`], with the slot of the mark locked. Sets `wrote` if the mark was or may have been
-    /// written, and `found` if the mark is covered by stops of the key that it lacks.
+    /// Carries out the steps of a [`Recording`], with the slot of the mark locked. Notes whether the mark was written, and sets
+    /// `found` if the mark is covered by stops of the key that it lacks.
     async fn record<S: Subject, E: From<NotRecorded>, F: Future<Output = Result<S::Signature, E>>>(
         &self,
         subject: S,
         deadline: Instant,
-        wrote: &AtomicBool,
+        note: &WriteNote,
         found: &mut Option<Vec<Stop>>,
         sign: impl Fn() -> F,
     ) -> Result<S::Recorded, E> {
@@ -263,7 +286,7 @@ impl Ledger {
                         readback.note(error.clone());
                     }
                     if matches!(answer, Ok(_) | Err(WriteError::Unknown(_))) {
-                        wrote.store(true, Ordering::Relaxed);
+                        note.writes();
                     }
                     recording.written(answer, &mut seen)
                 }
@@ -273,6 +296,12 @@ impl Ledger {
                     }
                     if !S::RESTORES {
                         self.stops_met.note(id, &verdict);
+                    }
+                    if let Some(stored) = seen.last().filter(|stored| stored.mark.attempt == attempt) {
+                        note.accepted(&stored.mark);
+                        if let Some(observer) = &self.observer {
+                            observer.written(id, &stored.mark);
+                        }
                     }
                     if let Some(position) = seen.highest_position() {
                         self.levels_seen.note(id, position.level);

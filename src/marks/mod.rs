@@ -9,7 +9,8 @@
 //! | `recording`, `subject`, `by_hand` | the state machine that checks and records one request, raise or stop. Pure |
 //! | `ledger` | carries out the state machine's steps on a store |
 //! | `stop`, `key_stops` | stops of a key: in its marks, and in one item of its own. Pure |
-//! | `trail`, `signed_window` | what a mark knows of its past: the last signatures, and a chain of digests. Pure |
+//! | `trail`, `version`, `signed_window` | what a mark knows of its past: the last signatures, and a chain of digests. Pure |
+//! | `write_note` | what is known about a version that this process wrote |
 //! | `mark_record` | the JSON form of items |
 //! | `store` | what a store must do; `cosmos` and `embedded` are the two stores |
 //! | `seen`, `slots`, `levels_seen` | what one process remembers of the marks |
@@ -46,6 +47,8 @@ mod store_role;
 mod subject;
 mod trail;
 mod unreadable;
+mod version;
+mod write_note;
 
 pub use binding::{Binding, Bound, BoundElsewhere, Recreated, StoreId, StoreName};
 pub use by_hand::{LiftStops, Lifted, MarkStopped, Raise, Raised, StopMark};
@@ -68,3 +71,5 @@ pub use store_role::StoreRole;
 pub use subject::{BlockRecorded, BlockRequest, VoteOrBlock, VoteRecorded, VoteRequest};
 pub use trail::{Trail, version_digest};
 pub use unreadable::{Found, Unreadable};
+pub use version::MarkVersion;
+pub use write_note::{Place, WriteNote, WriteObserver};

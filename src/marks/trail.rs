@@ -2,10 +2,9 @@
 //! on it.
 
 use super::signed_window::{ShortDigest, SignedWindow};
-use super::{Mark, MarkId};
+use super::{Mark, MarkId, MarkVersion};
 use crate::tezos::Digest;
 use crate::tezos::payload::Position;
-use serde::Serialize;
 
 /// The past of a mark. An earlier release drops it when it writes the mark; then nothing is known, and the chain of digests has
 /// a gap.
@@ -63,55 +62,9 @@ impl Mark {
     }
 }
 
-/// The canonical form of a version of a mark: these fields in this order, as compact JSON, without those that are absent. The
-/// window is not among them: the chain of versions determines it. A later release may store more fields, but never changes these.
-#[derive(Serialize)]
-struct Canonical<'a> {
-    id: String,
-    level: u32,
-    round: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signature: Option<String>,
-    attempt: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requester: Option<String>,
-    /// Milliseconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    written_at: Option<i128>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sequence: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<String>,
-    /// The identifiers of the stops.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    stops: Vec<String>,
-}
-
-/// BLAKE2b-256 of the canonical form of a version of a mark: its id, level, round, digest, signature, attempt, instance,
-/// requester, time of writing in milliseconds, sequence, previous digest, and the identifiers of its stops. For a stopped mark,
-/// position, digest and signature are the true ones.
+/// BLAKE2b-256 of the [canonical form](MarkVersion) of a version of a mark.
 pub fn version_digest(id: &MarkId, mark: &Mark) -> Digest {
-    let (position, written) = (mark.true_position(), mark.written.as_ref());
-    let canonical = Canonical {
-        id: id.to_string(),
-        level: position.level.get(),
-        round: position.round.get(),
-        digest: mark.true_digest().map(|digest| digest.to_string()),
-        signature: mark.true_signature().map(|signature| signature.to_string()),
-        attempt: mark.attempt.to_string(),
-        instance: written.map(|written| written.instance.as_str()),
-        requester: written.and_then(|written| written.requester).map(|key| key.to_string()),
-        written_at: written.map(|written| written.at.unix_timestamp_nanos() / 1_000_000),
-        sequence: mark.trail.as_ref().map(|trail| trail.sequence),
-        previous: mark.trail.as_ref().and_then(|trail| trail.previous).map(|digest| digest.to_string()),
-        stops: mark.stops().iter().map(|stop| stop.id.to_string()).collect(),
-    };
-    // Numbers and texts always have a JSON form.
-    Digest::of(&serde_json::to_vec(&canonical).unwrap_or_default())
+    MarkVersion::of(id, mark).own_digest()
 }
 
 #[cfg(test)]

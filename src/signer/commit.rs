@@ -4,13 +4,12 @@ use super::repeats::{Repeats, RequestIdentity};
 use super::trace::Trace;
 use super::verify::{NotVerified, verify};
 use super::{Failure, NotSigned, Refusal};
-use crate::marks::{BlockRequest, Ledger, NotRecorded, Request, VoteOrBlock};
+use crate::marks::{BlockRequest, Ledger, NotRecorded, Request, VoteOrBlock, WriteNote};
 use crate::metrics::{RepeatSource, Stage};
 use crate::net::retry::{Again, GaveUp, persist};
 use crate::tezos::{BlsScheme, Signature, WrongSignature};
 use crate::vault::{Key, Vault, VaultError};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 /// A payload, the key to sign it with, and the time allowed.
@@ -53,16 +52,17 @@ pub(super) async fn commit_and_sign(
     }
     repeats.before_call(&request.id, identity, signing.deadline).await;
     // The vault is called first: it is usually the slower of the two.
-    let wrote = AtomicBool::new(false);
+    let note = WriteNote::default();
     let record = async {
         let _timer = trace.stages.start(Stage::Mark);
-        ledger.record_vote_noting(&vote, signing.deadline, &wrote).await.map_err(NotSigned::from)
+        ledger.record_vote_noting(&vote, signing.deadline, &note).await.map_err(NotSigned::from)
     };
     // A write that has begun is completed even if the vault fails in the meantime. A refused mark ends both.
     let sign = async { Ok(signing.sign_and_verify().await) };
     let (signature, recorded) = tokio::try_join!(sign, record)?;
     let signature = recorded.release(signature?);
-    if !wrote.load(Ordering::Relaxed) {
+    trace.wrote(&note);
+    if !note.has_written() {
         trace.repeats(RepeatSource::Store);
     }
     repeats.released(&request.id, &identity, signature);
@@ -86,8 +86,10 @@ async fn commit_block(
         Ok::<_, NotSigned>(signature)
     };
     let timer = signing.trace.stages.start_excluding(Stage::Mark, &[Stage::Vault, Stage::Verify]);
-    let signature = ledger.record_block(block, signing.deadline, sign).await?;
+    let note = WriteNote::default();
+    let signature = ledger.record_block_noting(block, signing.deadline, &note, sign).await?;
     drop(timer);
+    signing.trace.wrote(&note);
     if produced.get() != Some(&signature) {
         signing.trace.repeats(RepeatSource::Store);
         let _timer = signing.trace.stages.start(Stage::Verify);

@@ -10,7 +10,7 @@ use super::trace::Trace;
 use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, SignRequest};
 use crate::answer::Verdict;
 use crate::chain::checkpoints;
-use crate::marks::{Ledger, MarkId, Request, StoreIdentity};
+use crate::marks::{Ledger, MarkId, Place, Request, ShortDigest, StoreIdentity};
 use crate::metrics::{FinishedRequest, Metrics, Outcome, RepeatSource, RequestKind, Stage, StageTimes};
 use crate::tezos::payload::{Consensus, Payload};
 use crate::tezos::{Digest, PublicKey, PublicKeyHash, Signature};
@@ -107,6 +107,7 @@ impl Signer {
             self.keys.look_again();
         }
         let took = start.elapsed();
+        facts.place = trace.place();
         facts.log(request, took, &verdict, self.observes);
         if let (Ok(_), Some(Consensus { kind, chain, position })) = (&verdict, facts.consensus) {
             self.last_signed.note(MarkId { chain, key: request.key, kind }, position.level);
@@ -273,6 +274,7 @@ struct Facts {
     operations: Option<String>,
     consensus: Option<Consensus>,
     requester: Option<PublicKeyHash>,
+    place: Option<Place>,
 }
 
 impl Facts {
@@ -298,6 +300,8 @@ impl Facts {
                     chain = self.consensus.map(|consensus| tracing::field::display(consensus.chain)),
                     level = self.consensus.map(|consensus| consensus.position.level.get()),
                     round = self.consensus.map(|consensus| consensus.position.round.get()),
+                    sequence = self.place.map(|place| place.sequence),
+                    previous = self.place.and_then(|place| place.previous).map(|digest| shortened(&digest)),
                     verdict = $verdict,
                     cause = not_signed.map(|not_signed| not_signed.cause().name()),
                     reason = not_signed.map(NotSigned::log),
@@ -334,6 +338,11 @@ impl Facts {
             took,
         }
     }
+}
+
+/// Enough of the digest of a version to tell it from others, in 16 characters, which keep log lines short.
+fn shortened(digest: &Digest) -> String {
+    ShortDigest::of(digest).to_string()
 }
 
 /// Milliseconds with three decimals, which keep log lines short.

@@ -109,25 +109,43 @@ impl PublicKey {
     /// [`WrongSignature`] if it is not.
     pub fn verify(&self, payload: &[u8], scheme: BlsScheme, signature: &Signature) -> Result<(), WrongSignature> {
         let right = match (&self.verifier, signature) {
+            (Verifier::Bls(key), Signature::Bls(bytes)) => bls::verify(key, scheme, payload, bytes),
+            _ => self.is_over(&Digest::of(payload), signature),
+        };
+        if right { Ok(()) } else { Err(WrongSignature { key: self.hash() }) }
+    }
+
+    /// Checks that `signature` is by this key and for the payload with this digest. `None` for a tz4 key, whose signatures are not
+    /// over a digest.
+    ///
+    /// # Errors
+    /// [`WrongSignature`] if it is not.
+    pub fn verify_digest(&self, payload: &Digest, signature: &Signature) -> Option<Result<(), WrongSignature>> {
+        if self.curve() == Curve::Bls {
+            return None;
+        }
+        Some(if self.is_over(payload, signature) { Ok(()) } else { Err(WrongSignature { key: self.hash() }) })
+    }
+
+    fn is_over(&self, digest: &Digest, signature: &Signature) -> bool {
+        match (&self.verifier, signature) {
             (Verifier::Ed25519(key), Signature::Ed25519(bytes)) => {
                 let signature = ed25519_dalek::Signature::from_bytes(bytes);
-                key.verify_strict(Digest::of(payload).as_bytes(), &signature).is_ok()
+                key.verify_strict(digest.as_bytes(), &signature).is_ok()
             }
             (Verifier::Secp256k1(key), Signature::Secp256k1(bytes)) => {
                 // The library that Octez verifies with. It refuses s in the upper half, as the protocol does.
-                let message = secp256k1::Message::from_digest(*Digest::of(payload).as_bytes());
+                let message = secp256k1::Message::from_digest(*digest.as_bytes());
                 secp256k1::ecdsa::Signature::from_compact(bytes)
                     .is_ok_and(|signature| signature.verify(message, key).is_ok())
             }
             (Verifier::P256(key), Signature::P256(bytes)) => {
                 // aws-lc has no BLAKE2b; ECDSA accepts any 32 bytes as the hash, so they are passed as one of SHA-256.
-                aws_lc_rs::digest::Digest::import_less_safe(Digest::of(payload).as_bytes(), &aws_lc_rs::digest::SHA256)
+                aws_lc_rs::digest::Digest::import_less_safe(digest.as_bytes(), &aws_lc_rs::digest::SHA256)
                     .is_ok_and(|digest| key.verify_digest_sig(&digest, bytes).is_ok())
             }
-            (Verifier::Bls(key), Signature::Bls(bytes)) => bls::verify(key, scheme, payload, bytes),
             _ => false,
-        };
-        if right { Ok(()) } else { Err(WrongSignature { key: self.hash() }) }
+        }
     }
 
     /// Checks a proof of possession, about this key or about the key `about`.

@@ -14,11 +14,10 @@
 use super::{Ledger, new_attempt};
 use crate::marks::by_hand::{LiftStops, Lifted, MarkStopped, StopMark};
 use crate::marks::stop::{Stop, StopId};
-use crate::marks::{KeyStops, MarkId, NotRecorded, StoreError, WriteError};
+use crate::marks::{KeyStops, MarkId, NotRecorded, StoreError, WriteError, WriteNote};
 use crate::net::backoff::Backoff;
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::Position;
-use std::sync::atomic::AtomicBool;
 use tokio::time::Instant;
 
 /// The result of adding a stop to a key's stop item.
@@ -49,7 +48,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<MarkStopped, NotRecorded> {
         let stop = StopMark::new(*id, stop.clone(), raise_to);
-        self.record(stop, deadline, &AtomicBool::new(false), &mut None, async || Ok(())).await
+        self.record(stop, deadline, &WriteNote::default(), &mut None, async || Ok(())).await
     }
 
     /// Lifts exactly these stops from a mark, and raises it in the same write if it is lower than `raise_to`. Writes nothing if
@@ -66,7 +65,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Lifted, NotRecorded> {
         let lift = LiftStops::new(*id, stops.to_vec(), raise_to);
-        self.record(lift, deadline, &AtomicBool::new(false), &mut None, async || Ok(())).await
+        self.record(lift, deadline, &WriteNote::default(), &mut None, async || Ok(())).await
     }
 
     /// The key's stop item; `None` if the key was never stopped.

@@ -120,6 +120,11 @@ param operatorPrincipalId string = ''
 @description('Whether vault and database are locked against deletion. Such a lock also prevents the deletion of role assignments on them, and of their private endpoints. The locks must be removed before that, before azd down, and before deleting the resource group.')
 param protectFromDeletion bool = true
 
+@description('Days during which the history of signatures can neither be changed nor deleted. 0: there is no history. It is in a storage account of its own, to which the signer may only append.')
+@minValue(0)
+@maxValue(146000)
+param auditRetentionDays int = 0
+
 @description('Tezos nodes that report the head of the chain. No passwords: everyone who may see the app can read its settings.')
 param nodeUrls string[] = []
 
@@ -439,6 +444,8 @@ module apps 'modules/signer.bicep' = [
       cosmosEndpoint: cosmos.outputs.endpoint
       cosmosDatabase: databaseName
       cosmosContainer: containerName
+      auditRetentionDays: auditRetentionDays
+      auditRoleName: 'Tezos audit block adder ${token}'
       nodeUrls: nodeUrls
       policy: policy
       authorizedKeys: authorizedKeys

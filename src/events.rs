@@ -56,6 +56,14 @@ pub const EVENTS: &[Event] = &[
     error("store_failed", "the embedded store cannot write to its disk: no block or vote is signed"),
     warn("accept_failed", "a connection could not be accepted"),
     warn("account_unchecked", "the properties of the database's account could not be read"),
+    warn(
+        "audit_lines_dropped",
+        "lines of the history of signatures were dropped, because they could not be written for long; `lines` is their number",
+    ),
+    warn(
+        "audit_write_failed",
+        "the history of signatures could not be written; signing is not affected. Logged once per outage",
+    ),
     warn("bound_elsewhere", "a key's tag names another mark store: no block or vote is signed with it"),
     warn(
         "client_certificate_rejected",
@@ -130,6 +138,7 @@ pub const EVENTS: &[Event] = &[
         "the vault no longer lets the signer read a key: its role is gone, or the key is. Logged once until a read succeeds",
     ),
     warn("weak_consistency_allowed", "`ALLOW_WEAK_CONSISTENCY`: marks may be lost, and keys may sign twice"),
+    info("audit_write_recovered", "the history of signatures is written again"),
     info("authentication_off", "`AUTHORIZED_KEYS` is not set (relay: `RELAY_AUTHORIZED_KEYS`)"),
     info("head_not_checked", "`NODE_URLS` is not set"),
     info("hint", "a command for clients, in `command`"),

@@ -41,6 +41,7 @@
 //! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`traces`] and below |
 //! | [`witness`] | compares what the chain shows with what was signed | [`signer`] and below |
 //! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`traces`], [`metrics`], [`tezos`] |
+//! | [`audit`] | the history of signatures | [`marks`] and below |
 //! | [`vault`] | keys | [`marks`] and below |
 //! | [`marks`] | high watermarks | [`chain`] and below |
 //! | [`chain`] | heads of chains, from nodes | [`azure`] and below |
@@ -58,6 +59,7 @@
 //! are pure: tests and the model call them directly.
 
 pub mod answer;
+pub mod audit;
 pub mod azure;
 pub mod background;
 pub mod chain;

@@ -13,6 +13,7 @@ from templates import (
     INSIGHTS,
     LOCK,
     PLANS,
+    RETENTION,
     ROLE,
     SITE,
     SITE_CONFIG,
@@ -29,6 +30,7 @@ OTHER = "0123abcd-0000-4000-8000-abcdef012346"
 KEY_VAULT_READER = "21090545-7ca7-4776-b22c-e363652d74d2"
 KEY_VAULT_CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
 STORAGE_BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 MONITORING_METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
 
@@ -114,6 +116,26 @@ class Roles(unittest.TestCase):
     def test_it_may_do_so_only_in_this_vault(self):
         role = str(deployed().one(ROLE).id)
         self.assertEqual(self.assignments(), self.host_roles | {(self.signer, role, "vaults:kv-token")})
+
+    def test_there_is_no_history_by_default_and_the_signer_may_only_add_blocks_to_one(self):
+        self.assertEqual(deployed().all(RETENTION), [])
+        for networking in ("private", "isolated"):
+            d = deployed(auditRetentionDays=365, networking=networking)
+            policy = d.one(RETENTION)
+            self.assertEqual(policy.properties, {"immutabilityPeriodSinceCreationInDays": 365, "allowProtectedAppendWrites": True})
+            self.assertEqual([r.name for r in d.all(STORAGE)], ["sttoken", "sttokenaudit"])
+            (role,) = (r for r in d.all(ROLE) if "audit" in r.properties["roleName"])
+            (permissions,) = role.properties["permissions"]
+            self.assertEqual(permissions["dataActions"], ["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action"])
+            self.assertEqual([permissions[k] for k in ("actions", "notActions", "notDataActions")], [[], [], []])
+            history = {(p, s) for p, r, s in self.assignments(auditRetentionDays=365, networking=networking) if r == str(role.id)}
+            self.assertEqual(history, {(self.signer, "containers:sttokenaudit/default/audit")})
+            self.assertEqual(d.one(SITE).settings["AUDIT_CONTAINER_URL"], "https://sttokenaudit.blob.environment().suffixes.storage/audit")
+
+    def test_only_the_operator_reads_the_history(self):
+        with_operator = self.assignments(auditRetentionDays=365, operatorPrincipalId=SOMEONE)
+        readers = {p for p, r, s in with_operator if STORAGE_BLOB_DATA_READER in r}
+        self.assertEqual(readers, {SOMEONE})
 
     def test_without_a_custom_role_it_lists_all_keys_and_signs_with_those_in_the_parameters(self):
         keys = '[{"name": "baker", "curve": "P-256"}, {"name": "other", "curve": "P-256K"}]'

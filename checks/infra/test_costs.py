@@ -6,18 +6,20 @@ import unittest
 from collections import Counter
 from decimal import Decimal
 
-from templates import ACCOUNT, CONTAINER, ENDPOINT, KEY, METRIC_ALERT, PLAN, QUERY_ALERT, ROOT, SITE, STORAGE, WEB_TEST, ZONE, deployed
+from templates import ACCOUNT, CONTAINER, ENDPOINT, KEY, METRIC_ALERT, PLAN, QUERY_ALERT, RETENTION, ROOT, SITE, STORAGE, WEB_TEST, ZONE, deployed
 
 PAGE = (ROOT / "docs/costs.md").read_text()
 HOURS, SECONDS = 730, 2_628_000
 
 # The usage of a key, and of an instance, as the page says.
 SIGNATURES, REQUESTS = 876_000, 1_752_000
-SIGNER_LOG, AUDIT_LOG, BLOB_LOG = Decimal("1.14"), Decimal("0.88"), Decimal("0.26")
+SIGNER_LOG, AUDIT_LOG, BLOB_LOG = Decimal("1.23"), Decimal("0.88"), Decimal("0.26")
 # The reads of an instance whose vault signs at every level, and of one whose vault signs nothing; and their part of the audit log.
 READS, READS_IDLE = 8_760, 43_800
 READS_LOG, READS_IDLE_LOG = Decimal("0.03"), Decimal("0.06")
 RU_PER_WRITE = 10
+# An instance that signs appends to the history at this interval (src/audit/writer.rs).
+APPEND_SECONDS = 10
 RELAY_REQUESTS = SIGNATURES + 4380
 
 # The most that one key and one baker may cost, by network access and by whether they use the relay.
@@ -44,6 +46,7 @@ SECTIONS = {
 ADDED = {
     "A third region for the marks": ({"secondRegion": "northeurope"}, {"secondRegion": "northeurope", "thirdRegion": "uksouth"}),
     "Isolated": ({}, {"networking": "isolated"}),
+    "History of signatures": ({}, {"auditRetentionDays": 365}),
 }
 
 
@@ -109,6 +112,7 @@ def units(deployment, requests) -> Counter:
     used["metric-alert"] = len(deployment.all(METRIC_ALERT))
     for test in deployment.all(WEB_TEST):
         used["web-test"] += len(test.properties["Locations"]) * HOURS * 3600 // test.properties["Frequency"]
+    used["blob-write"] = len(deployment.all(RETENTION)) * SECONDS // APPEND_SECONDS
     used["storage"] = len(deployment.all(STORAGE))
     used["endpoint"] = len(deployment.all(ENDPOINT)) * HOURS
     used["dns-zone"] = len(deployment.all(ZONE))

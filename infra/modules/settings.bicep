@@ -32,6 +32,9 @@ param signerSettings signerSettingsType
 @description('Address of the blob service of the Functions host.')
 param blobUrl string
 
+@description('Address of the container with the history of signatures, or empty.')
+param auditContainerUrl string
+
 @description('Connection string for telemetry.')
 param applicationInsightsConnectionString string
 
@@ -62,6 +65,7 @@ var parameters = {
   POLICY: empty(policy) ? '' : string(policy)
   NODE_URLS: join(nodeUrls, ',')
   AUTHORIZED_KEYS: join(authorizedKeys, ',')
+  AUDIT_CONTAINER_URL: auditContainerUrl
 }
 
 // These cannot be overridden.

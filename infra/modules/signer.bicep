@@ -110,6 +110,12 @@ param applicationInsightsConnectionString string
 @description('Resource identifier of the workspace for logs.')
 param workspaceId string
 
+@description('Days during which the history of signatures can neither be changed nor deleted; 0: there is no history.')
+param auditRetentionDays int
+
+@description('Name of the custom role for the history, which must be unique in the tenant.')
+param auditRoleName string
+
 @description('Whether the vault has a private endpoint.')
 var hasPrivateEndpoints = networking == 'private' || networking == 'isolated'
 
@@ -118,6 +124,16 @@ var isIsolated = networking == 'isolated'
 
 @description('The subnet that the app is connected to, if it needs one.')
 var connectedSubnetId = networking == 'public' ? null : appSubnetId
+
+@description('Whether there is a history of signatures.')
+var hasHistory = auditRetentionDays > 0
+
+// Defined here, since a conditional module cannot provide it.
+@description('Name of the storage account with the history.')
+var auditStorageName = '${storageName}audit'
+
+@description('Address of the blob service of that account.')
+var auditUrl = 'https://${auditStorageName}.blob.${environment().suffixes.storage}'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
@@ -171,6 +187,22 @@ module roles 'roles.bicep' = {
   ]
 }
 
+module audit 'audit.bicep' = if (hasHistory) {
+  params: {
+    name: auditStorageName
+    location: location
+    tags: tags
+    retentionDays: auditRetentionDays
+    zoneRedundant: zoneRedundant
+    isIsolated: isIsolated
+    hasCustomRole: vaultRole == 'custom'
+    roleName: auditRoleName
+    definesRole: createsKeys
+    identityName: identityName
+    operatorPrincipalId: operatorPrincipalId
+  }
+}
+
 module settings 'settings.bicep' = {
   params: {
     keyVaultUrl: vault.outputs.url
@@ -183,6 +215,7 @@ module settings 'settings.bicep' = {
     authorizedKeys: authorizedKeys
     signerSettings: signerSettings
     blobUrl: storage.outputs.blobUrl
+    auditContainerUrl: hasHistory ? '${auditUrl}/audit' : ''
     applicationInsightsConnectionString: applicationInsightsConnectionString
   }
 }
@@ -270,6 +303,21 @@ module storageEndpoint 'privateEndpoint.bicep' = if (isIsolated) {
     zoneId: resourceId('Microsoft.Network/privateDnsZones', 'privatelink.blob.${environment().suffixes.storage}')
     subnetId: endpointSubnetId
   }
+}
+
+module auditEndpoint 'privateEndpoint.bicep' = if (isIsolated && hasHistory) {
+  params: {
+    name: 'pe-audit-${token}'
+    location: location
+    tags: tags
+    serviceId: resourceId('Microsoft.Storage/storageAccounts', auditStorageName)
+    groupId: 'blob'
+    zoneId: resourceId('Microsoft.Network/privateDnsZones', 'privatelink.blob.${environment().suffixes.storage}')
+    subnetId: endpointSubnetId
+  }
+  dependsOn: [
+    audit
+  ]
 }
 
 module appEndpoint 'privateEndpoint.bicep' = if (isIsolated) {

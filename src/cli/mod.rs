@@ -1,8 +1,10 @@
 //! The commands, and the code that they share: errors, output, environment and runtime.
 
+mod audit;
 mod bind;
 mod doctor;
 mod failure;
+mod history;
 mod keys;
 mod marks;
 mod policy;
@@ -57,6 +59,9 @@ pub(crate) enum Command {
     /// Tries a policy on requests
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Collects the history of signatures, and checks it
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Checks the deployment: one line per check, with advice where a check fails
     Doctor(doctor::Arguments),
     /// Shows what runs on one screen: vault, mark store, nodes, instances and marks. Exits with 0 if all is ok, 3 if something is
@@ -96,6 +101,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
         Command::Policy(command) => return policy::run(command),
+        Command::Audit(command) => return audit::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Status(arguments) => return status::run(arguments),
         Command::Settings(arguments) => settings::run(&arguments),

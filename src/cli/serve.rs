@@ -1,5 +1,6 @@
 //! `serve`: starts the services and the server, and keeps the keys up to date.
 
+use super::history::History;
 use super::shutdown::Shutdown;
 use super::{CommandError, base_address, import_command, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
@@ -60,7 +61,10 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     if observes {
         warn!(event = "observing", "OBSERVE=true: every request is decided and logged, and nothing is released");
     }
-    let azure = services.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
+    let azure = settings.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
+    // What an observer decides was never signed.
+    let container = settings.audit_container.as_ref().filter(|_| !observes);
+    let history = History::prepare(container, azure.as_ref())?;
     let lock_timeout = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
     let store = open_marks(services, azure.as_ref(), lock_timeout).await?;
     let vault = open_vault(services, azure.as_ref())?;
@@ -72,27 +76,18 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
             "no NODE_URLS: levels are checked against the marks only, not against the head of the chain"
         );
     }
-    if settings.authorized_keys.is_empty() {
-        info!(
-            event = "authentication_off",
-            "no AUTHORIZED_KEYS: anyone who can reach this address may request signatures"
-        );
-    } else if settings.policy.requiring_authentication(true).is_empty() {
-        warn!(
-            event = "setting_ineffective",
-            "AUTHORIZED_KEYS has no effect: the policy sets \"require_authentication\" to false for all keys"
-        );
-    }
+    log_authentication(&settings);
     let TelemetrySettings { metrics: of_metrics, traces: of_traces } = &settings.telemetry;
     let program = if observes { Program::Observer } else { Program::Signer };
     let pipeline = MetricsPipeline::start(of_metrics, program, &services.instance);
     let traces = TracesPipeline::start(of_traces.as_ref(), program, &services.instance);
     let metrics = pipeline.metrics();
     let named_keys: Vec<_> = settings.policy.named_keys().copied().collect();
+    let ledger = Ledger::new(store, services.instance.clone())
+        .with_known_chains(CHECKPOINTS.iter().map(|checkpoint| checkpoint.chain).collect());
     let signer = Signer::new(
         KeyRing::new(vault, search_interval(&settings)),
-        Ledger::new(store, services.instance.clone())
-            .with_known_chains(CHECKPOINTS.iter().map(|checkpoint| checkpoint.chain).collect()),
+        history.of(ledger),
         settings.policy,
         HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
         AuthorizedKeys::new(settings.authorized_keys),
@@ -137,15 +132,32 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     if is_local {
         log_commands(&signer, address);
     }
+    let history = history.with_keys_of(&signer, &services.instance);
     tokio::select! {
         () = server::serve(listener, router, limits, &connections, shutdown.requested().map(|()| drain)) => {}
         never = serve_metrics(of_metrics.listen, &pipeline) => match never {},
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
         never = keep_running("warm connection to the vault", || signer.keep_vault_warm()) => match never {},
+        never = history.run() => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
     }
-    tokio::join!(pipeline.end(LAST_PUSH_TIMEOUT), traces.end(LAST_PUSH_TIMEOUT));
+    tokio::join!(pipeline.end(LAST_PUSH_TIMEOUT), traces.end(LAST_PUSH_TIMEOUT), history.finish(LAST_PUSH_TIMEOUT));
     Ok(())
+}
+
+/// Logs that no request needs an authentication, if so.
+fn log_authentication(settings: &Settings) {
+    if settings.authorized_keys.is_empty() {
+        info!(
+            event = "authentication_off",
+            "no AUTHORIZED_KEYS: anyone who can reach this address may request signatures"
+        );
+    } else if settings.policy.requiring_authentication(true).is_empty() {
+        warn!(
+            event = "setting_ineffective",
+            "AUTHORIZED_KEYS has no effect: the policy sets \"require_authentication\" to false for all keys"
+        );
+    }
 }
 
 /// Serves `GET /metrics`, if `METRICS_LISTEN` is set.

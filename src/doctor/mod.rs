@@ -1,7 +1,7 @@
 //! Checks a deployment: one finding per check, with advice where a check fails.
 //!
 //! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, marks, nodes, calendar of the keys,
-//! clock, latency, peers.
+//! history, clock, latency, peers.
 //! Checks that depend on a failed one are skipped. Every request has a timeout.
 //!
 //! The checks change nothing that signers use. They write one item to the container of the marks, `doctor:probe` in the
@@ -10,6 +10,7 @@
 
 mod advice;
 mod area;
+mod audit;
 mod binding;
 mod calendar;
 mod clock;
@@ -62,7 +63,9 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         findings.extend(peers(&options, &variable, Compared::default()).await);
         return Report { findings };
     };
-    let azure = match services.are_in_azure().then(|| prepare(&services)).transpose() {
+    let audit_container = valid.settings.as_ref().and_then(|settings| settings.audit_container.as_ref());
+    let needs_identity = services.are_in_azure() || audit_container.is_some();
+    let azure = match needs_identity.then(|| prepare(&services)).transpose() {
         Ok(azure) => azure,
         Err(failed) => {
             findings.push(failed);
@@ -112,6 +115,9 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         let calendar = Area::in_time("calendar.node", async |area| calendar::check(area, nodes, keys).await);
         findings.extend(calendar.await.findings);
     }
+    if let (Some(container), Some(azure)) = (audit_container, azure) {
+        findings.push(audit::check(container, azure).await);
+    }
     findings.push(clock::check(skews));
     findings.extend(latency);
     findings.extend(peers(&options, &variable, own).await);
@@ -159,9 +165,9 @@ async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
         scopes.push(SCOPE.to_owned());
     }
     match azure {
-        Some(azure) => identity::check(&services.identity, &azure.tokens, &scopes).await,
-        None if scopes.is_empty() => vec![Finding::skipped("identity", "no service in Azure is used")],
-        None => vec![Finding::skipped("identity", NO_CLIENT)],
+        Some(azure) if !scopes.is_empty() => identity::check(&services.identity, &azure.tokens, &scopes).await,
+        _ if scopes.is_empty() => vec![Finding::skipped("identity", "no service in Azure is used")],
+        _ => vec![Finding::skipped("identity", NO_CLIENT)],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads settings from environment variables, and reports all errors at once, each with the expected form.
 
+mod audit;
 mod config_file;
 mod entry;
 mod error;
@@ -17,6 +18,7 @@ pub mod table;
 mod telemetry;
 mod typos;
 
+pub use audit::AuditSettings;
 pub use config_file::{ConfigFile, ConfigFileError, InvalidLine, LineError};
 pub use entry::Entry;
 pub use error::{SettingError, SettingsError};
@@ -28,6 +30,7 @@ pub use table::{NAMES, NO_LONGER_READ};
 pub use telemetry::TelemetrySettings;
 pub use typos::{Typo, probable_typos, unknown_settings};
 
+use crate::audit::ContainerUrl;
 use crate::chain::{NodeUrl, Proxies, WatchSettings};
 use crate::server::{ClientCertificates, Thumbprint};
 use crate::signer::{Policy, WhenHeadUnknown};
@@ -65,6 +68,8 @@ pub struct Settings {
     pub list_known_keys: bool,
     /// `CLIENT_CERTIFICATES`. `None` if clients need no certificate.
     pub client_certificates: Option<ClientCertificates>,
+    /// `AUDIT_CONTAINER_URL`. `None` if there is no history.
+    pub audit_container: Option<ContainerUrl>,
     /// Where metrics and traces go.
     pub telemetry: TelemetrySettings,
 }
@@ -89,11 +94,19 @@ impl Settings {
             authorized_keys: reader.list(&AUTHORIZED_KEYS),
             list_known_keys: reader.choice(&ALLOW_LIST_KNOWN_KEYS).unwrap_or(false),
             client_certificates: reader.client_certificates(),
+            audit_container: reader.audit_container(),
             telemetry: reader.telemetry(),
         };
         reader.require_database(&settings.services);
         reader.require_authorized_keys(&settings);
         reader.finish(settings)
+    }
+}
+
+impl Settings {
+    /// Whether a service in Azure is used, so that the process needs an identity.
+    pub const fn are_in_azure(&self) -> bool {
+        self.services.are_in_azure() || self.audit_container.is_some()
     }
 }
 

@@ -55,6 +55,8 @@ pub enum Group {
     Policy,
     /// The head of the chain.
     Head,
+    /// The history of signatures.
+    Audit,
     /// The relay, a process next to the baker.
     Relay,
     /// The log.
@@ -77,6 +79,7 @@ impl Group {
             Self::Embedded => "Embedded vault and mark store",
             Self::Policy => "Policy and authentication",
             Self::Head => "Head of the chain",
+            Self::Audit => "Audit",
             Self::Relay => "Relay",
             Self::Log => "Log",
             Self::Metrics => "Metrics",

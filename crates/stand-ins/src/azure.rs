@@ -1,5 +1,6 @@
 //! Starts and stops all the stand-ins together.
 
+use crate::blobs::Blobs;
 use crate::certificate::Certificate;
 use crate::connections::Port;
 use crate::cosmos::{CONTAINER, Cosmos, CosmosOptions, DATABASE, Opened};
@@ -149,6 +150,18 @@ impl Azure {
             Ok(Services { identity, key_vault, cosmos, owns_account: false })
         };
         Self::run(Arc::clone(&self.subscription), start).await
+    }
+
+    /// Starts a container of append blobs, which accepts the tokens of these services. It ends with them.
+    ///
+    /// # Errors
+    /// If no port is available.
+    pub fn try_start_blobs(&self) -> io::Result<Blobs> {
+        let Some(runtime) = &self.runtime else { return Err(io::Error::other("the stand-ins are being dropped")) };
+        let _inside = runtime.enter();
+        let (blobs, service) = Blobs::new(self.subscription.controls(0)?, Arc::clone(&self.subscription.tokens));
+        tokio::spawn(serve(service, Arc::clone(&blobs.controls), Some(self.subscription.certificate.acceptor())));
+        Ok(blobs)
     }
 
     async fn run(

@@ -52,6 +52,12 @@ pub enum Operation {
     CreateItem,
     /// Replace an item.
     ReplaceItem,
+    /// Create an append blob.
+    CreateBlob,
+    /// Append a block to a blob.
+    AppendBlock,
+    /// List or read blobs.
+    ReadBlob,
     /// Get the chain id or the head from a Tezos node.
     Head,
     /// Get anything else about a block from a Tezos node: header, operations, rights, delegates.

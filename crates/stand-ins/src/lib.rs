@@ -1,6 +1,6 @@
 //! Doubles of the Azure services that a signer uses: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint.
 //! They speak TLS on loopback, check tokens and roles as the services do, and any failure of a service can be injected at
-//! run time. Also doubles of Microsoft Entra ID, of a Tezos node, and of the platform in front of a signer, and an HTTPS server for
+//! run time. Also doubles of a container of append blobs, of Microsoft Entra ID, of a Tezos node, and of the platform in front of a signer, and an HTTPS server for
 //! a test's own answers. For development only.
 //!
 //! ```no_run
@@ -18,6 +18,7 @@
 
 mod answers;
 mod azure;
+mod blobs;
 mod certificate;
 mod client_certificate;
 mod connections;
@@ -40,6 +41,7 @@ mod tezos_node;
 mod tokens;
 
 pub use azure::{Azure, Options, Place, Ports};
+pub use blobs::Blobs;
 pub use client_certificate::KeyAndCertificate;
 pub use connections::ConnectionNumber;
 pub use control::Control;

@@ -206,4 +206,11 @@ settings! {
         InAzure::Chosen,
         "How far a level may be above the key's highest mark on the chain if no node reports the head.",
     );
+
+    AUDIT_CONTAINER_URL: Text = Setting::new(
+        Group::Audit,
+        text("https://<account>.blob.core.windows.net/<container>"),
+        InAzure::Parameter("auditRetentionDays"),
+        "Container of append blobs to which the history of signatures is written. Its loss stops nothing. If not set, there is no history.",
+    );
 }

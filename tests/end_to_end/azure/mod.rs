@@ -2,6 +2,7 @@
 //! `SIGNER_PACKAGE` (`target/package/azurehsm-signer.zip`), the package behind a stand-in of the Functions host.
 
 mod accounts;
+mod audit;
 mod bind;
 mod binding;
 pub(crate) mod cloud;

@@ -1,6 +1,7 @@
 //! `azurehsm-signer doctor`, as the shipped binary, with healthy and with faulty deployments.
 
 mod all_well;
+mod audit;
 mod binding;
 mod calendar;
 pub(crate) mod deployment;

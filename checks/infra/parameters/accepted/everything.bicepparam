@@ -35,6 +35,7 @@ param availabilityTest = true
 param vaultRole = 'builtIn'
 param operatorPrincipalId = '00000000-0000-4000-8000-00000000000a'
 param protectFromDeletion = false
+param auditRetentionDays = 365
 param nodeUrls = [
   'https://node.example.com'
   'http://10.0.0.4:8732'

@@ -70,6 +70,12 @@ type signerSettingsType = {
   @description('Levels that a key may jump above its highest mark where no node reports the head.')
   MAX_LEVEL_JUMP: string?
 
+  @description('Whether the blocks of the nodes are compared with what was signed.')
+  CHAIN_WITNESS: ('on' | 'off')?
+
+  @description('What to do if the chain has a signature that was not made here, or a denunciation.')
+  ON_FOREIGN_SIGNATURE: ('stop' | 'alert')?
+
   @description('Whether the list of known keys is served.')
   ALLOW_LIST_KNOWN_KEYS: ('true' | 'false')?
 

@@ -40,7 +40,12 @@ pub const EVENTS: &[Event] = &[
         "container_recreated",
         "the container of the marks was deleted and created again: no block or vote is signed",
     ),
+    error("denounced", "the delegate of a key was denounced for signing twice; `response` says what was done"),
     error("failed", "a request could not be answered; `cause` says why"),
+    error(
+        "foreign_signature",
+        "the chain has a signature of a key that was not made here; `response` says what was done",
+    ),
     error(
         "host_does_not_proxy",
         "the Functions host does not support `enableProxyingHttpRequest`: no request can be answered",
@@ -72,6 +77,10 @@ pub const EVENTS: &[Event] = &[
     warn("connection_limit_reached", "a connection was rejected because too many are open"),
     warn("embedded_marks", "`MARKS=embedded`: keys in a vault, marks in a local file"),
     warn("embedded_vault", "keys are in a local file"),
+    warn(
+        "key_active_elsewhere",
+        "another signer uses a key that has never signed here on this chain; until `silent_until`, the key signs nothing here",
+    ),
     warn("key_duplicated", "one private key is in the vault under several names"),
     warn("key_file_exposed", "other users of the machine may read or write the key file"),
     warn("key_lost", "a key that could sign no longer can"),
@@ -138,6 +147,14 @@ pub const EVENTS: &[Event] = &[
         "the vault no longer lets the signer read a key: its role is gone, or the key is. Logged once until a read succeeds",
     ),
     warn("weak_consistency_allowed", "`ALLOW_WEAK_CONSISTENCY`: marks may be lost, and keys may sign twice"),
+    warn(
+        "witness_signature_wrong",
+        "a node shows a vote of a key that the key has not signed: it lies, or the protocol has changed",
+    ),
+    warn(
+        "witness_unavailable",
+        "the blocks of a node cannot be compared with what was signed; `reason` says why. Logged once per outage",
+    ),
     info("audit_write_recovered", "the history of signatures is written again"),
     info("authentication_off", "`AUTHORIZED_KEYS` is not set (relay: `RELAY_AUTHORIZED_KEYS`)"),
     info("head_not_checked", "`NODE_URLS` is not set"),
@@ -192,6 +209,7 @@ pub const EVENTS: &[Event] = &[
     info("token_acquired", "Microsoft Entra ID issued a token"),
     info("traces_push_recovered", "traces are received again"),
     info("traces_pushed", "traces are pushed to `endpoint`"),
+    info("witness_available", "the blocks of a node are compared with what was signed, for the first time or again"),
 ];
 
 #[cfg(test)]

@@ -37,7 +37,7 @@
 //! | [`status`] | one screen of what runs | all but `cli` and [`server`] |
 //! | [`server`] | HTTP | [`signer`] and below |
 //! | [`wiring`] | builds vault and mark store from settings | [`settings`] and below |
-//! | [`settings`] | environment variables | [`relay`], [`signer`] and below |
+//! | [`settings`] | environment variables | [`relay`], [`witness`] and below |
 //! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`traces`] and below |
 //! | [`witness`] | compares what the chain shows with what was signed | [`signer`] and below |
 //! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`traces`], [`metrics`], [`tezos`] |

@@ -93,6 +93,13 @@ var rules = [
         query: replace(loadTextContent('../queries/alerts/signed_by_others.kql'), '{isSigner}', isSigner)
         enabled: true
       }
+      {
+        name: 'signed-elsewhere'
+        title: 'The chain has a signature that was not made here'
+        description: 'A block shows a vote or a block of a key that this signer did not make, or the delegate was denounced for signing twice. The signer has stopped the key, unless ON_FOREIGN_SIGNATURE is alert. First: disable the key in the vault, then find out who else can sign with it.'
+        query: loadTextContent('../queries/alerts/signed_elsewhere.kql')
+        enabled: true
+      }
     ]
   }
   {

@@ -47,7 +47,8 @@ async fn head_of(node: &Node, deadline: Instant) -> Result<(ObservedHead, Option
     loop {
         let both = async {
             let chain = node.chain().await?;
-            node.head_with_time(chain).await
+            let header = node.head_header(chain).await?;
+            Ok((header.head, header.time))
         };
         match tokio::time::timeout_at(deadline, both).await {
             Ok(Ok(head)) => return Ok(head),

@@ -16,4 +16,4 @@ pub use head::{HeadCheck, HeadUnknown, NotNear, ObservedHead, check};
 pub use heads::{NodeHead, heads, highest_head};
 pub use node::{InvalidNodeUrl, NodeError, NodeUrl};
 pub use proxy::{Proxies, Proxy, UnusableProxy};
-pub use watch::{HeadWatch, WatchSettings};
+pub use watch::{HeadChange, HeadWatch, WatchSettings};

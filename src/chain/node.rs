@@ -4,8 +4,8 @@ use super::head::ObservedHead;
 use super::proxy::{Proxies, Proxy, UnusableProxy};
 use crate::net::dns::Resolver;
 use crate::text;
-use crate::tezos::ChainId;
 use crate::tezos::payload::NonNegative;
+use crate::tezos::{ChainId, Digest};
 use arc_swap::ArcSwap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -152,6 +152,16 @@ pub enum NodeError {
     },
 }
 
+/// The shell header of a head.
+pub(super) struct HeadHeader {
+    /// Chain and level.
+    pub(super) head: ObservedHead,
+    /// The time of the block, if it is readable.
+    pub(super) time: Option<OffsetDateTime>,
+    /// The digest of the header as the node writes it, which changes with the head.
+    pub(super) digest: Digest,
+}
+
 /// The RPC client of one node.
 pub(crate) struct Node {
     url: NodeUrl,
@@ -182,27 +192,21 @@ impl Node {
         text.parse().map_err(|_| NodeError::Unreadable { path: CHAIN_ID, expected: "a chain id" })
     }
 
-    /// The node's head, labelled with `chain`.
-    pub(super) async fn head(&self, chain: ChainId) -> Result<ObservedHead, NodeError> {
-        Ok(self.head_with_time(chain).await?.0)
-    }
-
-    /// The node's head, labelled with `chain`, and the time in its header. Without a readable time, the head still counts.
-    pub(super) async fn head_with_time(
-        &self,
-        chain: ChainId,
-    ) -> Result<(ObservedHead, Option<OffsetDateTime>), NodeError> {
+    /// The header of the node's head, labelled with `chain`. Without a readable time, the head still counts.
+    pub(super) async fn head_header(&self, chain: ChainId) -> Result<HeadHeader, NodeError> {
         #[derive(Deserialize)]
         struct ShellHeader {
             level: i32,
             #[serde(default)]
             timestamp: serde_json::Value,
         }
-        let header: ShellHeader = self.get(HEAD, "a block header").await?;
-        let level = NonNegative::try_from(header.level)
-            .map_err(|_| NodeError::Unreadable { path: HEAD, expected: "a block header" })?;
+        const EXPECTED: &str = "a block header";
+        let body = self.read_bytes(HEAD, HEAD, EXPECTED, MAX_ANSWER_BYTES).await?;
+        let unreadable = || NodeError::Unreadable { path: HEAD, expected: EXPECTED };
+        let header: ShellHeader = serde_json::from_slice(text::without_mark(&body)).map_err(|_| unreadable())?;
+        let level = NonNegative::try_from(header.level).map_err(|_| unreadable())?;
         let time = header.timestamp.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-        Ok((ObservedHead { chain, level, at: Instant::now() }, time))
+        Ok(HeadHeader { head: ObservedHead { chain, level, at: Instant::now() }, time, digest: Digest::of(&body) })
     }
 
     pub(super) fn request(&self, path: &str) -> reqwest::RequestBuilder {

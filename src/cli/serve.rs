@@ -4,12 +4,12 @@ use super::history::History;
 use super::shutdown::Shutdown;
 use super::{CommandError, base_address, import_command, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
-use azurehsm_signer::chain::HeadWatch;
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
+use azurehsm_signer::chain::{HeadWatch, WatchSettings};
 use azurehsm_signer::functions_host;
 use azurehsm_signer::log::Logging;
 use azurehsm_signer::marks::{Ledger, StoreRole};
-use azurehsm_signer::metrics::MetricsPipeline;
+use azurehsm_signer::metrics::{Metrics, MetricsPipeline};
 use azurehsm_signer::otlp::Program;
 use azurehsm_signer::server::{self, ConnectionLimits, OpenConnections, ServerSettings};
 use azurehsm_signer::settings::{NO_LONGER_READ, Settings, TelemetrySettings, VaultSettings};
@@ -17,6 +17,7 @@ use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::traces::TracesPipeline;
 use azurehsm_signer::wiring::{Azure, open_marks, open_vault};
+use azurehsm_signer::witness::{OnForeignSignature, Witness, WitnessSettings};
 use futures::FutureExt;
 use std::convert::Infallible;
 use std::io;
@@ -49,13 +50,7 @@ const IDLE: Duration = Duration::from_mins(3);
 pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), CommandError> {
     info!(event = "started", version = env!("CARGO_PKG_VERSION"), "azurehsm-signer");
     let settings = Settings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
-    for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
-        warn!(
-            event = "setting_ineffective",
-            setting = name,
-            "this setting no longer has an effect: a slow call continues until the request's deadline"
-        );
-    }
+    log_limits(&settings);
     let services = &settings.services;
     let observes = services.role == StoreRole::Observing;
     if observes {
@@ -68,15 +63,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     let lock_timeout = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
     let store = open_marks(services, azure.as_ref(), lock_timeout).await?;
     let vault = open_vault(services, azure.as_ref())?;
-    let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?;
-    if watch.is_none() {
-        info!(
-            event = "head_not_checked",
-            max_level_jump = settings.max_level_jump,
-            "no NODE_URLS: levels are checked against the marks only, not against the head of the chain"
-        );
-    }
-    log_authentication(&settings);
+    let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?.map(Arc::new);
     let TelemetrySettings { metrics: of_metrics, traces: of_traces } = &settings.telemetry;
     let program = if observes { Program::Observer } else { Program::Signer };
     let pipeline = MetricsPipeline::start(of_metrics, program, &services.instance);
@@ -89,12 +76,25 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         KeyRing::new(vault, search_interval(&settings)),
         history.of(ledger),
         settings.policy,
-        HeadRule { watch, when_unknown: settings.when_head_unknown, jump_limit: settings.max_level_jump },
+        HeadRule {
+            watch: watch.clone(),
+            when_unknown: settings.when_head_unknown,
+            jump_limit: settings.max_level_jump,
+        },
         AuthorizedKeys::new(settings.authorized_keys),
     );
     let signer = if observes { signer.observing() } else { signer };
     let signer = Arc::new(signer.with_metrics(metrics.clone()).with_tracer(traces.tracer()));
     metrics.observe_signer(&signer);
+    let _witness = start_witness(
+        &signer,
+        watch.as_ref(),
+        &metrics,
+        settings.nodes.as_ref(),
+        // An observer signs nothing, so the chain shows what others sign.
+        settings.witness.filter(|_| !observes),
+        &services.instance,
+    )?;
     if let Some(azure) = &azure {
         let tokens = Arc::clone(&azure.tokens);
         metrics.observe_tokens(move || tokens.lifetimes());
@@ -145,8 +145,22 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     Ok(())
 }
 
-/// Logs that no request needs an authentication, if so.
-fn log_authentication(settings: &Settings) {
+/// Logs what the settings leave unchecked or without effect.
+fn log_limits(settings: &Settings) {
+    for name in NO_LONGER_READ.iter().filter(|name| variable(name).is_some()) {
+        warn!(
+            event = "setting_ineffective",
+            setting = name,
+            "this setting no longer has an effect: a slow call continues until the request's deadline"
+        );
+    }
+    if settings.nodes.is_none() {
+        info!(
+            event = "head_not_checked",
+            max_level_jump = settings.max_level_jump,
+            "no NODE_URLS: levels are checked against the marks only, not against the head of the chain"
+        );
+    }
     if settings.authorized_keys.is_empty() {
         info!(
             event = "authentication_off",
@@ -158,6 +172,22 @@ fn log_authentication(settings: &Settings) {
             "AUTHORIZED_KEYS has no effect: the policy sets \"require_authentication\" to false for all keys"
         );
     }
+}
+
+/// Compares what the nodes' blocks show with what was signed, unless that is off.
+fn start_witness(
+    signer: &Arc<Signer>,
+    watch: Option<&Arc<HeadWatch>>,
+    metrics: &Metrics,
+    nodes: Option<&WatchSettings>,
+    on_foreign_signature: Option<OnForeignSignature>,
+    instance: &str,
+) -> Result<Option<Witness>, reqwest::Error> {
+    let (Some(watch), Some(nodes), Some(on_foreign_signature)) = (watch, nodes, on_foreign_signature) else {
+        return Ok(None);
+    };
+    let settings = WitnessSettings { nodes: nodes.clone(), on_foreign_signature, instance: instance.to_owned() };
+    Witness::start(signer, watch, metrics, settings).map(Some)
 }
 
 /// Serves `GET /metrics`, if `METRICS_LISTEN` is set.

@@ -205,6 +205,11 @@ impl Ledger {
         self.store.is_ready() && self.calls.are_answered()
     }
 
+    /// Whether the store has lost a mark of this key, and no operator has raised it since, as far as this process knows.
+    pub fn has_lost(&self, key: &PublicKeyHash) -> bool {
+        self.lost().contains_key(key)
+    }
+
     /// The levels of all marks that the store holds, as this process last saw them.
     pub fn levels_seen(&self) -> Vec<LevelSeen> {
         self.levels_seen.list()

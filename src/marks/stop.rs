@@ -20,6 +20,12 @@ impl StopId {
         getrandom::fill(&mut bytes)?;
         Ok(Self(u128::from_be_bytes(bytes)))
     }
+
+    /// That of a stop because of this evidence: the same for every instance that sees it.
+    pub fn of_evidence(evidence: &Digest) -> Self {
+        let (first, _) = evidence.as_bytes().split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
+        Self(u128::from_be_bytes(*first))
+    }
 }
 
 impl fmt::Display for StopId {

@@ -67,6 +67,10 @@ instruments! {
         "Blocks and votes signed at a round above 0";
     REPEATS: Counter "signer.repeats" "{request}" ["source"]
         "Signatures of bytes that had been signed before, by where the answer came from";
+    FOREIGN_SIGNATURES: Counter "signer.foreign_signatures" "{signature}" ["key"]
+        "Signatures of a key on the chain that were not made here";
+    DENUNCIATIONS: Counter "signer.denunciations" "{denunciation}" ["key"]
+        "Denunciations of the delegate that a key signs for";
     STORE_CONFLICTS: Counter "signer.store.conflicts" "{write}" []
         "Conditional writes of marks that another writer preceded";
     HEDGES: Counter "signer.service.hedges" "{call}" ["service"]

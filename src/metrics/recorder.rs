@@ -23,6 +23,8 @@ pub(super) struct Recorder {
     stage_duration: Histogram<f64>,
     rounds_above_zero: Counter<u64>,
     repeats: Counter<u64>,
+    foreign_signatures: Counter<u64>,
+    denunciations: Counter<u64>,
 }
 
 /// A request to sign, with its verdict.
@@ -70,12 +72,28 @@ impl Metrics {
             stage_duration: histogram(&instruments::STAGE_DURATION),
             rounds_above_zero: counter(&instruments::ROUNDS_ABOVE_ZERO),
             repeats: counter(&instruments::REPEATS),
+            foreign_signatures: counter(&instruments::FOREIGN_SIGNATURES),
+            denunciations: counter(&instruments::DENUNCIATIONS),
         })))
     }
 
     /// What is recorded into; `None` if nothing is.
     pub(super) const fn recorder(&self) -> Option<&Arc<Recorder>> {
         self.0.as_ref()
+    }
+
+    /// Records that the chain has a signature of a key of the vault that was not made here.
+    pub fn foreign_signature(&self, key: &PublicKeyHash) {
+        if let Some(recorder) = &self.0 {
+            recorder.foreign_signatures.add(1, &[KeyValue::new("key", recorder.keys.of(Some(key)))]);
+        }
+    }
+
+    /// Records that the delegate was denounced for which a key of the vault signs.
+    pub fn denunciation(&self, key: &PublicKeyHash) {
+        if let Some(recorder) = &self.0 {
+            recorder.denunciations.add(1, &[KeyValue::new("key", recorder.keys.of(Some(key)))]);
+        }
     }
 
     /// Records a request that has its verdict.

@@ -14,6 +14,7 @@ mod reader;
 mod relay;
 mod services;
 pub mod setting;
+mod switch;
 pub mod table;
 mod telemetry;
 mod typos;
@@ -36,14 +37,17 @@ use crate::server::{ClientCertificates, Thumbprint};
 use crate::signer::{Policy, WhenHeadUnknown};
 use crate::text;
 use crate::tezos::authentication::AuthorizedKey;
+use crate::witness::OnForeignSignature;
 use reader::Reader;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
+use switch::Switch;
 use table::{
-    ALL_PROXY, ALLOW_LIST_KNOWN_KEYS, AUTHORIZED_KEYS, CLIENT_CERTIFICATES, FUNCTIONS_CUSTOMHANDLER_PORT,
-    HEAD_MAX_AGE_MS, HEAD_REFRESH_MS, HEAD_THRESHOLD, HTTP_PROXY, HTTPS_PROXY, KEYS_REFRESH_SECONDS, MAX_LEVEL_JUMP,
-    NO_PROXY, NODE_URLS, POLICY, POLICY_FILE, SIGNER_LISTEN, WHEN_HEAD_UNKNOWN,
+    ALL_PROXY, ALLOW_LIST_KNOWN_KEYS, AUTHORIZED_KEYS, CHAIN_WITNESS, CLIENT_CERTIFICATES,
+    FUNCTIONS_CUSTOMHANDLER_PORT, HEAD_MAX_AGE_MS, HEAD_REFRESH_MS, HEAD_THRESHOLD, HTTP_PROXY, HTTPS_PROXY,
+    KEYS_REFRESH_SECONDS, MAX_LEVEL_JUMP, NO_PROXY, NODE_URLS, ON_FOREIGN_SIGNATURE, POLICY, POLICY_FILE,
+    SIGNER_LISTEN, WHEN_HEAD_UNKNOWN,
 };
 
 /// All settings of the signer.
@@ -58,6 +62,8 @@ pub struct Settings {
     pub policy: Policy,
     /// `NODE_URLS`, and how to query them. `None` without nodes.
     pub nodes: Option<WatchSettings>,
+    /// `CHAIN_WITNESS` and `ON_FOREIGN_SIGNATURE`. `None` if the witness is off.
+    pub witness: Option<OnForeignSignature>,
     /// `WHEN_HEAD_UNKNOWN`.
     pub when_head_unknown: WhenHeadUnknown,
     /// `MAX_LEVEL_JUMP`.
@@ -91,6 +97,7 @@ impl Settings {
             nodes: reader.nodes(),
             when_head_unknown: reader.choice(&WHEN_HEAD_UNKNOWN).unwrap_or_default(),
             max_level_jump: reader.levels(&MAX_LEVEL_JUMP),
+            witness: reader.witness(),
             authorized_keys: reader.list(&AUTHORIZED_KEYS),
             list_known_keys: reader.choice(&ALLOW_LIST_KNOWN_KEYS).unwrap_or(false),
             client_certificates: reader.client_certificates(),
@@ -188,6 +195,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             );
             self.wrong(&AUTHORIZED_KEYS, reason);
         }
+    }
+
+    fn witness(&mut self) -> Option<OnForeignSignature> {
+        let switch = self.choice(&CHAIN_WITNESS).unwrap_or(Switch::On);
+        let action = self.choice(&ON_FOREIGN_SIGNATURE).unwrap_or_default();
+        (switch == Switch::On).then_some(action)
     }
 
     fn nodes(&mut self) -> Option<WatchSettings> {

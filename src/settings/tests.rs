@@ -93,6 +93,8 @@ fn all_invalid_settings_are_reported_at_once() {
         ("HEAD_THRESHOLD", "-1"),
         ("WHEN_HEAD_UNKNOWN", "maybe"),
         ("MAX_LEVEL_JUMP", "many"),
+        ("CHAIN_WITNESS", "true"),
+        ("ON_FOREIGN_SIGNATURE", "panic"),
         ("AUTHORIZED_KEYS", "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT"),
         ("ALLOW_LIST_KNOWN_KEYS", "yes"),
         ("REQUEST_DEADLINE_MS", "0"),
@@ -115,6 +117,8 @@ fn all_invalid_settings_are_reported_at_once() {
             "HEAD_MAX_AGE_MS",
             "WHEN_HEAD_UNKNOWN",
             "MAX_LEVEL_JUMP",
+            "CHAIN_WITNESS",
+            "ON_FOREIGN_SIGNATURE",
             "AUTHORIZED_KEYS",
             "ALLOW_LIST_KNOWN_KEYS",
         ]

@@ -4,12 +4,13 @@ use super::NotSigned;
 use crate::chain::{HeadCheck, HeadWatch};
 use crate::tezos::payload::Consensus;
 use std::str::FromStr;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// How far from the head of its chain a level may be.
 pub struct HeadRule {
     /// The nodes' heads; `None` if no node is configured.
-    pub watch: Option<HeadWatch>,
+    pub watch: Option<Arc<HeadWatch>>,
     /// What to do while no node reports a head.
     pub when_unknown: WhenHeadUnknown,
     /// How many levels above its mark a request may be while no head is known.
@@ -83,6 +84,6 @@ impl HeadRule {
 
     /// Whether a request for a block or a vote can pass the rule now.
     pub(super) fn is_ready(&self) -> bool {
-        self.when_unknown == WhenHeadUnknown::Sign || self.watch.as_ref().is_none_or(HeadWatch::has_recent_head)
+        self.when_unknown == WhenHeadUnknown::Sign || self.watch.as_ref().is_none_or(|watch| watch.has_recent_head())
     }
 }

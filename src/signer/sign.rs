@@ -153,6 +153,18 @@ impl Signer {
         self.keys.list()
     }
 
+    /// The keys whose marks are in the store in use, as far as is known now: they are bound to it, or not bound.
+    pub fn keys_with_marks_here(&self) -> Vec<Arc<Key>> {
+        let mut keys = self.keys.list();
+        keys.retain(|key| binding::may_be_here(self.ledger.store(), self.bound_to(key)));
+        keys
+    }
+
+    /// The marks that every block and vote is recorded in.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// The keys that may have to authenticate a request: all authorized keys, if any key requires authentication. It is not
     /// published which keys do, so that octez signs every request.
     pub fn authorized_keys(&self) -> Option<&AuthorizedKeys> {
@@ -184,9 +196,7 @@ impl Signer {
     /// Whether requests can be signed: some key is not bound to another mark store, levels can be checked if they must be, and
     /// the last recent call to the mark store succeeded.
     pub fn is_ready(&self) -> bool {
-        let keys = self.keys.list();
-        let is_bound_here = |key: &Arc<Key>| binding::may_be_here(self.ledger.store(), self.bound_to(key));
-        keys.iter().any(is_bound_here) && self.head.is_ready() && self.ledger.is_answered()
+        !self.keys_with_marks_here().is_empty() && self.head.is_ready() && self.ledger.is_answered()
     }
 
     async fn try_sign(&self, request: &SignRequest, facts: &mut Facts, trace: &Trace) -> Result<Signature, NotSigned> {

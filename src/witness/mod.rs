@@ -1,29 +1,50 @@
 //! The chain as a witness: compares what blocks show of the served keys with what was signed here.
 //!
+//! ```text
+//! new head ─▶ header and votes of the block ─▶ by a served key, and believed? ─▶ signed here? ─▶ if not: stop the key, and raise its mark
+//! ```
+//!
 //! | module | |
 //! | --- | --- |
-//! | `node_reader` | reads blocks from a node |
-//! | `receipts`, `dal_content` | the votes in a block, from the node's JSON |
-//! | `header` | the header of a block, with its signature |
-//! | `signed_bytes` | the bytes that were signed for a vote |
-//! | `served` | the keys to look for |
-//! | `sighting` | what a block shows of them |
-//! | `majority` | what nodes report that cannot be verified |
-//! | `response` | what to do about a sighting |
+//! | `tasks` | starts all that runs |
+//! | `follower`, `read_blocks`, `node_reader` | reads each new block of a node |
+//! | `receipts`, `dal_content` | the votes in a block, from the node's JSON. Pure |
+//! | `header` | the header of a block, with its signature. Pure |
+//! | `signed_bytes` | the bytes that were signed for a vote. Pure |
+//! | `served`, `delegates` | the keys to look for, and the delegates that they sign for. Pure |
+//! | `sighting` | what a block shows of the keys. Pure |
+//! | `majority` | what nodes report that cannot be verified. Pure |
+//! | `comparison` | a sighting compared with the marks. Pure |
+//! | `response` | what to do about a sighting. Pure |
+//! | `judge`, `open_sightings` | reads the marks, and judges each sighting once |
+//! | `enforcement` | stops keys, keeps them silent, raises alerts |
+//! | `slashing_watch`, `denunciations` | whether a delegate was denounced |
 //!
-//! All but `node_reader` are pure.
+//! Signing never waits for any of this.
 
+mod comparison;
 mod dal_content;
+mod delegates;
+mod denunciations;
+mod enforcement;
+mod follower;
 mod header;
+mod judge;
 mod majority;
 mod node_reader;
+mod open_sightings;
+mod read_blocks;
 mod receipts;
 mod response;
 mod served;
 mod sighting;
 mod signed_bytes;
+mod slashing_watch;
+mod tasks;
 
+pub use comparison::{KeyMarks, compare};
 pub use dal_content::{DalContent, NotANumber};
+pub use denunciations::{Charge, DelegateReport, Denunciation, charges};
 pub use header::{Header, InvalidHeader, SignedBlock};
 pub use majority::{Reports, Standing, is_majority};
 pub use node_reader::{NodeReader, ReadError};
@@ -32,3 +53,4 @@ pub use response::{Finding, OnForeignSignature, Response, SILENT_LEVELS, Unknown
 pub use served::{Companions, ServedKeys};
 pub use sighting::{Proof, Sighting, Sightings, Source, sightings};
 pub use signed_bytes::{is_signed_by, signed_bytes};
+pub use tasks::{Witness, WitnessSettings};

@@ -1,10 +1,12 @@
 //! Reads blocks from a node. Every request names a block by its hash, except that of the head.
 
+use super::denunciations::{DelegateReport, DenunciationJson};
 use super::header::{Header, InvalidHeader};
-use super::receipts::{self, NotOperations, Receipts, Voter};
+use super::receipts::NotOperations;
 use crate::chain::{Node, NodeError, NodeUrl};
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
 use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -53,6 +55,8 @@ const MAX_HEADER_ANSWER_BYTES: usize = 64 * 1024;
 
 const OPERATIONS: &str = "/chains/main/blocks/<block>/operations/0";
 const HEADER: &str = "/chains/main/blocks/<block>/header/raw";
+const DENUNCIATIONS: &str = "/chains/main/blocks/head/context/delegates/<delegate>/denunciations";
+const FORBIDDEN: &str = "/chains/main/blocks/head/context/delegates/<delegate>/is_forbidden";
 const COMPANION: &str = "/chains/main/blocks/<block>/context/delegates/<delegate>/companion_key";
 
 impl NodeReader {
@@ -98,14 +102,13 @@ impl NodeReader {
         }
     }
 
-    /// The votes in a block that are cast by wanted voters.
+    /// The consensus operations of a block, as JSON for [`read_receipts`](super::read_receipts).
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn votes(&self, block: BlockHash, wanted: impl Fn(&Voter<'_>) -> bool) -> Result<Receipts, ReadError> {
+    pub async fn operations(&self, block: BlockHash) -> Result<Vec<u8>, ReadError> {
         let path = format!("/chains/main/blocks/{block}/operations/0");
-        let json = self.node.read_bytes(&path, OPERATIONS, "consensus operations", MAX_OPERATIONS_BYTES).await?;
-        receipts::read(&json, wanted).map_err(|reason| ReadError::Operations { block, reason })
+        Ok(self.node.read_bytes(&path, OPERATIONS, "consensus operations", MAX_OPERATIONS_BYTES).await?)
     }
 
     /// The companion key that the delegate uses at the level after this block; `None` if it has none.
@@ -130,6 +133,17 @@ impl NodeReader {
         let keys: KeysJson = self.node.read(&path, COMPANION, EXPECTED).await?;
         let active = keys.active.map(|key| key.pkh.parse()).transpose();
         Ok(active.map_err(|_| NodeError::Unreadable { path: COMPANION, expected: EXPECTED })?)
+    }
+
+    /// What the node reports about a delegate; `None` if it does not know the delegate, or does not answer as expected.
+    /// Denunciations of an unknown form are left out.
+    pub async fn delegate(&self, delegate: &PublicKeyHash) -> Option<DelegateReport> {
+        let path = format!("/chains/main/blocks/head/context/delegates/{delegate}");
+        let items: Vec<Value> =
+            self.node.read(&format!("{path}/denunciations"), DENUNCIATIONS, "a list of denunciations").await.ok()?;
+        let is_forbidden = self.node.read(&format!("{path}/is_forbidden"), FORBIDDEN, "true or false").await.ok()?;
+        let read = |item| serde_json::from_value::<DenunciationJson>(item).ok()?.try_into().ok();
+        Some(DelegateReport { denunciations: items.into_iter().filter_map(read).collect(), is_forbidden })
     }
 
     async fn header_of(&self, chain: ChainId, block: &str) -> Result<Header, ReadError> {

@@ -1,8 +1,8 @@
 //! The keys whose signatures the witness looks for. Pure.
 
 use super::receipts::Voter;
-use crate::tezos::{PublicKey, PublicKeyHash};
-use std::collections::{HashMap, HashSet};
+use crate::tezos::{Curve, PublicKey, PublicKeyHash};
+use std::collections::HashMap;
 
 /// The companion key of each delegate that has one.
 pub type Companions = HashMap<PublicKeyHash, PublicKeyHash>;
@@ -12,18 +12,14 @@ pub type Companions = HashMap<PublicKeyHash, PublicKeyHash>;
 pub struct ServedKeys {
     by_address: HashMap<String, PublicKey>,
     by_hash: HashMap<PublicKeyHash, PublicKey>,
-    /// The delegates whose companion keys are served.
-    delegates: HashSet<String>,
 }
 
 impl ServedKeys {
-    /// These keys, and the companion keys among them, each with its delegate as far as it is known.
-    pub fn new(keys: impl IntoIterator<Item = PublicKey>, companions: &Companions) -> Self {
+    /// These keys.
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
         let by_hash: HashMap<_, _> = keys.into_iter().map(|key| (key.hash(), key)).collect();
         let by_address = by_hash.iter().map(|(hash, key)| (hash.to_string(), key.clone())).collect();
-        let served = companions.iter().filter(|(_, companion)| by_hash.contains_key(companion));
-        let delegates = served.map(|(delegate, _)| delegate.to_string()).collect();
-        Self { by_address, by_hash, delegates }
+        Self { by_address, by_hash }
     }
 
     /// The public key with this hash, if it is served.
@@ -41,9 +37,14 @@ impl ServedKeys {
         self.by_hash.is_empty()
     }
 
-    /// Whether a vote may be by a served key: by the consensus key, or by the companion key of its delegate. The delegate's own
-    /// key says nothing: it may be served here, while its consensus key votes elsewhere.
-    pub fn may_have_signed(&self, voter: &Voter<'_>) -> bool {
-        self.by_address.contains_key(voter.consensus_key) || self.delegates.contains(voter.delegate)
+    /// Whether a vote is by a served key. The delegate's own key says nothing: it may be served here, while its consensus key votes
+    /// elsewhere.
+    pub fn has_signed(&self, voter: &Voter<'_>) -> bool {
+        self.by_address.contains_key(voter.consensus_key)
+    }
+
+    /// Whether a tz4 key other than this one is served: it may be the companion key of the same delegate.
+    pub fn has_other_bls_keys(&self, consensus_key: &PublicKeyHash) -> bool {
+        self.by_hash.keys().any(|key| key.curve() == Curve::Bls && key != consensus_key)
     }
 }

@@ -54,6 +54,16 @@ pub enum Proof {
     Report,
 }
 
+impl Proof {
+    /// The name in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Report => "report",
+        }
+    }
+}
+
 /// What a block shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sightings {

@@ -22,3 +22,4 @@ mod status;
 mod systemd_units;
 #[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
 mod trouble;
+mod witness;

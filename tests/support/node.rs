@@ -43,7 +43,9 @@ impl Node {
                         .unwrap_or_default();
                     format!("{{\"level\":{level},\"proto\":1,{time}\"validation_pass\":4,\"fitness\":[\"02\"]}}\n")
                 } else {
-                    panic!("unexpected request: {request}");
+                    // It has no blocks, as a node that keeps only some of them.
+                    drop(stream.write_all(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"));
+                    continue;
                 };
                 let body = body + &" ".repeat(padded.load(Ordering::Relaxed));
                 let answer = format!(

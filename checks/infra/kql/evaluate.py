@@ -98,6 +98,7 @@ line("INFO", "started", 20, version="1.2.3")
 requested("refused", 6, "r4", key=ACTIVE, kind="attestation", level=2, cause="below_mark", reason="below")
 line("ERROR", "background_task_restarted", task="tokens", how="panicked")
 line("ERROR", "account_unsuitable", reason="session consistency")
+line("ERROR", "foreign_signature", key=ACTIVE, level=100, round=0)
 line("WARN", "key_lost", key=SILENT, name="silent", version="def")
 line("WARN", "lines_dropped", lines=3)
 audited("KeySign", SIGNER, "192.0.2.1")
@@ -140,6 +141,7 @@ EXPECTED = {
     "alerts/vault_keys_changed.kql": ("CallerIpAddress", ["192.0.2.6"]),
     "alerts/starts.kql": ("Subject", ["1.2.3"]),
     "alerts/background_task.kql": ("Subject", ["one"]),
+    "alerts/signed_elsewhere.kql": ("Key", [ACTIVE]),
     "alerts/unsuitable_account.kql": ("Reason", ["session consistency"]),
     "alerts/keys_missing.kql": ("KeyName", ["silent"]),
     "alerts/lines_dropped.kql": ("Subject", ["one"]),
@@ -153,13 +155,14 @@ EXPECTED = {
     "workbook/refusals_latest.kql": ("Cause", ["below_mark", "below_mark", "different_data", "too_far", "too_far", "vault", "vault"]),
     "workbook/errors_at_the_host.kql": ("ResultCode", ["500", "502"]),
     "workbook/key_events.kql": ("KeyName", ["active", "silent"]),
-    "workbook/warnings.kql": ("Severity", ["ERROR", "ERROR", "WARN", "WARN"]),
+    "workbook/warnings.kql": ("Severity", ["ERROR", "ERROR", "ERROR", "WARN", "WARN"]),
 }  # fmt: skip
 
 # What each rule finds: the problem, and its subject.
 FOUND = {
     "rule-log-0": {
         ("signed-by-others", "https://v.vault.azure.net/keys/active/abc"), ("unsuitable-account", "account_unsuitable"),
+        ("signed-elsewhere", f"foreign_signature {ACTIVE}"),
     },
     "rule-log-1": {
         ("failed", "vault"), ("host-errors", "502"), ("no-signature", SILENT), ("crashes", "app"), ("keys-missing", f"key_lost {SILENT}"),

@@ -206,6 +206,19 @@ settings! {
         InAzure::Chosen,
         "How far a level may be above the key's highest mark on the chain if no node reports the head.",
     );
+    CHAIN_WITNESS: Choice = Setting::new(
+        Group::Head,
+        Choice { values: &["on", "off"], default: Some("on") },
+        InAzure::Chosen,
+        "Whether the blocks of the nodes are compared with what was signed. No effect without `NODE_URLS`.",
+    );
+    ON_FOREIGN_SIGNATURE: Choice = Setting::new(
+        Group::Head,
+        Choice { values: &["stop", "alert"], default: Some("stop") },
+        InAzure::Chosen,
+        "What to do if the chain has a signature of a key that was not made here, or a denunciation: `stop` stops the key, `alert` \
+         only logs it.",
+    );
 
     AUDIT_CONTAINER_URL: Text = Setting::new(
         Group::Audit,

@@ -38,7 +38,7 @@ fn vote(kind: Kind, delegate: &SecretKey, consensus_key: &SecretKey, form: Form)
 const SINGLE: Form = Form::Single { dal: None, signature: None };
 
 fn seen(header: &Header, votes: &[Receipt], served: &[&SecretKey], companions: &Companions) -> Sightings {
-    let served = ServedKeys::new(served.iter().map(|key| key.public_key().clone()), companions);
+    let served = ServedKeys::new(served.iter().map(|key| key.public_key().clone()));
     sightings(CHAIN, header, votes, &served, companions)
 }
 

@@ -1,0 +1,87 @@
+//! Runs the witness: one task for each node, one that judges, and two that look every now and then.
+
+use super::enforcement::Enforcement;
+use super::follower::Follower;
+use super::judge::Judge;
+use super::node_reader::NodeReader;
+use super::response::OnForeignSignature;
+use super::slashing_watch::SlashingWatch;
+use crate::background::keep_running;
+use crate::chain::{HeadWatch, WatchSettings};
+use crate::metrics::Metrics;
+use crate::signer::Signer;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// How the witness runs.
+#[derive(Debug, Clone)]
+pub struct WitnessSettings {
+    /// The nodes, in the order of the [`HeadWatch`].
+    pub nodes: WatchSettings,
+    /// What happens to a key that somebody else signs with.
+    pub on_foreign_signature: OnForeignSignature,
+    /// The name of this instance, which stops keys.
+    pub instance: String,
+}
+
+/// Between two looks at the stops of the served keys.
+const STOPS_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Compares the blocks of the nodes with what was signed, in the background. Its tasks end when it is dropped.
+pub struct Witness {
+    _tasks: JoinSet<Infallible>,
+}
+
+impl Witness {
+    /// Starts it. Signing never waits for it.
+    ///
+    /// # Errors
+    /// If an HTTP client cannot be created.
+    pub fn start(
+        signer: &Arc<Signer>,
+        watch: &Arc<HeadWatch>,
+        metrics: &Metrics,
+        settings: WitnessSettings,
+    ) -> Result<Self, reqwest::Error> {
+        let WitnessSettings { nodes, on_foreign_signature, instance } = settings;
+        let enforcement = Arc::new(Enforcement::new(Arc::clone(signer), metrics.clone(), instance));
+        let judge =
+            Arc::new(Judge::new(Arc::clone(signer), Arc::clone(watch), on_foreign_signature, Arc::clone(&enforcement)));
+        let reader = |index: usize| nodes.nodes.get(index).cloned().map(|url| NodeReader::new(url, nodes.timeout));
+        let mut tasks = JoinSet::new();
+        for (number, changes) in watch.changes().into_iter().enumerate() {
+            let Some(reader) = reader(number).transpose()? else { continue };
+            let follower = Arc::new(Follower::new(number, reader, Arc::clone(&judge), changes));
+            tasks.spawn(async move { keep_running("witness of a node", || follower.follow()).await });
+        }
+        let readers = (0..nodes.nodes.len()).filter_map(reader).collect::<Result<Vec<_>, _>>()?;
+        let slashing = SlashingWatch::new(
+            readers,
+            Arc::clone(watch),
+            Arc::clone(&judge),
+            Arc::clone(&enforcement),
+            on_foreign_signature,
+        );
+        tasks.spawn(async move { keep_running("slashing watch", || slashing.run()).await });
+        let (signer, watch) = (Arc::clone(signer), Arc::clone(watch));
+        tasks.spawn(async move { keep_running("stops of keys", || spread_stops(&signer, &watch, &enforcement)).await });
+        tasks.spawn(async move { keep_running("witness", || judge.run()).await });
+        Ok(Self { _tasks: tasks })
+    }
+}
+
+/// Looks for stops that are missing in marks, since whoever stopped the key was interrupted.
+async fn spread_stops(signer: &Signer, watch: &HeadWatch, enforcement: &Enforcement) -> Infallible {
+    watch.wait_for_all_first_answers().await;
+    loop {
+        for chain in watch.chains() {
+            for key in signer.keys_with_marks_here() {
+                // What fails is repeated at the next look.
+                drop(enforcement.spread_stops(chain, key.hash).await);
+            }
+        }
+        tokio::time::sleep(STOPS_INTERVAL).await;
+    }
+}

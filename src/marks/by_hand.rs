@@ -56,7 +56,8 @@ pub struct StopMark {
 }
 
 impl StopMark {
-    pub(super) const fn new(id: MarkId, stop: Stop, raise_to: Option<Position>) -> Self {
+    /// By this stop, and raised to this position if it is lower.
+    pub const fn new(id: MarkId, stop: Stop, raise_to: Option<Position>) -> Self {
         Self { id, stop, raise_to, from: None }
     }
 }
@@ -80,7 +81,8 @@ pub struct LiftStops {
 }
 
 impl LiftStops {
-    pub(super) const fn new(id: MarkId, stops: Vec<StopId>, raise_to: Option<Position>) -> Self {
+    /// Exactly these stops; the mark is raised to this position if it is lower.
+    pub const fn new(id: MarkId, stops: Vec<StopId>, raise_to: Option<Position>) -> Self {
         Self { id, stops, raise_to, from: None }
     }
 

@@ -1,6 +1,7 @@
 //! What an observer of a run can see, which the properties are about.
 
 use crate::hashed::Hashed;
+use azurehsm_signer::tezos::payload::Position;
 use azurehsm_signer::tezos::{Digest, Signature};
 
 /// Name of the property that no slot has signatures of two digests.
@@ -13,6 +14,17 @@ pub(crate) const ONE_SIGNATURE: &str = "one signature a block";
 pub(crate) struct History {
     slots: Vec<Hashed<Slot>>,
     pub(crate) violations: Violations,
+    /// What was promised when a stop was complete, as long as no resume has begun.
+    stopped: Option<Box<StopPromise>>,
+}
+
+/// What a complete stop promises.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct StopPromise {
+    /// The true position of each mark, as exported to another signer.
+    exported: Vec<Option<Position>>,
+    /// The slots for which the store has accepted a mark since.
+    late: Vec<usize>,
 }
 
 /// A slot: kind, level and round.
@@ -35,11 +47,13 @@ pub(crate) struct Violations {
     pub(crate) repeat_refused: bool,
     pub(crate) refused_without_reason: bool,
     pub(crate) failed_without_fault: bool,
+    pub(crate) left_after_stop: bool,
+    pub(crate) left_unexported: bool,
 }
 
 impl History {
     pub(crate) fn new(slots: usize) -> Self {
-        Self { slots: vec![Hashed::default(); slots], violations: Violations::default() }
+        Self { slots: vec![Hashed::default(); slots], violations: Violations::default(), stopped: None }
     }
 
     /// Records that the store accepted a mark. A further digest counts only if the store has lost an accepted mark.
@@ -50,6 +64,27 @@ impl History {
             }
         });
         self.violations.mark_fell |= !has_risen;
+        if let Some(promise) = &mut self.stopped {
+            promise.late.push(slot);
+        }
+    }
+
+    /// A stop is complete, and the marks are exported.
+    pub(crate) fn promise_stop(&mut self, exported: Vec<Option<Position>>) {
+        self.stopped = Some(Box::new(StopPromise { exported, late: Vec::new() }));
+    }
+
+    /// A resume begins.
+    pub(crate) fn end_stop(&mut self) {
+        self.stopped = None;
+    }
+
+    /// Compares a signature that leaves with the promise of a stop.
+    pub(crate) fn leaves(&mut self, slot: usize, mark: usize, position: Position) {
+        if let Some(promise) = &self.stopped {
+            self.violations.left_after_stop |= promise.late.contains(&slot);
+            self.violations.left_unexported |= promise.exported[mark] < Some(position);
+        }
     }
 
     /// Records a released signature.

@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use model::{
-    Broken, BrokenRelay, Caught, Explored, RELAY_SETUPS, SETUPS, THOROUGH, catch, catch_relay, explore, explore_relays,
+    Broken, BrokenRelay, BrokenStop, Caught, Explored, RELAY_SETUPS, SETUPS, STOP_SETUPS, THOROUGH, catch, catch_relay,
+    catch_stop, explore, explore_relays, explore_stops,
 };
 use std::fmt;
 use std::process::ExitCode;
@@ -49,6 +50,19 @@ fn main() -> Result<ExitCode, String> {
         totals.add_setup(setup.name, bounds, &explore_relays(*setup)?);
     }
     println!();
+    heading("stops", "signers commands   sent  crashes  faults      states       steps  depth  seconds");
+    for setup in STOP_SETUPS {
+        let signers = setup.signers;
+        let bounds = [
+            signers.instances,
+            setup.commands.len(),
+            signers.times_sent,
+            signers.crashes.into(),
+            signers.faults.into(),
+        ];
+        totals.add_setup(setup.name, bounds, &explore_stops(*setup)?);
+    }
+    println!();
     heading("broken on purpose", "         where   does not hold        after steps   of states");
     for broken in Broken::ALL {
         for (setup, breaks) in broken.shows() {
@@ -57,6 +71,9 @@ fn main() -> Result<ExitCode, String> {
     }
     for broken in BrokenRelay::ALL {
         totals.add_variant(&broken, broken.shows().0.name, catch_relay(broken), options.runs);
+    }
+    for broken in BrokenStop::ALL {
+        totals.add_variant(&broken, broken.shows().0.name, catch_stop(broken), options.runs);
     }
     Ok(totals.summarise())
 }

@@ -2,12 +2,13 @@
 
 use crate::recording::{Recorded, Recording, Step};
 use crate::state::{Ending, Progress};
+use crate::stops::{BrokenStop, stop};
 use crate::store::{ORIGINAL, Write};
-use crate::task::{At, Stray, Task};
+use crate::task::{At, Release, Stray, Task};
 use crate::workload::{Delivery, Job, Workload};
 use crate::{Action, Broken, Setup, State};
 use azurehsm_signer::marks::binding::{self, Bound, BoundElsewhere, StoreId, StoreName};
-use azurehsm_signer::marks::{NotRecorded, Seen, Version, VoteRecorded};
+use azurehsm_signer::marks::{NotRecorded, NotSafe, Seen, Version, VoteRecorded};
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Kind;
 use std::collections::BTreeSet;
@@ -17,6 +18,8 @@ pub struct Protocol {
     pub(crate) setup: Setup,
     pub(crate) broken: Option<Broken>,
     pub(crate) workload: Workload,
+    /// A mistake about stops.
+    pub(crate) broken_stop: Option<BrokenStop>,
     /// For each container that may exist in a run, whether the key's tag permits it.
     may_be_used: Vec<bool>,
 }
@@ -28,7 +31,7 @@ impl Protocol {
     /// If the product's decoder rejects a payload of the model.
     pub fn new(setup: Setup, broken: Option<Broken>) -> Result<Self, String> {
         let may_be_used = (0..=setup.losses.0).map(|container| is_bound_to_original(container).is_ok()).collect();
-        Ok(Self { setup, broken, workload: Workload::of(&setup, broken)?, may_be_used })
+        Ok(Self { setup, broken, workload: Workload::of(&setup, broken)?, broken_stop: None, may_be_used })
     }
 
     /// Describes a step in words.
@@ -71,7 +74,7 @@ impl Protocol {
         self.job(request).request.id.kind == Kind::Block
     }
 
-    fn store_is_conditional(&self) -> bool {
+    pub(crate) fn store_is_conditional(&self) -> bool {
         !self.is(Broken::UnconditionalWrite) && !self.is(Broken::ReadInsteadOfCompare)
     }
 
@@ -91,7 +94,14 @@ impl Protocol {
         });
         let is_prompt = !self.setup.slow_vault && !self.is_block(request);
         let signature = is_prompt.then(|| self.delivery(request).signature);
-        self.go_on(state, request, instance, Task::new(recording, signature), step);
+        let release = match self.broken_stop {
+            _ if instance < self.setup.earlier => Release::Earlier,
+            Some(BrokenStop::ItemNotRead) => Release::ReadBefore(0),
+            Some(BrokenStop::ItemReadBefore) => Release::ReadBefore(state.store.stops()),
+            Some(BrokenStop::FlagAtOnce) => Release::FlagAtOnce,
+            _ => Release::Current,
+        };
+        self.go_on(state, request, instance, Task::new(recording, signature, release), step);
     }
 
     /// Carries out the product's next step, and those after it that need not wait.
@@ -105,12 +115,17 @@ impl Protocol {
                 let next = seen.update(|seen| task.recording.other_kinds(Ok(None), seen));
                 return self.go_on(state, request, instance, task, next);
             }
-            // No key of these setups is stopped.
             Step::ReadStops => {
-                let mark = self.job(request).mark;
-                let seen = &mut state.seen[instance][mark];
-                let next = seen.update(|seen| task.recording.stops(Ok(None), seen));
-                return self.go_on(state, request, instance, task, next);
+                let known = match task.release {
+                    Release::Current | Release::FlagAtOnce if self.setup.reads_stops => None,
+                    Release::Current | Release::FlagAtOnce | Release::Earlier => Some(0),
+                    Release::ReadBefore(stops) => Some(stops),
+                };
+                if let Some(stops) = known {
+                    let next = self.stops_are_read(state, request, instance, &mut task, stops);
+                    return self.go_on(state, request, instance, task, next);
+                }
+                task.at = At::ReadingStops;
             }
             Step::Confirm => {
                 task.at = At::Reading;
@@ -141,6 +156,19 @@ impl Protocol {
             }
         }
         state.progress[request] = Progress::active(instance, task);
+    }
+
+    /// The key's stops, by number, reach the recording.
+    pub(crate) fn stops_are_read(
+        &self,
+        state: &mut State,
+        request: usize,
+        instance: usize,
+        task: &mut Task,
+        stops: u8,
+    ) -> Step {
+        let seen = &mut state.seen[instance][self.job(request).mark];
+        seen.update(|seen| task.recording.stops(Ok(stop::first_of(stops)), seen))
     }
 
     pub(crate) fn vote_is_recorded(
@@ -182,8 +210,9 @@ impl Protocol {
     }
 
     fn release(&self, state: &mut State, request: usize, signature: Signature) {
-        let Job { request: wanted, slot, .. } = self.job(request);
+        let Job { request: wanted, slot, mark, .. } = self.job(request);
         state.history.release(*slot, self.is_block(request), wanted.digest, signature);
+        state.history.leaves(*slot, *mark, wanted.position);
         state.ends(request, Ending::Signed);
     }
 
@@ -204,8 +233,9 @@ impl Protocol {
                 let is_calm = state.faults == self.setup.faults && state.crashes == self.setup.crashes;
                 state.history.violations.failed_without_fault |= is_calm;
             }
+            NotRecorded::NotSafe(NotSafe::Stopped { .. }) => {}
             NotRecorded::NotSafe(_) => {
-                let at = state.store.read(*mark).map(|stored| stored.mark.position);
+                let at = state.store.read(*mark).map(|stored| stored.mark.true_position());
                 let is_below = at.is_some_and(|at| wanted.position < at);
                 let is_recorded = state.history.has_recorded(*slot, wanted.digest);
                 let is_taken = at == Some(wanted.position) && !is_recorded;
@@ -222,6 +252,8 @@ impl Protocol {
         let is_written = |job: &&Job| job.mark == *mark && Some(job.request.digest) == new.digest;
         if let Some(job) = self.workload.jobs.iter().find(is_written) {
             state.history.record(job.slot, job.request.digest, has_risen, state.store.has_lost());
+        } else {
+            state.history.violations.mark_fell |= !has_risen;
         }
         if self.store_is_conditional() {
             // A version is never used twice, so these writes can have no effect.

@@ -1,6 +1,6 @@
 //! Explores a setup and reports what was found.
 
-use crate::{Broken, BrokenRelay, Protocol, RelayProtocol, RelaySetup, Setup};
+use crate::{Broken, BrokenRelay, BrokenStop, Protocol, RelayProtocol, RelaySetup, Setup, StopProtocol, StopSetup};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 use std::hash::Hash;
 use std::num::NonZero;
@@ -38,6 +38,14 @@ pub fn explore_relays(setup: RelaySetup) -> Result<Explored, String> {
     Ok(run(RelayProtocol::new(setup, None)?, RelayProtocol::describe, HasDiscoveries::All))
 }
 
+/// Explores stops and resumes in a setup, exhaustively.
+///
+/// # Errors
+/// If the product's decoder rejects a payload of the model.
+pub fn explore_stops(setup: StopSetup) -> Result<Explored, String> {
+    Ok(run(StopProtocol::new(setup, None)?, StopProtocol::describe, HasDiscoveries::All))
+}
+
 /// A broken variant that was caught.
 #[derive(Debug, Clone)]
 pub struct Caught {
@@ -66,6 +74,16 @@ pub fn catch_relay(broken: BrokenRelay) -> Result<Caught, String> {
     let (setup, breaks) = broken.shows();
     let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
     caught(run(RelayProtocol::new(setup, Some(broken))?, RelayProtocol::describe, until), breaks)
+}
+
+/// The same for a mistake about stops.
+///
+/// # Errors
+/// If there is no such run.
+pub fn catch_stop(broken: BrokenStop) -> Result<Caught, String> {
+    let (setup, breaks) = broken.shows();
+    let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
+    caught(run(StopProtocol::new(setup, Some(broken))?, StopProtocol::describe, until), breaks)
 }
 
 fn caught(explored: Explored, breaks: &[&str]) -> Result<Caught, String> {

@@ -41,6 +41,10 @@ pub struct Setup {
     pub slow_vault: bool,
     /// Whether each payload may be signed with a second key, too: the companion of a tz4 consensus key.
     pub has_companion: bool,
+    /// Whether the key may be stopped, so that reading its stop item is a step.
+    pub reads_stops: bool,
+    /// How many of the instances, the first ones, are of the release that does not know stops.
+    pub earlier: usize,
 }
 
 pub(crate) const BLOCKS: &[Form] = &[Form::Block];
@@ -60,6 +64,8 @@ pub(crate) const TWO: Setup = Setup {
     losses: NO_LOSS,
     slow_vault: false,
     has_companion: false,
+    reads_stops: false,
+    earlier: 0,
 };
 
 /// Three instances, without crashes.

@@ -89,7 +89,7 @@ impl Protocol {
         let mut new_before = false;
         for instance in 0..self.setup.instances {
             // New instances are interchangeable: try one.
-            let is_new = state.is_new(instance);
+            let is_new = state.is_new(instance) && self.setup.earlier == 0;
             if self.can_arrive(state, request, instance) && !(is_new && new_before) {
                 actions.push(Action::Arrive { request, instance });
             }
@@ -101,7 +101,8 @@ impl Protocol {
     fn actions_of(&self, request: usize, task: &Task, actions: &mut Vec<Action>) {
         let fault = |fault| Action::Fault(request, fault);
         match task.at {
-            At::Reading => actions.push(Action::StoreReads(request)),
+            At::Reading | At::ReadingStops => actions.push(Action::StoreReads(request)),
+            At::StopsAnswered(_) => actions.push(Action::ReadIsAnswered(request)),
             At::ReadAnswered(..) => actions.extend([Action::ReadIsAnswered(request), fault(Fault::ReadFails)]),
             At::Signing => actions.extend([Action::VaultSigns(request), fault(Fault::VaultFails)]),
             At::Writing => actions.extend([
@@ -169,6 +170,14 @@ impl Protocol {
                 task.at = at;
                 self.fault(&mut state, request, instance, task, fault);
                 return Some(state);
+            }
+            (Action::StoreReads(_), At::ReadingStops) => {
+                task.at = At::StopsAnswered(state.store.stops());
+                state.progress[request] = Progress::active(instance, task);
+                return Some(state);
+            }
+            (Action::ReadIsAnswered(_), At::StopsAnswered(stops)) => {
+                self.stops_are_read(&mut state, request, instance, &mut task, stops)
             }
             (Action::StoreReads(_), _) => {
                 task.at = At::ReadAnswered(state.store.read(mark).cloned().map(Box::new), state.store.container());

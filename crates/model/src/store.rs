@@ -11,6 +11,8 @@ pub(crate) struct Store {
     container: u8,
     /// Whether it has ever lost a mark.
     has_lost: bool,
+    /// The key's stop item: a bit for each stop.
+    stops: u8,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -38,7 +40,12 @@ pub(crate) enum Write {
 
 impl Store {
     pub(crate) fn new(marks: usize) -> Self {
-        Self { items: vec![Hashed::default(); marks], container: ORIGINAL, has_lost: false }
+        Self { items: vec![Hashed::default(); marks], container: ORIGINAL, has_lost: false, stops: 0 }
+    }
+
+    /// How many marks there may be.
+    pub(crate) const fn len(&self) -> usize {
+        self.items.len()
     }
 
     pub(crate) fn read(&self, mark: usize) -> Option<&Stored> {
@@ -51,7 +58,11 @@ impl Store {
             return Write::Changed;
         }
         self.items[mark].update(|item| {
-            let has_risen = item.stored.as_ref().is_none_or(|stored| stored.mark.position < new.position);
+            let has_risen = item.stored.as_ref().is_none_or(|stored| {
+                let (before, after) = (stored.mark.true_position(), new.true_position());
+                let concerns_stops = stored.mark.stop.is_some() || new.stop.is_some();
+                before < after || concerns_stops && before == after
+            });
             item.writes += 1;
             let version = Version(item.writes.to_string());
             item.stored = Some(Stored { mark: new.clone(), version: version.clone() });
@@ -61,6 +72,15 @@ impl Store {
 
     pub(crate) const fn container(&self) -> u8 {
         self.container
+    }
+
+    /// The stops in the key's stop item.
+    pub(crate) const fn stops(&self) -> u8 {
+        self.stops
+    }
+
+    pub(crate) const fn set_stops(&mut self, stops: u8) {
+        self.stops = stops;
     }
 
     pub(crate) const fn has_lost(&self) -> bool {

@@ -18,6 +18,21 @@ pub(crate) struct Task {
     pub(crate) is_confirming: bool,
     /// Whether the last write was resent without reading back: only in a broken variant.
     pub(crate) is_resent: bool,
+    /// How its instance treats stops.
+    pub(crate) release: Release,
+}
+
+/// The release of an instance, as far as stops are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Release {
+    /// This one.
+    Current,
+    /// The first one: it does not read the stop item, and drops the fields that it does not know.
+    Earlier,
+    /// Broken: it read these stops before it wrote the mark, and does not read them again.
+    ReadBefore(u8),
+    /// Broken: it writes marks as if the stop item had been read.
+    FlagAtOnce,
 }
 
 /// What a request waits for.
@@ -27,6 +42,10 @@ pub(crate) enum At {
     Reading,
     /// For the store's response, which shows the past, not the present; with the container that it came from.
     ReadAnswered(Option<Box<Stored>>, u8),
+    /// For the store to read the key's stop item.
+    ReadingStops,
+    /// For the store's response: the stops, by number.
+    StopsAnswered(u8),
     /// For the vault to sign a block.
     Signing,
     /// For a write to arrive at the store.
@@ -38,8 +57,8 @@ pub(crate) enum At {
 }
 
 impl Task {
-    pub(crate) const fn new(recording: Recording, signature: Option<Signature>) -> Self {
-        Self { recording, at: At::Reading, signature, writes: 0, is_confirming: false, is_resent: false }
+    pub(crate) const fn new(recording: Recording, signature: Option<Signature>, release: Release) -> Self {
+        Self { recording, at: At::Reading, signature, writes: 0, is_confirming: false, is_resent: false, release }
     }
 
     /// Whether other requests that may write the same mark in the same process have to wait for it.
@@ -50,7 +69,14 @@ impl Task {
     /// The write on its way to the store, if there is one.
     pub(crate) fn on_its_way(&self, mark: usize) -> Option<Hashed<Stray>> {
         let (new, expected) = self.recording.mark();
-        (self.at == At::Writing).then(|| Hashed::new(Stray { mark, new: new.clone(), expected: expected.cloned() }))
+        (self.at == At::Writing).then(|| {
+            let stoppable = match self.release {
+                Release::Current | Release::ReadBefore(_) => new.stoppable,
+                Release::Earlier => false,
+                Release::FlagAtOnce => true,
+            };
+            Hashed::new(Stray { mark, new: Mark { stoppable, ..new.clone() }, expected: expected.cloned() })
+        })
     }
 }
 

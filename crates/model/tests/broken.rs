@@ -1,6 +1,6 @@
 //! The model catches every broken variant of the protocol: otherwise its silence would mean nothing.
 
-use model::{Broken, BrokenRelay, catch, catch_relay};
+use model::{Broken, BrokenRelay, BrokenStop, catch, catch_relay, catch_stop};
 
 /// One test for each broken variant: in each setup that exposes it, a run violates one of the expected properties.
 macro_rules! caught {
@@ -26,6 +26,15 @@ fn broken_relays_are_caught() {
     for broken in BrokenRelay::ALL {
         let (_, breaks) = broken.shows();
         let caught = catch_relay(broken).unwrap_or_else(|why| panic!("{broken}: {why}"));
+        assert!(breaks.contains(&caught.property) && !caught.run.is_empty(), "{caught:?}");
+    }
+}
+
+#[test]
+fn mistakes_about_stops_are_caught() {
+    for broken in BrokenStop::ALL {
+        let (_, breaks) = broken.shows();
+        let caught = catch_stop(broken).unwrap_or_else(|why| panic!("{broken}: {why}"));
         assert!(breaks.contains(&caught.property) && !caught.run.is_empty(), "{caught:?}");
     }
 }

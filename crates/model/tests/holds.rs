@@ -1,6 +1,6 @@
 //! The correct protocol has no violations. The larger setups take longer: `cargo run --release -p model` explores them all.
 
-use model::{RELAY_SETUPS, SETUPS, Setup, explore, explore_relays};
+use model::{RELAY_SETUPS, SETUPS, STOP_SETUPS, Setup, explore, explore_relays, explore_stops};
 
 #[test]
 fn one_level_with_crashes_and_faults_holds_in_many_states() {
@@ -18,6 +18,16 @@ fn relays_hold_with_a_companion_key_and_with_another_store() {
     for name in ["votes, companion key", "votes, another store"] {
         let setup = RELAY_SETUPS.iter().find(|setup| setup.name == name).unwrap();
         let explored = explore_relays(*setup).unwrap();
+        assert_eq!(explored.violated, [], "{name}");
+        assert!(explored.states > 1_000, "{name}: {} states", explored.states);
+    }
+}
+
+#[test]
+fn a_stop_keeps_its_promise_while_marks_are_created_and_stops_are_lifted() {
+    for name in ["blocks, a stop", "votes, stop and resume", "votes, with the earlier release"] {
+        let setup = STOP_SETUPS.iter().find(|setup| setup.name == name).unwrap();
+        let explored = explore_stops(*setup).unwrap();
         assert_eq!(explored.violated, [], "{name}");
         assert!(explored.states > 1_000, "{name}: {} states", explored.states);
     }

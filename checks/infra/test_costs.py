@@ -17,7 +17,11 @@ SIGNER_LOG, AUDIT_LOG, BLOB_LOG = Decimal("1.23"), Decimal("0.88"), Decimal("0.2
 # The reads of an instance whose vault signs at every level, and of one whose vault signs nothing; and their part of the audit log.
 READS, READS_IDLE = 8_760, 43_800
 READS_LOG, READS_IDLE_LOG = Decimal("0.03"), Decimal("0.06")
-RU_PER_WRITE = 10
+# A write by the page's rule: 10 RU for the first kilobyte of an item, 4 for each further one.
+ITEM_KB = Decimal("2.25")
+RU_PER_WRITE = 10 + 4 * (ITEM_KB - 1)
+# Three kinds of payloads at a level, for two bakers.
+WRITES_AT_ONCE = 6
 # An instance that signs appends to the history at this interval (src/audit/writer.rs).
 APPEND_SECONDS = 10
 RELAY_REQUESTS = SIGNATURES + 4380
@@ -160,6 +164,14 @@ class Costs(unittest.TestCase):
             for networking, requests in TARGETS:
                 amount = total(requests, instanceMemory=memory, networking=networking)
                 self.assertIn(f"${amount}", text, (memory, requests, networking))
+
+    def test_a_key_with_two_bakers_stays_within_the_least_throughput(self):
+        text = " ".join(PAGE.split())
+        self.assertIn(f"A write costs about {RU_PER_WRITE:.0f} RU.", text)
+        self.assertIn(f"less than {ITEM_KB} kB with the fields of the service", text)
+        busiest = WRITES_AT_ONCE * RU_PER_WRITE
+        self.assertIn(f"{busiest:.0f} RU in the busiest second", text)
+        self.assertLess(busiest, 100)
 
     def test_the_availability_test_is_an_addition(self):
         used = units(deployed(availabilityTest=True), REQUESTS) - units(deployed(), REQUESTS)

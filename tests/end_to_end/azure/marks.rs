@@ -126,6 +126,27 @@ fn in_the_steady_state_a_vote_costs_one_write_and_one_signature() {
     assert_eq!(azure.key_vault.requests(Operation::Other) + azure.cosmos.requests(Operation::Other), 0);
 }
 
+/// The request charge of a write depends on the size: `docs/costs.md` has what follows from it.
+#[test]
+fn a_full_mark_is_small() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let requester = SecretKey::generate(Curve::Ed25519).unwrap();
+    let signer = Instance::start_ready(&azure, &[("AUTHORIZED_KEYS", &requester.public_key().to_string())]);
+    for level in 1..=66 {
+        let payload = payload(Kind::Block, level, 0, 0);
+        let signed = request_to_authenticate(&key.hash.parse().unwrap(), &payload);
+        let authentication = requester.sign(&signed, BlsScheme::default()).unwrap();
+        let path = format!("/keys/{}?authentication={authentication}", key.hash);
+        http::post(signer.address, &path, format!("\"{}\"", hex::encode(&payload)).as_bytes()).unwrap().signature();
+    }
+    let mark = stored(&azure, &key, Kind::Block).unwrap();
+    assert_eq!((&mark["sequence"], &mark["signed_above"]["level"]), (&66.into(), &2.into()));
+    assert_eq!(mark["signed"].as_str().unwrap().len(), 1368);
+    let bytes = mark.to_string().len();
+    assert!(bytes < 2304, "{bytes} bytes");
+}
+
 /// During a write, the SDK switches to the new container by itself, and reports success.
 #[test]
 fn nothing_is_released_with_a_mark_in_a_recreated_container() {

@@ -2,8 +2,8 @@
 
 use super::clock::Skew;
 use super::finding::Finding;
-use crate::marks::{MarkId, StoreId, StoreIdentity};
-use crate::tezos::payload::{NonNegative, Position};
+use crate::marks::{Mark, MarkId, StoreId, StoreIdentity};
+use crate::tezos::payload::NonNegative;
 use crate::tezos::{ChainId, PublicKeyHash};
 use crate::vault::Key;
 use futures::{StreamExt, stream};
@@ -40,7 +40,7 @@ pub(super) struct Observed {
     /// Whether items of the container are readable.
     pub(super) can_read: bool,
     /// The marks of the embedded store.
-    pub(super) marks: Vec<(MarkId, Position)>,
+    pub(super) marks: Vec<(MarkId, Mark)>,
 }
 
 impl Observed {

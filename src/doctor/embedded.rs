@@ -121,7 +121,7 @@ async fn of_store(area: &mut Area, store: &EmbeddedMarkStore, path: &Path) -> Fi
         Ok(read) => read,
         Err(error) => return Finding::failed(CHECK, error.to_string(), "restore the file"),
     };
-    area.observed.marks.extend(listing.marks.iter().map(|(id, mark)| (*id, mark.position)));
+    area.observed.marks.extend(listing.marks.iter().cloned());
     if is_recreated {
         area.add(
             Finding::warning(

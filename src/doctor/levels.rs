@@ -1,4 +1,5 @@
-//! Finds marks that are ahead of the chain: a level that was raised or imported by mistake prevents a key from signing.
+//! Finds marks that prevent a key from signing: stopped ones, and those that are ahead of the chain, because a level was raised or
+//! imported by mistake.
 
 use super::Finding;
 use super::area::{Area, Observed};
@@ -14,10 +15,21 @@ use tokio::time::Instant;
 /// Limit for all reads together.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Warns about marks above the nodes' head, or if that is unknown, above the highest level that the clock allows.
+/// Warns about stopped marks, and about marks above the nodes' head, or if that is unknown, above the highest level that the clock allows.
 pub(super) fn check(area: &mut Area, observed: &Observed, threshold: u32) {
     let now = OffsetDateTime::now_utc();
-    for (id, at) in &observed.marks {
+    for (id, mark) in &observed.marks {
+        for stop in mark.stops() {
+            area.add(
+                Finding::warning(
+                    "marks.stopped",
+                    stop.to_string(),
+                    "nothing of this kind is signed with the key on this chain until an operator lifts the stop",
+                )
+                .about(id),
+            );
+        }
+        let at = mark.true_position();
         let head = observed.heads.iter().filter(|head| head.0 == id.chain).map(|head| head.1).max();
         let text = match (head, checkpoints::max_level(id.chain, now)) {
             (Some(head), _) if at.level.get() > head.get().saturating_add(threshold) => {
@@ -48,7 +60,7 @@ pub(super) async fn read(observed: &mut Observed, settings: &CosmosSettings, azu
     let chains = observed.heads.iter().map(|head| head.0).collect();
     for (id, answer) in reader.look_at_all(&observed.keys, &chains, deadline).await {
         if let Ok(Some(Found::Mark(stored))) = answer {
-            observed.marks.push((id, stored.mark.true_position()));
+            observed.marks.push((id, stored.mark));
         }
     }
 }

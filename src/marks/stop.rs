@@ -147,7 +147,7 @@ impl Mark {
     }
 
     /// The mark, stopped by these stops; itself, if there are none.
-    pub(super) fn stopped_by(self, stops: Vec<Stop>) -> Self {
+    pub(crate) fn stopped_by(self, stops: Vec<Stop>) -> Self {
         if stops.is_empty() {
             return self;
         }

@@ -212,6 +212,12 @@ mod tests {
             let read = mark(&id(chain), Ok(&stored), &context);
             assert_eq!((read.levels_behind_head, read.condition.state), (behind, state), "{chain} {level}");
         }
+        let stopped = crate::marks::Stop::new("moved", "alice", context.now, None, None).unwrap();
+        let position = Position { level: 998.try_into().unwrap(), round: NonNegative::ZERO };
+        let stored = crate::marks::Mark::new(position, None, None, AttemptId::random().unwrap(), None);
+        let read = mark(&id(mainnet), Ok(&stored.stopped_by(vec![stopped])), &context);
+        assert_eq!((read.level, read.condition.state), (Some(998), State::Failed), "the true position");
+
         let unread = mark(&id(mainnet), Err(Condition::unknown("no answer")), &context);
         assert_eq!((unread.level, unread.levels_behind_head, unread.condition.state), (None, None, State::Unknown));
     }

@@ -3,7 +3,7 @@
 use crate::doctor::deployment::{Deployment, Examined, run};
 use crate::doctor::node::MAINNET;
 use redb::{Database, TableDefinition};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,12 +11,18 @@ const KEY: &str = "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t";
 
 /// Stores a mark of the deployment's key.
 async fn put(deployment: &Deployment, level: u32) {
+    put_with(deployment, level, json!({})).await;
+}
+
+/// The same, with further fields.
+async fn put_with(deployment: &Deployment, level: u32, fields: Value) {
     let keys = deployment.examine(&[]).json["findings"].clone();
     let key = keys.as_array().unwrap().iter().find(|finding| finding["check"] == "vault.key").unwrap();
     let hash = key["text"].as_str().unwrap().split_whitespace().next().unwrap().trim_end_matches(',').to_owned();
     let id = format!("{MAINNET}:{hash}:block");
     let attempt = "0123456789abcdef0123456789abcdef";
-    let item = json!({"id": id, "pkh": hash, "level": level, "round": 0, "attempt": attempt});
+    let mut item = json!({"id": id, "pkh": hash, "level": level, "round": 0, "attempt": attempt});
+    item.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     deployment.azure.cosmos.put_item(&hash, &item).await;
 }
 
@@ -29,6 +35,17 @@ async fn marks_ahead_of_the_head_cause_a_warning() {
     let examined = deployment.examine(&[]);
     examined.assert_finds("marks.level", "warning", &[":block", "level 1122", "head is at level 1001"]);
     assert_eq!(examined.status, 0);
+}
+
+#[tokio::test]
+async fn a_stopped_mark_causes_a_warning_and_is_compared_with_the_head_by_its_true_position() {
+    let deployment = Deployment::start().await;
+    let stop = json!({"id": "2a", "reason": "moved", "by": "alice", "at": "2026-01-02T03:04:05Z"});
+    let stopped = json!({"level": 1000, "round": 0, "origin": "2b", "stops": [stop]});
+    put_with(&deployment, 2_147_483_647, json!({ "stop": stopped })).await;
+    let examined = deployment.examine(&[]);
+    examined.assert_finds("marks.stopped", "warning", &[":block", "stopped by alice at 2026-01-02T03:04:05Z: moved"]);
+    assert_eq!((examined.checks("warning"), examined.status), (vec!["marks.stopped".to_owned()], 0));
 }
 
 #[tokio::test]

@@ -13,10 +13,12 @@
 )]
 
 pub mod base58;
+pub mod header;
 pub mod http;
 pub mod marks_import;
 pub mod payload;
 pub mod policy;
+pub mod receipts;
 pub mod rule;
 pub mod stored_mark;
 
@@ -24,12 +26,14 @@ pub mod stored_mark;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("base58", base58::check),
+    ("header", header::check),
     ("http", http::check),
     ("marks_import", marks_import::check),
     ("payload", payload::check),
     ("policy", policy::check),
+    ("receipts", receipts::check),
     ("rule", rule::check),
     ("stored_mark", stored_mark::check),
 ];

@@ -1,9 +1,7 @@
 //! A mark store in memory with faults.
 
 use async_trait::async_trait;
-use azurehsm_signer::marks::{
-    KeyStops, Mark, MarkId, MarkStore, StoreError, Stored, StoredStops, Version, WriteError,
-};
+use azurehsm_signer::marks::{KeyStops, Mark, MarkId, MarkStore, StoreError, Stored, StoredStops, Version, WriteError};
 use azurehsm_signer::tezos::PublicKeyHash;
 pub(super) use memory::Fault;
 use memory::MemoryMarks;

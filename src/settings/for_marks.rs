@@ -1,9 +1,10 @@
 //! The settings of the commands on marks.
 
 use super::reader::Reader;
-use super::table::MAX_LEVEL_JUMP;
+use super::table::{MAX_LEVEL_JUMP, RELAY_DEADLINE_MS};
 use super::{Services, SettingsError};
 use crate::chain::WatchSettings;
+use std::time::Duration;
 
 /// The settings that the commands on marks need.
 pub struct MarksSettings {
@@ -13,6 +14,8 @@ pub struct MarksSettings {
     pub nodes: Option<WatchSettings>,
     /// `MAX_LEVEL_JUMP`.
     pub max_level_jump: u32,
+    /// The longest time that a request may be in flight: `REQUEST_DEADLINE_MS` or `RELAY_DEADLINE_MS`.
+    pub longest_deadline: Duration,
 }
 
 impl MarksSettings {
@@ -24,8 +27,10 @@ impl MarksSettings {
     pub fn read(variable: impl Fn(&str) -> Option<String>, names: &[String]) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(variable);
         reader.refuse_typos(names);
-        let settings =
-            Self { services: reader.services(), nodes: reader.nodes(), max_level_jump: reader.levels(&MAX_LEVEL_JUMP) };
+        let services = reader.services();
+        let longest_deadline = reader.milliseconds(&RELAY_DEADLINE_MS).max(services.request_deadline);
+        let (nodes, max_level_jump) = (reader.nodes(), reader.levels(&MAX_LEVEL_JUMP));
+        let settings = Self { services, nodes, max_level_jump, longest_deadline };
         reader.require_database(&settings.services);
         reader.finish(settings)
     }

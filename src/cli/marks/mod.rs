@@ -1,10 +1,15 @@
-//! `marks`: lists, raises, recovers, exports and imports high watermarks.
+//! `marks`: lists, raises, recovers, stops, exports and imports high watermarks.
 
+mod above_head;
 mod cover;
+mod handover;
 mod identity;
+mod key_marks;
 mod raise;
 mod recover;
+mod resume;
 mod show;
+mod stop;
 mod storage;
 
 use super::{CommandError, variable, variable_names, wrong_settings};
@@ -45,6 +50,9 @@ pub(crate) enum Command {
     },
     // The help text is that of the arguments.
     Recover(recover::Arguments),
+    Stop(stop::Arguments),
+    Resume(resume::Arguments),
+    Handover(handover::Arguments),
     /// Prints what identifies the mark store, with the digest that answers carry as x-signer-store
     Store {
         /// As one JSON object
@@ -100,9 +108,7 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
             (raises.collect(), *force)
         }
         Command::Import { files, kind, chain, force } => (raise::read_files(files, *kind, *chain)?, *force),
-        Command::List(_) | Command::Export(_) | Command::Store { .. } | Command::Raise { .. } | Command::Recover(_) => {
-            (Vec::new(), false)
-        }
+        _ => (Vec::new(), false),
     };
     let settings = MarksSettings::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     match command {
@@ -110,6 +116,9 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
         Command::Store { json } => identity::show(&settings, json).await,
         Command::Export(which) => show::export(&settings, &which).await,
         Command::Raise { chain, key, new_key: true, .. } => raise::declare_new(&settings, chain, key).await,
+        Command::Stop(arguments) => stop::run(&settings, &arguments).await,
+        Command::Resume(arguments) => resume::run(&settings, &arguments).await,
+        Command::Handover(arguments) => handover::run(&settings, &arguments).await,
         Command::Recover(arguments) => recover::run(&settings, &arguments).await,
         Command::Raise { .. } | Command::Import { .. } => raise::run(&settings, &raises, force).await,
     }

@@ -2,22 +2,22 @@
 
 use super::super::bind::{self, Binder};
 use super::super::{CommandError, print_line};
+use super::above_head::{Target, chains_of, refuse_old_heads};
 use super::cover::name_of;
 use super::raise::{heads_of_nodes, raise};
 use super::storage::Storage;
 use super::{Which, note};
-use azurehsm_signer::chain::{NodeHead, highest_head};
+use azurehsm_signer::chain::NodeHead;
 use azurehsm_signer::marks::MarkId;
 use azurehsm_signer::marks::interchange::RaiseTarget;
 use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings, Services, VaultSettings};
-use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
+use azurehsm_signer::tezos::payload::{Kind, NonNegative};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use azurehsm_signer::vault::embedded::KeyFile;
 use azurehsm_signer::vault::{FoundKeys, Key, KeyVault, Vault};
 use azurehsm_signer::wiring::Azure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use time::{Duration, OffsetDateTime};
 use tokio::time::Instant;
 
 /// After the mark store was restored, recreated or lost: raises the marks of all kinds of every served key to 10 levels above the
@@ -36,19 +36,6 @@ pub(crate) struct Arguments {
     /// Raises even to an implausible level or with an old head, and replaces items that are not marks
     #[arg(long)]
     force: bool,
-}
-
-/// A baker may be some levels ahead of a node.
-const ABOVE_HEAD: u32 = 10;
-
-/// The head of a synchronized node is seconds old.
-const MAX_HEAD_AGE: Duration = Duration::minutes(3);
-
-/// A chain, and the level that the marks on it are raised to.
-struct Target {
-    chain: ChainId,
-    head: NonNegative,
-    level: NonNegative,
 }
 
 /// Raises the marks, then binds the keys: a bound key signs at once.
@@ -81,8 +68,7 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
 fn targets(arguments: &Arguments, heads: &[NodeHead]) -> Result<Vec<Target>, CommandError> {
     let mut chains = arguments.chains.clone();
     if chains.is_empty() {
-        let followed = heads.iter().filter_map(|node| node.head.as_ref().ok()).map(|(chain, _)| *chain);
-        chains.extend(followed.collect::<BTreeSet<_>>());
+        chains.extend(chains_of(heads));
     }
     match (&chains[..], arguments.level) {
         ([], _) => Err(format!(
@@ -93,40 +79,8 @@ fn targets(arguments: &Arguments, heads: &[NodeHead]) -> Result<Vec<Target>, Com
         ([_, _, ..], Some(_)) => {
             Err("--level is for one chain: name it with --chain, and repeat the command for each".into())
         }
-        _ => chains.iter().map(|chain| target(*chain, arguments.level, heads)).collect(),
+        _ => chains.iter().map(|chain| Target::new(*chain, arguments.level, heads)).collect(),
     }
-}
-
-fn target(chain: ChainId, level: Option<NonNegative>, heads: &[NodeHead]) -> Result<Target, CommandError> {
-    let head = level
-        .or_else(|| highest_head(heads, chain))
-        .ok_or_else(|| format!("no node has reported a head of {}: give its level with --level", name_of(chain)))?;
-    let level = head.get().checked_add(ABOVE_HEAD).and_then(|level| NonNegative::try_from(level).ok());
-    let level = level.ok_or_else(|| format!("level {head} is too high"))?;
-    Ok(Target { chain, head, level })
-}
-
-/// A node that is still synchronizing reports a head below what was signed.
-fn refuse_old_heads(targets: &[Target], heads: &[NodeHead], force: bool) -> Result<(), CommandError> {
-    let now = OffsetDateTime::now_utc();
-    for target in targets {
-        let is_target = |node: &&NodeHead| node.head.as_ref().is_ok_and(|head| *head == (target.chain, target.head));
-        let Some(made) = heads.iter().filter(is_target).filter_map(|node| node.time).max() else { continue };
-        if now - made <= MAX_HEAD_AGE {
-            continue;
-        }
-        let old = format!(
-            "the head of {}, level {}, is {} minutes old: the node may not be synchronized, and more may have been signed",
-            name_of(target.chain),
-            target.head,
-            (now - made).whole_minutes()
-        );
-        if !force {
-            return Err(format!("nothing was raised: {old}. Give the right level with --level, or add --force").into());
-        }
-        note(&format!("forced: {old}"));
-    }
-    Ok(())
 }
 
 /// A key whose marks are raised, with its names.
@@ -187,7 +141,7 @@ fn merged(
 
 fn raises(target: &Target, key: &Served) -> [RaiseTarget; 3] {
     let (chain, key) = (target.chain, key.hash);
-    let position = Position { level: target.level, round: NonNegative::MAX };
+    let position = target.position();
     Kind::ALL.map(|kind| RaiseTarget { id: MarkId { chain, key, kind }, position, digest: None, signature: None })
 }
 

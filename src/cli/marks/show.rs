@@ -15,12 +15,13 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 /// The selected marks.
-struct Shown {
-    listing: Listing,
+pub(super) struct Shown {
+    /// The marks, and the items that are not marks.
+    pub(super) listing: Listing,
     /// Why some marks could not be read, one line each.
-    unread: Vec<String>,
+    pub(super) unread: Vec<String>,
     /// Whether the selection cannot include other marks.
-    is_all: bool,
+    pub(super) is_all: bool,
 }
 
 /// Prints the readable marks, and reports unreadable ones on standard error.
@@ -71,7 +72,8 @@ impl Shown {
     }
 }
 
-async fn read(settings: &MarksSettings, storage: &Storage, which: &Which) -> Result<Shown, CommandError> {
+/// Reads the selected marks: with a listing if possible, otherwise one by one.
+pub(super) async fn read(settings: &MarksSettings, storage: &Storage, which: &Which) -> Result<Shown, CommandError> {
     let (reader, azure, timeout) = match storage {
         Storage::File(store) => {
             let mut listing = store.list().await?;

@@ -20,6 +20,7 @@ mod outages;
 mod recover;
 mod runner;
 mod secrets;
+mod stops;
 mod store_identity;
 mod two_bakers;
 mod unusable_keys;

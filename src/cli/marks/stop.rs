@@ -1,0 +1,210 @@
+//! `marks stop`: after it has returned, every signature of a block or vote with the key has a mark from before the stop.
+//!
+//! The key's stop item comes first, then a listing, then every mark: a mark that is missing in the listing is created by a process
+//! that finds the stop item before it releases a signature.
+
+use super::super::{CommandError, print_line, variable};
+use super::above_head::chains_of;
+use super::cover::name_of;
+use super::key_marks::KeyMarks;
+use super::note;
+use super::raise::heads_of_nodes;
+use super::storage::Storage;
+use azurehsm_signer::marks::{Ledger, MarkId, MarkStopped, NotRecorded, Stop, StoreError};
+use azurehsm_signer::settings::{MarksSettings, Services, VaultSettings};
+use azurehsm_signer::tezos::payload::Kind;
+use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
+use azurehsm_signer::vault::KeyVault;
+use azurehsm_signer::vault::key_vault::VaultUrl;
+use azurehsm_signer::wiring::Azure;
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+/// Stops a key: no signer of this store signs a block or vote with it any more, until it is resumed. Operations are not covered
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Public key hash (tz1… to tz4…)
+    key: PublicKeyHash,
+    /// Why. Refusals say so
+    #[arg(long)]
+    reason: String,
+    /// Also create stopped marks on this chain (Net…); repeatable. All chains on which the key has marks, and those that the nodes
+    /// (`NODE_URLS`) follow, are always covered
+    #[arg(long = "chain")]
+    chains: Vec<ChainId>,
+}
+
+/// Stops the key, and prints how to disable it in the vault.
+pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Result<(), CommandError> {
+    let Arguments { key, reason, chains } = arguments;
+    let stopped = stop_key(settings, *key, chains, reason).await;
+    let disable = disable_commands(&settings.services, *key).await;
+    if !disable.is_empty() {
+        print_line(&format!(
+            "operations are still signed. To stop them, too, and as a lock that no restore of the marks undoes, disable the key:\n{}",
+            disable.join("\n")
+        ))?;
+    }
+    stopped.map(drop)
+}
+
+/// The storage in which a key was stopped, to read its marks afterwards.
+pub(super) struct StoppedKey {
+    /// The storage.
+    pub(super) storage: Storage,
+    /// The chains that are covered.
+    pub(super) chains: Vec<ChainId>,
+}
+
+/// Stops the key, prints each step, and waits until no request is in flight that was accepted before. A repeat with the same reason
+/// continues the same stop.
+pub(super) async fn stop_key(
+    settings: &MarksSettings,
+    key: PublicKeyHash,
+    named: &[ChainId],
+    reason: &str,
+) -> Result<StoppedKey, CommandError> {
+    let timeout = settings.services.request_deadline;
+    let storage = Storage::open_to_raise(settings).await?;
+    let ledger = Ledger::new(storage.store(settings).await?, settings.services.instance.clone());
+    let item = persist(timeout, async |deadline| ledger.stops_of(&key, deadline).await).await;
+    let item = item.map_err(|error| not_stopped(&error.log()))?;
+    let before = item.into_iter().flat_map(|item| item.stops);
+    let same = before.into_iter().find(|stop| stop.reason == reason && stop.evidence.is_none() && stop.chain.is_none());
+    let stop = match same {
+        Some(stop) => stop,
+        None => Stop::new(reason, operator(&settings.services), OffsetDateTime::now_utc(), None, None)?,
+    };
+    persist(timeout, async |deadline| ledger.stop_key(&key, &stop, deadline).await)
+        .await
+        .map_err(|error| not_stopped(&error.log()))?;
+    print_line(&format!("{key}: {stop}"))?;
+
+    let found = KeyMarks::find(settings, &storage, key, named).await?;
+    let mut chains = found.chains();
+    chains.extend(chains_of(&heads_of_nodes(settings).await));
+    chains.extend(named);
+    let mut not_done = found.unread.clone();
+    for chain in &chains {
+        for kind in Kind::ALL {
+            let id = MarkId { chain: *chain, key, kind };
+            match persist(timeout, async |deadline| ledger.stop(&id, &stop, None, deadline).await).await {
+                Ok(MarkStopped::From(Some(from))) => print_line(&format!("{id}: stopped at {from}"))?,
+                Ok(MarkStopped::From(None)) => print_line(&format!("{id}: created, and stopped"))?,
+                Ok(MarkStopped::Before) => print_line(&format!("{id}: has this stop"))?,
+                Err(error) => not_done.push(format!("{id}: {}", error.log())),
+            }
+        }
+    }
+    let chains: Vec<_> = chains.into_iter().collect();
+    print_line(&covered(&chains))?;
+    if !found.is_all {
+        note("marks on chains that were not looked up are not covered: name them with --chain");
+    }
+    if !not_done.is_empty() {
+        return Err(format!(
+            "the key is not stopped for these marks:\n{}\nRepeat the command with the same reason",
+            not_done.join("\n")
+        )
+        .into());
+    }
+    if let Storage::Container { .. } = &storage {
+        let wait = settings.longest_deadline + MARGIN;
+        print_line(&format!("waiting {} s for requests in flight", wait.as_secs_f32().ceil()))?;
+        tokio::time::sleep(wait).await;
+    }
+    print_line("stopped: every signature of a block or vote from now on has a mark from before the stop")?;
+    Ok(StoppedKey { storage, chains })
+}
+
+/// For the way of an answer.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// How long a write that fails is repeated.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Whether a repeat is pointless.
+pub(super) trait IsFinal {
+    fn is_final(&self) -> bool;
+}
+
+impl IsFinal for StoreError {
+    fn is_final(&self) -> bool {
+        matches!(self, Self::NotAMark { .. } | Self::Unsuitable(_) | Self::Recreated(_) | Self::Rejected { .. })
+    }
+}
+
+impl IsFinal for NotRecorded {
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_final(),
+            _ => true,
+        }
+    }
+}
+
+/// Repeats a call until it succeeds, with a new deadline each time. Gives up after [`PATIENCE`].
+pub(super) async fn persist<T, E: IsFinal>(
+    timeout: Duration,
+    call: impl AsyncFn(Instant) -> Result<T, E>,
+) -> Result<T, E> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match call(Instant::now() + timeout).await {
+            Err(error) if !error.is_final() && Instant::now() < end => tokio::time::sleep(PAUSE).await,
+            answer => return answer,
+        }
+    }
+}
+
+fn not_stopped(reason: &str) -> String {
+    format!("it is unknown whether the key is stopped: {reason}\nRepeat the command with the same reason")
+}
+
+fn covered(chains: &[ChainId]) -> String {
+    if chains.is_empty() {
+        return "the key has no marks: whoever creates one finds the stop before the first signature".to_owned();
+    }
+    let chains: Vec<_> = chains.iter().map(|chain| name_of(*chain)).collect();
+    format!("covered: {}", chains.join(", "))
+}
+
+/// Who runs the command.
+fn operator(services: &Services) -> String {
+    match variable("USER").filter(|user| !user.is_empty()) {
+        Some(user) => format!("{user} ({})", services.instance),
+        None => services.instance.clone(),
+    }
+}
+
+/// The commands that disable every version of the key in the vault.
+async fn disable_commands(services: &Services, key: PublicKeyHash) -> Vec<String> {
+    let VaultSettings::KeyVault(vault) = &services.vault else { return Vec::new() };
+    let versions = async {
+        let azure = Azure::prepare(services).ok()?;
+        let client = KeyVault::new(vault.as_ref().clone(), Arc::clone(&azure.tokens), azure.roots.clone()).ok()?;
+        let all = client.all_public_keys().await;
+        Some(
+            all.keys
+                .into_iter()
+                .filter(|(_, public_key)| public_key.hash() == key)
+                .map(|(id, _)| id)
+                .collect::<Vec<_>>(),
+        )
+    };
+    match versions.await.unwrap_or_default() {
+        versions if versions.is_empty() => vec![disable_command(&vault.url, "<name>", "<version>")],
+        versions => versions.iter().map(|id| disable_command(&vault.url, &id.name, &id.version)).collect(),
+    }
+}
+
+fn disable_command(vault: &VaultUrl, name: &str, version: &str) -> String {
+    let option = if vault.is_managed_hsm() { "--hsm-name" } else { "--vault-name" };
+    let host = vault.as_url().host_str().unwrap_or_default();
+    let vault = host.split('.').next().unwrap_or_default();
+    format!("az keyvault key set-attributes {option} {vault} --name {name} --version {version} --enabled false")
+}

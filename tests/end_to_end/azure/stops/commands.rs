@@ -1,0 +1,140 @@
+//! What the commands print and do, one at a time.
+
+use super::{SHORT, done, refused, stops_in};
+use crate::azure::cloud::{self, add, always, baker, stored};
+use crate::azure::instance::{Instance, command};
+use crate::support::node::Node;
+use crate::support::payloads::{MAINNET, payload};
+use azurehsm_signer::answer::header;
+use azurehsm_signer::tezos::payload::Kind;
+use oracle::payload::consensus::Block;
+use stand_ins::{Curve, Delay, Effect, NewKey, Operation};
+use std::time::Duration;
+
+#[test]
+fn a_stopped_key_signs_no_block_or_vote_says_why_and_is_resumed_above_the_head() {
+    let azure = cloud::start();
+    let (key, other) = (baker(&azure), add(&azure, NewKey::new("other", Curve::P256), 2));
+    let signer = Instance::start_ready(&azure, &[]);
+    // One kind has no mark yet.
+    for kind in [Kind::Block, Kind::Attestation] {
+        signer.sign(&key.hash, &payload(kind, 7, 0, 0)).signature();
+    }
+    let printed = done(&azure, &["stop", &key.hash, "--reason", "moving house"]);
+    for words in [
+        "block: stopped at level 7, round 0",
+        "preattestation: created, and stopped",
+        "covered: mainnet",
+        "every signature of a block or vote from now on has a mark from before the stop",
+        &format!(
+            "az keyvault key set-attributes --vault-name localhost --name baker --version {} --enabled false",
+            key.id.version
+        ),
+    ] {
+        assert!(printed.contains(words), "{words} in {printed}");
+    }
+    let fresh = Instance::start_ready(&azure, &[]);
+    for (signer, kind) in [&signer, &fresh].into_iter().flat_map(|signer| Kind::ALL.map(|kind| (signer, kind))) {
+        for level in [7, 8, 1000] {
+            let answer = signer.sign(&key.hash, &payload(kind, level, 0, 0));
+            assert_eq!((answer.status, answer.header(header::REASON)), (409, "stopped"), "{answer:?}");
+            assert!(answer.error().contains("moving house"), "{answer:?}");
+        }
+    }
+    let elsewhere = Block { chain: [1; 4], ..Block::new(7, 0) }.bytes();
+    assert_eq!(fresh.sign(&key.hash, &elsewhere).status, 409, "a chain without marks when the key was stopped");
+    signer.sign(&other.hash, &payload(Kind::Block, 8, 0, 0)).signature();
+
+    let again = done(&azure, &["stop", &key.hash, "--reason", "moving house"]);
+    assert_eq!(stops_in(&again), stops_in(&printed), "a repeat continues the same stop");
+
+    let refusal = refused(&azure, &["resume", &key.hash]);
+    assert!(refusal.contains("nothing was lifted") && refusal.contains("--nothing-signed-elsewhere"), "{refusal}");
+    let node = Node::start(Some((MAINNET, 1000)));
+    let resume = |arguments: &[&str]| {
+        let mut command = command(&azure, &[&SHORT[..], &[("NODE_URLS", &node.url())]].concat());
+        command.args(["marks", "resume", &key.hash]).args(arguments).output().unwrap()
+    };
+    let shown = super::printed(&resume(&["--dry-run"]));
+    assert!(shown.contains("moving house") && shown.contains("nothing was changed"), "{shown}");
+    assert_eq!(fresh.sign(&key.hash, &payload(Kind::Block, 1011, 0, 0)).status, 409);
+    super::printed(&resume(&[]));
+    for kind in Kind::ALL {
+        for signer in [&signer, &fresh] {
+            assert_eq!(signer.sign(&key.hash, &payload(kind, 1010, 5, 0)).status, 409);
+        }
+        signer.sign(&key.hash, &payload(kind, 1011, 0, 0)).signature();
+        fresh.sign(&key.hash, &payload(kind, 1012, 0, 0)).signature();
+    }
+    assert!(done(&azure, &["resume", &key.hash]).contains("is not stopped"));
+}
+
+#[test]
+fn a_key_that_signed_nowhere_else_goes_on_at_its_marks() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    let signature = signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
+    done(&azure, &["stop", &key.hash, "--reason", "maintenance"]);
+    assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).status, 409);
+    done(&azure, &["resume", &key.hash, "--nothing-signed-elsewhere"]);
+    assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature(), signature);
+    assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 1)).status, 409);
+    signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).signature();
+}
+
+#[test]
+fn several_stops_are_lifted_only_if_all_are_named() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
+    let [first, second] =
+        ["one", "two"].map(|reason| stops_in(&done(&azure, &["stop", &key.hash, "--reason", reason])).remove(0));
+    let resume = |named: &[&str]| [&["resume", &key.hash, "--nothing-signed-elsewhere"], named].concat();
+    for named in [&[][..], &["--stop", &first], &["--stop", &second]] {
+        let refusal = refused(&azure, &resume(named));
+        assert!(
+            refusal.contains(&format!("--stop {first}")) && refusal.contains(&format!("--stop {second}")),
+            "{refusal}"
+        );
+        assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).status, 409);
+    }
+    assert!(refused(&azure, &resume(&["--stop", "00ff"])).contains("has no stop 000000000000000000000000000000ff"));
+    done(&azure, &resume(&["--stop", &first, "--stop", &second]));
+    signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).signature();
+}
+
+#[test]
+fn a_stop_that_races_with_a_resume_holds() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
+    for race in 0..3 {
+        done(&azure, &["stop", &key.hash, "--reason", "first"]);
+        always(
+            azure.cosmos.faults(),
+            Operation::ReplaceItem,
+            Effect::Delay(Delay::Fixed(Duration::from_millis(150 * race))),
+        );
+        let resume = super::marks(&azure, &["resume", &key.hash, "--nothing-signed-elsewhere"]).spawn().unwrap();
+        let mut second = super::marks(&azure, &["stop", &key.hash, "--reason", "second"]).spawn().unwrap();
+        assert!(second.wait().unwrap().success());
+        drop(resume.wait_with_output());
+        azure.cosmos.faults().clear();
+        for kind in Kind::ALL {
+            assert_eq!(signer.sign(&key.hash, &payload(kind, 100, 0, 0)).status, 409, "{kind}, race {race}");
+            assert!(stored(&azure, &key, kind).unwrap().to_string().contains("second"));
+        }
+        let listed = refused_or_stopped(&azure, &key.hash);
+        let named: Vec<_> = listed.iter().flat_map(|id| ["--stop", id]).collect();
+        done(&azure, &[&["resume", &key.hash, "--nothing-signed-elsewhere"], &named[..]].concat());
+    }
+}
+
+/// The identifiers of all stops of a key.
+fn refused_or_stopped(azure: &stand_ins::Azure, key: &str) -> Vec<String> {
+    let output = super::marks(azure, &["resume", key, "--nothing-signed-elsewhere", "--dry-run"]).output().unwrap();
+    stops_in(&String::from_utf8(output.stdout).unwrap())
+}

@@ -1,0 +1,90 @@
+//! Commands that are killed between any two of their writes.
+
+use super::{done, marks};
+use crate::azure::cloud::{self, baker};
+use crate::azure::instance::Instance;
+use crate::support::eventually::eventually;
+use crate::support::payloads::{MAINNET, payload};
+use azurehsm_signer::tezos::payload::Kind;
+use stand_ins::{Azure, Effect, Operation};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The stop item, and three marks.
+const WRITES: u32 = 4;
+
+/// Runs a command, and kills it when it has written this often and wants to write again.
+fn crash(azure: &Azure, arguments: &[&str], after: u32) {
+    let wanted = Arc::<AtomicU32>::default();
+    let writes = Arc::clone(&wanted);
+    azure.cosmos.faults().follow(move |operation| {
+        let is_write = matches!(operation, Operation::CreateItem | Operation::ReplaceItem);
+        (is_write && writes.fetch_add(1, Ordering::Relaxed) >= after).then_some(Effect::Hang)
+    });
+    let mut command = marks(azure, arguments).spawn().unwrap();
+    eventually("one write too many", || (wanted.load(Ordering::Relaxed) > after).then_some(()));
+    command.kill().unwrap();
+    command.wait().unwrap();
+    azure.cosmos.faults().clear();
+}
+
+#[test]
+fn a_stop_or_a_resume_that_crashes_is_repeated() {
+    for after in 0..WRITES {
+        let azure = cloud::start();
+        let key = baker(&azure);
+        let signer = Instance::start_ready(&azure, &[]);
+        for kind in Kind::ALL {
+            signer.sign(&key.hash, &payload(kind, 7, 0, 0)).signature();
+        }
+        let stop = ["stop", &key.hash, "--reason", "maintenance"];
+        crash(&azure, &stop, after);
+        done(&azure, &stop);
+        for kind in Kind::ALL {
+            let answer = signer.sign(&key.hash, &payload(kind, 8, 0, 0));
+            assert_eq!(answer.status, 409, "after {after} writes: {answer:?}");
+            assert_eq!(answer.error().matches("(stop ").count(), 1, "a repeat is the same stop: {answer:?}");
+        }
+        let resume = ["resume", &key.hash, "--level", "100", "--chain", MAINNET];
+        crash(&azure, &resume, after);
+        for kind in Kind::ALL {
+            let answer = signer.sign(&key.hash, &payload(kind, 110, 0, 0));
+            assert_eq!(answer.status, 409, "either stopped or raised: {answer:?}");
+        }
+        done(&azure, &resume);
+        for kind in Kind::ALL {
+            signer.sign(&key.hash, &payload(kind, 111, 0, 0)).signature();
+        }
+    }
+}
+
+#[test]
+fn a_handover_that_crashes_leaves_the_key_stopped_and_no_file() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("marks.json");
+    let handover = ["handover", &key.hash, "--output", file.to_str().unwrap()];
+    for after in 1..WRITES {
+        crash(&azure, &handover, after);
+        assert!(!file.exists(), "after {after} writes");
+        // Whatever it has written, a new process finds the stop.
+        let answer = Instance::start_ready(&azure, &[]).sign(&key.hash, &payload(Kind::Attestation, 8, 0, 0));
+        assert_eq!(answer.status, 409, "after {after} writes: {answer:?}");
+        reset(&azure, &key.hash);
+    }
+    // The export fails.
+    let nowhere = Path::new("/nonexistent/marks.json");
+    let refusal = super::refused(&azure, &["handover", &key.hash, "--output", nowhere.to_str().unwrap()]);
+    assert!(refusal.contains("Repeat the command"), "{refusal}");
+    assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).status, 409);
+    done(&azure, &handover);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\"level\": 7"));
+}
+
+fn reset(azure: &Azure, key: &str) {
+    done(azure, &["resume", key, "--nothing-signed-elsewhere", "--chain", MAINNET]);
+}

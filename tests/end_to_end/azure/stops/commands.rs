@@ -27,7 +27,7 @@ fn a_stopped_key_signs_no_block_or_vote_says_why_and_is_resumed_above_the_head()
         "covered: mainnet",
         "every signature of a block or vote from now on has a mark from before the stop",
         &format!(
-            "az keyvault key set-attributes --vault-name localhost --name baker --version {} --enabled false",
+            "az keyvault key set-attributes --vault-name standin --name baker --version {} --enabled false",
             key.id.version
         ),
     ] {
@@ -91,17 +91,20 @@ fn several_stops_are_lifted_only_if_all_are_named() {
     signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
     let [first, second] =
         ["one", "two"].map(|reason| stops_in(&done(&azure, &["stop", &key.hash, "--reason", reason])).remove(0));
-    let resume = |named: &[&str]| [&["resume", &key.hash, "--nothing-signed-elsewhere"], named].concat();
+    let with = ["resume", &key.hash, "--nothing-signed-elsewhere"];
     for named in [&[][..], &["--stop", &first], &["--stop", &second]] {
-        let refusal = refused(&azure, &resume(named));
+        let refusal = refused(&azure, &[&with[..], named].concat());
         assert!(
             refusal.contains(&format!("--stop {first}")) && refusal.contains(&format!("--stop {second}")),
             "{refusal}"
         );
         assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).status, 409);
     }
-    assert!(refused(&azure, &resume(&["--stop", "00ff"])).contains("has no stop 000000000000000000000000000000ff"));
-    done(&azure, &resume(&["--stop", &first, "--stop", &second]));
+    assert!(
+        refused(&azure, &[&with[..], &["--stop", "00ff"]].concat())
+            .contains("has no stop 000000000000000000000000000000ff")
+    );
+    done(&azure, &[&with[..], &["--stop", &first, "--stop", &second]].concat());
     signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).signature();
 }
 

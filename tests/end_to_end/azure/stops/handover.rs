@@ -13,7 +13,8 @@ use std::path::Path;
 fn hand_over(from: &Azure, to: &Azure, key: &KnownKey, folder: &Path, level: u32, is_stopped_there: bool) {
     let node = Node::start(Some((MAINNET, level)));
     let file = folder.join(format!("{level}.json"));
-    let settings = [&SHORT[..], &[("NODE_URLS", &node.url())]].concat();
+    let nodes = node.url();
+    let settings = [&SHORT[..], &[("NODE_URLS", &nodes)]].concat();
     let output = command(from, &settings)
         .args(["marks", "handover", &key.hash, "--output", file.to_str().unwrap()])
         .output()

@@ -96,6 +96,8 @@ impl Protocol {
         let signature = is_prompt.then(|| self.delivery(request).signature);
         let release = match self.broken_stop {
             _ if instance < self.setup.earlier => Release::Earlier,
+            // There is no stop to be read, and a flag that changes nothing would multiply the states.
+            _ if !self.setup.reads_stops => Release::FlagAtOnce,
             Some(BrokenStop::ItemNotRead) => Release::ReadBefore(0),
             Some(BrokenStop::ItemReadBefore) => Release::ReadBefore(state.store.stops()),
             Some(BrokenStop::FlagAtOnce) => Release::FlagAtOnce,

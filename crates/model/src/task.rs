@@ -31,7 +31,7 @@ pub(crate) enum Release {
     Earlier,
     /// Broken: it read these stops before it wrote the mark, and does not read them again.
     ReadBefore(u8),
-    /// Broken: it writes marks as if the stop item had been read.
+    /// It writes marks as if the stop item had been read. Broken, unless there are no stops.
     FlagAtOnce,
 }
 

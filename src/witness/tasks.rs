@@ -10,9 +10,10 @@ use crate::background::keep_running;
 use crate::chain::{HeadWatch, WatchSettings};
 use crate::metrics::Metrics;
 use crate::signer::Signer;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// How the witness runs.
@@ -26,8 +27,11 @@ pub struct WitnessSettings {
     pub instance: String,
 }
 
-/// Between two looks at the stops of the served keys.
+/// Between two looks at the stops of a key.
 const STOPS_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How soon a key that was just found is looked at for the first time.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Compares the blocks of the nodes with what was signed, in the background. Its tasks end when it is dropped.
 pub struct Witness {
@@ -72,16 +76,21 @@ impl Witness {
     }
 }
 
-/// Looks for stops that are missing in marks, since whoever stopped the key was interrupted.
+/// Looks for stops that are missing in marks, since the process that stopped the key was interrupted.
 async fn spread_stops(signer: &Signer, watch: &HeadWatch, enforcement: &Enforcement) -> Infallible {
     watch.wait_for_all_first_answers().await;
+    let mut looked = HashMap::new();
     loop {
         for chain in watch.chains() {
             for key in signer.keys_with_marks_here() {
-                // What fails is repeated at the next look.
-                drop(enforcement.spread_stops(chain, key.hash).await);
+                let last: Option<&Instant> = looked.get(&(chain, key.hash));
+                if last.is_none_or(|last| last.elapsed() >= STOPS_INTERVAL) {
+                    looked.insert((chain, key.hash), Instant::now());
+                    // What fails is repeated at the next look.
+                    drop(enforcement.spread_stops(chain, key.hash).await);
+                }
             }
         }
-        tokio::time::sleep(STOPS_INTERVAL).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -55,6 +55,9 @@ type signerSettingsType = {
   @description('Whether the app is an observer, which decides and logs, and releases no signature. Its container then has another partition key, which cannot be changed: choose it for a new deployment.')
   OBSERVE: ('true' | 'false')?
 
+  @description('Whether the blocks of a node are read to log missed votes and blocks with their cause.')
+  PARTICIPATION: ('on' | 'off')?
+
   @description('Levels that a block or vote may be away from the head of the chain.')
   HEAD_THRESHOLD: string?
 

@@ -69,6 +69,7 @@ pub const EVENTS: &[Event] = &[
         "audit_write_failed",
         "the history of signatures could not be written; signing is not affected. Logged once per outage",
     ),
+    warn("block_missed", "a key had the right to a block that the chain does not have; `outcome` and `cause` say why"),
     warn("bound_elsewhere", "a key's tag names another mark store: no block or vote is signed with it"),
     warn(
         "client_certificate_rejected",
@@ -146,6 +147,7 @@ pub const EVENTS: &[Event] = &[
         "vault_read_denied",
         "the vault no longer lets the signer read a key: its role is gone, or the key is. Logged once until a read succeeds",
     ),
+    warn("vote_missed", "an attestation of a key is not on chain; `outcome` and `cause` say why"),
     warn("weak_consistency_allowed", "`ALLOW_WEAK_CONSISTENCY`: marks may be lost, and keys may sign twice"),
     warn(
         "witness_signature_wrong",
@@ -198,6 +200,10 @@ pub const EVENTS: &[Event] = &[
     info("relay_signed", "relay: a request was signed by `upstream`"),
     info("relay_store_pinned", "relay: all upstreams use the same mark store, which is now the only one accepted"),
     info("relay_upstream_recovered", "relay: an upstream works again"),
+    info(
+        "rights_unknown",
+        "a node does not tell the rights of keys: missed blocks, and votes that nobody requested, are not noticed",
+    ),
     info("shutting_down", "the program is shutting down on a signal"),
     info("signed", "a request was signed"),
     info("started", "the program has started; `version` is its version"),

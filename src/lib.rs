@@ -75,6 +75,7 @@ pub mod marks;
 pub mod metrics;
 mod net;
 pub mod otlp;
+pub mod participation;
 pub mod relay;
 pub mod server;
 pub mod settings;

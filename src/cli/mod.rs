@@ -7,6 +7,7 @@ mod failure;
 mod history;
 mod keys;
 mod marks;
+mod participation;
 mod policy;
 mod relay;
 mod relay_config;
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     /// Shows what runs on one screen: vault, mark store, nodes, instances and marks. Exits with 0 if all is ok, 3 if something is
     /// wrong, and 4 if something could not be read
     Status(status::Arguments),
+    // The help text is that of the arguments.
+    Participation(participation::Arguments),
     /// Lists the settings, which are environment variables
     #[command(after_long_help = listing::text())]
     Settings(settings::Arguments),
@@ -104,6 +107,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
         Command::Audit(command) => return audit::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Status(arguments) => return status::run(arguments),
+        Command::Participation(arguments) => participation::run(&arguments),
         Command::Settings(arguments) => settings::run(&arguments),
         Command::Version => print_line(&format!("azurehsm-signer {}", env!("CARGO_PKG_VERSION"))),
     }

@@ -11,6 +11,7 @@ use azurehsm_signer::log::Logging;
 use azurehsm_signer::marks::{Ledger, StoreRole};
 use azurehsm_signer::metrics::{Metrics, MetricsPipeline};
 use azurehsm_signer::otlp::Program;
+use azurehsm_signer::participation::{self, ChainSource, Participation};
 use azurehsm_signer::server::{self, ConnectionLimits, OpenConnections, ServerSettings};
 use azurehsm_signer::settings::{NO_LONGER_READ, Settings, TelemetrySettings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
@@ -53,9 +54,6 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     log_limits(&settings);
     let services = &settings.services;
     let observes = services.role == StoreRole::Observing;
-    if observes {
-        warn!(event = "observing", "OBSERVE=true: every request is decided and logged, and nothing is released");
-    }
     let azure = settings.are_in_azure().then(|| Azure::prepare(services)).transpose()?;
     // What an observer decides was never signed.
     let container = settings.audit_container.as_ref().filter(|_| !observes);
@@ -63,6 +61,8 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     let lock_timeout = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
     let store = open_marks(services, azure.as_ref(), lock_timeout).await?;
     let vault = open_vault(services, azure.as_ref())?;
+    let sources = chain_sources(&settings)?;
+    let refresh = settings.nodes.as_ref().map(|nodes| nodes.refresh).unwrap_or_default();
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?.map(Arc::new);
     let TelemetrySettings { metrics: of_metrics, traces: of_traces } = &settings.telemetry;
     let program = if observes { Program::Observer } else { Program::Signer };
@@ -95,6 +95,8 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         settings.witness.filter(|_| !observes),
         &services.instance,
     )?;
+    let participation = Arc::new(Participation::default());
+    metrics.observe_participation(&participation);
     if let Some(azure) = &azure {
         let tokens = Arc::clone(&azure.tokens);
         metrics.observe_tokens(move || tokens.lifetimes());
@@ -137,6 +139,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         () = server::serve(listener, router, limits, &connections, shutdown.requested().map(|()| drain)) => {}
         never = serve_metrics(of_metrics.listen, &pipeline) => match never {},
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
+        never = follow(&signer, &sources, refresh, &participation) => match never {},
         never = keep_running("warm connection to the vault", || signer.keep_vault_warm()) => match never {},
         never = history.run() => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
@@ -153,6 +156,9 @@ fn log_limits(settings: &Settings) {
             setting = name,
             "this setting no longer has an effect: a slow call continues until the request's deadline"
         );
+    }
+    if settings.services.role == StoreRole::Observing {
+        warn!(event = "observing", "OBSERVE=true: every request is decided and logged, and nothing is released");
     }
     if settings.nodes.is_none() {
         info!(
@@ -234,6 +240,21 @@ async fn keep_keys(signer: &Signer, named: &[PublicKeyHash], interval: Duration,
         let pause = if answer.is_ok() { interval } else { interval.min(WHILE_UNKNOWN.max(start.elapsed())) };
         tokio::time::sleep(pause).await;
     }
+}
+
+/// The nodes that are followed for participation. An observer has no part in it.
+fn chain_sources(settings: &Settings) -> Result<Vec<ChainSource>, reqwest::Error> {
+    let is_followed = settings.participation && settings.services.role == StoreRole::Signing;
+    let nodes = settings.nodes.as_ref().filter(|_| is_followed);
+    Ok(nodes.map(participation::sources).transpose()?.unwrap_or_default())
+}
+
+/// Follows the chain for participation, if there are nodes.
+async fn follow(signer: &Signer, sources: &[ChainSource], refresh: Duration, state: &Participation) -> Infallible {
+    if sources.is_empty() {
+        return std::future::pending().await;
+    }
+    keep_running("participation", || participation::follow(signer, sources, refresh, state)).await
 }
 
 /// Logs how many lines were dropped, so that an auditor knows that the log is incomplete.

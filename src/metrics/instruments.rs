@@ -93,6 +93,12 @@ instruments! {
         "Keys of the vault, by state";
     TOKEN_LIFETIME: Gauge "signer.token.lifetime" "s" ["scope"]
         "Time until the access token expires; 0 if there is none";
+    DUTIES: Counter "signer.duties" "{duty}" ["key", "kind", "outcome"]
+        "Votes and blocks that a key had the right to, once the block that should show them is final";
+    MISSED_SLOTS: Gauge "signer.participation.missed" "{slot}" ["key"]
+        "Slots of attestations that the delegate has missed in this cycle, as the protocol counts them";
+    REMAINING_SLOTS: Gauge "signer.participation.remaining" "{slot}" ["key"]
+        "Slots that the delegate may still miss in this cycle before it loses the reward for attesting";
     HEAD_LEVEL: Gauge "signer.head.level" "{level}" []
         "Level of the head of the chain, as the nodes report it";
     HEAD_AGE: Gauge "signer.head.age" "s" []

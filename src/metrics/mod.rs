@@ -16,6 +16,7 @@
 mod instruments;
 mod labels;
 mod observed;
+mod participation;
 mod pipeline;
 mod push;
 mod recorder;

@@ -46,8 +46,8 @@ use switch::Switch;
 use table::{
     ALL_PROXY, ALLOW_LIST_KNOWN_KEYS, AUTHORIZED_KEYS, CHAIN_WITNESS, CLIENT_CERTIFICATES,
     FUNCTIONS_CUSTOMHANDLER_PORT, HEAD_MAX_AGE_MS, HEAD_REFRESH_MS, HEAD_THRESHOLD, HTTP_PROXY, HTTPS_PROXY,
-    KEYS_REFRESH_SECONDS, MAX_LEVEL_JUMP, NO_PROXY, NODE_URLS, ON_FOREIGN_SIGNATURE, POLICY, POLICY_FILE,
-    SIGNER_LISTEN, WHEN_HEAD_UNKNOWN,
+    KEYS_REFRESH_SECONDS, MAX_LEVEL_JUMP, NO_PROXY, NODE_URLS, ON_FOREIGN_SIGNATURE, PARTICIPATION, POLICY,
+    POLICY_FILE, SIGNER_LISTEN, WHEN_HEAD_UNKNOWN,
 };
 
 /// All settings of the signer.
@@ -64,6 +64,8 @@ pub struct Settings {
     pub nodes: Option<WatchSettings>,
     /// `CHAIN_WITNESS` and `ON_FOREIGN_SIGNATURE`. `None` if the witness is off.
     pub witness: Option<OnForeignSignature>,
+    /// `PARTICIPATION`: whether the chain is followed for the outcome of votes and blocks.
+    pub participation: bool,
     /// `WHEN_HEAD_UNKNOWN`.
     pub when_head_unknown: WhenHeadUnknown,
     /// `MAX_LEVEL_JUMP`.
@@ -95,6 +97,7 @@ impl Settings {
             keys_refresh: reader.seconds(&KEYS_REFRESH_SECONDS),
             policy: reader.policy(),
             nodes: reader.nodes(),
+            participation: reader.participation(),
             when_head_unknown: reader.choice(&WHEN_HEAD_UNKNOWN).unwrap_or_default(),
             max_level_jump: reader.levels(&MAX_LEVEL_JUMP),
             witness: reader.witness(),
@@ -201,6 +204,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let switch = self.choice(&CHAIN_WITNESS).unwrap_or(Switch::On);
         let action = self.choice(&ON_FOREIGN_SIGNATURE).unwrap_or_default();
         (switch == Switch::On).then_some(action)
+    }
+
+    fn participation(&mut self) -> bool {
+        self.choice(&PARTICIPATION).unwrap_or(Switch::On) == Switch::On
     }
 
     fn nodes(&mut self) -> Option<WatchSettings> {

@@ -12,6 +12,7 @@ use crate::answer::Verdict;
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Place, Request, ShortDigest, StoreIdentity};
 use crate::metrics::{FinishedRequest, Metrics, Outcome, RepeatSource, RequestKind, Stage, StageTimes};
+use crate::participation::Answers;
 use crate::tezos::payload::{Consensus, Payload};
 use crate::tezos::{Digest, PublicKey, PublicKeyHash, Signature};
 use crate::traces::{RequestSpan, Tracer};
@@ -43,6 +44,7 @@ pub struct Signer {
     pub(super) metrics: Metrics,
     tracer: Tracer,
     pub(super) observes: bool,
+    pub(super) answers: Answers,
 }
 
 impl Signer {
@@ -66,6 +68,7 @@ impl Signer {
             metrics: Metrics::off(),
             tracer: Tracer::off(),
             observes: false,
+            answers: Answers::default(),
         }
     }
 
@@ -111,6 +114,13 @@ impl Signer {
         facts.log(request, took, &verdict, self.observes);
         if let (Ok(_), Some(Consensus { kind, chain, position })) = (&verdict, facts.consensus) {
             self.last_signed.note(MarkId { chain, key: request.key, kind }, position.level);
+        }
+        // Clients choose the chains of requests: only that of the nodes is of interest.
+        if let Some(Consensus { kind, chain, position }) = facts.consensus
+            && self.head.follows(chain)
+        {
+            let id = MarkId { chain, key: request.key, kind };
+            self.answers.note(id, position, verdict.as_ref().err().map(NotSigned::cause));
         }
         let finished = facts.finished(request, took, &verdict, &trace);
         self.metrics.finished(&finished, &trace.stages);

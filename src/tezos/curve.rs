@@ -4,7 +4,7 @@ use super::base58check::Prefix;
 use std::fmt;
 
 /// The curve of a Tezos key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Curve {
     /// Ed25519: tz1.
     Ed25519,

@@ -262,7 +262,7 @@ pub struct WrongSignature {
 }
 
 /// The address of a key: its curve and the BLAKE2b-160 of the public key. `tz1…` to `tz4…` as text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublicKeyHash {
     curve: Curve,
     hash: [u8; 20],

@@ -16,6 +16,7 @@ mod conformance;
 mod doctor;
 mod functions;
 mod observer;
+mod participation;
 mod relay;
 mod signer;
 mod status;

@@ -12,6 +12,8 @@ mod show;
 mod stop;
 mod storage;
 
+pub(super) use storage::Storage;
+
 use super::{CommandError, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::MarkId;
 use azurehsm_signer::marks::interchange::RaiseTarget;

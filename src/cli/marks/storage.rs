@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The storage of the marks.
-pub(super) enum Storage {
+pub(in crate::cli) enum Storage {
     /// An embedded store.
     File(Arc<EmbeddedMarkStore>),
     /// A container, even one that is unsuitable for a signer.
@@ -22,7 +22,7 @@ impl Storage {
     ///
     /// # Errors
     /// If the store cannot be opened, in particular if the embedded store was lost.
-    pub(super) async fn open(settings: &MarksSettings) -> Result<Option<Self>, CommandError> {
+    pub(in crate::cli) async fn open(settings: &MarksSettings) -> Result<Option<Self>, CommandError> {
         if let MarkStoreSettings::Cosmos(_) = &settings.services.marks {
             return Self::connect(settings).await.map(Some);
         }
@@ -52,7 +52,7 @@ impl Storage {
     }
 
     /// The item with the name of a mark, even if it is not a mark.
-    pub(super) async fn look(&self, id: &MarkId) -> Result<Option<Found>, StoreError> {
+    pub(in crate::cli) async fn look(&self, id: &MarkId) -> Result<Option<Found>, StoreError> {
         match self {
             Self::File(store) => store.look(id).await,
             Self::Container { reader, timeout, .. } => reader.look(id, Instant::now() + *timeout).await,

@@ -170,6 +170,13 @@ settings! {
         InAzure::Parameter("nodeUrls"),
         "Tezos nodes that report the head of the chain. They are trusted.",
     ).secret();
+    PARTICIPATION: Choice = Setting::new(
+        Group::Head,
+        Choice { values: &["on", "off"], default: Some("on") },
+        InAzure::Chosen,
+        "With `NODE_URLS`: whether a node's blocks are read to log missed votes and blocks with their cause. Costs the node a few small \
+         requests for each block; signing never waits for them.",
+    );
     HEAD_THRESHOLD: Levels = Setting::new(
         Group::Head,
         // Twelve minutes of blocks. 0 would refuse nearly everything. The maximum is about a week of blocks: beyond that, the check

@@ -1,0 +1,170 @@
+//! What is read from a node: the branch, the votes in final blocks, rights, and the standing of delegates.
+
+use super::branch::{Branch, Link, MAX_LINKS};
+use super::rights::Rights;
+use super::standing::Standing;
+use super::{BlockOnChain, Cycle};
+use crate::chain::{Node, NodeError, NodeUrl};
+use crate::tezos::payload::{Kind, NonNegative};
+use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
+use crate::witness::{NodeReader, ReadError, read_receipts};
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+/// A node, for participation.
+pub struct ChainSource {
+    reader: NodeReader,
+    node: Node,
+}
+
+/// Levels in one request for rights: a node computes the rights of a level in milliseconds.
+pub(super) const LEVELS_IN_QUERY: u32 = 8;
+
+/// Keys in one request for rights, which has them in its URL.
+const MAX_KEYS_IN_QUERY: usize = 32;
+
+/// The highest round of which the right to bake is read. Later ones hardly ever begin.
+const MAX_ROUND: u32 = 4;
+
+/// An answer about rights: each is some 250 bytes.
+const MAX_RIGHTS_BYTES: usize = 1024 * 1024;
+
+const HEAD: &str = "/chains/main/blocks/head";
+
+impl ChainSource {
+    /// `limit` is the timeout of each request. Sends none yet.
+    ///
+    /// # Errors
+    /// If an HTTP client cannot be created.
+    pub fn new(url: &NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
+        Ok(Self { reader: NodeReader::new(url.clone(), limit)?, node: Node::new(url.clone(), limit)? })
+    }
+
+    /// The node's address.
+    pub const fn url(&self) -> &NodeUrl {
+        self.reader.url()
+    }
+
+    /// The chain that the node follows.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn chain(&self) -> Result<ChainId, ReadError> {
+        self.reader.chain().await
+    }
+
+    /// Reads the blocks from the head back to the branch, or `depth` of them, at most [`MAX_LINKS`], and follows them.
+    ///
+    /// # Errors
+    /// [`ReadError`]. Then the branch is as before.
+    pub async fn follow(&self, chain: ChainId, branch: &mut Branch, depth: usize) -> Result<(), ReadError> {
+        let mut header = self.reader.head(chain).await?;
+        let mut links = Vec::new();
+        while !branch.has(&header.hash) {
+            links.push(Link { hash: header.hash, predecessor: header.predecessor, position: header.position });
+            if links.len() >= depth.min(MAX_LINKS) || branch.has(&header.predecessor) {
+                break;
+            }
+            header = match self.reader.header(chain, header.predecessor).await {
+                Ok(header) => header,
+                // The node does not keep blocks that are so old.
+                Err(ReadError::Node(NodeError::Status { status: 404, .. })) => break,
+                Err(error) => return Err(error),
+            };
+        }
+        branch.follow(links);
+        Ok(())
+    }
+
+    /// A block with the attestations of these keys that its successor includes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn block(
+        &self,
+        block: &Link,
+        successor: &BlockHash,
+        keys: &[PublicKeyHash],
+    ) -> Result<BlockOnChain, ReadError> {
+        let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
+        let json = self.reader.operations(*successor).await?;
+        let receipts = read_receipts(&json, |voter| wanted.contains(voter.consensus_key))
+            .map_err(|reason| ReadError::Operations { block: *successor, reason })?;
+        let of_block = receipts
+            .votes
+            .iter()
+            .filter(|vote| vote.kind == Kind::Attestation && vote.position.level == block.position.level);
+        let attested_by: BTreeSet<_> = of_block.map(|vote| vote.consensus_key).collect();
+        Ok(BlockOnChain { level: block.position.level, round: block.position.round, attested_by })
+    }
+
+    /// Adds the rights of these keys at some levels from `first` on.
+    ///
+    /// # Errors
+    /// [`NodeError`]. A node that listens on a public address refuses requests for rights by default.
+    pub async fn add_rights(
+        &self,
+        rights: &mut Rights,
+        first: NonNegative,
+        keys: &[PublicKeyHash],
+    ) -> Result<(), NodeError> {
+        const TO_VOTE: &str = "/helpers/attestation_rights";
+        const TO_BAKE: &str = "/helpers/baking_rights";
+        const EXPECTED: &str = "a list of rights";
+        let levels: Vec<_> =
+            (first.get()..first.get() + LEVELS_IN_QUERY).map(|level| format!("level={level}")).collect();
+        for keys in keys.chunks(MAX_KEYS_IN_QUERY) {
+            let keys = keys.iter().map(|key| format!("consensus_key={key}"));
+            let query = levels.iter().cloned().chain(keys).collect::<Vec<_>>().join("&");
+            let path = format!("{HEAD}{TO_VOTE}?{query}");
+            let json = self.node.read_bytes(&path, TO_VOTE, EXPECTED, MAX_RIGHTS_BYTES).await?;
+            rights.add_votes(&json).map_err(|_| NodeError::Unreadable { path: TO_VOTE, expected: EXPECTED })?;
+            let path = format!("{HEAD}{TO_BAKE}?{query}&max_round={MAX_ROUND}&all=true");
+            let json = self.node.read_bytes(&path, TO_BAKE, EXPECTED, MAX_RIGHTS_BYTES).await?;
+            rights.add_blocks(&json).map_err(|_| NodeError::Unreadable { path: TO_BAKE, expected: EXPECTED })?;
+        }
+        Ok(())
+    }
+
+    /// The current cycle.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn cycle(&self) -> Result<Cycle, NodeError> {
+        #[derive(Deserialize)]
+        struct CurrentLevel {
+            level: u32,
+            cycle: u32,
+            cycle_position: u32,
+        }
+        #[derive(Deserialize)]
+        struct Constants {
+            blocks_per_cycle: u32,
+        }
+        const LEVEL: &str = "/helpers/current_level";
+        const CONSTANTS: &str = "/context/constants";
+        const EXPECTED: &str = "a level with its cycle";
+        const OF_CONSTANTS: &str = "the protocol's constants";
+        let CurrentLevel { level, cycle, cycle_position } =
+            self.node.read(&format!("{HEAD}{LEVEL}"), LEVEL, EXPECTED).await?;
+        let constants: Constants = self.node.read(&format!("{HEAD}{CONSTANTS}"), CONSTANTS, OF_CONSTANTS).await?;
+        let first = level.saturating_sub(cycle_position);
+        let cycle = Cycle::new(cycle, first, constants.blocks_per_cycle);
+        cycle.ok_or(NodeError::Unreadable { path: CONSTANTS, expected: OF_CONSTANTS })
+    }
+
+    /// How a delegate stands in the current cycle; `None` if it is no delegate.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn standing(&self, delegate: &PublicKeyHash) -> Result<Option<Standing>, NodeError> {
+        const PARTICIPATION: &str = "/context/delegates/<delegate>/participation";
+        let path = format!("{HEAD}/context/delegates/{delegate}/participation");
+        match self.node.read(&path, PARTICIPATION, "the participation of a delegate").await {
+            Ok(standing) => Ok(Some(standing)),
+            Err(NodeError::Status { status: 404 | 500, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -48,9 +48,9 @@ pub enum Finding {
         /// The first version after it.
         to: u64,
     },
-    /// The numbers begin anew: an earlier release, which does not number versions, wrote the mark in between.
+    /// The numbers start over: an earlier release, which does not number versions, wrote the mark in between.
     EarlierRelease,
-    /// The mark begins anew: in another store, or after the store was lost.
+    /// The mark starts over: in another store, or after the store was lost.
     Anew,
     /// A version and the one before do not fit: its digest, number or position.
     DoesNotFit {
@@ -195,8 +195,8 @@ impl fmt::Display for Finding {
             Self::Missing { from, to } => {
                 write!(formatter, "versions {} to {} are missing", from.saturating_add(1), to.saturating_sub(1))
             }
-            Self::EarlierRelease => formatter.write_str("the numbers begin anew: an earlier release wrote the mark"),
-            Self::Anew => formatter.write_str("the mark begins anew: it is from another store, or the store was lost"),
+            Self::EarlierRelease => formatter.write_str("the numbers start over: an earlier release wrote the mark"),
+            Self::Anew => formatter.write_str("the mark starts over: it is from another store, or the store was lost"),
             Self::DoesNotFit { number } => write!(formatter, "version {number} does not fit the one before"),
             Self::Twice { number } => write!(formatter, "there are two different versions {number}"),
             Self::LogDiffers { number } => write!(formatter, "version {number} is at another position in the log"),

@@ -1,4 +1,4 @@
-//! What a mark tells about its past: its last signatures, and the chain of its versions. Pure. No decision on signing depends
+//! What a mark records of its past: its last signatures, and the chain of its versions. Pure. No decision on signing depends
 //! on it.
 
 use super::signed_window::{ShortDigest, SignedWindow};

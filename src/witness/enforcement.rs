@@ -114,7 +114,7 @@ impl Enforcement {
         Ok(item.is_some_and(|item| item.has_acknowledged(&sighting.evidence())))
     }
 
-    /// Writes the stops of the key into its marks on this chain where they are missing: whoever stopped the key may have been
+    /// Writes the stops of the key into its marks on this chain where they are missing: the process that stopped the key may have been
     /// interrupted.
     pub(super) async fn spread_stops(&self, chain: ChainId, key: PublicKeyHash) -> Result<(), NotRecorded> {
         let deadline = Instant::now() + STORE_TIMEOUT;

@@ -2,7 +2,7 @@
 //!
 //! What is written into a mark is decided by the product's own [`StopMark`](azurehsm_signer::marks::StopMark) and
 //! [`LiftStops`](azurehsm_signer::marks::LiftStops). The model supplies the order of events: a command may pause after every step,
-//! for ever, and any number of steps of the signers and of other commands come in between.
+//! forever, and any number of steps of the signers and of other commands come in between.
 
 mod actions;
 mod broken;

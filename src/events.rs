@@ -202,7 +202,7 @@ pub const EVENTS: &[Event] = &[
     info("relay_upstream_recovered", "relay: an upstream works again"),
     info(
         "rights_unknown",
-        "a node does not tell the rights of keys: missed blocks, and votes that nobody requested, are not noticed",
+        "a node refuses requests for the rights of keys: missed blocks, and votes that nobody requested, are not noticed",
     ),
     info("shutting_down", "the program is shutting down on a signal"),
     info("signed", "a request was signed"),

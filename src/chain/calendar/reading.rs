@@ -34,7 +34,7 @@ pub struct Calendar {
 pub struct Protocols {
     /// The protocol of the next block.
     pub current: ProtocolHash,
-    /// The protocol that is being voted on, or is to be activated; `None` if there is none, or the node does not tell.
+    /// The protocol that is being voted on, or is to be activated; `None` if there is none, or the node does not report it.
     pub upgrade: Option<Upgrade>,
 }
 

@@ -79,9 +79,10 @@ fn of_content(operation: &Value, content: &Value) -> Vec<Vote> {
     let slots = content["committee"].as_array().cloned().unwrap_or_default();
     let members = content["metadata"]["committee"].as_array().cloned().unwrap_or_default();
     let pairs = slots.iter().zip(&members);
-    let of_pair = |(slot, member): (&Value, &Value)| match kind {
-        "preattestation" => vote(member, "consensus_pkh", number(slot), false),
-        _ => {
+    let of_pair = |(slot, member): (&Value, &Value)| {
+        if kind == "preattestation" {
+            vote(member, "consensus_pkh", number(slot), false)
+        } else {
             let has_dal = slot.get("dal_attestation").is_some_and(|dal| !dal.is_null());
             vote(member, "consensus_pkh", number(&slot["slot"]), has_dal)
         }

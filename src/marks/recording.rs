@@ -98,7 +98,7 @@ impl<S: Subject> Recording<S> {
 
     /// The store's answer to [`Step::Read`] or [`Step::ReadBack`].
     pub fn read(&mut self, answer: Result<Option<Stored>, StoreError>, seen: &mut Seen) -> Step<S::Recorded> {
-        let stored = match answer {
+        let mut stored = match answer {
             Ok(stored) => stored,
             Err(error) => return Step::Done(Err(NotRecorded::Store(error))),
         };
@@ -106,6 +106,10 @@ impl<S: Subject> Recording<S> {
             && let Err(lost) = seen.note(self.subject.id(), self.before, stored.as_ref())
         {
             return Step::Done(Err(NotRecorded::Lost(lost)));
+        }
+        // The store's copy does not show that this process has read the stop item since.
+        if let (Some(read), Some(known)) = (&mut stored, &self.stored) {
+            read.mark.stoppable |= known.mark.stoppable && known.mark.attempt == read.mark.attempt;
         }
         // If our write took effect after all, the request is a repeat of it. If it is still in flight, it fails, since the next
         // write replaces the version that was read here.

@@ -176,7 +176,7 @@ impl Signer {
 
 /// The address, if this is the line with it.
 pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
-    let event: serde_json::Value = serde_json::from_str(line).unwrap();
+    let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let fields = &event["fields"];
     (fields["event"] == "listening").then(|| fields["address"].as_str().unwrap().parse().unwrap())
 }

@@ -213,6 +213,10 @@ fn the_stops_are_read_once_before_anything_is_released_for_a_mark_that_does_not_
     assert!(matches!(repeat.confirmed(Ok(Some(written)), &mut seen), Step::Done(Ok(_))), "they were read");
     let (mut later, _) = vote(&request(Kind::Attestation, 7), &mut seen);
     assert!(later.mark().0.stoppable, "the next write says so");
+    later.written(Err(unknown()), &mut seen);
+    let before = Stored { mark: Mark { stoppable: false, ..above.mark().0.clone() }, version: version("6") };
+    assert_eq!(later.read(Ok(Some(before)), &mut seen), Step::Write);
+    assert!(later.mark().0.stoppable, "also if it is repeated");
     assert!(matches!(later.written(Ok(version("7")), &mut seen), Step::Done(Ok(_))));
 }
 

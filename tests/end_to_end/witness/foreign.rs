@@ -106,8 +106,8 @@ fn an_alert_can_be_all_that_happens() {
 }
 
 #[test]
-fn blocks_are_not_read_when_the_witness_is_off() {
-    let (scene, _) = with_history(Curve::P256, &[("CHAIN_WITNESS", "off")]);
+fn blocks_are_not_read_when_nothing_needs_them() {
+    let (scene, _) = with_history(Curve::P256, &[("CHAIN_WITNESS", "off"), ("PARTICIPATION", "off")]);
     let vote = scene.vote(OURS, Kind::Attestation, &scene.head());
     scene.bake_without_us(vec![scene.signed_elsewhere(vote)]);
     scene.signs_levels(3);

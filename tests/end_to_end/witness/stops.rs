@@ -15,14 +15,16 @@ use tokio::time::Instant;
 
 use crate::support::eventually::eventually;
 
-/// Changes the store of a signer that does not run.
+/// Changes the store of a signer that does not run, and waits until the store is free again.
 fn change(folder: &Path, change: impl AsyncFnOnce(&Ledger, Instant)) {
+    let path = folder.join("marks.redb");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = EmbeddedMarkStore::open_to_raise(&folder.join("marks.redb"), StoreRole::Signing).unwrap();
+        let store = EmbeddedMarkStore::open_to_raise(&path, StoreRole::Signing).unwrap();
         let ledger = Ledger::new(Arc::new(store), "an operator");
         change(&ledger, Instant::now() + Duration::from_secs(10)).await;
     });
+    eventually("a store that is free", || EmbeddedMarkStore::open_to_read(&path).ok());
 }
 
 fn mark(key: &Key, kind: Kind) -> MarkId {

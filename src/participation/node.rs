@@ -54,7 +54,7 @@ impl ChainSource {
         self.reader.chain().await
     }
 
-    /// Reads the blocks from the head back to the branch, or `depth` of them, at most [`MAX_LINKS`], and follows them.
+    /// Reads the blocks from the head back to the branch, or `depth` of them, at most `MAX_LINKS`, and follows them.
     ///
     /// # Errors
     /// [`ReadError`]. Then the branch is as before.

@@ -1,7 +1,7 @@
 //! Histories: what a baker asks its signer to sign, and what the chain shows of it.
 //!
 //! In a legitimate history, nobody but the signer has used its keys, however late, often or on whichever branch the chain shows what
-//! it signed: [`legitimate`] holds every kind of one, and [`Life`] goes on for as long as one likes. In each of [`foreign`], the
+//! it signed: [`legitimate()`] holds every kind of one, and [`Life`] goes on for as long as one likes. In each of [`foreign()`], the
 //! chain shows one signature that the signer has not made.
 
 mod foreign;

@@ -17,7 +17,6 @@ pub struct Draft<'a> {
     /// `None`: the attestations of all bakers.
     votes: Option<Vec<SignedVote>>,
     payload: Payload,
-    late: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -28,19 +27,13 @@ enum Payload {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(chain: &'a Chain, parent: &'a Block) -> Self {
-        Self { chain, parent, round: 0, votes: None, payload: Payload::New { variant: 0 }, late: 0 }
+        Self { chain, parent, round: 0, votes: None, payload: Payload::New { variant: 0 } }
     }
 
     /// In this round, whose baker proposes it.
     #[must_use]
     pub fn at_round(self, round: i32) -> Self {
         Self { round, ..self }
-    }
-
-    /// This many seconds after the earliest time.
-    #[must_use]
-    pub fn late(self, seconds: u32) -> Self {
-        Self { late: seconds, ..self }
     }
 
     /// With another payload than other drafts for the same level and round.
@@ -124,10 +117,7 @@ impl<'a> Draft<'a> {
             locked_round,
             predecessor: self.parent.hash,
             predecessor_round: parent.round,
-            timestamp: self
-                .network()
-                .earliest(parent.timestamp, parent.round, self.round)
-                .saturating_add(self.late.into()),
+            timestamp: self.network().earliest(parent.timestamp, parent.round, self.round),
             operations_hash: operations_hash(&operations, &payload_hash, self.network()),
             payload_hash,
             payload_round,

@@ -187,13 +187,6 @@ impl Chain {
         self.add(block).expect("a valid block")
     }
 
-    /// Makes a block of the chain the head, whatever its fitness. Unknown blocks are ignored.
-    pub fn set_head(&mut self, hash: &Hash) {
-        if self.blocks.contains_key(hash) {
-            self.head = *hash;
-        }
-    }
-
     /// Forgets the blocks below a level, so that a long history needs little memory.
     pub fn forget_below(&mut self, level: i32) {
         self.blocks.retain(|_, block| block.header.level >= level);

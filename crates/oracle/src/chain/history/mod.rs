@@ -72,15 +72,6 @@ pub struct Foreign {
     pub round: i32,
     /// The block that shows it.
     pub block: Hash,
-    /// Whether the signature itself is on the chain, as for single votes and blocks, or part of an aggregate.
-    pub is_verifiable: bool,
-}
-
-impl Foreign {
-    /// Of which curve the key is.
-    pub fn is_bls(&self) -> bool {
-        self.address.starts_with("tz4")
-    }
 }
 
 /// Our baker with one key of this curve; a tz4 has a companion key, too.

@@ -149,19 +149,11 @@ impl Story {
 
     /// The end of a history whose last block shows a signature by our key that our signer has not made.
     pub(super) fn end_with(mut self, name: &'static str, block: Block, foreign: Seen) -> History {
-        let is_bls = |address: &str| address.starts_with("tz4");
         let (hash, level) = (block.hash, foreign.position.0);
         let network = self.chain.network();
         let key = if foreign.is_companion { network.companion_key(OURS, level) } else { None };
         let address = key.unwrap_or_else(|| network.consensus_key(OURS, level)).hash.clone();
-        let foreign = Foreign {
-            is_verifiable: foreign.kind == Kind::Block || !is_bls(&address),
-            address,
-            kind: foreign.kind,
-            level,
-            round: foreign.position.1,
-            block: hash,
-        };
+        let foreign = Foreign { address, kind: foreign.kind, level, round: foreign.position.1, block: hash };
         // A second signer is no excuse for a block that the protocol rejects.
         #[allow(clippy::expect_used, reason = "a history that the protocol rejects is wrong")]
         self.chain.add(block).expect("a valid block");

@@ -7,8 +7,8 @@ use super::{Chain, Hash, Network};
 use crate::crypto::{Scheme, digest};
 use crate::payload::consensus::Kind;
 
-/// A block to propose: by default with a new payload in round 0, at the earliest time, and with the attestations of all bakers for
-/// the block below.
+/// A block to propose at the earliest time: by default with a new payload in round 0, and with the attestations of all bakers for the
+/// block below.
 #[derive(Debug, Clone)]
 pub struct Draft<'a> {
     chain: &'a Chain,

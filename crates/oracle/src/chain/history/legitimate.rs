@@ -57,8 +57,7 @@ fn round_0_included_after_round_1(story: &mut Story) {
     let first = story.next();
     again_in_round(story, &first, 1);
     let block = story.on(&first).sign();
-    let next = story.show(block);
-    story.vote(&next);
+    story.show_and_vote(block);
     story.next();
 }
 
@@ -72,9 +71,7 @@ fn round_1_included_after_round_2(story: &mut Story) {
 
 fn again_in_round(story: &mut Story, earlier: &Hash, round: i32) -> Hash {
     let block = story.again(earlier).at_round(round).sign();
-    let hash = story.show(block);
-    story.vote(&hash);
-    hash
+    story.show_and_vote(block)
 }
 
 fn reproposed(story: &mut Story) {
@@ -99,8 +96,7 @@ fn our_block_is_replaced(story: &mut Story) {
     let block = story.on(&below).sign();
     story.show(block);
     let block = story.on(&below).at_round(1).sign();
-    let other = story.show(block);
-    story.vote(&other);
+    story.show_and_vote(block);
     story.next();
 }
 
@@ -110,8 +106,7 @@ fn our_block_is_never_shown(story: &mut Story) {
     let block = story.on(&below).sign();
     story.sign_block(&block);
     let block = story.on(&below).at_round(1).sign();
-    let other = story.show(block);
-    story.vote(&other);
+    story.show_and_vote(block);
     story.next();
 }
 
@@ -120,19 +115,16 @@ fn two_levels_are_replaced(story: &mut Story) {
     let first = story.next();
     let second = again_in_round(story, &first, 1);
     let block = story.on(&first).sign();
-    let next = story.show(block);
-    story.vote(&next);
+    story.show_and_vote(block);
     let block = story.on(&second).at_round(1).sign();
-    let other = story.show(block);
-    story.vote(&other);
+    story.show_and_vote(block);
     story.next();
 }
 
 fn left_out(story: &mut Story) {
     for _ in 0..3 {
         let block = story.on(&story.head()).without(OURS).sign();
-        let hash = story.show(block);
-        story.vote(&hash);
+        story.show_and_vote(block);
     }
 }
 
@@ -159,8 +151,7 @@ fn votes_for_nothing(story: &mut Story) {
         }
     }
     let block = story.on(&below).at_round(3).sign();
-    let hash = story.show(block);
-    story.vote(&hash);
+    story.show_and_vote(block);
     story.next();
 }
 

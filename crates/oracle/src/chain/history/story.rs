@@ -70,17 +70,29 @@ impl Story {
         self.chain.block(hash).unwrap_or_else(|| panic!("the block is not on the chain"))
     }
 
-    /// The node shows the block. If it is our baker's turn, our signer has signed it before.
+    /// The block becomes part of the chain. If it is our baker's turn, our signer has signed it before.
     ///
     /// # Panics
     /// If the protocol would reject it: then the history is wrong.
     #[allow(clippy::expect_used, reason = "a history that the protocol rejects is wrong")]
-    pub(super) fn show(&mut self, block: Block) -> Hash {
+    pub(super) fn add(&mut self, block: Block) -> Hash {
         if self.chain.network().proposer(block.header.level, block.header.round) == OURS {
             self.sign_block(&block);
         }
-        let hash = self.chain.add(block).expect("a valid block");
+        self.chain.add(block).expect("a valid block")
+    }
+
+    /// The block is added, and the node shows it.
+    pub(super) fn show(&mut self, block: Block) -> Hash {
+        let hash = self.add(block);
         self.events.push(Event::Shows(hash));
+        hash
+    }
+
+    /// The same, and we vote for it.
+    pub(super) fn show_and_vote(&mut self, block: Block) -> Hash {
+        let hash = self.show(block);
+        self.vote(&hash);
         hash
     }
 
@@ -97,9 +109,7 @@ impl Story {
     /// The next block in round 0, shown and voted for.
     pub(super) fn next(&mut self) -> Hash {
         let block = self.on(&self.head()).sign();
-        let hash = self.show(block);
-        self.vote(&hash);
-        hash
+        self.show_and_vote(block)
     }
 
     /// So many blocks like this.

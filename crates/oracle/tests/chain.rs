@@ -1,4 +1,4 @@
-//! The chain accepts what the protocol accepts, and what is signed in it is what a signer is asked to sign.
+//! The chain accepts what the protocol accepts, and what is signed in it is what a signer gets as a request.
 
 #![cfg(test)]
 
@@ -87,12 +87,15 @@ fn what_the_protocol_rejects_is_rejected() {
     let other = chain.add(other).unwrap();
     let earlier = chain.block(&proposed).unwrap().clone();
     let votes = preattestations(&chain, &proposed);
-    let changed = |draft: Draft<'_>, change: fn(&mut Header)| {
-        let (mut header, operations) = draft.contents();
-        change(&mut header);
+    let signed = |header: Header, operations: Vec<Operation>| {
         let key = chain.network().consensus_key(chain.network().proposer(header.level, header.round), header.level);
         let signature = key.secret.sign(&header.signed_bytes(chain.network()), Scheme::ProofOfPossession);
         Block::new(header, signature, operations)
+    };
+    let changed = |draft: Draft<'_>, change: fn(&mut Header)| {
+        let (mut header, operations) = draft.contents();
+        change(&mut header);
+        signed(header, operations)
     };
     let on = |hash| chain.on(hash);
     let attestation = |baker, hash| chain.vote(baker, Kind::Attestation, hash).unwrap();
@@ -154,7 +157,5 @@ fn what_the_protocol_rejects_is_rejected() {
     }
     let (header, mut operations) = on(&proposed).contents();
     operations.push(Operation::Vote(single_tz4));
-    let key = chain.network().consensus_key(chain.network().proposer(header.level, 0), header.level);
-    let signature = key.secret.sign(&header.signed_bytes(chain.network()), Scheme::ProofOfPossession);
-    assert_eq!(chain.clone().add(Block::new(header, signature, operations)), Err(Invalid::Operations));
+    assert_eq!(chain.clone().add(signed(header, operations)), Err(Invalid::Operations));
 }

@@ -48,7 +48,7 @@ impl Signed {
     }
 }
 
-fn told(history: &History) -> (Signed, Vec<(Kind, i32, i32, String)>) {
+fn followed(history: &History) -> (Signed, Vec<(Kind, i32, i32, String)>) {
     let (mut signed, mut missing) = (Signed::default(), Vec::new());
     for event in &history.events {
         signed.follow(event, history.name);
@@ -63,7 +63,7 @@ fn told(history: &History) -> (Signed, Vec<(Kind, i32, i32, String)>) {
 fn legitimate_histories_show_nothing_that_was_not_signed() {
     let of_curves = Curve::ALL.into_iter().flat_map(|curve| history::legitimate(&history::baker(curve)));
     for history in of_curves.chain([history::change_of_keys()]) {
-        let (signed, missing) = told(&history);
+        let (signed, missing) = followed(&history);
         assert!(missing.is_empty(), "{}: {missing:?}", history.name);
         assert!(signed.0.len() > 4, "{}", history.name);
     }
@@ -76,7 +76,7 @@ fn foreign_histories_show_one_signature_that_was_not_made() {
         assert_eq!(histories.len(), 8, "the last one is with a companion key, or about DAL content of another");
         for history in histories {
             let foreign = history.foreign.clone().unwrap();
-            let (_, mut missing) = told(&history);
+            let (_, mut missing) = followed(&history);
             // With the consensus key's vote, the companion's is on the chain, too.
             missing.retain(|(.., address)| *address == foreign.address);
             let expected = (foreign.kind, foreign.level, foreign.round, foreign.address.clone());

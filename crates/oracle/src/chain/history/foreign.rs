@@ -22,8 +22,8 @@ pub fn foreign(ours: &Baker) -> Vec<History> {
         story.next_levels(2);
         story
     };
-    let of_all = always.into_iter().map(|tell: fn(Story) -> History| tell(start()));
-    of_all.chain(sometimes.into_iter().filter_map(|tell: fn(Story) -> Option<History>| tell(start()))).collect()
+    let of_all = always.into_iter().map(|build: fn(Story) -> History| build(start()));
+    of_all.chain(sometimes.into_iter().filter_map(|build: fn(Story) -> Option<History>| build(start()))).collect()
 }
 
 fn seen(kind: Kind, vote: &Vote) -> Seen {

@@ -26,9 +26,9 @@ pub fn legitimate(ours: &Baker) -> Vec<History> {
         ("the first block of a cycle", first_block_of_a_cycle),
     ];
     stories
-        .map(|(name, tell)| {
+        .map(|(name, build)| {
             let mut story = Story::new(ours.clone());
-            tell(&mut story);
+            build(&mut story);
             story.end(name)
         })
         .into()

@@ -1,4 +1,4 @@
-//! Tells a history block by block. Our baker and its signer behave as honest ones do; so do the others.
+//! Builds a history block by block. Our baker and its signer behave as honest ones do; so do the others.
 
 use super::super::{Baker, Block, Chain, Draft, Hash, Key, Network, SignedVote, Vote};
 use super::{Event, Foreign, History, OURS, Request};
@@ -6,7 +6,7 @@ use crate::crypto::Curve;
 use crate::payload::consensus::Kind;
 use std::collections::HashMap;
 
-/// A history that is being told.
+/// A history under construction.
 #[derive(Debug, Clone)]
 pub(super) struct Story {
     pub(super) chain: Chain,
@@ -96,7 +96,7 @@ impl Story {
         hash
     }
 
-    /// Our signer signs the block, which nobody need ever see.
+    /// Our signer signs the block, which the node may never show.
     pub(super) fn sign_block(&mut self, block: &Block) {
         let network = self.chain.network();
         let header = &block.header;
@@ -112,7 +112,7 @@ impl Story {
         self.show_and_vote(block)
     }
 
-    /// So many blocks like this.
+    /// This many blocks like it.
     pub(super) fn next_levels(&mut self, levels: u32) {
         for _ in 0..levels {
             self.next();

@@ -11,9 +11,14 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// A JSON response. An invalid status becomes 500.
 pub(crate) fn json(status: u16, body: &Value) -> Answer {
-    let mut answer = Response::new(Full::from(body.to_string()));
+    with_header(with_body(status, body.to_string()), CONTENT_TYPE, "application/json; charset=utf-8")
+}
+
+/// A response with this body, without headers. An invalid status becomes 500.
+pub(crate) fn with_body(status: u16, body: impl Into<Full<Bytes>>) -> Answer {
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    with_header(answer, CONTENT_TYPE, "application/json; charset=utf-8")
+    answer
 }
 
 /// Adds a header, unless the value is not a valid header value.

@@ -1,14 +1,13 @@
 //! A container of append blobs in Azure Storage, for an identity that may add blocks, and may read if a test allows it.
 
-use crate::answers::{Answer, with_header};
+use crate::answers::{Answer, with_body, with_header};
 use crate::double::{Controls, Double, Task, controllable};
 use crate::faults::{Failure, Operation};
 use crate::tokens::Tokens;
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, HeaderName, IF_NONE_MATCH};
+use hyper::Method;
+use hyper::header::{HeaderName, IF_NONE_MATCH};
 use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,9 +91,7 @@ impl Service {
     }
 
     fn is_authorized(&self, head: &Parts) -> bool {
-        let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-        token.is_some_and(|token| self.tokens.is_valid(token, AUDIENCE))
+        self.tokens.is_authorized(&head.headers, AUDIENCE)
     }
 
     fn answer(&self, head: &Parts, body: &[u8]) -> Answer {
@@ -113,7 +110,7 @@ impl Service {
                     return error(409, "BlobAlreadyExists");
                 }
                 blobs.insert(name.to_owned(), Vec::new());
-                status(201)
+                with_body(201, Bytes::new())
             }
             Route::Append(name) => {
                 let mut blobs = self.blobs();
@@ -123,14 +120,14 @@ impl Service {
                     return error(412, "AppendPositionConditionNotMet");
                 }
                 blob.extend_from_slice(body);
-                status(201)
+                with_body(201, Bytes::new())
             }
             Route::List | Route::Read(_) if !self.allows_reads.load(Ordering::Relaxed) => {
                 error(403, "AuthorizationPermissionMismatch")
             }
             Route::List => self.list(head.uri.query().unwrap_or_default()),
             Route::Read(name) => match self.blobs().get(name) {
-                Some(content) => Response::new(Full::from(Bytes::from(content.clone()))),
+                Some(content) => with_body(200, content.clone()),
                 None => error(404, "BlobNotFound"),
             },
             Route::Forbidden => error(403, "AuthorizationPermissionMismatch"),
@@ -151,7 +148,7 @@ impl Service {
         }
         let next = names.next().cloned().unwrap_or_default();
         _ = write!(page, "</Blobs><NextMarker>{next}</NextMarker></EnumerationResults>");
-        Response::new(Full::from(page))
+        with_body(200, page)
     }
 }
 
@@ -181,12 +178,6 @@ impl Double for Service {
     }
 }
 
-fn status(status: u16) -> Answer {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    answer
-}
-
 fn error(code: u16, name: &str) -> Answer {
-    with_header(status(code), HeaderName::from_static("x-ms-error-code"), name)
+    with_header(with_body(code, Bytes::new()), HeaderName::from_static("x-ms-error-code"), name)
 }

@@ -210,11 +210,10 @@ impl Platform {
         if self.access.client_certificate && head.extensions.get::<ClientCertificate>().is_none() {
             return Err(Rejection::Certificate);
         }
-        if let Some((issuer, audience)) = &self.access.token {
-            let token = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-            if !token.is_some_and(|token| issuer.is_valid(token, audience)) {
-                return Err(Rejection::Token);
-            }
+        if let Some((issuer, audience)) = &self.access.token
+            && !issuer.issuer().is_authorized(&head.headers, audience)
+        {
+            return Err(Rejection::Token);
         }
         match &self.access.function_key {
             Some(key) if header("x-functions-key") != Some(key) => Err(Rejection::Key),

@@ -52,11 +52,6 @@ impl Identity {
         self.endpoint.tokens.issue(audience)
     }
 
-    /// Whether a token was issued for this audience, and is valid now.
-    pub fn is_valid(&self, token: &str, audience: &str) -> bool {
-        self.endpoint.tokens.is_valid(token, audience)
-    }
-
     /// What issues the tokens.
     pub(crate) fn issuer(&self) -> Arc<Tokens> {
         Arc::clone(&self.endpoint.tokens)

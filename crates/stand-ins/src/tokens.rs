@@ -1,6 +1,7 @@
 //! The tokens that the identity endpoint issued; the other services check requests against them.
 
 use crate::random;
+use hyper::header::{AUTHORIZATION, HeaderMap};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -43,6 +44,13 @@ impl Tokens {
         let state = self.lock();
         let validity = state.issued.get(token).and_then(Option::as_ref);
         validity.is_some_and(|validity| validity.audience == audience && SystemTime::now() < validity.until)
+    }
+
+    /// Whether the request has a bearer token that is valid now, for this audience.
+    pub(crate) fn is_authorized(&self, headers: &HeaderMap, audience: &str) -> bool {
+        let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
+        token.is_some_and(|token| self.is_valid(token, audience))
     }
 
     pub(crate) fn revoke_all(&self) {

@@ -12,7 +12,7 @@ use crate::faults::{BadSignature, Failure, Operation};
 use crate::tokens::Tokens;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hyper::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use hyper::header::WWW_AUTHENTICATE;
 use hyper::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -78,9 +78,7 @@ impl Vault {
     }
 
     fn is_authorized(&self, head: &Parts) -> bool {
-        let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-        token.is_some_and(|token| self.tokens.is_valid(token, self.kind.audience()))
+        self.tokens.is_authorized(&head.headers, self.kind.audience())
     }
 
     fn challenge(&self) -> Answer {

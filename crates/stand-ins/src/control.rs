@@ -59,12 +59,12 @@ POST   /cosmos/recreate        delete the container with its items, and create a
 POST   /cosmos/write-region    {\"region\":\"North Europe\"} becomes the write region; the others answer writes with 403/3
 POST   /cosmos/cut-off         {\"region\":\"North Europe\",\"cut_off\":true} isolates a region, so that writes wait or need only
                                a majority; {...,\"cut_off\":false} reconnects it
+POST   /cosmos/offline         {\"region\":\"North Europe\"} removes a region from the account; /cosmos/online adds it again
 GET    /tezos-node/payloads    what each baker signs now, in hex
-POST   /tezos-node/bake        {\"blocks\":3,\"round\":1,\"without\":[\"tz3...\"]}, all optional: adds blocks, with the votes of all bakers
-                               but these; to the signer, they are foreign unless it has signed them
+POST   /tezos-node/bake        {\"blocks\":3,\"round\":1,\"without\":[\"tz3...\"]}, all optional: adds blocks, with the votes of all
+                               bakers but these; to the signer, they are foreign unless it has signed them
 POST   /tezos-node/again       {\"round\":1} proposes the head again in a later round
 POST   /tezos-node/mode        \"synced\" \"halted\" \"frozen\" or {\"behind\":2}
-POST   /cosmos/offline         {\"region\":\"North Europe\"} removes a region from the account; /cosmos/online adds it again
 ";
 
 /// The control API, which runs until its runtime ends.

@@ -75,8 +75,7 @@ async fn run(arguments: Arguments) -> io::Result<()> {
     let azure = Azure::try_start(options).await?;
     let keys = [Curve::P256, Curve::Secp256k1].map(|curve| Key::of_name(curve, "a developer's baker"));
     if !arguments.no_keys {
-        for (key, hsm) in keys.iter().zip([true, false]) {
-            let name = format!("baker-{}", if hsm { "p256" } else { "k256" });
+        for (key, (name, hsm)) in keys.iter().zip([("baker-p256", true), ("baker-k256", false)]) {
             let key = NewKey::holding(name, &key.secret).ok_or_else(|| io::Error::other("no key of this curve"))?;
             azure.key_vault.add_key(NewKey { hsm, ..key });
         }

@@ -97,9 +97,7 @@ impl NewKey {
             off_curve: false,
         }
     }
-}
 
-impl NewKey {
     /// A key whose private key a test has, too. `None` for a curve that the vault does not sign with.
     pub fn holding(name: impl Into<String>, key: &oracle::crypto::SecretKey) -> Option<Self> {
         let curve = match key.curve() {

@@ -155,7 +155,9 @@ fn what_the_protocol_rejects_is_rejected() {
     ] {
         assert_eq!(chain.clone().add(block), Err(expected), "{what}");
     }
-    let (header, mut operations) = on(&proposed).contents();
-    operations.push(Operation::Vote(single_tz4));
-    assert_eq!(chain.clone().add(signed(header, operations)), Err(Invalid::Operations));
+    let (header, operations) = on(&proposed).contents();
+    for added in [Operation::Vote(single_tz4), operations.last().unwrap().clone()] {
+        let block = signed(header.clone(), [operations.clone(), vec![added.clone()]].concat());
+        assert_eq!(chain.clone().add(block), Err(Invalid::Operations), "{added:?}");
+    }
 }

@@ -83,12 +83,12 @@ impl HeadRule {
         }
     }
 
-    /// Whether a request for a block or a vote can pass the rule now.
     /// Whether the nodes follow this chain, as last reported.
     pub(super) fn follows(&self, chain: ChainId) -> bool {
         self.watch.as_ref().and_then(|watch| watch.latest()).is_some_and(|head| head.chain == chain)
     }
 
+    /// Whether a request for a block or a vote can pass the rule now.
     pub(super) fn is_ready(&self) -> bool {
         self.when_unknown == WhenHeadUnknown::Sign || self.watch.as_ref().is_none_or(|watch| watch.has_recent_head())
     }

@@ -22,7 +22,7 @@ pub(super) fn by_digests(lines: &[VersionLine]) -> Chain {
     let mut followed = HashSet::new();
     for line in lines {
         let Some(last) = before(line) else { continue };
-        let (number, is_first) = (number(line), followed.insert(last.own_digest.map(|digest| digest.to_string())));
+        let (number, is_first) = (number(line), followed.insert(last.own_digest));
         if !is_first {
             chain.findings.push(Finding::Twice { number });
         } else if number != next_number(last)
@@ -34,18 +34,12 @@ pub(super) fn by_digests(lines: &[VersionLine]) -> Chain {
         }
     }
     // Nothing names these: the last version, and those whose successor is missing or does not fit.
-    let ends: Vec<_> =
-        lines.iter().filter(|line| !followed.contains(&line.own_digest.map(|digest| digest.to_string()))).collect();
+    let ends: Vec<_> = lines.iter().filter(|line| !followed.contains(&line.own_digest)).collect();
     for line in lines.iter().skip(1).filter(|line| before(line).is_none()) {
         let at = number(line);
-        let end = |accept: &dyn Fn(u64) -> bool| {
-            ends.iter()
-                .filter(|end| end.own_digest != line.own_digest)
-                .map(|end| number(end))
-                .filter(|end| accept(*end))
-                .max()
-        };
-        chain.findings.push(if end(&|end| end.checked_add(1) == Some(at) && end > 0).is_some() {
+        let others = ends.iter().filter(|end| end.own_digest != line.own_digest);
+        let last = others.map(|end| number(end)).filter(|end| *end < at).max().unwrap_or_default();
+        chain.findings.push(if last > 0 && last.checked_add(1) == Some(at) {
             Finding::DoesNotFit { number: at }
         } else if at <= 1 {
             match line.version.previous {
@@ -53,7 +47,7 @@ pub(super) fn by_digests(lines: &[VersionLine]) -> Chain {
                 Some(_) => Finding::EarlierRelease,
             }
         } else {
-            Finding::Missing { from: end(&|end| end < at).unwrap_or_default(), to: at }
+            Finding::Missing { from: last, to: at }
         });
     }
     chain

@@ -121,7 +121,7 @@ fn in_order(mut versions: Vec<VersionLine>) -> Vec<VersionLine> {
             version.round,
             version.sequence,
             version.previous.clone(),
-            own_digest.map(|digest| digest.to_string()),
+            own_digest.map(|digest| *digest.as_bytes()),
         )
     };
     versions.sort_by_cached_key(key);

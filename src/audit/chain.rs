@@ -43,7 +43,7 @@ pub(super) fn by_digests(lines: &[VersionLine]) -> Chain {
             Finding::DoesNotFit { number: at }
         } else if at <= 1 {
             match line.version.previous {
-                None => Finding::Anew,
+                None => Finding::StartsOver,
                 Some(_) => Finding::EarlierRelease,
             }
         } else {

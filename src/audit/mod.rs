@@ -15,5 +15,5 @@ pub use blobs::{BlobError, Container, ContainerUrl, InvalidContainerUrl};
 pub use from_log::lines_of_log;
 pub use line::{Line, LineError, VersionLine};
 pub use queue::Queue;
-pub use verify::{Finding, Report, Seriousness, verify};
+pub use verify::{Finding, Report, Severity, verify};
 pub use writer::Writer;

@@ -31,7 +31,7 @@ pub struct Report {
 
 /// Whether a finding shows that the history was changed, or only that it is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Seriousness {
+pub enum Severity {
     /// Incomplete.
     Gap,
     /// Changed.
@@ -51,7 +51,7 @@ pub enum Finding {
     /// The numbers start over: an earlier release, which does not number versions, wrote the mark in between.
     EarlierRelease,
     /// The mark starts over: in another store, or after the store was lost.
-    Anew,
+    StartsOver,
     /// A version and the one before do not fit: its digest, number or position.
     DoesNotFit {
         /// The number.
@@ -76,11 +76,11 @@ pub enum Finding {
 
 impl Finding {
     /// Whether the history was changed, or is incomplete.
-    pub const fn seriousness(&self) -> Seriousness {
+    pub const fn severity(&self) -> Severity {
         match self {
-            Self::Missing { .. } | Self::EarlierRelease | Self::Anew => Seriousness::Gap,
+            Self::Missing { .. } | Self::EarlierRelease | Self::StartsOver => Severity::Gap,
             Self::DoesNotFit { .. } | Self::Twice { .. } | Self::LogDiffers { .. } | Self::WrongSignature { .. } => {
-                Seriousness::Tampering
+                Severity::Tampering
             }
         }
     }
@@ -131,8 +131,8 @@ fn in_order(mut versions: Vec<VersionLine>) -> Vec<VersionLine> {
 
 impl Report {
     /// How serious the worst finding is; `None` without any.
-    pub fn worst(&self) -> Option<Seriousness> {
-        self.findings.iter().map(|(_, finding)| finding.seriousness()).max()
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|(_, finding)| finding.severity()).max()
     }
 
     fn add(&mut self, versions: &[VersionLine], chain: super::chain::Chain) {
@@ -196,7 +196,9 @@ impl fmt::Display for Finding {
                 write!(formatter, "versions {} to {} are missing", from.saturating_add(1), to.saturating_sub(1))
             }
             Self::EarlierRelease => formatter.write_str("the numbers start over: an earlier release wrote the mark"),
-            Self::Anew => formatter.write_str("the mark starts over: it is from another store, or the store was lost"),
+            Self::StartsOver => {
+                formatter.write_str("the mark starts over: it is from another store, or the store was lost")
+            }
             Self::DoesNotFit { number } => write!(formatter, "version {number} does not fit the one before"),
             Self::Twice { number } => write!(formatter, "there are two different versions {number}"),
             Self::LogDiffers { number } => write!(formatter, "version {number} is at another position in the log"),

@@ -1,7 +1,7 @@
 //! `audit`: collects the history of signatures, and checks it.
 
 use super::{CommandError, print_line, runtime, variable, variable_names, wrong_settings};
-use azurehsm_signer::audit::{Container, Line, Report, Seriousness, lines_of_log, verify};
+use azurehsm_signer::audit::{Container, Line, Report, Severity, lines_of_log, verify};
 use azurehsm_signer::settings::AuditSettings;
 use azurehsm_signer::text;
 use azurehsm_signer::wiring::Azure;
@@ -79,24 +79,24 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, CommandError> {
     }
     let report = verify(lines);
     for (id, finding) in &report.findings {
-        let seriousness = match finding.seriousness() {
-            Seriousness::Gap => "gap",
-            Seriousness::Tampering => "tampering",
+        let severity = match finding.severity() {
+            Severity::Gap => "gap",
+            Severity::Tampering => "tampering",
         };
-        print_line(&format!("{seriousness}  {id}  {finding}"))?;
+        print_line(&format!("{severity}  {id}  {finding}"))?;
     }
     print_line(&summary(&report))?;
     Ok(match report.worst() {
         None => ExitCode::SUCCESS,
-        Some(Seriousness::Gap) => ExitCode::from(GAP),
-        Some(Seriousness::Tampering) => ExitCode::from(TAMPERED),
+        Some(Severity::Gap) => ExitCode::from(GAP),
+        Some(Severity::Tampering) => ExitCode::from(TAMPERED),
     })
 }
 
 fn summary(report: &Report) -> String {
     let Report { marks, versions, linked, only_in_log, valid_signatures, unchecked_signatures, .. } = report;
-    let of = |seriousness| report.findings.iter().filter(|(_, finding)| finding.seriousness() == seriousness).count();
-    let (gaps, changes) = (of(Seriousness::Gap), of(Seriousness::Tampering));
+    let of = |severity| report.findings.iter().filter(|(_, finding)| finding.severity() == severity).count();
+    let (gaps, changes) = (of(Severity::Gap), of(Severity::Tampering));
     format!(
         "{versions} versions of {marks} marks, {linked} linked to the one before; {valid_signatures} signatures of blocks valid, \
          {unchecked_signatures} not checked; {only_in_log} only in the log; {gaps} gaps, {changes} changes"

@@ -117,7 +117,7 @@ fn a_change_is_tampering_and_a_loss_is_a_gap() {
 #[test]
 fn an_earlier_release_and_another_store_are_gaps() {
     let (versions, key) = history(Curve::P256);
-    for (previous, expected) in [(Some("07".repeat(32)), Finding::EarlierRelease), (None, Finding::Anew)] {
+    for (previous, expected) in [(Some("07".repeat(32)), Finding::EarlierRelease), (None, Finding::StartsOver)] {
         let mut renumbered = versions[..3].to_vec();
         let mut before = previous;
         for (number, version) in (1..).zip(&versions[3..]) {
@@ -126,7 +126,7 @@ fn an_earlier_release_and_another_store_are_gaps() {
             renumbered.push(version);
         }
         let report = verify(lines(&renumbered, &key));
-        assert_eq!((report.linked, report.worst()), (4, Some(Seriousness::Gap)));
+        assert_eq!((report.linked, report.worst()), (4, Some(Severity::Gap)));
         assert_eq!(report.findings[0].1, expected);
     }
 }

@@ -110,9 +110,9 @@ pub fn answer(policy: &Policy, question: &Question) -> Answer {
     match understand(question) {
         Ok(understood) => {
             let refusal = understood.allowed_by(rules).err();
-            Answer { ..described(&understood.payload, refused(entry, rules, refusal)) }
+            described(&understood.payload, verdict_only(entry, rules, refusal))
         }
-        Err(refusal) => refused(entry, rules, Some(refusal)),
+        Err(refusal) => verdict_only(entry, rules, Some(refusal)),
     }
 }
 
@@ -125,7 +125,8 @@ fn understand(question: &Question) -> Result<Understood, Refusal> {
     }
 }
 
-fn refused(entry: String, rules: &Rules, refusal: Option<Refusal>) -> Answer {
+/// An answer without a description of the payload.
+fn verdict_only(entry: String, rules: &Rules, refusal: Option<Refusal>) -> Answer {
     let refusal = refusal.map(NotSigned::from);
     Answer {
         entry,
@@ -141,6 +142,7 @@ fn refused(entry: String, rules: &Rules, refusal: Option<Refusal>) -> Answer {
     }
 }
 
+/// The answer with a description of the payload.
 fn described(payload: &Payload, answer: Answer) -> Answer {
     let operations = match payload {
         Payload::Operations(operations) => operations.contents.iter().map(|content| content.kind.name()).collect(),

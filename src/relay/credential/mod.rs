@@ -101,13 +101,16 @@ impl Credentials {
     /// [`NoToken`] if a token is required, and there is no valid one.
     pub(super) async fn headers(&self, upstream: usize) -> Result<HeaderMap, NoToken> {
         let key = self.function_keys.of(upstream).map(|key| (FUNCTION_KEY, key));
-        let token = match &self.token {
-            // A token is for the upstreams, and an observer could use it there.
-            Some(_) if upstream >= self.upstreams => None,
+        let token = match self.token_of(upstream) {
             Some(token) => Some((AUTHORIZATION, token.header().await?)),
             None => None,
         };
         Ok(key.into_iter().chain(token).collect())
+    }
+
+    /// An observer gets no token: it could use it at the upstreams.
+    fn token_of(&self, upstream: usize) -> Option<&EntraToken> {
+        self.token.as_ref().filter(|_| upstream < self.upstreams)
     }
 
     /// After the platform in front of an upstream has rejected a request with the headers `sent`: other headers, if there are any by
@@ -117,7 +120,7 @@ impl Credentials {
         if let Some(key) = sent.get(FUNCTION_KEY) {
             self.function_keys.rejected(upstream, key);
         }
-        if let Some(token) = self.token.as_ref().filter(|_| upstream < self.upstreams) {
+        if let Some(token) = self.token_of(upstream) {
             token.rejected(upstream).await;
         }
         self.headers(upstream).await.ok().filter(|headers| headers != sent)
@@ -125,7 +128,7 @@ impl Credentials {
 
     /// Records that a signer has answered, so that the platform in front of it accepts the credentials.
     pub(super) fn accepted(&self, upstream: usize) {
-        if let Some(token) = self.token.as_ref().filter(|_| upstream < self.upstreams) {
+        if let Some(token) = self.token_of(upstream) {
             token.accepted(upstream);
         }
     }
@@ -141,7 +144,7 @@ impl Credentials {
     pub(super) fn kinds(&self, upstream: usize) -> CredentialKinds {
         CredentialKinds {
             function_key: self.function_keys.of(upstream).is_some(),
-            token: self.token.is_some() && upstream < self.upstreams,
+            token: self.token_of(upstream).is_some(),
             certificate: self.certificate.is_some() && upstream < self.upstreams,
         }
     }

@@ -112,15 +112,15 @@ impl Signer {
         let took = start.elapsed();
         facts.place = trace.place();
         facts.log(request, took, &verdict, self.observes);
-        if let (Ok(_), Some(Consensus { kind, chain, position })) = (&verdict, facts.consensus) {
-            self.last_signed.note(MarkId { chain, key: request.key, kind }, position.level);
-        }
-        // Clients choose the chains of requests: only that of the nodes is of interest.
-        if let Some(Consensus { kind, chain, position }) = facts.consensus
-            && self.head.follows(chain)
-        {
+        if let Some(Consensus { kind, chain, position }) = facts.consensus {
             let id = MarkId { chain, key: request.key, kind };
-            self.answers.note(id, position, verdict.as_ref().err().map(NotSigned::cause));
+            if verdict.is_ok() {
+                self.last_signed.note(id, position.level);
+            }
+            // Clients choose the chains of requests: only that of the nodes is of interest.
+            if self.head.follows(chain) {
+                self.answers.note(id, position, verdict.as_ref().err().map(NotSigned::cause));
+            }
         }
         let finished = facts.finished(request, took, &verdict, &trace);
         self.metrics.finished(&finished, &trace.stages);

@@ -164,10 +164,12 @@ async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
     if let MarkStoreSettings::Cosmos(_) = &services.marks {
         scopes.push(SCOPE.to_owned());
     }
+    if scopes.is_empty() {
+        return vec![Finding::skipped("identity", "no service in Azure is used")];
+    }
     match azure {
-        Some(azure) if !scopes.is_empty() => identity::check(&services.identity, &azure.tokens, &scopes).await,
-        _ if scopes.is_empty() => vec![Finding::skipped("identity", "no service in Azure is used")],
-        _ => vec![Finding::skipped("identity", NO_CLIENT)],
+        Some(azure) => identity::check(&services.identity, &azure.tokens, &scopes).await,
+        None => vec![Finding::skipped("identity", NO_CLIENT)],
     }
 }
 

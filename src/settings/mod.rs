@@ -111,9 +111,7 @@ impl Settings {
         reader.require_authorized_keys(&settings);
         reader.finish(settings)
     }
-}
 
-impl Settings {
     /// Whether a service in Azure is used, so that the process needs an identity.
     pub const fn are_in_azure(&self) -> bool {
         self.services.are_in_azure() || self.audit_container.is_some()

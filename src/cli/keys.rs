@@ -1,7 +1,7 @@
 //! `keys`: lists, generates and imports keys.
 
 use super::{
-    CommandError, base_address, import_command, print_line, runtime, variable, variable_names, wrong_settings,
+    CommandError, base_address, import_command, note, print_line, runtime, variable, variable_names, wrong_settings,
 };
 use azurehsm_signer::chain::calendar;
 use azurehsm_signer::settings::table::SIGNER_LISTEN;
@@ -13,7 +13,7 @@ use azurehsm_signer::wiring::{Azure, make_data_dir, open_vault};
 use clap::{Subcommand, ValueEnum};
 use secrecy::SecretString;
 use std::fmt::Display;
-use std::io::{Read, Write};
+use std::io::Read;
 use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
@@ -170,11 +170,6 @@ async fn list(keys: &[(String, PublicKey)]) -> Result<(), CommandError> {
             Ok(())
         }
     }
-}
-
-/// Prints a note to standard error. A closed standard error does not stop the command.
-fn note(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
 fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), CommandError> {

@@ -192,6 +192,11 @@ fn print_line(text: &str) -> Result<(), CommandError> {
     })
 }
 
+/// Prints a note to standard error. A closed standard error does not stop the command.
+fn note(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
 /// The base address for clients of a signer that listens at `listen`. Under the Functions host, that of the host, or `None` if
 /// the host has not set it.
 fn base_address(listen: SocketAddr) -> Option<String> {

@@ -1,7 +1,7 @@
 //! `participation`: which votes and blocks of the keys are on chain, why the others are not, and what comes next.
 
 use super::marks::Storage;
-use super::{CommandError, print_line, runtime, variable, variable_names, wrong_settings};
+use super::{CommandError, note, print_line, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::{Found, Mark, MarkId};
 use azurehsm_signer::participation::{Counts, DutyKind, KeyReview, Outcome, Review, review};
 use azurehsm_signer::settings::{MarksSettings, Services, VaultSettings};
@@ -10,7 +10,6 @@ use azurehsm_signer::tezos::payload::NonNegative;
 use azurehsm_signer::vault::embedded::KeyFile;
 use azurehsm_signer::wiring::{Azure, open_vault};
 use serde_json::{Value, json};
-use std::io::Write;
 
 /// Shows for each key which of its votes and blocks are on chain, and why the others are not; how its delegate stands against the
 /// limit of two thirds in the current cycle; and its next rights. Reads the nodes and the mark store
@@ -174,9 +173,4 @@ fn as_json(review: &Review) -> Value {
         "rights_known": review.rights.is_ok(),
         "keys": keys.collect::<Vec<_>>(),
     })
-}
-
-/// Prints a note to standard error. A closed standard error does not stop the command.
-fn note(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }

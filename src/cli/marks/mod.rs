@@ -14,14 +14,13 @@ mod storage;
 
 pub(super) use storage::Storage;
 
-use super::{CommandError, variable, variable_names, wrong_settings};
+use super::{CommandError, note, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::MarkId;
 use azurehsm_signer::marks::interchange::RaiseTarget;
 use azurehsm_signer::settings::MarksSettings;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative, Position};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use clap::Subcommand;
-use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -124,9 +123,4 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
         Command::Recover(arguments) => recover::run(&settings, &arguments).await,
         Command::Raise { .. } | Command::Import { .. } => raise::run(&settings, &raises, force).await,
     }
-}
-
-/// Prints a note to standard error. A closed standard error does not stop the command.
-fn note(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }

@@ -1,12 +1,11 @@
 //! `audit`: collects the history of signatures, and checks it.
 
-use super::{CommandError, print_line, runtime, variable, variable_names, wrong_settings};
+use super::{CommandError, print_line, read_file_or_input, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::audit::{Container, Line, Report, Severity, lines_of_log, verify};
 use azurehsm_signer::settings::AuditSettings;
-use azurehsm_signer::text;
 use azurehsm_signer::wiring::Azure;
 use clap::Subcommand;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -104,13 +103,7 @@ fn summary(report: &Report) -> String {
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    if path.as_os_str() != "-" {
-        return Ok(text::read(path).map_err(|error| failed(&error))?);
-    }
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-    Ok(text::decode(&bytes).map_err(|error| failed(&error))?.to_owned())
+    Ok(read_file_or_input(path).map_err(|error| format!("{}: {error}", path.display()))?)
 }
 
 /// The prefix of blobs' names: a day, a month or a year.

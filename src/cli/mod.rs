@@ -19,6 +19,7 @@ mod status;
 use azurehsm_signer::functions_host::{self, ParentProcess};
 use azurehsm_signer::log;
 use azurehsm_signer::settings::{LogSettings, NAMES, SettingsError, listing};
+use azurehsm_signer::text;
 use azurehsm_signer::tezos::PublicKeyHash;
 use clap::Subcommand;
 pub(crate) use failure::{print_failure, print_panics_on_one_line};
@@ -27,9 +28,9 @@ use shutdown::{HangUp, Shutdown};
 use std::env::VarError;
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thiserror::Error;
 
@@ -195,6 +196,16 @@ fn print_line(text: &str) -> Result<(), CommandError> {
 /// Prints a note to standard error. A closed standard error does not stop the command.
 fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// Reads a text file, or standard input if the path is `-`.
+fn read_file_or_input(path: &Path) -> io::Result<String> {
+    if path.as_os_str() != "-" {
+        return text::read(path);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    text::decode(&bytes).map(str::to_owned).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
 }
 
 /// The base address for clients of a signer that listens at `listen`. Under the Functions host, that of the host, or `None` if

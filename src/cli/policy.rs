@@ -1,13 +1,12 @@
 //! `policy`: tries a policy on requests.
 
-use super::{CommandError, print_line};
+use super::{CommandError, print_line, read_file_or_input};
 use azurehsm_signer::signer::Policy;
 use azurehsm_signer::signer::policy_check::{Answer, Question, answer, requests};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::{PublicKeyHash, SignatureVersion};
 use clap::Subcommand;
 use serde::Serialize;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -55,7 +54,7 @@ pub(super) fn run(Command::Check(arguments): Command) -> Result<ExitCode, Comman
         .map_err(|error| unreadable(&file, &format_args!("wrong policy:\n{error}")))?;
     let questions = match from {
         Some(path) => {
-            let read = read(&path).map_err(|error| unreadable(&path, &error))?;
+            let read = read_file_or_input(&path).map_err(|error| unreadable(&path, &error))?;
             requests(&read).map_err(|error| unreadable(&path, &error))?
         }
         None => payload.into_iter().flat_map(|Payload(payload)| of_entries(&policy, key, &payload)).collect(),
@@ -77,16 +76,6 @@ fn of_entries(policy: &Policy, key: Option<PublicKeyHash>, payload: &[u8]) -> Ve
     let keys = key.map_or_else(|| keys.into_iter().map(Some).chain([None]).collect(), |key| vec![Some(key)]);
     let question = |key| Question { key, payload: payload.to_owned(), version: SignatureVersion::default() };
     keys.into_iter().map(question).collect()
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    if path.as_os_str() != "-" {
-        return text::read(path);
-    }
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
-    let decoded = text::decode(&bytes).map(str::to_owned);
-    decoded.map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
 }
 
 /// An answer with what it belongs to.

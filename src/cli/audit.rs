@@ -1,11 +1,13 @@
 //! `audit`: collects the history of signatures, and checks it.
 
-use super::{CommandError, print_line, read_file_or_input, runtime, variable, variable_names, wrong_settings};
+use super::{
+    CommandError, output_failed, print_line, read_file_or_input, runtime, variable, variable_names, wrong_settings,
+};
 use azurehsm_signer::audit::{Container, Line, Report, Severity, lines_of_log, verify};
 use azurehsm_signer::settings::AuditSettings;
 use azurehsm_signer::wiring::Azure;
 use clap::Subcommand;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,10 +59,7 @@ async fn export(prefix: &str) -> Result<(), CommandError> {
     let container = Container::new(url, Arc::clone(&azure.tokens), &azure.roots)?;
     for name in container.list(prefix).await.map_err(|error| format!("{}: {error}", container.url()))? {
         let content = container.read(&name).await.map_err(|error| format!("{name}: {error}"))?;
-        std::io::stdout().lock().write_all(&content).map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => CommandError::from(super::ReaderGone),
-            _ => format!("standard output: {error}").into(),
-        })?;
+        std::io::stdout().lock().write_all(&content).map_err(|error| output_failed(&error))?;
     }
     Ok(())
 }

@@ -186,16 +186,21 @@ pub(crate) struct ReaderGone;
 
 /// Prints to standard output.
 fn print_line(text: &str) -> Result<(), CommandError> {
-    let mut output = std::io::stdout().lock();
-    writeln!(output, "{text}").and_then(|()| output.flush()).map_err(|error| match error.kind() {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{text}").and_then(|()| output.flush()).map_err(|error| output_failed(&error))
+}
+
+/// Why standard output cannot be written.
+fn output_failed(error: &io::Error) -> CommandError {
+    match error.kind() {
         ErrorKind::BrokenPipe => ReaderGone.into(),
         _ => format!("standard output: {error}").into(),
-    })
+    }
 }
 
 /// Prints a note to standard error. A closed standard error does not stop the command.
 fn note(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
+    drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
 /// Reads a text file, or standard input if the path is `-`.

@@ -1,5 +1,5 @@
-// The history of signatures in one region: a storage account with a container of append blobs that nobody can change or delete for a while. The
-// signer may add blocks to it, and nothing else.
+// The history of signatures in one region: a storage account with a container of append blobs that nobody can change or delete during the
+// retention period. The signer may only add blocks.
 
 import { textsType } from '../types.bicep'
 

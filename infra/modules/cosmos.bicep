@@ -195,7 +195,7 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
       id: containerName
       partitionKey: {
         kind: 'Hash'
-        // It cannot be changed, so a container is for a signer or for an observer for ever.
+        // It cannot be changed, so a container is permanently a signer's or an observer's.
         paths: [
           observe ? '/observed_pkh' : '/pkh'
         ]

@@ -2,7 +2,7 @@
 //!
 //! A copy is queued without waiting, and dropped if the queue is full. One task sends the copies over connections of their own, so that
 //! an observer that is slow or dead costs the real requests nothing. Its answers are not used. Copies are sent only to a signer that
-//! says that it is an observer: any other one would sign them.
+//! reports that it is an observer: any other one would sign them.
 
 use super::RelaySettings;
 use super::connection::{Connector, UnusableAddress};
@@ -28,8 +28,8 @@ const MAX_QUEUED: usize = 256;
 /// Copies that are sent at a time.
 const MAX_IN_FLIGHT: usize = 8;
 
-/// Between two questions whether the other side is an observer, while it has not said so.
-const ASK_INTERVAL: Duration = Duration::from_secs(5);
+/// Between two requests that check whether the other side is an observer, until it is confirmed.
+const CONFIRM_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An observer, and the copies for it.
 pub(super) struct Observer {
@@ -37,7 +37,7 @@ pub(super) struct Observer {
     deadline: Duration,
     copies: mpsc::Sender<Call>,
     queue: Mutex<mpsc::Receiver<Call>>,
-    /// Whether its last answer said that it is an observer.
+    /// Whether its last answer showed that it is an observer.
     is_confirmed: AtomicBool,
     is_unavailable: AtomicBool,
     sent: AtomicU64,
@@ -89,9 +89,9 @@ impl Observer {
         let mut queue = self.queue.lock().await;
         loop {
             while !self.is_confirmed.load(Ordering::Relaxed) {
-                self.note(self.ask().await);
+                self.note(self.confirm().await);
                 if !self.is_confirmed.load(Ordering::Relaxed) {
-                    sleep(ASK_INTERVAL).await;
+                    sleep(CONFIRM_INTERVAL).await;
                 }
             }
             let confirmed = poll_fn(|context| queue.poll_recv(context))
@@ -105,8 +105,8 @@ impl Observer {
         }
     }
 
-    /// Asks for something that no signer signs.
-    async fn ask(&self) -> Result<(), NotObserved> {
+    /// Checks whether the other side is an observer, with a request that no signer signs.
+    async fn confirm(&self) -> Result<(), NotObserved> {
         self.send(&Call::get("/authorized_keys")).await
     }
 

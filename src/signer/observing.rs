@@ -27,7 +27,7 @@ impl fmt::Display for Withheld {
     }
 }
 
-/// The tags of a key in the eyes of an observer, whose store guards no key.
+/// No tags: the store of an observer guards no key.
 static NOT_BOUND: BTreeSet<String> = BTreeSet::new();
 
 impl Signer {
@@ -55,7 +55,7 @@ impl Signer {
         Err(Failure::Withheld(withheld).into())
     }
 
-    /// The stores that a key's tags name. They say where the key may be signed with, which does not concern an observer.
+    /// The stores that a key's tags name. They restrict where the key may sign, so an observer ignores them.
     pub(super) fn bound_to<'a>(&self, key: &'a Key) -> &'a BTreeSet<String> {
         if self.observes { &NOT_BOUND } else { &key.bound_to }
     }

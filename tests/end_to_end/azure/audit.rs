@@ -101,7 +101,6 @@ fn signing_goes_on_without_the_container_and_what_was_signed_is_written_later() 
     let (azure, key, blobs) = start();
     let folder = tempfile::tempdir().unwrap();
     let url = blobs.url();
-    // Some answers are lost after the work was done: blocks are appended once all the same.
     always(blobs.faults(), Operation::CreateBlob, Effect::status(503));
     let signer = Instance::start_ready(&azure, &[("AUDIT_CONTAINER_URL", &url)]);
     sign(&signer, &key, 10..=11);
@@ -109,6 +108,7 @@ fn signing_goes_on_without_the_container_and_what_was_signed_is_written_later() 
     assert!(line.contains("Put Blob answered 503 (ServerBusy)"), "{line}");
     sign(&signer, &key, 12..=13);
     blobs.faults().clear();
+    // Some answers are lost after the work was done: blocks are appended once all the same.
     cloud::next(2, blobs.faults(), Operation::AppendBlock, Effect::status_after_work(500));
     signer.logged("audit_write_recovered");
     eventually("the blob", || blobs.contents().values().any(|blob| !blob.is_empty()).then_some(()));

@@ -64,6 +64,7 @@ fn the_observer_decides_on_every_request_and_the_baker_gets_the_signers_answers(
         assert_eq!((fields["level"].as_u64(), fields["verdict"].as_str()), (Some(level.into()), Some(verdict)));
     }
     let credentials = before_observer.posts();
+    assert!(!credentials.is_empty());
     assert!(credentials.iter().all(|seen| seen.headers["x-functions-key"] != KEY), "{credentials:?}");
 }
 
@@ -99,8 +100,8 @@ fn a_signer_that_releases_signatures_gets_no_copies() {
     relay.0.wait_for_log("relay_observer_signs");
     let key = public_key(&setup, &relay);
     verify(&key, &attestation(1), &relay.sign(&setup.key, &attestation(1)));
-    let asked = before_other.seen().len();
-    eventually("it is asked again", || (before_other.seen().len() > asked).then_some(()));
+    let seen = before_other.seen().len();
+    eventually("it is checked again", || (before_other.seen().len() > seen).then_some(()));
     assert_eq!(before_other.posts().len(), 0);
 }
 

@@ -1,13 +1,17 @@
 //! What a season leaves behind: the history for the judge, and figures.
 
 use crate::calm::Recovery;
+use crate::error::SeasonError;
 use crate::fleet::ActionCounts;
-use crate::history::{History, Secret};
+use crate::history::{History, Recorded, Recorder, Secret};
 use crate::honest::RelayStats;
-use crate::keys::AUTHENTICATIONS_BEGIN;
+use crate::keys::{AUTHENTICATIONS_BEGIN, BakerKey};
+use crate::stored::mark;
 use stand_ins::{Azure, Operation};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// The result of a season.
 pub(crate) struct Outcome {
@@ -46,6 +50,40 @@ impl Happened {
             ..self
         }
     }
+}
+
+/// The history of a run with these services: everything recorded, and what the store accepted. Nothing that only some runs have, such
+/// as spells or relays.
+pub(crate) async fn history_of(
+    recorder: &Recorder,
+    azure: &Azure,
+    keys: &[BakerKey],
+    start: Instant,
+    calm: Instant,
+    deadline: Duration,
+) -> Result<History, SeasonError> {
+    let Recorded { exchanges, started, down, paused, troubles, lines } = recorder.take();
+    let stored: Result<Vec<_>, _> = azure.cosmos.history().await.iter().map(mark).collect();
+    Ok(History {
+        start,
+        calm,
+        deadline,
+        keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
+        exchanges,
+        stored: stored?,
+        other_operations: azure.cosmos.requests(Operation::Other),
+        started,
+        down,
+        paused,
+        troubles,
+        lines,
+        secrets: secrets(azure),
+        spells: Vec::new(),
+        container_loss: None,
+        honest: HashSet::new(),
+        relays: 0,
+        other_store: None,
+    })
 }
 
 /// The texts that no log of a signer or a relay may contain.

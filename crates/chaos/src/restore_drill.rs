@@ -11,11 +11,10 @@ use crate::fleet::{Fleet, Place, SignerAction};
 use crate::history::{ContainerLoss, History, Recorder};
 use crate::keys::BakerKey;
 use crate::operator::operator;
-use crate::outcome::secrets;
+use crate::outcome::history_of;
 use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
-use crate::setup::{PLACES, Programs};
-use crate::stored::mark;
+use crate::setup::{PLACES, Programs, first_keys};
 use futures::future::join_all;
 use oracle::base58;
 use stand_ins::{Azure, CosmosOptions, Operation, Options};
@@ -61,9 +60,7 @@ pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures)
     let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
     let azure = Azure::try_start(Options { cosmos, ..Options::default() }).await.map_err(SeasonError::StandIns)?;
     azure.key_vault.allow_update(true);
-    let keys: Result<Vec<_>, _> =
-        (1..=KEYS).map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number))).collect();
-    let keys = keys?;
+    let keys = first_keys(KEYS)?;
     for key in &keys {
         azure.key_vault.add_key(key.for_vault());
     }
@@ -107,29 +104,13 @@ pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures)
     client.finish().await;
     fleet.end().await;
 
-    let recorded = recorder.take();
-    let refused = recorded.exchanges.iter().filter(|exchange| (at..raised).contains(&exchange.at)).count();
-    let stored: Result<Vec<_>, _> = azure.cosmos.history().await.iter().map(mark).collect();
+    let history = history_of(&recorder, &azure, &keys, start, calm, DEADLINE).await?;
     let history = History {
-        start,
-        calm,
-        deadline: DEADLINE,
-        keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
-        exchanges: recorded.exchanges,
-        stored: stored?,
-        other_operations: azure.cosmos.requests(Operation::Other) - of_operator,
-        started: recorded.started,
-        down: recorded.down,
-        paused: recorded.paused,
-        troubles: recorded.troubles,
-        lines: recorded.lines,
-        secrets: secrets(&azure),
-        spells: Vec::new(),
+        other_operations: history.other_operations - of_operator,
         container_loss: Some(ContainerLoss { at, raised, recovered }),
-        honest: std::collections::HashSet::new(),
-        relays: 0,
-        other_store: None,
+        ..history
     };
+    let refused = history.exchanges.iter().filter(|exchange| (at..raised).contains(&exchange.at)).count();
     Ok((history, RestoreFigures { refused, command, all_signed: recovered - raised }))
 }
 

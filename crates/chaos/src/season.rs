@@ -10,10 +10,9 @@ use crate::error::SeasonError;
 use crate::fleet::Fleet;
 use crate::history::{History, Recorder};
 use crate::loss_drill::LossDrill;
-use crate::outcome::{Happened, Outcome, secrets};
+use crate::outcome::{Happened, Outcome, history_of};
 use crate::setup::{AUTHENTICATING, BakerResults, Bakers, CLOCKS, PLACES, Programs, Season, Setup};
 use crate::spells::Spells;
-use crate::stored::mark;
 use crate::storm::{Met, plan};
 use stand_ins::{Azure, CosmosOptions, Operation, Options};
 use std::sync::Arc;
@@ -99,29 +98,10 @@ pub(crate) async fn run(
         }
     };
 
-    let recorded = recorder.take();
-    let stored: Result<Vec<_>, _> = azure.cosmos.history().await.iter().map(mark).collect();
     let honest = keys.iter().skip(setup.shared_keys.into()).map(|key| Arc::clone(&key.address)).collect();
+    let history = history_of(&recorder, &azure, &keys, start, calm, setup.deadline).await?;
     let regions = azure.cosmos.regions().iter().map(|region| region.requests(Operation::Other));
-    let history = History {
-        start,
-        calm,
-        deadline: setup.deadline,
-        keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
-        exchanges: recorded.exchanges,
-        stored: stored?,
-        other_operations: regions.fold(azure.cosmos.requests(Operation::Other), u64::saturating_add),
-        started: recorded.started,
-        down: recorded.down,
-        paused: recorded.paused,
-        troubles: recorded.troubles,
-        lines: recorded.lines,
-        secrets: secrets(&azure),
-        spells,
-        container_loss,
-        honest,
-        relays: 0,
-        other_store: None,
-    };
+    let other_operations = regions.fold(history.other_operations, u64::saturating_add);
+    let history = History { other_operations, spells, container_loss, honest, ..history };
     Ok(Outcome { history, happened })
 }

@@ -134,8 +134,7 @@ impl Setup {
 
     /// All keys: first those with two bakers, then those with one.
     pub(crate) fn keys(&self) -> Result<Vec<BakerKey>, SeasonError> {
-        let numbers = 1..=self.shared_keys + self.honest_keys;
-        numbers.map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number))).collect()
+        first_keys(self.shared_keys + self.honest_keys)
     }
 
     /// The signers, with their settings.
@@ -162,6 +161,11 @@ impl Setup {
         };
         (0..PLACES).map(place).collect()
     }
+}
+
+/// The keys with the numbers from 1.
+pub(crate) fn first_keys(count: u8) -> Result<Vec<BakerKey>, SeasonError> {
+    (1..=count).map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number))).collect()
 }
 
 /// All bakers of a season.

@@ -14,11 +14,10 @@ use crate::disrupt::disrupt;
 use crate::error::SeasonError;
 use crate::fleet::Fleet;
 use crate::history::{History, Recorder, Secret, Stretch};
-use crate::outcome::{Happened, Outcome, secrets};
+use crate::outcome::{Happened, Outcome, history_of, secrets};
 use crate::setup::{BakerResults, Bakers, PLACES, Programs, Season, Setup};
-use crate::stored::mark;
 use crate::storm::{Met, plan};
-use stand_ins::{Azure, CosmosOptions, Faults, Operation, Options};
+use stand_ins::{Azure, CosmosOptions, Faults, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -100,28 +99,13 @@ pub(crate) async fn run(programs: &Programs, seed: Seed, length: Duration) -> Re
     let other_store = drill.run(relaying).await?;
     signing.end().await;
 
-    let recorded = recorder.take();
-    let stored: Result<Vec<_>, _> = account.cosmos.history().await.iter().map(mark).collect();
     let function_key = Secret { name: "the function key", text: FUNCTION_KEY.to_owned() };
     let history = History {
-        start,
-        calm,
-        deadline: setup.deadline,
-        keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
-        exchanges: recorded.exchanges,
-        stored: stored?,
-        other_operations: account.cosmos.requests(Operation::Other),
-        started: recorded.started,
-        down: recorded.down,
-        paused: recorded.paused,
-        troubles: recorded.troubles,
-        lines: recorded.lines,
         secrets: azure.iter().flat_map(|azure| secrets(azure)).chain([function_key]).collect(),
         spells,
-        container_loss: None,
-        honest: std::collections::HashSet::new(),
         relays: FIRST_SIGNER,
         other_store: Some(other_store),
+        ..history_of(&recorder, account, &keys, start, calm, setup.deadline).await?
     };
     Ok(Outcome { history, happened })
 }

@@ -39,6 +39,7 @@ mod weather;
 use availability::MIN_PERCENT;
 use clap::Parser;
 use dice::Seed;
+use error::SeasonError;
 use history::History;
 use judge::Violation;
 use report::Figures;
@@ -146,7 +147,15 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs a season in a new runtime, so that it leaves nothing behind for the next.
+/// Runs a season or a drill in a new runtime, so that it leaves nothing behind for the next.
+fn run_alone<T>(part: impl Future<Output = Result<T, SeasonError>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let result = runtime.block_on(part).map_err(|error| error.to_string())?;
+    runtime.shutdown_background();
+    Ok(result)
+}
+
+/// Runs a season, and adds it to the figures.
 fn add_season(
     figures: &mut Figures,
     season: Season,
@@ -154,16 +163,10 @@ fn add_season(
     seed: Seed,
     length: Duration,
 ) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
-    let outcome = runtime.block_on(async {
-        match season {
-            Season::Relays => relays::run(programs, seed, length).await,
-            Season::Storm | Season::Spells => season::run(season, programs, seed, length).await,
-        }
-    });
-    let outcome = outcome.map_err(|error| error.to_string())?;
-    runtime.shutdown_background();
+    let outcome = match season {
+        Season::Relays => run_alone(relays::run(programs, seed, length))?,
+        Season::Storm | Season::Spells => run_alone(season::run(season, programs, seed, length))?,
+    };
     let violations = judge::judge(&outcome.history);
     print_violations(&violations, &outcome.history, seed);
     figures.add(&outcome.history, outcome.happened, violations.len());
@@ -172,9 +175,7 @@ fn add_season(
 
 /// Restores an older copy of the marks under load.
 fn restore(figures: &mut Figures, programs: &Programs, seed: u64) -> Result<(), String> {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the runtime: {error}"))?;
-    let (history, restored) = runtime.block_on(restore_drill::run(programs)).map_err(|error| error.to_string())?;
-    runtime.shutdown_background();
+    let (history, restored) = run_alone(restore_drill::run(programs))?;
     let violations = judge::judge(&history);
     print_violations(&violations, &history, Seed(seed));
     figures.add_restore(restored, violations.len());
@@ -183,9 +184,7 @@ fn restore(figures: &mut Figures, programs: &Programs, seed: u64) -> Result<(), 
 
 /// Has both releases sign in turns with one embedded store.
 fn take_turns(figures: &mut Figures, programs: &Programs) -> Result<(), String> {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start the runtime: {error}"))?;
-    let wrong = runtime.block_on(turns::run(programs)).map_err(|error| error.to_string())?;
-    runtime.shutdown_background();
+    let wrong = run_alone(turns::run(programs))?;
     for wrong in &wrong {
         println!("embedded store, used by both releases in turns: {wrong}");
     }

@@ -30,6 +30,9 @@ A key was bound to another mark store. Running signers see the new tag only afte
 until then, a signer with the other store continues to sign. Procedure: stop all signers of the key, wait that long, bind,
 start. Before the start, this store's marks must cover everything signed with the other one: azurehsm-signer marks raise.";
 
+/// Why there is nothing to bind.
+pub(super) const NO_KEYS: &str = "the vault has no keys that can sign: run azurehsm-signer doctor to see why";
+
 pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let services = Services::read(variable, &variable_names()).map_err(|error| wrong_settings(&error))?;
     let (VaultSettings::KeyVault(vault), MarkStoreSettings::Cosmos(marks)) = (&services.vault, &services.marks) else {
@@ -153,7 +156,7 @@ pub(super) fn keys(found: FoundKeys, wanted: &[PublicKeyHash]) -> Result<Vec<Key
     keys.retain(|key| wanted.is_empty() || wanted.contains(&key.hash));
     keys.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
     if keys.is_empty() {
-        return Err("the vault has no keys that can sign: run azurehsm-signer doctor to see why".into());
+        return Err(NO_KEYS.into());
     }
     Ok(keys)
 }

@@ -1,15 +1,15 @@
 //! Selects the marks to read where the container cannot be listed.
 
 use super::super::{CommandError, variable};
+use super::raise::heads_of_nodes;
 use super::{Which, note};
-use azurehsm_signer::chain::{checkpoints, heads};
+use azurehsm_signer::chain::checkpoints;
 use azurehsm_signer::settings::{self, MarksSettings, VaultSettings};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use azurehsm_signer::vault::KeyVault;
 use azurehsm_signer::vault::embedded::KeyFile;
 use azurehsm_signer::wiring::Azure;
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// The keys and chains whose marks are read one by one, in a container that this identity may not query.
 #[derive(Default)]
@@ -86,8 +86,7 @@ impl Cover {
         for checkpoint in &checkpoints::CHECKPOINTS {
             self.add_chain(checkpoint.chain);
         }
-        let Some(nodes) = &settings.nodes else { return };
-        for answer in heads(nodes, Instant::now() + settings.services.request_deadline).await {
+        for answer in heads_of_nodes(settings).await {
             match answer.head {
                 Ok((chain, _)) => self.add_chain(chain),
                 Err(error) => note(&format!("warning: cannot read the chain of {}: {error}", answer.node)),

@@ -32,6 +32,23 @@ pub(super) async fn heads_of_nodes(settings: &MarksSettings) -> Vec<NodeHead> {
     }
 }
 
+/// What is known about the level of a chain, and about a key whose highest mark on it is `highest`.
+pub(super) fn evidence(
+    settings: &MarksSettings,
+    heads: &[NodeHead],
+    chain: ChainId,
+    highest: Option<Position>,
+) -> Evidence {
+    Evidence {
+        chain,
+        max_level: checkpoints::max_level(chain, OffsetDateTime::now_utc()),
+        head: highest_head(heads, chain),
+        head_threshold: settings.nodes.as_ref().map_or(HEAD_THRESHOLD.values.default, |nodes| nodes.threshold),
+        highest,
+        max_jump: settings.max_level_jump,
+    }
+}
+
 /// Raises marks if there are no objections to any of them, or with `force`. Returns a line for each.
 pub(super) async fn raise(
     settings: &MarksSettings,
@@ -164,22 +181,14 @@ fn objections(
             note(&format!("warning: cannot read the head of {node} ({error}): levels are checked without it"));
         }
     }
-    let now = OffsetDateTime::now_utc();
-    let threshold = settings.nodes.as_ref().map_or(HEAD_THRESHOLD.values.default, |nodes| nodes.threshold);
     let mut objections = Vec::new();
     for RaiseTarget { id, position, .. } in raises {
         let found = present.get(id);
         if matches!(found, Some(Found::Mark(stored)) if stored.mark.true_position() >= *position) {
             continue;
         }
-        let evidence = Evidence {
-            chain: id.chain,
-            max_level: checkpoints::max_level(id.chain, now),
-            head: highest_head(heads, id.chain),
-            head_threshold: threshold,
-            highest: Kind::ALL.into_iter().filter_map(|kind| position_of(present.get(&MarkId { kind, ..*id }))).max(),
-            max_jump: settings.max_level_jump,
-        };
+        let highest = Kind::ALL.into_iter().filter_map(|kind| position_of(present.get(&MarkId { kind, ..*id }))).max();
+        let evidence = evidence(settings, heads, id.chain, highest);
         objections.extend(evidence.against(position.level).into_iter().map(|objection| format!("{id}: {objection}")));
         if let Some(Found::Unreadable(item)) = found {
             objections.extend(against_repair(item, *position).map(|objection| format!("{id}: {objection}")));

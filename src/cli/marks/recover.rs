@@ -1,6 +1,6 @@
 //! `marks recover`: lets keys sign again whose marks were lost, by raising them above the head of the chain.
 
-use super::super::bind::{self, Binder};
+use super::super::bind::{self, Binder, NO_KEYS};
 use super::super::{CommandError, print_line};
 use super::above_head::{Target, chains_of, refuse_old_heads};
 use super::cover::name_of;
@@ -116,8 +116,6 @@ async fn served(services: &Services) -> Result<(Vec<Served>, Option<Binding>), C
     }
     Ok((merged(named(&found), NO_KEYS)?, None))
 }
-
-const NO_KEYS: &str = "the vault has no keys that can sign: run azurehsm-signer doctor to see why";
 
 fn named(found: &FoundKeys) -> impl Iterator<Item = (PublicKeyHash, String)> {
     let all = found.usable.iter().chain(found.unusable.iter().map(|unusable| &unusable.key));

@@ -7,17 +7,14 @@ use super::above_head::{Target, chains_of, refuse_old_heads};
 use super::cover::name_of;
 use super::key_marks::KeyMarks;
 use super::note;
-use super::raise::heads_of_nodes;
+use super::raise::{evidence, heads_of_nodes};
 use super::stop::persist;
 use super::storage::Storage;
-use azurehsm_signer::chain::{checkpoints, highest_head};
-use azurehsm_signer::marks::{Evidence, Ledger, Lifted, MarkId, Stop, StopId};
+use azurehsm_signer::marks::{Ledger, Lifted, MarkId, Stop, StopId};
 use azurehsm_signer::settings::MarksSettings;
-use azurehsm_signer::settings::table::HEAD_THRESHOLD;
 use azurehsm_signer::tezos::payload::{Kind, NonNegative};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use std::collections::{BTreeMap, BTreeSet};
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 /// Lifts the stops of a key, and raises its marks to 10 levels above the head of the chain, all rounds
@@ -127,13 +124,12 @@ fn selected(all: &BTreeMap<StopId, Stop>, named: &[StopId]) -> Result<Vec<StopId
 async fn targets(
     settings: &MarksSettings,
     arguments: &Arguments,
-    chains: BTreeSet<ChainId>,
+    mut chains: BTreeSet<ChainId>,
 ) -> Result<Vec<(ChainId, Option<Target>)>, CommandError> {
     if arguments.nothing_signed_elsewhere {
         return Ok(chains.into_iter().map(|chain| (chain, None)).collect());
     }
     let heads = heads_of_nodes(settings).await;
-    let mut chains = chains;
     if chains.is_empty() {
         chains.extend(chains_of(&heads));
     }
@@ -148,15 +144,7 @@ async fn targets(
         refuse_old_heads(&targets, &heads, arguments.force)?;
     }
     for Target { chain, level, .. } in targets.iter().filter(|_| !arguments.force) {
-        let evidence = Evidence {
-            chain: *chain,
-            max_level: checkpoints::max_level(*chain, OffsetDateTime::now_utc()),
-            head: highest_head(&heads, *chain),
-            head_threshold: settings.nodes.as_ref().map_or(HEAD_THRESHOLD.values.default, |nodes| nodes.threshold),
-            highest: None,
-            max_jump: settings.max_level_jump,
-        };
-        if let Some(objection) = evidence.against(*level).first() {
+        if let Some(objection) = evidence(settings, &heads, *chain, None).against(*level).first() {
             return Err(format!("nothing was lifted: {objection}. If this is intended, add --force").into());
         }
     }

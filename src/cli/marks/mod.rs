@@ -5,6 +5,7 @@ mod cover;
 mod handover;
 mod identity;
 mod key_marks;
+mod persist;
 mod raise;
 mod recover;
 mod resume;

@@ -8,9 +8,10 @@ use super::above_head::chains_of;
 use super::cover::name_of;
 use super::key_marks::KeyMarks;
 use super::note;
+use super::persist::persist;
 use super::raise::heads_of_nodes;
 use super::storage::Storage;
-use azurehsm_signer::marks::{Ledger, MarkId, MarkStopped, NotRecorded, Stop, StoreError};
+use azurehsm_signer::marks::{Ledger, MarkId, MarkStopped, Stop};
 use azurehsm_signer::settings::{MarksSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
@@ -20,14 +21,13 @@ use azurehsm_signer::wiring::Azure;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
-use tokio::time::Instant;
 
 /// Stops a key: no signer of this store signs a block or vote with it any more, until it is resumed. Operations are not covered
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Public key hash (tz1… to tz4…)
     key: PublicKeyHash,
-    /// Why. Refusals say so
+    /// The reason, which refusals include
     #[arg(long)]
     reason: String,
     /// Also create stopped marks on this chain (Net…); repeatable. All chains on which the key has marks, and those that the nodes
@@ -86,7 +86,7 @@ pub(super) async fn stop_key(
     let mut chains = found.chains();
     chains.extend(chains_of(&heads_of_nodes(settings).await));
     chains.extend(named);
-    let mut not_done = found.unread.clone();
+    let mut not_done = found.unread;
     for chain in &chains {
         for kind in Kind::ALL {
             let id = MarkId { chain: *chain, key, kind };
@@ -119,47 +119,8 @@ pub(super) async fn stop_key(
     Ok(StoppedKey { storage, chains })
 }
 
-/// For the way of an answer.
+/// Time for the last answers to arrive.
 const MARGIN: Duration = Duration::from_millis(500);
-
-/// How long a write that fails is repeated.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// Whether a repeat is pointless.
-pub(super) trait IsFinal {
-    fn is_final(&self) -> bool;
-}
-
-impl IsFinal for StoreError {
-    fn is_final(&self) -> bool {
-        matches!(self, Self::NotAMark { .. } | Self::Unsuitable(_) | Self::Recreated(_) | Self::Rejected { .. })
-    }
-}
-
-impl IsFinal for NotRecorded {
-    fn is_final(&self) -> bool {
-        match self {
-            Self::Store(error) => error.is_final(),
-            _ => true,
-        }
-    }
-}
-
-/// Repeats a call until it succeeds, with a new deadline each time. Gives up after [`PATIENCE`].
-pub(super) async fn persist<T, E: IsFinal>(
-    timeout: Duration,
-    call: impl AsyncFn(Instant) -> Result<T, E>,
-) -> Result<T, E> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        match call(Instant::now() + timeout).await {
-            Err(error) if !error.is_final() && Instant::now() < end => tokio::time::sleep(PAUSE).await,
-            answer => return answer,
-        }
-    }
-}
 
 fn not_stopped(reason: &str) -> String {
     format!("it is unknown whether the key is stopped: {reason}\nRepeat the command with the same reason")
@@ -167,7 +128,8 @@ fn not_stopped(reason: &str) -> String {
 
 fn covered(chains: &[ChainId]) -> String {
     if chains.is_empty() {
-        return "the key has no marks: whoever creates one finds the stop before the first signature".to_owned();
+        return "the key has no marks: a process that creates one finds the stop before it releases a signature"
+            .to_owned();
     }
     let chains: Vec<_> = chains.iter().map(|chain| name_of(*chain)).collect();
     format!("covered: {}", chains.join(", "))

@@ -6,6 +6,7 @@ use crate::azure::instance::{Instance, command, run};
 use crate::support::eventually::eventually;
 use crate::support::node::Node;
 use crate::support::payloads::{MAINNET, payload};
+use crate::support::process::{complaint, printed};
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Curve, Effect, NewKey, Operation};
 use std::collections::BTreeMap;
@@ -64,16 +65,6 @@ fn tag(azure: &Azure, key: &KnownKey) -> Option<String> {
     azure.key_vault.tags(&key.id.name, &key.id.version).unwrap().get("signer-marks").cloned()
 }
 
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn complaint(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
 #[test]
 fn after_a_restore_all_keys_sign_again_above_the_head() {
     let restored = Restored::new();
@@ -99,9 +90,8 @@ fn after_a_restore_all_keys_sign_again_above_the_head() {
         assert_eq!(tag(azure, key), Some(here_with_rid(azure)));
     }
     assert_eq!(wait(azure.cosmos.items()).len(), 6);
-    for signer in [running, &fresh] {
+    for (signer, level) in [(running, 1011), (&fresh, 1012)] {
         for (key, kind) in keys.iter().flat_map(|key| Kind::ALL.map(|kind| (key, kind))) {
-            let level = if std::ptr::eq(signer, running) { 1011 } else { 1012 };
             let next = payload(kind, level, 0, 0);
             key.verify(&next, &signer.eventually_signs_again(&key.hash, &next));
             assert_eq!(signer.sign(&key.hash, &payload(kind, 1010, 7, 0)).status, 409);

@@ -5,10 +5,11 @@ use crate::azure::cloud::{self, add, always, baker, stored};
 use crate::azure::instance::{Instance, command};
 use crate::support::node::Node;
 use crate::support::payloads::{MAINNET, payload};
+use crate::support::process;
 use azurehsm_signer::answer::header;
 use azurehsm_signer::tezos::payload::Kind;
 use oracle::payload::consensus::Block;
-use stand_ins::{Curve, Delay, Effect, NewKey, Operation};
+use stand_ins::{Azure, Curve, Delay, Effect, NewKey, Operation};
 use std::time::Duration;
 
 #[test]
@@ -55,10 +56,10 @@ fn a_stopped_key_signs_no_block_or_vote_says_why_and_is_resumed_above_the_head()
         let mut command = command(&azure, &[&SHORT[..], &[("NODE_URLS", &node.url())]].concat());
         command.args(["marks", "resume", &key.hash]).args(arguments).output().unwrap()
     };
-    let shown = super::printed(&resume(&["--dry-run"]));
+    let shown = process::printed(&resume(&["--dry-run"]));
     assert!(shown.contains("moving house") && shown.contains("nothing was changed"), "{shown}");
     assert_eq!(fresh.sign(&key.hash, &payload(Kind::Block, 1011, 0, 0)).status, 409);
-    super::printed(&resume(&[]));
+    process::printed(&resume(&[]));
     for kind in Kind::ALL {
         for signer in [&signer, &fresh] {
             assert_eq!(signer.sign(&key.hash, &payload(kind, 1010, 5, 0)).status, 409);
@@ -130,14 +131,14 @@ fn a_stop_that_races_with_a_resume_holds() {
             assert_eq!(signer.sign(&key.hash, &payload(kind, 100, 0, 0)).status, 409, "{kind}, race {race}");
             assert!(stored(&azure, &key, kind).unwrap().to_string().contains("second"));
         }
-        let listed = refused_or_stopped(&azure, &key.hash);
+        let listed = all_stops(&azure, &key.hash);
         let named: Vec<_> = listed.iter().flat_map(|id| ["--stop", id]).collect();
         done(&azure, &[&["resume", &key.hash, "--nothing-signed-elsewhere"], &named[..]].concat());
     }
 }
 
 /// The identifiers of all stops of a key.
-fn refused_or_stopped(azure: &stand_ins::Azure, key: &str) -> Vec<String> {
+fn all_stops(azure: &Azure, key: &str) -> Vec<String> {
     let output = super::marks(azure, &["resume", key, "--nothing-signed-elsewhere", "--dry-run"]).output().unwrap();
     stops_in(&String::from_utf8(output.stdout).unwrap())
 }

@@ -1,13 +1,12 @@
 //! Commands that are killed between any two of their writes.
 
-use super::{done, marks};
+use super::{done, marks, refused};
 use crate::azure::cloud::{self, baker};
 use crate::azure::instance::Instance;
 use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, payload};
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Effect, Operation};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -74,17 +73,12 @@ fn a_handover_that_crashes_leaves_the_key_stopped_and_no_file() {
         // Whatever it has written, a new process finds the stop.
         let answer = Instance::start_ready(&azure, &[]).sign(&key.hash, &payload(Kind::Attestation, 8, 0, 0));
         assert_eq!(answer.status, 409, "after {after} writes: {answer:?}");
-        reset(&azure, &key.hash);
+        done(&azure, &["resume", &key.hash, "--nothing-signed-elsewhere", "--chain", MAINNET]);
     }
     // The export fails.
-    let nowhere = Path::new("/nonexistent/marks.json");
-    let refusal = super::refused(&azure, &["handover", &key.hash, "--output", nowhere.to_str().unwrap()]);
+    let refusal = refused(&azure, &["handover", &key.hash, "--output", "/nonexistent/marks.json"]);
     assert!(refusal.contains("Repeat the command"), "{refusal}");
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).status, 409);
     done(&azure, &handover);
     assert!(std::fs::read_to_string(&file).unwrap().contains("\"level\": 7"));
-}
-
-fn reset(azure: &Azure, key: &str) {
-    done(azure, &["resume", key, "--nothing-signed-elsewhere", "--chain", MAINNET]);
 }

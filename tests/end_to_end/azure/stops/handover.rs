@@ -1,10 +1,11 @@
 //! A key that is handed over to a signer with another store, and back.
 
-use super::{SHORT, done, printed};
+use super::{SHORT, done};
 use crate::azure::cloud::{self, KnownKey, baker};
 use crate::azure::instance::{Instance, command};
 use crate::support::node::Node;
 use crate::support::payloads::{MAINNET, payload};
+use crate::support::process::printed;
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::Azure;
 use std::path::Path;

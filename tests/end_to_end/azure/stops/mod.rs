@@ -6,8 +6,9 @@ mod handover;
 mod under_load;
 
 use crate::azure::instance::command;
+use crate::support::process::{complaint, printed};
 use stand_ins::Azure;
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// So that the wait for requests in flight is short.
 const SHORT: [(&str, &str); 2] = [("REQUEST_DEADLINE_MS", "1000"), ("RELAY_DEADLINE_MS", "1000")];
@@ -24,16 +25,9 @@ fn done(azure: &Azure, arguments: &[&str]) -> String {
     printed(&marks(azure, arguments).output().unwrap())
 }
 
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
 /// The error of a command that must fail.
 fn refused(azure: &Azure, arguments: &[&str]) -> String {
-    let output = marks(azure, arguments).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8(output.stderr).unwrap()
+    complaint(&marks(azure, arguments).output().unwrap())
 }
 
 /// The identifiers of the stops that a text shows, in order.

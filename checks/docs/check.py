@@ -105,15 +105,19 @@ def check_settings(document: Path, text: str, known: set[str]) -> None:
 def commands() -> dict[str, set[str]]:
     """Commands, each with its subcommands, as src/cli declares them with clap."""
 
-    def variants(path: Path) -> set[str]:
-        declared = re.search(r"enum Command \{(.*?)^\}", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    def variants(path: Path, enum: str) -> set[str]:
+        declared = re.search(rf"enum {enum} \{{(.*?)^\}}", path.read_text(), flags=re.MULTILINE | re.DOTALL)
         return {name.lower() for name in re.findall(r"^    ([A-Z]\w+)", declared[1], flags=re.MULTILINE)} if declared else set()
 
     folder = ROOT / "src/cli"
-    return {
-        name: variants(folder / f"{name}.rs") if (folder / f"{name}.rs").exists() else set()
-        for name in variants(folder / "mod.rs")
-    }
+    root = folder / "mod.rs"
+
+    def subcommands(name: str) -> set[str]:
+        """Those of the command's module, and those that mod.rs adds to them, such as `MarksCommand::Bind`."""
+        own = {sub for path in (folder / f"{name}.rs", folder / name / "mod.rs") if path.exists() for sub in variants(path, "Command")}
+        return own | (variants(root, f"{name.capitalize()}Command") - {name})
+
+    return {name: subcommands(name) for name in variants(root, "Command")}
 
 
 def check_commands(document: Path, text: str, known: dict[str, set[str]]) -> None:

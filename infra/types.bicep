@@ -52,7 +52,7 @@ type signerSettingsType = {
   @description('Whether an account that is not strongly consistent is accepted. It is unsafe.')
   ALLOW_WEAK_CONSISTENCY: ('true' | 'false')?
 
-  @description('Whether the app is an observer, which decides and logs, and releases no signature. Its container then has another partition key, which cannot be changed: choose it for a new deployment.')
+  @description('Whether the app is an observer, which decides and logs, and releases no signature. Its container then has another partition key, which cannot be changed later: use a new deployment.')
   OBSERVE: ('true' | 'false')?
 
   @description('Whether the blocks of a node are read to log missed votes and blocks with their cause.')

@@ -63,13 +63,14 @@ pub const EVENTS: &[Event] = &[
     warn("account_unchecked", "the properties of the database's account could not be read"),
     warn(
         "audit_lines_dropped",
-        "lines of the history of signatures were dropped, because they could not be written for long; `lines` is their number",
+        "lines of the history of signatures were dropped, because the container could not be written to \
+         for too long; `lines` is their number",
     ),
     warn(
         "audit_write_failed",
         "the history of signatures could not be written; signing is not affected. Logged once per outage",
     ),
-    warn("block_missed", "a key had the right to a block that the chain does not have; `outcome` and `cause` say why"),
+    warn("block_missed", "a block that a key had the right to is not on chain; `outcome` and `cause` say why"),
     warn("bound_elsewhere", "a key's tag names another mark store: no block or vote is signed with it"),
     warn(
         "client_certificate_rejected",

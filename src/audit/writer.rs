@@ -76,7 +76,8 @@ impl<K: Fn() -> Vec<PublicKey>> Writer<K> {
             if lines > 0 {
                 warn!(
                     event = "audit_lines_dropped",
-                    lines, "lines of the history were dropped, because they could not be written for long"
+                    lines,
+                    "lines of the history were dropped, because the container could not be written to for too long"
                 );
             }
         }

@@ -16,15 +16,15 @@ use std::sync::Arc;
 pub(crate) enum Command {
     /// Writes the history of signatures as JSON lines to standard output: from the container in the settings, or from a log
     Export {
-        /// The log of the service instead, or the result of a query of its workspace; - reads standard input
+        /// Reads a log of the service instead, or the result of a query of its workspace; - reads standard input
         #[arg(long, value_name = "FILE")]
         log: Option<PathBuf>,
-        /// Only of this day (UTC), such as 2026-01-31, or of a month, such as 2026-01
+        /// Only this day (UTC), such as 2026-01-31, or this month, such as 2026-01
         #[arg(long, conflicts_with = "log", value_parser = day)]
         day: Option<String>,
     },
     /// Checks the chain of digests and the signatures of blocks in files of `audit export`. Exits with 0 if they are complete and
-    /// fit, 3 if something was changed, and 4 if something is missing
+    /// consistent, 3 if something was changed, and 4 if something is missing
     Verify {
         /// The files. Default: standard input
         files: Vec<PathBuf>,

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Lists the keys of the vault, each with the command that configures octez-client to use it. With Tezos nodes in the settings,
-    /// also for which delegates each key signs, and which key is to take over
+    /// also for which delegates each key signs, and which key will take over
     List,
     /// Generates a key
     Generate {

@@ -55,7 +55,8 @@ pub(crate) enum Command {
     /// Lists, generates and imports keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Lists, raises, exports and imports high watermarks; stops and resumes keys. The embedded store is accessible only while the signer is stopped
+    /// Lists, raises, exports and imports high watermarks; stops and resumes keys. The embedded store is accessible only while the
+    /// signer is stopped
     #[command(subcommand)]
     Marks(MarksCommand),
     /// Tries a policy on requests

@@ -11,8 +11,8 @@ use azurehsm_signer::vault::embedded::KeyFile;
 use azurehsm_signer::wiring::{Azure, open_vault};
 use serde_json::{Value, json};
 
-/// Shows for each key which of its votes and blocks are on chain, and why the others are not; how its delegate stands against the
-/// limit of two thirds in the current cycle; and its next rights. Reads the nodes and the mark store
+/// Shows for each key which of its votes and blocks are on chain, and why the others are not; how many more
+/// slots its delegate may miss in the current cycle; and its next rights. Reads the nodes and the mark store
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only this key; repeatable. Default: all keys that can sign

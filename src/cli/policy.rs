@@ -26,10 +26,10 @@ pub(crate) struct Arguments {
     /// The key that is to sign the payloads (tz1… to tz4…)
     #[arg(long, conflicts_with = "requests")]
     key: Option<PublicKeyHash>,
-    /// Requests, one a line: {"key": "tz…", "payload": "<hex>"}; - reads standard input
+    /// Requests, one per line: {"key": "tz…", "payload": "<hex>"}; - reads standard input
     #[arg(long, value_name = "FILE", conflicts_with = "payload")]
     requests: Option<PathBuf>,
-    /// Prints JSON, one object a line
+    /// Prints JSON, one object per line
     #[arg(long)]
     json: bool,
 }

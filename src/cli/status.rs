@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     /// Reads everything again every 5 seconds, until Ctrl-C
     #[arg(long)]
     watch: bool,
-    /// Prints JSON, one object a line
+    /// Prints JSON, one object per line
     #[arg(long)]
     json: bool,
 }

@@ -96,7 +96,7 @@ instruments! {
     DUTIES: Counter "signer.duties" "{duty}" ["key", "kind", "outcome"]
         "Votes and blocks that a key had the right to, once the block that should show them is final";
     MISSED_SLOTS: Gauge "signer.participation.missed" "{slot}" ["key"]
-        "Slots of attestations that the delegate has missed in this cycle, as the protocol counts them";
+        "Attestation slots that the delegate has missed in this cycle, as the protocol counts them";
     REMAINING_SLOTS: Gauge "signer.participation.remaining" "{slot}" ["key"]
         "Slots that the delegate may still miss in this cycle before it loses the reward for attesting";
     HEAD_LEVEL: Gauge "signer.head.level" "{level}" []

@@ -231,6 +231,6 @@ settings! {
         Group::Audit,
         text("https://<account>.blob.core.windows.net/<container>"),
         InAzure::Parameter("auditRetentionDays"),
-        "Container of append blobs to which the history of signatures is written. Its loss stops nothing. If not set, there is no history.",
+        "Container of append blobs to which the history of signatures is written. Signing does not need it. If not set, there is no history.",
     );
 }

@@ -80,7 +80,8 @@ pub(super) async fn stop_key(
     persist(timeout, async |deadline| ledger.stop_key(&key, &stop, deadline).await)
         .await
         .map_err(|error| not_stopped(&error.log()))?;
-    print_line(&format!("{key}: {stop}"))?;
+    // A closed standard output does not end the stop halfway.
+    let mut printed = print_line(&format!("{key}: {stop}"));
 
     let found = KeyMarks::find(settings, &storage, key, named).await?;
     let mut chains = found.chains();
@@ -90,16 +91,20 @@ pub(super) async fn stop_key(
     for chain in &chains {
         for kind in Kind::ALL {
             let id = MarkId { chain: *chain, key, kind };
-            match persist(timeout, async |deadline| ledger.stop(&id, &stop, None, deadline).await).await {
-                Ok(MarkStopped::From(Some(from))) => print_line(&format!("{id}: stopped at {from}"))?,
-                Ok(MarkStopped::From(None)) => print_line(&format!("{id}: created, and stopped"))?,
-                Ok(MarkStopped::Before) => print_line(&format!("{id}: has this stop"))?,
-                Err(error) => not_done.push(format!("{id}: {}", error.log())),
-            }
+            let done = match persist(timeout, async |deadline| ledger.stop(&id, &stop, None, deadline).await).await {
+                Ok(MarkStopped::From(Some(from))) => format!("stopped at {from}"),
+                Ok(MarkStopped::From(None)) => "created, and stopped".to_owned(),
+                Ok(MarkStopped::Before) => "has this stop".to_owned(),
+                Err(error) => {
+                    not_done.push(format!("{id}: {}", error.log()));
+                    continue;
+                }
+            };
+            printed = printed.and(print_line(&format!("{id}: {done}")));
         }
     }
     let chains: Vec<_> = chains.into_iter().collect();
-    print_line(&covered(&chains))?;
+    printed = printed.and(print_line(&covered(&chains)));
     if !found.is_all {
         note("marks on chains that were not looked up are not covered: name them with --chain");
     }
@@ -112,10 +117,11 @@ pub(super) async fn stop_key(
     }
     if let Storage::Container { .. } = &storage {
         let wait = settings.longest_deadline + MARGIN;
-        print_line(&format!("waiting {} s for requests in flight", wait.as_secs_f32().ceil()))?;
+        printed = printed.and(print_line(&format!("waiting {} s for requests in flight", wait.as_secs_f32().ceil())));
         tokio::time::sleep(wait).await;
     }
-    print_line("stopped: every signature of a block or vote from now on has a mark from before the stop")?;
+    printed
+        .and(print_line("stopped: every signature of a block or vote from now on has a mark from before the stop"))?;
     Ok(StoppedKey { storage, chains })
 }
 

@@ -11,10 +11,12 @@ fn a_command_whose_reader_is_gone_ends_silently() {
     let folder = tempfile::tempdir().unwrap();
     assert!(run(folder.path(), &["keys", "generate", "baker"], "").status.success());
     let raise = ["marks", "raise", "NetXdQprcVkpaWU", "tz3ZxowXGSjiVq227GQcwKdz87rKhq62rY4t", "5"];
+    let stop = ["marks", "stop", raise[3], "--reason", "a drill"];
     for (arguments, status) in [
         (&["keys", "list"][..], BROKEN_PIPE),
         (&["keys", "generate", "other"], BROKEN_PIPE),
         (&raise, BROKEN_PIPE),
+        (&stop, BROKEN_PIPE),
         (&["marks", "list"], BROKEN_PIPE),
         (&["marks", "export"], BROKEN_PIPE),
         (&["doctor"], BROKEN_PIPE),
@@ -30,7 +32,8 @@ fn a_command_whose_reader_is_gone_ends_silently() {
     }
     let done = |arguments: &[&str]| String::from_utf8(run(folder.path(), arguments, "").stdout).unwrap();
     assert_eq!(done(&["keys", "list"]).matches("octez-client").count(), 2);
-    assert_eq!(done(&["marks", "list"]).matches("level 5").count(), 3);
+    let marks = done(&["marks", "list"]);
+    assert_eq!((marks.matches("level 5").count(), marks.matches("stopped by").count()), (3, 3), "{marks}");
 }
 
 #[test]

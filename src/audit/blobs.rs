@@ -131,7 +131,8 @@ impl Container {
         let request = self.request(Method::PUT, name, Some("comp=appendblock"));
         let request = request.header("x-ms-blob-condition-appendpos", at).body(block);
         match self.send("Append Block", request).await {
-            Ok(_) | Err(BlobError::Status { status: 412, .. }) => Ok(()),
+            Err(BlobError::Status { code: Some(code), .. }) if code == "AppendPositionConditionNotMet" => Ok(()),
+            Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -108,6 +108,8 @@ fn signing_goes_on_without_the_container_and_what_was_signed_is_written_later() 
     assert!(line.contains("Put Blob answered 503 (ServerBusy)"), "{line}");
     sign(&signer, &key, 12..=13);
     blobs.faults().clear();
+    // A condition that is not met is no proof that the block is there, unless it is the one on the blob's length.
+    cloud::next(1, blobs.faults(), Operation::AppendBlock, Effect::status(412));
     // Some answers are lost after the work was done: blocks are appended once all the same.
     cloud::next(2, blobs.faults(), Operation::AppendBlock, Effect::status_after_work(500));
     signer.logged("audit_write_recovered");

@@ -39,7 +39,10 @@ pub(super) struct Observer {
     queue: Mutex<mpsc::Receiver<Call>>,
     /// Whether its last answer showed that it is an observer.
     is_confirmed: AtomicBool,
+    /// Whether it was logged that it does not answer.
     is_unavailable: AtomicBool,
+    /// Whether it was logged that it releases signatures.
+    signs: AtomicBool,
     sent: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
@@ -72,9 +75,10 @@ impl Observer {
         let index = settings.upstreams.len();
         let upstream = Upstream::new(index, url, connector, Arc::clone(credentials), settings.hedge);
         let (copies, queue) = mpsc::channel(MAX_QUEUED);
-        let (is_confirmed, is_unavailable, sent, dropped, failed) = Default::default();
+        let (is_confirmed, is_unavailable, signs) = Default::default();
+        let (sent, dropped, failed) = Default::default();
         let (deadline, queue) = (settings.deadline, Mutex::new(queue));
-        Ok(Some(Self { upstream, deadline, copies, queue, is_confirmed, is_unavailable, sent, dropped, failed }))
+        Ok(Some(Self { upstream, deadline, copies, queue, is_confirmed, is_unavailable, signs, sent, dropped, failed }))
     }
 
     /// Queues a copy of a request, if there is room. Never waits.
@@ -94,8 +98,13 @@ impl Observer {
                     sleep(CONFIRM_INTERVAL).await;
                 }
             }
-            let confirmed = poll_fn(|context| queue.poll_recv(context))
-                .take_while(|_| std::future::ready(self.is_confirmed.load(Ordering::Relaxed)));
+            let confirmed = poll_fn(|context| queue.poll_recv(context)).take_while(|_| {
+                let is_confirmed = self.is_confirmed.load(Ordering::Relaxed);
+                if !is_confirmed {
+                    self.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                std::future::ready(is_confirmed)
+            });
             confirmed
                 .for_each_concurrent(MAX_IN_FLIGHT, |call| async move {
                     self.sent.fetch_add(1, Ordering::Relaxed);
@@ -126,7 +135,9 @@ impl Observer {
         let reason = match result {
             Ok(()) => {
                 self.is_confirmed.store(true, Ordering::Relaxed);
-                if self.is_unavailable.swap(false, Ordering::Relaxed) {
+                let (was_unavailable, signed) =
+                    (self.is_unavailable.swap(false, Ordering::Relaxed), self.signs.swap(false, Ordering::Relaxed));
+                if was_unavailable || signed {
                     info!(event = "relay_observer_recovered", %upstream, "the observer answers again");
                 }
                 return;
@@ -135,7 +146,7 @@ impl Observer {
             Err(NotObserved::Platform(reason)) => reason,
             Err(NotObserved::Signs) => {
                 self.is_confirmed.store(false, Ordering::Relaxed);
-                if !self.is_unavailable.swap(true, Ordering::Relaxed) {
+                if !self.signs.swap(true, Ordering::Relaxed) {
                     error!(
                         event = "relay_observer_signs",
                         %upstream,

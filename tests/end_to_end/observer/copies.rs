@@ -96,7 +96,10 @@ fn a_signer_that_releases_signatures_gets_no_copies() {
     let setup = Setup::start();
     let (_folder, other) = with_keys_of(&setup, &[]);
     let (front, before_other) = (setup.front(), Front::start(other.address));
+    before_other.refuse(true);
     let relay = relay(&setup, &front, &before_other);
+    relay.0.wait_for_log("relay_observer_unavailable");
+    before_other.refuse(false);
     relay.0.wait_for_log("relay_observer_signs");
     let key = public_key(&setup, &relay);
     verify(&key, &attestation(1), &relay.sign(&setup.key, &attestation(1)));

@@ -1,23 +1,21 @@
 //! Liveness: whether a state without further faults leads to answers.
 
+use crate::properties::has_next_step;
 use crate::recording::{Recorded, Recording, Step};
 use crate::state::Progress;
 use crate::store::{Store, Write};
 use crate::{Protocol, State};
 use azurehsm_signer::marks::{AttemptId, Request, Seen, WriteError};
 use azurehsm_signer::tezos::Signature;
-use stateright::Model;
 
 impl Protocol {
     /// Whether nothing is stuck: wherever no step is possible, all requests are answered, and no request retries forever.
     pub(crate) fn is_answered(&self, state: &State, max_writes: u8) -> bool {
-        let mut actions = Vec::new();
-        self.actions(state, &mut actions);
         let is_bounded = state.progress.iter().all(|progress| match progress {
             Progress::Active { task, .. } => task.writes <= max_writes,
             Progress::Waiting | Progress::Over => true,
         });
-        is_bounded && (!actions.is_empty() || state.is_over())
+        is_bounded && (has_next_step(self, state) || state.is_over())
     }
 
     /// Whether every instance signs what it must: a repeat of the last recorded request, and a new one.

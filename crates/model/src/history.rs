@@ -51,6 +51,11 @@ pub(crate) struct Violations {
     pub(crate) left_unexported: bool,
 }
 
+/// A state that contains the signers' history.
+pub(crate) trait Observed {
+    fn violations(&self) -> &Violations;
+}
+
 impl History {
     pub(crate) fn new(slots: usize) -> Self {
         Self { slots: vec![Hashed::default(); slots], violations: Violations::default(), stopped: None }

@@ -1,7 +1,7 @@
 //! The state of the modelled system.
 
 use crate::hashed::Hashed;
-use crate::history::History;
+use crate::history::{History, Observed, Violations};
 use crate::store::Store;
 use crate::task::{Stray, Task};
 use azurehsm_signer::answer::Cause;
@@ -47,6 +47,12 @@ pub(crate) enum Progress {
     Active { instance: usize, task: Hashed<Task> },
     /// Answered, or its instance has crashed.
     Over,
+}
+
+impl Observed for State {
+    fn violations(&self) -> &Violations {
+        &self.history.violations
+    }
 }
 
 impl State {

@@ -2,9 +2,9 @@
 
 use super::state::{Call, Reply};
 use super::{RelayProtocol, RelayState};
-use crate::history::{ONE_DIGEST, ONE_SIGNATURE, Violations};
+use crate::properties::{has_next_step, of_signers};
 use crate::state::Ending;
-use stateright::{Model, Property};
+use stateright::Property;
 
 /// Name of the property that a relay never refuses what a request in flight signs.
 pub(super) const REFUSED: &str = "a refusal is final";
@@ -12,19 +12,7 @@ pub(super) const REFUSED: &str = "a refusal is final";
 pub(super) const NOT_SPLIT: &str = "both keys sign the same";
 
 pub(super) fn properties() -> Vec<Property<RelayProtocol>> {
-    const fn of(state: &RelayState) -> &Violations {
-        &state.signers.history.violations
-    }
-    vec![
-        Property::always(ONE_DIGEST, |_, state: &RelayState| !of(state).two_digests),
-        Property::always(ONE_SIGNATURE, |_, state: &RelayState| !of(state).two_signatures),
-        Property::always("marks only rise", |_, state: &RelayState| !of(state).mark_fell),
-        Property::always("released only what is recorded", |_, state: &RelayState| !of(state).not_recorded),
-        Property::always("a repeat is never refused", |_, state: &RelayState| !of(state).repeat_refused),
-        Property::always("a refusal has its reason in the mark", |_, state: &RelayState| {
-            !of(state).refused_without_reason
-        }),
-        Property::always("nothing fails without a fault", |_, state: &RelayState| !of(state).failed_without_fault),
+    let of_relays: Vec<Property<RelayProtocol>> = vec![
         Property::always(REFUSED, |_, state: &RelayState| {
             state.calls.iter().all(|call| match call {
                 Call::Answered { reply: Reply::Refused, in_flight, .. } => {
@@ -35,10 +23,8 @@ pub(super) fn properties() -> Vec<Property<RelayProtocol>> {
         }),
         Property::always(NOT_SPLIT, |protocol: &RelayProtocol, state: &RelayState| protocol.companions_follow(state)),
         Property::always("every call is answered", |protocol: &RelayProtocol, state: &RelayState| {
-            let mut actions = Vec::new();
-            protocol.actions(state, &mut actions);
             let is_over = |call: &Call| matches!(call, Call::Answered { .. } | Call::Forgotten);
-            !actions.is_empty() || state.calls.iter().all(is_over)
+            has_next_step(protocol, state) || state.calls.iter().all(is_over)
         }),
         Property::sometimes("all calls are signed", |_, state: &RelayState| {
             state.calls.iter().any(|call| matches!(call, Call::Answered { reply: Reply::Signed, .. }))
@@ -47,5 +33,6 @@ pub(super) fn properties() -> Vec<Property<RelayProtocol>> {
         Property::sometimes("a call that was sent twice is signed", |_, state: &RelayState| {
             state.calls.iter().any(|call| matches!(call, Call::Answered { reply: Reply::Signed, sent: 2.., .. }))
         }),
-    ]
+    ];
+    of_signers::<RelayProtocol>().into_iter().chain(of_relays).collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::State;
 use crate::hashed::Hashed;
+use crate::history::{Observed, Violations};
 use azurehsm_signer::relay::decision::Decision;
 use std::time::Duration;
 
@@ -16,6 +17,12 @@ pub struct RelayState {
     pub(super) kills: u8,
     /// Lost replies still allowed.
     pub(super) lost_replies: u8,
+}
+
+impl Observed for RelayState {
+    fn violations(&self) -> &Violations {
+        self.signers.violations()
+    }
 }
 
 /// A baker's request to a relay.

@@ -3,10 +3,11 @@
 use super::setup::Command;
 use super::state::Run;
 use super::{StopProtocol, StopState};
-use crate::history::{ONE_DIGEST, ONE_SIGNATURE, Violations};
+use crate::history::Observed;
+use crate::properties::{has_next_step, of_signers};
 use crate::state::Progress;
 use crate::task::At;
-use stateright::{Model, Property};
+use stateright::Property;
 
 /// Name of the property that every signature that leaves after a stop has a mark from before.
 pub(super) const LEFT: &str = "what leaves is older";
@@ -14,23 +15,11 @@ pub(super) const LEFT: &str = "what leaves is older";
 pub(super) const EXPORTED: &str = "what leaves is exported";
 
 pub(super) fn properties() -> Vec<Property<StopProtocol>> {
-    const fn of(state: &StopState) -> &Violations {
-        &state.signers.history.violations
-    }
-    vec![
-        Property::always(ONE_DIGEST, |_, state: &StopState| !of(state).two_digests),
-        Property::always(ONE_SIGNATURE, |_, state: &StopState| !of(state).two_signatures),
-        Property::always("marks only rise", |_, state: &StopState| !of(state).mark_fell),
-        Property::always("released only what is recorded", |_, state: &StopState| !of(state).not_recorded),
-        Property::always(LEFT, |_, state: &StopState| !of(state).left_after_stop),
-        Property::always(EXPORTED, |_, state: &StopState| !of(state).left_unexported),
-        Property::always("a repeat is refused only by a stop", |_, state: &StopState| !of(state).repeat_refused),
-        Property::always("a refusal has its reason", |_, state: &StopState| !of(state).refused_without_reason),
-        Property::always("a resume is not a loss", |_, state: &StopState| !of(state).failed_without_fault),
+    let of_stops: Vec<Property<StopProtocol>> = vec![
+        Property::always(LEFT, |_, state: &StopState| !state.violations().left_after_stop),
+        Property::always(EXPORTED, |_, state: &StopState| !state.violations().left_unexported),
         Property::always("every request and command ends", |protocol: &StopProtocol, state: &StopState| {
-            let mut actions = Vec::new();
-            protocol.actions(state, &mut actions);
-            !actions.is_empty() || state.signers.is_over()
+            has_next_step(protocol, state) || state.signers.is_over()
         }),
         Property::always("a resumed key signs", |protocol: &StopProtocol, state: &StopState| {
             !state.signers.is_over() || state.has_stops() || protocol.signers.answers_in_calm(&state.signers)
@@ -51,7 +40,8 @@ pub(super) fn properties() -> Vec<Property<StopProtocol>> {
                 state.signers.history.is_all_released() && state.runs.iter().zip(protocol.setup.commands).all(is_over)
             },
         ),
-    ]
+    ];
+    of_signers::<StopProtocol>().into_iter().chain(of_stops).collect()
 }
 
 impl StopState {

@@ -2,6 +2,7 @@
 
 use crate::State;
 use crate::hashed::Hashed;
+use crate::history::{Observed, Violations};
 use azurehsm_signer::marks::{self, LiftStops, StopMark};
 
 /// A global state of signers and commands.
@@ -9,6 +10,12 @@ use azurehsm_signer::marks::{self, LiftStops, StopMark};
 pub struct StopState {
     pub(super) signers: State,
     pub(super) runs: Vec<Hashed<Run>>,
+}
+
+impl Observed for StopState {
+    fn violations(&self) -> &Violations {
+        self.signers.violations()
+    }
 }
 
 /// The progress of a command.

@@ -36,12 +36,8 @@ impl StopProtocol {
     pub(super) fn go_on(&self, state: &mut StopState, command: usize) {
         let run = (*state.runs[command]).clone();
         let next = match (run, self.setup.commands[command]) {
-            (Run::Waiting, Command::Stop(_)) if self.broken == Some(BrokenStop::ListedFirst) => {
-                Run::ListedFirst(self.marks(state))
-            }
-            (Run::Waiting | Run::ListedFirst(_), Command::Stop(number))
-                if self.broken != Some(BrokenStop::ListedFirst) =>
-            {
+            (Run::Waiting, Command::Stop(_)) if self.is(BrokenStop::ListedFirst) => Run::ListedFirst(self.marks(state)),
+            (Run::Waiting, Command::Stop(number)) => {
                 state.signers.store.set_stops(state.signers.store.stops() | 1 << number);
                 Run::Listing
             }
@@ -187,10 +183,10 @@ impl StopProtocol {
             Recording::Lift(recording) => recording.mark(),
         };
         let mut write = Stray { mark, new: new.clone(), expected: expected.cloned() };
-        if self.broken == Some(BrokenStop::PositionForgotten) {
+        if self.is(BrokenStop::PositionForgotten) {
             forget_position(&mut write.new);
         }
-        if self.broken == Some(BrokenStop::Unconditional) {
+        if self.is(BrokenStop::Unconditional) {
             write.expected = state.signers.store.read(mark).map(|stored| stored.version.clone());
         }
         self.signers.store_writes(&mut state.signers, &write)

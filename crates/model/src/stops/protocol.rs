@@ -11,7 +11,6 @@ use stateright::{Model, Property};
 /// Signers, and commands that stop and resume the key, within the bounds of a setup: correct, or broken in one way.
 pub struct StopProtocol {
     pub(super) setup: StopSetup,
-    pub(super) broken: Option<BrokenStop>,
     pub(super) signers: Protocol,
 }
 
@@ -23,7 +22,11 @@ impl StopProtocol {
     pub fn new(setup: StopSetup, broken: Option<BrokenStop>) -> Result<Self, String> {
         let mut signers = Protocol::new(setup.signers, None)?;
         signers.broken_stop = broken;
-        Ok(Self { setup, broken, signers })
+        Ok(Self { setup, signers })
+    }
+
+    pub(super) fn is(&self, broken: BrokenStop) -> bool {
+        self.signers.broken_stop == Some(broken)
     }
 
     /// Describes a step in words.
@@ -61,7 +64,7 @@ impl Model for StopProtocol {
         match action {
             StopAction::Signers(action) => {
                 state.signers = self.signers.after(state.signers, action)?;
-                if self.broken.is_none() && self.setup.signers.earlier == 0 {
+                if self.signers.broken_stop.is_none() && self.setup.signers.earlier == 0 {
                     state.signers = state.signers.with_instances_in_order();
                 }
             }

@@ -217,7 +217,7 @@ impl Subject for StopMark {
 impl StopMark {
     fn is_done(&self, mark: &Mark) -> bool {
         let is_stopped = mark.stops().iter().any(|stop| stop.id == self.stop.id);
-        is_stopped && self.raise_to.is_none_or(|position| !is_raised_by(mark, position))
+        is_stopped && raised_to(Some(mark), self.raise_to).is_none()
     }
 }
 
@@ -262,11 +262,10 @@ impl Subject for LiftStops {
         if !others.is_empty() {
             return Decision::End(Ok(Lifted::OtherStops(others)));
         }
-        let from = mark.map(Mark::true_position);
-        if stops.is_empty() && self.raise_to <= from {
+        if stops.is_empty() && raised_to(mark, self.raise_to).is_none() {
             return Decision::End(Ok(Lifted::NotStopped));
         }
-        self.from = from;
+        self.from = mark.map(Mark::true_position);
         Decision::Write
     }
 
@@ -279,6 +278,11 @@ fn is_stoppable(stored: Option<&Mark>) -> bool {
     stored.is_some_and(|stored| stored.stoppable)
 }
 
+/// The position that the mark is raised to; `None` if it is not lower than `raise_to`.
+fn raised_to(stored: Option<&Mark>, raise_to: Option<Position>) -> Option<Position> {
+    raise_to.filter(|position| stored.is_none_or(|stored| is_raised_by(stored, *position)))
+}
+
 /// The mark without its stops: raised, if it is lower than `raise_to`; otherwise as it was.
 fn kept_or_raised(
     stored: Option<&Mark>,
@@ -286,9 +290,8 @@ fn kept_or_raised(
     attempt: AttemptId,
     written: Option<Written>,
 ) -> Mark {
-    match (stored, raise_to) {
+    match (stored, raised_to(stored, raise_to)) {
         (Some(stored), None) => stored.kept(attempt, written),
-        (Some(stored), Some(position)) if !is_raised_by(stored, position) => stored.kept(attempt, written),
         (_, position) => Mark {
             stoppable: is_stoppable(stored),
             ..Mark::new(position.unwrap_or(NOTHING_SIGNED), None, None, attempt, written)
@@ -297,8 +300,5 @@ fn kept_or_raised(
 }
 
 fn entry_of(stored: Option<&Mark>, raise_to: Option<Position>) -> Entry {
-    match raise_to {
-        Some(position) if stored.is_none_or(|stored| is_raised_by(stored, position)) => Entry::Raised(position),
-        _ => Entry::Unchanged,
-    }
+    raised_to(stored, raise_to).map_or(Entry::Unchanged, Entry::Raised)
 }

@@ -1,8 +1,8 @@
 //! The stops of a key, in one item in the same partition as its marks. Pure.
 //!
 //! A stop is written here first and into the marks afterwards, and it is lifted from the marks first and here last. A process
-//! that writes a mark reads this item before it releases a signature, unless the mark says that this was done before
-//! ([`Mark::stoppable`](super::Mark::stoppable)): so either the stopping command finds the mark, or the process finds the stop.
+//! that writes a mark reads this item before it releases a signature, unless the mark has the flag
+//! [`stoppable`](super::Mark::stoppable): so either the stopping command finds the mark, or the process finds the stop.
 
 use super::stop::{Stop, StopId};
 use super::{AttemptId, Version, Written};
@@ -62,18 +62,27 @@ impl KeyStops {
         self.acknowledged.contains(evidence)
     }
 
-    /// Adds a stop, unless it is there.
-    pub(super) fn add(&mut self, stop: &Stop) {
-        if self.stops.iter().all(|other| other.id != stop.id) {
-            self.stops.push(stop.clone());
-        }
+    /// Whether it has this stop.
+    pub(super) fn has(&self, id: StopId) -> bool {
+        self.stops.iter().any(|stop| stop.id == id)
     }
 
-    /// Removes these stops, and acknowledges their evidence.
-    pub(super) fn lift(&mut self, ids: &[StopId]) {
-        let (lifted, left) = std::mem::take(&mut self.stops).into_iter().partition(|stop| ids.contains(&stop.id));
+    /// Adds a stop, unless it is there or its evidence is acknowledged. Returns whether that changed anything.
+    pub(super) fn add(&mut self, stop: &Stop) -> bool {
+        let is_acknowledged = stop.evidence.as_ref().is_some_and(|evidence| self.has_acknowledged(&evidence.id));
+        let is_missing = !self.has(stop.id) && !is_acknowledged;
+        if is_missing {
+            self.stops.push(stop.clone());
+        }
+        is_missing
+    }
+
+    /// Removes these stops, and acknowledges their evidence. Returns whether that changed anything.
+    pub(super) fn lift(&mut self, ids: &[StopId]) -> bool {
+        let (lifted, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.stops).into_iter().partition(|stop| ids.contains(&stop.id));
         self.stops = left;
-        let lifted: Vec<Stop> = lifted;
+        let is_changed = !lifted.is_empty();
         for evidence in lifted.into_iter().filter_map(|stop| stop.evidence) {
             if !self.has_acknowledged(&evidence.id) {
                 self.acknowledged.push(evidence.id);
@@ -81,5 +90,6 @@ impl KeyStops {
         }
         let forgotten = self.acknowledged.len().saturating_sub(Self::MAX_ACKNOWLEDGED);
         self.acknowledged.drain(..forgotten);
+        is_changed
     }
 }

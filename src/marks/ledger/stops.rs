@@ -29,7 +29,7 @@ pub enum KeyStopped {
     Acknowledged,
 }
 
-/// What a change makes of the stop item; `None` if there is nothing to write.
+/// Changes the stop item. Returns `false` if there is nothing to write.
 type Change<'a> = &'a (dyn Fn(&mut KeyStops) -> bool + Sync);
 
 impl Ledger {
@@ -90,19 +90,8 @@ impl Ledger {
         stop: &Stop,
         deadline: Instant,
     ) -> Result<KeyStopped, StoreError> {
-        let evidence = stop.evidence.as_ref().map(|evidence| evidence.id);
-        let is_acknowledged = |item: &KeyStops| evidence.is_some_and(|evidence| item.has_acknowledged(&evidence));
-        let item = self
-            .change_stops(key, deadline, &|item: &mut KeyStops| {
-                let is_missing = item.stops.iter().all(|other| other.id != stop.id) && !is_acknowledged(item);
-                if is_missing {
-                    item.add(stop);
-                }
-                is_missing
-            })
-            .await?;
-        let is_stopped = item.stops.iter().any(|other| other.id == stop.id);
-        Ok(if is_stopped { KeyStopped::Yes } else { KeyStopped::Acknowledged })
+        let item = self.change_stops(key, deadline, &|item: &mut KeyStops| item.add(stop)).await?;
+        Ok(if item.has(stop.id) { KeyStopped::Yes } else { KeyStopped::Acknowledged })
     }
 
     /// Removes exactly these stops from the key's stop item, and records their evidence as acknowledged. Returns the stops that
@@ -116,13 +105,7 @@ impl Ledger {
         stops: &[StopId],
         deadline: Instant,
     ) -> Result<Vec<Stop>, StoreError> {
-        let item = self
-            .change_stops(key, deadline, &|item: &mut KeyStops| {
-                let is_there = item.stops.iter().any(|stop| stops.contains(&stop.id));
-                item.lift(stops);
-                is_there
-            })
-            .await?;
+        let item = self.change_stops(key, deadline, &|item: &mut KeyStops| item.lift(stops)).await?;
         Ok(item.stops)
     }
 

@@ -24,7 +24,7 @@ use contents::Contents;
 use disk::{Disk, SystemDisk};
 use file::{OpenFile, Write};
 use open_error::ASIDE;
-use owner::{FileState, NotDone, Owner, Work};
+use owner::{FileState, Owner, Work};
 use purpose::Purpose;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -289,11 +289,7 @@ impl MarkStore for EmbeddedMarkStore {
                 let outcome =
                     owner.with(|file| file::write_stops(&file.database, &name, &stops, expected.as_ref(), purpose));
                 // The caller may have been dropped.
-                drop(reply.send(match outcome {
-                    Ok(outcome) => outcome,
-                    Err(NotDone::Before(error)) => Err(WriteError::NotWritten(error)),
-                    Err(NotDone::Within(error)) => Err(WriteError::Unknown(error)),
-                }));
+                drop(reply.send(outcome.unwrap_or_else(|not_done| Err(WriteError::from(not_done)))));
             }))
         })
         .await

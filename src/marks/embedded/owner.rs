@@ -81,6 +81,15 @@ impl From<NotDone> for StoreError {
     }
 }
 
+impl From<NotDone> for WriteError {
+    fn from(not_done: NotDone) -> Self {
+        match not_done {
+            NotDone::Before(error) => Self::NotWritten(error),
+            NotDone::Within(error) => Self::Unknown(error),
+        }
+    }
+}
+
 impl Owner {
     pub(super) fn new(
         path: PathBuf,
@@ -216,8 +225,7 @@ impl Owner {
         let purpose = self.purpose;
         let outcomes = match self.with(|file| apply(file, &writes, purpose)) {
             Ok(outcomes) => outcomes,
-            Err(NotDone::Before(error)) => vec![Err(WriteError::NotWritten(error)); replies.len()],
-            Err(NotDone::Within(error)) => vec![Err(WriteError::Unknown(error)); replies.len()],
+            Err(not_done) => vec![Err(WriteError::from(not_done)); replies.len()],
         };
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             drop(reply.send(outcome));

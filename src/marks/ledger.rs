@@ -67,7 +67,7 @@ impl Ledger {
         }
     }
 
-    /// Tells `observer` of each version that this process writes.
+    /// Notifies `observer` of each version that this process writes.
     #[must_use]
     pub fn with_observer(self, observer: Arc<dyn WriteObserver>) -> Self {
         Self { observer: Some(observer), ..self }
@@ -163,7 +163,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Raised, NotRecorded> {
         let raise = Raise::new(*id, position, digest, signature);
-        self.record(raise, deadline, &WriteNote::default(), &mut None, async || Ok(())).await
+        self.record_by_hand(raise, deadline).await
     }
 
     /// Writes a mark over an item that is not a mark, if that still has the version `unreadable`. The caller must make sure
@@ -236,6 +236,15 @@ impl Ledger {
             drop(self.stop(&id, &stop, None, deadline).await);
         }
         recorded
+    }
+
+    /// Records what needs no signature, and is not refused because of a stop.
+    async fn record_by_hand<S: Subject<Signature = ()>>(
+        &self,
+        subject: S,
+        deadline: Instant,
+    ) -> Result<S::Recorded, NotRecorded> {
+        self.record(subject, deadline, &WriteNote::default(), &mut None, async || Ok(())).await
     }
 
     /// Carries out the steps of a [`Recording`], with the slot of the mark locked. Notes whether the mark was written, and sets

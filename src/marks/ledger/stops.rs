@@ -14,7 +14,7 @@
 use super::{Ledger, new_attempt};
 use crate::marks::by_hand::{LiftStops, Lifted, MarkStopped, StopMark};
 use crate::marks::stop::{Stop, StopId};
-use crate::marks::{KeyStops, MarkId, NotRecorded, StoreError, WriteError, WriteNote};
+use crate::marks::{KeyStops, MarkId, NotRecorded, StoreError, WriteError};
 use crate::net::backoff::Backoff;
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::Position;
@@ -48,7 +48,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<MarkStopped, NotRecorded> {
         let stop = StopMark::new(*id, stop.clone(), raise_to);
-        self.record(stop, deadline, &WriteNote::default(), &mut None, async || Ok(())).await
+        self.record_by_hand(stop, deadline).await
     }
 
     /// Lifts exactly these stops from a mark, and raises it in the same write if it is lower than `raise_to`. Writes nothing if
@@ -65,7 +65,7 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Lifted, NotRecorded> {
         let lift = LiftStops::new(*id, stops.to_vec(), raise_to);
-        self.record(lift, deadline, &WriteNote::default(), &mut None, async || Ok(())).await
+        self.record_by_hand(lift, deadline).await
     }
 
     /// The key's stop item; `None` if the key was never stopped.

@@ -16,7 +16,6 @@ use std::fmt::Display;
 use std::str::FromStr;
 use thiserror::Error;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 #[derive(Serialize, Deserialize)]
 struct MarkRecord {
@@ -313,11 +312,6 @@ impl<'de> Deserialize<'de> for KeyStops {
         };
         read().map_err(D::Error::custom)
     }
-}
-
-/// A time as the items have it.
-pub(super) fn rfc3339(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339).unwrap_or_default()
 }
 
 fn parse<T: FromStr<Err: Display>>(field: &'static str, text: &str) -> Result<T, InvalidField> {

@@ -5,6 +5,7 @@ use crate::tezos::payload::{Kind, NonNegative, Position};
 use crate::tezos::{ChainId, Digest, Signature};
 use std::fmt;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Identifies a stop: a random 128-bit number, displayed as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,8 +110,9 @@ impl Stop {
 /// For a refusal, a log line, or a table: who, when and why, with the identifier.
 impl fmt::Display for Stop {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, by, at, reason, .. } = self;
-        write!(formatter, "stopped by {by} at {}: {reason} (stop {id})", super::mark_record::rfc3339(*at))
+        let Self { id, by, reason, .. } = self;
+        let at = self.at.format(&Rfc3339).unwrap_or_default();
+        write!(formatter, "stopped by {by} at {at}: {reason} (stop {id})")
     }
 }
 

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use thiserror::Error;
 
-/// The first eight bytes of a payload's [`Digest`]. Enough to distinguish what was signed from what was not: nobody can choose the
-/// payloads of a key without the key.
+/// The first eight bytes of a payload's [`Digest`]. Enough to distinguish what was signed from what was not: the payloads of a
+/// key can be chosen only with the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ShortDigest([u8; SHORT_DIGEST_BYTES]);
 

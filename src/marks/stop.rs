@@ -22,7 +22,7 @@ impl StopId {
         Ok(Self(u128::from_be_bytes(bytes)))
     }
 
-    /// That of a stop because of this evidence: the same for every instance that sees it.
+    /// The identifier of a stop because of this evidence: the same for every instance that sees it.
     pub fn of_evidence(evidence: &Digest) -> Self {
         let (first, _) = evidence.as_bytes().split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
         Self(u128::from_be_bytes(*first))

@@ -1,4 +1,4 @@
-//! What a mark store is for: to sign, or only to observe. A store keeps its role for ever.
+//! What a mark store is for: to sign, or only to observe. A store never changes its role.
 //!
 //! An observer releases nothing, so its marks may lack what was signed elsewhere in the meantime. A signer that relied on them could
 //! sign twice. The role is therefore part of the store in a way that earlier releases reject too: a container of an observer has

@@ -186,7 +186,7 @@ fn too_far(request: &Request, mark: i32) -> NotRecorded {
 
 /// As when another process has created the mark, and died before it read the stops.
 #[test]
-fn the_stops_are_read_once_before_anything_is_released_for_a_mark_that_does_not_say_so() {
+fn the_stops_are_read_once_before_anything_is_released_for_a_mark_without_the_flag() {
     let (first, next) = (request(Kind::Attestation, 5), request(Kind::Attestation, 6));
     let stored = without_flag(&recorded_elsewhere(&first));
     let is_stopped = |step| matches!(step, Step::Done(Err(NotRecorded::NotSafe(NotSafe::Stopped { .. }))));
@@ -212,7 +212,7 @@ fn the_stops_are_read_once_before_anything_is_released_for_a_mark_that_does_not_
     let (mut repeat, _) = vote(&next, &mut seen);
     assert!(matches!(repeat.confirmed(Ok(Some(written)), &mut seen), Step::Done(Ok(_))), "they were read");
     let (mut later, _) = vote(&request(Kind::Attestation, 7), &mut seen);
-    assert!(later.mark().0.stoppable, "the next write says so");
+    assert!(later.mark().0.stoppable, "the next write sets the flag");
     later.written(Err(unknown()), &mut seen);
     let before = Stored { mark: Mark { stoppable: false, ..above.mark().0.clone() }, version: version("6") };
     assert_eq!(later.read(Ok(Some(before)), &mut seen), Step::Write);

@@ -55,7 +55,7 @@ impl fmt::Display for BrokenStop {
         formatter.pad(match self {
             Self::ItemNotRead => "stop: the item is not read",
             Self::ItemReadBefore => "stop: the item is read before the mark exists",
-            Self::FlagAtOnce => "stop: a mark says too early that it was read",
+            Self::FlagAtOnce => "stop: a mark has the flag too early",
             Self::ListedFirst => "stop: marks are listed before it is written",
             Self::Unconditional => "stop: marks are overwritten unconditionally",
             Self::PositionForgotten => "stop: the true position is forgotten",

@@ -93,3 +93,32 @@ impl KeyStops {
         is_changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::SeenOnChain;
+    use crate::tezos::payload::{Kind, Position};
+
+    fn stop(number: usize) -> Stop {
+        let position = Position { level: 1.try_into().unwrap(), round: 0.try_into().unwrap() };
+        let (id, chain) = (Digest::of(&number.to_be_bytes()), "NetXdQprcVkpaWU".parse().unwrap());
+        let evidence = SeenOnChain { id, chain, kind: Kind::Attestation, position, source: String::new() };
+        Stop::new("foreign", "one", time::OffsetDateTime::UNIX_EPOCH, None, Some(evidence)).unwrap()
+    }
+
+    #[test]
+    fn the_latest_acknowledged_evidence_is_remembered() {
+        let mut item = KeyStops::empty(AttemptId::random().unwrap());
+        let stops: Vec<_> = (0..=KeyStops::MAX_ACKNOWLEDGED).map(stop).collect();
+        for stop in &stops {
+            assert!(item.add(stop) && !item.add(stop), "added once");
+            assert!(item.lift(&[stop.id]) && !item.lift(&[stop.id]), "lifted once");
+        }
+        let again: Vec<_> = stops.iter().map(|stop| item.add(stop)).collect();
+        assert!(
+            again.first() == Some(&true) && !again.iter().skip(1).any(|added| *added),
+            "only the first is forgotten"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use super::{BlockOnChain, Cycle};
 use crate::chain::{Node, NodeError, NodeUrl};
 use crate::tezos::payload::{Kind, NonNegative};
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
-use crate::witness::{NodeReader, ReadError, read_receipts};
+use crate::witness::{Header, NodeReader, ReadError, read_receipts};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -59,21 +59,13 @@ impl ChainSource {
     /// # Errors
     /// [`ReadError`]. Then the branch is as before.
     pub async fn follow(&self, chain: ChainId, branch: &mut Branch, depth: usize) -> Result<(), ReadError> {
-        let mut header = self.reader.head(chain).await?;
-        let mut links = Vec::new();
-        while !branch.has(&header.hash) {
-            links.push(Link { hash: header.hash, predecessor: header.predecessor, position: header.position });
-            if links.len() >= depth.min(MAX_LINKS) || branch.has(&header.predecessor) {
-                break;
-            }
-            header = match self.reader.header(chain, header.predecessor).await {
-                Ok(header) => header,
-                // The node does not keep blocks that are so old.
-                Err(ReadError::Node(NodeError::Status { status: 404, .. })) => break,
-                Err(error) => return Err(error),
-            };
-        }
-        branch.follow(links);
+        let is_known = |block: &BlockHash| branch.has(block);
+        // A node does not keep all old blocks.
+        let is_end = ReadError::is_not_found;
+        let headers = self.reader.headers_back_to(chain, is_known, depth.min(MAX_LINKS), is_end).await?;
+        let link =
+            |header: &Header| Link { hash: header.hash, predecessor: header.predecessor, position: header.position };
+        branch.follow(headers.iter().map(link).collect());
         Ok(())
     }
 

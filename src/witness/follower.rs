@@ -7,8 +7,8 @@ use super::read_blocks::ReadBlocks;
 use super::receipts::{self, Form, Receipt};
 use super::served::{Companions, ServedKeys};
 use super::sighting::{self, Sightings};
-use crate::chain::{HeadChange, NodeError};
-use crate::tezos::ChainId;
+use crate::chain::HeadChange;
+use crate::tezos::{BlockHash, ChainId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -72,21 +72,10 @@ impl Follower {
             return Ok(());
         }
         let served = Arc::new(served);
-        let mut unread = Vec::new();
-        let mut header = self.reader.head(chain).await?;
-        while !self.read().contains(&header.hash) {
-            let predecessor = header.predecessor;
-            unread.push(header);
-            if unread.len() > MAX_WALK || self.read().contains(&predecessor) {
-                break;
-            }
-            header = match self.reader.header(chain, predecessor).await {
-                Ok(header) => header,
-                // The node does not have it any more, or it is older than this protocol.
-                Err(ReadError::Node(NodeError::Status { status: 404, .. }) | ReadError::Header { .. }) => break,
-                Err(error) => return Err(error),
-            };
-        }
+        let is_read = |block: &BlockHash| self.read().contains(block);
+        // The node does not have the block any more, or the block is older than this protocol.
+        let is_end = |error: &ReadError| error.is_not_found() || matches!(error, ReadError::Header { .. });
+        let unread = self.reader.headers_back_to(chain, is_read, MAX_WALK + 1, is_end).await?;
         for header in unread.into_iter().rev() {
             self.read_block(chain, &header, &served).await?;
             self.read().add(&header);
@@ -134,7 +123,7 @@ impl Follower {
             Some(before) => before,
             None => match self.reader.header(chain, header.predecessor).await {
                 Ok(predecessor) => predecessor.predecessor,
-                Err(ReadError::Node(NodeError::Status { status: 404, .. })) => return Ok(companions),
+                Err(error) if error.is_not_found() => return Ok(companions),
                 Err(error) => return Err(error),
             },
         };
@@ -142,7 +131,7 @@ impl Follower {
             match self.reader.companion(before, &delegate).await {
                 Ok(companion) => companions.extend(companion.map(|companion| (delegate, companion))),
                 // The node does not keep that block.
-                Err(ReadError::Node(NodeError::Status { status: 404, .. })) => {}
+                Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
             }
         }

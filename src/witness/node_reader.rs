@@ -47,6 +47,13 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether the node does not have what was requested, or no longer has it.
+    pub const fn is_not_found(&self) -> bool {
+        matches!(self, Self::Node(NodeError::Status { status: 404, .. }))
+    }
+}
+
 /// Enough for thousands of votes with their metadata, of about 1 KB each: a block has one at most for each baker.
 const MAX_OPERATIONS_BYTES: usize = 8 * 1024 * 1024;
 
@@ -100,6 +107,35 @@ impl NodeReader {
         } else {
             Err(ReadError::OtherBlock { requested: block, found: header.hash })
         }
+    }
+
+    /// The headers from the head back to the first one whose predecessor is known, at most `limit`, the newest first; none if the head
+    /// is known. An error after the head for which `is_end` is true ends them early.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn headers_back_to(
+        &self,
+        chain: ChainId,
+        is_known: impl Fn(&BlockHash) -> bool,
+        limit: usize,
+        is_end: impl Fn(&ReadError) -> bool,
+    ) -> Result<Vec<Header>, ReadError> {
+        let mut header = self.head(chain).await?;
+        let mut newest_first = Vec::new();
+        while !is_known(&header.hash) {
+            let predecessor = header.predecessor;
+            newest_first.push(header);
+            if newest_first.len() >= limit || is_known(&predecessor) {
+                break;
+            }
+            header = match self.header(chain, predecessor).await {
+                Ok(header) => header,
+                Err(error) if is_end(&error) => break,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(newest_first)
     }
 
     /// The consensus operations of a block, as JSON for [`read_receipts`](super::read_receipts).

@@ -7,7 +7,7 @@ use super::{BlockOnChain, Cycle};
 use crate::chain::{Node, NodeError, NodeUrl};
 use crate::tezos::payload::{Kind, NonNegative};
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
-use crate::witness::{Header, NodeReader, ReadError, read_receipts};
+use crate::witness::{Header, NodeReader, ReadError};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -80,9 +80,7 @@ impl ChainSource {
         keys: &[PublicKeyHash],
     ) -> Result<BlockOnChain, ReadError> {
         let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
-        let json = self.reader.operations(*successor).await?;
-        let receipts = read_receipts(&json, |voter| wanted.contains(voter.consensus_key))
-            .map_err(|reason| ReadError::Operations { block: *successor, reason })?;
+        let receipts = self.reader.votes(*successor, move |voter| wanted.contains(voter.consensus_key)).await?;
         let of_block = receipts
             .votes
             .iter()

@@ -2,9 +2,9 @@
 
 use super::header::Header;
 use super::judge::Judge;
-use super::node_reader::{NodeReader, ReadError};
+use super::node_reader::{NodeReader, ReadError, unblocked};
 use super::read_blocks::ReadBlocks;
-use super::receipts::{self, Form, Receipt};
+use super::receipts::{Form, Receipt};
 use super::served::{Companions, ServedKeys};
 use super::sighting::{self, Sightings};
 use crate::chain::HeadChange;
@@ -85,11 +85,8 @@ impl Follower {
     }
 
     async fn read_block(&self, chain: ChainId, header: &Header, served: &Arc<ServedKeys>) -> Result<(), ReadError> {
-        let json = self.reader.operations(header.hash).await?;
         let (block, wanted) = (header.hash, Arc::clone(served));
-        // Signing must not wait for a thread that reads a large block.
-        let receipts = unblocked(move || receipts::read(&json, |voter| wanted.has_signed(voter))).await;
-        let receipts = receipts.map_err(|reason| ReadError::Operations { block, reason })?;
+        let receipts = self.reader.votes(block, move |voter| wanted.has_signed(voter)).await?;
         let companions = self.companions_of(chain, header, &receipts.votes, served).await?;
         self.judge.note_delegates(&receipts.votes, &companions);
         let (header, served, votes) = (header.clone(), Arc::clone(served), receipts.votes);
@@ -167,15 +164,5 @@ impl Follower {
                 "a block names one of our keys for a vote that it has not signed: the node lies, or the protocol has changed"
             );
         }
-    }
-}
-
-/// Runs work that takes milliseconds on a thread for such work. It panics only if the work does.
-async fn unblocked<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The program ends.
-        Err(_) => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::denunciations::{DelegateReport, DenunciationJson};
 use super::header::{Header, InvalidHeader};
-use super::receipts::NotOperations;
+use super::receipts::{self, NotOperations, Receipts, Voter};
 use crate::chain::{Node, NodeError, NodeUrl};
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
 use serde::Deserialize;
@@ -138,13 +138,20 @@ impl NodeReader {
         Ok(newest_first)
     }
 
-    /// The consensus operations of a block, as JSON for [`read_receipts`](super::read_receipts).
+    /// The votes of wanted voters that a block contains.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn operations(&self, block: BlockHash) -> Result<Vec<u8>, ReadError> {
+    pub async fn votes(
+        &self,
+        block: BlockHash,
+        wanted: impl Fn(&Voter<'_>) -> bool + Send + 'static,
+    ) -> Result<Receipts, ReadError> {
         let path = format!("/chains/main/blocks/{block}/operations/0");
-        Ok(self.node.read_bytes(&path, OPERATIONS, "consensus operations", MAX_OPERATIONS_BYTES).await?)
+        let json = self.node.read_bytes(&path, OPERATIONS, "consensus operations", MAX_OPERATIONS_BYTES).await?;
+        // Signing must not wait for a thread that reads a large block.
+        let receipts = unblocked(move || receipts::read(&json, wanted)).await;
+        receipts.map_err(|reason| ReadError::Operations { block, reason })
     }
 
     /// The companion key that the delegate uses at the level after this block; `None` if it has none.
@@ -186,5 +193,15 @@ impl NodeReader {
         let path = format!("/chains/main/blocks/{block}/header/raw");
         let json = self.node.read_bytes(&path, HEADER, "a block header", MAX_HEADER_ANSWER_BYTES).await?;
         Header::read(chain, &json).map_err(|reason| ReadError::Header { block: block.to_owned(), reason })
+    }
+}
+
+/// Runs work that takes milliseconds on a thread for such work. It panics only if the work does.
+pub(super) async fn unblocked<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The program ends.
+        Err(_) => std::future::pending().await,
     }
 }

@@ -4,7 +4,7 @@ use super::branch::{Branch, Link, MAX_LINKS};
 use super::rights::Rights;
 use super::standing::Standing;
 use super::{BlockOnChain, Cycle};
-use crate::chain::{Node, NodeError, NodeUrl};
+use crate::chain::{NodeError, NodeUrl};
 use crate::tezos::payload::{Kind, NonNegative};
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
 use crate::witness::{Header, NodeReader, ReadError};
@@ -15,7 +15,6 @@ use std::time::Duration;
 /// A node, for participation.
 pub struct ChainSource {
     reader: NodeReader,
-    node: Node,
 }
 
 /// Levels in one request for rights: a node computes the rights of a level in milliseconds.
@@ -38,7 +37,7 @@ impl ChainSource {
     /// # Errors
     /// If an HTTP client cannot be created.
     pub fn new(url: &NodeUrl, limit: Duration) -> Result<Self, reqwest::Error> {
-        Ok(Self { reader: NodeReader::new(url.clone(), limit)?, node: Node::new(url.clone(), limit)? })
+        Ok(Self { reader: NodeReader::new(url.clone(), limit)? })
     }
 
     /// The node's address.
@@ -108,10 +107,10 @@ impl ChainSource {
             let keys = keys.iter().map(|key| format!("consensus_key={key}"));
             let query = levels.iter().cloned().chain(keys).collect::<Vec<_>>().join("&");
             let path = format!("{HEAD}{TO_VOTE}?{query}");
-            let json = self.node.read_bytes(&path, TO_VOTE, EXPECTED, MAX_RIGHTS_BYTES).await?;
+            let json = self.reader.node().read_bytes(&path, TO_VOTE, EXPECTED, MAX_RIGHTS_BYTES).await?;
             rights.add_votes(&json).map_err(|_| NodeError::Unreadable { path: TO_VOTE, expected: EXPECTED })?;
             let path = format!("{HEAD}{TO_BAKE}?{query}&max_round={MAX_ROUND}&all=true");
-            let json = self.node.read_bytes(&path, TO_BAKE, EXPECTED, MAX_RIGHTS_BYTES).await?;
+            let json = self.reader.node().read_bytes(&path, TO_BAKE, EXPECTED, MAX_RIGHTS_BYTES).await?;
             rights.add_blocks(&json).map_err(|_| NodeError::Unreadable { path: TO_BAKE, expected: EXPECTED })?;
         }
         Ok(())
@@ -137,8 +136,9 @@ impl ChainSource {
         const EXPECTED: &str = "a level with its cycle";
         const OF_CONSTANTS: &str = "the protocol's constants";
         let CurrentLevel { level, cycle, cycle_position } =
-            self.node.read(&format!("{HEAD}{LEVEL}"), LEVEL, EXPECTED).await?;
-        let constants: Constants = self.node.read(&format!("{HEAD}{CONSTANTS}"), CONSTANTS, OF_CONSTANTS).await?;
+            self.reader.node().read(&format!("{HEAD}{LEVEL}"), LEVEL, EXPECTED).await?;
+        let constants: Constants =
+            self.reader.node().read(&format!("{HEAD}{CONSTANTS}"), CONSTANTS, OF_CONSTANTS).await?;
         let first = level.saturating_sub(cycle_position);
         let cycle = Cycle::new(cycle, first, constants.blocks_per_cycle);
         cycle.ok_or(NodeError::Unreadable { path: CONSTANTS, expected: OF_CONSTANTS })
@@ -151,7 +151,7 @@ impl ChainSource {
     pub async fn standing(&self, delegate: &PublicKeyHash) -> Result<Option<Standing>, NodeError> {
         const PARTICIPATION: &str = "/context/delegates/<delegate>/participation";
         let path = format!("{HEAD}/context/delegates/{delegate}/participation");
-        match self.node.read(&path, PARTICIPATION, "the participation of a delegate").await {
+        match self.reader.node().read(&path, PARTICIPATION, "the participation of a delegate").await {
             Ok(standing) => Ok(Some(standing)),
             Err(NodeError::Status { status: 404 | 500, .. }) => Ok(None),
             Err(error) => Err(error),

@@ -80,6 +80,11 @@ impl NodeReader {
         self.node.url()
     }
 
+    /// The client of the node, for what is not in blocks.
+    pub(crate) const fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// The chain that the node follows.
     ///
     /// # Errors

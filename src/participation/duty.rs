@@ -1,5 +1,6 @@
 //! What was due: votes and blocks that keys had the right to, given the chain as it became. Pure.
 
+use super::rights::Rights;
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::{Kind, NonNegative};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,13 @@ pub struct BlockOnChain {
     pub round: NonNegative,
     /// The keys whose attestations the next block includes.
     pub attested_by: BTreeSet<PublicKeyHash>,
+}
+
+/// The votes for a block, and the blocks at its level, that were due by these rights.
+pub(super) fn due(block: &BlockOnChain, rights: &Rights) -> Vec<Duty> {
+    let mut duties = due_votes(block, &rights.votes_at(block.level));
+    duties.extend(due_blocks(block, &rights.blocks_at(block.level)));
+    duties
 }
 
 /// The votes that were due for a block: one of each key with a right.

@@ -1,11 +1,11 @@
 //! Follows the chain in the background, and judges the duties of each final block.
 
 use super::branch::Branch;
+use super::duty::due;
 use super::node::{ChainSource, LEVELS_IN_QUERY};
 use super::rights::Rights;
 use super::{
-    Answers, BlockOnChain, Cycle, Duty, DutyKind, Missed, Outcome, Participation, Signatures, due_blocks, due_votes,
-    judge,
+    Answers, BlockOnChain, Cycle, Duty, DutyKind, Missed, Outcome, Participation, Signatures, due_votes, judge,
 };
 use crate::answer::Cause;
 use crate::chain::{NodeError, WatchSettings};
@@ -144,10 +144,7 @@ impl<R: Records> Follower<'_, R> {
     /// The duties at a block. Without rights, only the votes that someone has requested, or that are on chain.
     fn due(&self, chain: ChainId, block: &BlockOnChain, keys: &[PublicKeyHash], with_rights: bool) -> Vec<Duty> {
         if with_rights {
-            let rights = &self.progress.rights;
-            let mut duties = due_votes(block, &rights.votes_at(block.level));
-            duties.extend(due_blocks(block, &rights.blocks_at(block.level)));
-            return duties;
+            return due(block, &self.progress.rights);
         }
         let was_requested =
             |key: &&PublicKeyHash| self.records.answers().has_any(&mark_of(chain, **key, DutyKind::Vote), block.level);

@@ -1,12 +1,11 @@
 //! Looks back at the last final blocks, and ahead at the next rights, for a command. Reads everything itself.
 
 use super::branch::{Branch, MAX_LINKS};
+use super::duty::due;
 use super::follow::{delegate_of, mark_of};
 use super::node::{ChainSource, LEVELS_IN_QUERY};
 use super::rights::Rights;
-use super::{
-    BlockOnChain, Counts, Duty, DutyKind, Missed, Outcome, Signatures, Standing, due_blocks, due_votes, judge,
-};
+use super::{BlockOnChain, Counts, Duty, DutyKind, Missed, Outcome, Signatures, Standing, due_votes, judge};
 use crate::chain::{NodeUrl, WatchSettings};
 use crate::marks::{Mark, MarkId};
 use crate::tezos::payload::NonNegative;
@@ -178,12 +177,7 @@ async fn read_rights(
 /// The duties at all blocks. Without rights, only the votes on chain are known.
 fn duties(blocks: &[BlockOnChain], rights: &Rights, are_known: bool) -> Vec<Duty> {
     let at = |block: &BlockOnChain| {
-        if !are_known {
-            return due_votes(block, &block.attested_by);
-        }
-        let mut duties = due_votes(block, &rights.votes_at(block.level));
-        duties.extend(due_blocks(block, &rights.blocks_at(block.level)));
-        duties
+        if are_known { due(block, rights) } else { due_votes(block, &block.attested_by) }
     };
     blocks.iter().flat_map(at).collect()
 }

@@ -256,6 +256,6 @@ mod tests {
         assert!(changes.has_changed().unwrap(), "a first head is a change");
         changes.mark_unchanged();
         tokio::time::sleep(Duration::from_secs(10)).await;
-        assert!(!changes.has_changed().unwrap(), "the same head is none");
+        assert!(!changes.has_changed().unwrap(), "the same head is no change");
     }
 }

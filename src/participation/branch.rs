@@ -47,7 +47,7 @@ impl Branch {
             self.links.pop_front();
         }
         if self.done.is_none() {
-            // What happened before this process knew the chain is not its business.
+            // What happened before this process knew the chain is not judged.
             self.done = self.links.back().map(|head| head.position.level);
         }
     }

@@ -85,7 +85,7 @@ struct Progress {
     /// The keys whose rights are known, and the levels from the first to before the last.
     known: Option<(Vec<PublicKeyHash>, u32, u32)>,
     /// When rights are requested again after a refusal.
-    ask_again: Option<Instant>,
+    retry_at: Option<Instant>,
     cycle: Option<Cycle>,
     refreshed: Option<Instant>,
 }
@@ -122,20 +122,20 @@ impl<R: Records> Follower<'_, R> {
         if progress.known.as_ref().is_some_and(is_known) {
             return true;
         }
-        if progress.ask_again.is_some_and(|at| Instant::now() < at) {
+        if progress.retry_at.is_some_and(|at| Instant::now() < at) {
             return false;
         }
         match source.add_rights(&mut progress.rights, level, keys).await {
             Ok(()) => {
                 progress.known = Some((keys.to_vec(), level.get(), level.get() + LEVELS_IN_QUERY));
-                progress.ask_again = None;
+                progress.retry_at = None;
                 true
             }
             Err(error) => {
-                if progress.ask_again.is_none() {
+                if progress.retry_at.is_none() {
                     log_unknown_rights(source, &error);
                 }
-                progress.ask_again = Some(Instant::now() + REFRESH_INTERVAL);
+                progress.retry_at = Some(Instant::now() + REFRESH_INTERVAL);
                 false
             }
         }

@@ -144,7 +144,7 @@ impl ChainSource {
         cycle.ok_or(NodeError::Unreadable { path: CONSTANTS, expected: OF_CONSTANTS })
     }
 
-    /// How a delegate stands in the current cycle; `None` if it is no delegate.
+    /// How a delegate stands in the current cycle; `None` if it is not a delegate.
     ///
     /// # Errors
     /// [`NodeError`].

@@ -1,6 +1,6 @@
 //! Compares a sighting with the marks. Pure.
 //!
-//! The mark alone cannot tell what was signed: it has moved on when the chain shows a vote. So each mark keeps its last
+//! The position of a mark does not show what was signed: it has moved on when the chain shows a vote. So each mark keeps its last
 //! signatures, and a boundary below which nothing is known ([`SignedWindow`](crate::marks::SignedWindow)).
 //!
 //! A legitimate history may show, in any order: votes of an earlier round after later ones were signed, votes on both branches of a

@@ -39,8 +39,8 @@ impl Enforcement {
         self.signer.ledger()
     }
 
-    /// Stops the key of a foreign signature, and raises its mark in the same write. Returns whether it is stopped: not, if an
-    /// operator has acknowledged the evidence.
+    /// Stops the key of a foreign signature, and raises its mark in the same write. Returns whether it is stopped:
+    /// it is not if an operator has acknowledged the evidence.
     pub(super) async fn stop(&self, sighting: &Sighting, raise_to: Option<Position>) -> Result<bool, NotRecorded> {
         let MarkId { chain, key, kind } = sighting.id;
         let Position { level, round } = sighting.position;
@@ -223,7 +223,7 @@ impl Enforcement {
         }
     }
 
-    /// The evidence of all these keys that no operator has acknowledged.
+    /// Those of these keys for which no operator has acknowledged the evidence.
     pub(super) async fn unacknowledged(
         &self,
         keys: &[PublicKeyHash],

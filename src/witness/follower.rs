@@ -156,8 +156,7 @@ impl Follower {
     }
 
     fn log_wrong_signatures(&self, sightings: &Sightings) {
-        let is_wrong = sightings.wrong_signatures > 0;
-        if is_wrong && !std::mem::replace(&mut self.condition().has_wrong_signatures, is_wrong) {
+        if sightings.wrong_signatures > 0 && !std::mem::replace(&mut self.condition().has_wrong_signatures, true) {
             warn!(
                 event = "witness_signature_wrong",
                 node = %self.reader.url(),

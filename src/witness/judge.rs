@@ -50,7 +50,7 @@ impl Judge {
         Self { signer, watch, on_foreign_signature, enforcement, open, reports, delegates, added }
     }
 
-    /// The keys to look for: those that sign with this mark store. Others are the business of the store that they are bound to.
+    /// The keys to look for: those that sign with this mark store. Others belong to the store that they are bound to.
     pub(super) fn served_keys(&self) -> ServedKeys {
         ServedKeys::new(self.signer.keys_with_marks_here().iter().map(|key| key.public_key.clone()))
     }

@@ -37,7 +37,7 @@ impl ServedKeys {
         self.by_hash.is_empty()
     }
 
-    /// Whether a vote is by a served key. The delegate's own key says nothing: it may be served here, while its consensus key votes
+    /// Whether a vote is by a served key. The delegate's own key does not count: it may be served here, while its consensus key votes
     /// elsewhere.
     pub fn has_signed(&self, voter: &Voter<'_>) -> bool {
         self.by_address.contains_key(voter.consensus_key)

@@ -1,4 +1,4 @@
-//! Asks the nodes every few minutes whether the delegates of the served keys were denounced.
+//! Checks every few minutes, at all nodes, whether the delegates of the served keys were denounced.
 
 use super::denunciations::{Charge, DelegateReport, charges};
 use super::enforcement::Enforcement;

@@ -64,7 +64,7 @@ fn evidence_that_an_operator_has_acknowledged_stops_the_key_only_once() {
     assert!(scene.still_signs());
 }
 
-/// Whoever stopped the key wrote its stop item, but no mark.
+/// The process that stopped the key wrote its stop item, but no mark.
 #[test]
 fn an_unfinished_stop_is_finished() {
     let (scene, ours) = with_history(Curve::P256, &[]);

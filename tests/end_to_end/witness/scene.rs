@@ -119,13 +119,16 @@ impl Scene {
         }
     }
 
+    /// The key that a vote is to be signed with, and the payload.
+    fn to_sign(&self, vote: &Vote) -> (Key, Vec<u8>) {
+        let chain = self.chain.lock();
+        let network = chain.network();
+        (network.consensus_key(vote.baker, vote.level).clone(), vote.signed_bytes(network))
+    }
+
     /// A vote that the signer signs with the baker's key.
     pub(super) fn signed_here(&self, vote: Vote) -> SignedVote {
-        let (key, payload) = {
-            let chain = self.chain.lock();
-            let network = chain.network();
-            (network.consensus_key(vote.baker, vote.level).clone(), vote.signed_bytes(network))
-        };
+        let (key, payload) = self.to_sign(&vote);
         let signature = self.signature(&key, &payload);
         vote.with_signature(signature)
     }
@@ -232,11 +235,7 @@ impl Scene {
     /// Whether the signer signs a vote of our baker for the head.
     pub(super) fn still_signs(&self) -> bool {
         let vote = self.vote(OURS, Kind::Attestation, &self.head());
-        let (key, payload) = {
-            let chain = self.chain.lock();
-            let network = chain.network();
-            (network.consensus_key(OURS, vote.level).clone(), vote.signed_bytes(network))
-        };
+        let (key, payload) = self.to_sign(&vote);
         self.request(&key, &payload).status == 200
     }
 }

@@ -81,36 +81,52 @@ impl Warm {
 /// Logs no line per request, but the one with the address of the instance.
 const QUIET: (&str, &str) = ("RUST_LOG", "error,azurehsm_signer::cli=info");
 
-#[test]
-fn slow_constant_delays_cost_no_signature() {
-    let (keys, rounds) = if is_long() { (5, 8) } else { (3, 1) };
-    let votes = FOR_VOTES.map(|delays| (Kind::Attestation, delays));
-    let blocks = FOR_BLOCKS.map(|delays| (Kind::Block, delays));
-    // The tests mostly wait, so they run concurrently.
-    let measured: Vec<_> = thread::scope(|scope| {
-        let measured = votes.into_iter().chain(blocks).map(|(kind, (vault, store))| {
-            scope.spawn(move || {
-                let warm = Warm::start(keys);
-                warm.delay(Delay::Fixed(ms(vault)), Delay::Fixed(ms(store)));
-                let took: Vec<_> = (2..2 + rounds).flat_map(|level| warm.sign_all(kind, level)).collect();
-                (format!("{kind}, vault {vault} ms, store {store} ms"), shortest(kind, vault, store), took)
-            })
-        });
-        let measured: Vec<_> = measured.collect();
-        measured.into_iter().map(|measured| measured.join().unwrap()).collect()
-    });
-    let mut wrong = Vec::new();
-    for (name, shortest, took) in measured {
+/// Constant delays of vault and store, in milliseconds, and what is signed under them.
+#[derive(Debug, Clone, Copy)]
+struct Constant {
+    kind: Kind,
+    vault: u64,
+    store: u64,
+}
+
+impl Constant {
+    /// What signatures take beyond the delays. An error says how many were not signed.
+    fn own_times(self) -> Result<Times, String> {
+        let (keys, rounds) = if is_long() { (5, 8) } else { (3, 1) };
+        let Self { kind, vault, store } = self;
+        let warm = Warm::start(keys);
+        warm.delay(Delay::Fixed(ms(vault)), Delay::Fixed(ms(store)));
+        let took: Vec<_> = (2..2 + rounds).flat_map(|level| warm.sign_all(kind, level)).collect();
+        let shortest = shortest(kind, vault, store);
         let signed: Vec<_> = took.iter().flatten().map(|took| took.saturating_sub(shortest)).collect();
-        let (number, requested) = (signed.len(), took.len());
-        if number < requested {
-            wrong.push(format!("{name}: {number} of {requested} signed"));
-            continue;
+        if signed.len() < took.len() {
+            return Err(format!("{self:?}: {} of {} signed", signed.len(), took.len()));
         }
         let own = Times::of(signed);
-        println!("{name}: {number} of {requested} signed; beyond {shortest:?}: {own}");
-        if own.median() > OWN_TIME {
-            wrong.push(format!("{name}: beyond {shortest:?}: {own}"));
+        println!("{self:?}: beyond {shortest:?}: {own}");
+        Ok(own)
+    }
+}
+
+#[test]
+fn slow_constant_delays_cost_no_signature() {
+    let votes = FOR_VOTES.map(|(vault, store)| Constant { kind: Kind::Attestation, vault, store });
+    let blocks = FOR_BLOCKS.map(|(vault, store)| Constant { kind: Kind::Block, vault, store });
+    // They mostly wait, so they run concurrently.
+    let measured: Vec<_> = thread::scope(|scope| {
+        let measured = votes.into_iter().chain(blocks);
+        let measured: Vec<_> = measured.map(|delays| (delays, scope.spawn(move || delays.own_times()))).collect();
+        measured.into_iter().map(|(delays, measured)| (delays, measured.join().unwrap())).collect()
+    });
+    let mut wrong = Vec::new();
+    for (delays, own) in measured {
+        let is_slow = |own: &Result<Times, String>| own.as_ref().is_ok_and(|own| own.median() > OWN_TIME);
+        // This machine may have been busy with the other delays and with other tests: it is measured once more, alone.
+        let own = if is_slow(&own) { delays.own_times() } else { own };
+        match own {
+            Ok(own) if own.median() > OWN_TIME => wrong.push(format!("{delays:?}: {own} beyond the delays, twice")),
+            Ok(_) => {}
+            Err(unsigned) => wrong.push(unsigned),
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

@@ -70,6 +70,7 @@ impl Process {
     }
 
     /// Resident memory, which includes the pages of the program's file that it has used.
+    #[allow(dead_code, reason = "not used by every benchmark")]
     pub(crate) fn resident_megabytes(&self) -> f64 {
         self.megabytes("VmRSS:")
     }
@@ -116,9 +117,14 @@ impl Client {
         Self { connection: Connection::open(address).unwrap(), path: format!("/keys/{key}?version=3") }
     }
 
-    /// Requests a signature, and returns how long it took.
+    /// Requests a signature for round 0, and returns how long it took.
     pub(crate) fn sign(&mut self, kind: Kind, level: u32) -> Duration {
-        let body = format!("\"{}\"\n", hex::encode(payloads::payload(kind, level, 0, 0)));
+        self.sign_at(kind, level, 0)
+    }
+
+    /// Requests a signature, and returns how long it took.
+    pub(crate) fn sign_at(&mut self, kind: Kind, level: u32, round: u32) -> Duration {
+        let body = format!("\"{}\"\n", hex::encode(payloads::payload(kind, level, round, 0)));
         let request = request("POST", &self.path, &["host: signer"], &body);
         let start = Instant::now();
         self.connection.write_all(request.as_bytes()).unwrap();

@@ -3,26 +3,26 @@
 
 use azurehsm_signer::tezos::ChainId;
 use azurehsm_signer::witness::{Companions, Header, ServedKeys, read_receipts, sightings};
-use oracle::chain::{Baker, Chain, Key, Network};
+use oracle::chain::{Baker, Block, Chain, Key, Network};
 use oracle::crypto::Curve;
-use stand_ins::node_answer;
-use std::time::{Duration, Instant};
+use stand_ins::{SharedChain, node_answer};
+use std::time::{Duration, Instant, SystemTime};
 
 const BAKERS: usize = 200;
 const SERVED: usize = 8;
 const ROUNDS: usize = 400;
+const FIRST_LEVEL: i32 = 15_900_199;
+const FIRST_TIMESTAMP: i64 = 1_796_000_000;
 
 pub(crate) fn measure() {
     println!("\na block with the votes of {BAKERS} bakers, of whose keys {SERVED} are served");
     println!("{:<44} {:>8} {:>9} {:>9}", "", "JSON kB", "p50 ms", "p99 ms");
     for (name, aggregated) in [("each vote an operation of its own", 0), ("half of them in an aggregate", BAKERS / 2)] {
-        let curves = std::iter::repeat_n(Curve::Bls, aggregated).chain(std::iter::repeat(Curve::P256));
-        let keys = (0..BAKERS).zip(curves).map(|(number, curve)| Key::of_name(curve, &format!("baker {number}")));
-        let bakers: Vec<_> = keys.map(Baker::new).collect();
+        let bakers = bakers(aggregated);
         let ours = bakers.iter().step_by(BAKERS / SERVED).map(|baker| baker.delegate.public.text().parse().unwrap());
         let served = ServedKeys::new(ours.collect::<Vec<_>>());
         // One of our bakers proposes the next block.
-        let mut chain = Chain::new(Network::new(bakers), 15_900_199, 1_796_000_000);
+        let mut chain = Chain::new(Network::new(bakers), FIRST_LEVEL, FIRST_TIMESTAMP);
         chain.bake();
         let answer = |path: &str| node_answer(&chain, &format!("/chains/main/blocks/head/{path}")).1.to_string();
         let (operations, header) = (answer("operations/0"), answer("header/raw"));
@@ -39,6 +39,24 @@ pub(crate) fn measure() {
         let at = |percent: usize| milliseconds(took[took.len() * percent / 100]);
         println!("{name:<44} {:>8} {:>9.2} {:>9.2}", operations.len() / 1000, at(50), at(99));
     }
+}
+
+fn bakers(with_bls: usize) -> Vec<Baker> {
+    let curves = std::iter::repeat_n(Curve::Bls, with_bls).chain(std::iter::repeat(Curve::P256));
+    let keys = (0..BAKERS).zip(curves).map(|(number, curve)| Key::of_name(curve, &format!("baker {number}")));
+    keys.map(Baker::new).collect()
+}
+
+/// A chain of such blocks, now, and this many that are not part of it yet.
+pub(crate) fn chain_and_later(count: usize) -> (SharedChain, Vec<Block>) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let mut chain = Chain::new(Network::new(bakers(0)), FIRST_LEVEL, now.try_into().unwrap());
+    chain.bake();
+    let now = SharedChain::new(chain);
+    let later = now.copy();
+    let later = (0..count).map(|_| later.bake()).map(|hash| later.lock().block(&hash).unwrap().clone());
+    let later = later.collect();
+    (now, later)
 }
 
 fn milliseconds(duration: Duration) -> f64 {

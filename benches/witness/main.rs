@@ -1,19 +1,27 @@
-//! The chain as a witness: what it costs to read a block, and false alarms in a month.
+//! The chain as a witness: what it costs to read a block, what it adds to a signature, and false alarms in a month.
 //!
-//! `cargo bench --bench witness` measures both, and `cargo bench --bench witness -- blocks` one of the [`PARTS`].
+//! `cargo bench --bench witness` measures all three, and `cargo bench --bench witness -- blocks` one of the [`PARTS`].
 //! `cargo test --bench witness` only lives through some hundred levels.
 #![cfg(test)]
 #![allow(missing_docs, reason = "a benchmark")]
 
+#[path = "../client/bare.rs"]
+mod bare;
 mod blocks;
+#[path = "../client/mod.rs"]
+mod client;
+mod latency;
 #[path = "../../tests/support/marks.rs"]
 #[allow(dead_code, reason = "no faults here")]
 mod marks;
 mod month;
+#[path = "../../tests/support/payloads.rs"]
+#[allow(dead_code, reason = "not all payloads are measured")]
+mod payloads;
 mod watcher;
 
 /// What is measured, by the name on the command line.
-const PARTS: [(&str, fn()); 2] = [("blocks", blocks::measure), ("month", month::live)];
+const PARTS: [(&str, fn()); 3] = [("blocks", blocks::measure), ("latency", latency::measure), ("month", month::live)];
 
 /// The test, as `cargo test` runs it.
 const TESTS: [(&str, fn()); 1] = [("month::some_hundred_levels_without_false_alarm", month::live_shortly)];

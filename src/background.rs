@@ -1,4 +1,4 @@
-//! Supervision of background tasks.
+//! Background tasks, and work that would block others.
 
 use futures::FutureExt;
 use std::convert::Infallible;
@@ -16,6 +16,16 @@ pub async fn keep_running<T: Future>(name: &'static str, task: impl Fn() -> T) -
         let how = if ended.is_ok() { "ended" } else { "panicked" };
         error!(task = name, how, event = "background_task_restarted", "background task failed; restarting");
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Runs work that takes milliseconds on a thread for such work. It panics only if the work does.
+pub(crate) async fn unblocked<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The program ends.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -40,13 +40,14 @@
 //! | [`settings`] | environment variables | [`relay`], [`witness`] and below |
 //! | [`relay`] | forwards requests to signers elsewhere | the HTTP parts of [`server`], [`traces`] and below |
 //! | [`witness`] | compares what the chain shows with what was signed | [`signer`] and below |
-//! | [`signer`] | the path of a request | [`marks`], [`vault`], [`chain`], [`traces`], [`metrics`], [`tezos`] |
+//! | [`signer`] | the path of a request | [`traces`], [`metrics`], [`participation`], [`vault`], [`marks`], [`chain`], [`tezos`] |
+//! | [`traces`] | OpenTelemetry: the span of a request, and where it goes | [`metrics`] and below |
+//! | [`metrics`] | OpenTelemetry: what is recorded, and where it goes | [`participation`], [`otlp`] and below |
+//! | [`participation`] | which votes and blocks are on chain, and why the others are not | [`marks`], [`chain`], [`tezos`] |
 //! | [`audit`] | the history of signatures | [`marks`] and below |
 //! | [`vault`] | keys | [`marks`] and below |
 //! | [`marks`] | high watermarks | [`chain`] and below |
-//! | [`chain`] | heads of chains, from nodes | [`azure`] and below |
-//! | [`traces`] | OpenTelemetry: the span of a request, and where it goes | [`metrics`] and below |
-//! | [`metrics`] | OpenTelemetry: what is recorded, and where it goes | [`otlp`] and below |
+//! | [`chain`] | heads and blocks of chains, from nodes | [`azure`] and below |
 //! | [`otlp`] | pushes by OTLP over HTTP | [`azure`] and below |
 //! | [`azure`] | identities, tokens and clients for Azure | `net` |
 //! | `net` | DNS, retries and backoff | – |

@@ -1,8 +1,9 @@
 //! The time to read a block as on mainnet, with the votes of 200 bakers, on one core: the two answers of a node are parsed, and the
 //! signatures of served keys verified.
 
+use azurehsm_signer::chain::blocks::{Header, read_receipts};
 use azurehsm_signer::tezos::ChainId;
-use azurehsm_signer::witness::{Companions, Header, ServedKeys, read_receipts, sightings};
+use azurehsm_signer::witness::{Companions, ServedKeys, sightings};
 use oracle::chain::{Baker, Block, Chain, Key, Network};
 use oracle::crypto::Curve;
 use stand_ins::{SharedChain, node_answer};

@@ -1,12 +1,11 @@
 //! Follows a node's head as an instance of the signer does, and compares what the blocks show with the marks.
 
 use crate::marks::MemoryMarks;
+use azurehsm_signer::chain::blocks::{Header, read_receipts};
 use azurehsm_signer::marks::MarkId;
 use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::tezos::{ChainId, PublicKey};
-use azurehsm_signer::witness::{
-    Companions, Finding, Header, KeyMarks, ServedKeys, Sighting, compare, read_receipts, sightings,
-};
+use azurehsm_signer::witness::{Companions, Finding, KeyMarks, ServedKeys, Sighting, compare, sightings};
 use oracle::base58::BLOCK;
 use oracle::chain::history::{Event, Life, OURS};
 use oracle::chain::{Chain, Hash, Key, Network};

@@ -1,5 +1,7 @@
-//! The head of the chain, from Tezos nodes, and the highest level that is possible according to the clock.
+//! What Tezos nodes show of the chain: its head, its blocks, and the roles of keys; and the highest level that is possible according to
+//! the clock.
 
+pub mod blocks;
 pub mod calendar;
 pub mod checkpoints;
 mod diagnostics;
@@ -10,7 +12,6 @@ mod proxy;
 mod watch;
 
 pub(crate) use diagnostics::Inspection;
-pub(crate) use node::Node;
 
 pub use head::{HeadCheck, HeadUnknown, NotNear, ObservedHead, check};
 pub use heads::{NodeHead, heads, highest_head};

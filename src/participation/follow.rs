@@ -8,11 +8,11 @@ use super::{
     Answers, BlockOnChain, Cycle, Duty, DutyKind, Missed, Outcome, Participation, Signatures, due_votes, judge,
 };
 use crate::answer::Cause;
+use crate::chain::blocks::ReadError;
 use crate::chain::{NodeError, WatchSettings};
 use crate::marks::{Mark, MarkId, StoreError};
 use crate::tezos::payload::{NonNegative, Position};
 use crate::tezos::{ChainId, PublicKeyHash};
-use crate::witness::ReadError;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The delegates for which the served keys sign, as blocks show them. Pure.
 
-use super::receipts::Receipt;
 use super::served::Companions;
+use crate::chain::blocks::Receipt;
 use crate::tezos::PublicKeyHash;
 use std::collections::HashMap;
 

@@ -1,11 +1,13 @@
 //! What nodes report about denunciations of a delegate: `context/delegates/<delegate>/denunciations` and `…/is_forbidden`
-//! (`delegate_services.ml`, `denunciations_repr.ml` and `misbehaviour_repr.ml` of protocol 025). Pure.
+//! (`delegate_services.ml`, `denunciations_repr.ml` and `misbehaviour_repr.ml` of protocol 025).
 
 use super::majority::is_majority;
+use crate::chain::blocks::NodeReader;
 use crate::marks::SeenOnChain;
 use crate::tezos::payload::{Kind, NonNegative, Position};
 use crate::tezos::{ChainId, Digest, OperationHash, PublicKeyHash};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A denunciation of a delegate that the protocol has accepted, but not yet punished.
@@ -58,6 +60,19 @@ pub struct DelegateReport {
     pub denunciations: Vec<Denunciation>,
     /// Whether the delegate may not bake and vote, because so much of its stake is to be slashed.
     pub is_forbidden: bool,
+}
+
+/// What the node reports about a delegate; `None` if it does not know the delegate, or does not answer as expected. Denunciations of an
+/// unknown form are left out.
+pub(super) async fn report(reader: &NodeReader, delegate: &PublicKeyHash) -> Option<DelegateReport> {
+    const DENUNCIATIONS: &str = "/chains/main/blocks/head/context/delegates/<delegate>/denunciations";
+    const FORBIDDEN: &str = "/chains/main/blocks/head/context/delegates/<delegate>/is_forbidden";
+    let (node, path) = (reader.node(), format!("/chains/main/blocks/head/context/delegates/{delegate}"));
+    let items: Vec<Value> =
+        node.read(&format!("{path}/denunciations"), DENUNCIATIONS, "a list of denunciations").await.ok()?;
+    let is_forbidden = node.read(&format!("{path}/is_forbidden"), FORBIDDEN, "true or false").await.ok()?;
+    let read = |item| serde_json::from_value::<DenunciationJson>(item).ok()?.try_into().ok();
+    Some(DelegateReport { denunciations: items.into_iter().filter_map(read).collect(), is_forbidden })
 }
 
 /// Something that nodes report about a delegate.
@@ -115,7 +130,7 @@ fn forbidden(chain: ChainId, delegate: &PublicKeyHash, level: NonNegative) -> Se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const DELEGATE: &str = "tz1cG2jx3W4bZFeVGBjsTxUAG8tdpTXtE8PT";
 

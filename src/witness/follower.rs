@@ -1,13 +1,12 @@
 //! Follows one node: reads each new block once, and walks back over gaps and reorganisations.
 
-use super::header::Header;
 use super::judge::Judge;
-use super::node_reader::{NodeReader, ReadError, unblocked};
 use super::read_blocks::ReadBlocks;
-use super::receipts::{Form, Receipt};
 use super::served::{Companions, ServedKeys};
 use super::sighting::{self, Sightings};
+use crate::background::unblocked;
 use crate::chain::HeadChange;
+use crate::chain::blocks::{Form, Header, NodeReader, ReadError, Receipt};
 use crate::tezos::{BlockHash, ChainId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

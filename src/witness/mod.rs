@@ -7,9 +7,7 @@
 //! | module | |
 //! | --- | --- |
 //! | `tasks` | starts all that runs |
-//! | `follower`, `read_blocks`, `node_reader` | reads each new block of a node |
-//! | `receipts`, `dal_content` | the votes in a block, from the node's JSON. Pure |
-//! | `header` | the header of a block, with its signature. Pure |
+//! | `follower`, `read_blocks` | reads each new block of a node |
 //! | `signed_bytes` | the bytes that were signed for a vote. Pure |
 //! | `served`, `delegates` | the keys to look for, and the delegates that they sign for. Pure |
 //! | `sighting` | what a block shows of the keys. Pure |
@@ -23,18 +21,14 @@
 //! Signing never waits for any of this.
 
 mod comparison;
-mod dal_content;
 mod delegates;
 mod denunciations;
 mod enforcement;
 mod follower;
-mod header;
 mod judge;
 mod majority;
-mod node_reader;
 mod open_sightings;
 mod read_blocks;
-mod receipts;
 mod response;
 mod served;
 mod sighting;
@@ -43,12 +37,8 @@ mod slashing_watch;
 mod tasks;
 
 pub use comparison::{KeyMarks, compare};
-pub use dal_content::{DalContent, NotANumber};
 pub use denunciations::{Charge, DelegateReport, Denunciation, charges};
-pub use header::{Header, InvalidHeader, SignedBlock};
 pub use majority::{Reports, Standing, is_majority};
-pub use node_reader::{NodeReader, ReadError};
-pub use receipts::{Form, NotOperations, Receipt, Receipts, Voter, read as read_receipts};
 pub use response::{Finding, OnForeignSignature, Response, SILENT_LEVELS, UnknownAction, respond};
 pub use served::{Companions, ServedKeys};
 pub use sighting::{Proof, Sighting, Sightings, Source, sightings};

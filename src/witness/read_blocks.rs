@@ -1,6 +1,6 @@
 //! Which blocks of a node have been read, so that each is read once. Pure.
 
-use super::header::Header;
+use crate::chain::blocks::Header;
 use crate::tezos::BlockHash;
 use std::collections::{HashMap, VecDeque};
 

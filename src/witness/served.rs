@@ -1,6 +1,6 @@
 //! The keys whose signatures the witness looks for. Pure.
 
-use super::receipts::Voter;
+use crate::chain::blocks::Voter;
 use crate::tezos::{Curve, PublicKey, PublicKeyHash};
 use std::collections::HashMap;
 

@@ -1,10 +1,9 @@
 //! What a block shows of the served keys: sightings. Pure.
 
 use super::Companions;
-use super::header::Header;
-use super::receipts::{Form, Receipt};
 use super::served::ServedKeys;
 use super::signed_bytes::{is_signed_by, signed_bytes};
+use crate::chain::blocks::{Form, Header, Receipt};
 use crate::marks::MarkId;
 use crate::tezos::payload::{Kind, Position};
 use crate::tezos::{BlockHash, ChainId, Digest, OperationHash, PublicKeyHash, Signature};

@@ -3,7 +3,7 @@
 //! Layouts: `operation_repr.ml` of protocol 025, `consensus_content_encoding` and `Bls_mode`; see
 //! [`Vote`](crate::tezos::payload::Vote).
 
-use super::receipts::{Form, Receipt};
+use crate::chain::blocks::{Form, Receipt};
 use crate::tezos::payload::{Kind, watermark};
 use crate::tezos::{BlsScheme, ChainId, PublicKey, SignatureText};
 

@@ -1,11 +1,11 @@
 //! Checks every few minutes, at all nodes, whether the delegates of the served keys were denounced.
 
-use super::denunciations::{Charge, DelegateReport, charges};
+use super::denunciations::{Charge, DelegateReport, charges, report};
 use super::enforcement::Enforcement;
 use super::judge::{Judge, lock};
-use super::node_reader::NodeReader;
 use super::response::OnForeignSignature;
 use crate::chain::HeadWatch;
+use crate::chain::blocks::NodeReader;
 use crate::marks::{NotRecorded, SeenOnChain};
 use crate::tezos::{ChainId, Digest, PublicKeyHash};
 use futures::future::join_all;
@@ -66,7 +66,7 @@ impl SlashingWatch {
         let following = self.watch.following(chain);
         let nodes = self.readers.iter().enumerate().filter(|(number, _)| following.contains(number));
         // A node that does not know the delegate, or does not answer, reports nothing.
-        let reports = join_all(nodes.map(|(_, reader)| reader.delegate(delegate))).await;
+        let reports = join_all(nodes.map(|(_, reader)| report(reader, delegate))).await;
         let reports: Vec<DelegateReport> = reports.into_iter().flatten().collect();
         for charge in charges(chain, level, delegate, &reports, following.len()) {
             self.respond(delegate, keys, &charge).await;

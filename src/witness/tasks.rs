@@ -3,10 +3,10 @@
 use super::enforcement::Enforcement;
 use super::follower::Follower;
 use super::judge::Judge;
-use super::node_reader::NodeReader;
 use super::response::OnForeignSignature;
 use super::slashing_watch::SlashingWatch;
 use crate::background::keep_running;
+use crate::chain::blocks::NodeReader;
 use crate::chain::{HeadWatch, WatchSettings};
 use crate::metrics::Metrics;
 use crate::signer::Signer;

@@ -1,9 +1,10 @@
 //! Every history of the oracle, which follows the protocol's rules: legitimate ones are no alarm, and each foreign signature is found.
 
 use super::*;
+use crate::chain::blocks::{Header, read_receipts};
 use crate::marks::{MarkId, SignedWindow, Trail};
 use crate::tezos::{ChainId, Digest, PublicKey, PublicKeyHash, Signature, SignatureText};
-use crate::witness::{Companions, Header, ServedKeys, read_receipts, sightings};
+use crate::witness::{Companions, ServedKeys, sightings};
 use oracle::chain::history::{self, Event, History, Request};
 use oracle::chain::{Chain, Hash, Network};
 use oracle::crypto::{Curve, Scheme};

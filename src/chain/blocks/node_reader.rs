@@ -1,12 +1,11 @@
 //! Reads blocks from a node. Every request names a block by its hash, except that of the head.
 
-use super::denunciations::{DelegateReport, DenunciationJson};
+use super::super::node::{Node, NodeError, NodeUrl};
 use super::header::{Header, InvalidHeader};
 use super::receipts::{self, NotOperations, Receipts, Voter};
-use crate::chain::{Node, NodeError, NodeUrl};
+use crate::background::unblocked;
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
 use serde::Deserialize;
-use serde_json::Value;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -62,8 +61,6 @@ const MAX_HEADER_ANSWER_BYTES: usize = 64 * 1024;
 
 const OPERATIONS: &str = "/chains/main/blocks/<block>/operations/0";
 const HEADER: &str = "/chains/main/blocks/<block>/header/raw";
-const DENUNCIATIONS: &str = "/chains/main/blocks/head/context/delegates/<delegate>/denunciations";
-const FORBIDDEN: &str = "/chains/main/blocks/head/context/delegates/<delegate>/is_forbidden";
 const COMPANION: &str = "/chains/main/blocks/<block>/context/delegates/<delegate>/companion_key";
 
 impl NodeReader {
@@ -183,30 +180,9 @@ impl NodeReader {
         Ok(active.map_err(|_| NodeError::Unreadable { path: COMPANION, expected: EXPECTED })?)
     }
 
-    /// What the node reports about a delegate; `None` if it does not know the delegate, or does not answer as expected.
-    /// Denunciations of an unknown form are left out.
-    pub async fn delegate(&self, delegate: &PublicKeyHash) -> Option<DelegateReport> {
-        let path = format!("/chains/main/blocks/head/context/delegates/{delegate}");
-        let items: Vec<Value> =
-            self.node.read(&format!("{path}/denunciations"), DENUNCIATIONS, "a list of denunciations").await.ok()?;
-        let is_forbidden = self.node.read(&format!("{path}/is_forbidden"), FORBIDDEN, "true or false").await.ok()?;
-        let read = |item| serde_json::from_value::<DenunciationJson>(item).ok()?.try_into().ok();
-        Some(DelegateReport { denunciations: items.into_iter().filter_map(read).collect(), is_forbidden })
-    }
-
     async fn header_of(&self, chain: ChainId, block: &str) -> Result<Header, ReadError> {
         let path = format!("/chains/main/blocks/{block}/header/raw");
         let json = self.node.read_bytes(&path, HEADER, "a block header", MAX_HEADER_ANSWER_BYTES).await?;
         Header::read(chain, &json).map_err(|reason| ReadError::Header { block: block.to_owned(), reason })
-    }
-}
-
-/// Runs work that takes milliseconds on a thread for such work. It panics only if the work does.
-pub(super) async fn unblocked<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The program ends.
-        Err(_) => std::future::pending().await,
     }
 }

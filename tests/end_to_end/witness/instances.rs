@@ -68,7 +68,8 @@ fn what_another_instance_signs_is_no_alarm_and_all_instances_stop_a_key_together
     for number in 1..=2 {
         let elsewhere = vote(1).with_dal(number);
         let level = elsewhere.level;
-        bake(vec![elsewhere.signed(chain.lock().network())]);
+        let signed = elsewhere.signed(chain.lock().network());
+        bake(vec![signed]);
         // Of one instance or of both: the one that is later may find the position raised.
         eventually("an alert for this vote", || {
             let alerts = [&signing, &watching].into_iter().flat_map(|instance| foreign_signatures(instance, &marker));

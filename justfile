@@ -72,6 +72,10 @@ clients:
 foreign:
     checks/foreign/run
 
+# The test vectors of sealed keys
+sealed:
+    node checks/sealed/vectors.mjs
+
 # The package in the real Functions host of Azure Functions Core Tools
 functions-host:
     cargo run -p packaging

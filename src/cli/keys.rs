@@ -103,7 +103,7 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
 
 /// Reads a secret key from standard input. An encrypted one is decrypted with the password on the next line, or else with the
 /// vault's passphrase.
-fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, CommandError> {
+pub(super) fn read_secret_key(passphrase: Option<&SecretString>) -> Result<SecretKey, CommandError> {
     const EXPECTED: &str =
         "expected a secret key (edsk, spsk, p2sk or BLsk; edesk, spesk, p2esk or BLesk with its password)";
     // More than enough for a key and a password; a wrong file is not read to the end.

@@ -11,6 +11,7 @@ mod participation;
 mod policy;
 mod relay;
 mod relay_config;
+mod sealed;
 mod serve;
 mod settings;
 mod shutdown;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     /// Lists, generates and imports keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Creates and recovers sealed keys: tz4 keys in files that only keys in vaults and offline recovery keys can open
+    #[command(subcommand)]
+    Sealed(sealed::Command),
     /// Lists, raises, exports and imports high watermarks; stops and resumes keys. The embedded store is accessible only while the
     /// signer is stopped
     #[command(subcommand)]
@@ -103,6 +107,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
             runtime()?.block_on(relay::check(&RelayConfig::read(config)?))
         }
         Command::Keys(command) => keys::run(command),
+        Command::Sealed(command) => sealed::run(command),
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
         Command::Policy(command) => return policy::run(command),

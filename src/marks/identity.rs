@@ -1,12 +1,12 @@
 //! The identity of a mark store, which is the same however the store is reached, and different for every other store. Pure.
 
 use crate::tezos::Digest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Identifies a store: two signers with the same identity share their marks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "store", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "store", rename_all = "snake_case", deny_unknown_fields)]
 pub enum StoreIdentity {
     /// A container in Cosmos DB.
     #[serde(rename = "cosmos")]
@@ -31,11 +31,15 @@ impl StoreIdentity {
     /// BLAKE2b-256 of the parts as a JSON array of texts, without white space: `["cosmos",account,database,container,rid]` or
     /// `["embedded",id]`.
     pub fn digest(&self) -> Digest {
-        let parts = match self {
+        Digest::of(serde_json::Value::from(self.parts()).to_string().as_bytes())
+    }
+
+    /// The type of the store, and what identifies it among those of its type, in a fixed order.
+    pub(crate) fn parts(&self) -> Vec<&str> {
+        match self {
             Self::Container { account, database, container, rid } => vec!["cosmos", account, database, container, rid],
             Self::Embedded { id } => vec!["embedded", id],
-        };
-        Digest::of(serde_json::Value::from(parts).to_string().as_bytes())
+        }
     }
 }
 

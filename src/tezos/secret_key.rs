@@ -87,7 +87,7 @@ impl SecretKey {
     }
 
     /// The 32 bytes that [`Self::from_bytes`] parses.
-    pub(super) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+    pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         match &self.signer {
             KeyPair::Ed25519(key) => Zeroizing::new(key.to_bytes()),
             KeyPair::Secp256k1(key) => Zeroizing::new(key.to_bytes().into()),
@@ -138,7 +138,7 @@ impl SecretKey {
     }
 
     /// Parses 32 bytes: a seed for Ed25519, a scalar for the others, big-endian for ECDSA and little-endian for BLS.
-    pub(super) fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
+    pub(crate) fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
         let out_of_range = || SecretKeyError::OutOfRange { curve };
         let mut bytes: Zeroizing<[u8; 32]> = Zeroizing::new(bytes.try_into().map_err(|_| out_of_range())?);
         Self::new(match curve {

@@ -1,8 +1,10 @@
-//! Vaults, which hold the private keys: Azure Key Vault and Managed HSM, and a file for development.
+//! Vaults, which hold the private keys: Azure Key Vault and Managed HSM, and a file for development. Sealed keys: tz4 keys that a
+//! vault's key unwraps.
 
 pub mod embedded;
 mod key;
 pub mod key_vault;
+pub mod sealed;
 
 pub use embedded::EmbeddedVault;
 pub use key::Key;

@@ -21,6 +21,7 @@ mod policy_check;
 mod process_end;
 mod recording;
 mod requests_at_fault;
+mod sealed;
 mod settings_at_start;
 mod stops;
 mod store_and_raising;

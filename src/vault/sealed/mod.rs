@@ -1,0 +1,26 @@
+//! Sealed keys: tz4 secrets, encrypted for RSA keys in HSMs, since no HSM in Azure signs with BLS12-381. Pure, except for [`Folder`].
+//!
+//! `docs/sealed-keys.md` specifies the format `sealed/1`, with test vectors in `conformance/sealed`.
+
+mod associated_data;
+mod data_key;
+mod folder;
+mod format;
+mod purpose;
+mod recipient;
+mod recovery_key;
+mod rsa_public_key;
+mod sealing;
+#[cfg(test)]
+mod tests;
+
+pub use data_key::{DataKey, DataKeyError};
+pub use folder::{Folder, FolderError, SealedFile};
+pub use format::{FORMAT, InvalidSealedKey, MAX_LENGTH};
+pub use purpose::{InvalidPurpose, Purpose, Role, UnknownRole};
+pub use recipient::{
+    ALGORITHM, InvalidRecipient, InvalidRecipients, MAX_RECIPIENTS, Recipient, RecipientId, RecipientKey,
+};
+pub use recovery_key::{RecoveryKey, RecoveryKeyError, UnwrapError};
+pub use rsa_public_key::{Fingerprint, InvalidRsaKey, MIN_RSA_BITS, RsaPublicKey};
+pub use sealing::{OpenError, SealError, SealedKey};

@@ -52,6 +52,8 @@ pub enum Operation {
     CreateItem,
     /// Replace an item.
     ReplaceItem,
+    /// Query a container, where allowed; `Other` where not.
+    Query,
     /// Create an append blob.
     CreateBlob,
     /// Append a block to a blob.

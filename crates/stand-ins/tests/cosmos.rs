@@ -96,6 +96,7 @@ async fn the_role_allows_nothing_else() {
     assert_eq!(status(query()).await, 403);
     azure.cosmos.allow_query(true);
     assert_eq!(status(query()).await, 200);
+    assert_eq!((azure.cosmos.requests(Operation::Query), azure.cosmos.requests(Operation::Other)), (1, 12));
 
     azure.cosmos.allow_delete(true);
     assert_eq!(status(items.request("DELETE", &mark)).await, 204);

@@ -248,8 +248,8 @@ fn commands_wait_as_long_as_a_request() {
         (vec!["marks", "raise", MAINNET, &key.hash, "50"], false),
     ] {
         azure.cosmos.allow_query(may_query);
-        for on in [Operation::Account, Operation::Metadata, Operation::ReadItem, Operation::ListKeys, Operation::Other]
-        {
+        let listing = if may_query { Operation::Query } else { Operation::Other };
+        for on in [Operation::Account, Operation::Metadata, Operation::ReadItem, Operation::ListKeys, listing] {
             let faults = if on == Operation::ListKeys { azure.key_vault.faults() } else { azure.cosmos.faults() };
             faults.add(Fault { on, times: Times::Next(2), effect: Effect::status(503) });
         }

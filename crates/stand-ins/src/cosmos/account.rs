@@ -54,9 +54,8 @@ impl Account {
             return Err(errors::unauthorized());
         }
         let needed = Needed::of(&head);
-        let is_granted = (needed.is_delete_of_item() && self.may_delete.load(Ordering::Relaxed))
-            || (needed.is_query() && self.may_query.load(Ordering::Relaxed));
-        if needed.operation == Operation::Other && !is_granted {
+        let is_granted = needed.is_delete_of_item() && self.may_delete.load(Ordering::Relaxed);
+        if task.operation == Operation::Other && !is_granted {
             let resource = format!("dbs/{DATABASE}/colls/{CONTAINER}");
             return Err(errors::forbidden(&needed.action(), &resource));
         }
@@ -93,7 +92,13 @@ impl Account {
 
 impl Double for Account {
     fn operation(&self, head: &Parts) -> Operation {
-        if self.is_authorized(head) { Needed::of(head).operation } else { Operation::Unauthorized }
+        if !self.is_authorized(head) {
+            return Operation::Unauthorized;
+        }
+        match Needed::of(head) {
+            needed if needed.is_query() && self.may_query.load(Ordering::Relaxed) => Operation::Query,
+            needed => needed.operation,
+        }
     }
 
     async fn work(&self, task: Task) -> Answer {

@@ -7,7 +7,7 @@ use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
 use futures::future::join_all;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// How a baker's requests reach the signers.
@@ -65,12 +65,22 @@ enum Baker {
     Second,
 }
 
+/// The chains of a lane.
+#[derive(Debug, Clone)]
+pub(crate) enum Chains {
+    /// Chains of its own, one after the other, each of which begins without a mark.
+    Own,
+    /// One chain, which other lanes follow too; the highest level requested there.
+    Common([u8; 4], Arc<AtomicU32>),
+}
+
 /// One kind of payload by one key, with two competing bakers.
 pub(crate) struct Lane {
     pub(crate) number: u16,
     pub(crate) seed: Seed,
     pub(crate) key: BakerKey,
     pub(crate) kind: Kind,
+    pub(crate) chains: Chains,
     pub(crate) client: Arc<Client>,
     pub(crate) baker_places: BakerPlaces,
     pub(crate) ends: Arc<AtomicBool>,
@@ -84,13 +94,23 @@ impl Lane {
         let mut chain = [0; 4];
         while !self.ends.load(Ordering::Relaxed) {
             let mut dice = self.seed.dice(Stream::Lane(self.number), turn);
-            let number = (turn / TURNS_PER_CHAIN).min(MAX_CHAINS_PER_LANE - 1);
-            position = if turn == number * TURNS_PER_CHAIN {
-                Position { level: dice.number(1..5_000_000), round: dice.number(0..3) }
-            } else {
-                next(&mut dice, position)
+            (chain, position) = match &self.chains {
+                Chains::Own => {
+                    let number = (turn / TURNS_PER_CHAIN).min(MAX_CHAINS_PER_LANE - 1);
+                    let position = if turn == number * TURNS_PER_CHAIN {
+                        Position { level: dice.number(1..5_000_000), round: dice.number(0..3) }
+                    } else {
+                        next(&mut dice, position)
+                    };
+                    (chain_of(self.number, number), position)
+                }
+                Chains::Common(chain, head) => {
+                    let level = head.load(Ordering::Relaxed).max(position.level);
+                    let position = next(&mut dice, Position { level, ..position });
+                    head.fetch_max(position.level, Ordering::Relaxed);
+                    (*chain, position)
+                }
             };
-            chain = chain_of(self.number, number);
             self.take_turn(&mut dice, chain, position).await;
             turn += 1;
         }

@@ -31,6 +31,12 @@ pub(crate) enum Stream {
     Weather,
     /// Faults of requests in a brown-out.
     BrownOut,
+    /// What an operator does to keys.
+    Stops,
+    /// What the bakers of a chain do, level by level.
+    Chain,
+    /// The trouble of nodes.
+    Nodes,
     /// The payloads of a lane, by number.
     Lane(u16),
 }
@@ -48,6 +54,9 @@ impl Seed {
             Stream::BrownOut => 2,
             Stream::Relays => 3,
             Stream::Regions => 4,
+            Stream::Stops => 5,
+            Stream::Chain => 6,
+            Stream::Nodes => 7,
             Stream::Faults(operation) => 0x100 + u64::from(operation),
             Stream::Lane(lane) => 0x1_0000 + u64::from(lane),
         });

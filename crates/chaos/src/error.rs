@@ -19,10 +19,12 @@ pub(crate) enum SeasonError {
     NotStarted(#[from] NotStarted),
     #[error("the store accepted an item that is not a mark: {0}")]
     NoMark(String),
-    #[error("a baker panicked: {0}")]
+    #[error("a baker or an operator panicked: {0}")]
     Baker(tokio::task::JoinError),
     #[error("no bakers are left")]
     NoLanes,
+    #[error("the second signer did not sign: {0}")]
+    SecondSigner(String),
     #[error("an operator's command failed: {0}")]
     Command(String),
 }

@@ -39,6 +39,8 @@ pub(crate) enum SignerAction {
     Kill { down: Duration },
     /// Stop it for this time.
     Pause { length: Duration },
+    /// Stop it until this is sent or dropped.
+    PauseUntil(oneshot::Receiver<()>),
     /// Set its wall clock this many seconds off.
     Jump { offset: i32 },
     /// Correct its wall clock, and report that all earlier actions are done.
@@ -155,7 +157,8 @@ impl Supervisor {
                     Ok(new) => process = new,
                     Err(error) => return self.trouble(error.to_string()),
                 },
-                Some(SignerAction::Pause { length }) => self.pause(&process, length).await,
+                Some(SignerAction::Pause { length }) => self.pause(&process, tokio::time::sleep(length)).await,
+                Some(SignerAction::PauseUntil(end)) => self.pause(&process, end).await,
                 Some(SignerAction::Jump { offset }) => self.jump(offset),
                 Some(SignerAction::Settle(done)) => {
                     if let Some(clock) = &self.place.clock
@@ -186,10 +189,10 @@ impl Supervisor {
         Ok(process)
     }
 
-    async fn pause(&self, process: &Process, length: Duration) {
+    async fn pause(&self, process: &Process, end: impl Future) {
         let from = Instant::now();
         process.signal(Signal::STOP);
-        tokio::time::sleep(length).await;
+        end.await;
         process.signal(Signal::CONT);
         self.recorder.paused(Span { place: self.place.number, from, to: Instant::now() });
         self.counts.pauses.fetch_add(1, Ordering::Relaxed);

@@ -24,7 +24,12 @@ pub(crate) struct History {
     pub(crate) exchanges: Vec<Exchange>,
     /// Every version of every mark that the store accepted, in order.
     pub(crate) stored: Vec<Stored>,
-    /// Number of requests to the store other than reading, creating and replacing items and reading metadata.
+    /// Every version of every key's stop item, in order.
+    pub(crate) stop_items: Vec<StopItem>,
+    /// What an operator has stopped and resumed.
+    pub(crate) commands: Vec<StopCommand>,
+    /// Number of requests to the store other than reading, creating and replacing items and reading metadata. An operator also
+    /// lists items.
     pub(crate) other_operations: u64,
     /// Starts of signers and relays.
     pub(crate) started: Vec<Started>,
@@ -44,6 +49,8 @@ pub(crate) struct History {
     pub(crate) container_loss: Option<ContainerLoss>,
     /// Keys of bakers that wait for each answer and send each request once.
     pub(crate) honest: HashSet<Arc<str>>,
+    /// What the chain has shown, if the signers watched one.
+    pub(crate) watched: Option<Watched>,
     /// Number of relays, which are at the first places. 0 if requests go to the signers.
     pub(crate) relays: usize,
     /// When the relays could reach only a signer with another mark store, if they ever could.
@@ -56,6 +63,25 @@ impl History {
         let program = if place < self.relays { "relay" } else { "signer" };
         format!("{program} {place}")
     }
+}
+
+/// The signers watched a chain.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    /// The only signature on it that the signers had not made, if there was one.
+    pub(crate) foreign: Option<ForeignVote>,
+}
+
+/// An attestation by a second signer.
+#[derive(Debug, Clone)]
+pub(crate) struct ForeignVote {
+    /// Address of the key.
+    pub(crate) key: Arc<str>,
+    pub(crate) level: u32,
+    /// When the nodes showed the block that contains it.
+    pub(crate) shown: Instant,
+    /// When they showed the block after that.
+    pub(crate) next_block: Instant,
 }
 
 /// Only a signer with another mark store was up.
@@ -153,11 +179,70 @@ pub(crate) struct Stored {
     pub(crate) id: MarkId,
     /// Whether it was created; otherwise it was replaced.
     pub(crate) is_created: bool,
+    /// Where it is, for a release that knows nothing of stops.
+    pub(crate) shown: Position,
+    /// Where it is: for a stopped mark, its true position.
     pub(crate) position: Position,
     /// BLAKE2b-256 of the payload.
     pub(crate) digest: Option<[u8; 32]>,
     /// For blocks.
     pub(crate) signature: Option<Box<str>>,
+    /// Its stops; none, if it is not stopped.
+    pub(crate) stops: Vec<StopId>,
+}
+
+impl Stored {
+    pub(crate) const fn is_stopped(&self) -> bool {
+        !self.stops.is_empty()
+    }
+}
+
+/// The identifier of a stop.
+pub(crate) type StopId = Box<str>;
+
+/// A version of a key's stop item.
+#[derive(Debug, Clone)]
+pub(crate) struct StopItem {
+    /// When the store accepted it.
+    pub(crate) at: Instant,
+    /// Address of the key.
+    pub(crate) key: Arc<str>,
+    pub(crate) stops: Vec<StopId>,
+}
+
+/// A command of an operator about the stops of a key.
+#[derive(Debug, Clone)]
+pub(crate) struct StopCommand {
+    /// Address of the key.
+    pub(crate) key: Arc<str>,
+    pub(crate) does: Does,
+    /// The stops that it has named, by itself or as those that it lifts.
+    pub(crate) stops: Vec<StopId>,
+    /// Before it was started.
+    pub(crate) from: Instant,
+    /// After it had ended.
+    pub(crate) to: Instant,
+    pub(crate) end: End,
+}
+
+/// What a command does to the stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// `marks stop`, or the stop of `marks handover`.
+    Stop,
+    /// `marks resume`.
+    Resume,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With 0.
+    Done,
+    /// With an error.
+    Failed(String),
+    /// It was killed.
+    Killed,
 }
 
 /// A period of one signer.
@@ -211,6 +296,7 @@ pub(crate) struct Recorder {
     paused: Mutex<Vec<Span>>,
     troubles: Mutex<Vec<Trouble>>,
     lines: Mutex<Vec<Line>>,
+    commands: Mutex<Vec<StopCommand>>,
 }
 
 /// What a recorder has recorded.
@@ -221,6 +307,7 @@ pub(crate) struct Recorded {
     pub(crate) paused: Vec<Span>,
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) lines: Vec<Line>,
+    pub(crate) commands: Vec<StopCommand>,
 }
 
 impl Recorder {
@@ -248,6 +335,10 @@ impl Recorder {
         push(&self.lines, line);
     }
 
+    pub(crate) fn command(&self, command: StopCommand) {
+        push(&self.commands, command);
+    }
+
     /// Number of lines from a place that contain a text.
     pub(crate) fn lines_with(&self, place: usize, text: &str) -> usize {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,6 +361,7 @@ impl Recorder {
             paused: take(&self.paused),
             troubles: take(&self.troubles),
             lines: take(&self.lines),
+            commands: take(&self.commands),
         }
     }
 }

@@ -31,6 +31,11 @@ impl BakerKey {
         })
     }
 
+    /// As a chain has it.
+    pub(crate) fn on_chain(&self) -> Option<oracle::chain::Key> {
+        SecretKey::from_bytes(self.public_key.curve, bytes_of(self.number)).map(Into::into)
+    }
+
     /// As the vault is to hold it.
     pub(crate) fn for_vault(&self) -> NewKey {
         let (curve, name) = match self.public_key.curve {

@@ -7,15 +7,18 @@
 mod availability;
 mod baker;
 mod calm;
+mod chain_drill;
 mod client;
 mod clock;
 mod dice;
 mod disrupt;
+mod drills;
 mod error;
 mod fleet;
 mod flood;
 mod history;
 mod honest;
+mod interventions;
 mod judge;
 mod keys;
 mod loss_drill;
@@ -31,6 +34,8 @@ mod served;
 mod setup;
 mod side_by_side;
 mod spells;
+mod stop_drill;
+mod stop_figures;
 mod stored;
 mod storm;
 mod turns;
@@ -39,6 +44,7 @@ mod weather;
 use availability::MIN_PERCENT;
 use clap::Parser;
 use dice::Seed;
+use drills::{Drill, DrillFigures};
 use error::SeasonError;
 use history::History;
 use judge::Violation;
@@ -73,6 +79,9 @@ struct Arguments {
     /// Another release of the program. Half of the processes run each release at the start, and every restart changes the release.
     #[arg(long, value_name = "PATH")]
     beside: Option<PathBuf>,
+    /// Runs this drill alone.
+    #[arg(long, value_enum, conflicts_with_all = ["seconds", "minutes"])]
+    drill: Option<Drill>,
 }
 
 /// Maximum length of a part. A longer run has several independent parts, since the history of a part is kept in memory. Each has a
@@ -100,6 +109,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let programs = programs(arguments)?;
     let length = Duration::from_secs(arguments.minutes.map_or(arguments.seconds, |minutes| minutes * 60));
     let seed = arguments.seed.unwrap_or_else(from_the_clock);
+    if let Some(drill) = arguments.drill {
+        return run_only(drill, &programs, seed);
+    }
     println!("seed {seed}, {} s", length.as_secs());
     let mut figures = Figures::new(seed, length, &programs);
     let (mut left, mut part) = (length, 0);
@@ -112,7 +124,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         left -= length;
         part += 1;
     }
-    restore(&mut figures, &programs, seed)?;
+    for drill in Drill::ALL {
+        let (drilled, violations) = run_drill(drill, &programs, seed)?;
+        figures.add_drill(drilled, violations);
+    }
     if programs.other.is_some() {
         take_turns(&mut figures, &programs)?;
     }
@@ -173,13 +188,22 @@ fn add_season(
     Ok(())
 }
 
-/// Restores an older copy of the marks under load.
-fn restore(figures: &mut Figures, programs: &Programs, seed: u64) -> Result<(), String> {
-    let (history, restored) = run_alone(restore_drill::run(programs))?;
+/// Carries out a drill. Returns its figures, and the number of violations.
+fn run_drill(drill: Drill, programs: &Programs, seed: u64) -> Result<(DrillFigures, usize), String> {
+    let (history, figures) = run_alone(drill.run(programs, Seed(seed)))?;
     let violations = judge::judge(&history);
     print_violations(&violations, &history, Seed(seed));
-    figures.add_restore(restored, violations.len());
-    Ok(())
+    Ok((figures, violations.len()))
+}
+
+/// Carries out one drill and nothing else.
+fn run_only(drill: Drill, programs: &Programs, seed: u64) -> Result<ExitCode, String> {
+    let (figures, violations) = run_drill(drill, programs, seed)?;
+    for (name, value) in figures.rows() {
+        println!("{name:<28}{value}");
+    }
+    println!("chaos: {violations} violations in the drill (seed {seed})");
+    Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Has both releases sign in turns with one embedded store.

@@ -6,7 +6,7 @@ use crate::fleet::ActionCounts;
 use crate::history::{History, Recorded, Recorder, Secret};
 use crate::honest::RelayStats;
 use crate::keys::{AUTHENTICATIONS_BEGIN, BakerKey};
-use crate::stored::mark;
+use crate::stored::read;
 use stand_ins::{Azure, Operation};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -62,15 +62,17 @@ pub(crate) async fn history_of(
     calm: Instant,
     deadline: Duration,
 ) -> Result<History, SeasonError> {
-    let Recorded { exchanges, started, down, paused, troubles, lines } = recorder.take();
-    let stored: Result<Vec<_>, _> = azure.cosmos.history().await.iter().map(mark).collect();
+    let Recorded { exchanges, started, down, paused, troubles, lines, commands } = recorder.take();
+    let (stored, stop_items) = read(&azure.cosmos.history().await)?;
     Ok(History {
         start,
         calm,
         deadline,
         keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
         exchanges,
-        stored: stored?,
+        stored,
+        stop_items,
+        commands,
         other_operations: azure.cosmos.requests(Operation::Other),
         started,
         down,
@@ -81,6 +83,7 @@ pub(crate) async fn history_of(
         spells: Vec::new(),
         container_loss: None,
         honest: HashSet::new(),
+        watched: None,
         relays: 0,
         other_store: None,
     })

@@ -1,12 +1,13 @@
 //! The figures of a run.
 
 use crate::availability::Availability;
+use crate::drills::DrillFigures;
 use crate::history::{Answer, History};
 use crate::outcome::Happened;
-use crate::restore_drill::RestoreFigures;
 use crate::served::Served;
 use crate::setup::Programs;
 use crate::side_by_side::{OfRelease, SideBySide};
+use crate::stop_figures::StopFigures;
 use stand_ins::Operation;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -36,12 +37,14 @@ pub(crate) struct Figures {
     pub(crate) availability: Availability,
     pub(crate) served: Served,
     happened: Happened,
-    restore: Option<RestoreFigures>,
+    stops: StopFigures,
+    drills: Vec<DrillFigures>,
     pub(crate) violations: u64,
 }
 
 /// Labels for causes, by text that the reason contains.
-const CAUSES: [(&str, &str); 10] = [
+const CAUSES: [(&str, &str); 11] = [
+    ("(stop ", "key stopped"),
     ("the body did not arrive within", "signer paused before the body was read"),
     ("is not known yet", "keys not known yet"),
     ("deadline", "deadline exceeded"),
@@ -95,6 +98,7 @@ impl Figures {
         self.waits.sort_unstable();
         self.availability.add(Availability::of(history));
         self.served.add(Served::of(history));
+        self.stops.add(StopFigures::of(history));
         if let Some(side_by_side) = &mut self.side_by_side {
             side_by_side.add(SideBySide::of(history));
         }
@@ -119,10 +123,22 @@ impl Figures {
         }
     }
 
-    /// Adds the drill with an older copy of the marks.
-    pub(crate) fn add_restore(&mut self, restore: RestoreFigures, violations: usize) {
-        self.restore = Some(restore);
+    /// Adds a drill.
+    pub(crate) fn add_drill(&mut self, figures: DrillFigures, violations: usize) {
+        self.drills.push(figures);
         self.violations += violations as u64;
+    }
+
+    fn rows_of_stops(&self) -> Vec<(&'static str, String)> {
+        let StopFigures { took, held, killed, failed, resumes, races, left, requested_after, refused } = &self.stops;
+        let ended = format!("{}, {killed} commands killed, {failed} failed and were repeated", took.len());
+        let after = format!("{left} signatures left, {requested_after} of them requested after; {refused} refusals");
+        vec![
+            ("stops of keys", ended),
+            ("  took", quantiles(took)),
+            ("  held", format!("{held}, and {races} raced with a resume; {resumes} resumes")),
+            ("  after a stop that held", after),
+        ]
     }
 
     /// What did not happen often enough for the run to be meaningful.
@@ -146,7 +162,10 @@ impl Figures {
             (waits_in("slow"), "honest baker with slow services"),
             (waits_in("flood"), "honest baker in a flood"),
             (waits_in("after the move"), "honest baker after a move of the write region"),
-            (self.restore.is_some_and(|restore| restore.refused > 0), "requests after a restore"),
+            (self.drills.iter().any(DrillFigures::had_requests_after_a_restore), "requests after a restore"),
+            (self.stops.held > 0 && self.stops.refused > 0, "stops that held"),
+            (self.stops.resumes > 0, "resumes"),
+            (self.stops.killed > 0, "killed stops"),
             (meets(Operation::Token), "faults of token requests"),
             (meets(Operation::Sign), "faults of signatures"),
             (meets(Operation::ReadItem), "faults of reads"),
@@ -253,14 +272,8 @@ impl fmt::Display for Figures {
             ms => format!("{ms} ms for the slowest ({})", recovery.reason),
         };
         row(f, "recovery after the storm", recovery)?;
-        if let Some(RestoreFigures { refused, command, all_signed }) = &self.restore {
-            row(f, "an older copy restored", format!("nothing signed in {} requests", thousands(*refused as u64)))?;
-            let (command, all_signed) = (command.as_secs_f64(), all_signed.as_secs_f64());
-            row(
-                f,
-                "  marks recover",
-                format!("took {command:.1} s; after {all_signed:.1} s, all signers had signed again"),
-            )?;
+        for (name, value) in self.rows_of_stops().into_iter().chain(self.drills.iter().flat_map(DrillFigures::rows)) {
+            row(f, name, value)?;
         }
         for (release, of_release) in self.side_by_side.iter().flat_map(SideBySide::by_release) {
             let OfRelease { changes, signed, blocks_of_other, refused_after_other, relayed } = *of_release;

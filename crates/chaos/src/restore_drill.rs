@@ -55,6 +55,18 @@ pub(crate) struct RestoreFigures {
     pub(crate) all_signed: Duration,
 }
 
+impl RestoreFigures {
+    /// The figures as rows of the report.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
+        let Self { refused, command, all_signed } = self;
+        let (command, all_signed) = (command.as_secs_f64(), all_signed.as_secs_f64());
+        vec![
+            ("an older copy restored", format!("nothing signed in {refused} requests")),
+            ("  marks recover", format!("took {command:.1} s; after {all_signed:.1} s, all signers had signed again")),
+        ]
+    }
+}
+
 /// Carries out the drill. Returns the history for the judge, too.
 pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures), SeasonError> {
     let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };

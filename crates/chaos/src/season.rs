@@ -9,7 +9,9 @@ use crate::disrupt::disrupt;
 use crate::error::SeasonError;
 use crate::fleet::Fleet;
 use crate::history::{History, Recorder};
+use crate::interventions::Interventions;
 use crate::loss_drill::LossDrill;
+use crate::operator::StopOperator;
 use crate::outcome::{Happened, Outcome, history_of};
 use crate::setup::{AUTHENTICATING, BakerResults, Bakers, CLOCKS, PLACES, Programs, Season, Setup};
 use crate::spells::Spells;
@@ -32,6 +34,8 @@ pub(crate) async fn run(
     let cosmos = CosmosOptions { keeps_history: true, regions, ..CosmosOptions::default() };
     let options = Options { cosmos, token_life: setup.token_life, ..Options::default() };
     let azure = Arc::new(Azure::try_start(options).await.map_err(SeasonError::StandIns)?);
+    // An operator lists the marks of a key.
+    azure.cosmos.allow_query(true);
     let keys = setup.keys()?;
     for key in &keys {
         azure.key_vault.add_key(key.for_vault());
@@ -44,33 +48,46 @@ pub(crate) async fn run(
     let (start, ends, met) = (Instant::now(), Arc::<AtomicBool>::default(), Met::default());
     let mut happened = Happened::default();
     let mut spells = Vec::new();
-    let bakers = match season {
+    let deadline = setup.deadline.as_millis().to_string();
+    let deadlines = ["REQUEST_DEADLINE_MS", "RELAY_DEADLINE_MS"].map(|name| (name, deadline.clone()));
+    let operator = StopOperator::new(&azure, programs, &recorder, deadlines);
+    let intervene = |bakers: &Bakers| {
+        let (operator, keys, ends) = (operator.clone(), bakers.stopped.clone(), Arc::clone(&ends));
+        tokio::spawn(Interventions { seed, operator, keys, ends }.run())
+    };
+    let (bakers, interventions) = match season {
         Season::Storm => {
             for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
                 met.follow(faults, plan(seed));
             }
             let bakers = Bakers::start(season, &keys, seed, &client, &ends);
+            let interventions = intervene(&bakers);
             let clocks = if programs.with_clock.is_some() { &CLOCKS[..] } else { &[] };
             happened.outages = disrupt(seed, start + length, &fleet, &azure, clocks).await;
-            bakers
+            (bakers, interventions)
         }
         Season::Spells | Season::Relays => {
             let first = keys.first().ok_or(SeasonError::NoLanes)?;
             calm::recover(&client, &LastMark::new(first, [0xff; 4]), &recorder).await;
             let bakers = Bakers::start(season, &keys, seed, &client, &ends);
+            let interventions = intervene(&bakers);
             let flood = bakers.flood.as_ref().ok_or(SeasonError::NoLanes)?;
             let passing = Spells { seed, azure: &azure, fleet: &fleet, client: &client, flood, met: &met };
             spells = passing.pass(length).await;
-            bakers
+            (bakers, interventions)
         }
     };
     ends.store(true, Ordering::Relaxed);
-    let BakerResults { last_marks, patient_marks, relay_stats } = bakers.end().await?;
+    let BakerResults { mut last_marks, stopped_marks, patient_marks, relay_stats } = bakers.end().await?;
 
     for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
         faults.clear();
     }
     fleet.settle().await;
+    interventions.await.map_err(SeasonError::Baker)??;
+    if programs.other.is_none() {
+        last_marks.extend(stopped_marks);
+    } // The first release signs nothing with a key that was resumed, until it is restarted.
     client.finish().await;
     let last_mark = last_marks.first().ok_or(SeasonError::NoLanes)?;
     happened.recovery = calm::recover(&client, last_mark, &recorder).await;
@@ -98,7 +115,7 @@ pub(crate) async fn run(
         }
     };
 
-    let honest = keys.iter().skip(setup.shared_keys.into()).map(|key| Arc::clone(&key.address)).collect();
+    let honest = setup.honest(&keys).map(|key| Arc::clone(&key.address)).collect();
     let history = history_of(&recorder, &azure, &keys, start, calm, setup.deadline).await?;
     let regions = azure.cosmos.regions().iter().map(|region| region.requests(Operation::Other));
     let other_operations = regions.fold(history.other_operations, u64::saturating_add);

@@ -1,6 +1,6 @@
 //! The setup of a season: signers, their settings, and bakers.
 
-use crate::baker::{BakerPlaces, Lane, LastMark};
+use crate::baker::{BakerPlaces, Chains, Lane, LastMark};
 use crate::client::Client;
 use crate::clock::WallClock;
 use crate::dice::Seed;
@@ -8,13 +8,14 @@ use crate::error::SeasonError;
 use crate::fleet::Place;
 use crate::flood::Flood;
 use crate::honest::{PatientBaker, RelayBaker, RelayStats};
+use crate::interventions::StoppedKey;
 use crate::keys::{Authorized, BakerKey};
 use crate::payload::Kind;
 use crate::release::Installed;
 use stand_ins::Azure;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -71,6 +72,8 @@ pub(crate) struct Setup {
     pub(crate) shared_keys: u8,
     /// Number of keys with a single baker.
     pub(crate) honest_keys: u8,
+    /// Number of keys with two competing bakers that an operator stops and resumes.
+    pub(crate) stopped_keys: u8,
     /// Number of chains on which each kind of each shared key is signed concurrently.
     chains: usize,
 }
@@ -91,6 +94,7 @@ const STORM: Setup = Setup {
     regions: &["West Europe"],
     shared_keys: 6,
     honest_keys: 2,
+    stopped_keys: 2,
     chains: 3,
 };
 
@@ -103,6 +107,7 @@ const SPELLS: Setup = Setup {
     regions: &["West Europe", "North Europe"],
     shared_keys: 4,
     honest_keys: 12,
+    stopped_keys: 2,
     chains: 1,
 };
 
@@ -115,6 +120,7 @@ const RELAYS: Setup = Setup {
     regions: &["West Europe"],
     shared_keys: 4,
     honest_keys: 4,
+    stopped_keys: 0,
     chains: 1,
 };
 
@@ -132,9 +138,19 @@ impl Setup {
         self.settings.iter().map(|(name, value)| (*name, (*value).to_owned()))
     }
 
-    /// All keys: first those with two bakers, then those with one.
+    /// All keys: first those with two bakers, then those with one, then those that are stopped.
     pub(crate) fn keys(&self) -> Result<Vec<BakerKey>, SeasonError> {
-        first_keys(self.shared_keys + self.honest_keys)
+        first_keys(self.shared_keys + self.honest_keys + self.stopped_keys)
+    }
+
+    /// The keys with one baker.
+    pub(crate) fn honest<'a>(&self, keys: &'a [BakerKey]) -> impl Iterator<Item = &'a BakerKey> {
+        keys.iter().skip(self.shared_keys.into()).take(self.honest_keys.into())
+    }
+
+    /// The keys that an operator stops. The first one signs on one chain, the others on many.
+    pub(crate) fn stopped<'a>(&self, keys: &'a [BakerKey]) -> impl Iterator<Item = &'a BakerKey> {
+        keys.iter().skip(usize::from(self.shared_keys + self.honest_keys))
     }
 
     /// The signers, with their settings.
@@ -168,9 +184,24 @@ pub(crate) fn first_keys(count: u8) -> Result<Vec<BakerKey>, SeasonError> {
     (1..=count).map(|number| BakerKey::of_number(number).ok_or(SeasonError::Key(number))).collect()
 }
 
+/// The chain of the stopped key that signs on one chain only, so that an operator can resume it above its head.
+const COMMON_CHAIN: [u8; 4] = [0xf9; 4];
+
+/// The heads of the stopped keys' chains: the first one's, which signs on one chain.
+fn heads() -> impl Iterator<Item = Option<Arc<AtomicU32>>> {
+    std::iter::once(Some(Arc::new(AtomicU32::new(FIRST_LEVEL)))).chain(std::iter::repeat(None))
+}
+
+/// Above everything that the operator may call the head.
+const FIRST_LEVEL: u32 = 1_000;
+
 /// All bakers of a season.
 pub(crate) struct Bakers {
     lanes: Vec<JoinHandle<LastMark>>,
+    /// The lanes of keys that an operator stops.
+    of_stopped: Vec<JoinHandle<LastMark>>,
+    /// These keys.
+    pub(crate) stopped: Vec<StoppedKey>,
     with_relay: Vec<JoinHandle<RelayStats>>,
     patient: Vec<JoinHandle<LastMark>>,
     /// The flood of a patient baker's votes, if there is one.
@@ -187,17 +218,25 @@ impl Bakers {
         ends: &Arc<AtomicBool>,
     ) -> Self {
         let setup = Setup::of(season);
-        let (shared, honest) = keys.split_at(keys.len().min(setup.shared_keys.into()));
+        let shared = keys.iter().take(setup.shared_keys.into());
         let baker_places = if season == Season::Relays { BakerPlaces::Separate } else { BakerPlaces::Shared };
-        let lanes = shared.iter().flat_map(|key| Kind::ALL.map(|kind| (key, kind)));
+        let lanes = shared.flat_map(|key| Kind::ALL.map(|kind| (key, kind, Chains::Own)));
         let lanes = lanes.flat_map(|lane| std::iter::repeat_n(lane, setup.chains));
-        let lane = |(number, (key, kind)): (u16, (&BakerKey, Kind))| {
+        let lane = |(number, (key, kind, chains)): (u16, (&BakerKey, Kind, Chains))| {
             let (client, ends) = (Arc::clone(client), Arc::clone(ends));
-            tokio::spawn(Lane { number, seed, key: key.clone(), kind, client, baker_places, ends }.run())
+            tokio::spawn(Lane { number, seed, key: key.clone(), kind, chains, client, baker_places, ends }.run())
         };
-        let lanes = (0..).zip(lanes).map(lane).collect();
-        let mut bakers = Self { lanes, with_relay: Vec::new(), patient: Vec::new(), flood: None };
-        for (key, place) in honest.iter().zip((0..PLACES).cycle()) {
+        let lanes: Vec<_> = (0..).zip(lanes).map(lane).collect();
+        let stopped: Vec<_> = setup.stopped(keys).zip(heads()).collect();
+        let of_stopped = stopped.iter().flat_map(|(key, head)| {
+            let chains = head.as_ref().map_or(Chains::Own, |head| Chains::Common(COMMON_CHAIN, Arc::clone(head)));
+            Kind::ALL.map(|kind| (*key, kind, chains.clone()))
+        });
+        let number = u16::try_from(lanes.len()).unwrap_or(u16::MAX);
+        let of_stopped = (number..).zip(of_stopped).map(lane).collect();
+        let stopped = stopped.into_iter().map(|(key, head)| StoppedKey { key: key.clone(), head }).collect();
+        let mut bakers = Self { lanes, of_stopped, stopped, with_relay: Vec::new(), patient: Vec::new(), flood: None };
+        for (key, place) in setup.honest(keys).zip((0..PLACES).cycle()) {
             match season {
                 Season::Storm => {
                     let baker = RelayBaker { key: key.clone(), client: Arc::clone(client), ends: Arc::clone(ends) };
@@ -225,6 +264,10 @@ impl Bakers {
         for lane in self.lanes {
             last_marks.push(lane.await.map_err(SeasonError::Baker)?);
         }
+        let mut stopped_marks = Vec::new();
+        for lane in self.of_stopped {
+            stopped_marks.push(lane.await.map_err(SeasonError::Baker)?);
+        }
         let mut relay_stats = RelayStats::default();
         for baker in self.with_relay {
             relay_stats.add(baker.await.map_err(SeasonError::Baker)?);
@@ -233,7 +276,7 @@ impl Bakers {
         for baker in self.patient {
             patient_marks.push(baker.await.map_err(SeasonError::Baker)?);
         }
-        Ok(BakerResults { last_marks, patient_marks, relay_stats })
+        Ok(BakerResults { last_marks, stopped_marks, patient_marks, relay_stats })
     }
 }
 
@@ -241,6 +284,8 @@ impl Bakers {
 pub(crate) struct BakerResults {
     /// Marks of shared keys.
     pub(crate) last_marks: Vec<LastMark>,
+    /// Marks of keys that an operator has stopped.
+    pub(crate) stopped_marks: Vec<LastMark>,
     /// Marks of patient bakers.
     pub(crate) patient_marks: Vec<LastMark>,
     pub(crate) relay_stats: RelayStats,

@@ -125,8 +125,13 @@ fn changes(started: &[Started]) -> impl Iterator<Item = &Started> {
 impl History {
     /// The release that got a request.
     pub(crate) fn release(&self, exchange: &Exchange) -> Option<Release> {
+        self.last_start(exchange).map(|start| start.release)
+    }
+
+    /// The start of the process that got a request.
+    pub(crate) fn last_start(&self, exchange: &Exchange) -> Option<&Started> {
         let there = self.started.iter().filter(|start| start.place == exchange.place && start.at <= exchange.at);
-        there.max_by_key(|start| start.at).map(|start| start.release)
+        there.max_by_key(|start| start.at)
     }
 }
 

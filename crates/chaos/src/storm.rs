@@ -128,6 +128,7 @@ fn ways(operation: Operation) -> Option<(u8, f64, Ways)> {
         Operation::CreateItem => (9, 20.0, WRITE),
         Operation::ReplaceItem => (10, 6.0, WRITE),
         Operation::Execution => (11, 6.0, EXECUTION),
+        Operation::Query => (12, 10.0, READ_RARELY),
         _ => return None,
     })
 }
@@ -250,7 +251,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    const OPERATIONS: [Operation; 11] = [
+    const OPERATIONS: [Operation; 12] = [
         Operation::Token,
         Operation::ListKeys,
         Operation::ListVersions,
@@ -262,6 +263,7 @@ mod tests {
         Operation::CreateItem,
         Operation::ReplaceItem,
         Operation::Execution,
+        Operation::Query,
     ];
 
     #[test]

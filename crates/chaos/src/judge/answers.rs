@@ -2,8 +2,9 @@
 
 use super::marks::Marks;
 use super::request::Request;
-use super::{Invariant, MARGIN, Violation};
+use super::{Invariant, MARGIN, Slot, Violation};
 use crate::history::{Answer, Exchange, History, Span};
+use crate::release::{Release, Started};
 use std::time::Duration;
 
 pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Marks<'_>) -> Vec<Violation> {
@@ -16,7 +17,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
         };
         match &exchange.answer {
             Answer::NotSigned { status: 409, reason } => {
-                if let Some((invariant, what)) = unjust(history, request, marks) {
+                if let Some((invariant, what)) = unjust(history, request, reason, marks) {
                     violation(invariant, format!("{name} refused ({reason}), but {what}"));
                 }
             }
@@ -75,12 +76,15 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
 }
 
 /// Why the marks at that time do not justify a refusal, if they do not.
-fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option<(Invariant, String)> {
+fn unjust(history: &History, request: &Request<'_>, reason: &str, marks: &Marks<'_>) -> Option<(Invariant, String)> {
     let Some(slot) = &request.slot else {
         return Some((Invariant::FailClosedAndSayWhy, "it is neither a block nor a vote".to_owned()));
     };
-    // A signer may refuse because of marks that it saw before they were lost.
     let exchange = request.exchange;
+    if is_stopped(history, exchange, reason, slot, marks) {
+        return None;
+    }
+    // A signer may refuse because of marks that it saw before they were lost.
     let seen = history.container_loss.filter(|loss| loss.at <= exchange.until && exchange.at < loss.recovered);
     let at_loss = seen.and_then(|loss| marks.when(&slot.id, loss.at));
     let now = marks.when(&slot.id, exchange.until);
@@ -92,6 +96,28 @@ fn unjust(history: &History, request: &Request<'_>, marks: &Marks<'_>) -> Option
     }
     let is_repeat = mark.position == slot.position && mark.digest == Some(request.digest);
     is_repeat.then(|| (Invariant::RepeatsAreWelcome, "the mark has the digest of this payload".to_owned()))
+}
+
+/// Whether a refusal is because of a stop that the key or the mark had at some time between request and answer. The first release
+/// takes a stopped mark for a high one, and may refuse from memory, since it does not know that a stop can be lifted.
+fn is_stopped(history: &History, exchange: &Exchange, reason: &str, slot: &Slot, marks: &Marks<'_>) -> bool {
+    let (from, to) = (exchange.at, exchange.until);
+    if let Some(stop) = stop_in(reason) {
+        let of_key = history.stop_items.iter().filter(|item| item.key == exchange.key);
+        let before = of_key.clone().rfind(|item| item.at <= from);
+        let mut during = of_key.filter(|item| from < item.at && item.at <= to).chain(before);
+        return during.any(|item| item.stops.iter().any(|id| &**id == stop))
+            || marks.has_stop(&slot.id, stop, from, to);
+    }
+    match history.last_start(exchange) {
+        Some(Started { release: Release::Other, at, .. }) => marks.was_stopped(&slot.id, *at, to),
+        _ => false,
+    }
+}
+
+/// The identifier of the stop that a refusal names.
+fn stop_in(reason: &str) -> Option<&str> {
+    Some(reason.split_once("(stop ")?.1.split_once(')')?.0)
 }
 
 /// Whether it was sent after the marks were lost, and before an operator raised them.

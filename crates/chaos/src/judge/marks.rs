@@ -1,5 +1,6 @@
 //! Invariant 2, and the state of the marks at any time.
 
+use super::stops::STOPPED_AT;
 use super::{Invariant, Slot, Violation};
 use crate::history::{History, MarkId, Stored};
 use std::collections::HashMap;
@@ -47,6 +48,36 @@ impl<'a> Marks<'a> {
         (!is_lost).then_some(mark)
     }
 
+    /// The first version of a mark.
+    pub(super) fn first(&self, id: &MarkId) -> Option<&'a Stored> {
+        self.versions.get(id)?.first().copied()
+    }
+
+    /// Each version of each mark with the one after it, unless the container was replaced in between.
+    pub(super) fn changes(&self) -> impl Iterator<Item = [&'a Stored; 2]> {
+        let pairs = self.versions.values().flat_map(|versions| versions.windows(2));
+        let pairs = pairs.filter_map(|pair| <[&Stored; 2]>::try_from(pair).ok());
+        pairs.filter(|[before, after]| !self.is_lost_between(before, after))
+    }
+
+    /// Whether a mark was stopped at some time between these.
+    pub(super) fn was_stopped(&self, id: &MarkId, from: Instant, to: Instant) -> bool {
+        self.between(id, from, to).iter().any(|version| version.is_stopped())
+    }
+
+    /// Whether it had this stop.
+    pub(super) fn has_stop(&self, id: &MarkId, stop: &str, from: Instant, to: Instant) -> bool {
+        self.between(id, from, to).iter().any(|version| version.stops.iter().any(|id| &**id == stop))
+    }
+
+    /// The versions that were the current one at some time between these.
+    fn between(&self, id: &MarkId, from: Instant, to: Instant) -> &[&'a Stored] {
+        let versions = self.versions.get(id).map_or(&[][..], Vec::as_slice);
+        let first = versions.partition_point(|version| version.at <= from).saturating_sub(1);
+        let last = versions.partition_point(|version| version.at <= to);
+        versions.get(first..last).unwrap_or_default()
+    }
+
     /// Whether the container was replaced between two versions.
     fn is_lost_between(&self, before: &Stored, after: &Stored) -> bool {
         self.container_loss.is_some_and(|loss| before.at <= loss && loss < after.at)
@@ -67,6 +98,9 @@ impl<'a> Marks<'a> {
         }
         for (id, versions) in &self.versions {
             let slot = |version: &Stored| Some(Slot { id: (*id).clone(), position: version.position });
+            for version in versions.iter().filter(|version| version.shown == STOPPED_AT && !version.is_stopped()) {
+                violation(slot(version), "the mark is where stopped marks are, but has no stop".to_owned());
+            }
             if let Some(first) = versions.first().filter(|first| !first.is_created) {
                 violation(slot(first), "the mark was replaced, but never created".to_owned());
             }
@@ -81,11 +115,17 @@ impl<'a> Marks<'a> {
                         slot(after),
                         format!("a mark at {} was created again at {}", before.position, after.position),
                     );
-                } else if after.position <= before.position {
+                } else if after.position < before.position || !is_advance_or_stop(before, after) {
                     violation(slot(after), format!("the mark went from {} to {}", before.position, after.position));
                 }
             }
         }
         found
     }
+}
+
+/// Whether a mark went up, or has other stops than before and is the same otherwise.
+fn is_advance_or_stop(before: &Stored, after: &Stored) -> bool {
+    let is_same = (&before.digest, &before.signature) == (&after.digest, &after.signature);
+    after.position > before.position || (is_same && before.stops != after.stops)
 }

@@ -3,7 +3,7 @@
 //! The numbers are those of the signer's invariants: what is released is covered by a mark that was stored before (1), marks
 //! only rise (2), one digest a slot (3), one signature a block (4), repeats are not refused (5), failures are reported in time
 //! and refusals follow from the marks (6), signatures are valid (7), no secret is logged (9), nothing is signed between the loss
-//! of all marks and their being raised by an operator (10).
+//! of all marks and their being raised by an operator (10), and what leaves after a stop has a mark from before it (12).
 
 mod answers;
 mod marks;
@@ -11,8 +11,10 @@ mod releases;
 mod request;
 mod secrets;
 mod signatures;
+pub(crate) mod stops;
 #[cfg(test)]
 pub(crate) mod tests;
+mod witness;
 
 use crate::history::{History, MarkId};
 use crate::payload::Position;
@@ -35,6 +37,10 @@ pub(crate) enum Invariant {
     SecretsStayOutOfSight,
     /// Invariant 10: a store that was replaced is not mistaken for a fresh start.
     LostMarksStopKeys,
+    /// Invariant 12: what leaves after a stop has a mark from before it, and only an operator lifts a stop.
+    StopsAreFinal,
+    /// The witness's: a key is stopped if the chain shows what was not signed here, and otherwise not.
+    OnlySecondSignersStopKeys,
     /// The relay's: an answer based on another store never counts.
     OneStore,
     /// Not an invariant of the signer; without it, a signer that does nothing would pass.
@@ -53,6 +59,8 @@ impl fmt::Display for Invariant {
             Self::SignaturesAreValid => "invariant 7, the vault's answer is checked",
             Self::SecretsStayOutOfSight => "invariant 9, secrets stay out of sight",
             Self::LostMarksStopKeys => "invariant 10, a store that has lost its marks stops the keys",
+            Self::StopsAreFinal => "invariant 12, a stop is final",
+            Self::OnlySecondSignersStopKeys => "the witness stops a key if a second signer uses it, and no other",
             Self::OneStore => "one store: relays use no signer with another mark store",
             Self::CalmIsAnswered => "every request in the calm is answered",
         })
@@ -91,9 +99,11 @@ pub(crate) fn judge(history: &History) -> Vec<Violation> {
     let requests: Vec<Request<'_>> = history.exchanges.iter().map(Request::new).collect();
     let mut found = marks.violations(history);
     found.extend(releases::violations(history, &requests, &marks));
+    found.extend(stops::violations(history, &requests, &marks));
     found.extend(answers::violations(history, &requests, &marks));
     found.extend(signatures::violations(history, &requests));
     found.extend(secrets::violations(history));
+    found.extend(witness::violations(history));
     found.sort_by_key(|violation| violation.invariant);
     found
 }
@@ -124,7 +134,12 @@ pub(crate) fn story(history: &History, slot: &Slot) -> Vec<String> {
         // Versions at the slot, and their neighbours.
         if is_there(index) || is_there(index + 1) || index.checked_sub(1).is_some_and(is_there) {
             let digest = stored.digest.as_ref().map_or_else(|| "no digest".to_owned(), short);
-            let how = if stored.is_created { "created" } else { "replaced" };
+            let how = match (stored.is_created, stored.is_stopped()) {
+                (true, false) => "created",
+                (true, true) => "created, and stopped",
+                (false, false) => "replaced",
+                (false, true) => "replaced, and stopped",
+            };
             let signature = stored.signature.as_deref().unwrap_or("no signature");
             let line =
                 format!("{:9.4} s  the mark is {how}: {}, {digest}, {signature}", since(stored.at), stored.position);

@@ -30,6 +30,8 @@ impl Book {
             keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect::<HashMap<_, _>>(),
             exchanges: Vec::new(),
             stored: Vec::new(),
+            stop_items: Vec::new(),
+            commands: Vec::new(),
             other_operations: 0,
             started: Vec::new(),
             down: Vec::new(),
@@ -40,6 +42,7 @@ impl Book {
             spells: Vec::new(),
             container_loss: None,
             honest: HashSet::new(),
+            watched: None,
             relays: 0,
             other_store: None,
         };
@@ -63,25 +66,35 @@ impl Book {
         self.history.exchanges.last_mut().unwrap()
     }
 
-    fn stored(&mut self, key: usize, kind: Kind, at: u64, what: (Position, &[u8]), signature: Option<&str>) {
+    pub(super) fn stored(
+        &mut self,
+        key: usize,
+        kind: Kind,
+        at: u64,
+        what: (Position, &[u8]),
+        signature: Option<&str>,
+    ) -> &mut Stored {
         let id = MarkId { chain: CHAIN, key: Arc::clone(&self.keys[key].address), kind };
         let is_created = !self.history.stored.iter().any(|stored| stored.id == id);
         let digest = Some(digest(what.1));
         let signature = signature.map(Into::into);
-        self.history.stored.push(Stored { at: self.at(at), id, is_created, position: what.0, digest, signature });
+        let (at, position) = (self.at(at), what.0);
+        let stops = Vec::new();
+        self.history.stored.push(Stored { at, id, is_created, shown: position, position, digest, signature, stops });
+        self.history.stored.last_mut().unwrap()
     }
 
     /// A signature by a key, which depends on `salt`.
-    fn sign(&self, key: usize, payload: &[u8], salt: u8) -> String {
+    pub(super) fn sign(&self, key: usize, payload: &[u8], salt: u8) -> String {
         self.keys[key].sign(payload, &[salt])
     }
 }
 
-fn at(level: u32) -> Position {
+pub(super) fn at(level: u32) -> Position {
     Position { level, round: 0 }
 }
 
-fn bytes(kind: Kind, level: u32, content: u8) -> Vec<u8> {
+pub(super) fn bytes(kind: Kind, level: u32, content: u8) -> Vec<u8> {
     payload(CHAIN, kind, at(level), Variant { content, ..Variant::default() })
 }
 
@@ -98,7 +111,7 @@ fn late() -> Answer {
 }
 
 /// At level 10, key 0 votes and key 1 bakes. Everything is repeated and contested, and failures have reasons.
-fn clean() -> Book {
+pub(super) fn clean() -> Book {
     let mut book = Book::new();
     for (key, kind) in [(0, Kind::Attestation), (1, Kind::Block), (0, Kind::Preattestation)] {
         let (mine, theirs) = (bytes(kind, 10, 1), bytes(kind, 10, 2));

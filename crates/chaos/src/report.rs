@@ -136,7 +136,7 @@ impl Figures {
         vec![
             ("stops of keys", ended),
             ("  took", quantiles(took)),
-            ("  held", format!("{held}, and {races} raced with a resume; {resumes} resumes")),
+            ("  held", format!("{held}, and {races} were lifted by a resume that had begun before; {resumes} resumes")),
             ("  after a stop that held", after),
         ]
     }

@@ -3,6 +3,7 @@
 use crate::chain_drill::{self, ChainFigures};
 use crate::dice::Seed;
 use crate::error::SeasonError;
+use crate::handover_drill::{self, HandoverFigures};
 use crate::history::History;
 use crate::restore_drill::{self, RestoreFigures};
 use crate::setup::Programs;
@@ -18,6 +19,8 @@ pub(crate) enum Drill {
     Stop,
     /// The signers watch the chain that they make; then a second signer votes with one of the keys.
     Chain,
+    /// A key is handed over to signers with another store, and back.
+    Handover,
 }
 
 /// The figures of a drill.
@@ -26,26 +29,35 @@ pub(crate) enum DrillFigures {
     Restore(RestoreFigures),
     Stop(StopDrillFigures),
     Chain(ChainFigures),
+    Handover(HandoverFigures),
 }
 
 impl Drill {
     /// All, in the order in which they are run.
-    pub(crate) const ALL: [Self; 3] = [Self::Restore, Self::Stop, Self::Chain];
+    pub(crate) const ALL: [Self; 4] = [Self::Restore, Self::Stop, Self::Chain, Self::Handover];
 
-    /// Carries it out. Returns the history for the judge, too.
-    pub(crate) async fn run(self, programs: &Programs, seed: Seed) -> Result<(History, DrillFigures), SeasonError> {
+    /// Carries it out. Returns the history of each store's signers for the judge, too.
+    pub(crate) async fn run(
+        self,
+        programs: &Programs,
+        seed: Seed,
+    ) -> Result<(Vec<History>, DrillFigures), SeasonError> {
         Ok(match self {
             Self::Restore => {
                 let (history, figures) = restore_drill::run(programs).await?;
-                (history, DrillFigures::Restore(figures))
+                (vec![history], DrillFigures::Restore(figures))
             }
             Self::Stop => {
                 let (history, figures) = stop_drill::run(programs, seed).await?;
-                (history, DrillFigures::Stop(figures))
+                (vec![history], DrillFigures::Stop(figures))
             }
             Self::Chain => {
                 let (history, figures) = chain_drill::run(programs, seed).await?;
-                (history, DrillFigures::Chain(figures))
+                (vec![history], DrillFigures::Chain(figures))
+            }
+            Self::Handover => {
+                let (histories, figures) = handover_drill::run(programs).await?;
+                (histories, DrillFigures::Handover(figures))
             }
         })
     }
@@ -58,6 +70,7 @@ impl DrillFigures {
             Self::Restore(figures) => figures.rows(),
             Self::Stop(figures) => figures.rows(),
             Self::Chain(figures) => figures.rows(),
+            Self::Handover(figures) => figures.rows(),
         }
     }
 

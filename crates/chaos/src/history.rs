@@ -58,6 +58,13 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// The requests and marks of both.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.exchanges.extend(other.exchanges);
+        self.stored.extend(other.stored);
+        self
+    }
+
     /// The name of what runs at a place, for reports.
     pub(crate) fn name(&self, place: usize) -> String {
         let program = if place < self.relays { "relay" } else { "signer" };
@@ -232,6 +239,8 @@ pub(crate) enum Does {
     Stop,
     /// `marks resume`.
     Resume,
+    /// `marks raise` or `marks import`: it changes no stops, but the true position of stopped marks.
+    Raise,
 }
 
 /// How a command ended.

@@ -16,6 +16,7 @@ mod drills;
 mod error;
 mod fleet;
 mod flood;
+mod handover_drill;
 mod history;
 mod honest;
 mod interventions;
@@ -190,10 +191,18 @@ fn add_season(
 
 /// Carries out a drill. Returns its figures, and the number of violations.
 fn run_drill(drill: Drill, programs: &Programs, seed: u64) -> Result<(DrillFigures, usize), String> {
-    let (history, figures) = run_alone(drill.run(programs, Seed(seed)))?;
-    let violations = judge::judge(&history);
-    print_violations(&violations, &history, Seed(seed));
-    Ok((figures, violations.len()))
+    let (histories, figures) = run_alone(drill.run(programs, Seed(seed)))?;
+    let mut count = 0;
+    for history in &histories {
+        let violations = judge::judge(history);
+        print_violations(&violations, history, Seed(seed));
+        count += violations.len();
+    }
+    let across = judge::judge_across(&histories);
+    if let Some(all) = histories.into_iter().reduce(History::with) {
+        print_violations(&across, &all, Seed(seed));
+    }
+    Ok((figures, count + across.len()))
 }
 
 /// Carries out one drill and nothing else.

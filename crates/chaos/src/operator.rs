@@ -78,7 +78,17 @@ impl StopOperator {
         reason: &str,
         kill_after: Option<Duration>,
     ) -> Result<StopCommand, SeasonError> {
-        self.run(Does::Stop, key, &["--reason", reason], kill_after).await
+        self.run(Does::Stop, key, &["marks", "stop", key, "--reason", reason], kill_after).await
+    }
+
+    /// Runs `marks handover`, which writes the marks to this file.
+    pub(crate) async fn hand_over(&self, key: &Arc<str>, file: &str) -> Result<(), SeasonError> {
+        done(self.run(Does::Stop, key, &["marks", "handover", key, "--output", file], None).await?)
+    }
+
+    /// Runs `marks import` or `marks raise` for this key.
+    pub(crate) async fn raise(&self, key: &Arc<str>, arguments: &[&str]) -> Result<(), SeasonError> {
+        done(self.run(Does::Raise, key, arguments, None).await?)
     }
 
     /// Repeats `marks resume` until no stop is left, naming those that it has shown. Returns the last command that lifted any.
@@ -108,15 +118,23 @@ impl StopOperator {
         kill_after: Option<Duration>,
     ) -> Result<StopCommand, SeasonError> {
         let level;
-        let mut arguments = match form {
+        let mut arguments = vec!["marks", "resume", key];
+        match form {
             ResumeForm::Above(above) => {
                 level = above.to_string();
-                vec!["--level", &level]
+                arguments.extend(["--level", &level]);
             }
-            ResumeForm::NothingSignedElsewhere => vec!["--nothing-signed-elsewhere"],
-        };
+            ResumeForm::NothingSignedElsewhere => arguments.push("--nothing-signed-elsewhere"),
+        }
         arguments.extend(stops.iter().flat_map(|stop| ["--stop", &**stop]));
         self.run(Does::Resume, key, &arguments, kill_after).await
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value))).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
     }
 
     async fn run(
@@ -127,13 +145,8 @@ impl StopOperator {
         kill_after: Option<Duration>,
     ) -> Result<StopCommand, SeasonError> {
         let cannot = |error: std::io::Error| SeasonError::Command(error.to_string());
-        let name = if does == Does::Stop { "stop" } else { "resume" };
-        let mut command = Command::new(&self.program);
-        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.args(["marks", name, key]).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let from = Instant::now();
-        let mut child = command.spawn().map_err(cannot)?;
+        let mut child = self.command(arguments).spawn().map_err(cannot)?;
         let (output, errors) = (text_of(child.stdout.take()), text_of(child.stderr.take()));
         let status = match kill_after {
             None => Some(child.wait().await.map_err(cannot)?),
@@ -154,6 +167,14 @@ impl StopOperator {
         let command = StopCommand { key: Arc::clone(key), does, stops, from, to, end };
         self.recorder.command(command.clone());
         Ok(command)
+    }
+}
+
+fn done(command: StopCommand) -> Result<(), SeasonError> {
+    match command.end {
+        End::Done => Ok(()),
+        End::Failed(why) => Err(SeasonError::Command(why)),
+        End::Killed => Err(SeasonError::Command("it was killed".to_owned())),
     }
 }
 

@@ -56,6 +56,7 @@ impl StopFigures {
         match (end, does) {
             (End::Done, Does::Stop) => self.took.push(*to - *from),
             (End::Done, Does::Resume) => self.resumes += u64::from(!stops.is_empty()),
+            (End::Done, Does::Raise) => {}
             (End::Killed, _) => self.killed += 1,
             (End::Failed(_), _) => self.failed += 1,
         }

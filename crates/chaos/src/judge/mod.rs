@@ -5,6 +5,7 @@
 //! and refusals follow from the marks (6), signatures are valid (7), no secret is logged (9), nothing is signed between the loss
 //! of all marks and their being raised by an operator (10), and what leaves after a stop has a mark from before it (12).
 
+mod across;
 mod answers;
 mod marks;
 mod releases;
@@ -19,6 +20,7 @@ mod witness;
 use crate::history::{History, MarkId};
 use crate::payload::Position;
 use crate::release::Release;
+pub(crate) use across::judge_across;
 use marks::Marks;
 pub(crate) use request::Request;
 use std::fmt;

@@ -102,7 +102,8 @@ fn of_marks(history: &History, marks: &Marks<'_>) -> Vec<Violation> {
         }
     }
     for [before, after] in marks.changes() {
-        if before.is_stopped() && after.is_stopped() && after.position > before.position && after.digest.is_some() {
+        let is_signed = after.position > before.position && after.digest.is_some();
+        if before.is_stopped() && after.is_stopped() && is_signed && !is_raised(history, after) {
             violation(after, format!("signed at {}, although the mark was stopped", after.position));
         }
         for stop in before.stops.iter().filter(|stop| !after.stops.contains(stop)) {
@@ -112,6 +113,12 @@ fn of_marks(history: &History, marks: &Marks<'_>) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// Whether an operator was raising the marks of the key: an import has the digests of another store.
+fn is_raised(history: &History, stored: &Stored) -> bool {
+    let mut commands = history.commands.iter();
+    commands.any(|it| it.does == Does::Raise && it.key == stored.id.key && it.from <= stored.at && stored.at <= it.to)
 }
 
 fn of_stop_items(history: &History) -> Vec<Violation> {

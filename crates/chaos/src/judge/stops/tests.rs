@@ -177,6 +177,16 @@ fn a_stop_holds_from_its_end_until_a_resume_begins() {
     }
 }
 
+#[test]
+fn an_operator_may_import_marks_while_the_key_is_stopped() {
+    for (does, expected) in [(Does::Raise, &[][..]), (Does::Stop, &[Invariant::StopsAreFinal])] {
+        let mut book = with_stop();
+        stopped(&mut book, 15_000, at(14), &bytes(VOTE, 14, 1));
+        command(&mut book, does, (14_900, 15_100), End::Done);
+        assert_eq!(found(&mut book), expected, "{does:?}");
+    }
+}
+
 /// Of another key, for the sake of the mark's name.
 #[test]
 fn a_stop_concerns_only_its_key() {

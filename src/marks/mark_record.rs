@@ -249,7 +249,7 @@ impl StopRecord {
         Self {
             id: stop.id.to_string(),
             chain: stop.chain.map(|chain| chain.to_string()),
-            reason: stop.reason.clone(),
+            reason: stop.reason().to_owned(),
             by: stop.by.clone(),
             at: stop.at,
             evidence: stop.evidence.as_ref().map(|evidence| EvidenceRecord {
@@ -272,14 +272,9 @@ impl StopRecord {
                 source: record.source,
             })
         };
-        Ok(Stop {
-            id: parse("id", &self.id)?,
-            chain: self.chain.map(|text| parse("chain", &text)).transpose()?,
-            reason: self.reason,
-            by: self.by,
-            at: self.at,
-            evidence: self.evidence.map(evidence).transpose()?,
-        })
+        let chain = self.chain.map(|text| parse("chain", &text)).transpose()?;
+        let evidence = self.evidence.map(evidence).transpose()?;
+        Ok(Stop::with_id(parse("id", &self.id)?, &self.reason, self.by, self.at, chain, evidence))
     }
 }
 

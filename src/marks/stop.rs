@@ -59,15 +59,14 @@ pub struct SeenOnChain {
     pub source: String,
 }
 
-/// One stop of a key.
+/// One stop of a key. Only its constructors create one, so that a reason is never longer than it may be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stop {
     /// Its identifier: the same in the key's stop item and in each mark.
     pub id: StopId,
     /// The only chain that it covers; `None` for all chains.
     pub chain: Option<ChainId>,
-    /// Why, at most [`MAX_REASON_LENGTH`](Self::MAX_REASON_LENGTH) characters.
-    pub reason: String,
+    reason: String,
     /// What the chain shows, if that is the reason.
     pub evidence: Option<SeenOnChain>,
     /// Who: an operator, or the instance whose witness it was.
@@ -91,14 +90,32 @@ impl Stop {
         chain: Option<ChainId>,
         evidence: Option<SeenOnChain>,
     ) -> Result<Self, getrandom::Error> {
-        Ok(Self {
-            id: StopId::random()?,
-            chain,
-            reason: reason.chars().take(Self::MAX_REASON_LENGTH).collect(),
-            evidence,
-            by: by.into(),
-            at: at.truncate_to_second(),
-        })
+        Ok(Self::with_id(StopId::random()?, reason, by, at, chain, evidence))
+    }
+
+    /// The stop because of this evidence, of its chain. All instances that see the same evidence write the same stop. A longer
+    /// reason is cut off.
+    pub fn of_evidence(evidence: SeenOnChain, reason: &str, by: impl Into<String>, at: OffsetDateTime) -> Self {
+        let (id, chain) = (StopId::of_evidence(&evidence.id), evidence.chain);
+        Self::with_id(id, reason, by, at, Some(chain), Some(evidence))
+    }
+
+    /// The stop of this identifier, as it was written before. A longer reason is cut off.
+    pub fn with_id(
+        id: StopId,
+        reason: &str,
+        by: impl Into<String>,
+        at: OffsetDateTime,
+        chain: Option<ChainId>,
+        evidence: Option<SeenOnChain>,
+    ) -> Self {
+        let reason = reason.chars().take(Self::MAX_REASON_LENGTH).collect();
+        Self { id, chain, reason, evidence, by: by.into(), at: at.truncate_to_second() }
+    }
+
+    /// Why, at most [`MAX_REASON_LENGTH`](Self::MAX_REASON_LENGTH) characters.
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 
     /// Whether it covers the marks of a chain.
@@ -162,6 +179,28 @@ impl Mark {
             origin: None,
             stop: Some(Box::new(stopped)),
             ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_off() {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let position = Position { level: NonNegative::ZERO, round: NonNegative::ZERO };
+        let (id, chain, kind) = (Digest::of(b"vote"), ChainId::MAINNET, Kind::Attestation);
+        let evidence = SeenOnChain { id, chain, kind, position, source: String::new() };
+        // Characters of more than one byte.
+        let long = "ü".repeat(Stop::MAX_REASON_LENGTH + 1);
+        for stop in [
+            Stop::new(&long, "one", at, None, None).unwrap(),
+            Stop::of_evidence(evidence, &long, "one", at),
+            Stop::with_id(StopId(1), &long, "one", at, None, None),
+        ] {
+            assert_eq!(stop.reason(), "ü".repeat(400));
         }
     }
 }

@@ -21,7 +21,7 @@ impl StopsMet {
                 kind = %id.kind,
                 stop = %stop.id,
                 by = stop.by,
-                reason = stop.reason,
+                reason = stop.reason(),
                 "the key is stopped: nothing of this kind is signed with it on this chain"
             ),
             Ok(_) if self.is_over(id) => info!(

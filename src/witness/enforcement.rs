@@ -81,7 +81,7 @@ impl Enforcement {
         } else if let Some(stop) = present.get(MAX_EVIDENCE - 1) {
             (*stop).clone()
         } else {
-            let stop = self.new_stop(evidence, reason);
+            let stop = Stop::of_evidence(evidence, reason, self.instance.clone(), OffsetDateTime::now_utc());
             let stopped = self.ledger().stop_key(&key, &stop, deadline).await.map_err(NotRecorded::Store)?;
             if stopped == KeyStopped::Acknowledged {
                 return Ok(false);
@@ -93,18 +93,6 @@ impl Enforcement {
             self.ledger().stop(&MarkId { chain, key, kind: of_kind }, &stop, raise_to, deadline).await?;
         }
         Ok(true)
-    }
-
-    /// All instances that see the same evidence write the same stop.
-    fn new_stop(&self, evidence: SeenOnChain, reason: &str) -> Stop {
-        Stop {
-            id: StopId::of_evidence(&evidence.id),
-            chain: Some(evidence.chain),
-            reason: reason.to_owned(),
-            evidence: Some(evidence),
-            by: self.instance.clone(),
-            at: OffsetDateTime::now_utc().truncate_to_second(),
-        }
     }
 
     /// Whether an operator has acknowledged what was seen.

@@ -137,6 +137,9 @@ impl MarkStore for MemoryMarks {
     async fn read_stops(&self, key: &PublicKeyHash, _: Instant) -> Result<Option<StoredStops>, StoreError> {
         self.reads_of_stops.fetch_add(1, Ordering::Relaxed);
         self.take_its_time().await;
+        if self.next_fault(true).is_some() {
+            return Err(StoreError::new("injected"));
+        }
         Ok(self.stops.lock().unwrap().get(key).cloned())
     }
 
@@ -148,12 +151,19 @@ impl MarkStore for MemoryMarks {
         _: Instant,
     ) -> Result<Version, WriteError> {
         self.take_its_time().await;
+        let unclear = || Err(WriteError::Unknown(StoreError::new("injected")));
+        let fault = self.next_fault(false);
+        match fault {
+            Some(Fault::WriteLost) => return unclear(),
+            Some(Fault::WriteRefused) => return Err(WriteError::NotWritten(StoreError::new("injected"))),
+            _ => {}
+        }
         let mut items = self.stops.lock().unwrap();
         if items.get(key).map(|stored| &stored.version) != expected {
             return Err(WriteError::Changed);
         }
         let version = Version(self.versions.fetch_add(1, Ordering::Relaxed).to_string());
         items.insert(*key, StoredStops { stops: stops.clone(), version: version.clone() });
-        Ok(version)
+        if fault == Some(Fault::AnswerLost) { unclear() } else { Ok(version) }
     }
 }

@@ -56,6 +56,7 @@ impl MarkStore for FaultyMarks {
     }
 
     async fn read_stops(&self, key: &PublicKeyHash, deadline: Instant) -> Result<Option<StoredStops>, StoreError> {
+        self.inject(true);
         self.marks.read_stops(key, deadline).await
     }
 
@@ -66,6 +67,7 @@ impl MarkStore for FaultyMarks {
         expected: Option<&Version>,
         deadline: Instant,
     ) -> Result<Version, WriteError> {
+        self.inject(false);
         self.marks.write_stops(key, stops, expected, deadline).await
     }
 }

@@ -71,12 +71,9 @@ pub(super) async fn stop_key(
     let ledger = Ledger::new(storage.store(settings).await?, settings.services.instance.clone());
     let item = persist(timeout, async |deadline| ledger.stops_of(&key, deadline).await).await;
     let item = item.map_err(|error| not_stopped(&error.log()))?;
-    let before = item.into_iter().flat_map(|item| item.stops);
-    let same = before.into_iter().find(|stop| stop.reason == reason && stop.evidence.is_none() && stop.chain.is_none());
-    let stop = match same {
-        Some(stop) => stop,
-        None => Stop::new(reason, operator(&settings.services), OffsetDateTime::now_utc(), None, None)?,
-    };
+    let new = Stop::new(reason, operator(&settings.services), OffsetDateTime::now_utc(), None, None)?;
+    let is_same = |stop: &Stop| stop.reason() == new.reason() && stop.evidence.is_none() && stop.chain.is_none();
+    let stop = item.into_iter().flat_map(|item| item.stops).find(is_same).unwrap_or(new);
     persist(timeout, async |deadline| ledger.stop_key(&key, &stop, deadline).await)
         .await
         .map_err(|error| not_stopped(&error.log()))?;

@@ -14,7 +14,7 @@
 use super::{Ledger, new_attempt};
 use crate::marks::by_hand::{LiftStops, Lifted, MarkStopped, StopMark};
 use crate::marks::stop::{Stop, StopId};
-use crate::marks::{KeyStops, MarkId, NotRecorded, StoreError, WriteError};
+use crate::marks::{KeyStops, MarkId, NotRecorded, StoreError, StoredStops, WriteError};
 use crate::net::backoff::Backoff;
 use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::Position;
@@ -73,10 +73,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub async fn stops_of(&self, key: &PublicKeyHash, deadline: Instant) -> Result<Option<KeyStops>, StoreError> {
-        let call = self.calls.begin();
-        let answer = self.store.read_stops(key, deadline).await;
-        call.ends(answer.is_ok());
-        Ok(answer?.map(|stored| stored.stops))
+        Ok(self.read_stops(key, deadline).await?.map(|stored| stored.stops))
     }
 
     /// Adds a stop to the key's stop item, which is created if it is absent. Repeats the write until it is accepted or the
@@ -117,8 +114,12 @@ impl Ledger {
         change: Change<'_>,
     ) -> Result<KeyStops, StoreError> {
         let mut backoff = Backoff::within_a_request();
+        let mut last = None;
         loop {
-            let stored = self.store.read_stops(key, deadline).await?;
+            let stored = self.read_stops(key, deadline).await.map_err(|error| match error {
+                StoreError::Deadline { last: None } => StoreError::deadline(last.as_ref()),
+                error => error,
+            })?;
             let (item, version) = stored.map(|stored| (stored.stops, stored.version)).unzip();
             let attempt = new_attempt()?;
             let mut item = item.unwrap_or_else(|| KeyStops::empty(attempt));
@@ -126,16 +127,27 @@ impl Ledger {
                 return Ok(item);
             }
             (item.attempt, item.written) = (attempt, Some(self.written_by(None)));
-            match self.store.write_stops(key, &item, version.as_ref(), deadline).await {
+            let call = self.calls.begin();
+            let answer = self.store.write_stops(key, &item, version.as_ref(), deadline).await;
+            call.ends(matches!(answer, Ok(_) | Err(WriteError::Changed)));
+            match answer {
                 Ok(_) => return Ok(item),
                 Err(WriteError::NotWritten(error)) => return Err(error),
                 // If it was written after all, the next look finds nothing to change.
-                Err(WriteError::Changed | WriteError::Unknown(_)) => {}
+                Err(WriteError::Unknown(error)) => last = Some(error),
+                Err(WriteError::Changed) => {}
             }
             tokio::time::sleep_until(deadline.min(Instant::now() + backoff.pause(None))).await;
             if Instant::now() >= deadline {
-                return Err(StoreError::deadline(None));
+                return Err(StoreError::deadline(last.as_ref()));
             }
         }
+    }
+
+    async fn read_stops(&self, key: &PublicKeyHash, deadline: Instant) -> Result<Option<StoredStops>, StoreError> {
+        let call = self.calls.begin();
+        let answer = self.store.read_stops(key, deadline).await;
+        call.ends(answer.is_ok());
+        answer
     }
 }

@@ -7,14 +7,7 @@ use azurehsm_signer::marks::{Stop, StopId};
 /// # Panics
 /// Never: the texts are constants.
 pub(crate) fn stop(number: u8) -> Stop {
-    Stop {
-        id: id(number),
-        chain: None,
-        reason: String::new(),
-        evidence: None,
-        by: String::new(),
-        at: time::OffsetDateTime::UNIX_EPOCH,
-    }
+    Stop::with_id(id(number), "", "", time::OffsetDateTime::UNIX_EPOCH, None, None)
 }
 
 /// The identifiers of these stops.

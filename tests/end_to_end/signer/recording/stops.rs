@@ -107,6 +107,28 @@ async fn a_process_that_creates_a_mark_finds_the_stop_and_writes_it_into_the_mar
     }
 }
 
+/// Like every other call to the store.
+#[tokio::test(start_paused = true)]
+async fn the_outcome_of_a_write_to_the_stop_item_counts_and_is_reported() {
+    for (fault, expected) in [(Fault::WriteLost, "last error: injected"), (Fault::WriteRefused, "injected")] {
+        let store = Arc::new(MemoryMarks::default());
+        let (ledger, key, one) = (Ledger::new(Arc::clone(&store) as _, "test"), id(Kind::Block).key, stop("one"));
+        (0..1000).for_each(|_| store.inject(fault));
+        let error = ledger.stop_key(&key, &one, deadline()).await.unwrap_err();
+        assert!(error.log().ends_with(expected), "{fault:?}: {}", error.log());
+        assert!(!ledger.is_answered(), "{fault:?}");
+    }
+    let store = Arc::new(MemoryMarks::default());
+    let (ledger, key, one) = (Ledger::new(Arc::clone(&store) as _, "test"), id(Kind::Block).key, stop("one"));
+    for fault in [Fault::AnswerLost, Fault::WriteLost] {
+        store.inject(fault);
+        assert_eq!(ledger.stop_key(&key, &one, deadline()).await, Ok(KeyStopped::Yes), "{fault:?}");
+        store.inject(fault);
+        assert_eq!(ledger.resume_key(&key, &[one.id], deadline()).await, Ok(vec![]), "{fault:?}");
+        assert!(ledger.is_answered(), "{fault:?}");
+    }
+}
+
 /// Another process has created the mark, and died before it read the stops.
 #[tokio::test]
 async fn a_mark_whose_creator_died_is_released_only_after_the_stops_were_read() {
@@ -138,7 +160,8 @@ async fn the_stops_are_read_once_for_each_mark() {
 async fn a_stop_of_one_chain_does_not_cover_another() {
     let ledger = Ledger::new(Arc::new(MemoryMarks::default()), "test");
     let id = id(Kind::Attestation);
-    let elsewhere = Stop { chain: Some(ChainId::from_bytes([1; 4])), ..stop("one") };
+    let chain = Some(ChainId::from_bytes([1; 4]));
+    let elsewhere = Stop::new("one", "alice", OffsetDateTime::now_utc(), chain, None).unwrap();
     ledger.stop_key(&id.key, &elsewhere, deadline()).await.unwrap();
     record(&ledger, &request(Kind::Attestation, 7, 0, 1)).await.unwrap();
 }
@@ -154,7 +177,7 @@ async fn acknowledged_evidence_never_stops_a_key_again() {
         position: at(7),
         source: "oo".to_owned(),
     };
-    let foreign = |reason| Stop { evidence: Some(evidence.clone()), ..stop(reason) };
+    let foreign = |reason| Stop::new(reason, "one", OffsetDateTime::now_utc(), None, Some(evidence.clone())).unwrap();
     let (first, second, by_hand) = (foreign("first"), foreign("second"), stop("by hand"));
     for stop in [&first, &by_hand, &first] {
         assert_eq!(ledger.stop_key(&id.key, stop, deadline()).await, Ok(KeyStopped::Yes));

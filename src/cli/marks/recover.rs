@@ -40,9 +40,10 @@ pub(crate) struct Arguments {
 
 /// Raises the marks, then binds the keys: a bound key signs at once.
 pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Result<(), CommandError> {
+    // The container first: what was signed with an earlier one is not above the head that is read afterwards.
+    let (served, binding) = served(&settings.services).await?;
     let heads = heads_of_nodes(settings).await;
     let targets = targets(arguments, &heads)?;
-    let (served, binding) = served(&settings.services).await?;
     note_other_chains(settings, &served, &targets).await;
     print_line(&summary(&served, &targets, binding.as_ref()))?;
     if arguments.level.is_none() {

@@ -1,7 +1,7 @@
 //! What the commands print and do, one at a time.
 
 use super::{SHORT, done, refused, stops_in};
-use crate::azure::cloud::{self, add, always, baker, stored};
+use crate::azure::cloud::{self, add, baker, stored};
 use crate::azure::instance::{Instance, command};
 use crate::support::node::Node;
 use crate::support::payloads::{MAINNET, payload};
@@ -9,8 +9,7 @@ use crate::support::process;
 use azurehsm_signer::answer::header;
 use azurehsm_signer::tezos::payload::Kind;
 use oracle::payload::consensus::Block;
-use stand_ins::{Azure, Curve, Delay, Effect, NewKey, Operation};
-use std::time::Duration;
+use stand_ins::{Azure, Curve, NewKey};
 
 #[test]
 fn a_stopped_key_signs_no_block_or_vote_says_why_and_is_resumed_above_the_head() {
@@ -110,30 +109,44 @@ fn several_stops_are_lifted_only_if_all_are_named() {
 }
 
 #[test]
-fn a_stop_that_races_with_a_resume_holds() {
+fn a_long_reason_is_cut_off_and_a_repeat_is_still_the_same_stop() {
     let azure = cloud::start();
     let key = baker(&azure);
-    let signer = Instance::start_ready(&azure, &[]);
-    signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
-    for race in 0..3 {
-        done(&azure, &["stop", &key.hash, "--reason", "first"]);
-        always(
-            azure.cosmos.faults(),
-            Operation::ReplaceItem,
-            Effect::Delay(Delay::Fixed(Duration::from_millis(150 * race))),
-        );
-        let resume = super::marks(&azure, &["resume", &key.hash, "--nothing-signed-elsewhere"]).spawn().unwrap();
-        let mut second = super::marks(&azure, &["stop", &key.hash, "--reason", "second"]).spawn().unwrap();
-        assert!(second.wait().unwrap().success());
-        drop(resume.wait_with_output());
-        azure.cosmos.faults().clear();
+    let reason = "x".repeat(500);
+    let stop = ["stop", &key.hash, "--reason", &reason];
+    let printed = [done(&azure, &stop), done(&azure, &stop)];
+    assert_eq!(stops_in(&printed[0]), stops_in(&printed[1]));
+    assert!(printed[0].contains(&format!(": {} (stop ", "x".repeat(400))), "{}", printed[0]);
+}
+
+/// The resume is suspended when it is about to write, so the stop comes in between.
+#[test]
+fn a_stop_that_races_with_a_resume_holds_and_the_resume_says_so() {
+    for after in 0..super::WRITES {
+        let azure = cloud::start();
+        let key = baker(&azure);
+        let signer = Instance::start_ready(&azure, &[]);
         for kind in Kind::ALL {
-            assert_eq!(signer.sign(&key.hash, &payload(kind, 100, 0, 0)).status, 409, "{kind}, race {race}");
+            signer.sign(&key.hash, &payload(kind, 7, 0, 0)).signature();
+        }
+        done(&azure, &["stop", &key.hash, "--reason", "first"]);
+        let resume = ["resume", &key.hash, "--nothing-signed-elsewhere"];
+        let resuming = super::suspend(&azure, &resume, after);
+        done(&azure, &["stop", &key.hash, "--reason", "second"]);
+        process::signal(&resuming, "CONT");
+        let complaint = process::complaint(&resuming.wait_with_output().unwrap());
+        assert!(
+            complaint.contains("another stop came in between") && complaint.contains("second"),
+            "after {after} writes: {complaint}"
+        );
+        for kind in Kind::ALL {
+            assert_eq!(signer.sign(&key.hash, &payload(kind, 100, 0, 0)).status, 409, "{kind}, after {after} writes");
             assert!(stored(&azure, &key, kind).unwrap().to_string().contains("second"));
         }
         let listed = all_stops(&azure, &key.hash);
         let named: Vec<_> = listed.iter().flat_map(|id| ["--stop", id]).collect();
-        done(&azure, &[&["resume", &key.hash, "--nothing-signed-elsewhere"], &named[..]].concat());
+        done(&azure, &[&resume[..], &named[..]].concat());
+        signer.sign(&key.hash, &payload(Kind::Block, 100, 0, 0)).signature();
     }
 }
 

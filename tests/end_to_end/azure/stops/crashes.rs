@@ -1,31 +1,17 @@
 //! Commands that are killed between any two of their writes.
 
-use super::{done, marks, refused};
+use super::{WRITES, done, refused, suspend};
 use crate::azure::cloud::{self, baker};
 use crate::azure::instance::Instance;
-use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, payload};
 use azurehsm_signer::tezos::payload::Kind;
-use stand_ins::{Azure, Effect, Operation};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// The stop item, and three marks.
-const WRITES: u32 = 4;
+use stand_ins::Azure;
 
 /// Runs a command, and kills it when it has written this often and wants to write again.
 fn crash(azure: &Azure, arguments: &[&str], after: u32) {
-    let wanted = Arc::<AtomicU32>::default();
-    let writes = Arc::clone(&wanted);
-    azure.cosmos.faults().follow(move |operation| {
-        let is_write = matches!(operation, Operation::CreateItem | Operation::ReplaceItem);
-        (is_write && writes.fetch_add(1, Ordering::Relaxed) >= after).then_some(Effect::Hang)
-    });
-    let mut command = marks(azure, arguments).spawn().unwrap();
-    eventually("one write too many", || (wanted.load(Ordering::Relaxed) > after).then_some(()));
+    let mut command = suspend(azure, arguments, after);
     command.kill().unwrap();
     command.wait().unwrap();
-    azure.cosmos.faults().clear();
 }
 
 #[test]

@@ -26,10 +26,35 @@ pub enum Action {
     Crash(usize),
     /// The container is deleted and created again.
     ContainerIsCreatedAgain,
+    /// An instance checks which container is in use.
+    ContainerIsChecked(usize),
+    /// An instance reads the key's tag.
+    TagIsRead(usize),
     /// The store loses a mark.
     MarkIsLost(usize),
     /// A fault affects a request.
     Fault(usize, Fault),
+}
+
+impl Action {
+    /// The request in progress that takes this step; `None` if it is a step of something else.
+    pub(crate) const fn request_in_progress(self) -> Option<usize> {
+        match self {
+            Self::StoreReads(request)
+            | Self::ReadIsAnswered(request)
+            | Self::VaultSigns(request)
+            | Self::StoreWrites(request)
+            | Self::WriteIsAnswered(request)
+            | Self::Fault(request, _) => Some(request),
+            Self::Arrive { .. }
+            | Self::StrayArrives(_)
+            | Self::Crash(_)
+            | Self::ContainerIsCreatedAgain
+            | Self::ContainerIsChecked(_)
+            | Self::TagIsRead(_)
+            | Self::MarkIsLost(_) => None,
+        }
+    }
 }
 
 /// A fault that affects one request.

@@ -56,7 +56,7 @@ struct Calm {
 
 impl Calm {
     fn record(&mut self, request: &Request, attempt: AttemptId, signature: Signature) -> Option<Recorded> {
-        let (mut recording, mut step) = Recording::begin(request, attempt, &mut self.seen);
+        let (mut recording, mut step) = Recording::begin(request, attempt, None, &mut self.seen);
         loop {
             step = match step {
                 Step::Confirm => {

@@ -34,6 +34,8 @@ struct Slot {
     recorded: Vec<Digest>,
     /// The first released signature, with its digest.
     released: Option<(Digest, Signature)>,
+    /// Whether it is that of a block.
+    is_block: bool,
 }
 
 /// Violations that have occurred.
@@ -49,6 +51,23 @@ pub(crate) struct Violations {
     pub(crate) failed_without_fault: bool,
     pub(crate) left_after_stop: bool,
     pub(crate) left_unexported: bool,
+}
+
+impl Violations {
+    /// Those of two stores.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self {
+            two_digests: self.two_digests || other.two_digests,
+            two_signatures: self.two_signatures || other.two_signatures,
+            mark_fell: self.mark_fell || other.mark_fell,
+            not_recorded: self.not_recorded || other.not_recorded,
+            repeat_refused: self.repeat_refused || other.repeat_refused,
+            refused_without_reason: self.refused_without_reason || other.refused_without_reason,
+            failed_without_fault: self.failed_without_fault || other.failed_without_fault,
+            left_after_stop: self.left_after_stop || other.left_after_stop,
+            left_unexported: self.left_unexported || other.left_unexported,
+        }
+    }
 }
 
 /// A state that contains the signers' history.
@@ -95,7 +114,10 @@ impl History {
     /// Records a released signature.
     pub(crate) fn release(&mut self, slot: usize, is_block: bool, digest: Digest, signature: Signature) {
         let slot = &mut self.slots[slot];
-        let (first, first_signature) = slot.update(|slot| *slot.released.get_or_insert((digest, signature)));
+        let (first, first_signature) = slot.update(|slot| {
+            slot.is_block = is_block;
+            *slot.released.get_or_insert((digest, signature))
+        });
         self.violations.two_digests |= first != digest;
         self.violations.two_signatures |= is_block && first_signature != signature;
         self.violations.not_recorded |= !slot.recorded.contains(&digest);
@@ -113,6 +135,29 @@ impl History {
     /// Whether the store has accepted only such digests for one slot as for another.
     pub(crate) fn is_covered(&self, slot: usize, by: usize) -> bool {
         self.slots[slot].recorded.iter().all(|digest| self.slots[by].recorded.contains(digest))
+    }
+
+    pub(crate) fn has_released_at(&self, slot: usize) -> bool {
+        self.slots[slot].released.is_some()
+    }
+
+    pub(crate) fn has_released_any(&self) -> bool {
+        self.slots.iter().any(|slot| slot.released.is_some())
+    }
+
+    pub(crate) fn has_recorded_at(&self, slot: usize) -> bool {
+        !self.slots[slot].recorded.is_empty()
+    }
+
+    /// Whether nothing was released that differs from what signers of another store have released. Any two signatures of a vote
+    /// will do, but not those of a block, which are signed by their store alone.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        self.slots.iter().zip(&other.slots).all(|(one, other)| match (one.released, other.released) {
+            (Some((digest, signature)), Some((other, other_signature))) => {
+                digest == other && (!one.is_block || signature == other_signature)
+            }
+            _ => true,
+        })
     }
 
     pub(crate) fn is_all_released(&self) -> bool {

@@ -2,8 +2,10 @@
 
 use clap::Parser;
 use model::{
-    Broken, BrokenRelay, BrokenStop, Caught, Explored, RELAY_SETUPS, SETUPS, STOP_SETUPS, THOROUGH, catch, catch_relay,
-    catch_stop, explore, explore_relays, explore_stops,
+    Broken, BrokenHandover, BrokenRecovery, BrokenRelay, BrokenStop, BrokenWitness, Caught, Explored, HANDOVER_SETUPS,
+    RECOVERY_SETUPS, RELAY_SETUPS, SETUPS, STOP_SETUPS, Setup, THOROUGH, WITNESS_SETUPS, catch, catch_handover,
+    catch_recovery, catch_relay, catch_stop, catch_witness, explore, explore_handovers, explore_recoveries,
+    explore_relays, explore_stops, explore_witness,
 };
 use std::fmt;
 use std::process::ExitCode;
@@ -52,15 +54,25 @@ fn main() -> Result<ExitCode, String> {
     println!();
     heading("stops", "signers commands   sent  crashes  faults      states       steps  depth  seconds");
     for setup in STOP_SETUPS {
-        let signers = setup.signers;
-        let bounds = [
-            signers.instances,
-            setup.commands.len(),
-            signers.times_sent,
-            signers.crashes.into(),
-            signers.faults.into(),
-        ];
-        totals.add_setup(setup.name, bounds, &explore_stops(*setup)?);
+        totals.add_setup(setup.name, bounds(&setup.signers, setup.commands.len()), &explore_stops(*setup)?);
+    }
+    println!();
+    heading("a store is lost", "signers recovers   sent  crashes  faults      states       steps  depth  seconds");
+    for setup in RECOVERY_SETUPS {
+        totals.add_setup(setup.name, bounds(&setup.signers, setup.recoveries), &explore_recoveries(*setup)?);
+    }
+    println!();
+    heading("two stores", "signers handovers  sent  crashes  faults      states       steps  depth  seconds");
+    for setup in HANDOVER_SETUPS {
+        totals.add_setup(setup.name, bounds(&setup.signers, setup.handovers), &explore_handovers(*setup)?);
+    }
+    println!();
+    heading(
+        "the chain as a witness",
+        "signers watchers   sent  crashes  faults      states       steps  depth  seconds",
+    );
+    for setup in WITNESS_SETUPS {
+        totals.add_setup(setup.name, bounds(&setup.here.signers, setup.watchers), &explore_witness(*setup)?);
     }
     println!();
     heading("broken on purpose", "         where   does not hold        after steps   of states");
@@ -75,7 +87,21 @@ fn main() -> Result<ExitCode, String> {
     for broken in BrokenStop::ALL {
         totals.add_variant(&broken, broken.shows().0.name, catch_stop(broken), options.runs);
     }
+    for broken in BrokenRecovery::ALL {
+        totals.add_variant(&broken, broken.shows().0.name, catch_recovery(broken), options.runs);
+    }
+    for broken in BrokenHandover::ALL {
+        totals.add_variant(&broken, broken.shows().0.name, catch_handover(broken), options.runs);
+    }
+    for broken in BrokenWitness::ALL {
+        totals.add_variant(&broken, broken.shows().0.name, catch_witness(broken), options.runs);
+    }
     Ok(totals.summarise())
+}
+
+/// The columns of a setup: its signers, and how many others take part.
+fn bounds(signers: &Setup, others: usize) -> [usize; 5] {
+    [signers.instances, others, signers.times_sent, signers.crashes.into(), signers.faults.into()]
 }
 
 impl Totals {

@@ -1,17 +1,18 @@
 //! The protocol: how an instance processes a request.
 
 use crate::recording::{Recorded, Recording, Step};
-use crate::state::{Ending, Progress};
+use crate::state::{Connection, Ending, Progress};
 use crate::stops::{BrokenStop, stop};
-use crate::store::{ORIGINAL, Write};
+use crate::store::Write;
 use crate::task::{At, Release, Stray, Task};
 use crate::workload::{Delivery, Job, Workload};
 use crate::{Action, Broken, Setup, State};
-use azurehsm_signer::marks::binding::{self, Bound, BoundElsewhere, StoreId, StoreName};
-use azurehsm_signer::marks::{NotRecorded, NotSafe, Seen, Version, VoteRecorded};
+use azurehsm_signer::marks::binding::{self, StoreId, StoreName};
+use azurehsm_signer::marks::{NotRecorded, NotSafe, Seen, Version, VoteRecorded, Written};
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Kind;
 use std::collections::BTreeSet;
+use time::OffsetDateTime;
 
 /// The protocol within the bounds of a setup: correct, or broken in one way.
 pub struct Protocol {
@@ -20,8 +21,21 @@ pub struct Protocol {
     pub(crate) workload: Workload,
     /// A mistake about stops.
     pub(crate) broken_stop: Option<BrokenStop>,
-    /// For each container that may exist in a run, whether the key's tag permits it.
-    may_be_used: Vec<bool>,
+    pub(crate) check_again: CheckAgain,
+    /// For each container that a tag may name, each container in use, and each instance that has or has not seen another one
+    /// before: whether the key may be used.
+    may_be_used: Vec<[bool; 2]>,
+}
+
+/// How a key's tag is compared again before a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckAgain {
+    /// As it was when the request arrived.
+    SameTag,
+    /// Broken: as it is now.
+    LatestTag,
+    /// Broken: not at all.
+    No,
 }
 
 impl Protocol {
@@ -30,8 +44,12 @@ impl Protocol {
     /// # Errors
     /// If the product's decoder rejects a payload of the model.
     pub fn new(setup: Setup, broken: Option<Broken>) -> Result<Self, String> {
-        let may_be_used = (0..=setup.losses.0).map(|container| is_bound_to_original(container).is_ok()).collect();
-        Ok(Self { setup, broken, workload: Workload::of(&setup, broken)?, broken_stop: None, may_be_used })
+        let containers = 0..=setup.losses.0;
+        let pairs = containers.clone().flat_map(|tag| containers.clone().map(move |container| (tag, container)));
+        let may_be_used =
+            pairs.map(|(tag, container)| [false, true].map(|is| may_be_used(tag, container, is))).collect();
+        let workload = Workload::of(&setup, broken)?;
+        Ok(Self { setup, broken, workload, broken_stop: None, check_again: CheckAgain::SameTag, may_be_used })
     }
 
     /// Describes a step in words.
@@ -53,6 +71,8 @@ impl Protocol {
             }
             Action::Crash(instance) => format!("instance {instance} crashes and restarts"),
             Action::ContainerIsCreatedAgain => "the container is deleted and created again".to_owned(),
+            Action::ContainerIsChecked(instance) => format!("instance {instance} checks the container"),
+            Action::TagIsRead(instance) => format!("instance {instance} reads the key's tag"),
             Action::MarkIsLost(mark) => format!("the store loses mark {mark}"),
             Action::Fault(request, fault) => format!("#{request}: {fault:?}"),
         }
@@ -70,6 +90,12 @@ impl Protocol {
         self.broken == Some(broken)
     }
 
+    /// Who writes marks. With it, they keep their last signatures.
+    pub(crate) fn written(&self) -> Option<Written> {
+        let written = Written { instance: String::new(), requester: None, at: OffsetDateTime::UNIX_EPOCH };
+        self.setup.keeps_trail.then_some(written)
+    }
+
     pub(crate) fn is_block(&self, request: usize) -> bool {
         self.job(request).request.id.kind == Kind::Block
     }
@@ -81,8 +107,10 @@ impl Protocol {
     /// Starts to process a request.
     pub(crate) fn arrive(&self, state: &mut State, request: usize, instance: usize) {
         let Job { request: wanted, mark, .. } = self.job(request);
-        let container = *state.connected[instance].get_or_insert(state.store.container());
-        if !self.is(Broken::KeyNotBound) && !self.may_be_used[usize::from(container)] {
+        let (container, tag) = (state.store.container(), state.tag);
+        state.connected[instance].get_or_insert(Connection { container, is_recreated: false, tag });
+        let tag = state.connected[instance].map_or(tag, |connection| connection.tag);
+        if !self.may_use(state, instance, tag) {
             state.progress[request] = Progress::Over;
             return;
         }
@@ -90,7 +118,7 @@ impl Protocol {
             if self.is(Broken::ReadInsteadOfCompare) || self.is(Broken::LossNotNoticed) {
                 *seen = Seen::default();
             }
-            Recording::begin(wanted, self.delivery(request).attempt, seen)
+            Recording::begin(wanted, self.delivery(request).attempt, self.written(), seen)
         });
         let is_prompt = !self.setup.slow_vault && !self.is_block(request);
         let signature = is_prompt.then(|| self.delivery(request).signature);
@@ -103,7 +131,25 @@ impl Protocol {
             Some(BrokenStop::FlagAtOnce) => Release::FlagAtOnce,
             _ => Release::Current,
         };
-        self.go_on(state, request, instance, Task::new(recording, signature, release), step);
+        self.go_on(state, request, instance, Task::new(recording, signature, tag, release), step);
+    }
+
+    /// Whether the tag permits the container that the instance uses.
+    fn may_use(&self, state: &State, instance: usize, tag: u8) -> bool {
+        let Some(Connection { container, is_recreated, .. }) = state.connected[instance] else { return false };
+        let containers = usize::from(self.setup.losses.0) + 1;
+        let pair = usize::from(tag) * containers + usize::from(container);
+        self.is(Broken::KeyNotBound) || self.may_be_used[pair][usize::from(is_recreated)]
+    }
+
+    /// Compares the tag again, as it was when the request arrived.
+    fn may_release(&self, state: &State, instance: usize, task: &Task) -> bool {
+        let latest = state.connected[instance].map_or(task.tag, |connection| connection.tag);
+        match self.check_again {
+            CheckAgain::SameTag => self.may_use(state, instance, task.tag),
+            CheckAgain::LatestTag => self.may_use(state, instance, latest),
+            CheckAgain::No => true,
+        }
     }
 
     /// Carries out the product's next step, and those after it that need not wait.
@@ -142,11 +188,13 @@ impl Protocol {
                 }
             }
             Step::Done(Ok(Recorded::Block(recorded))) => {
+                state.progress[request] = Progress::Over;
+                if !self.may_release(state, instance, &task) {
+                    return;
+                }
                 let own = self.delivery(request).signature;
                 let released = if self.is(Broken::BlockRepeatSignedAgain) { own } else { recorded.release() };
-                self.release(state, request, released);
-                state.progress[request] = Progress::Over;
-                return;
+                return self.release(state, request, released);
             }
             Step::Done(Ok(Recorded::Vote(recorded))) => {
                 return self.vote_is_recorded(state, request, instance, task, recorded);
@@ -189,8 +237,10 @@ impl Protocol {
             state.progress[request] = Progress::active(instance, Task { at: At::Recorded(recorded), ..task });
             return;
         };
-        self.release(state, request, recorded.release(signature));
         state.progress[request] = Progress::Over;
+        if self.may_release(state, instance, &task) {
+            self.release(state, request, recorded.release(signature));
+        }
     }
 
     /// Broken: sends the write and continues without waiting for the response.
@@ -258,18 +308,18 @@ impl Protocol {
             state.history.violations.mark_fell |= !has_risen;
         }
         if self.store_is_conditional() {
-            // A version is never used twice, so these writes can have no effect.
             let store = &state.store;
-            state.strays.retain(|stray| store.is_at(stray.mark, stray.expected.as_ref()));
+            state.strays.retain(|stray| store.may_be_at(stray.mark, stray.expected.as_ref()));
         }
         Some(version)
     }
 }
 
 /// The product's own comparison of the key's tag with the store in use.
-fn is_bound_to_original(container: u8) -> Result<Bound, BoundElsewhere> {
+fn may_be_used(tag: u8, container: u8, is_recreated: bool) -> bool {
     let rid = |container: u8| format!("container {container}");
     let name = StoreName::new("bakery.documents.azure.com", None, "signer", "marks");
-    let tags = BTreeSet::from([format!("{name}#{}", rid(ORIGINAL))]);
-    binding::check(&tags, &StoreId::Container { name, rid: Some(rid(container)) })
+    let tags = BTreeSet::from([format!("{name}#{}", rid(tag))]);
+    let store = StoreId::Container { name, rid: Some(rid(container)) };
+    binding::check(&tags, &store).is_ok() && (!is_recreated || binding::check_recreated(&tags, &store).is_ok())
 }

@@ -2,7 +2,7 @@
 
 use azurehsm_signer::marks::{
     self, AttemptId, BlockRecorded, BlockRequest, Mark, Request, Seen, Stop, StoreError, Stored, Version, VoteOrBlock,
-    VoteRecorded, VoteRequest, WriteError,
+    VoteRecorded, VoteRequest, WriteError, Written,
 };
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Position;
@@ -23,14 +23,19 @@ pub(crate) enum Recorded {
 pub(crate) type Step = marks::Step<Recorded>;
 
 impl Recording {
-    pub(crate) fn begin(request: &Request, attempt: AttemptId, seen: &mut Seen) -> (Self, Step) {
+    pub(crate) fn begin(
+        request: &Request,
+        attempt: AttemptId,
+        written: Option<Written>,
+        seen: &mut Seen,
+    ) -> (Self, Step) {
         match request.split() {
             VoteOrBlock::Vote(vote) => {
-                let (recording, step) = marks::Recording::begin(vote, attempt, None, seen);
+                let (recording, step) = marks::Recording::begin(vote, attempt, written, seen);
                 (Self::Vote(recording), of_vote(step))
             }
             VoteOrBlock::Block(block) => {
-                let (recording, step) = marks::Recording::begin(block, attempt, None, seen);
+                let (recording, step) = marks::Recording::begin(block, attempt, written, seen);
                 (Self::Block(recording), of_block(step))
             }
         }

@@ -1,6 +1,10 @@
 //! Explores a setup and reports what was found.
 
-use crate::{Broken, BrokenRelay, BrokenStop, Protocol, RelayProtocol, RelaySetup, Setup, StopProtocol, StopSetup};
+use crate::{
+    Broken, BrokenHandover, BrokenRecovery, BrokenRelay, BrokenStop, BrokenWitness, HandoverProtocol, HandoverSetup,
+    Protocol, RecoveryProtocol, RecoverySetup, RelayProtocol, RelaySetup, Setup, StopProtocol, StopSetup,
+    WitnessProtocol, WitnessSetup,
+};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
 use std::hash::Hash;
 use std::num::NonZero;
@@ -46,6 +50,30 @@ pub fn explore_stops(setup: StopSetup) -> Result<Explored, String> {
     Ok(run(StopProtocol::new(setup, None)?, StopProtocol::describe, HasDiscoveries::All))
 }
 
+/// Explores recoveries in a setup, exhaustively.
+///
+/// # Errors
+/// If the product's decoder rejects a payload of the model.
+pub fn explore_recoveries(setup: RecoverySetup) -> Result<Explored, String> {
+    Ok(run(RecoveryProtocol::new(setup, None)?, RecoveryProtocol::describe, HasDiscoveries::All))
+}
+
+/// Explores handovers in a setup, exhaustively.
+///
+/// # Errors
+/// If the product's decoder rejects a payload of the model.
+pub fn explore_handovers(setup: HandoverSetup) -> Result<Explored, String> {
+    Ok(run(HandoverProtocol::new(setup, None)?, HandoverProtocol::describe, HasDiscoveries::All))
+}
+
+/// Explores the witness in a setup, exhaustively.
+///
+/// # Errors
+/// If the product's decoder rejects a payload of the model.
+pub fn explore_witness(setup: WitnessSetup) -> Result<Explored, String> {
+    Ok(run(WitnessProtocol::new(setup, None)?, WitnessProtocol::describe, HasDiscoveries::All))
+}
+
 /// A broken variant that was caught.
 #[derive(Debug, Clone)]
 pub struct Caught {
@@ -84,6 +112,36 @@ pub fn catch_stop(broken: BrokenStop) -> Result<Caught, String> {
     let (setup, breaks) = broken.shows();
     let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
     caught(run(StopProtocol::new(setup, Some(broken))?, StopProtocol::describe, until), breaks)
+}
+
+/// The same for a mistake about recoveries.
+///
+/// # Errors
+/// If there is no such run.
+pub fn catch_recovery(broken: BrokenRecovery) -> Result<Caught, String> {
+    let (setup, breaks) = broken.shows();
+    let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
+    caught(run(RecoveryProtocol::new(setup, Some(broken))?, RecoveryProtocol::describe, until), breaks)
+}
+
+/// The same for a mistake about handovers.
+///
+/// # Errors
+/// If there is no such run.
+pub fn catch_handover(broken: BrokenHandover) -> Result<Caught, String> {
+    let (setup, breaks) = broken.shows();
+    let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
+    caught(run(HandoverProtocol::new(setup, Some(broken))?, HandoverProtocol::describe, until), breaks)
+}
+
+/// The same for a mistake of the witness.
+///
+/// # Errors
+/// If there is no such run.
+pub fn catch_witness(broken: BrokenWitness) -> Result<Caught, String> {
+    let (setup, breaks) = broken.shows();
+    let until = HasDiscoveries::AnyOf(breaks.iter().copied().collect());
+    caught(run(WitnessProtocol::new(setup, Some(broken))?, WitnessProtocol::describe, until), breaks)
 }
 
 fn caught(explored: Explored, breaks: &[&str]) -> Result<Caught, String> {

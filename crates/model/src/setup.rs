@@ -15,6 +15,7 @@ const NO_LOSS: (u8, Loss) = (0, Loss::Mark);
 
 /// The bounds of a model. Everything within them is explored.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one bound")]
 pub struct Setup {
     /// Name in reports.
     pub name: &'static str,
@@ -43,6 +44,12 @@ pub struct Setup {
     pub has_companion: bool,
     /// Whether the key may be stopped, so that reading its stop item is a step.
     pub reads_stops: bool,
+    /// Whether marks keep their last signatures.
+    pub keeps_trail: bool,
+    /// The number of the first baker: bakers with different numbers have different payloads.
+    pub first_baker: u8,
+    /// The number of the store, if there are several: their vaults sign differently.
+    pub site: u8,
     /// How many of the instances, the first ones, are of the release that does not know stops.
     pub earlier: usize,
 }
@@ -65,6 +72,9 @@ pub(crate) const TWO: Setup = Setup {
     slow_vault: false,
     has_companion: false,
     reads_stops: false,
+    keeps_trail: false,
+    first_baker: 0,
+    site: 0,
     earlier: 0,
 };
 

@@ -12,8 +12,10 @@ use azurehsm_signer::marks::Seen;
 pub struct State {
     /// What each instance has seen of each mark.
     pub(crate) seen: Vec<Vec<Hashed<Seen>>>,
-    /// The container that each instance checked when it connected; `None` before that.
-    pub(crate) connected: Vec<Option<u8>>,
+    /// What each instance knows of the container; `None` before it has connected.
+    pub(crate) connected: Vec<Option<Connection>>,
+    /// The container that the key's tag in the vault names.
+    pub(crate) tag: u8,
     /// Progress of each request.
     pub(crate) progress: Vec<Progress>,
     pub(crate) store: Store,
@@ -28,6 +30,17 @@ pub struct State {
     pub(crate) faults: u8,
     /// Losses of the store still allowed.
     pub(crate) losses: u8,
+}
+
+/// What an instance knows of the container in use, and of the key's tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Connection {
+    /// The container that it has checked last.
+    pub(crate) container: u8,
+    /// Whether that is not the one that it found first.
+    pub(crate) is_recreated: bool,
+    /// The container that the tag named when the keys were last read.
+    pub(crate) tag: u8,
 }
 
 /// How a request has ended, if its signer has answered.

@@ -5,7 +5,7 @@ use crate::history::History;
 use crate::properties::properties;
 use crate::setup::Loss;
 use crate::state::Progress;
-use crate::store::Store;
+use crate::store::{ORIGINAL, Store};
 use crate::task::{At, Task};
 use crate::{Action, Broken, Fault, Protocol, State};
 use azurehsm_signer::marks::{StoreError, WriteError};
@@ -37,6 +37,15 @@ impl Model for Protocol {
                 Loss::Mark => actions.extend((0..self.workload.marks.len()).map(Action::MarkIsLost)),
             }
         }
+        for (instance, connection) in state.connected.iter().enumerate() {
+            let Some(connection) = connection else { continue };
+            if connection.container != state.store.container() {
+                actions.push(Action::ContainerIsChecked(instance));
+            }
+            if connection.tag != state.tag {
+                actions.push(Action::TagIsRead(instance));
+            }
+        }
         if state.crashes > 0 {
             // A new instance has nothing to lose.
             actions.extend((0..self.setup.instances).filter(|instance| !state.is_new(*instance)).map(Action::Crash));
@@ -59,6 +68,7 @@ impl Protocol {
         State {
             seen: vec![vec![Hashed::default(); self.workload.marks.len()]; self.setup.instances],
             connected: vec![None; self.setup.instances],
+            tag: ORIGINAL,
             progress: vec![Progress::Waiting; self.workload.deliveries.len()],
             store: Store::new(self.workload.marks.len()),
             strays: Vec::new(),
@@ -130,36 +140,9 @@ impl Protocol {
 
     /// The state after a step, if it is possible.
     pub(crate) fn after(&self, mut state: State, action: Action) -> Option<State> {
-        let request = match action {
-            Action::Arrive { request, instance } => {
-                self.arrive(&mut state, request, instance);
-                return Some(state);
-            }
-            Action::StrayArrives(number) => {
-                let stray = state.strays.remove(number);
-                self.store_writes(&mut state, &stray);
-                return Some(state);
-            }
-            Action::Crash(instance) => {
-                self.crash(&mut state, instance);
-                return Some(state);
-            }
-            Action::ContainerIsCreatedAgain => {
-                state.losses -= 1;
-                state.store.create_again();
-                return Some(state);
-            }
-            Action::MarkIsLost(mark) => {
-                state.losses -= 1;
-                state.store.lose(mark);
-                return Some(state);
-            }
-            Action::StoreReads(request)
-            | Action::ReadIsAnswered(request)
-            | Action::VaultSigns(request)
-            | Action::StoreWrites(request)
-            | Action::WriteIsAnswered(request)
-            | Action::Fault(request, _) => request,
+        let Some(request) = action.request_in_progress() else {
+            self.happens(&mut state, action)?;
+            return Some(state);
         };
         let progress = std::mem::replace(&mut state.progress[request], Progress::Over);
         let Progress::Active { instance, task } = progress else { return None };
@@ -232,8 +215,42 @@ impl Protocol {
         Some(state)
     }
 
+    /// A step that is not one of a request in progress.
+    fn happens(&self, state: &mut State, action: Action) -> Option<()> {
+        match action {
+            Action::Arrive { request, instance } => self.arrive(state, request, instance),
+            Action::StrayArrives(number) => {
+                let stray = state.strays.remove(number);
+                self.store_writes(state, &stray);
+            }
+            Action::Crash(instance) => self.crash(state, instance),
+            Action::ContainerIsChecked(instance) => {
+                let container = state.store.container();
+                let connection = state.connected[instance].as_mut()?;
+                (connection.container, connection.is_recreated) = (container, true);
+            }
+            Action::TagIsRead(instance) => state.connected[instance].as_mut()?.tag = state.tag,
+            Action::ContainerIsCreatedAgain => {
+                state.losses -= 1;
+                state.store.create_again();
+            }
+            Action::MarkIsLost(mark) => {
+                state.losses -= 1;
+                state.store.lose(mark);
+            }
+            Action::StoreReads(_)
+            | Action::ReadIsAnswered(_)
+            | Action::VaultSigns(_)
+            | Action::StoreWrites(_)
+            | Action::WriteIsAnswered(_)
+            | Action::Fault(..) => return None,
+        }
+        Some(())
+    }
+
     /// Whether an answer comes from the container that the instance has checked: each item names its container.
     fn is_expected(&self, state: &State, instance: usize, container: u8) -> bool {
-        self.is(Broken::ContainerNotCompared) || state.connected[instance] == Some(container)
+        let checked = state.connected[instance].map(|connection| connection.container);
+        self.is(Broken::ContainerNotCompared) || checked == Some(container)
     }
 }

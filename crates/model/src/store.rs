@@ -13,12 +13,16 @@ pub(crate) struct Store {
     has_lost: bool,
     /// The key's stop item: a bit for each stop.
     stops: u8,
+    /// The stops whose evidence an operator has acknowledged.
+    acknowledged: u8,
+    /// A copy of all marks, which may be restored.
+    backup: Option<Vec<Hashed<Item>>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 struct Item {
     stored: Option<Stored>,
-    /// Number of writes so far, which determines the version.
+    /// Number of writes so far, which determines the version: none is used twice.
     writes: u8,
 }
 
@@ -40,7 +44,14 @@ pub(crate) enum Write {
 
 impl Store {
     pub(crate) fn new(marks: usize) -> Self {
-        Self { items: vec![Hashed::default(); marks], container: ORIGINAL, has_lost: false, stops: 0 }
+        Self {
+            items: vec![Hashed::default(); marks],
+            container: ORIGINAL,
+            has_lost: false,
+            stops: 0,
+            acknowledged: 0,
+            backup: None,
+        }
     }
 
     /// How many marks there may be.
@@ -83,12 +94,22 @@ impl Store {
         self.stops = stops;
     }
 
+    /// The stops whose evidence an operator has acknowledged: it never stops the key again.
+    pub(crate) const fn acknowledged(&self) -> u8 {
+        self.acknowledged
+    }
+
+    pub(crate) const fn acknowledge(&mut self, stops: u8) {
+        self.acknowledged |= stops;
+    }
+
     pub(crate) const fn has_lost(&self) -> bool {
         self.has_lost
     }
 
     /// Deletes the container and creates it again: its marks are gone.
     pub(crate) fn create_again(&mut self) {
+        self.backup = None;
         self.container += 1;
         (0..self.items.len()).for_each(|mark| self.lose(mark));
     }
@@ -98,6 +119,32 @@ impl Store {
         self.has_lost = true;
         // A version is never used twice.
         self.items[mark].update(|item| item.stored = None);
+    }
+
+    /// Copies all marks.
+    pub(crate) fn back_up(&mut self) {
+        self.backup = Some(self.items.clone());
+    }
+
+    pub(crate) const fn has_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// Replaces all marks by those in the backup, with their versions: in a new container, or in the same one.
+    pub(crate) fn restore(&mut self, is_in_place: bool) {
+        self.has_lost = true;
+        self.container += u8::from(!is_in_place);
+        let Some(backup) = self.backup.take() else { return };
+        for (item, copy) in self.items.iter_mut().zip(backup) {
+            // No version is used again for another mark.
+            item.update(|item| item.stored.clone_from(&copy.stored));
+        }
+    }
+
+    /// Whether a write that expects this version can still have an effect.
+    pub(crate) fn may_be_at(&self, mark: usize, version: Option<&Version>) -> bool {
+        let in_backup = |copy: &Vec<Hashed<Item>>| copy[mark].stored.as_ref().map(|stored| &stored.version) == version;
+        self.is_at(mark, version) || self.backup.as_ref().is_some_and(in_backup)
     }
 
     /// Whether the mark has this version at the moment.

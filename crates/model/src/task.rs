@@ -18,6 +18,8 @@ pub(crate) struct Task {
     pub(crate) is_confirming: bool,
     /// Whether the last write was resent without reading back: only in a broken variant.
     pub(crate) is_resent: bool,
+    /// The container that the key's tag named when the request arrived.
+    pub(crate) tag: u8,
     /// How its instance treats stops.
     pub(crate) release: Release,
 }
@@ -57,8 +59,8 @@ pub(crate) enum At {
 }
 
 impl Task {
-    pub(crate) const fn new(recording: Recording, signature: Option<Signature>, release: Release) -> Self {
-        Self { recording, at: At::Reading, signature, writes: 0, is_confirming: false, is_resent: false, release }
+    pub(crate) const fn new(recording: Recording, signature: Option<Signature>, tag: u8, release: Release) -> Self {
+        Self { recording, at: At::Reading, signature, writes: 0, is_confirming: false, is_resent: false, tag, release }
     }
 
     /// Whether other requests that may write the same mark in the same process have to wait for it.
@@ -75,7 +77,11 @@ impl Task {
                 Release::Earlier => false,
                 Release::FlagAtOnce => true,
             };
-            Hashed::new(Stray { mark, new: Mark { stoppable, ..new.clone() }, expected: expected.cloned() })
+            let mut new = Mark { stoppable, ..new.clone() };
+            if self.release == Release::Earlier {
+                new.trail = None;
+            }
+            Hashed::new(Stray { mark, new, expected: expected.cloned() })
         })
     }
 }

@@ -50,17 +50,17 @@ impl Workload {
         let mut all = Self { jobs: Vec::new(), deliveries: Vec::new(), marks: Vec::new(), slots: 0, fresh: Vec::new() };
         for forms in setup.kinds {
             for level in 1..=setup.levels {
-                for (baker, variant) in (0..setup.bakers).zip(0_u8..) {
+                for (baker, variant) in (0..setup.bakers).zip(setup.first_baker..) {
                     let form = forms[baker % forms.len()];
                     let request = request(form, level, variant, broken)?;
                     let name = format!("{form:?} at level {level} of baker {baker}");
-                    all.add(request, name, all.slots, setup.times_sent)?;
+                    all.add(request, name, all.slots, setup)?;
                 }
                 all.slots += 1;
             }
         }
         if setup.has_companion {
-            all.add_companions(setup.times_sent)?;
+            all.add_companions(setup)?;
         }
         for id in &all.marks {
             let form = if id.kind == Kind::Block { Form::Block } else { Form::Attestation };
@@ -82,32 +82,33 @@ impl Workload {
     }
 
     /// Every job again, with the companion key.
-    fn add_companions(&mut self, times: usize) -> Result<(), String> {
+    fn add_companions(&mut self, setup: &Setup) -> Result<(), String> {
         let key: PublicKeyHash = COMPANION.parse().map_err(|error| format!("{error}"))?;
         let slots = self.slots;
         for job in self.jobs.clone() {
             let id = MarkId { key, ..job.request.id };
             let request = Request { id, ..job.request };
-            self.add(request, format!("{}, companion", job.name), slots + job.slot, times)?;
+            self.add(request, format!("{}, companion", job.name), slots + job.slot, setup)?;
         }
         self.slots *= 2;
         Ok(())
     }
 
-    fn add(&mut self, request: Request, name: String, slot: usize, times: usize) -> Result<(), String> {
+    fn add(&mut self, request: Request, name: String, slot: usize, setup: &Setup) -> Result<(), String> {
         let mark = self.marks.iter().position(|id| *id == request.id).unwrap_or_else(|| {
             self.marks.push(request.id);
             self.marks.len() - 1
         });
         let job = self.jobs.len();
         self.jobs.push(Job { request, mark, slot, name });
-        for time in 0..times {
+        for time in 0..setup.times_sent {
             let number = self.deliveries.len();
-            let byte = u8::try_from(number).map_err(|_| "more than 256 requests".to_owned())?;
+            let byte = u8::try_from(number + usize::from(setup.site) * 0x80);
+            let byte = byte.map_err(|_| "more than 128 requests".to_owned())?;
             self.deliveries.push(Delivery {
                 job,
                 after: (time > 0).then(|| number - 1),
-                attempt: format!("{number:032x}").parse().map_err(|error| format!("{error}"))?,
+                attempt: format!("{byte:032x}").parse().map_err(|error| format!("{error}"))?,
                 signature: Signature::P256([byte; 64]),
             });
         }

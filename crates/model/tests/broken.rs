@@ -1,6 +1,9 @@
 //! The model catches every broken variant of the protocol: otherwise its silence would mean nothing.
 
-use model::{Broken, BrokenRelay, BrokenStop, catch, catch_relay, catch_stop};
+use model::{
+    Broken, BrokenHandover, BrokenRecovery, BrokenRelay, BrokenStop, BrokenWitness, catch, catch_handover,
+    catch_recovery, catch_relay, catch_stop, catch_witness,
+};
 
 /// One test for each broken variant: in each setup that exposes it, a run violates one of the expected properties.
 macro_rules! caught {
@@ -35,6 +38,33 @@ fn mistakes_about_stops_are_caught() {
     for broken in BrokenStop::ALL {
         let (_, breaks) = broken.shows();
         let caught = catch_stop(broken).unwrap_or_else(|why| panic!("{broken}: {why}"));
+        assert!(breaks.contains(&caught.property) && !caught.run.is_empty(), "{caught:?}");
+    }
+}
+
+#[test]
+fn mistakes_about_recoveries_are_caught() {
+    for broken in BrokenRecovery::ALL {
+        let (_, breaks) = broken.shows();
+        let caught = catch_recovery(broken).unwrap_or_else(|why| panic!("{broken}: {why}"));
+        assert!(breaks.contains(&caught.property) && !caught.run.is_empty(), "{caught:?}");
+    }
+}
+
+#[test]
+fn mistakes_about_handovers_are_caught() {
+    for broken in BrokenHandover::ALL {
+        let (_, breaks) = broken.shows();
+        let caught = catch_handover(broken).unwrap_or_else(|why| panic!("{broken}: {why}"));
+        assert!(breaks.contains(&caught.property) && !caught.run.is_empty(), "{caught:?}");
+    }
+}
+
+#[test]
+fn mistakes_of_the_witness_are_caught() {
+    for broken in BrokenWitness::ALL {
+        let (_, breaks) = broken.shows();
+        let caught = catch_witness(broken).unwrap_or_else(|why| panic!("{broken}: {why}"));
         assert!(breaks.contains(&caught.property) && !caught.run.is_empty(), "{caught:?}");
     }
 }

@@ -1,6 +1,9 @@
 //! The correct protocol has no violations. The larger setups take longer: `cargo run --release -p model` explores them all.
 
-use model::{RELAY_SETUPS, SETUPS, STOP_SETUPS, Setup, explore, explore_relays, explore_stops};
+use model::{
+    HANDOVER_SETUPS, RECOVERY_SETUPS, RELAY_SETUPS, SETUPS, STOP_SETUPS, Setup, WITNESS_SETUPS, explore,
+    explore_handovers, explore_recoveries, explore_relays, explore_stops, explore_witness,
+};
 
 #[test]
 fn one_level_with_crashes_and_faults_holds_in_many_states() {
@@ -30,6 +33,35 @@ fn a_stop_keeps_its_promise_while_marks_are_created_and_stops_are_lifted() {
         let explored = explore_stops(*setup).unwrap();
         assert_eq!(explored.violated, [], "{name}");
         assert!(explored.states > 1_000, "{name}: {} states", explored.states);
+    }
+}
+
+#[test]
+fn a_recovered_store_signs_nothing_twice() {
+    for name in ["votes, lost or restored", "votes, two levels", "votes, restored in place"] {
+        let setup = RECOVERY_SETUPS.iter().find(|setup| setup.name == name).unwrap();
+        let explored = explore_recoveries(*setup).unwrap();
+        assert_eq!(explored.violated, [], "{name}");
+        assert!(explored.states > 1_000, "{name}: {} states", explored.states);
+    }
+}
+
+#[test]
+fn a_key_that_is_handed_over_and_back_signs_nothing_twice() {
+    for setup in HANDOVER_SETUPS {
+        let explored = explore_handovers(*setup).unwrap();
+        assert_eq!(explored.violated, [], "{}", setup.name);
+        assert!(explored.states > 1_000, "{}: {} states", setup.name, explored.states);
+    }
+}
+
+#[test]
+fn the_witness_raises_no_false_alarm_and_overlooks_nothing() {
+    let small = WITNESS_SETUPS.iter().filter(|setup| setup.here.signers.bakers == 1);
+    for setup in small {
+        let explored = explore_witness(*setup).unwrap();
+        assert_eq!(explored.violated, [], "{}", setup.name);
+        assert!(explored.states > 1_000, "{}: {} states", setup.name, explored.states);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::setup::Command;
 use super::state::{Marks, Recording, Run, Work};
-use super::stop::{ids, numbers, stop};
+use super::stop::{EVIDENCE, ids, numbers, stop};
 use super::{BrokenStop, StopProtocol, StopState};
+use crate::raise::position;
 use crate::task::Stray;
 use azurehsm_signer::marks::{
     self, AttemptId, LiftStops, Lifted, Mark, MarkStopped, NotRecorded, Seen, Step, StopMark, Version, WriteError,
@@ -24,7 +25,7 @@ enum Next {
 
 impl StopProtocol {
     /// Whether a command has a next step.
-    pub(super) fn can_go_on(&self, state: &StopState, command: usize) -> bool {
+    pub(crate) fn can_go_on(&self, state: &StopState, command: usize) -> bool {
         match (&*state.runs[command], self.setup.commands[command]) {
             (Run::Waiting, Command::Resume | Command::Spread) => state.signers.store.stops() != 0,
             (Run::Done | Run::OtherStops, _) => false,
@@ -33,7 +34,7 @@ impl StopProtocol {
     }
 
     /// The next step of a command.
-    pub(super) fn go_on(&self, state: &mut StopState, command: usize) {
+    pub(crate) fn go_on(&self, state: &mut StopState, command: usize) {
         let run = (*state.runs[command]).clone();
         let next = match (run, self.setup.commands[command]) {
             (Run::Waiting, Command::Stop(_)) if self.is(BrokenStop::ListedFirst) => Run::ListedFirst(self.marks(state)),
@@ -60,9 +61,14 @@ impl StopProtocol {
             }
             (Run::Marks(marks), _) => self.write_marks(state, command, marks),
             (Run::Item { stops }, _) => {
+                state.signers.store.acknowledge(stops & state.signers.store.stops() & EVIDENCE);
                 state.signers.store.set_stops(state.signers.store.stops() & !stops);
-                let list = self.marks(state);
-                self.begin_marks(state, command, stops, list, true)
+                if state.signers.store.stops() == 0 {
+                    let list = self.marks(state);
+                    self.begin_marks(state, command, stops, list, true)
+                } else {
+                    Run::OtherStops
+                }
             }
             (run, _) => run,
         };
@@ -114,7 +120,7 @@ impl StopProtocol {
     }
 
     /// Whether a resume that lifts this stop has begun: then a stop that is complete promises nothing.
-    fn is_being_lifted(&self, state: &StopState, number: u8) -> bool {
+    pub(crate) fn is_being_lifted(&self, state: &StopState, number: u8) -> bool {
         let is_in = |stops: u8| stops & (1 << number) != 0;
         state.runs.iter().zip(self.setup.commands).filter(|(_, command)| **command == Command::Resume).any(
             |(run, _)| match &**run {
@@ -167,11 +173,12 @@ impl StopProtocol {
     ) -> (Recording, Next) {
         let id = self.signers.workload.marks[work.mark];
         let attempt = attempt(command, work, is_second_pass);
-        let seen = &mut Seen::default();
+        let (seen, written) = (&mut Seen::default(), self.signers.written());
+        let raise_to = state.resumes_at.map(position);
         let mut recording = if self.setup.commands[command] == Command::Resume {
-            Recording::Lift(marks::Recording::begin(LiftStops::new(id, ids(stops), None), attempt, None, seen).0)
+            Recording::Lift(marks::Recording::begin(LiftStops::new(id, ids(stops), raise_to), attempt, written, seen).0)
         } else {
-            Recording::Stop(marks::Recording::begin(StopMark::new(id, stop(work.stop), None), attempt, None, seen).0)
+            Recording::Stop(marks::Recording::begin(StopMark::new(id, stop(work.stop), None), attempt, written, seen).0)
         };
         let next = recording.read(state.signers.store.read(work.mark).cloned());
         (recording, next)

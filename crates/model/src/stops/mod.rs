@@ -7,10 +7,10 @@
 mod actions;
 mod broken;
 mod commands;
-mod properties;
+pub(crate) mod properties;
 mod protocol;
 mod setup;
-mod state;
+pub(crate) mod state;
 pub(crate) mod stop;
 
 pub use actions::StopAction;

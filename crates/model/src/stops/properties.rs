@@ -10,9 +10,9 @@ use crate::task::At;
 use stateright::Property;
 
 /// Name of the property that every signature that leaves after a stop has a mark from before.
-pub(super) const LEFT: &str = "what leaves is older";
+pub(crate) const LEFT: &str = "what leaves is older";
 /// Name of the property that marks exported after a stop cover everything that leaves, as a handover needs.
-pub(super) const EXPORTED: &str = "what leaves is exported";
+pub(crate) const EXPORTED: &str = "what leaves is exported";
 
 pub(super) fn properties() -> Vec<Property<StopProtocol>> {
     let of_stops: Vec<Property<StopProtocol>> = vec![

@@ -10,8 +10,8 @@ use stateright::{Model, Property};
 
 /// Signers, and commands that stop and resume the key, within the bounds of a setup: correct, or broken in one way.
 pub struct StopProtocol {
-    pub(super) setup: StopSetup,
-    pub(super) signers: Protocol,
+    pub(crate) setup: StopSetup,
+    pub(crate) signers: Protocol,
 }
 
 impl StopProtocol {
@@ -48,7 +48,7 @@ impl Model for StopProtocol {
 
     fn init_states(&self) -> Vec<StopState> {
         let runs = vec![Hashed::new(Run::default()); self.setup.commands.len()];
-        vec![StopState { signers: self.signers.initial(), runs }]
+        vec![StopState { signers: self.signers.initial(), runs, resumes_at: None }]
     }
 
     fn actions(&self, state: &StopState, actions: &mut Vec<StopAction>) {

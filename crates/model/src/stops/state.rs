@@ -8,8 +8,10 @@ use azurehsm_signer::marks::{self, LiftStops, StopMark};
 /// A global state of signers and commands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StopState {
-    pub(super) signers: State,
-    pub(super) runs: Vec<Hashed<Run>>,
+    pub(crate) signers: State,
+    pub(crate) runs: Vec<Hashed<Run>>,
+    /// The level that a resume raises the marks to; `None` if nothing was signed elsewhere.
+    pub(crate) resumes_at: Option<u8>,
 }
 
 impl Observed for StopState {
@@ -20,7 +22,7 @@ impl Observed for StopState {
 
 /// The progress of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) enum Run {
+pub(crate) enum Run {
     /// Not begun.
     #[default]
     Waiting,
@@ -40,7 +42,7 @@ pub(super) enum Run {
 
 /// Marks that a command still has to write.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// The stops that are written or lifted.
     pub(super) stops: u8,
     /// For each mark and stop that is left.
@@ -51,14 +53,14 @@ pub(super) struct Marks {
 
 /// The product's recording, which has read the mark and is about to write it, or has not begun.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Work {
+pub(crate) struct Work {
     pub(super) mark: usize,
     pub(super) stop: u8,
     pub(super) recording: Option<Box<Recording>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Recording {
+pub(crate) enum Recording {
     Stop(marks::Recording<StopMark>),
     Lift(marks::Recording<LiftStops>),
 }

@@ -10,6 +10,9 @@ pub(crate) fn stop(number: u8) -> Stop {
     Stop::with_id(id(number), "", "", time::OffsetDateTime::UNIX_EPOCH, None, None)
 }
 
+/// The stops that have evidence: those that the witness writes.
+pub(crate) const EVIDENCE: u8 = 0b1111_0000;
+
 /// The identifiers of these stops.
 pub(crate) fn ids(stops: u8) -> Vec<StopId> {
     numbers(stops).map(id).collect()

@@ -17,7 +17,8 @@ const FIRST_TIMESTAMP: i64 = 1_796_000_000;
 
 pub(crate) fn measure() {
     println!("\na block with the votes of {BAKERS} bakers, of whose keys {SERVED} are served");
-    println!("{:<44} {:>8} {:>9} {:>9}", "", "JSON kB", "p50 ms", "p99 ms");
+    println!("{:<44} {:>8} {:>18} {:>18}", "", "", "parse", "verify");
+    println!("{:<44} {:>8} {:>9} {:>8} {:>9} {:>8}", "", "JSON kB", "p50 ms", "p99 ms", "p50 ms", "p99 ms");
     for (name, aggregated) in [("each vote an operation of its own", 0), ("half of them in an aggregate", BAKERS / 2)] {
         let bakers = bakers(aggregated);
         let ours = bakers.iter().step_by(BAKERS / SERVED).map(|baker| baker.delegate.public.text().parse().unwrap());
@@ -31,14 +32,19 @@ pub(crate) fn measure() {
             let start = Instant::now();
             let header = Header::read(ChainId::MAINNET, header.as_bytes()).unwrap();
             let receipts = read_receipts(operations.as_bytes(), |voter| served.has_signed(voter)).unwrap();
+            let parsed = start.elapsed();
             let found = sightings(ChainId::MAINNET, &header, &receipts.votes, &served, &Companions::new());
+            let verified = start.elapsed().saturating_sub(parsed);
             assert_eq!((found.seen.len(), found.wrong_signatures, receipts.unreadable), (SERVED + 1, 0, 0));
-            start.elapsed()
+            (parsed, verified)
         };
-        let mut took: Vec<_> = (0..ROUNDS).map(|_| read()).collect();
-        took.sort();
-        let at = |percent: usize| milliseconds(took[took.len() * percent / 100]);
-        println!("{name:<44} {:>8} {:>9.2} {:>9.2}", operations.len() / 1000, at(50), at(99));
+        let (parsed, verified): (Vec<_>, Vec<_>) = (0..ROUNDS).map(|_| read()).unzip();
+        let [parsed, verified] = [parsed, verified].map(|mut took| {
+            took.sort();
+            let at = |percent: usize| milliseconds(took[took.len() * percent / 100]);
+            format!("{:>9.2} {:>8.2}", at(50), at(99))
+        });
+        println!("{name:<44} {:>8} {parsed} {verified}", operations.len() / 1000);
     }
 }
 

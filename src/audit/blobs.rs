@@ -13,7 +13,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// The scope of tokens for Azure Storage, in every cloud.
-const SCOPE: &str = "https://storage.azure.com/.default";
+pub(crate) const SCOPE: &str = "https://storage.azure.com/.default";
 
 /// The version of the REST API.
 const API_VERSION: &str = "2021-12-02";

@@ -11,6 +11,7 @@ mod queue;
 mod verify;
 mod writer;
 
+pub(crate) use blobs::SCOPE;
 pub use blobs::{BlobError, Container, ContainerUrl, InvalidContainerUrl};
 pub use from_log::lines_of_log;
 pub use line::{Line, LineError, VersionLine};

@@ -11,6 +11,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -105,8 +107,39 @@ fn read(path: &Path) -> Result<String, CommandError> {
     Ok(read_file_or_input(path).map_err(|error| format!("{}: {error}", path.display()))?)
 }
 
-/// The prefix of blobs' names: a day, a month or a year.
+/// The prefix of blobs' names: a day or a month.
 fn day(text: &str) -> Result<String, String> {
-    let is_date = (4..=10).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit() || c == b'-');
-    if is_date { Ok(text.to_owned()) } else { Err("expected a day such as 2026-01-31".to_owned()) }
+    let is_day = |day: &str| OffsetDateTime::parse(&format!("{day}T00:00:00Z"), &Rfc3339).is_ok();
+    // Each month has a first day.
+    if is_day(text) || is_day(&format!("{text}-01")) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a day such as 2026-01-31, or a month such as 2026-01".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_day_or_a_month_is_accepted() {
+        for (text, is_accepted) in [
+            ("2026-01-31", true),
+            ("2024-02-29", true),
+            ("2026-01", true),
+            ("2026", false),
+            ("2026-1-31", false),
+            ("2026-02-30", false),
+            ("2026-13", false),
+            ("2026-01-", false),
+            ("2026-W05-6", false),
+            ("2026-031", false),
+            ("20260131", false),
+            ("----------", false),
+            ("0000", false),
+        ] {
+            assert_eq!(day(text).is_ok(), is_accepted, "{text}");
+        }
+    }
 }

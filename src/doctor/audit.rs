@@ -1,6 +1,7 @@
 //! Checks of the history of signatures: whether blocks could be appended to its container.
 
 use super::{Finding, INSTALL_CERTIFICATES};
+pub(super) use crate::audit::SCOPE;
 use crate::audit::{BlobError, Container, ContainerUrl};
 use crate::azure::reason_of;
 use crate::wiring::Azure;

@@ -78,7 +78,7 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         None => area.add(Finding::skipped("nodes.head", "the settings are invalid")),
     };
     let (identity, vault, marks, nodes) = tokio::join!(
-        identity(&services, azure),
+        identity(&services, audit_container.is_some(), azure),
         Area::in_time("vault.list", async |area| vault_area(area, &services, azure, options.sign).await),
         Area::in_time("marks.account", async |area| marks_area(area, &services, azure).await),
         Area::in_time("nodes.head", nodes),
@@ -156,13 +156,16 @@ const INSTALL_CERTIFICATES: &str = "install ca-certificates, or set SSL_CERT_FIL
 /// Why the checks of Azure are skipped after `certificates` has failed.
 const NO_CLIENT: &str = "no connections are possible without CA certificates";
 
-async fn identity(services: &Services, azure: Option<&Azure>) -> Vec<Finding> {
+async fn identity(services: &Services, has_history: bool, azure: Option<&Azure>) -> Vec<Finding> {
     let mut scopes = Vec::new();
     if let VaultSettings::KeyVault(vault) = &services.vault {
         scopes.push(vault.url.scope());
     }
     if let MarkStoreSettings::Cosmos(_) = &services.marks {
         scopes.push(SCOPE.to_owned());
+    }
+    if has_history {
+        scopes.push(audit::SCOPE.to_owned());
     }
     if scopes.is_empty() {
         return vec![Finding::skipped("identity", "no service in Azure is used")];

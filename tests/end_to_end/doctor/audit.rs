@@ -10,6 +10,7 @@ async fn the_right_to_append_is_checked_without_writing() {
     deployment.set("AUDIT_CONTAINER_URL", blobs.url());
     let examined = deployment.examine(&[]);
     examined.assert_finds("audit.container", "ok", &["/audit", "blocks may be appended"]);
+    examined.assert_finds("identity.token", "ok", &["https://storage.azure.com"]);
     assert_eq!(examined.status, 0);
     assert!(blobs.contents().is_empty(), "{:?}", blobs.contents());
 

@@ -20,6 +20,12 @@ READS_LOG, READS_IDLE_LOG = Decimal("0.03"), Decimal("0.06")
 # A write by the page's rule: 10 RU for the first kilobyte of an item, 4 for each further one.
 ITEM_KB = Decimal("2.25")
 RU_PER_WRITE = 10 + 4 * (ITEM_KB - 1)
+# A read by the page's rule, with strong consistency.
+RU_PER_READ = 2 * (1 + (ITEM_KB - 1) / 5)
+# What the witness of an instance reads of a key: the mark of each vote, and the stops once a minute (src/witness/tasks.rs); and in the
+# busiest second, when a block of the key is on chain, too.
+MARKS_READ, STOPS_READ = 438_000, 43_800
+READS_AT_ONCE = 3
 # Three kinds of payloads at a level, for two bakers.
 WRITES_AT_ONCE = 6
 # An instance that signs appends to the history at this interval (src/audit/writer.rs).
@@ -172,6 +178,17 @@ class Costs(unittest.TestCase):
         busiest = WRITES_AT_ONCE * RU_PER_WRITE
         self.assertIn(f"{busiest:.0f} RU in the busiest second", text)
         self.assertLess(busiest, 100)
+
+    def test_the_reads_of_the_witness_fit_beside_the_writes(self):
+        text = " ".join(PAGE.split())
+        self.assertIn(f"A read costs about {RU_PER_READ.normalize()} RU", text)
+        self.assertIn(f"{MARKS_READ:,} and {STOPS_READ:,} reads for each key and instance", text)
+        self.assertLess(READS_AT_ONCE * RU_PER_READ, 8)
+        self.assertLess(WRITES_AT_ONCE * RU_PER_WRITE + READS_AT_ONCE * RU_PER_READ, 100)
+        (reads,) = re.findall(r"2\.5 × (\S+) \| cosmos-serverless", PAGE)
+        self.assertEqual(check.number(reads), MARKS_READ + STOPS_READ)
+        (interval,) = re.findall(r"STOPS_INTERVAL: Duration = Duration::from_mins\((\d+)\)", (ROOT / "src/witness/tasks.rs").read_text())
+        self.assertEqual(STOPS_READ, SECONDS // 60 // int(interval))
 
     def test_the_availability_test_is_an_addition(self):
         used = units(deployed(availabilityTest=True), REQUESTS) - units(deployed(), REQUESTS)

@@ -71,6 +71,10 @@ pub const EVENTS: &[Event] = &[
         "the history of signatures could not be written; signing is not affected. Logged once per outage",
     ),
     warn("block_missed", "a block that a key had the right to is not on chain; `outcome` and `cause` say why"),
+    warn(
+        "blocks_unavailable",
+        "the votes in the blocks of a node cannot all be read; `reason` says why. Logged once per outage",
+    ),
     warn("bound_elsewhere", "a key's tag names another mark store: no block or vote is signed with it"),
     warn(
         "client_certificate_rejected",
@@ -154,12 +158,9 @@ pub const EVENTS: &[Event] = &[
         "witness_signature_wrong",
         "a node shows a vote of a key that the key has not signed: it lies, or the protocol has changed",
     ),
-    warn(
-        "witness_unavailable",
-        "the blocks of a node cannot be compared with what was signed; `reason` says why. Logged once per outage",
-    ),
     info("audit_write_recovered", "the history of signatures is written again"),
     info("authentication_off", "`AUTHORIZED_KEYS` is not set (relay: `RELAY_AUTHORIZED_KEYS`)"),
+    info("blocks_available", "the blocks of a node are read, for the first time or again"),
     info("head_not_checked", "`NODE_URLS` is not set"),
     info("hint", "a command for clients, in `command`"),
     info("key_added", "a key can sign"),
@@ -216,7 +217,6 @@ pub const EVENTS: &[Event] = &[
     info("token_acquired", "Microsoft Entra ID issued a token"),
     info("traces_push_recovered", "traces are received again"),
     info("traces_pushed", "traces are pushed to `endpoint`"),
-    info("witness_available", "the blocks of a node are compared with what was signed, for the first time or again"),
 ];
 
 #[cfg(test)]

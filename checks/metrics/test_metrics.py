@@ -16,8 +16,8 @@ BOUNDARIES = [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.1
 OF_SERVICES = {f"signer.service.{name}" for name in ["denied", "hedges", "retries", "throttled"]} | {"signer.token.lifetime"}
 # They need a node that shows blocks.
 OF_CHAIN = {
-    "signer.denunciations", "signer.duties", "signer.foreign_signatures", "signer.participation.missed",
-    "signer.participation.remaining",
+    "signer.denunciations", "signer.duties", "signer.foreign_signatures", "signer.participation.duties",
+    "signer.participation.missed", "signer.participation.remaining",
 }
 HEAD = 1000
 

@@ -1,15 +1,16 @@
 //! `participation`: which votes and blocks of the keys are on chain, why the others are not, and what comes next.
 
 use super::marks::Storage;
-use super::{CommandError, note, print_line, runtime, variable, variable_names, wrong_settings};
+use super::{CommandError, note, print_line, read_file_or_input, runtime, variable, variable_names, wrong_settings};
 use azurehsm_signer::marks::{Found, Mark, MarkId};
-use azurehsm_signer::participation::{Counts, DutyKind, KeyReview, Outcome, Review, review};
+use azurehsm_signer::participation::{Answers, Counts, DutyKind, KeyReview, Outcome, Review, answers_of_log, review};
 use azurehsm_signer::settings::{MarksSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::tezos::payload::NonNegative;
 use azurehsm_signer::vault::embedded::KeyFile;
 use azurehsm_signer::wiring::{Azure, open_vault};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// Shows for each key which of its votes and blocks are on chain, and why the others are not; how many more
 /// slots its delegate may miss in the current cycle; and its next rights. Reads the nodes and the mark store
@@ -21,6 +22,10 @@ pub(crate) struct Arguments {
     /// How many final levels to look back. Marks remember 64 signatures
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u8).range(1..=64))]
     levels: u8,
+    /// A log of the service, which has the causes of refusals and failures; - reads standard input. Without it, they count as never
+    /// requested
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// Prints JSON, one object
     #[arg(long)]
     json: bool,
@@ -47,8 +52,12 @@ async fn show(settings: &MarksSettings, arguments: &Arguments) -> Result<(), Com
             Err(())
         }
     };
+    let answers = match &arguments.log {
+        Some(log) => answers_of_log(&read_file_or_input(log).map_err(|error| format!("{}: {error}", log.display()))?),
+        None => Answers::default(),
+    };
     let mark = async |id: &MarkId| mark(storage.as_ref().map_err(|()| "no store")?.as_ref(), id).await;
-    let found = review(nodes, &keys, arguments.levels.into(), mark).await.map_err(|errors| {
+    let found = review(nodes, &keys, arguments.levels.into(), &answers, mark).await.map_err(|errors| {
         let errors: Vec<_> = errors.into_iter().map(|(node, error)| format!("{node}: {error}")).collect();
         CommandError::from(format!("no node answers: {}", errors.join("; ")))
     })?;
@@ -105,16 +114,25 @@ fn as_text(review: &Review) -> String {
     lines.join("\n")
 }
 
+/// The width of the first column of a table.
+const WIDTH: usize = 14;
+
 fn lines_of(key: &KeyReview) -> Vec<String> {
     let delegate = key.delegate.filter(|delegate| *delegate != key.key);
     let delegate = delegate.map(|delegate| format!("  for {delegate}")).unwrap_or_default();
     let mut lines = vec![format!("\n{}{delegate}", key.key)];
     let header = Outcome::NAMES.map(|name| format!("{:>13}", name.replace('_', " ")));
-    lines.push(format!("  {:6}{}", "", header.concat()));
+    lines.push(format!("  {:WIDTH$}{}", "", header.concat()));
+    let row = |name: String, counts: Option<&Counts>| {
+        let numbers = Outcome::NAMES.map(|outcome| format!("{:>13}", counts.map_or(0, |counts| counts.of(outcome))));
+        format!("  {name:WIDTH$}{}", numbers.concat())
+    };
     for kind in DutyKind::ALL {
-        let counts = key.counts.get(&kind).cloned().unwrap_or_default();
-        let row = Outcome::NAMES.map(|name| format!("{:>13}", counts.of(name)));
-        lines.push(format!("  {:6}{}", format!("{kind}s"), row.concat()));
+        lines.push(row(format!("{kind}s"), key.tally.totals().get(&(key.key, kind))));
+        // Of one cycle, they are the same.
+        for (cycle, counts) in key.tally.cycles().iter().filter(|_| key.tally.cycles().len() > 1) {
+            lines.push(row(format!("  cycle {cycle}"), counts.get(&(key.key, kind))));
+        }
     }
     for (duty, missed) in &key.missed {
         lines.push(format!("  {} of level {}, round {}: {missed}", duty.kind, duty.level, duty.round));
@@ -153,11 +171,19 @@ fn as_json(review: &Review) -> Value {
                 "outcome": missed.name(), "reason": missed.to_string(),
             })
         });
+        let cycles = key.tally.cycles().iter().map(|(cycle, of_cycle)| {
+            json!({
+                "cycle": cycle,
+                "votes": counts(of_cycle.get(&(key.key, DutyKind::Vote))),
+                "blocks": counts(of_cycle.get(&(key.key, DutyKind::Block))),
+            })
+        });
         json!({
             "key": key.key.to_string(),
             "delegate": key.delegate.map(|delegate| delegate.to_string()),
-            "votes": counts(key.counts.get(&DutyKind::Vote)),
-            "blocks": counts(key.counts.get(&DutyKind::Block)),
+            "votes": counts(key.tally.totals().get(&(key.key, DutyKind::Vote))),
+            "blocks": counts(key.tally.totals().get(&(key.key, DutyKind::Block))),
+            "cycles": cycles.collect::<Vec<_>>(),
             "missed": missed.collect::<Vec<_>>(),
             "standing": key.standing,
             "next_vote": key.next.vote.map(NonNegative::get),

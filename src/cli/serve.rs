@@ -4,6 +4,7 @@ use super::history::History;
 use super::shutdown::Shutdown;
 use super::{CommandError, base_address, import_command, variable, variable_names, wrong_settings};
 use azurehsm_signer::background::keep_running;
+use azurehsm_signer::chain::blocks::{BlockConsumer, Followers, WantedKeys};
 use azurehsm_signer::chain::checkpoints::CHECKPOINTS;
 use azurehsm_signer::chain::{HeadWatch, WatchSettings};
 use azurehsm_signer::functions_host;
@@ -11,7 +12,7 @@ use azurehsm_signer::log::Logging;
 use azurehsm_signer::marks::{Ledger, StoreRole};
 use azurehsm_signer::metrics::{Metrics, MetricsPipeline};
 use azurehsm_signer::otlp::Program;
-use azurehsm_signer::participation::{self, ChainSource, Participation};
+use azurehsm_signer::participation::{self, Branches, ChainSource, Participation};
 use azurehsm_signer::server::{self, ConnectionLimits, OpenConnections, ServerSettings};
 use azurehsm_signer::settings::{NO_LONGER_READ, Settings, TelemetrySettings, VaultSettings};
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
@@ -62,7 +63,6 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     let store = open_marks(services, azure.as_ref(), lock_timeout).await?;
     let vault = open_vault(services, azure.as_ref())?;
     let sources = chain_sources(&settings)?;
-    let refresh = settings.nodes.as_ref().map(|nodes| nodes.refresh).unwrap_or_default();
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?.map(Arc::new);
     let TelemetrySettings { metrics: of_metrics, traces: of_traces } = &settings.telemetry;
     let program = if observes { Program::Observer } else { Program::Signer };
@@ -86,7 +86,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     let signer = if observes { signer.observing() } else { signer };
     let signer = Arc::new(signer.with_metrics(metrics.clone()).with_tracer(traces.tracer()));
     metrics.observe_signer(&signer);
-    let _witness = start_witness(
+    let witness = start_witness(
         &signer,
         watch.as_ref(),
         &metrics,
@@ -97,6 +97,9 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     )?;
     let participation = Arc::new(Participation::default());
     metrics.observe_participation(&participation);
+    let branches = (!sources.is_empty()).then(|| Arc::new(Branches::default()));
+    let _followers =
+        follow_blocks(&signer, watch.as_ref(), settings.nodes.as_ref(), witness.as_ref(), branches.as_ref())?;
     if let Some(azure) = &azure {
         let tokens = Arc::clone(&azure.tokens);
         metrics.observe_tokens(move || tokens.lifetimes());
@@ -139,7 +142,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         () = server::serve(listener, router, limits, &connections, shutdown.requested().map(|()| drain)) => {}
         never = serve_metrics(of_metrics.listen, &pipeline) => match never {},
         never = keep_running("keys", || keep_keys(&signer, &named_keys, settings.keys_refresh, is_local)) => match never {},
-        never = follow(&signer, &sources, refresh, &participation) => match never {},
+        never = judge_duties(&signer, &sources, branches.as_deref(), &participation) => match never {},
         never = keep_running("warm connection to the vault", || signer.keep_vault_warm()) => match never {},
         never = history.run() => match never {},
         never = keep_running("dropped lines", || report_dropped_lines(logging)) => match never {},
@@ -249,12 +252,34 @@ fn chain_sources(settings: &Settings) -> Result<Vec<ChainSource>, reqwest::Error
     Ok(nodes.map(participation::sources).transpose()?.unwrap_or_default())
 }
 
-/// Follows the chain for participation, if there are nodes.
-async fn follow(signer: &Signer, sources: &[ChainSource], refresh: Duration, state: &Participation) -> Infallible {
-    if sources.is_empty() {
-        return std::future::pending().await;
+/// Reads the blocks of the nodes, for the witness and for participation, unless both are off.
+fn follow_blocks(
+    signer: &Arc<Signer>,
+    watch: Option<&Arc<HeadWatch>>,
+    nodes: Option<&WatchSettings>,
+    witness: Option<&Witness>,
+    branches: Option<&Arc<Branches>>,
+) -> Result<Option<Followers>, reqwest::Error> {
+    let (Some(watch), Some(nodes)) = (watch, nodes) else { return Ok(None) };
+    let of_participation = branches.map(|branches| Arc::clone(branches) as Arc<dyn BlockConsumer>);
+    let consumers: Vec<_> = witness.map(Witness::consumer).into_iter().chain(of_participation).collect();
+    if consumers.is_empty() {
+        return Ok(None);
     }
-    keep_running("participation", || participation::follow(signer, sources, refresh, state)).await
+    let signer = Arc::clone(signer);
+    let keys: WantedKeys = Arc::new(move || signer.keys().iter().map(|key| key.hash).collect());
+    Followers::start(watch, nodes, &keys, &consumers).map(Some)
+}
+
+/// Judges the duties of final blocks, unless participation is off.
+async fn judge_duties(
+    signer: &Signer,
+    sources: &[ChainSource],
+    branches: Option<&Branches>,
+    state: &Participation,
+) -> Infallible {
+    let Some(branches) = branches else { return std::future::pending().await };
+    keep_running("participation", || participation::follow(signer, sources, branches, state)).await
 }
 
 /// Logs how many lines were dropped, so that an auditor knows that the log is incomplete.

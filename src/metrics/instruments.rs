@@ -95,6 +95,8 @@ instruments! {
         "Time until the access token expires; 0 if there is none";
     DUTIES: Counter "signer.duties" "{duty}" ["key", "kind", "outcome"]
         "Votes and blocks that a key had the right to, once the block that should show them is final";
+    DUTIES_OF_CYCLE: Gauge "signer.participation.duties" "{duty}" ["key", "kind", "outcome"]
+        "The same in the current cycle, as far as this process has followed it";
     MISSED_SLOTS: Gauge "signer.participation.missed" "{slot}" ["key"]
         "Attestation slots that the delegate has missed in this cycle, as the protocol counts them";
     REMAINING_SLOTS: Gauge "signer.participation.remaining" "{slot}" ["key"]

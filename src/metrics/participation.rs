@@ -2,10 +2,12 @@
 
 use super::Metrics;
 use super::instruments;
+use super::labels::KeyLabels;
 use super::observed::of;
-use crate::participation::{Outcome, Participation, Standing};
+use crate::participation::{Counts, DutyKind, Outcome, Participation, Standing};
 use crate::tezos::PublicKeyHash;
 use opentelemetry::KeyValue;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Metrics {
@@ -16,15 +18,17 @@ impl Metrics {
         recorder.counter(
             &instruments::DUTIES,
             of(participation, move |participation: &Participation, observe| {
-                for ((key, kind), counts) in participation.tally().totals() {
-                    for outcome in Outcome::NAMES.into_iter().filter(|outcome| counts.of(outcome) > 0) {
-                        let labels = [
-                            KeyValue::new("key", keys.of(Some(key))),
-                            KeyValue::new("kind", kind.name()),
-                            KeyValue::new("outcome", outcome),
-                        ];
-                        observe(counts.of(outcome), &labels);
-                    }
+                each(participation.tally().totals(), &keys, |count, labels| observe(count, labels));
+            }),
+        );
+        let keys = Arc::clone(&recorder.keys);
+        recorder.gauge(
+            &instruments::DUTIES_OF_CYCLE,
+            of(participation, move |participation: &Participation, observe| {
+                if let Some((_, counts)) = participation.tally().cycles().last_key_value() {
+                    each(counts, &keys, |count, labels| {
+                        observe(u32::try_from(count).unwrap_or(u32::MAX).into(), labels)
+                    });
                 }
             }),
         );
@@ -43,6 +47,24 @@ impl Metrics {
                     }
                 }),
             );
+        }
+    }
+}
+
+/// Observes how often each outcome occurred.
+fn each(
+    counts: &BTreeMap<(PublicKeyHash, DutyKind), Counts>,
+    keys: &KeyLabels,
+    mut observe: impl FnMut(u64, &[KeyValue]),
+) {
+    for ((key, kind), counts) in counts {
+        for outcome in Outcome::NAMES.into_iter().filter(|outcome| counts.of(outcome) > 0) {
+            let labels = [
+                KeyValue::new("key", keys.of(Some(key))),
+                KeyValue::new("kind", kind.name()),
+                KeyValue::new("outcome", outcome),
+            ];
+            observe(counts.of(outcome), &labels);
         }
     }
 }

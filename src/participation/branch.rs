@@ -1,129 +1,149 @@
 //! The branch of the chain that a node follows, and which of its blocks are final. Pure.
 
-use crate::tezos::BlockHash;
-use crate::tezos::payload::{NonNegative, Position};
-use std::collections::VecDeque;
+use super::BlockOnChain;
+use crate::chain::blocks::{Header, Receipt};
+use crate::tezos::payload::{Kind, NonNegative, Position};
+use crate::tezos::{BlockHash, PublicKeyHash};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// A block of the branch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Link {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
     /// The block.
-    pub hash: BlockHash,
+    pub(super) hash: BlockHash,
     /// The one before it.
-    pub predecessor: BlockHash,
+    pub(super) predecessor: BlockHash,
     /// Its level and round.
-    pub position: Position,
+    pub(super) position: Position,
+    /// The keys whose votes were looked for.
+    pub(super) keys: Arc<BTreeSet<PublicKeyHash>>,
+    /// Those of them whose attestation of the level before it includes.
+    pub(super) attesters: BTreeSet<PublicKeyHash>,
 }
 
-/// Blocks that are remembered: those of which a mark remembers the signatures, and what makes them final.
+/// Levels that are remembered: those of which a mark remembers the signatures, and what makes them final.
 pub(super) const MAX_LINKS: usize = 67;
 
 /// A block is final once it has so many successors: a quorum has then voted on top of one.
 const CONFIRMATIONS: u32 = 2;
 
-/// The last blocks of the branch, the newest last.
+/// The last blocks that a node has shown, of all branches.
 #[derive(Debug, Default)]
-pub struct Branch {
-    links: VecDeque<Link>,
-    /// The level up to which blocks are done.
-    done: Option<NonNegative>,
+pub(super) struct Branch {
+    links: HashMap<BlockHash, Link>,
+    head: Option<BlockHash>,
+}
+
+impl Link {
+    /// A block with the votes of these keys that it contains.
+    pub(super) fn new(header: &Header, keys: Arc<BTreeSet<PublicKeyHash>>, votes: &[Receipt]) -> Self {
+        let level = header.level().get();
+        let of_predecessor =
+            votes.iter().filter(|vote| vote.kind == Kind::Attestation && vote.position.level.get() + 1 == level);
+        let attesters = of_predecessor.map(|vote| vote.consensus_key).collect();
+        Self { hash: header.hash, predecessor: header.predecessor, position: header.position, keys, attesters }
+    }
 }
 
 impl Branch {
-    /// Whether a block is on the branch, as far as that is remembered.
-    pub fn has(&self, hash: &BlockHash) -> bool {
-        self.links.iter().any(|link| link.hash == *hash)
+    /// Adds a block, in any order, and notes the node's head, which may still be to come.
+    pub(super) fn add(&mut self, link: Link, head: BlockHash) {
+        self.links.insert(link.hash, link);
+        self.head = Some(head);
+        let newest = self.links.values().map(|link| link.position.level.get()).max().unwrap_or_default();
+        let is_recent = |link: &Link| {
+            usize::try_from(newest - link.position.level.get()).is_ok_and(|distance| distance <= MAX_LINKS)
+        };
+        self.links.retain(|_, link| is_recent(link));
     }
 
-    /// Follows a new head: `newest_first` are the blocks from the head back to one whose predecessor is on the branch, or, if there is
-    /// none, the blocks that were read.
-    pub fn follow(&mut self, newest_first: Vec<Link>) {
-        let Some(oldest) = newest_first.last() else { return };
-        // Without a common block, what was remembered is of no use.
-        let common = self.links.iter().position(|link| link.hash == oldest.predecessor).map_or(0, |index| index + 1);
-        self.links.truncate(common);
-        self.links.extend(newest_first.into_iter().rev());
-        while self.links.len() > MAX_LINKS {
-            self.links.pop_front();
+    /// The final blocks from the head down to the first one that is missing, the oldest first, each with the votes that its successor
+    /// includes.
+    pub(super) fn finals(&self) -> Vec<BlockOnChain> {
+        let mut finals = Vec::new();
+        let Some(head) = self.head_link() else { return finals };
+        let mut successor = head;
+        while let Some(block) = self.links.get(&successor.predecessor) {
+            if successor.position.level.get() + CONFIRMATIONS <= head.position.level.get() {
+                finals.push(BlockOnChain {
+                    level: block.position.level,
+                    round: block.position.round,
+                    keys: Arc::clone(&successor.keys),
+                    attested_by: successor.attesters.clone(),
+                });
+            }
+            successor = block;
         }
-        if self.done.is_none() {
-            // What happened before this process knew the chain is not judged.
-            self.done = self.links.back().map(|head| head.position.level);
-        }
+        finals.reverse();
+        finals
     }
 
-    /// The first block that is not [done](Branch::done), with its successor, once the successor is final.
-    pub fn next_final(&self) -> Option<(Link, Link)> {
-        let done = self.done?;
-        self.finals().into_iter().find(|(block, _)| block.position.level > done)
+    /// The level of the head, once it has been added.
+    pub(super) fn head(&self) -> Option<NonNegative> {
+        self.head_link().map(|head| head.position.level)
     }
 
-    /// No block at this level is returned again, nor one before it.
-    pub fn done(&mut self, block: &Link) {
-        self.done = self.done.max(Some(block.position.level));
-    }
-
-    /// The final blocks that are remembered, each with its successor, the oldest first.
-    pub fn finals(&self) -> Vec<(Link, Link)> {
-        let Some(head) = self.links.back() else { return Vec::new() };
-        let is_final = |successor: &Link| successor.position.level.get() + CONFIRMATIONS <= head.position.level.get();
-        let pairs = self.links.iter().zip(self.links.iter().skip(1));
-        pairs.filter(|(_, successor)| is_final(successor)).map(|(block, successor)| (*block, *successor)).collect()
-    }
-
-    /// The level of the newest block.
-    pub fn head(&self) -> Option<NonNegative> {
-        self.links.back().map(|link| link.position.level)
+    fn head_link(&self) -> Option<&Link> {
+        self.links.get(&self.head?)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn link(level: i32, name: u8, predecessor: u8) -> Link {
-        let hash = |name: u8| BlockHash::from_bytes([name; 32]);
-        let position = Position { level: level.try_into().unwrap(), round: 0.try_into().unwrap() };
-        Link { hash: hash(name), predecessor: hash(predecessor), position }
+    pub(in super::super) fn hash(name: u8) -> BlockHash {
+        BlockHash::from_bytes([name; 32])
     }
 
-    /// All that is final now: the first bytes of block and successor.
-    fn finals(branch: &mut Branch) -> Vec<(u8, u8)> {
-        fn first(link: Link) -> u8 {
-            link.hash.as_bytes()[0]
+    pub(in super::super) fn link(level: i32, name: u8, predecessor: u8) -> Link {
+        let position = Position { level: level.try_into().unwrap(), round: i32::from(name).try_into().unwrap() };
+        let (keys, attesters) = Default::default();
+        Link { hash: hash(name), predecessor: hash(predecessor), position, keys, attesters }
+    }
+
+    /// Level and name of the final blocks: the tests' rounds are the names.
+    fn finals(branch: &Branch) -> Vec<(u32, u32)> {
+        branch.finals().iter().map(|block| (block.level.get(), block.round.get())).collect()
+    }
+
+    #[test]
+    fn a_block_is_final_with_its_successor() {
+        let mut branch = Branch::default();
+        for name in 10..13 {
+            branch.add(link(name.into(), name, name - 1), hash(name));
         }
-        let next = || {
-            let (block, successor) = branch.next_final()?;
-            branch.done(&block);
-            Some((first(block), first(successor)))
-        };
-        std::iter::from_fn(next).collect()
-    }
-
-    #[test]
-    fn each_level_is_final_once_with_the_successor_that_stays() {
-        let mut branch = Branch::default();
-        branch.follow(vec![link(10, 10, 9)]);
-        assert_eq!(finals(&mut branch), [], "blocks before the start do not count");
-        branch.follow(vec![link(11, 11, 10)]);
-        branch.follow(vec![link(12, 12, 11)]);
-        branch.follow(vec![link(13, 13, 12)]);
-        assert_eq!(finals(&mut branch), []);
+        assert!(finals(&branch).is_empty());
+        branch.add(link(13, 13, 12), hash(13));
+        assert_eq!(finals(&branch), [(10, 10)]);
         // A reorganisation replaces 12 and 13.
-        branch.follow(vec![link(14, 114, 113), link(13, 113, 112), link(12, 112, 11)]);
-        assert!(branch.has(&link(11, 11, 0).hash) && !branch.has(&link(12, 12, 0).hash));
-        assert_eq!(finals(&mut branch), [(11, 112)]);
-        assert_eq!(finals(&mut branch), [], "once");
-        branch.follow(vec![link(15, 115, 114)]);
-        branch.follow(vec![link(16, 116, 115)]);
-        assert_eq!(finals(&mut branch), [(112, 113), (113, 114)]);
+        for (level, name, predecessor) in [(12, 112, 11), (13, 113, 112), (14, 114, 113)] {
+            branch.add(link(level, name, predecessor), hash(114));
+        }
+        assert_eq!(finals(&branch), [(10, 10), (11, 11)]);
+        branch.add(link(15, 115, 114), hash(115));
+        assert_eq!(finals(&branch), [(10, 10), (11, 11), (12, 112)]);
+        assert_eq!(branch.head().unwrap().get(), 15);
     }
 
     #[test]
-    fn after_a_gap_only_what_was_read_counts() {
+    fn blocks_below_a_missing_one_are_final_once_it_is_there() {
         let mut branch = Branch::default();
-        branch.follow(vec![link(10, 10, 9)]);
-        branch.follow(vec![link(54, 54, 53), link(53, 53, 52), link(52, 52, 51), link(51, 51, 50)]);
-        assert_eq!(finals(&mut branch), [(51, 52)]);
+        for name in [10, 11, 13, 14, 15, 16] {
+            branch.add(link(name.into(), name, name - 1), hash(16));
+        }
+        assert_eq!(finals(&branch), [(13, 13)]);
+        branch.add(link(12, 12, 11), hash(16));
+        assert_eq!(finals(&branch), [(10, 10), (11, 11), (12, 12), (13, 13)]);
+    }
+
+    #[test]
+    fn only_so_many_levels_are_remembered() {
+        let mut branch = Branch::default();
+        for name in 1..=200 {
+            branch.add(link(name.into(), name, name - 1), hash(name));
+        }
+        assert!(branch.links.len() <= MAX_LINKS + 1 && branch.finals().len() >= 64, "{}", branch.links.len());
     }
 }

@@ -5,6 +5,7 @@ use crate::tezos::PublicKeyHash;
 use crate::tezos::payload::{Kind, NonNegative};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// A vote or a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,14 +65,17 @@ pub struct BlockOnChain {
     pub level: NonNegative,
     /// Its round.
     pub round: NonNegative,
-    /// The keys whose attestations the next block includes.
+    /// The keys whose attestations were looked for.
+    pub keys: Arc<BTreeSet<PublicKeyHash>>,
+    /// Those of them whose attestations the next block includes.
     pub attested_by: BTreeSet<PublicKeyHash>,
 }
 
-/// The votes for a block, and the blocks at its level, that were due by these rights.
+/// The votes for a block, and the blocks at its level, that were due by these rights from the keys that were looked for.
 pub(super) fn due(block: &BlockOnChain, rights: &Rights) -> Vec<Duty> {
     let mut duties = due_votes(block, &rights.votes_at(block.level));
     duties.extend(due_blocks(block, &rights.blocks_at(block.level)));
+    duties.retain(|duty| block.keys.contains(&duty.key));
     duties
 }
 
@@ -112,7 +116,8 @@ mod tests {
     #[test]
     fn votes_are_due_of_all_keys_with_a_right_and_blocks_of_all_rounds_that_began() {
         let [one, two, three] = [1, 2, 3].map(|_| SecretKey::generate(Curve::P256).unwrap().public_key().hash());
-        let block = BlockOnChain { level: number(7), round: number(1), attested_by: BTreeSet::from([one, three]) };
+        let (keys, attested_by) = (Arc::default(), BTreeSet::from([one, three]));
+        let block = BlockOnChain { level: number(7), round: number(1), keys, attested_by };
         let votes = due_votes(&block, &BTreeSet::from([one, two]));
         let seen: BTreeSet<_> = votes.iter().map(|duty| (duty.key, duty.round, duty.is_on_chain)).collect();
         assert_eq!(seen, BTreeSet::from([(one, number(1), true), (two, number(1), false)]));

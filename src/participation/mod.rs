@@ -8,17 +8,20 @@
 //! | --- | --- |
 //! | `duty`, `outcome`, `signatures` | what was due, and what became of it. Pure |
 //! | `branch`, `cycle`, `rights`, `standing` | what is known of the chain. Pure |
-//! | `answers` | what this process answered recently |
+//! | `branches` | the blocks of all nodes, and which of them have been judged |
+//! | `answers`, `from_log` | what this process, or the one of a log, answered recently |
 //! | `tally`, `state` | outcomes by key, cycle and kind |
-//! | `node` | reads from a node |
-//! | `follow` | follows the chain in a running signer |
+//! | `node` | reads rights and standings from a node |
+//! | `follow` | judges the duties of each final block in a running signer |
 //! | `review` | looks back at the last blocks, for a command |
 
 mod answers;
 mod branch;
+mod branches;
 mod cycle;
 mod duty;
 mod follow;
+mod from_log;
 mod node;
 mod outcome;
 mod review;
@@ -29,9 +32,11 @@ mod state;
 mod tally;
 
 pub use answers::{Answers, Unsigned};
+pub use branches::Branches;
 pub use cycle::Cycle;
 pub use duty::{BlockOnChain, Duty, DutyKind, due_blocks, due_votes};
 pub use follow::{Records, follow, sources};
+pub use from_log::answers_of_log;
 pub use node::ChainSource;
 pub use outcome::{Missed, Outcome, Signatures, judge};
 pub use review::{KeyReview, NextRights, Review, review};

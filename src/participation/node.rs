@@ -1,15 +1,16 @@
-//! What is read from a node: the branch, the votes in final blocks, rights, and the standing of delegates.
+//! What is read from a node: the last blocks, for a command; rights, and the standing of delegates.
 
-use super::branch::{Branch, Link, MAX_LINKS};
+use super::Cycle;
+use super::branch::Link;
 use super::rights::Rights;
 use super::standing::Standing;
-use super::{BlockOnChain, Cycle};
 use crate::chain::blocks::{Header, NodeReader, ReadError};
 use crate::chain::{NodeError, NodeUrl};
-use crate::tezos::payload::{Kind, NonNegative};
-use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
+use crate::tezos::payload::NonNegative;
+use crate::tezos::{ChainId, PublicKeyHash};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A node, for participation.
@@ -49,43 +50,37 @@ impl ChainSource {
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn chain(&self) -> Result<ChainId, ReadError> {
+    pub(super) async fn chain(&self) -> Result<ChainId, ReadError> {
         self.reader.chain().await
     }
 
-    /// Reads the blocks from the head back to the branch, or `depth` of them, at most `MAX_LINKS`, and follows them.
-    ///
-    /// # Errors
-    /// [`ReadError`]. Then the branch is as before.
-    pub async fn follow(&self, chain: ChainId, branch: &mut Branch, depth: usize) -> Result<(), ReadError> {
-        let is_known = |block: &BlockHash| branch.has(block);
-        // A node does not keep all old blocks.
-        let is_end = ReadError::is_not_found;
-        let headers = self.reader.headers_back_to(chain, is_known, depth.min(MAX_LINKS), is_end).await?;
-        let link =
-            |header: &Header| Link { hash: header.hash, predecessor: header.predecessor, position: header.position };
-        branch.follow(headers.iter().map(link).collect());
-        Ok(())
-    }
-
-    /// A block with the attestations of these keys that its successor includes.
+    /// The headers of the last blocks, at most `limit`, the newest first. A node does not keep all old blocks.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn block(
-        &self,
-        block: &Link,
-        successor: &BlockHash,
-        keys: &[PublicKeyHash],
-    ) -> Result<BlockOnChain, ReadError> {
+    pub(super) async fn headers(&self, chain: ChainId, limit: usize) -> Result<Vec<Header>, ReadError> {
+        let mut newest_first = vec![self.reader.head(chain).await?];
+        while let (Some(oldest), true) = (newest_first.last(), newest_first.len() < limit) {
+            if oldest.is_first() {
+                break;
+            }
+            match self.reader.header(chain, oldest.predecessor).await {
+                Ok(header) => newest_first.push(header),
+                Err(error) if error.is_not_found() || error.is_of_other_protocol() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(newest_first)
+    }
+
+    /// A block with the attestations of these keys that it includes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub(super) async fn link(&self, header: &Header, keys: &Arc<BTreeSet<PublicKeyHash>>) -> Result<Link, ReadError> {
         let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
-        let receipts = self.reader.votes(*successor, move |voter| wanted.contains(voter.consensus_key)).await?;
-        let of_block = receipts
-            .votes
-            .iter()
-            .filter(|vote| vote.kind == Kind::Attestation && vote.position.level == block.position.level);
-        let attested_by: BTreeSet<_> = of_block.map(|vote| vote.consensus_key).collect();
-        Ok(BlockOnChain { level: block.position.level, round: block.position.round, attested_by })
+        let receipts = self.reader.votes(header.hash, move |voter| wanted.contains(voter.consensus_key)).await?;
+        Ok(Link::new(header, Arc::clone(keys), &receipts.votes))
     }
 
     /// Adds the rights of these keys at some levels from `first` on.

@@ -5,14 +5,15 @@ use super::duty::due;
 use super::follow::{delegate_of, mark_of};
 use super::node::{ChainSource, LEVELS_IN_QUERY};
 use super::rights::Rights;
-use super::{BlockOnChain, Counts, Duty, DutyKind, Missed, Outcome, Signatures, Standing, due_votes, judge};
+use super::{Answers, BlockOnChain, Duty, DutyKind, Missed, Outcome, Signatures, Standing, Tally, due_votes, judge};
 use crate::chain::blocks::ReadError;
 use crate::chain::{NodeUrl, WatchSettings};
 use crate::marks::{Mark, MarkId};
-use crate::tezos::payload::NonNegative;
+use crate::tezos::payload::{NonNegative, Position};
 use crate::tezos::{ChainId, PublicKeyHash};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What became of the duties of all keys.
@@ -42,7 +43,7 @@ pub struct KeyReview {
     /// The delegate that it signs for; `None` if that is unknown.
     pub delegate: Option<PublicKeyHash>,
     /// The outcomes of its votes and blocks.
-    pub counts: BTreeMap<DutyKind, Counts>,
+    pub tally: Tally,
     /// The duties that are not on chain.
     pub missed: Vec<(Duty, Missed)>,
     /// How the delegate stands in the current cycle; `None` if the node does not report it, or the delegate has no rights in this cycle.
@@ -66,8 +67,8 @@ const MAX_IN_FLIGHT: usize = 4;
 /// Levels ahead of which rights are read.
 const LEVELS_AHEAD: u32 = 64;
 
-/// Reviews the duties of these keys at the last `levels` final levels, at most 64, with the first node that answers. `mark` reads
-/// the mark of a key, or returns why it cannot.
+/// Reviews the duties of these keys at the last `levels` final levels, at most 64, with the first node that answers. `answers` are
+/// refusals and failures, as far as they are known; `mark` reads the mark of a key, or returns why it cannot.
 ///
 /// # Errors
 /// Each node's error.
@@ -75,6 +76,7 @@ pub async fn review(
     settings: &WatchSettings,
     keys: &[PublicKeyHash],
     levels: usize,
+    answers: &Answers,
     mark: impl AsyncFn(&MarkId) -> Result<Option<Mark>, String>,
 ) -> Result<Review, Vec<(NodeUrl, String)>> {
     /// Reading rights takes a node longer than reading a head.
@@ -88,7 +90,7 @@ pub async fn review(
                 continue;
             }
         };
-        match Box::pin(review_with(&source, keys, levels, &mark)).await {
+        match Box::pin(review_with(&source, keys, levels, answers, &mark)).await {
             Ok(review) => return Ok(review),
             Err(error) => errors.push((url.clone(), error.to_string())),
         }
@@ -100,23 +102,27 @@ async fn review_with(
     source: &ChainSource,
     keys: &[PublicKeyHash],
     levels: usize,
+    answers: &Answers,
     mark: &impl AsyncFn(&MarkId) -> Result<Option<Mark>, String>,
 ) -> Result<Review, ReadError> {
     let chain = source.chain().await?;
-    let mut branch = Branch::default();
     // A block needs a successor, which needs two confirmations.
-    source.follow(chain, &mut branch, (levels + 3).min(MAX_LINKS)).await?;
-    let finals = branch.finals();
-    let blocks: Vec<BlockOnChain> = stream::iter(&finals)
-        .map(|(block, successor)| source.block(block, &successor.hash, keys))
-        .buffered(MAX_IN_FLIGHT)
-        .try_collect()
-        .await?;
+    let headers = source.headers(chain, (levels + 3).min(MAX_LINKS)).await?;
+    let wanted = Arc::new(keys.iter().copied().collect());
+    let mut links = stream::iter(&headers).map(|header| source.link(header, &wanted)).buffered(MAX_IN_FLIGHT);
+    let mut branch = Branch::default();
+    let newest = headers.first().map(|header| header.hash);
+    while let Some(link) = links.try_next().await? {
+        let head = newest.unwrap_or(link.hash);
+        branch.add(link, head);
+    }
+    let blocks = branch.finals();
     let head = branch.head().unwrap_or(NonNegative::ZERO);
     let mut rights = Rights::default();
     let first = blocks.first().map_or(head, |block| block.level);
     let result = read_rights(source, &mut rights, first, head, keys).await;
     let duties = duties(&blocks, &rights, result.is_ok());
+    let cycle = source.cycle().await.ok();
 
     let mut marks = HashMap::new();
     for id in keys.iter().flat_map(|key| DutyKind::ALL.map(|kind| mark_of(chain, *key, kind))) {
@@ -127,16 +133,18 @@ async fn review_with(
         let mut of_key = KeyReview {
             key: *key,
             delegate: rights.delegates().get(key).copied(),
-            counts: BTreeMap::new(),
+            tally: Tally::default(),
             missed: Vec::new(),
             standing: None,
             next: next_rights(&rights, key, head),
         };
         for duty in duties.iter().filter(|duty| duty.key == *key) {
-            let signed = marks.get(&mark_of(chain, *key, duty.kind)).and_then(Option::as_ref);
+            let id = mark_of(chain, *key, duty.kind);
+            let signed = marks.get(&id).and_then(Option::as_ref);
             let signed = signed.map(|mark| Signatures::at(mark.as_ref(), duty.level)).unwrap_or_default();
-            let outcome = judge(duty, &signed, None);
-            of_key.counts.entry(duty.kind).or_default().add(outcome);
+            let position = Position { level: duty.level, round: duty.round };
+            let outcome = judge(duty, &signed, answers.at(&id, position));
+            of_key.tally.add(duty, cycle.map(|cycle| cycle.of(duty.level)), outcome);
             if let Outcome::Missed(missed) = outcome {
                 of_key.missed.push((*duty, missed));
             }
@@ -148,7 +156,7 @@ async fn review_with(
         node: source.url().clone(),
         chain,
         head,
-        cycle: source.cycle().await.ok().map(|cycle| cycle.number()),
+        cycle: cycle.map(|cycle| cycle.number()),
         levels: blocks.first().zip(blocks.last()).map(|(first, last)| (first.level, last.level)),
         rights: result,
         keys: reviews,

@@ -13,7 +13,7 @@ pub struct Participation {
 }
 
 impl Participation {
-    pub(super) fn add(&self, duty: &Duty, cycle: u32, outcome: Outcome) {
+    pub(super) fn add(&self, duty: &Duty, cycle: Option<u32>, outcome: Outcome) {
         self.tally().add(duty, cycle, outcome);
     }
 

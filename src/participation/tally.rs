@@ -4,7 +4,7 @@ use super::{Duty, DutyKind, Outcome};
 use crate::tezos::PublicKeyHash;
 use std::collections::BTreeMap;
 
-/// Cycles that are kept of each key: this one and the last.
+/// Cycles that are kept: this one and the last.
 const MAX_CYCLES: usize = 2;
 
 /// Keys that are counted. Only keys of the vault are, so this is a bound on memory.
@@ -26,34 +26,35 @@ impl Counts {
     }
 }
 
-/// Outcomes since the start of the process.
+/// Outcomes by key and kind, in each cycle and in all.
 #[derive(Debug, Default)]
 pub struct Tally {
-    by_cycle: BTreeMap<PublicKeyHash, BTreeMap<u32, BTreeMap<DutyKind, Counts>>>,
+    by_cycle: BTreeMap<u32, BTreeMap<(PublicKeyHash, DutyKind), Counts>>,
     totals: BTreeMap<(PublicKeyHash, DutyKind), Counts>,
 }
 
 impl Tally {
-    /// Counts the outcome of a duty in a cycle.
-    pub fn add(&mut self, duty: &Duty, cycle: u32, outcome: Outcome) {
-        if self.by_cycle.len() >= MAX_KEYS && !self.by_cycle.contains_key(&duty.key) {
+    /// Counts the outcome of a duty in a cycle, if that is known.
+    pub fn add(&mut self, duty: &Duty, cycle: Option<u32>, outcome: Outcome) {
+        let of = (duty.key, duty.kind);
+        let is_new = !self.totals.contains_key(&of);
+        if is_new && self.totals.len() >= MAX_KEYS * DutyKind::ALL.len() {
             return;
         }
-        self.totals.entry((duty.key, duty.kind)).or_default().add(outcome);
-        let cycles = self.by_cycle.entry(duty.key).or_default();
-        cycles.entry(cycle).or_default().entry(duty.kind).or_default().add(outcome);
-        while cycles.len() > MAX_CYCLES {
-            cycles.pop_first();
+        self.totals.entry(of).or_default().add(outcome);
+        let Some(cycle) = cycle else { return };
+        self.by_cycle.entry(cycle).or_default().entry(of).or_default().add(outcome);
+        while self.by_cycle.len() > MAX_CYCLES {
+            self.by_cycle.pop_first();
         }
     }
 
-    /// The counts of a key's duties of a kind in a cycle.
-    pub fn of(&self, key: &PublicKeyHash, cycle: u32, kind: DutyKind) -> Counts {
-        let of_cycle = self.by_cycle.get(key).and_then(|cycles| cycles.get(&cycle));
-        of_cycle.and_then(|kinds| kinds.get(&kind)).cloned().unwrap_or_default()
+    /// The counts of each cycle that is kept, by key and kind.
+    pub const fn cycles(&self) -> &BTreeMap<u32, BTreeMap<(PublicKeyHash, DutyKind), Counts>> {
+        &self.by_cycle
     }
 
-    /// The counts since the start, by key and kind.
+    /// The counts of all cycles, by key and kind.
     pub const fn totals(&self) -> &BTreeMap<(PublicKeyHash, DutyKind), Counts> {
         &self.totals
     }
@@ -72,13 +73,14 @@ mod tests {
         let vote = Duty { key, kind: DutyKind::Vote, level, round, is_on_chain: false };
         let mut tally = Tally::default();
         for cycle in [1, 1, 2, 3] {
-            tally.add(&vote, cycle, Outcome::Missed(Missed::NotRequested));
+            tally.add(&vote, Some(cycle), Outcome::Missed(Missed::NotRequested));
         }
-        tally.add(&vote, 3, Outcome::Included);
-        let missed = |cycle| tally.of(&key, cycle, DutyKind::Vote).of("not_requested");
-        assert_eq!([1, 2, 3].map(missed), [0, 1, 1]);
-        assert_eq!(tally.of(&key, 3, DutyKind::Block), Counts::default());
-        let total = &tally.totals()[&(key, DutyKind::Vote)];
-        assert_eq!((total.of("not_requested"), total.of("included")), (4, 1));
+        tally.add(&vote, Some(3), Outcome::Included);
+        tally.add(&vote, None, Outcome::Included);
+        let counts = |counts: &Counts| (counts.of("not_requested"), counts.of("included"));
+        let votes = (key, DutyKind::Vote);
+        let of_cycles: Vec<_> = tally.cycles().iter().map(|(cycle, of)| (*cycle, counts(&of[&votes]))).collect();
+        assert_eq!(of_cycles, [(2, (1, 0)), (3, (1, 1))]);
+        assert_eq!(counts(&tally.totals()[&votes]), (4, 2));
     }
 }

@@ -3,7 +3,6 @@
 use super::Signer;
 use crate::marks::{Mark, MarkId, StoreError};
 use crate::participation::{Answers, Records};
-use crate::tezos::PublicKeyHash;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -11,12 +10,6 @@ use tokio::time::Instant;
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Records for Signer {
-    fn keys(&self) -> Vec<PublicKeyHash> {
-        let mut keys: Vec<_> = self.keys.list().iter().map(|key| key.hash).collect();
-        keys.sort_unstable();
-        keys
-    }
-
     fn answers(&self) -> &Answers {
         &self.answers
     }

@@ -6,8 +6,8 @@
 //!
 //! | module | |
 //! | --- | --- |
-//! | `tasks` | starts all that runs |
-//! | `follower`, `read_blocks` | reads each new block of a node |
+//! | `tasks` | starts what runs in the background |
+//! | `examiner` | looks at each block of a node |
 //! | `signed_bytes` | the bytes that were signed for a vote. Pure |
 //! | `served`, `delegates` | the keys to look for, and the delegates that they sign for. Pure |
 //! | `sighting` | what a block shows of the keys. Pure |
@@ -24,11 +24,10 @@ mod comparison;
 mod delegates;
 mod denunciations;
 mod enforcement;
-mod follower;
+mod examiner;
 mod judge;
 mod majority;
 mod open_sightings;
-mod read_blocks;
 mod response;
 mod served;
 mod sighting;

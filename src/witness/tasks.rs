@@ -1,12 +1,12 @@
-//! Runs the witness: one task for each node, one that judges, and two that look every now and then.
+//! Runs the witness: one task that judges what blocks show, and two that look every now and then.
 
 use super::enforcement::Enforcement;
-use super::follower::Follower;
+use super::examiner::Examiner;
 use super::judge::Judge;
 use super::response::OnForeignSignature;
 use super::slashing_watch::SlashingWatch;
 use crate::background::keep_running;
-use crate::chain::blocks::NodeReader;
+use crate::chain::blocks::{BlockConsumer, NodeReader};
 use crate::chain::{HeadWatch, WatchSettings};
 use crate::metrics::Metrics;
 use crate::signer::Signer;
@@ -35,11 +35,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Compares the blocks of the nodes with what was signed, in the background. Its tasks end when it is dropped.
 pub struct Witness {
+    examiner: Arc<Examiner>,
     _tasks: JoinSet<Infallible>,
 }
 
 impl Witness {
-    /// Starts it. Signing never waits for it.
+    /// Starts it. It needs the blocks of all nodes from the [followers](Self::consumer). Signing never waits for it.
     ///
     /// # Errors
     /// If an HTTP client cannot be created.
@@ -53,14 +54,10 @@ impl Witness {
         let enforcement = Arc::new(Enforcement::new(Arc::clone(signer), metrics.clone(), instance));
         let judge =
             Arc::new(Judge::new(Arc::clone(signer), Arc::clone(watch), on_foreign_signature, Arc::clone(&enforcement)));
-        let reader = |index: usize| nodes.nodes.get(index).cloned().map(|url| NodeReader::new(url, nodes.timeout));
         let mut tasks = JoinSet::new();
-        for (number, changes) in watch.changes().into_iter().enumerate() {
-            let Some(reader) = reader(number).transpose()? else { continue };
-            let follower = Arc::new(Follower::new(number, reader, Arc::clone(&judge), changes));
-            tasks.spawn(async move { keep_running("witness of a node", || follower.follow()).await });
-        }
-        let readers = (0..nodes.nodes.len()).filter_map(reader).collect::<Result<Vec<_>, _>>()?;
+        let examiner = Arc::new(Examiner::new(Arc::clone(&judge)));
+        let readers = nodes.nodes.iter().map(|url| NodeReader::new(url.clone(), nodes.timeout));
+        let readers = readers.collect::<Result<Vec<_>, _>>()?;
         let slashing = SlashingWatch::new(
             readers,
             Arc::clone(watch),
@@ -72,7 +69,12 @@ impl Witness {
         let (signer, watch) = (Arc::clone(signer), Arc::clone(watch));
         tasks.spawn(async move { keep_running("stops of keys", || spread_stops(&signer, &watch, &enforcement)).await });
         tasks.spawn(async move { keep_running("witness", || judge.run()).await });
-        Ok(Self { _tasks: tasks })
+        Ok(Self { examiner, _tasks: tasks })
+    }
+
+    /// What takes the blocks.
+    pub fn consumer(&self) -> Arc<dyn BlockConsumer> {
+        Arc::clone(&self.examiner) as Arc<dyn BlockConsumer>
     }
 }
 

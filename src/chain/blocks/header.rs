@@ -58,11 +58,7 @@ impl Header {
     /// # Errors
     /// [`InvalidHeader`].
     pub fn read(chain: ChainId, json: &[u8]) -> Result<Self, InvalidHeader> {
-        let text: &str = serde_json::from_slice(json).map_err(|_| InvalidHeader::NotHex)?;
-        if text.len() > 2 * MAX_HEADER_BYTES {
-            return Err(InvalidHeader::NotHex);
-        }
-        let raw = hex::decode(text).map_err(|_| InvalidHeader::NotHex)?;
+        let raw = bytes(json)?;
         let mut payload_and_signature = vec![watermark::BLOCK];
         payload_and_signature.extend(chain.as_bytes());
         payload_and_signature.extend(&raw);
@@ -92,7 +88,7 @@ impl Header {
             .and_then(|unsigned| payload_and_signature.len().checked_sub(unsigned))
             .filter(|length| SIGNATURE_LENGTHS.contains(length));
         Ok(Self {
-            hash: BlockHash::from_bytes(*Digest::of(&raw).as_bytes()),
+            hash: hash_of(&raw),
             predecessor: BlockHash::from_bytes(predecessor),
             position,
             payload_and_signature,
@@ -100,9 +96,22 @@ impl Header {
         })
     }
 
+    /// The hash of the block whose header this is, if it is one.
+    ///
+    /// # Errors
+    /// [`InvalidHeader::NotHex`].
+    pub fn hash(json: &[u8]) -> Result<BlockHash, InvalidHeader> {
+        Ok(hash_of(&bytes(json)?))
+    }
+
     /// The level of the block.
     pub const fn level(&self) -> NonNegative {
         self.position.level
+    }
+
+    /// Whether only the block of level 0 is before this one. It has no round, and its hash is not that of its header.
+    pub const fn is_first(&self) -> bool {
+        self.position.level.get() <= 1
     }
 
     /// The block's payload and signature, if `key` has signed it.
@@ -122,6 +131,19 @@ impl Header {
         key.verify(payload, BlsScheme::default(), &signature).ok()?;
         Some(SignedBlock { digest: Digest::of(payload), signature })
     }
+}
+
+/// The bytes of a header in a node's answer.
+fn bytes(json: &[u8]) -> Result<Vec<u8>, InvalidHeader> {
+    let text: &str = serde_json::from_slice(json).map_err(|_| InvalidHeader::NotHex)?;
+    if text.len() > 2 * MAX_HEADER_BYTES {
+        return Err(InvalidHeader::NotHex);
+    }
+    hex::decode(text).map_err(|_| InvalidHeader::NotHex)
+}
+
+fn hash_of(raw: &[u8]) -> BlockHash {
+    BlockHash::from_bytes(*Digest::of(raw).as_bytes())
 }
 
 /// Of Ed25519, secp256k1 and P-256; of BLS12-381; of ML-DSA-44.

@@ -47,6 +47,16 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// Whether the node did not answer.
+    pub const fn is_no_answer(&self) -> bool {
+        matches!(self, Self::Node(NodeError::Client(_) | NodeError::NoAnswer(_) | NodeError::TimedOut))
+    }
+
+    /// Whether a block, which has the requested hash, is not of a protocol that this release understands.
+    pub const fn is_of_other_protocol(&self) -> bool {
+        matches!(self, Self::Header { reason: InvalidHeader::Malformed(_), .. })
+    }
+
     /// Whether the node does not have what was requested, or no longer has it.
     pub const fn is_not_found(&self) -> bool {
         matches!(self, Self::Node(NodeError::Status { status: 404, .. }))
@@ -95,7 +105,8 @@ impl NodeReader {
     /// # Errors
     /// [`ReadError`].
     pub async fn head(&self, chain: ChainId) -> Result<Header, ReadError> {
-        self.header_of(chain, "head").await
+        let json = self.raw_header("head").await?;
+        Header::read(chain, &json).map_err(|reason| ReadError::Header { block: "head".to_owned(), reason })
     }
 
     /// The header of a block.
@@ -103,41 +114,13 @@ impl NodeReader {
     /// # Errors
     /// [`ReadError`], also if it does not hash to the block's hash.
     pub async fn header(&self, chain: ChainId, block: BlockHash) -> Result<Header, ReadError> {
-        let header = self.header_of(chain, &block.to_string()).await?;
-        if header.hash == block {
-            Ok(header)
-        } else {
-            Err(ReadError::OtherBlock { requested: block, found: header.hash })
+        let json = self.raw_header(&block.to_string()).await?;
+        let invalid = |reason| ReadError::Header { block: block.to_string(), reason };
+        let found = Header::hash(&json).map_err(invalid)?;
+        if found != block {
+            return Err(ReadError::OtherBlock { requested: block, found });
         }
-    }
-
-    /// The headers from the head back to the first one whose predecessor is known, at most `limit`, the newest first; none if the head
-    /// is known. An error after the head for which `is_end` is true ends them early.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub async fn headers_back_to(
-        &self,
-        chain: ChainId,
-        is_known: impl Fn(&BlockHash) -> bool,
-        limit: usize,
-        is_end: impl Fn(&ReadError) -> bool,
-    ) -> Result<Vec<Header>, ReadError> {
-        let mut header = self.head(chain).await?;
-        let mut newest_first = Vec::new();
-        while !is_known(&header.hash) {
-            let predecessor = header.predecessor;
-            newest_first.push(header);
-            if newest_first.len() >= limit || is_known(&predecessor) {
-                break;
-            }
-            header = match self.header(chain, predecessor).await {
-                Ok(header) => header,
-                Err(error) if is_end(&error) => break,
-                Err(error) => return Err(error),
-            };
-        }
-        Ok(newest_first)
+        Header::read(chain, &json).map_err(invalid)
     }
 
     /// The votes of wanted voters that a block contains.
@@ -180,9 +163,8 @@ impl NodeReader {
         Ok(active.map_err(|_| NodeError::Unreadable { path: COMPANION, expected: EXPECTED })?)
     }
 
-    async fn header_of(&self, chain: ChainId, block: &str) -> Result<Header, ReadError> {
+    async fn raw_header(&self, block: &str) -> Result<Vec<u8>, ReadError> {
         let path = format!("/chains/main/blocks/{block}/header/raw");
-        let json = self.node.read_bytes(&path, HEADER, "a block header", MAX_HEADER_ANSWER_BYTES).await?;
-        Header::read(chain, &json).map_err(|reason| ReadError::Header { block: block.to_owned(), reason })
+        Ok(self.node.read_bytes(&path, HEADER, "a block header", MAX_HEADER_ANSWER_BYTES).await?)
     }
 }

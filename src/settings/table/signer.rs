@@ -174,8 +174,8 @@ settings! {
         Group::Head,
         Choice { values: &["on", "off"], default: Some("on") },
         InAzure::Chosen,
-        "With `NODE_URLS`: whether a node's blocks are read to log missed votes and blocks with their cause. Costs the node a few small \
-         requests for each block; signing never waits for them.",
+        "Whether missed votes and blocks are logged with their cause. The blocks of the nodes are read once for this and for \
+         `CHAIN_WITNESS`; signing never waits for them. No effect without `NODE_URLS`.",
     );
     HEAD_THRESHOLD: Levels = Setting::new(
         Group::Head,

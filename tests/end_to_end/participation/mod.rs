@@ -5,7 +5,7 @@ use crate::support::process::{Signer, command, printed, with_input};
 use oracle::chain::{Baker, Chain, Draft, Key, Network};
 use oracle::crypto::Curve;
 use oracle::payload::consensus::Kind;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stand_ins::{SharedChain, TezosNode, Transport};
 use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +24,11 @@ struct Setup {
 
 impl Setup {
     fn new() -> Self {
+        Self::at_level(15_900_000)
+    }
+
+    /// With a chain that starts at this level.
+    fn at_level(level: i32) -> Self {
         let ours = Key::of_name(Curve::P256, "ours");
         let folder = tempfile::tempdir().unwrap();
         let mut import = command(folder.path(), &[]);
@@ -31,7 +36,7 @@ impl Setup {
         let key = ours.hash.clone();
         let others = ["a", "b", "c"].map(|name| Baker::new(Key::of_name(Curve::P256, name)));
         let bakers: Vec<_> = [Baker::new(ours)].into_iter().chain(others).collect();
-        let chain = SharedChain::new(Chain::new(Network::new(bakers), 15_900_000, 1_796_000_000));
+        let chain = SharedChain::new(Chain::new(Network::new(bakers), level, 1_796_000_000));
         let node = TezosNode::following(&chain, Transport::Http).unwrap();
         Self { folder, chain, node, key }
     }
@@ -198,6 +203,18 @@ fn the_command_shows_what_became_of_votes_and_blocks() {
     assert_eq!(key["next_vote"].as_i64(), Some((setup.head() + 1).into()));
     assert!(key["standing"]["expected_cycle_activity"].as_u64().unwrap() > 0, "{all}");
 
+    // What was refused is in the log of the service only.
+    let fields = json!({
+        "event": "refused", "key": setup.key, "chain": all["chain"], "kind": "attestation", "level": never, "round": 0,
+        "cause": "below_mark",
+    });
+    let log = setup.folder.path().join("signer.log");
+    std::fs::write(&log, json!({ "fields": fields }).to_string()).unwrap();
+    let with_log = printed(&setup.participation(&["--json", "--log", log.to_str().unwrap()]));
+    let with_log: Value = serde_json::from_str(&with_log).unwrap();
+    let votes = ["refused", "not_requested"].map(|name| with_log["keys"][0]["votes"][name].as_u64());
+    assert_eq!(votes, [Some(1), Some(0)], "{with_log}");
+
     let text = printed(&setup.participation(&[]));
     for words in
         [setup.key.as_str(), "signed, but not on chain", "not requested", "slots missed", "next: vote at level"]
@@ -219,4 +236,34 @@ fn without_rights_only_votes_on_chain_are_shown_and_the_reason_is_given() {
     assert!(votes["included"].as_u64().unwrap() > 0);
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(notes.contains("rights are unknown") && notes.contains("401"), "{notes}");
+}
+
+/// The witness reads the blocks, too.
+#[test]
+fn the_votes_in_each_block_are_read_once_from_each_node() {
+    let setup = Setup::new();
+    let other = TezosNode::following(&setup.chain, Transport::Http).unwrap();
+    let nodes = format!("{},{}", setup.node.url(), other.url());
+    let settings = [("NODE_URLS", nodes.as_str()), ("HEAD_REFRESH_MS", "50"), ("CHAIN_WITNESS", "on")];
+    let signer = Signer::start(setup.folder.path(), &settings);
+    setup.wait_until_followed(&signer);
+    let level = setup.head();
+    setup.bake_without_us();
+    setup.finish();
+    missed(&signer, "vote_missed", level);
+    for node in [&setup.node, &other] {
+        let read = node.operations_read();
+        assert!(read.len() > 3 && read.values().all(|times| *times == 1), "{read:?}");
+    }
+}
+
+#[test]
+fn the_command_reads_a_young_chain_from_its_first_block_on() {
+    let setup = Setup::at_level(1);
+    (0..3).for_each(|_| setup.bake(|draft| draft));
+    setup.finish();
+    let all: Value = serde_json::from_str(&printed(&setup.participation(&["--json"]))).unwrap();
+    // A block is final after the next one has two successors.
+    let levels = ["first_level", "last_level", "head"].map(|name| all[name].as_i64());
+    assert_eq!(levels, [Some(1), Some(3), Some(6)], "{all}");
 }

@@ -1,10 +1,10 @@
 //! Nodes that lie, alone or in a majority.
 
-use super::scene::{OURS, Scene, chain_with, key, start};
+use super::scene::{OURS, Scene, chain_with, key, start, with_history};
 use oracle::chain::{Baker, Key};
 use oracle::crypto::Curve;
 use oracle::payload::consensus::Kind;
-use stand_ins::SharedChain;
+use stand_ins::{NodeMode, SharedChain};
 
 /// A tz4 key, whose votes cannot be verified, and this many nodes, of which all but the first `honest` ones lie from now on.
 fn with_liars(nodes: usize, honest: usize, signed_levels: u32) -> (Scene, Key, SharedChain) {
@@ -81,4 +81,28 @@ fn no_number_of_nodes_can_invent_a_signature() {
     scene.settle();
     assert_eq!(scene.count("foreign_signature", &ours), 0);
     assert!(scene.still_signs());
+}
+
+/// The node halts, so that the signer has to walk back over the blocks that it shows next.
+#[test]
+fn a_header_that_a_node_returns_wrongly_once_hides_no_block_above_or_below_it() {
+    let (scene, ours) = with_history(Curve::P256, &[("ON_FOREIGN_SIGNATURE", "alert")]);
+    scene.settle();
+    let node = &scene.nodes[0];
+    node.set_mode(NodeMode::Halted);
+    let foreign = |number| {
+        let vote = scene.vote(OURS, Kind::Attestation, &scene.head()).with_dal(number);
+        let level = vote.level;
+        scene.bake_without_us(vec![scene.signed_elsewhere(vote)]);
+        level
+    };
+    let below = foreign(1);
+    let garbled = scene.bake_without_us(Vec::new());
+    let above = foreign(2);
+    node.garble(garbled, true);
+    node.set_mode(NodeMode::Synced);
+    scene.event("foreign_signature", &ours, above);
+    assert_eq!(scene.count("foreign_signature", &ours), 1, "the block below is unknown");
+    node.garble(garbled, false);
+    scene.event("foreign_signature", &ours, below);
 }

@@ -3,7 +3,7 @@
 
 use super::values::{self, merged};
 use oracle::base58::{CONTEXT, OPERATIONS, PAYLOAD};
-use oracle::chain::{Block, Header, Network, Operation, PROTOCOL_LEVEL, VALIDATION_PASSES, Vote};
+use oracle::chain::{Block, Chain, Hash, Header, Network, Operation, PROTOCOL_LEVEL, VALIDATION_PASSES, Vote};
 use oracle::payload::consensus::Kind;
 use serde_json::{Value, json};
 
@@ -19,6 +19,20 @@ pub(super) fn shell(header: &Header) -> Value {
         "fitness": header.fitness().iter().map(hex::encode).collect::<Vec<_>>(),
         "context": CONTEXT.encode(&header.context()),
     })
+}
+
+/// Whether this is the block before that of level 1.
+pub(super) fn is_genesis(identifier: &str, chain: &Chain, head: &Hash) -> bool {
+    let first = chain.branch(head).last().filter(|block| block.header.level == 1);
+    first.is_some_and(|first| values::block(&first.header.predecessor) == identifier)
+}
+
+/// The header of the block at level 0: it has no fitness and no data of a protocol, and its hash is a constant (`genesis.ml`).
+pub(super) fn raw_genesis(identifier: &str) -> Vec<u8> {
+    let hash = oracle::base58::BLOCK.decode(identifier).unwrap_or_default();
+    let (level_and_protocol, timestamp, validation_passes, operations) = ([0; 5], [0; 8], [0], [0; 32]);
+    let (fitness, context) = ([0; 4], [0; 32]);
+    [&level_and_protocol[..], &hash, &timestamp, &validation_passes, &operations, &fitness, &context].concat()
 }
 
 /// `header`.

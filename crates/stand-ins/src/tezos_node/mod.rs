@@ -19,7 +19,9 @@ use crate::double::{Controls, Double, Task, controllable, serve};
 use crate::faults::{Failure, Operation};
 use crate::precise_timer::PreciseTimer;
 use hyper::http::request::Parts;
+use oracle::chain::Hash;
 use serde_json::json;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -144,6 +146,16 @@ impl TezosNode {
     /// `RPC_server.ml`, `secure`). Off at first.
     pub fn restrict(&self, restricted: bool) {
         self.view.restrict(restricted);
+    }
+
+    /// Returns a page of a proxy instead of the header of a block, or its header again.
+    pub fn garble(&self, block: Hash, garbled: bool) {
+        self.view.garble(block, garbled);
+    }
+
+    /// How often the consensus operations of each block were requested, by its hash.
+    pub fn operations_read(&self) -> HashMap<String, u32> {
+        self.view.operations_read()
     }
 }
 

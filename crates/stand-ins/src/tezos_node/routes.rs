@@ -13,6 +13,13 @@ pub(super) fn answer(view: &View, uri: &Uri) -> Answer {
     if view.is_restricted() && !is_allowed_by_default(&path) {
         return json(401, &json!([]));
     }
+    match path.as_slice() {
+        ["chains", "main", "blocks", block, "operations", "0"] => view.note_operations_read(block),
+        ["chains", "main", "blocks", block, "header", "raw"] if view.is_garbled(block) => {
+            return json(200, &json!("<html>"));
+        }
+        _ => {}
+    }
     match view.source() {
         Source::Level { chain, level } => of_level(&path, &chain, level),
         Source::Chain(shared, head) => {
@@ -87,6 +94,9 @@ fn of_chain(path: &[&str], query: &Query, chain: &Chain, head: &Hash) -> (u16, V
         ["chains", "main", "is_bootstrapped"] => (200, json!({ "bootstrapped": true, "sync_state": "synced" })),
         ["chains", "main", "blocks", identifier, rest @ ..] => match find(chain, head, identifier) {
             Some(block) => of_block(rest, query, chain, block),
+            None if rest == ["header", "raw"] && blocks::is_genesis(identifier, chain, head) => {
+                (200, hex::encode(blocks::raw_genesis(identifier)).into())
+            }
             None => (404, json!([])),
         },
         _ => (404, json!([])),

@@ -2,6 +2,7 @@
 
 use oracle::chain::{Block, Chain, Hash};
 use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A chain that nodes follow while a test extends it. Clones are the same chain.
@@ -55,6 +56,10 @@ struct State {
     mode: NodeMode,
     halted_at: Option<Hash>,
     is_restricted: bool,
+    /// Blocks whose header is not returned as it is.
+    garbled: HashSet<Hash>,
+    /// How often the consensus operations of each block were requested.
+    operations_read: HashMap<String, u32>,
 }
 
 /// The source of what is shown.
@@ -82,7 +87,9 @@ pub(super) enum Source {
 
 impl View {
     pub(super) fn new(shown: Shown) -> Self {
-        Self(Mutex::new(State { shown, mode: NodeMode::Synced, halted_at: None, is_restricted: false }))
+        let (garbled, operations_read) = Default::default();
+        let (mode, halted_at, is_restricted) = (NodeMode::Synced, None, false);
+        Self(Mutex::new(State { shown, mode, halted_at, is_restricted, garbled, operations_read }))
     }
 
     pub(super) fn set_level(&self, new: u32) {
@@ -112,6 +119,27 @@ impl View {
 
     pub(super) fn is_restricted(&self) -> bool {
         self.lock().is_restricted
+    }
+
+    pub(super) fn garble(&self, block: Hash, garbled: bool) {
+        let blocks = &mut self.lock().garbled;
+        if garbled {
+            blocks.insert(block)
+        } else {
+            blocks.remove(&block)
+        };
+    }
+
+    pub(super) fn is_garbled(&self, identifier: &str) -> bool {
+        self.lock().garbled.iter().any(|block| oracle::base58::BLOCK.encode(block) == identifier)
+    }
+
+    pub(super) fn note_operations_read(&self, block: &str) {
+        *self.lock().operations_read.entry(block.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn operations_read(&self) -> HashMap<String, u32> {
+        self.lock().operations_read.clone()
     }
 
     pub(super) fn is_frozen(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Which blocks of a node have been read, so that each is read once. Pure.
 
-use crate::chain::blocks::Header;
+use super::Header;
 use crate::tezos::BlockHash;
 use std::collections::{HashMap, VecDeque};
 
@@ -15,11 +15,7 @@ pub(super) struct ReadBlocks {
 const MAX_BLOCKS: usize = 256;
 
 impl ReadBlocks {
-    pub(super) fn contains(&self, block: &BlockHash) -> bool {
-        self.predecessors.contains_key(block)
-    }
-
-    /// The predecessor of a block that was read.
+    /// The predecessor of a block, if the block was read.
     pub(super) fn predecessor(&self, block: &BlockHash) -> Option<BlockHash> {
         self.predecessors.get(block).copied()
     }

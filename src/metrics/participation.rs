@@ -27,7 +27,7 @@ impl Metrics {
             of(participation, move |participation: &Participation, observe| {
                 if let Some((_, counts)) = participation.tally().cycles().last_key_value() {
                     each(counts, &keys, |count, labels| {
-                        observe(u32::try_from(count).unwrap_or(u32::MAX).into(), labels)
+                        observe(u32::try_from(count).unwrap_or(u32::MAX).into(), labels);
                     });
                 }
             }),

@@ -16,7 +16,7 @@
 //! | `response` | what to do about a sighting. Pure |
 //! | `judge`, `open_sightings` | reads the marks, and judges each sighting once |
 //! | `enforcement` | stops keys, keeps them silent, raises alerts |
-//! | `slashing_watch`, `denunciations` | whether a delegate was denounced |
+//! | `slashing_watch`, `slashing_response`, `denunciations` | whether a delegate was denounced |
 //!
 //! Signing never waits for any of this.
 
@@ -32,6 +32,7 @@ mod response;
 mod served;
 mod sighting;
 mod signed_bytes;
+mod slashing_response;
 mod slashing_watch;
 mod tasks;
 

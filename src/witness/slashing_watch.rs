@@ -4,12 +4,12 @@ use super::denunciations::{Charge, DelegateReport, charges, report};
 use super::enforcement::Enforcement;
 use super::judge::{Judge, lock};
 use super::response::OnForeignSignature;
+use super::slashing_response::{Responses, StopsKeys};
 use crate::chain::HeadWatch;
 use crate::chain::blocks::NodeReader;
-use crate::marks::{NotRecorded, SeenOnChain};
-use crate::tezos::{ChainId, Digest, PublicKeyHash};
+use crate::tezos::{ChainId, PublicKeyHash};
 use futures::future::join_all;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,8 +23,7 @@ pub(super) struct SlashingWatch {
     on_foreign_signature: OnForeignSignature,
     /// When each delegate was last looked at.
     looked: Mutex<HashMap<(ChainId, PublicKeyHash), Instant>>,
-    /// Charges whose alert was raised, and whether they were confirmed then.
-    alerted: Mutex<HashSet<(Digest, bool)>>,
+    responses: tokio::sync::Mutex<Responses>,
 }
 
 /// Between two looks at a delegate: a denunciation is punished at the end of a cycle at the earliest.
@@ -41,8 +40,8 @@ impl SlashingWatch {
         enforcement: Arc<Enforcement>,
         on_foreign_signature: OnForeignSignature,
     ) -> Self {
-        let (looked, alerted) = Default::default();
-        Self { readers, watch, judge, enforcement, on_foreign_signature, looked, alerted }
+        let (looked, responses) = Default::default();
+        Self { readers, watch, judge, enforcement, on_foreign_signature, looked, responses }
     }
 
     pub(super) async fn run(&self) -> Infallible {
@@ -74,35 +73,28 @@ impl SlashingWatch {
     }
 
     async fn respond(&self, delegate: &PublicKeyHash, keys: &[PublicKeyHash], charge: &Charge) {
-        let Charge { evidence, is_confirmed } = charge;
-        // Whatever fails here is repeated at the next look.
-        let Ok(keys) = self.enforcement.unacknowledged(keys, &evidence.id).await else { return };
-        if keys.is_empty() {
-            return;
-        }
-        let response = if *is_confirmed && self.on_foreign_signature == OnForeignSignature::Stop {
-            match self.stop(delegate, &keys, evidence).await {
-                Ok(()) => "stopped".to_owned(),
-                Err(error) => format!("stop failed, repeated: {}", error.log()),
-            }
-        } else {
-            "alert only".to_owned()
-        };
-        if lock(&self.alerted).insert((evidence.id, *is_confirmed)) {
-            self.enforcement.alert_denounced(delegate, evidence, &keys, &response);
+        let stops = StopsOfDelegate { enforcement: &self.enforcement, delegate };
+        let mut responses = self.responses.lock().await;
+        for (key, response) in responses.respond(charge, keys, self.on_foreign_signature, &stops).await {
+            self.enforcement.alert_denounced(delegate, &charge.evidence, &[key], &response);
         }
     }
+}
 
-    async fn stop(
-        &self,
-        delegate: &PublicKeyHash,
-        keys: &[PublicKeyHash],
-        evidence: &SeenOnChain,
-    ) -> Result<(), NotRecorded> {
-        let reason = format!("the delegate {delegate} was denounced ({})", evidence.source);
-        for key in keys {
-            self.enforcement.stop_key(*key, evidence.clone(), &reason, None).await?;
-        }
-        Ok(())
+struct StopsOfDelegate<'a> {
+    enforcement: &'a Enforcement,
+    delegate: &'a PublicKeyHash,
+}
+
+impl StopsKeys for StopsOfDelegate<'_> {
+    async fn is_open(&self, key: &PublicKeyHash, charge: &Charge) -> Result<bool, String> {
+        let open = self.enforcement.unacknowledged(&[*key], &charge.evidence.id).await;
+        open.map(|keys| !keys.is_empty()).map_err(|error| error.log())
+    }
+
+    async fn stop(&self, key: &PublicKeyHash, charge: &Charge) -> Result<bool, String> {
+        let reason = format!("the delegate {} was denounced ({})", self.delegate, charge.evidence.source);
+        let stopped = self.enforcement.stop_key(*key, charge.evidence.clone(), &reason, None).await;
+        stopped.map_err(|error| error.log())
     }
 }

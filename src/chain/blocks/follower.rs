@@ -167,17 +167,15 @@ impl Follower {
         keys: &Arc<BTreeSet<PublicKeyHash>>,
     ) -> Result<usize, ReadError> {
         let pending = self.progress().pending.clone().filter(|block| block.header.hash == header.hash);
-        let (block, unreadable) = match pending {
-            Some(block) => (block, 0),
-            None => {
-                let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
-                let receipts =
-                    self.reader.votes(header.hash, move |voter| wanted.contains(voter.consensus_key)).await?;
-                let second_predecessor = self.progress().read.predecessor(&header.predecessor);
-                let keys = Arc::clone(keys);
-                let block = Block { chain, header, second_predecessor, head, keys, votes: receipts.votes };
-                (Arc::new(block), receipts.unreadable)
-            }
+        let (block, unreadable) = if let Some(block) = pending {
+            (block, 0)
+        } else {
+            let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
+            let receipts = self.reader.votes(header.hash, move |voter| wanted.contains(voter.consensus_key)).await?;
+            let second_predecessor = self.progress().read.predecessor(&header.predecessor);
+            let keys = Arc::clone(keys);
+            let block = Block { chain, header, second_predecessor, head, keys, votes: receipts.votes };
+            (Arc::new(block), receipts.unreadable)
         };
         self.progress().pending = Some(Arc::clone(&block));
         for consumer in &self.consumers {

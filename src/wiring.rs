@@ -5,6 +5,7 @@ use crate::marks::{CosmosMarkStore, EmbeddedMarkStore, MarkStore, OpenError};
 use crate::settings::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings};
 use crate::tezos::{Curve, SecretKey, SecretKeyError};
 use crate::vault::embedded::{InvalidKeyName, KeyFile, KeyFileError};
+use crate::vault::sealed::{Folder, RecipientVaults, WithSealedKeys};
 use crate::vault::{EmbeddedVault, KeyVault, Vault};
 use std::path::Path;
 use std::sync::Arc;
@@ -121,6 +122,23 @@ pub fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn 
     let azure = azure.ok_or(WiringError::NotPrepared)?;
     info!(event = "key_vault_used", url = %settings.url, "keys are in a vault");
     Ok(Arc::new(KeyVault::new(settings.as_ref().clone(), Arc::clone(&azure.tokens), azure.roots.clone())?))
+}
+
+/// Adds the sealed keys, if there is a folder for them. Their marks are in `store`.
+///
+/// # Errors
+/// [`WiringError::NotPrepared`]
+pub fn with_sealed_keys(
+    services: &Services,
+    azure: Option<&Azure>,
+    vault: Arc<dyn Vault>,
+    store: &Arc<dyn MarkStore>,
+) -> Result<Arc<dyn Vault>, WiringError> {
+    let Some(path) = &services.sealed_keys else { return Ok(vault) };
+    let azure = azure.ok_or(WiringError::NotPrepared)?;
+    info!(event = "sealed_keys_used", path = %path.display(), "sealed keys are in a folder");
+    let recipients = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone());
+    Ok(Arc::new(WithSealedKeys::new(vault, Folder::new(path.clone()), recipients, Arc::clone(store))))
 }
 
 /// Opens the embedded vault. If it does not exist, creates it with one key, so that a first signature can be tried at once.

@@ -18,7 +18,7 @@ use azurehsm_signer::settings::{NO_LONGER_READ, Settings, TelemetrySettings, Vau
 use azurehsm_signer::signer::{AuthorizedKeys, HeadRule, KeyRing, Signer};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::traces::TracesPipeline;
-use azurehsm_signer::wiring::{Azure, open_marks, open_vault};
+use azurehsm_signer::wiring::{Azure, open_marks, open_vault, with_sealed_keys};
 use azurehsm_signer::witness::{OnForeignSignature, Witness, WitnessSettings};
 use futures::FutureExt;
 use std::convert::Infallible;
@@ -61,7 +61,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
     let history = History::prepare(container, azure.as_ref())?;
     let lock_timeout = functions_host::is_present(variable).then_some(STORE_LOCK_TIMEOUT);
     let store = open_marks(services, azure.as_ref(), lock_timeout).await?;
-    let vault = open_vault(services, azure.as_ref())?;
+    let vault = with_sealed_keys(services, azure.as_ref(), open_vault(services, azure.as_ref())?, &store)?;
     let sources = chain_sources(&settings)?;
     let watch = settings.nodes.clone().map(HeadWatch::start).transpose()?.map(Arc::new);
     let TelemetrySettings { metrics: of_metrics, traces: of_traces } = &settings.telemetry;
@@ -104,7 +104,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         let tokens = Arc::clone(&azure.tokens);
         metrics.observe_tokens(move || tokens.lifetimes());
     }
-    let is_local = matches!(services.vault, VaultSettings::Embedded);
+    let is_local = matches!(services.vault, VaultSettings::Embedded) && services.sealed_keys.is_none();
     if is_local {
         // Reading a file is fast, and an error would be permanent.
         signer.refresh_keys().await?;

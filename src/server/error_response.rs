@@ -84,6 +84,7 @@ impl From<NotSigned> for ErrorResponse {
                 Refusal::Payload(_)
                 | Refusal::VersionWithoutBls
                 | Refusal::Policy(_)
+                | Refusal::Purpose(_)
                 | Refusal::NoPossession { .. } => StatusCode::FORBIDDEN,
                 Refusal::Head(_) | Refusal::Mark(_) | Refusal::StoredSignatureInvalid => StatusCode::CONFLICT,
             },

@@ -6,8 +6,8 @@ use super::setting::{FilePath, Milliseconds, Setting, Text};
 use super::table::{
     ALLOW_WEAK_CONSISTENCY, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE, COSMOS_ENDPOINT,
     FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE,
-    MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
-    VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
+    MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SEALED_KEYS_DIR, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS,
+    VAULT_HEDGE_MS, VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
 };
 use crate::azure::IdentitySettings;
 use crate::functions_host;
@@ -25,6 +25,8 @@ use thiserror::Error;
 pub struct Services {
     /// Where keys are stored.
     pub vault: VaultSettings,
+    /// `SEALED_KEYS_DIR`: the folder of sealed keys. `None` if there are none.
+    pub sealed_keys: Option<PathBuf>,
     /// Where marks are stored.
     pub marks: MarkStoreSettings,
     /// `OBSERVE`: what the mark store is for.
@@ -104,9 +106,11 @@ impl Services {
         reader.finish(settings)
     }
 
-    /// Whether the vault or the mark store is in Azure.
+    /// Whether the vault, the mark store or the recipients of sealed keys are in Azure.
     pub const fn are_in_azure(&self) -> bool {
-        matches!(self.vault, VaultSettings::KeyVault(_)) || matches!(self.marks, MarkStoreSettings::Cosmos(_))
+        self.sealed_keys.is_some()
+            || matches!(self.vault, VaultSettings::KeyVault(_))
+            || matches!(self.marks, MarkStoreSettings::Cosmos(_))
     }
 }
 
@@ -133,6 +137,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let role = self.role();
         let services = Services {
             vault: self.vault(),
+            sealed_keys: self.path(&SEALED_KEYS_DIR).map(PathBuf::from),
             marks: self.marks(role, request_deadline),
             role,
             request_deadline,

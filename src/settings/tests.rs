@@ -175,6 +175,7 @@ fn a_blank_or_empty_looking_value_is_never_taken_as_not_set() {
 #[test]
 fn paths_must_not_need_a_shell_to_expand_them() {
     let names = [
+        "SEALED_KEYS_DIR",
         "LOCAL_DATA_DIR",
         "LOCAL_VAULT_PASSPHRASE_FILE",
         "POLICY_FILE",

@@ -1,7 +1,7 @@
 //! Checks that the mark store in use is the one that a key's tags name.
 
 use super::NotSigned;
-use crate::marks::{Bound, BoundElsewhere, MarkStore, StoreError, binding};
+use crate::marks::{Bound, BoundElsewhere, MarkStore, StoreError, StoreIdentity, binding};
 use crate::tezos::PublicKeyHash;
 use crate::vault::Key;
 use std::collections::{BTreeSet, HashSet};
@@ -50,6 +50,22 @@ fn check_recreated(store: &dyn MarkStore, bound_to: &BTreeSet<String>) -> Result
         checked.map_err(StoreError::Recreated)?;
     }
     Ok(())
+}
+
+/// Checks that the marks of a sealed key are in the store in use, which a search has identified before the key was opened.
+///
+/// # Errors
+/// Failed, if they are in another one.
+pub(super) fn check_sealed(store: &dyn MarkStore, key: &Key) -> Result<(), NotSigned> {
+    let Some(purpose) = &key.purpose else { return Ok(()) };
+    match store.identity() {
+        Some(identity) if identity == *purpose.store() => Ok(()),
+        identity => {
+            let name = |identity: &StoreIdentity| identity.parts().join("/");
+            let store = identity.as_ref().map_or_else(|| "unknown".to_owned(), name);
+            Err(BoundElsewhere { bound_to: name(purpose.store()), store }.into())
+        }
+    }
 }
 
 /// Whether the store in use may guard this key, as far as is known now.

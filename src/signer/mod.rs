@@ -17,6 +17,7 @@ mod observing;
 pub mod policy;
 pub mod policy_check;
 mod possession;
+mod purpose;
 mod records;
 mod repeats;
 mod request;

@@ -7,7 +7,7 @@ use super::newer_versions::NewerVersions;
 use super::observed::LastSigned;
 use super::repeats::{Repeats, RequestIdentity};
 use super::trace::Trace;
-use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, SignRequest};
+use super::{AuthorizedKeys, Failure, HeadRule, KeyRing, NotSigned, Policy, Refusal, SignRequest, purpose};
 use crate::answer::Verdict;
 use crate::chain::checkpoints;
 use crate::marks::{Ledger, MarkId, Place, Request, ShortDigest, StoreIdentity};
@@ -166,7 +166,8 @@ impl Signer {
     /// The keys whose marks are in the store in use, as far as is known now: they are bound to it, or not bound.
     pub fn keys_with_marks_here(&self) -> Vec<Arc<Key>> {
         let mut keys = self.keys.list();
-        keys.retain(|key| binding::may_be_here(self.ledger.store(), self.bound_to(key)));
+        let store = self.ledger.store();
+        keys.retain(|key| binding::may_be_here(store, self.bound_to(key)) && binding::check_sealed(store, key).is_ok());
         keys
     }
 
@@ -223,6 +224,9 @@ impl Signer {
         drop(timer);
         facts.learn(&understood.payload);
         understood.allowed_by(rules)?;
+        if let Some(purpose) = &key.purpose {
+            purpose::check(purpose, &understood.payload, self.policy.names(&key.hash)).map_err(Refusal::Purpose)?;
+        }
 
         let Understood { payload, scheme } = understood;
         let signing = Signing {
@@ -241,6 +245,7 @@ impl Signer {
         };
         let Consensus { kind, chain, position } = consensus;
         binding::check(self.ledger.store(), self.bound_to(&key), request.deadline).await?;
+        binding::check_sealed(self.ledger.store(), &key)?;
         let timer = trace.stages.start(Stage::Head);
         let jump_limit = self.head.check(&consensus).await?.jump_limit();
         drop(timer);
@@ -250,6 +255,7 @@ impl Signer {
         let commit = async || commit_and_sign(&self.ledger, &self.repeats, &request, identity, signing).await;
         let signature = self.share(identity, signing, commit).await?;
         binding::check_again(self.ledger.store(), self.bound_to(&key))?;
+        binding::check_sealed(self.ledger.store(), &key)?;
         Ok(signature)
     }
 

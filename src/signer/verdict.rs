@@ -1,6 +1,7 @@
 //! Verdicts other than *signed*: *refused* and *failed*, apart by type, with the texts for answers and logs.
 
 use super::policy::NotAllowed;
+use super::purpose::OutsidePurpose;
 use super::{Unauthenticated, Withheld};
 use crate::answer::{Cause, Verdict};
 use crate::chain::{HeadUnknown, NotNear};
@@ -83,6 +84,9 @@ pub enum Refusal {
     /// Policy does not allow it.
     #[error(transparent)]
     Policy(NotAllowed),
+    /// A sealed key is not for this.
+    #[error(transparent)]
+    Purpose(OutsidePurpose),
     /// The level is not near the head of the chain.
     #[error(transparent)]
     Head(NotNear),
@@ -111,7 +115,7 @@ impl Refusal {
             Self::UnusableKey { .. } => Cause::UnusableKey,
             Self::Payload(_) => Cause::Payload,
             Self::VersionWithoutBls => Cause::Version,
-            Self::Policy(_) => Cause::Policy,
+            Self::Policy(_) | Self::Purpose(_) => Cause::Policy,
             Self::Head(_) => Cause::Head,
             Self::Mark(not_safe) => not_safe.cause(),
             Self::StoredSignatureInvalid => Cause::StoredSignatureInvalid,

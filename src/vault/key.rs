@@ -1,5 +1,6 @@
 //! A key in a vault.
 
+use super::sealed::Purpose;
 use crate::tezos::{Curve, PublicKey, PublicKeyHash};
 use std::collections::BTreeSet;
 
@@ -17,13 +18,15 @@ pub struct Key {
     /// The mark stores that the key is bound to: the values of the tag `signer-marks` on each of its names in the vault. Empty if
     /// there is no such tag.
     pub bound_to: BTreeSet<String>,
+    /// What a sealed key is for; `None` for a key of a vault.
+    pub purpose: Option<Purpose>,
 }
 
 impl Key {
     /// A key without a version and without tags.
     pub fn new(name: String, public_key: PublicKey) -> Self {
         let hash = public_key.hash();
-        Self { name, version: None, public_key, hash, bound_to: BTreeSet::new() }
+        Self { name, version: None, public_key, hash, bound_to: BTreeSet::new(), purpose: None }
     }
 
     /// Sets the version.
@@ -36,6 +39,12 @@ impl Key {
     #[must_use]
     pub fn with_bound_to(self, bound_to: BTreeSet<String>) -> Self {
         Self { bound_to, ..self }
+    }
+
+    /// Makes it a sealed key.
+    #[must_use]
+    pub fn with_purpose(self, purpose: Purpose) -> Self {
+        Self { purpose: Some(purpose), ..self }
     }
 
     /// The curve of the public key.

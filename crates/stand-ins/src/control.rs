@@ -36,8 +36,8 @@ POST   /faults/SERVICE         add a fault, for example
          {\"on\":\"sign\",\"times\":{\"next\":2},\"effect\":{\"status\":{\"status\":429,\"retry_after_ms\":1000}}}
          {\"on\":\"replace_item\",\"effect\":\"hang_after_work\"}
          {\"on\":\"any\",\"effect\":{\"delay\":{\"log_normal\":{\"median_ms\":8,\"p99_ms\":60}}}}
-       on:     any unauthorized other token list_keys list_versions get_key sign rotation_policy update_key account
-               metadata read_item create_item replace_item query head block
+       on:     any unauthorized other token list_keys list_versions get_key sign unwrap_key rotation_policy update_key
+               account metadata read_item create_item replace_item query head block
        times:  \"forever\" (the default) or {\"next\":N}
        effect: {\"delay\":DELAY} {\"late_work\":DELAY} {\"status\":FAILURE} {\"status_after_work\":FAILURE} \"hang\"
                \"hang_after_work\" \"close_before_answer\" \"close_after_work\"

@@ -38,6 +38,8 @@ pub enum Operation {
     GetKey,
     /// Sign.
     Sign,
+    /// Unwrap a key, where allowed; `Other` where not.
+    UnwrapKey,
     /// Get a key's rotation policy.
     RotationPolicy,
     /// Update attributes or tags of a key version, where allowed; `Other` where not.

@@ -63,6 +63,12 @@ settings! {
         InAzure::Chosen,
         "Time after which a hedged call to the vault starts if the first is still unanswered. 0, or more than 800, counts as 800.",
     );
+    SEALED_KEYS_DIR: FilePath = Setting::new(
+        Group::Keys,
+        FilePath { of: "a folder", default: None },
+        InAzure::Unset("a function app has no folder for them"),
+        "Folder of [sealed keys](sealed-keys.md), which are served together with the keys of the vault.",
+    );
     VAULT_IDLE_SECONDS: Seconds = Setting::new(
         Group::Keys,
         // Pooled connections are closed after 90 s.

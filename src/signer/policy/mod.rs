@@ -42,6 +42,11 @@ impl Policy {
         rules.filter_map(|rules| rules.chains.as_ref()).flatten().copied()
     }
 
+    /// Whether the policy has rules for this key.
+    pub fn names(&self, key: &PublicKeyHash) -> bool {
+        self.keys.contains_key(key)
+    }
+
     /// The keys with specific rules.
     pub fn named_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
         self.keys.keys()

@@ -10,6 +10,7 @@ mod key_identifier;
 mod left_out;
 mod pass;
 mod signing;
+mod unwrapping;
 mod warm;
 
 pub use binding::bound_to;
@@ -17,6 +18,7 @@ pub use diagnostics::{AllPublicKeys, ListedVersion, RotationPolicy};
 pub(crate) use eligibility::check_selection;
 pub use eligibility::{Assessment, IneligibleKey, assess, check_attributes, public_key};
 pub use key_identifier::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
+pub use unwrapping::KeyUnwrapper;
 
 use super::{FoundKeys, FoundSoFar, Key, Vault, VaultError};
 use crate::azure::{ServiceClient, TlsRoots, Tokens};

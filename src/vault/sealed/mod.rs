@@ -8,9 +8,11 @@ mod folder;
 mod format;
 mod purpose;
 mod recipient;
+mod recipient_vaults;
 mod recovery_key;
 mod rsa_public_key;
 mod sealing;
+mod serving;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,8 @@ pub use purpose::{InvalidPurpose, Purpose, Role, UnknownRole};
 pub use recipient::{
     ALGORITHM, InvalidRecipient, InvalidRecipients, MAX_RECIPIENTS, Recipient, RecipientId, RecipientKey,
 };
+pub use recipient_vaults::{NotOpened, RecipientVaults};
 pub use recovery_key::{RecoveryKey, RecoveryKeyError, UnwrapError};
 pub use rsa_public_key::{Fingerprint, InvalidRsaKey, MIN_RSA_BITS, RsaPublicKey};
 pub use sealing::{OpenError, SealError, SealedKey};
+pub use serving::WithSealedKeys;

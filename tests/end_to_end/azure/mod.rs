@@ -19,6 +19,7 @@ mod metrics;
 mod outages;
 mod recover;
 mod runner;
+mod sealed;
 mod secrets;
 mod stops;
 mod store_identity;

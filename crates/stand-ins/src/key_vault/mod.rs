@@ -165,6 +165,11 @@ impl KeyVault {
         self.vault.settings.allows_updates.store(allow, Ordering::Relaxed);
     }
 
+    /// Sets whether keys may be unwrapped, as by a signer with sealed keys; the role of others does not include that.
+    pub fn allow_unwrap(&self, allow: bool) {
+        self.vault.settings.allows_unwrapping.store(allow, Ordering::Relaxed);
+    }
+
     /// Sets whether all signatures have a high s; by default it is high or low at random.
     pub fn high_s(&self, high: bool) {
         self.vault.settings.high_s.store(high, Ordering::Relaxed);

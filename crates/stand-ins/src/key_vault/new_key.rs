@@ -33,6 +33,9 @@ pub struct NewKey {
     /// The private key; random if `None`. For P-256 and P-256K only.
     #[serde(default, with = "hex_bytes")]
     pub private_key: Option<[u8; 32]>,
+    /// The private key of an RSA key as PKCS #8 in DER. Without it, the vault cannot unwrap with the key.
+    #[serde(skip)]
+    pub pkcs8: Option<Vec<u8>>,
     /// Whether to pick a key with a coordinate that begins with a zero byte, and to omit such bytes.
     #[serde(default)]
     pub short_coordinates: bool,
@@ -62,7 +65,7 @@ pub enum Curve {
     /// NIST P-521.
     #[serde(rename = "P-521")]
     P521,
-    /// RSA, 2048 bits.
+    /// RSA, 2048 bits, or as long as the given private key.
     #[serde(rename = "RSA")]
     Rsa,
 }
@@ -91,11 +94,18 @@ impl NewKey {
             key_ops: sign_and_verify(),
             tags: BTreeMap::new(),
             private_key: None,
+            pkcs8: None,
             short_coordinates: false,
             high_s: false,
             managed: false,
             off_curve: false,
         }
+    }
+
+    /// An RSA key in hardware that may only unwrap.
+    pub fn unwrapping(name: impl Into<String>, pkcs8: Vec<u8>) -> Self {
+        let key_ops = vec!["unwrapKey".to_owned()];
+        Self { hsm: true, key_ops, pkcs8: Some(pkcs8), ..Self::new(name, Curve::Rsa) }
     }
 
     /// A key whose private key a test has, too. `None` for a curve that the vault does not sign with.

@@ -3,6 +3,8 @@
 use super::new_key::{Curve, InvalidKey, NewKey};
 use crate::faults::BadSignature;
 use crate::random;
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use getrandom::SysRng;
 use k256::ecdsa::signature::hazmat::RandomizedPrehashSigner;
 
@@ -11,6 +13,8 @@ use k256::ecdsa::signature::hazmat::RandomizedPrehashSigner;
 pub(super) enum PrivateKey {
     P256(p256::ecdsa::SigningKey),
     K256(k256::ecdsa::SigningKey),
+    /// Unwraps only.
+    Rsa(PrivateDecryptingKey),
     /// A type that the stand-in does not sign with.
     None,
 }
@@ -25,6 +29,9 @@ pub(super) enum PublicKey {
 impl PrivateKey {
     /// The requested key, or a random one.
     pub(super) fn of(properties: &NewKey) -> Result<(Self, PublicKey), InvalidKey> {
+        if let Some(pkcs8) = &properties.pkcs8 {
+            return Self::from_pkcs8(pkcs8).ok_or(InvalidKey::PrivateKey);
+        }
         match (properties.curve, properties.private_key, properties.short_coordinates) {
             (Curve::P256 | Curve::P256K, Some(_), true) | (Curve::P384 | Curve::P521 | Curve::Rsa, _, true) => {
                 Err(InvalidKey::ShortCoordinates)
@@ -37,6 +44,25 @@ impl PrivateKey {
             (curve, None, false) => Ok(Self::random(curve)),
             (curve, None, true) => Ok(Self::with_short_coordinates(curve)),
         }
+    }
+
+    fn from_pkcs8(pkcs8: &[u8]) -> Option<(Self, PublicKey)> {
+        let key = PrivateDecryptingKey::from_pkcs8(pkcs8).ok()?;
+        let der: PublicKeyX509Der<'_> = key.public_key().as_der().ok()?;
+        // The DER of a public key ends with the modulus and the exponent, 65537.
+        let before_exponent = der.as_ref().strip_suffix(&[2, 3, 1, 0, 1])?;
+        let (_, modulus) =
+            before_exponent.split_at_checked(before_exponent.len().checked_sub(key.key_size_bytes())?)?;
+        let modulus = modulus.to_vec();
+        Some((Self::Rsa(key), PublicKey::Rsa { modulus }))
+    }
+
+    /// Unwraps with RSA-OAEP-256; `None` if the key cannot, or the bytes were not wrapped for it.
+    pub(super) fn unwrap(&self, wrapped: &[u8]) -> Option<Vec<u8>> {
+        let Self::Rsa(key) = self else { return None };
+        let key = OaepPrivateDecryptingKey::new(key.clone()).ok()?;
+        let mut bytes = vec![0; key.min_output_size()];
+        Some(key.decrypt(&OAEP_SHA256_MGF1SHA256, wrapped, &mut bytes, None).ok()?.to_vec())
     }
 
     fn from_bytes(curve: Curve, bytes: &[u8]) -> Option<(Self, PublicKey)> {
@@ -95,7 +121,7 @@ impl PrivateKey {
                 let s = if high_s { -s } else { s };
                 Some(k256::ecdsa::Signature::from_scalars(r, s).ok()?.to_bytes().to_vec())
             }
-            Self::None => None,
+            Self::Rsa(_) | Self::None => None,
         }
     }
 
@@ -107,7 +133,7 @@ impl PrivateKey {
                 let curve = match self {
                     Self::P256(_) => Curve::P256,
                     Self::K256(_) => Curve::P256K,
-                    Self::None => return None,
+                    Self::Rsa(_) | Self::None => return None,
                 };
                 Self::random(curve).0.sign(digest, false)
             }

@@ -23,6 +23,11 @@ pub(super) enum Route {
     RotationPolicy {
         name: String,
     },
+    /// Only with [`KeyVault::allow_unwrap`](super::KeyVault::allow_unwrap), as for a signer with sealed keys.
+    Unwrap {
+        name: String,
+        version: String,
+    },
     /// Only with [`KeyVault::allow_update`](super::KeyVault::allow_update): an operator may do it, a signer may not.
     Update {
         name: String,
@@ -48,6 +53,9 @@ impl Route {
             (&Method::POST, ["keys", name, version, "sign"]) => {
                 Self::Sign { name: owned(name), version: owned(version) }
             }
+            (&Method::POST, ["keys", name, version, "unwrapkey"]) => {
+                Self::Unwrap { name: owned(name), version: owned(version) }
+            }
             (&Method::PATCH, ["keys", name, version]) => Self::Update { name: owned(name), version: owned(version) },
             (method, path) => Self::Forbidden { action: action(method, path) },
         }
@@ -59,12 +67,16 @@ impl Route {
             Self::Versions { .. } => Operation::ListVersions,
             Self::Key { .. } => Operation::GetKey,
             Self::Sign { .. } => Operation::Sign,
+            Self::Unwrap { .. } => Operation::UnwrapKey,
             Self::RotationPolicy { .. } => Operation::RotationPolicy,
             Self::Update { .. } => Operation::UpdateKey,
             Self::Forbidden { .. } => Operation::Other,
         }
     }
 }
+
+/// The Azure role action for unwrapping a key.
+pub(super) const UNWRAP: &str = "Microsoft.KeyVault/vaults/keys/unwrap/action";
 
 /// The Azure role action for updating a key.
 pub(super) const UPDATE: &str = "Microsoft.KeyVault/vaults/keys/update/action";
@@ -82,7 +94,6 @@ fn action(method: &Method, path: &[&str]) -> &'static str {
         (_, "encrypt") => "Microsoft.KeyVault/vaults/keys/encrypt/action",
         (_, "decrypt") => "Microsoft.KeyVault/vaults/keys/decrypt/action",
         (_, "wrapkey") => "Microsoft.KeyVault/vaults/keys/wrap/action",
-        (_, "unwrapkey") => "Microsoft.KeyVault/vaults/keys/unwrap/action",
         (&Method::DELETE, _) => "Microsoft.KeyVault/vaults/keys/delete",
         (&Method::PATCH | &Method::PUT, _) => UPDATE,
         _ => "Microsoft.KeyVault/vaults/other/action",

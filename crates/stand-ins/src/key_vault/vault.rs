@@ -5,7 +5,7 @@ use super::documents;
 use super::errors::{self, ServiceError};
 use super::keys::{Keys, Refusal, Version};
 use super::new_key::Curve;
-use super::routes::{Route, UPDATE, parameters};
+use super::routes::{Route, UNWRAP, UPDATE, parameters};
 use crate::answers::{Answer, json, with_header};
 use crate::double::{Double, Task};
 use crate::faults::{BadSignature, Failure, Operation};
@@ -36,12 +36,13 @@ pub(super) struct Settings {
     pub(super) denies_lists: AtomicBool,
     pub(super) hides_disabled: AtomicBool,
     pub(super) allows_updates: AtomicBool,
+    pub(super) allows_unwrapping: AtomicBool,
     pub(super) high_s: AtomicBool,
     /// `None`: reading it is forbidden.
     pub(super) rotation_policy: Mutex<Option<Value>>,
 }
 
-/// Body of a sign request.
+/// Body of a request to sign, or to unwrap.
 #[derive(Debug, Deserialize)]
 struct ToBeSigned {
     alg: String,
@@ -133,6 +134,8 @@ impl Vault {
                 self.key(&name, "")?;
                 Ok(json(200, &policy))
             }
+            Route::Unwrap { .. } if !self.allows_unwrapping() => Err(errors::forbidden_by_role(UNWRAP)),
+            Route::Unwrap { name, version } => self.unwrap(&self.key(&name, &version)?, &body),
             Route::Update { .. } if !self.allows_updates() => Err(errors::forbidden_by_role(UPDATE)),
             Route::Update { name, version } => self.update(&name, &version, &body),
             Route::Forbidden { action } => Err(errors::forbidden_by_role(action)),
@@ -145,6 +148,26 @@ impl Vault {
 
     fn allows_updates(&self) -> bool {
         self.settings.allows_updates.load(Ordering::Relaxed)
+    }
+
+    fn allows_unwrapping(&self) -> bool {
+        self.settings.allows_unwrapping.load(Ordering::Relaxed)
+    }
+
+    fn unwrap(&self, key: &Version, body: &[u8]) -> Result<Answer, ServiceError> {
+        if let Some(refusal) = key.refusal("unwrapKey") {
+            return Err(errors::refused(key, "unwrapKey", refusal));
+        }
+        let ToBeSigned { alg, value } = serde_json::from_slice(body)
+            .map_err(|_| errors::bad_parameter("The body needs the properties 'alg' and 'value'."))?;
+        if alg != "RSA-OAEP-256" {
+            return Err(errors::bad_parameter(format!("The stand-in does not unwrap with {alg}.")));
+        }
+        let unwrapped =
+            URL_SAFE_NO_PAD.decode(value.trim_end_matches('=')).ok().and_then(|value| key.private_key.unwrap(&value));
+        let unwrapped = unwrapped.ok_or_else(|| errors::bad_parameter("The value could not be decrypted."))?;
+        let kid = format!("{}/keys/{}/{}", self.url, key.id.name, key.id.version);
+        Ok(json(200, &json!({ "kid": kid, "value": URL_SAFE_NO_PAD.encode(unwrapped) })))
     }
 
     /// Updates a version. Tags are replaced as a whole.
@@ -232,6 +255,7 @@ impl Double for Vault {
         }
         match Route::of(head).operation() {
             Operation::UpdateKey if !self.allows_updates() => Operation::Other,
+            Operation::UnwrapKey if !self.allows_unwrapping() => Operation::Other,
             operation => operation,
         }
     }

@@ -1,0 +1,61 @@
+//! Unwrapping data keys with an RSA key of a vault.
+
+use super::errors::{is_unauthorized, vault_error};
+use super::{KeyIdentifier, VaultUrl, client};
+use crate::azure::{ServiceClient, TlsRoots, Tokens};
+use crate::net::retry::LATE_AFTER;
+use crate::vault::VaultError;
+use azure_core::Error;
+use azure_core::error::ErrorKind;
+use azure_security_keyvault_keys::KeyClient;
+use azure_security_keyvault_keys::models::{EncryptionAlgorithm, KeyOperationParameters};
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A client of a vault that unwraps keys with RSA-OAEP-256, and does nothing else.
+pub struct KeyUnwrapper {
+    client: KeyClient,
+    tokens: Arc<Tokens>,
+    scope: String,
+}
+
+impl KeyUnwrapper {
+    /// A client of the vault. Requests a token, but does not call the vault yet.
+    ///
+    /// # Errors
+    /// If no HTTP client can be built.
+    pub fn new(url: &VaultUrl, tokens: Arc<Tokens>, roots: TlsRoots, answer_timeout: Duration) -> Result<Self, Error> {
+        let scope = url.scope();
+        tokens.keep(&scope);
+        let http_client = ServiceClient::new(url.as_url().clone(), roots, LATE_AFTER, answer_timeout)
+            .map_err(|error| Error::with_error(ErrorKind::Other, error, "no HTTP client for the vault"))?;
+        let client = client(url, Arc::new(http_client), Arc::clone(&tokens))?;
+        Ok(Self { client, tokens, scope })
+    }
+
+    /// Unwraps a key, with one call. The SDK keeps no copy of the result, but does not wipe its buffers.
+    ///
+    /// # Errors
+    /// [`VaultError`]
+    pub async fn unwrap_key(
+        &self,
+        KeyIdentifier { name, version }: &KeyIdentifier,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let parameters = KeyOperationParameters {
+            algorithm: Some(EncryptionAlgorithm::RsaOaep256),
+            value: Some(wrapped.to_vec()),
+            ..Default::default()
+        };
+        let answer: Result<_, Error> =
+            async { self.client.unwrap_key(name, version, parameters.try_into()?, None).await?.into_model() }.await;
+        let result = answer.map_err(|error| {
+            if is_unauthorized(&error) {
+                self.tokens.renew(&self.scope);
+            }
+            vault_error(&error)
+        })?;
+        Ok(Zeroizing::new(result.result.unwrap_or_default()))
+    }
+}

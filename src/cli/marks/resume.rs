@@ -87,6 +87,17 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
     for line in lift_all(&ledger, settings, key, &targets, &ids).await? {
         print_line(&line)?;
     }
+    let again = KeyMarks::find(settings, &storage, key, &arguments.chains).await?;
+    let missed: BTreeSet<_> =
+        stopped_chains(&again).filter(|chain| targets.iter().all(|(covered, _)| covered != chain)).collect();
+    if !missed.is_empty() {
+        let missed: Vec<_> = missed.into_iter().map(name_of).collect();
+        return Err(format!(
+            "the stop is lifted, but it reached marks on {} meanwhile, which are still stopped: repeat the command",
+            missed.join(", ")
+        )
+        .into());
+    }
     for (chain, target) in &targets {
         let above = match target {
             Some(target) => format!("above level {}", target.level),
@@ -102,8 +113,11 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
 
 /// The chains with stopped marks, and the named ones.
 fn chains(found: &KeyMarks, named: &[ChainId]) -> BTreeSet<ChainId> {
-    let stopped = found.marks.iter().filter(|(_, mark)| !mark.stops().is_empty()).map(|(id, _)| id.chain);
-    stopped.chain(named.iter().copied()).collect()
+    stopped_chains(found).chain(named.iter().copied()).collect()
+}
+
+fn stopped_chains(found: &KeyMarks) -> impl Iterator<Item = ChainId> {
+    found.marks.iter().filter(|(_, mark)| !mark.stops().is_empty()).map(|(id, _)| id.chain)
 }
 
 /// All stops must be named if there are several: one of them may be unknown to the operator.

@@ -150,6 +150,26 @@ fn a_stop_that_races_with_a_resume_holds_and_the_resume_says_so() {
     }
 }
 
+/// A mark that did not exist when the resume looked gets the stop before the resume lifts it.
+#[test]
+fn a_resume_reports_marks_that_the_stop_reached_meanwhile() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
+    done(&azure, &["stop", &key.hash, "--reason", "maintenance"]);
+    let resume = ["resume", &key.hash, "--nothing-signed-elsewhere"];
+    let resuming = super::suspend(&azure, &resume, 1);
+    let on_another_chain = Block { chain: [1; 4], ..Block::new(7, 0) }.bytes();
+    assert_eq!(signer.sign(&key.hash, &on_another_chain).status, 409);
+    process::signal(&resuming, "CONT");
+    let complaint = process::complaint(&resuming.wait_with_output().unwrap());
+    assert!(complaint.contains("still stopped: repeat the command"), "{complaint}");
+    signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).signature();
+    done(&azure, &resume);
+    signer.sign(&key.hash, &on_another_chain).signature();
+}
+
 /// The identifiers of all stops of a key.
 fn all_stops(azure: &Azure, key: &str) -> Vec<String> {
     let output = super::marks(azure, &["resume", key, "--nothing-signed-elsewhere", "--dry-run"]).output().unwrap();

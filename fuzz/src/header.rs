@@ -1,7 +1,7 @@
 //! Block headers, as a node returns them. An input is the header's bytes, which the node returns in hex.
 
-use azurehsm_signer::tezos::{ChainId, PublicKey};
 use azurehsm_signer::chain::blocks::Header;
+use azurehsm_signer::tezos::{ChainId, PublicKey};
 use oracle::crypto::{Curve, Scheme, SecretKey, digest};
 
 /// A header that is read has the position, the predecessor and the hash of its bytes, and is signed by those keys by which it is

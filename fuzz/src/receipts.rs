@@ -1,7 +1,7 @@
 //! The votes in a node's answer. An input is the JSON of a block's consensus operations.
 
-use azurehsm_signer::tezos::payload::Kind;
 use azurehsm_signer::chain::blocks::{Form, Receipt, read_receipts};
+use azurehsm_signer::tezos::payload::Kind;
 use serde_json::Value;
 
 /// Each vote that is read is in the JSON, as an independent reading finds it; reading the votes of one key gives those among all.

@@ -2,7 +2,7 @@
 
 use super::super::CommandError;
 use super::Which;
-use super::show::read;
+use super::show::{Shown, read};
 use super::storage::Storage;
 use azurehsm_signer::marks::{Mark, MarkId};
 use azurehsm_signer::settings::MarksSettings;
@@ -21,16 +21,38 @@ pub(super) struct KeyMarks {
 
 impl KeyMarks {
     /// All marks in the store if it can be listed, otherwise those on the known networks, the chains of the nodes and the policy,
-    /// and `named` ones.
+    /// and `named` ones. Prints which these are.
     pub(super) async fn find(
         settings: &MarksSettings,
         storage: &Storage,
         key: PublicKeyHash,
         named: &[ChainId],
     ) -> Result<Self, CommandError> {
+        Self::look(settings, storage, key, named, Shown::report_coverage).await
+    }
+
+    /// The same later in a command, without a word.
+    pub(super) async fn find_again(
+        settings: &MarksSettings,
+        storage: &Storage,
+        key: PublicKeyHash,
+        named: &[ChainId],
+    ) -> Result<Self, CommandError> {
+        Self::look(settings, storage, key, named, |_| ()).await
+    }
+
+    async fn look(
+        settings: &MarksSettings,
+        storage: &Storage,
+        key: PublicKeyHash,
+        named: &[ChainId],
+        report: impl Fn(&Shown),
+    ) -> Result<Self, CommandError> {
         let mut shown = read(settings, storage, &Which { key: vec![key], ..Which::default() }).await?;
+        report(&shown);
         if !shown.is_all && !named.is_empty() {
             let also = read(settings, storage, &Which { key: vec![key], chain: named.to_vec() }).await?;
+            report(&also);
             let is_new = |id: &MarkId| shown.listing.marks.iter().all(|(other, _)| other != id);
             let new: Vec<_> = also.listing.marks.into_iter().filter(|(id, _)| is_new(id)).collect();
             shown.listing.marks.extend(new);

@@ -87,7 +87,7 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
     for line in lift_all(&ledger, settings, key, &targets, &ids).await? {
         print_line(&line)?;
     }
-    let again = KeyMarks::find(settings, &storage, key, &arguments.chains).await?;
+    let again = KeyMarks::find_again(settings, &storage, key, &arguments.chains).await?;
     let missed: BTreeSet<_> =
         stopped_chains(&again).filter(|chain| targets.iter().all(|(covered, _)| covered != chain)).collect();
     if !missed.is_empty() {

@@ -22,6 +22,8 @@ pub(super) struct Shown {
     pub(super) unread: Vec<String>,
     /// Whether the selection cannot include other marks.
     pub(super) is_all: bool,
+    /// Which marks were read, if not those of a file.
+    coverage: Option<String>,
 }
 
 /// Prints the readable marks, and reports unreadable ones on standard error.
@@ -30,6 +32,7 @@ pub(super) async fn list(settings: &MarksSettings, which: &Which) -> Result<(), 
         return print_line(&format!("no marks: {} does not exist", settings.services.embedded.marks_file().display()));
     };
     let shown = read(settings, &storage, which).await?;
+    shown.report_coverage();
     let lines: Vec<_> = shown.listing.marks.iter().map(|(id, mark)| line_of(id, mark)).collect();
     print_line(&lines.join("\n"))?;
     shown.report_missing();
@@ -42,6 +45,7 @@ pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<()
         return print_line(&interchange::export(&[])?);
     };
     let shown = read(settings, &storage, which).await?;
+    shown.report_coverage();
     print_line(&interchange::export(&shown.listing.marks)?)?;
     shown.report_missing();
     if !shown.unread.is_empty() || !shown.listing.unreadable.is_empty() {
@@ -54,6 +58,10 @@ pub(super) async fn export(settings: &MarksSettings, which: &Which) -> Result<()
 }
 
 impl Shown {
+    pub(super) fn report_coverage(&self) {
+        self.coverage.iter().for_each(|coverage| note(coverage));
+    }
+
     fn report_missing(&self) {
         for item in &self.listing.unreadable {
             note(&format!("{} is not a mark: {}", item.name, item.reason));
@@ -78,23 +86,24 @@ pub(super) async fn read(settings: &MarksSettings, storage: &Storage, which: &Wh
         Storage::File(store) => {
             let mut listing = store.list().await?;
             listing.marks.retain(|(id, _)| which.includes(id));
-            return Ok(Shown { listing, unread: Vec::new(), is_all: true });
+            return Ok(Shown { listing, unread: Vec::new(), is_all: true, coverage: None });
         }
         Storage::Container { reader, azure, timeout } => (reader, azure, *timeout),
     };
     match reader.list(Instant::now() + timeout).await {
         Ok(Some(mut listing)) => {
             listing.marks.retain(|(id, _)| which.includes(id));
-            note(&all_of(&listing));
-            Ok(Shown { listing, unread: Vec::new(), is_all: true })
+            let coverage = Some(all_of(&listing));
+            Ok(Shown { listing, unread: Vec::new(), is_all: true, coverage })
         }
         answer => {
             let mut cover = Cover::find(settings, azure, which).await?;
+            let mut coverage = None;
             match answer {
-                Ok(_) => note(&one_by_one(&cover, which)),
+                Ok(_) => coverage = Some(one_by_one(&cover, which)),
                 Err(error) => cover.unread.push(format!("the container could not be listed: {}", error.log())),
             }
-            Ok(look_at_all(reader, cover, which, timeout).await)
+            Ok(Shown { coverage, ..look_at_all(reader, cover, which, timeout).await })
         }
     }
 }
@@ -103,7 +112,7 @@ pub(super) async fn read(settings: &MarksSettings, storage: &Storage, which: &Wh
 async fn look_at_all(reader: &MarkReader, cover: Cover, which: &Which, timeout: Duration) -> Shown {
     const MAX_IN_FLIGHT: usize = 8;
     let is_all = !which.key.is_empty() && !which.chain.is_empty();
-    let mut shown = Shown { listing: Listing::default(), unread: cover.unread, is_all };
+    let mut shown = Shown { listing: Listing::default(), unread: cover.unread, is_all, coverage: None };
     let (keys, chains) = (&cover.keys, &cover.chains);
     let ids = chains.iter().flat_map(|chain| {
         keys.iter().flat_map(|(key, _)| Kind::ALL.map(|kind| MarkId { chain: *chain, key: *key, kind }))

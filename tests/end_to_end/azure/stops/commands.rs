@@ -7,6 +7,7 @@ use crate::support::node::Node;
 use crate::support::payloads::{MAINNET, payload};
 use crate::support::process;
 use azurehsm_signer::answer::header;
+use azurehsm_signer::tezos::ChainId;
 use azurehsm_signer::tezos::payload::Kind;
 use oracle::payload::consensus::Block;
 use stand_ins::{Azure, Curve, NewKey};
@@ -160,7 +161,8 @@ fn a_resume_reports_marks_that_the_stop_reached_meanwhile() {
     done(&azure, &["stop", &key.hash, "--reason", "maintenance"]);
     let resume = ["resume", &key.hash, "--nothing-signed-elsewhere"];
     let resuming = super::suspend(&azure, &resume, 1);
-    let on_another_chain = Block { chain: [1; 4], ..Block::new(7, 0) }.bytes();
+    let ghostnet: ChainId = "NetXnHfVqm9iesp".parse().unwrap();
+    let on_another_chain = Block { chain: *ghostnet.as_bytes(), ..Block::new(7, 0) }.bytes();
     assert_eq!(signer.sign(&key.hash, &on_another_chain).status, 409);
     process::signal(&resuming, "CONT");
     let complaint = process::complaint(&resuming.wait_with_output().unwrap());

@@ -48,5 +48,8 @@ pub const RECOVERY_SETUPS: &[RecoverySetup] = &[
 
 /// For broken variants.
 pub(super) const SMALL: RecoverySetup = RecoverySetup { name: "recover", ..ONCE };
-pub(super) const SMALL_KINDS: RecoverySetup =
-    RecoverySetup { name: "kinds", signers: Setup { instances: 1, kinds: &[BLOCKS, VOTES], ..SIGNERS }, ..ONCE };
+pub(super) const SMALL_KINDS: RecoverySetup = RecoverySetup {
+    name: "kinds",
+    signers: Setup { instances: 1, crashes: 1, kinds: &[BLOCKS, VOTES], ..SIGNERS },
+    ..ONCE
+};

@@ -4,11 +4,12 @@ use super::data_key::DataKey;
 use super::recipient::RecipientId;
 use super::sealing::SealedKey;
 use crate::azure::{TlsRoots, Tokens};
+use crate::failure_reason::FailureReason;
 use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist};
 use crate::tezos::SecretKey;
 use crate::vault::VaultError;
 use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyUnwrapper, VaultUrl};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -57,11 +58,20 @@ impl RecipientVaults {
             })
             .collect();
         let next = AtomicUsize::new(0);
+        // The last error of each vault: the first may lack a role, while the second is down.
+        let errors = Mutex::new(BTreeMap::new());
         let attempt = || async {
             let index = next.fetch_add(1, Ordering::Relaxed) % in_vaults.len().max(1);
             let (vault, key, recipient) =
                 in_vaults.get(index).ok_or_else(|| VaultError::unable("no recipient is in a vault"))?;
-            self.client(vault)?.unwrap_key(key, recipient.wrapped_key()).await
+            let unwrapped = match self.client(vault) {
+                Ok(client) => client.unwrap_key(key, recipient.wrapped_key()).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &unwrapped {
+                errors.lock().unwrap_or_else(PoisonError::into_inner).insert(vault.to_string(), error.clone());
+            }
+            unwrapped
         };
         let again = |error: &VaultError| {
             // The next call is to another vault, which may not have asked for a pause.
@@ -69,9 +79,11 @@ impl RecipientVaults {
             Again::Yes(if is_last { pause(error) } else { None })
         };
         let data_key = persist(deadline, LATE_AFTER, None, attempt, again).await.map_err(|gave_up| {
+            let errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
             NotOpened::Vault(match gave_up {
-                GaveUp::Final(error) | GaveUp::Deadline(Some(error)) => error,
                 GaveUp::Deadline(None) => VaultError::unavailable("no vault has answered in time"),
+                GaveUp::Final(error) | GaveUp::Deadline(Some(error)) if errors.len() < 2 => error,
+                GaveUp::Final(_) | GaveUp::Deadline(Some(_)) => of_several(&errors),
             })
         })?;
         let unusable = |error: String| NotOpened::Unusable(error);
@@ -99,6 +111,12 @@ impl RecipientVaults {
         clients.insert(vault.to_string(), Arc::clone(&client));
         Ok(client)
     }
+}
+
+fn of_several(errors: &BTreeMap<String, VaultError>) -> VaultError {
+    let answers: Vec<_> = errors.values().map(ToString::to_string).collect();
+    let logged: Vec<_> = errors.iter().map(|(vault, error)| format!("{vault}: {}", error.log())).collect();
+    VaultError::unavailable(FailureReason::with_log(answers.join("; "), logged.join("; ")))
 }
 
 fn pause(error: &VaultError) -> Option<Duration> {

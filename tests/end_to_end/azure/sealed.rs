@@ -255,7 +255,10 @@ fn a_role_without_unwrap_opens_nothing_and_says_so() {
     bakery.azure.key_vault.allow_unwrap(false);
     let signer = bakery.start(&[]);
     let line = signer.logged("sealed_key_unusable");
-    assert!(line.contains("403") || line.contains("unwrap/action") || line.contains("cannot connect"), "{line}");
+    // One recipient's vault denies it, and the other one cannot be reached.
+    for words in [bakery.azure.key_vault.url().as_str(), "unwrap", "Connection refused"] {
+        assert!(line.contains(words), "{words} in {line}");
+    }
     assert_eq!(signer.sign(&key.hash, &bls_attestation(5, 0, 0)).status, 500);
     bakery.azure.key_vault.allow_unwrap(true);
     signer.eventually_signs(&key.hash, &bls_attestation(5, 0, 0));

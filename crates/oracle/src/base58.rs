@@ -38,7 +38,7 @@ pub const ENCRYPTED_ED25519_SECRET: Prefix = prefix(&[0x07, 0x5a, 0x3c, 0xb3, 0x
 pub const ML_DSA_44_HASH: Prefix = prefix(&[0x06, 0xa1, 0xa9], 20);
 
 /// The prefixes of all texts that a signer parses or must not confuse with those (`src/lib_crypto/base58.ml`, `Prefix`).
-pub const PREFIXES: [Prefix; 29] = [
+pub const PREFIXES: [Prefix; 30] = [
     prefix(&[0x06, 0xa1, 0x9f], 20), // tz1
     prefix(&[0x06, 0xa1, 0xa1], 20), // tz2
     prefix(&[0x06, 0xa1, 0xa4], 20), // tz3
@@ -68,6 +68,7 @@ pub const PREFIXES: [Prefix; 29] = [
     BLOCK,
     PAYLOAD,
     OPERATION,
+    prefix(&[0x02, 0xaa], 32), // P, a protocol
 ];
 
 impl Prefix {

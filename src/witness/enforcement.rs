@@ -95,11 +95,10 @@ impl Enforcement {
         Ok(true)
     }
 
-    /// Whether an operator has acknowledged what was seen.
-    pub(super) async fn is_acknowledged(&self, sighting: &Sighting) -> Result<bool, NotRecorded> {
-        let item = self.ledger().stops_of(&sighting.id.key, Instant::now() + STORE_TIMEOUT).await;
-        let item = item.map_err(NotRecorded::Store)?;
-        Ok(item.is_some_and(|item| item.has_acknowledged(&sighting.evidence())))
+    /// Whether an operator has acknowledged this evidence against a key.
+    pub(super) async fn is_acknowledged(&self, key: &PublicKeyHash, evidence: &Digest) -> Result<bool, StoreError> {
+        let item = self.ledger().stops_of(key, Instant::now() + STORE_TIMEOUT).await?;
+        Ok(item.is_some_and(|item| item.has_acknowledged(evidence)))
     }
 
     /// Writes the stops of the key into its marks on this chain where they are missing: the process that stopped the key may have been
@@ -190,40 +189,22 @@ impl Enforcement {
         &self,
         delegate: &PublicKeyHash,
         denounced: &SeenOnChain,
-        keys: &[PublicKeyHash],
+        key: &PublicKeyHash,
         response: &str,
     ) {
-        for key in keys {
-            self.metrics.denunciation(key);
-            error!(
-                event = "denounced",
-                key = %key,
-                delegate = %delegate,
-                chain = %denounced.chain,
-                kind = denounced.kind.name(),
-                level = denounced.position.level.get(),
-                round = denounced.position.round.get(),
-                source = denounced.source,
-                evidence = %denounced.id,
-                response,
-                "the chain has a denunciation of the delegate that this key signs for"
-            );
-        }
-    }
-
-    /// Those of these keys for which no operator has acknowledged the evidence.
-    pub(super) async fn unacknowledged(
-        &self,
-        keys: &[PublicKeyHash],
-        evidence: &Digest,
-    ) -> Result<Vec<PublicKeyHash>, StoreError> {
-        let mut left = Vec::new();
-        for key in keys {
-            let item = self.ledger().stops_of(key, Instant::now() + STORE_TIMEOUT).await?;
-            if !item.is_some_and(|item| item.has_acknowledged(evidence)) {
-                left.push(*key);
-            }
-        }
-        Ok(left)
+        self.metrics.denunciation(key);
+        error!(
+            event = "denounced",
+            key = %key,
+            delegate = %delegate,
+            chain = %denounced.chain,
+            kind = denounced.kind.name(),
+            level = denounced.position.level.get(),
+            round = denounced.position.round.get(),
+            source = denounced.source,
+            evidence = %denounced.id,
+            response,
+            "the chain has a denunciation of the delegate that this key signs for"
+        );
     }
 }

@@ -163,8 +163,8 @@ impl Judge {
             Response::Raise(_) | Response::Wait => None,
             Response::Alert => {
                 if finding == Finding::Foreign && begin_alert() {
-                    let is_acknowledged = self.enforcement.is_acknowledged(sighting).await?;
-                    if !is_acknowledged {
+                    let acknowledged = self.enforcement.is_acknowledged(&sighting.id.key, &sighting.evidence()).await;
+                    if !acknowledged.map_err(NotRecorded::Store)? {
                         self.enforcement.alert_foreign(sighting, "alert only");
                     }
                 } else if finding == Finding::NotYetSignedHere {

@@ -76,7 +76,7 @@ impl SlashingWatch {
         let stops = StopsOfDelegate { enforcement: &self.enforcement, delegate };
         let mut responses = self.responses.lock().await;
         for (key, response) in responses.respond(charge, keys, self.on_foreign_signature, &stops).await {
-            self.enforcement.alert_denounced(delegate, &charge.evidence, &[key], &response);
+            self.enforcement.alert_denounced(delegate, &charge.evidence, &key, &response);
         }
     }
 }
@@ -88,8 +88,8 @@ struct StopsOfDelegate<'a> {
 
 impl StopsKeys for StopsOfDelegate<'_> {
     async fn is_open(&self, key: &PublicKeyHash, charge: &Charge) -> Result<bool, String> {
-        let open = self.enforcement.unacknowledged(&[*key], &charge.evidence.id).await;
-        open.map(|keys| !keys.is_empty()).map_err(|error| error.log())
+        let acknowledged = self.enforcement.is_acknowledged(key, &charge.evidence.id).await;
+        acknowledged.map(|is_acknowledged| !is_acknowledged).map_err(|error| error.log())
     }
 
     async fn stop(&self, key: &PublicKeyHash, charge: &Charge) -> Result<bool, String> {

@@ -9,7 +9,7 @@ use crate::chain::{NodeError, NodeUrl};
 use crate::tezos::payload::NonNegative;
 use crate::tezos::{ChainId, PublicKeyHash};
 use serde::Deserialize;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,8 +78,7 @@ impl ChainSource {
     /// # Errors
     /// [`ReadError`].
     pub(super) async fn link(&self, header: &Header, keys: &Arc<BTreeSet<PublicKeyHash>>) -> Result<Link, ReadError> {
-        let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
-        let receipts = self.reader.votes(header.hash, move |voter| wanted.contains(voter.consensus_key)).await?;
+        let receipts = self.reader.votes(header.hash, keys).await?;
         Ok(Link::new(header, Arc::clone(keys), &receipts.votes))
     }
 

@@ -7,7 +7,7 @@ use crate::chain::HeadChange;
 use crate::tezos::payload::NonNegative;
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
 use futures::future::BoxFuture;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -170,8 +170,7 @@ impl Follower {
         let (block, unreadable) = if let Some(block) = pending {
             (block, 0)
         } else {
-            let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
-            let receipts = self.reader.votes(header.hash, move |voter| wanted.contains(voter.consensus_key)).await?;
+            let receipts = self.reader.votes(header.hash, keys).await?;
             let second_predecessor = self.progress().read.predecessor(&header.predecessor);
             let keys = Arc::clone(keys);
             let block = Block { chain, header, second_predecessor, head, keys, votes: receipts.votes };

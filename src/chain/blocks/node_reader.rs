@@ -2,10 +2,11 @@
 
 use super::super::node::{Node, NodeError, NodeUrl};
 use super::header::{Header, InvalidHeader};
-use super::receipts::{self, NotOperations, Receipts, Voter};
+use super::receipts::{self, NotOperations, Receipts};
 use crate::background::unblocked;
 use crate::tezos::{BlockHash, ChainId, PublicKeyHash};
 use serde::Deserialize;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -123,19 +124,16 @@ impl NodeReader {
         Header::read(chain, &json).map_err(invalid)
     }
 
-    /// The votes of wanted voters that a block contains.
+    /// The votes with these consensus keys that a block contains.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn votes(
-        &self,
-        block: BlockHash,
-        wanted: impl Fn(&Voter<'_>) -> bool + Send + 'static,
-    ) -> Result<Receipts, ReadError> {
+    pub async fn votes(&self, block: BlockHash, keys: &BTreeSet<PublicKeyHash>) -> Result<Receipts, ReadError> {
         let path = format!("/chains/main/blocks/{block}/operations/0");
         let json = self.node.read_bytes(&path, OPERATIONS, "consensus operations", MAX_OPERATIONS_BYTES).await?;
+        let wanted: HashSet<String> = keys.iter().map(PublicKeyHash::to_string).collect();
         // Signing must not wait for a thread that reads a large block.
-        let receipts = unblocked(move || receipts::read(&json, wanted)).await;
+        let receipts = unblocked(move || receipts::read(&json, |voter| wanted.contains(voter.consensus_key))).await;
         receipts.map_err(|reason| ReadError::Operations { block, reason })
     }
 

@@ -66,7 +66,7 @@ impl ChainSource {
             }
             match self.reader.header(chain, oldest.predecessor).await {
                 Ok(header) => newest_first.push(header),
-                Err(error) if error.is_not_found() || error.is_of_other_protocol() => break,
+                Err(error) if error.is_end_of_walk() => break,
                 Err(error) => return Err(error),
             }
         }

@@ -144,7 +144,7 @@ impl Follower {
                 None => match self.reader.header(chain, block).await {
                     Ok(header) => header,
                     // The node does not have the block any more, or the block is older than the protocols that are known.
-                    Err(error) if error.is_not_found() || error.is_of_other_protocol() => break,
+                    Err(error) if error.is_end_of_walk() => break,
                     Err(error) => return (unread, Some(error)),
                 },
             };

@@ -53,14 +53,14 @@ impl ReadError {
         matches!(self, Self::Node(NodeError::Client(_) | NodeError::NoAnswer(_) | NodeError::TimedOut))
     }
 
-    /// Whether a block, which has the requested hash, is not of a protocol that this release understands.
-    pub const fn is_of_other_protocol(&self) -> bool {
-        matches!(self, Self::Header { reason: InvalidHeader::Malformed(_), .. })
-    }
-
-    /// Whether the node does not have what was requested, or no longer has it.
-    pub const fn is_not_found(&self) -> bool {
-        matches!(self, Self::Node(NodeError::Status { status: 404, .. }))
+    /// Whether a walk back along the predecessors ends at this block: the node does not have it, or no longer has it, or it has the
+    /// requested hash, but is not of a protocol that this release understands.
+    pub const fn is_end_of_walk(&self) -> bool {
+        matches!(
+            self,
+            Self::Node(NodeError::Status { status: 404, .. })
+                | Self::Header { reason: InvalidHeader::Malformed(_), .. }
+        )
     }
 }
 

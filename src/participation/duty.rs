@@ -80,7 +80,7 @@ pub(super) fn due(block: &BlockOnChain, rights: &Rights) -> Vec<Duty> {
 }
 
 /// The votes that were due for a block: one of each key with a right.
-pub fn due_votes(block: &BlockOnChain, with_right: &BTreeSet<PublicKeyHash>) -> Vec<Duty> {
+pub(super) fn due_votes(block: &BlockOnChain, with_right: &BTreeSet<PublicKeyHash>) -> Vec<Duty> {
     let vote = |key: &PublicKeyHash| Duty {
         key: *key,
         kind: DutyKind::Vote,
@@ -93,7 +93,7 @@ pub fn due_votes(block: &BlockOnChain, with_right: &BTreeSet<PublicKeyHash>) -> 
 
 /// The blocks that were due at the level of a block: those of all rounds up to the one that the chain has. `rights` are the keys that may
 /// bake at each round; later rounds never began.
-pub fn due_blocks(block: &BlockOnChain, rights: &BTreeMap<NonNegative, PublicKeyHash>) -> Vec<Duty> {
+fn due_blocks(block: &BlockOnChain, rights: &BTreeMap<NonNegative, PublicKeyHash>) -> Vec<Duty> {
     let duty = |(round, key): (&NonNegative, &PublicKeyHash)| Duty {
         key: *key,
         kind: DutyKind::Block,

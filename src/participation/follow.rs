@@ -1,12 +1,10 @@
 //! Judges the duties of each final block, in the background.
 
 use super::branches::Branches;
-use super::duty::due;
+use super::duty::{due, due_votes};
 use super::node::{ChainSource, LEVELS_IN_QUERY};
 use super::rights::Rights;
-use super::{
-    Answers, BlockOnChain, Cycle, Duty, DutyKind, Missed, Outcome, Participation, Signatures, due_votes, judge,
-};
+use super::{Answers, BlockOnChain, Cycle, Duty, DutyKind, Missed, Outcome, Participation, Signatures, judge};
 use crate::answer::Cause;
 use crate::chain::{NodeError, WatchSettings};
 use crate::marks::{Mark, MarkId, StoreError};

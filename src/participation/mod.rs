@@ -34,7 +34,7 @@ mod tally;
 pub use answers::{Answers, Unsigned};
 pub use branches::Branches;
 pub use cycle::Cycle;
-pub use duty::{BlockOnChain, Duty, DutyKind, due_blocks, due_votes};
+pub use duty::{BlockOnChain, Duty, DutyKind};
 pub use follow::{Records, follow, sources};
 pub use from_log::answers_of_log;
 pub use node::ChainSource;

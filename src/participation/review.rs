@@ -1,11 +1,11 @@
 //! Looks back at the last final blocks, and ahead at the next rights, for a command. Reads everything itself.
 
 use super::branch::{Branch, MAX_LINKS};
-use super::duty::due;
+use super::duty::{due, due_votes};
 use super::follow::{delegate_of, mark_of};
 use super::node::{ChainSource, LEVELS_IN_QUERY};
 use super::rights::Rights;
-use super::{Answers, BlockOnChain, Duty, DutyKind, Missed, Outcome, Signatures, Standing, Tally, due_votes, judge};
+use super::{Answers, BlockOnChain, Duty, DutyKind, Missed, Outcome, Signatures, Standing, Tally, judge};
 use crate::chain::blocks::ReadError;
 use crate::chain::{NodeUrl, WatchSettings};
 use crate::marks::{Mark, MarkId};

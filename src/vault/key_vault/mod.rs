@@ -77,16 +77,7 @@ impl KeyVault {
         let scope = settings.url.scope();
         tokens.keep(&scope);
         let hedge_after = settings.hedge_after.min(LATE_AFTER);
-        let http_client = ServiceClient::new(
-            settings.url.as_url().clone(),
-            roots,
-            hedge_after,
-            settings.answer_timeout,
-        )
-        .map_err(|error| {
-            azure_core::Error::with_error(azure_core::error::ErrorKind::Other, error, "no HTTP client for the vault")
-        })?;
-        let http_client = Arc::new(http_client);
+        let http_client = http_client(&settings.url, roots, hedge_after, settings.answer_timeout)?;
         let client = client(&settings.url, Arc::clone(&http_client), Arc::clone(&tokens))?;
         Ok(Self {
             client,
@@ -131,6 +122,18 @@ impl Vault for KeyVault {
     async fn prove_possession(&self, key: &Key, _: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         Err(VaultError::unable(format!("{} is not a tz4 key: Key Vault and Managed HSM do not support them", key.hash)))
     }
+}
+
+fn http_client(
+    url: &VaultUrl,
+    roots: TlsRoots,
+    late_after: Duration,
+    answer_timeout: Duration,
+) -> Result<Arc<ServiceClient>, azure_core::Error> {
+    let client = ServiceClient::new(url.as_url().clone(), roots, late_after, answer_timeout).map_err(|error| {
+        azure_core::Error::with_error(azure_core::error::ErrorKind::Other, error, "no HTTP client for the vault")
+    })?;
+    Ok(Arc::new(client))
 }
 
 /// A client without retries: the caller has the deadline, and retries.

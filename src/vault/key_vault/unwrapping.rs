@@ -1,12 +1,11 @@
 //! Unwrapping data keys with an RSA key of a vault.
 
 use super::errors::{is_unauthorized, vault_error};
-use super::{KeyIdentifier, VaultUrl, client};
-use crate::azure::{ServiceClient, TlsRoots, Tokens};
+use super::{KeyIdentifier, VaultUrl, client, http_client};
+use crate::azure::{TlsRoots, Tokens};
 use crate::net::retry::LATE_AFTER;
 use crate::vault::VaultError;
 use azure_core::Error;
-use azure_core::error::ErrorKind;
 use azure_security_keyvault_keys::KeyClient;
 use azure_security_keyvault_keys::models::{EncryptionAlgorithm, KeyOperationParameters};
 use std::sync::Arc;
@@ -28,9 +27,8 @@ impl KeyUnwrapper {
     pub fn new(url: &VaultUrl, tokens: Arc<Tokens>, roots: TlsRoots, answer_timeout: Duration) -> Result<Self, Error> {
         let scope = url.scope();
         tokens.keep(&scope);
-        let http_client = ServiceClient::new(url.as_url().clone(), roots, LATE_AFTER, answer_timeout)
-            .map_err(|error| Error::with_error(ErrorKind::Other, error, "no HTTP client for the vault"))?;
-        let client = client(url, Arc::new(http_client), Arc::clone(&tokens))?;
+        let http_client = http_client(url, roots, LATE_AFTER, answer_timeout)?;
+        let client = client(url, http_client, Arc::clone(&tokens))?;
         Ok(Self { client, tokens, scope })
     }
 

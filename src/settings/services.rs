@@ -25,7 +25,7 @@ use thiserror::Error;
 pub struct Services {
     /// Where keys are stored.
     pub vault: VaultSettings,
-    /// `SEALED_KEYS_DIR`: the folder of sealed keys. `None` if there are none.
+    /// `SEALED_KEYS_DIR`: the folder of sealed keys. `None` if it is not set.
     pub sealed_keys: Option<PathBuf>,
     /// Where marks are stored.
     pub marks: MarkStoreSettings,

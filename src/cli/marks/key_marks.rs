@@ -31,7 +31,7 @@ impl KeyMarks {
         Self::look(settings, storage, key, named, Shown::report_coverage).await
     }
 
-    /// The same later in a command, without a word.
+    /// The same again, later in a command. Does not print which these are.
     pub(super) async fn find_again(
         settings: &MarksSettings,
         storage: &Storage,

@@ -1,4 +1,4 @@
-//! Follows one node: reads each new block once, also over gaps and reorganisations, and hands it to all who want it.
+//! Follows one node: reads each new block once, also over gaps and reorganisations, and hands it to all consumers.
 
 use super::node_reader::{NodeReader, ReadError};
 use super::read_blocks::ReadBlocks;
@@ -30,10 +30,10 @@ pub struct Block {
     pub votes: Vec<Receipt>,
 }
 
-/// Wants the blocks of all nodes.
+/// Receives the blocks of all nodes.
 pub trait BlockConsumer: Send + Sync {
-    /// Takes a block of a node, which has this place in the settings: each block that is read once, and the blocks of a walk back the oldest
-    /// first. An error means that the node did not answer: then it gets the same block again.
+    /// Takes a block from the node at this place in the settings. Each block of a node is passed once, those of a walk back oldest first.
+    /// An error means that the node did not answer: the same block is then passed again.
     fn take<'a>(
         &'a self,
         node: usize,
@@ -64,7 +64,7 @@ pub(super) struct Follower {
 #[derive(Default)]
 struct Progress {
     read: ReadBlocks,
-    /// A block that was read, but not taken by everyone.
+    /// A block that was read, but not taken by all consumers.
     pending: Option<Arc<Block>>,
     /// What was logged last about the node.
     is_readable: Option<bool>,

@@ -6,7 +6,7 @@
 //! | `receipts`, `dal_content` | the votes in a block. Pure |
 //! | `node_reader` | reads both from a node |
 //! | `read_blocks` | which blocks of a node have been read. Pure |
-//! | `follower`, `followers` | read each new block of each node once, and hand it to all who want it |
+//! | `follower`, `followers` | read each new block of each node once, and hand it to all consumers |
 
 mod dal_content;
 mod follower;

@@ -12,11 +12,11 @@ use crate::operator::{ResumeForm, StopOperator};
 use crate::outcome::history_of;
 use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
-use crate::setup::{PLACES, Programs, first_keys};
+use crate::setup::{PLACES, Programs, azure_with, first_keys, owned, signer};
 use crate::stored::read;
 use futures::future::join_all;
 use oracle::base58;
-use stand_ins::{Azure, CosmosOptions, Options};
+use stand_ins::Azure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ struct Side {
 pub(crate) async fn run(programs: &Programs) -> Result<(Vec<History>, HandoverFigures), SeasonError> {
     let keys = first_keys(1)?;
     let key = keys.first().ok_or(SeasonError::NoLanes)?;
-    let sides = [Side::start(programs, key).await?, Side::start(programs, key).await?];
+    let sides = [Side::start(programs, &keys).await?, Side::start(programs, &keys).await?];
     let recorder = Arc::<Recorder>::default();
     let client = Arc::new(Client::new(PLACES, Vec::new(), Arc::clone(&recorder)));
     let fleet = Fleet::start(places(&sides, programs), &client, &recorder).await?;
@@ -118,28 +118,18 @@ fn side_of(exchange: &Exchange) -> usize {
 }
 
 impl Side {
-    async fn start(programs: &Programs, key: &BakerKey) -> Result<Self, SeasonError> {
-        let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
-        let azure = Azure::try_start(Options { cosmos, ..Options::default() }).await.map_err(SeasonError::StandIns)?;
+    async fn start(programs: &Programs, keys: &[BakerKey]) -> Result<Self, SeasonError> {
+        let azure = azure_with(keys).await?;
         azure.cosmos.allow_query(true);
-        azure.key_vault.add_key(key.for_vault());
         let recorder = Arc::<Recorder>::default();
-        let operator = StopOperator::new(&azure, programs, &recorder, settings());
+        let operator = StopOperator::new(&azure, programs, &recorder, owned(&SETTINGS));
         Ok(Self { azure, operator, recorder })
     }
 }
 
-fn settings() -> impl Iterator<Item = (&'static str, String)> {
-    SETTINGS.into_iter().map(|(name, value)| (name, value.to_owned()))
-}
-
 fn places(sides: &[Side], programs: &Programs) -> Vec<Place> {
-    let place = |(number, side): (usize, &Side)| Place {
-        number,
-        program: Installed::at(number, &programs.signer, None),
-        arguments: &[],
-        environment: side.azure.environment().into_iter().chain(settings()).collect(),
-        clock: None,
+    let place = |(number, side): (usize, &Side)| {
+        signer(number, Installed::at(number, &programs.signer, None), &side.azure, &SETTINGS)
     };
     sides.iter().flat_map(|side| std::iter::repeat_n(side, SIGNERS)).enumerate().map(place).collect()
 }

@@ -14,10 +14,10 @@ use crate::operator::operator;
 use crate::outcome::history_of;
 use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
-use crate::setup::{PLACES, Programs, first_keys};
+use crate::setup::{PLACES, Programs, azure_with, first_keys, signer};
 use futures::future::join_all;
 use oracle::base58;
-use stand_ins::{Azure, CosmosOptions, Operation, Options};
+use stand_ins::{Azure, Operation};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -69,13 +69,9 @@ impl RestoreFigures {
 
 /// Carries out the drill. Returns the history for the judge, too.
 pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures), SeasonError> {
-    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
-    let azure = Azure::try_start(Options { cosmos, ..Options::default() }).await.map_err(SeasonError::StandIns)?;
-    azure.key_vault.allow_update(true);
     let keys = first_keys(KEYS)?;
-    for key in &keys {
-        azure.key_vault.add_key(key.for_vault());
-    }
+    let azure = azure_with(&keys).await?;
+    azure.key_vault.allow_update(true);
     operator(&azure, programs, &["marks", "bind"]).await?;
     let recorder = Arc::<Recorder>::default();
     let client = Arc::new(Client::new(PLACES, Vec::new(), Arc::clone(&recorder)));
@@ -128,17 +124,7 @@ pub(crate) async fn run(programs: &Programs) -> Result<(History, RestoreFigures)
 
 fn places(azure: &Azure, programs: &Programs) -> Vec<Place> {
     let settings = [("SIGNER_LISTEN", "127.0.0.1:0"), ("LOG_FORMAT", "json"), ("KEYS_REFRESH_SECONDS", "1")];
-    let place = |number| Place {
-        number,
-        program: Installed::at(number, &programs.signer, None),
-        arguments: &[],
-        environment: azure
-            .environment()
-            .into_iter()
-            .chain(settings.map(|(name, value)| (name, value.to_owned())))
-            .collect(),
-        clock: None,
-    };
+    let place = |number| signer(number, Installed::at(number, &programs.signer, None), azure, &settings);
     (0..PLACES).map(place).collect()
 }
 

@@ -1,4 +1,4 @@
-//! The setup of a season: signers, their settings, and bakers.
+//! The setup of seasons and drills: services, signers, their settings, and bakers.
 
 use crate::baker::{BakerPlaces, Chains, Lane, LastMark};
 use crate::client::Client;
@@ -12,7 +12,7 @@ use crate::interventions::StoppedKey;
 use crate::keys::{Authorized, BakerKey};
 use crate::payload::Kind;
 use crate::release::Installed;
-use stand_ins::Azure;
+use stand_ins::{Azure, CosmosOptions, Options};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -135,7 +135,7 @@ impl Setup {
 
     /// The settings of all signers.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.settings.iter().map(|(name, value)| (*name, (*value).to_owned()))
+        owned(self.settings)
     }
 
     /// All keys: first those with two bakers, then those with one, then those that are stopped.
@@ -164,7 +164,7 @@ impl Setup {
             let of_first = if number == 0 { self.settings_of_first } else { &[] };
             let mut environment = azure.environment();
             environment.extend(self.settings());
-            environment.extend(of_first.iter().map(|(name, value)| (*name, (*value).to_owned())));
+            environment.extend(owned(of_first));
             if number == AUTHENTICATING {
                 environment.push(("AUTHORIZED_KEYS", Authorized::new().public_key()));
             }
@@ -177,6 +177,44 @@ impl Setup {
         };
         (0..PLACES).map(place).collect()
     }
+}
+
+/// Settings, as an environment.
+pub(crate) fn owned(settings: &[(&'static str, &'static str)]) -> impl Iterator<Item = (&'static str, String)> {
+    settings.iter().map(|(name, value)| (*name, (*value).to_owned()))
+}
+
+/// Services with these keys in the vault, and with a store that keeps its history for the judge.
+pub(crate) async fn azure_with(keys: &[BakerKey]) -> Result<Azure, SeasonError> {
+    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
+    let azure = Azure::try_start(Options { cosmos, ..Options::default() }).await.map_err(SeasonError::StandIns)?;
+    for key in keys {
+        azure.key_vault.add_key(key.for_vault());
+    }
+    Ok(azure)
+}
+
+/// A signer with access to these services, and with these settings.
+pub(crate) fn signer(
+    number: usize,
+    program: Installed,
+    azure: &Azure,
+    settings: &[(&'static str, &'static str)],
+) -> Place {
+    let environment = azure.environment().into_iter().chain(owned(settings)).collect();
+    Place { number, program, arguments: &[], environment, clock: None }
+}
+
+/// The only signer with access to these services, except that its marks are in this folder.
+pub(crate) fn signer_with_embedded_store(program: Installed, azure: &Azure, folder: &TempDir) -> Place {
+    let settings = [
+        ("MARKS", "embedded".to_owned()),
+        ("LOCAL_DATA_DIR", folder.path().display().to_string()),
+        ("SIGNER_LISTEN", "127.0.0.1:0".to_owned()),
+        ("LOG_FORMAT", "json".to_owned()),
+    ];
+    let of_azure = azure.environment().into_iter().filter(|(name, _)| !name.starts_with("COSMOS_"));
+    Place { number: 0, program, arguments: &[], environment: of_azure.chain(settings).collect(), clock: None }
 }
 
 /// The keys with the numbers from 1.

@@ -12,10 +12,10 @@ use crate::operator::StopOperator;
 use crate::outcome::history_of;
 use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
-use crate::setup::{PLACES, Programs, first_keys};
+use crate::setup::{PLACES, Programs, azure_with, first_keys, owned, signer};
 use crate::stop_figures::StopFigures;
 use futures::future::join_all;
-use stand_ins::{Azure, CosmosOptions, Options};
+use stand_ins::Azure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -66,18 +66,13 @@ pub(crate) struct StopDrillFigures {
 
 /// Carries out the drill. Returns the history for the judge, too.
 pub(crate) async fn run(programs: &Programs, seed: Seed) -> Result<(History, StopDrillFigures), SeasonError> {
-    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
-    let azure = Azure::try_start(Options { cosmos, ..Options::default() }).await.map_err(SeasonError::StandIns)?;
-    azure.cosmos.allow_query(true);
     let keys = first_keys(ROUNDS)?;
-    for key in &keys {
-        azure.key_vault.add_key(key.for_vault());
-    }
+    let azure = azure_with(&keys).await?;
+    azure.cosmos.allow_query(true);
     let recorder = Arc::<Recorder>::default();
     let client = Arc::new(Client::new(PLACES, Vec::new(), Arc::clone(&recorder)));
     let fleet = Fleet::start(places(&azure, programs), &client, &recorder).await?;
-    let settings = SETTINGS.map(|(name, value)| (name, value.to_owned()));
-    let operator = StopOperator::new(&azure, programs, &recorder, settings);
+    let operator = StopOperator::new(&azure, programs, &recorder, owned(&SETTINGS));
     let start = Instant::now();
     for (number, key) in (0..).zip(&keys) {
         stop(seed, number, key, &operator, &client, &fleet).await?;
@@ -94,15 +89,7 @@ pub(crate) async fn run(programs: &Programs, seed: Seed) -> Result<(History, Sto
 fn places(azure: &Azure, programs: &Programs) -> Vec<Place> {
     let place = |number| {
         let other = programs.other.as_deref().filter(|_| number == OTHER_RELEASE);
-        let settings = SETTINGS.map(|(name, value)| (name, value.to_owned()));
-        let environment = azure.environment().into_iter().chain(settings).collect();
-        Place {
-            number,
-            program: Installed::at(number, &programs.signer, other),
-            arguments: &[],
-            environment,
-            clock: None,
-        }
+        signer(number, Installed::at(number, &programs.signer, other), azure, &SETTINGS)
     };
     (0..PLACES).map(place).collect()
 }

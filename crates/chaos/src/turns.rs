@@ -2,12 +2,12 @@
 
 use crate::client::Client;
 use crate::error::SeasonError;
-use crate::fleet::{Fleet, Place, SignerAction};
+use crate::fleet::{Fleet, SignerAction};
 use crate::history::{Answer, Recorder};
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
-use crate::setup::Programs;
+use crate::setup::{Programs, signer_with_embedded_store};
 use stand_ins::{Azure, Options};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -30,20 +30,8 @@ pub(crate) async fn run(programs: &Programs) -> Result<Vec<String>, SeasonError>
     let key = BakerKey::of_number(1).ok_or(SeasonError::Key(1))?;
     azure.key_vault.add_key(key.for_vault());
     let folder = TempDir::new().map_err(SeasonError::Folder)?;
-    let settings = [
-        ("MARKS", "embedded".to_owned()),
-        ("LOCAL_DATA_DIR", folder.path().display().to_string()),
-        ("SIGNER_LISTEN", "127.0.0.1:0".to_owned()),
-        ("LOG_FORMAT", "json".to_owned()),
-    ];
-    let of_azure = azure.environment().into_iter().filter(|(name, _)| !name.starts_with("COSMOS_"));
-    let place = Place {
-        number: 0,
-        program: Installed::at(0, &programs.signer, programs.other.as_deref()),
-        arguments: &[],
-        environment: of_azure.chain(settings).collect(),
-        clock: None,
-    };
+    let program = Installed::at(0, &programs.signer, programs.other.as_deref());
+    let place = signer_with_embedded_store(program, &azure, &folder);
     let recorder = Arc::<Recorder>::default();
     let client = Arc::new(Client::new(1, Vec::new(), Arc::clone(&recorder)));
     let fleet = Fleet::start(vec![place], &client, &recorder).await?;

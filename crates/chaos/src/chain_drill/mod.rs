@@ -13,13 +13,13 @@ use crate::history::{Answer, ForeignVote, History, Recorder, Watched};
 use crate::keys::BakerKey;
 use crate::outcome::history_of;
 use crate::release::Installed;
-use crate::setup::{PLACES, Programs, first_keys};
+use crate::setup::{PLACES, Programs, azure_with, first_keys, signer};
 use crate::storm::{Met, plan};
 use bakers::{Bakers, Counts, Voted};
 use nodes::Nodes;
 use oracle::chain::{Baker, Chain, Key, Network};
 use oracle::crypto::Curve;
-use stand_ins::{Azure, CosmosOptions, Options, SharedChain};
+use stand_ins::{Azure, SharedChain};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -73,12 +73,8 @@ pub(crate) struct ChainFigures {
 
 /// Carries out the drill. Returns the history for the judge, too.
 pub(crate) async fn run(programs: &Programs, seed: Seed) -> Result<(History, ChainFigures), SeasonError> {
-    let cosmos = CosmosOptions { keeps_history: true, ..CosmosOptions::default() };
-    let azure = Azure::try_start(Options { cosmos, ..Options::default() }).await.map_err(SeasonError::StandIns)?;
     let keys = first_keys(u8::try_from(OURS).unwrap_or_default())?;
-    for key in &keys {
-        azure.key_vault.add_key(key.for_vault());
-    }
+    let azure = azure_with(&keys).await?;
     let chain = chain_of(&keys)?;
     let nodes = Nodes::start(&chain).map_err(SeasonError::StandIns)?;
     let recorder = Arc::<Recorder>::default();
@@ -140,10 +136,9 @@ fn chain_of(keys: &[BakerKey]) -> Result<SharedChain, SeasonError> {
 
 fn places(azure: &Azure, programs: &Programs, nodes: &Nodes) -> Vec<Place> {
     let place = |number| {
-        let settings = SETTINGS.map(|(name, value)| (name, value.to_owned()));
-        let environment = azure.environment().into_iter().chain(settings).chain([("NODE_URLS", nodes.urls())]);
-        let program = Installed::at(number, &programs.signer, None);
-        Place { number, program, arguments: &[], environment: environment.collect(), clock: None }
+        let mut place = signer(number, Installed::at(number, &programs.signer, None), azure, &SETTINGS);
+        place.environment.push(("NODE_URLS", nodes.urls()));
+        place
     };
     (0..PLACES).map(place).collect()
 }

@@ -5,11 +5,11 @@ use super::{MAINNETS_BLOCK_TIME, OURS};
 use crate::client::Client;
 use crate::dice::Dice;
 use crate::error::SeasonError;
-use crate::fleet::{Fleet, Place};
+use crate::fleet::Fleet;
 use crate::history::{Answer, ForeignVote, Recorder};
 use crate::payload::Kind;
 use crate::release::Installed;
-use crate::setup::Programs;
+use crate::setup::{Programs, signer_with_embedded_store};
 use oracle::chain::SignedVote;
 use stand_ins::Azure;
 use std::sync::Arc;
@@ -63,16 +63,7 @@ async fn is_stopped(azure: &Azure, key: &str) -> bool {
 /// A vote of its own, for the same block.
 async fn sign(azure: &Azure, programs: &Programs, bakers: &Bakers, on: &Voted) -> Result<SignedVote, SeasonError> {
     let folder = TempDir::new().map_err(SeasonError::Folder)?;
-    let settings = [
-        ("MARKS", "embedded".to_owned()),
-        ("LOCAL_DATA_DIR", folder.path().display().to_string()),
-        ("SIGNER_LISTEN", "127.0.0.1:0".to_owned()),
-        ("LOG_FORMAT", "json".to_owned()),
-    ];
-    let of_azure = azure.environment().into_iter().filter(|(name, _)| !name.starts_with("COSMOS_"));
-    let program = Installed::at(0, &programs.signer, None);
-    let environment = of_azure.chain(settings).collect();
-    let place = Place { number: 0, program, arguments: &[], environment, clock: None };
+    let place = signer_with_embedded_store(Installed::at(0, &programs.signer, None), azure, &folder);
     let recorder = Arc::<Recorder>::default();
     let client = Arc::new(Client::new(1, Vec::new(), Arc::clone(&recorder)));
     let fleet = Fleet::start(vec![place], &client, &recorder).await?;

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::dice::{Dice, Seed, Stream};
+use crate::error::SeasonError;
 use crate::history::Answer;
 use crate::keys::BakerKey;
 use crate::payload::{Kind, Position, Variant, payload};
@@ -9,6 +10,7 @@ use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// How a baker's requests reach the signers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,6 +235,11 @@ pub(crate) async fn answer(receiver: tokio::sync::oneshot::Receiver<Answer>) -> 
         }
         Err(_) => None,
     }
+}
+
+/// Waits until all these bakers have ended.
+pub(crate) async fn results<T>(bakers: Vec<JoinHandle<T>>) -> Result<Vec<T>, SeasonError> {
+    join_all(bakers).await.into_iter().map(|baker| baker.map_err(SeasonError::Baker)).collect()
 }
 
 /// Usually the next level; sometimes another round, or a few levels ahead.

@@ -2,7 +2,7 @@
 //!
 //! The bakers of each side want other data signed than those of the other, so that whatever both sign is a double signature.
 
-use crate::baker::answer;
+use crate::baker::{answer, results};
 use crate::client::Client;
 use crate::error::SeasonError;
 use crate::fleet::{Fleet, Place};
@@ -10,11 +10,11 @@ use crate::history::{Answer, Exchange, History, Recorder};
 use crate::keys::BakerKey;
 use crate::operator::{ResumeForm, StopOperator};
 use crate::outcome::history_of;
+use crate::paced::{head, reach};
 use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
 use crate::setup::{PLACES, Programs, azure_with, first_keys, owned, signer};
 use crate::stored::read;
-use futures::future::join_all;
 use oracle::base58;
 use stand_ins::Azure;
 use std::sync::Arc;
@@ -26,9 +26,6 @@ const CHAIN: [u8; 4] = [0xf6; 4];
 
 /// Signers of each side.
 const SIGNERS: usize = PLACES / 2;
-
-/// The pace of the chain, about 200 times that of mainnet.
-const BLOCK_TIME: Duration = Duration::from_millis(30);
 
 /// How long the bakers of a side sign before the next handover.
 const SIGNING: Duration = Duration::from_secs(1);
@@ -98,7 +95,7 @@ pub(crate) async fn run(programs: &Programs) -> Result<(Vec<History>, HandoverFi
         tokio::time::sleep(SIGNING).await;
     }
     ends.store(true, Ordering::Relaxed);
-    join_all(bakers).await.into_iter().try_for_each(|baker| baker.map_err(SeasonError::Baker))?;
+    results(bakers).await?;
     client.finish().await;
     fleet.end().await;
     let all = history_of(&recorder, &here.azure, &keys, start, Instant::now(), DEADLINE).await?;
@@ -153,11 +150,6 @@ async fn hand_over(
     Ok(resumed)
 }
 
-/// The level of the chain's head, by the time since the start.
-fn head(start: Instant) -> u32 {
-    1_000 + u32::try_from(start.elapsed().as_millis() / BLOCK_TIME.as_millis()).unwrap_or(u32::MAX)
-}
-
 /// Requests a signature at every level, of other data than the bakers of the other side.
 async fn bake(key: BakerKey, place: usize, kind: Kind, client: Arc<Client>, start: Instant, ends: Arc<AtomicBool>) {
     let content = u8::try_from(place / SIGNERS).unwrap_or_default();
@@ -166,9 +158,7 @@ async fn bake(key: BakerKey, place: usize, kind: Kind, client: Arc<Client>, star
         let variant = Variant { content, ..Variant::default() };
         let payload = payload(CHAIN, kind, Position { level, round: 0 }, variant).into();
         answer(client.request(place, &key, &payload)).await;
-        while head(start) < level {
-            tokio::time::sleep(BLOCK_TIME / 4).await;
-        }
+        reach(start, level).await;
     }
 }
 

@@ -25,6 +25,7 @@ mod keys;
 mod loss_drill;
 mod operator;
 mod outcome;
+mod paced;
 mod payload;
 mod relays;
 mod release;

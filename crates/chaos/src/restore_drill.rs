@@ -3,7 +3,7 @@
 //! The keys are bound to the container that is lost. Until the command, no signer may sign anything, not even one that was
 //! started after the restore and has never seen a higher mark.
 
-use crate::baker::{LastMark, answer};
+use crate::baker::{LastMark, answer, results};
 use crate::calm::{CALM, recover, request_all};
 use crate::client::Client;
 use crate::error::SeasonError;
@@ -12,6 +12,7 @@ use crate::history::{ContainerLoss, History, Recorder};
 use crate::keys::BakerKey;
 use crate::operator::operator;
 use crate::outcome::history_of;
+use crate::paced::{head, reach};
 use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
 use crate::setup::{PLACES, Programs, azure_with, first_keys, signer};
@@ -28,9 +29,6 @@ const CHAIN: [u8; 4] = [0xfb; 4];
 const FIRST_CHAIN: [u8; 4] = [0xff; 4];
 
 const KEYS: u8 = 3;
-
-/// The pace of the chain, about 200 times that of mainnet.
-const BLOCK_TIME: Duration = Duration::from_millis(30);
 
 /// How long bakers sign before the copy, and between the copy and the restore.
 const SIGNING: Duration = Duration::from_secs(2);
@@ -128,11 +126,6 @@ fn places(azure: &Azure, programs: &Programs) -> Vec<Place> {
     (0..PLACES).map(place).collect()
 }
 
-/// The level of the chain's head, by the time since the start.
-fn head(start: Instant) -> u32 {
-    1_000 + u32::try_from(start.elapsed().as_millis() / BLOCK_TIME.as_millis()).unwrap_or(u32::MAX)
-}
-
 /// For each key and kind, a pair that wants different data signed at every level.
 struct Bakers {
     pairs: Vec<tokio::task::JoinHandle<LastMark>>,
@@ -150,7 +143,7 @@ impl Bakers {
 
     async fn end(self) -> Result<Vec<LastMark>, SeasonError> {
         self.ends.store(true, Ordering::Relaxed);
-        join_all(self.pairs).await.into_iter().map(|pair| pair.map_err(SeasonError::Baker)).collect()
+        results(self.pairs).await
     }
 }
 
@@ -164,9 +157,7 @@ async fn pair(key: BakerKey, kind: Kind, client: Arc<Client>, start: Instant, en
             client.request(place, &key, &payload(CHAIN, kind, position, variant).into())
         };
         join_all([0, 1].map(|number| answer(request(number)))).await;
-        while head(start) < position.level {
-            tokio::time::sleep(BLOCK_TIME / 4).await;
-        }
+        reach(start, position.level).await;
     }
     LastMark { key, kind, chain: CHAIN, position }
 }

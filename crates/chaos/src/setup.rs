@@ -1,6 +1,6 @@
 //! The setup of seasons and drills: services, signers, their settings, and bakers.
 
-use crate::baker::{BakerPlaces, Chains, Lane, LastMark};
+use crate::baker::{BakerPlaces, Chains, Lane, LastMark, results};
 use crate::client::Client;
 use crate::clock::WallClock;
 use crate::dice::Seed;
@@ -298,22 +298,13 @@ impl Bakers {
 
     /// Waits until all have stopped.
     pub(crate) async fn end(self) -> Result<BakerResults, SeasonError> {
-        let mut last_marks = Vec::new();
-        for lane in self.lanes {
-            last_marks.push(lane.await.map_err(SeasonError::Baker)?);
-        }
-        let mut stopped_marks = Vec::new();
-        for lane in self.of_stopped {
-            stopped_marks.push(lane.await.map_err(SeasonError::Baker)?);
-        }
+        let last_marks = results(self.lanes).await?;
+        let stopped_marks = results(self.of_stopped).await?;
         let mut relay_stats = RelayStats::default();
-        for baker in self.with_relay {
-            relay_stats.add(baker.await.map_err(SeasonError::Baker)?);
+        for stats in results(self.with_relay).await? {
+            relay_stats.add(stats);
         }
-        let mut patient_marks = Vec::new();
-        for baker in self.patient {
-            patient_marks.push(baker.await.map_err(SeasonError::Baker)?);
-        }
+        let patient_marks = results(self.patient).await?;
         Ok(BakerResults { last_marks, stopped_marks, patient_marks, relay_stats })
     }
 }

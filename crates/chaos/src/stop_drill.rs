@@ -1,7 +1,7 @@
 //! A stop while four signers sign at full rate with the same key: one of them is suspended during the stop, one creates its first
 //! marks, and one is another release, if there are two.
 
-use crate::baker::answer;
+use crate::baker::{answer, results};
 use crate::client::Client;
 use crate::dice::{Seed, Stream};
 use crate::error::SeasonError;
@@ -14,7 +14,6 @@ use crate::payload::{Kind, Position, Variant, payload};
 use crate::release::Installed;
 use crate::setup::{PLACES, Programs, azure_with, first_keys, owned, signer};
 use crate::stop_figures::StopFigures;
-use futures::future::join_all;
 use stand_ins::Azure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -133,7 +132,8 @@ async fn stop(
     let _ = resume.send(());
     tokio::time::sleep(AFTERWARDS).await;
     ends.store(true, Ordering::Relaxed);
-    join_all(bakers).await.into_iter().try_for_each(|baker| baker.map_err(SeasonError::Baker))
+    results(bakers).await?;
+    Ok(())
 }
 
 /// A chain without marks, for the baker whose signer creates them.

@@ -6,7 +6,7 @@ use crate::baker::{answer, results};
 use crate::client::Client;
 use crate::error::SeasonError;
 use crate::fleet::{Fleet, Place};
-use crate::history::{Answer, Exchange, History, Recorder};
+use crate::history::{Exchange, History, Recorder};
 use crate::keys::BakerKey;
 use crate::operator::{ResumeForm, StopOperator};
 use crate::outcome::history_of;
@@ -164,7 +164,7 @@ async fn bake(key: BakerKey, place: usize, kind: Kind, client: Arc<Client>, star
 
 impl HandoverFigures {
     fn of(all: &History) -> Self {
-        let mut signed: Vec<_> = all.exchanges.iter().filter(|it| matches!(it.answer, Answer::Signed(_))).collect();
+        let mut signed: Vec<_> = all.exchanges.iter().filter(|it| it.is_signed()).collect();
         signed.sort_by_key(|exchange| exchange.until);
         let silences = signed.windows(2).filter_map(|pair| {
             let [before, after] = pair else { return None };

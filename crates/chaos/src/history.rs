@@ -143,6 +143,17 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
 }
 
+impl Exchange {
+    pub(crate) const fn is_signed(&self) -> bool {
+        matches!(self.answer, Answer::Signed(_))
+    }
+
+    /// Whether the answer says that it must never be signed.
+    pub(crate) const fn is_refused(&self) -> bool {
+        matches!(self.answer, Answer::NotSigned { status: 409, .. })
+    }
+}
+
 /// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -358,7 +369,7 @@ impl Recorder {
     pub(crate) fn has_signed_since(&self, place: usize, since: Instant) -> bool {
         let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
         let later = exchanges.iter().rev().take_while(|exchange| exchange.until > since);
-        later.filter(|it| it.place == place && it.at > since).any(|it| matches!(it.answer, Answer::Signed(_)))
+        later.filter(|it| it.place == place && it.at > since).any(Exchange::is_signed)
     }
 
     /// Takes everything recorded so far.

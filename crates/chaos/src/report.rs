@@ -130,14 +130,13 @@ impl Figures {
     }
 
     fn rows_of_stops(&self) -> Vec<(&'static str, String)> {
-        let StopFigures { took, held, killed, failed, resumes, races, left, requested_after, refused } = &self.stops;
+        let StopFigures { took, held, killed, failed, resumes, races, .. } = &self.stops;
         let ended = format!("{}, {killed} commands killed, {failed} failed and were repeated", took.len());
-        let after = format!("{left} signatures left, {requested_after} of them requested after; {refused} refusals");
         vec![
             ("stops of keys", ended),
             ("  took", quantiles(took)),
             ("  held", format!("{held}, and {races} were lifted by a resume that had begun before; {resumes} resumes")),
-            ("  after a stop that held", after),
+            ("  after a stop that held", self.stops.after()),
         ]
     }
 

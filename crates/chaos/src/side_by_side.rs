@@ -41,7 +41,7 @@ impl SideBySide {
         let mut signers = HashMap::<Slot, HashSet<Release>>::new();
         for exchange in exchanges {
             let Some(release) = history.release(exchange) else { continue };
-            let is_signed = matches!(exchange.answer, Answer::Signed(_));
+            let is_signed = exchange.is_signed();
             if exchange.place < history.relays {
                 counts.of_mut(release).relayed += u64::from(is_signed);
                 continue;

@@ -6,7 +6,8 @@ use crate::client::Client;
 use crate::dice::{Seed, Stream};
 use crate::error::SeasonError;
 use crate::fleet::{Fleet, Place, SignerAction};
-use crate::history::{Answer, Does, End, History, Recorder, StopCommand, Trouble};
+use crate::history::{History, Recorder, StopCommand, Trouble};
+use crate::judge::stops::complete;
 use crate::keys::BakerKey;
 use crate::operator::StopOperator;
 use crate::outcome::history_of;
@@ -172,22 +173,16 @@ impl FullRate {
 fn silent_signers(history: &History) -> Vec<Trouble> {
     let refused_after = |stop: &StopCommand, place: usize| {
         let mut of_key = history.exchanges.iter().filter(|exchange| exchange.key == stop.key);
-        of_key.any(|it| {
-            it.place == place && it.at > stop.to && matches!(it.answer, Answer::NotSigned { status: 409, .. })
-        })
+        of_key.any(|it| it.place == place && it.at > stop.to && it.is_refused())
     };
     let silent = |stop| (0..PLACES).filter(move |place| !refused_after(stop, *place));
     let what = || "has refused nothing after the stop".to_owned();
-    done(history).flat_map(|stop| silent(stop).map(|place| Trouble { place, what: what() })).collect()
-}
-
-fn done(history: &History) -> impl Iterator<Item = &StopCommand> {
-    history.commands.iter().filter(|command| command.does == Does::Stop && command.end == End::Done)
+    complete(history).flat_map(|stop| silent(stop).map(|place| Trouble { place, what: what() })).collect()
 }
 
 impl StopDrillFigures {
     fn of(history: &History) -> Self {
-        let signed = || history.exchanges.iter().filter(|exchange| matches!(exchange.answer, Answer::Signed(_)));
+        let signed = || history.exchanges.iter().filter(|exchange| exchange.is_signed());
         let last_left = |stop: &StopCommand| {
             let of_key = signed().filter(|exchange| exchange.key == stop.key);
             of_key.map(|exchange| exchange.until.saturating_duration_since(stop.from)).max().unwrap_or_default()
@@ -195,27 +190,21 @@ impl StopDrillFigures {
         Self {
             stops: StopFigures::of(history),
             signed: signed().count(),
-            last_left: done(history).map(last_left).collect(),
+            last_left: complete(history).map(last_left).collect(),
         }
     }
 
     /// The figures as rows of the report.
     pub(crate) fn rows(&self) -> Vec<(&'static str, String)> {
         let Self { stops, signed, last_left } = self;
-        let sum = |durations: &[Duration]| {
+        let seconds = |durations: &[Duration]| {
             let all: Vec<_> = durations.iter().map(|it| format!("{:.1}", it.as_secs_f64())).collect();
             all.join(" and ")
         };
         vec![
-            ("stops at full rate", format!("{} s, with 4 signers and {signed} signatures", sum(&stops.took))),
-            ("  the last signature left", format!("{} s after the start of the command", sum(last_left))),
-            (
-                "  after the stops",
-                format!(
-                    "{} signatures left, {} of them requested after; {} refusals",
-                    stops.left, stops.requested_after, stops.refused
-                ),
-            ),
+            ("stops at full rate", format!("{} s, with 4 signers and {signed} signatures", seconds(&stops.took))),
+            ("  the last signature left", format!("{} s after the start of the command", seconds(last_left))),
+            ("  after the stops", stops.after()),
         ]
     }
 }

@@ -44,7 +44,7 @@ impl StopFigures {
                     figures.left += 1;
                     figures.requested_after += u64::from(is_after);
                 }
-                figures.refused += u64::from(is_after && request.is_refused());
+                figures.refused += u64::from(is_after && request.exchange.is_refused());
             }
         }
         figures.races = figures.took.len() as u64 - figures.held;
@@ -60,6 +60,12 @@ impl StopFigures {
             (End::Killed, _) => self.killed += 1,
             (End::Failed(_), _) => self.failed += 1,
         }
+    }
+
+    /// What left after the stops, and what was refused.
+    pub(crate) fn after(&self) -> String {
+        let Self { left, requested_after, refused, .. } = self;
+        format!("{left} signatures left, {requested_after} of them requested after; {refused} refusals")
     }
 
     pub(crate) fn add(&mut self, more: Self) {

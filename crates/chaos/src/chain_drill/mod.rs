@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::dice::{Seed, Stream};
 use crate::error::SeasonError;
 use crate::fleet::{Fleet, Place, SignerAction};
-use crate::history::{Answer, ForeignVote, History, Recorder, Watched};
+use crate::history::{ForeignVote, History, Recorder, Watched};
 use crate::keys::BakerKey;
 use crate::outcome::history_of;
 use crate::release::Installed;
@@ -199,7 +199,7 @@ fn stopped(history: &History, foreign: &ForeignVote) -> Option<[Duration; 2]> {
 
 fn signed_after(history: &History, foreign: &ForeignVote) -> usize {
     let of_key = history.exchanges.iter().filter(|exchange| exchange.key == foreign.key);
-    of_key.filter(|it| it.at > foreign.shown && matches!(it.answer, Answer::Signed(_))).count()
+    of_key.filter(|it| it.at > foreign.shown && it.is_signed()).count()
 }
 
 impl ChainFigures {

@@ -59,7 +59,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
                     format!("{name} answered {:?} while only another mark store could be reached", exchange.answer);
                 violation(Invariant::OneStore, what);
             }
-        } else if is_in_calm(history, exchange) && !matches!(exchange.answer, Answer::Signed(_)) {
+        } else if is_in_calm(history, exchange) && !exchange.is_signed() {
             let what = format!("{name} was undisturbed and answered {:?}", exchange.answer);
             violation(Invariant::CalmIsAnswered, what);
         }

@@ -1,7 +1,7 @@
 //! The slot and the digest of a request, decoded for the judge.
 
 use super::Slot;
-use crate::history::{Answer, Exchange, MarkId};
+use crate::history::{Exchange, MarkId};
 use crate::payload::Position;
 use oracle::crypto::{Curve, digest};
 use oracle::reading;
@@ -23,10 +23,5 @@ impl<'a> Request<'a> {
             position: Position { level: read.level, round: read.round },
         });
         Self { exchange, slot, digest: digest(&exchange.payload) }
-    }
-
-    /// Whether the answer says that it must never be signed.
-    pub(crate) const fn is_refused(&self) -> bool {
-        matches!(self.exchange.answer, Answer::NotSigned { status: 409, .. })
     }
 }

@@ -3,7 +3,7 @@
 use super::marks::Marks;
 use super::request::Request;
 use super::{Invariant, Slot, Violation, short};
-use crate::history::{Answer, Does, End, History, MarkId, StopCommand, StopId, Stored};
+use crate::history::{Does, End, History, MarkId, StopCommand, StopId, Stored};
 use crate::payload::Position;
 use crate::release::Release;
 use std::time::Instant;
@@ -24,10 +24,14 @@ impl Holding<'_> {
     }
 }
 
+/// The commands that have stopped a key.
+pub(crate) fn complete(history: &History) -> impl Iterator<Item = &StopCommand> {
+    history.commands.iter().filter(|command| command.does == Does::Stop && command.end == End::Done)
+}
+
 /// The stops that were complete before a command began that lifts them.
 pub(crate) fn holding(history: &History) -> impl Iterator<Item = Holding<'_>> {
-    let done = history.commands.iter().filter(|command| command.does == Does::Stop && command.end == End::Done);
-    done.filter_map(|stop| {
+    complete(history).filter_map(|stop| {
         let lifts = |command: &&StopCommand| lifts(command, stop);
         let until = history.commands.iter().filter(lifts).map(|command| command.from).min();
         until.is_none_or(|until| stop.to < until).then_some(Holding { stop, until })
@@ -45,7 +49,7 @@ fn lifts(command: &StopCommand, stop: &StopCommand) -> bool {
 /// Whether an answer left while a stop held.
 pub(crate) fn left_after(holding: &Holding<'_>, request: &Request<'_>) -> bool {
     let exchange = request.exchange;
-    exchange.key == holding.stop.key && matches!(exchange.answer, Answer::Signed(_)) && holding.includes(exchange.until)
+    exchange.key == holding.stop.key && exchange.is_signed() && holding.includes(exchange.until)
 }
 
 pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Marks<'_>) -> Vec<Violation> {

@@ -1,7 +1,7 @@
 //! What the witness of the chain may do: nothing while the chain shows only what was signed here; stop the key if not.
 
 use super::{Invariant, Violation};
-use crate::history::{Answer, ForeignVote, History, Line};
+use crate::history::{ForeignVote, History, Line};
 use serde::Deserialize;
 
 /// Events by which a signer raises an alarm about a key.
@@ -52,9 +52,10 @@ fn false_alarm(history: &History, line: &Line, foreign: Option<&ForeignVote>) ->
 fn missing(history: &History, foreign: &ForeignVote) -> Vec<String> {
     let ForeignVote { key, level, next_block, .. } = foreign;
     let is_stopped = history.stop_items.iter().any(|item| item.key == *key && !item.stops.is_empty());
-    let late = history.exchanges.iter().filter(|exchange| {
-        exchange.key == *key && exchange.at > *next_block && matches!(exchange.answer, Answer::Signed(_))
-    });
+    let late = history
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.key == *key && exchange.at > *next_block && exchange.is_signed());
     let late = late.map(|exchange| {
         let at = exchange.at.saturating_duration_since(*next_block);
         format!("{} signed with {key} in a request {at:?} after the block", history.name(exchange.place))

@@ -76,7 +76,7 @@ impl Interventions {
             _ => ResumeForm::NothingSignedElsewhere,
         };
         match way {
-            Way::Stop => drop(operator.stop(key, &first).await?),
+            Way::Stop => operator.stop(key, &first).await?,
             Way::TwoStops => {
                 tokio::try_join!(operator.stop(key, &first), operator.stop(key, &second))?;
             }

@@ -59,13 +59,12 @@ impl StopOperator {
     }
 
     /// Repeats `marks stop` with the same reason until it succeeds.
-    pub(crate) async fn stop(&self, key: &Arc<str>, reason: &str) -> Result<StopCommand, SeasonError> {
+    pub(crate) async fn stop(&self, key: &Arc<str>, reason: &str) -> Result<(), SeasonError> {
         let start = Instant::now();
         loop {
-            let stop = self.stop_once(key, reason, None).await?;
-            match &stop.end {
-                End::Failed(why) if start.elapsed() > PATIENCE => return Err(SeasonError::Command(why.clone())),
-                End::Done => return Ok(stop),
+            match self.stop_once(key, reason, None).await?.end {
+                End::Failed(why) if start.elapsed() > PATIENCE => return Err(SeasonError::Command(why)),
+                End::Done => return Ok(()),
                 End::Failed(_) | End::Killed => tokio::time::sleep(PAUSE).await,
             }
         }
@@ -91,7 +90,7 @@ impl StopOperator {
         done(self.run(Does::Raise, key, arguments, None).await?)
     }
 
-    /// Repeats `marks resume` until no stop is left, naming those that it has shown. Returns the last command that lifted any.
+    /// Repeats `marks resume` until no stop is left, naming those that it has shown.
     pub(crate) async fn resume(&self, key: &Arc<str>, form: ResumeForm) -> Result<(), SeasonError> {
         let start = Instant::now();
         let mut shown: Vec<StopId> = Vec::new();

@@ -85,9 +85,10 @@ pub(crate) async fn run(
     }
     fleet.settle().await;
     interventions.await.map_err(SeasonError::Baker)??;
+    // The first release signs nothing with a key that was resumed, until it is restarted.
     if programs.other.is_none() {
         last_marks.extend(stopped_marks);
-    } // The first release signs nothing with a key that was resumed, until it is restarted.
+    }
     client.finish().await;
     let last_mark = last_marks.first().ok_or(SeasonError::NoLanes)?;
     happened.recovery = calm::recover(&client, last_mark, &recorder).await;

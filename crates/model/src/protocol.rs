@@ -104,6 +104,12 @@ impl Protocol {
         !self.is(Broken::UnconditionalWrite) && !self.is(Broken::ReadInsteadOfCompare)
     }
 
+    /// The level of the request that arrives; 0 for any other step.
+    pub(crate) fn level_of(&self, action: Action) -> u8 {
+        let Action::Arrive { request, .. } = action else { return 0 };
+        u8::try_from(self.job(request).request.position.level.get()).unwrap_or(u8::MAX)
+    }
+
     /// Starts to process a request.
     pub(crate) fn arrive(&self, state: &mut State, request: usize, instance: usize) {
         let Job { request: wanted, mark, .. } = self.job(request);

@@ -2,35 +2,39 @@
 
 use crate::task::Stray;
 use crate::{Protocol, State};
-use azurehsm_signer::marks::{self, Raise, Raised, Seen, Step, WriteError};
+use azurehsm_signer::marks::{self, AttemptId, Raise, Raised, Seen, Step, WriteError};
 use azurehsm_signer::tezos::payload::{NonNegative, Position};
 use azurehsm_signer::tezos::{Digest, Signature};
 
 /// A raise that has read the mark, and is about to write it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Raising(pub(crate) Box<marks::Recording<Raise>>);
+pub(crate) struct Raising(Box<marks::Recording<Raise>>);
 
 /// All rounds of a level.
 pub(crate) fn position(level: u8) -> Position {
     Position { level: NonNegative::try_from(u32::from(level)).unwrap_or(NonNegative::MAX), round: NonNegative::MAX }
 }
 
+/// The attempt of this number.
+#[allow(clippy::expect_used, reason = "a number is a valid attempt")]
+pub(crate) fn attempt(number: usize) -> AttemptId {
+    format!("{number:x}").parse().expect("a number is a valid attempt")
+}
+
 impl Raising {
-    /// Reads the mark. Returns whether nothing is to be written. Every write of a run has a number of its own.
-    #[allow(clippy::expect_used, reason = "a number is a valid attempt")]
+    /// Reads the mark. Returns whether nothing is to be written. Every write of a run has an attempt with a number of its own.
     pub(crate) fn begin(
         signers: &Protocol,
         state: &State,
         mark: usize,
         to: Position,
         signed: Option<(Digest, Option<Signature>)>,
-        attempt: usize,
+        number: usize,
     ) -> (Self, bool) {
         let (digest, signature) = signed.map_or((None, None), |(digest, signature)| (Some(digest), signature));
         let raise = Raise::new(signers.workload.marks[mark], to, digest, signature);
-        let attempt = format!("{attempt:x}").parse().expect("a number is a valid attempt");
         let seen = &mut Seen::default();
-        let (mut recording, _) = marks::Recording::begin(raise, attempt, signers.written(), seen);
+        let (mut recording, _) = marks::Recording::begin(raise, attempt(number), signers.written(), seen);
         let step = recording.read(Ok(state.store.read(mark).cloned()), seen);
         (Self(Box::new(recording)), is_done(&step))
     }

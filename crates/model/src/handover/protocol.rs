@@ -3,7 +3,6 @@
 use super::properties::properties;
 use super::state::Run;
 use super::{BrokenHandover, HandoverAction, HandoverSetup, HandoverState};
-use crate::Action;
 use crate::hashed::Hashed;
 use crate::history::Violations;
 use crate::stops::StopProtocol;
@@ -46,11 +45,6 @@ impl HandoverProtocol {
     pub(super) fn last_site(&self) -> usize {
         usize::from(self.setup.handovers == 1)
     }
-
-    fn level_of(&self, site: usize, action: Action) -> u8 {
-        let Action::Arrive { request, .. } = action else { return 0 };
-        u8::try_from(self.sites[site].signers.job(request).request.position.level.get()).unwrap_or(u8::MAX)
-    }
 }
 
 impl Model for HandoverProtocol {
@@ -90,7 +84,7 @@ impl Model for HandoverProtocol {
         let mut state = last.clone();
         match action {
             HandoverAction::Signers(site, action) => {
-                state.requested = state.requested.max(self.level_of(site, action));
+                state.requested = state.requested.max(self.sites[site].signers.level_of(action));
                 let signers = self.sites[site].signers.after(state.sites[site].signers.clone(), action)?;
                 state.sites[site].signers =
                     if self.broken.is_none() { signers.with_instances_in_order() } else { signers };

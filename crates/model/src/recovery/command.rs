@@ -55,22 +55,22 @@ impl RecoveryProtocol {
         if left.is_empty() {
             Run::Raised { container }
         } else {
-            Run::Marks(Marks { container, level, left, recording: None })
+            Run::Marks(Marks { container, level, left, raising: None })
         }
     }
 
     /// Reads or writes the first mark that is left.
     fn raise(&self, state: &mut RecoveryState, recovery: usize, mut marks: Marks) -> Run {
         let Some(mark) = marks.left.first().copied() else { return Run::Raised { container: marks.container } };
-        let (raising, is_done) = match marks.recording.take() {
+        let (raising, is_done) = match marks.raising.take() {
             None => {
                 let attempt = 0x2000 + recovery * 0x10 + mark;
                 Raising::begin(&self.signers, &state.signers, mark, position(marks.level), None, attempt)
             }
-            Some(recording) => Raising(recording).write(&self.signers, &mut state.signers, mark),
+            Some(raising) => raising.write(&self.signers, &mut state.signers, mark),
         };
         if !is_done {
-            marks.recording = Some(raising.0);
+            marks.raising = Some(raising);
             return Run::Marks(marks);
         }
         marks.left.remove(0);

@@ -54,11 +54,6 @@ impl RecoveryProtocol {
             .filter(|job| state.signers.history.has_released(job.slot, job.request.digest));
         released.filter_map(|job| u8::try_from(job.request.position.level.get()).ok()).max().unwrap_or(0)
     }
-
-    fn level_of(&self, action: Action) -> u8 {
-        let Action::Arrive { request, .. } = action else { return 0 };
-        u8::try_from(self.signers.job(request).request.position.level.get()).unwrap_or(u8::MAX)
-    }
 }
 
 impl Model for RecoveryProtocol {
@@ -88,7 +83,7 @@ impl Model for RecoveryProtocol {
         let mut state = last.clone();
         match action {
             RecoveryAction::Signers(action) => {
-                state.requested = state.requested.max(self.level_of(action));
+                state.requested = state.requested.max(self.signers.level_of(action));
                 state.is_complete &= action != Action::ContainerIsCreatedAgain;
                 state.signers = self.signers.after(state.signers, action)?;
                 if self.broken.is_none() {

@@ -3,7 +3,7 @@
 use crate::State;
 use crate::hashed::Hashed;
 use crate::history::{Observed, Violations};
-use azurehsm_signer::marks::{self, Raise};
+use crate::raise::Raising;
 
 /// A global state of signers and recoveries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +48,6 @@ pub(super) struct Marks {
     /// The level that the marks are raised to.
     pub(super) level: u8,
     pub(super) left: Vec<usize>,
-    /// The product's recording of the first of them, which has read the mark and is about to write it.
-    pub(super) recording: Option<Box<marks::Recording<Raise>>>,
+    /// The raise of the first of them, if it has begun.
+    pub(super) raising: Option<Raising>,
 }

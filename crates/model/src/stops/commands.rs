@@ -4,7 +4,7 @@ use super::setup::Command;
 use super::state::{Marks, Recording, Run, Work};
 use super::stop::{EVIDENCE, ids, numbers, stop};
 use super::{BrokenStop, StopProtocol, StopState};
-use crate::raise::position;
+use crate::raise::{attempt, position};
 use crate::task::Stray;
 use azurehsm_signer::marks::{
     self, AttemptId, LiftStops, Lifted, Mark, MarkStopped, NotRecorded, Seen, Step, StopMark, Version, WriteError,
@@ -106,12 +106,7 @@ impl StopProtocol {
         }
         match self.setup.commands[command] {
             Command::Stop(number) => {
-                if !self.is_being_lifted(state, number) {
-                    let all = 0..self.signers.workload.marks.len();
-                    let read = |mark| state.signers.store.read(mark).map(|stored| stored.mark.true_position());
-                    let exported = all.map(read).collect();
-                    state.signers.history.promise_stop(exported);
-                }
+                self.promise(state, number);
                 Run::Done
             }
             Command::Resume if !marks.is_second_pass => Run::Item { stops: marks.stops },
@@ -119,8 +114,19 @@ impl StopProtocol {
         }
     }
 
+    /// This stop is complete: from now on, only what its marks cover leaves.
+    pub(crate) fn promise(&self, state: &mut StopState, number: u8) {
+        if self.is_being_lifted(state, number) {
+            return;
+        }
+        let signers = &mut state.signers;
+        let position = |mark| signers.store.read(mark).map(|stored| stored.mark.true_position());
+        let exported = (0..signers.store.len()).map(position).collect();
+        signers.history.promise_stop(exported);
+    }
+
     /// Whether a resume that lifts this stop has begun: then a stop that is complete promises nothing.
-    pub(crate) fn is_being_lifted(&self, state: &StopState, number: u8) -> bool {
+    fn is_being_lifted(&self, state: &StopState, number: u8) -> bool {
         let is_in = |stops: u8| stops & (1 << number) != 0;
         state.runs.iter().zip(self.setup.commands).filter(|(_, command)| **command == Command::Resume).any(
             |(run, _)| match &**run {
@@ -172,7 +178,7 @@ impl StopProtocol {
         is_second_pass: bool,
     ) -> (Recording, Next) {
         let id = self.signers.workload.marks[work.mark];
-        let attempt = attempt(command, work, is_second_pass);
+        let attempt = attempt_of(command, work, is_second_pass);
         let (seen, written) = (&mut Seen::default(), self.signers.written());
         let raise_to = state.resumes_at.map(position);
         let mut recording = if self.setup.commands[command] == Command::Resume {
@@ -251,8 +257,6 @@ fn forget_position(mark: &mut Mark) {
 }
 
 /// Each write of a command has an attempt of its own.
-#[allow(clippy::expect_used, reason = "a number is a valid attempt")]
-fn attempt(command: usize, work: &Work, is_second_pass: bool) -> AttemptId {
-    let number = 0x1000 + command * 0x100 + work.mark * 0x10 + usize::from(work.stop) * 2 + usize::from(is_second_pass);
-    format!("{number:x}").parse().expect("a number is a valid attempt")
+fn attempt_of(command: usize, work: &Work, is_second_pass: bool) -> AttemptId {
+    attempt(0x1000 + command * 0x100 + work.mark * 0x10 + usize::from(work.stop) * 2 + usize::from(is_second_pass))
 }

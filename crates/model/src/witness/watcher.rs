@@ -3,7 +3,7 @@
 use super::protocol::Vote;
 use super::state::{Seen, Watcher};
 use super::{BrokenWitness, WitnessProtocol, WitnessState};
-use crate::raise::Raising;
+use crate::raise::{Raising, attempt};
 use crate::stops::stop::stop;
 use crate::task::Stray;
 use azurehsm_signer::marks::{self, Mark, StopMark, WriteError};
@@ -97,7 +97,6 @@ impl WitnessProtocol {
     }
 
     /// Reads or writes the first mark that is left to be stopped.
-    #[allow(clippy::expect_used, reason = "a number is a valid attempt")]
     fn stop(
         &self,
         state: &mut WitnessState,
@@ -116,8 +115,7 @@ impl WitnessProtocol {
                 let is_late = self.is(BrokenWitness::NotRaised) || self.is(BrokenWitness::RaisedAfterwards);
                 let at_once = raise_to.filter(|_| is_own_kind && !is_late);
                 let stop = StopMark::new(id, stop(self.votes[seen.vote].number), at_once);
-                let attempt =
-                    format!("{:x}", 0x3000 + watcher * 0x10 + mark).parse().expect("a number is a valid attempt");
+                let attempt = attempt(0x3000 + watcher * 0x10 + mark);
                 let (mut recording, _) = marks::Recording::begin(stop, attempt, self.here.signers.written(), memory);
                 let step = recording.read(Ok(signers.store.read(mark).cloned()), memory);
                 (Box::new(recording), step)
@@ -143,21 +141,11 @@ impl WitnessProtocol {
                 Watcher::Raising { seen, to, left: vec![mark], raising: None }
             }
             _ => {
-                self.promise(state, seen);
+                // A stop by the witness promises the same as any other.
+                self.here.promise(&mut state.here, self.votes[seen.vote].number);
                 self.done(state, seen, true)
             }
         }
-    }
-
-    /// A stop by the witness promises the same as any other.
-    fn promise(&self, state: &mut WitnessState, seen: Seen) {
-        if self.here.is_being_lifted(&state.here, self.votes[seen.vote].number) {
-            return;
-        }
-        let signers = &mut state.here.signers;
-        let position = |mark| signers.store.read(mark).map(|stored| stored.mark.true_position());
-        let exported = (0..signers.store.len()).map(position).collect();
-        signers.history.promise_stop(exported);
     }
 
     /// Reads or writes the first mark that is left to be raised.

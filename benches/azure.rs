@@ -8,6 +8,8 @@
 #[path = "client/bare.rs"]
 mod bare;
 mod client;
+#[path = "client/figures.rs"]
+mod figures;
 #[path = "../tests/support/payloads.rs"]
 #[allow(dead_code, reason = "not all payloads are measured")]
 mod payloads;
@@ -16,6 +18,7 @@ mod plot;
 
 use azurehsm_signer::tezos::payload::Kind;
 use client::{Client, Process};
+use figures::{row, sorted};
 use plot::Series;
 use stand_ins::{Azure, Curve, Delay, NewKey, Operation};
 use std::sync::Barrier;
@@ -179,18 +182,4 @@ fn memory(azure: &Azure) {
             (signer.processor_microseconds() - used) / signed
         );
     }
-}
-
-fn sorted(mut took: Vec<Duration>) -> Vec<Duration> {
-    took.sort();
-    took
-}
-
-fn row(name: &str, sorted: &[Duration]) {
-    let at = |percent: usize| milliseconds(sorted[sorted.len() * percent / 100]);
-    println!("{name:<34} {:>8.2} {:>8.2}", at(50), at(99));
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

@@ -1,6 +1,7 @@
 //! The time to read a block as on mainnet, with the votes of 200 bakers, on one core: the two answers of a node are parsed, and the
 //! signatures of served keys verified.
 
+use crate::figures::{percentile, sorted};
 use azurehsm_signer::chain::blocks::{Header, read_receipts};
 use azurehsm_signer::tezos::ChainId;
 use azurehsm_signer::witness::{Companions, ServedKeys, sightings};
@@ -39,10 +40,9 @@ pub(crate) fn measure() {
             (parsed, verified)
         };
         let (parsed, verified): (Vec<_>, Vec<_>) = (0..ROUNDS).map(|_| read()).unzip();
-        let [parsed, verified] = [parsed, verified].map(|mut took| {
-            took.sort();
-            let at = |percent: usize| milliseconds(took[took.len() * percent / 100]);
-            format!("{:>9.2} {:>8.2}", at(50), at(99))
+        let [parsed, verified] = [parsed, verified].map(|took: Vec<Duration>| {
+            let took = sorted(took);
+            format!("{:>9.2} {:>8.2}", percentile(&took, 50), percentile(&took, 99))
         });
         println!("{name:<44} {:>8} {parsed} {verified}", operations.len() / 1000);
     }
@@ -64,8 +64,4 @@ pub(crate) fn chain_and_later(count: usize) -> (SharedChain, Vec<Block>) {
     let later = (0..count).map(|_| later.bake()).map(|hash| later.lock().block(&hash).unwrap().clone());
     let later = later.collect();
     (now, later)
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

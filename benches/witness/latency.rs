@@ -4,6 +4,7 @@
 use crate::bare;
 use crate::blocks;
 use crate::client::{Client, Process};
+use crate::figures::{row, sorted};
 use azurehsm_signer::tezos::payload::Kind;
 use oracle::chain::Block;
 use stand_ins::{Azure, Curve, NewKey, SharedChain, TezosNode, Transport};
@@ -85,7 +86,8 @@ fn with_blocks(azure: &Azure) {
     println!("{:<34} {:>8} {:>8}", "one key, a block each half second", "p50 ms", "p99 ms");
     for (took, (name, _)) in took.iter().zip(CONFIGURATIONS) {
         for (kind, what) in [(Kind::Attestation, "vote"), (Kind::Block, "block")] {
-            row(&format!("{what}, {name}"), took.iter().filter(|(of, _)| *of == kind).map(|(_, took)| *took).collect());
+            let of_kind = took.iter().filter(|(of, _)| *of == kind).map(|(_, took)| *took);
+            row(&format!("{what}, {name}"), &sorted(of_kind.collect()));
         }
     }
 }
@@ -106,12 +108,6 @@ fn window(azure: &Azure) {
             }
         }
     }
-    row(&format!("mark of up to {FIRST} signatures"), new);
-    row(&format!("mark of {WINDOW} signatures"), full);
-}
-
-fn row(name: &str, mut took: Vec<Duration>) {
-    took.sort();
-    let at = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e3;
-    println!("{name:<34} {:>8.2} {:>8.2}", at(50), at(99));
+    row(&format!("mark of up to {FIRST} signatures"), &sorted(new));
+    row(&format!("mark of {WINDOW} signatures"), &sorted(full));
 }

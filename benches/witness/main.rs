@@ -10,6 +10,8 @@ mod bare;
 mod blocks;
 #[path = "../client/mod.rs"]
 mod client;
+#[path = "../client/figures.rs"]
+mod figures;
 mod latency;
 #[path = "../../tests/support/marks.rs"]
 #[allow(dead_code, reason = "no faults here")]

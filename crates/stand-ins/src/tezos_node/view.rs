@@ -87,7 +87,7 @@ pub(super) enum Source {
 
 impl View {
     pub(super) fn new(shown: Shown) -> Self {
-        let (garbled, operations_read) = Default::default();
+        let (garbled, operations_read) = (HashSet::new(), HashMap::new());
         let (mode, halted_at, is_restricted) = (NodeMode::Synced, None, false);
         Self(Mutex::new(State { shown, mode, halted_at, is_restricted, garbled, operations_read }))
     }

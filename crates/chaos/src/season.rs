@@ -15,7 +15,7 @@ use crate::operator::StopOperator;
 use crate::outcome::{Happened, Outcome, history_of};
 use crate::setup::{AUTHENTICATING, BakerResults, Bakers, CLOCKS, PLACES, Programs, Season, Setup};
 use crate::spells::Spells;
-use crate::storm::{Met, plan};
+use crate::storm::{Met, faults_of, plan};
 use stand_ins::{Azure, CosmosOptions, Operation, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +57,7 @@ pub(crate) async fn run(
     };
     let (bakers, interventions) = match season {
         Season::Storm => {
-            for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
+            for faults in faults_of(&azure) {
                 met.follow(faults, plan(seed));
             }
             let bakers = Bakers::start(season, &keys, seed, &client, &ends);
@@ -80,7 +80,7 @@ pub(crate) async fn run(
     ends.store(true, Ordering::Relaxed);
     let BakerResults { mut last_marks, stopped_marks, patient_marks, relay_stats } = bakers.end().await?;
 
-    for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
+    for faults in faults_of(&azure) {
         faults.clear();
     }
     fleet.settle().await;

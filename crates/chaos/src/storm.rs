@@ -1,10 +1,15 @@
 //! Faults of requests to Azure, and disruptions of signers and services, all drawn from the seed.
 
 use crate::dice::{Dice, Seed, Stream};
-use stand_ins::{BadSignature, Delay, Effect, Faults, Operation};
+use stand_ins::{Azure, BadSignature, Delay, Effect, Faults, Operation};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// The faults of each of these services.
+pub(crate) fn faults_of(azure: &Azure) -> [&Faults; 3] {
+    [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()]
+}
 
 /// Faults, with their weights.
 type Ways = &'static [(u32, fn(&mut Dice) -> Effect)];

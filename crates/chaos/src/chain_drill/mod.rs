@@ -14,7 +14,7 @@ use crate::keys::BakerKey;
 use crate::outcome::history_of;
 use crate::release::Installed;
 use crate::setup::{PLACES, Programs, azure_with, first_keys, signer};
-use crate::storm::{Met, plan};
+use crate::storm::{Met, faults_of, plan};
 use bakers::{Bakers, Counts, Voted};
 use nodes::Nodes;
 use oracle::chain::{Baker, Chain, Key, Network};
@@ -89,13 +89,13 @@ pub(crate) async fn run(programs: &Programs, seed: Seed) -> Result<(History, Cha
         tip = bakers.next_level(&mut dice, &tip).await;
     }
     let met = Met::default();
-    for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
+    for faults in faults_of(&azure) {
         met.follow(faults, plan(seed));
     }
     let end = Instant::now() + LIFE;
     let living = live(&mut bakers, seed, tip, end);
     let (mut tip, (), node_troubles) = tokio::join!(living, disrupt(seed, &fleet, end), nodes.trouble(seed, end));
-    for faults in [azure.identity.faults(), azure.key_vault.faults(), azure.cosmos.faults()] {
+    for faults in faults_of(&azure) {
         faults.clear();
     }
     fleet.settle().await;

@@ -125,18 +125,18 @@ impl Model for WitnessProtocol {
             }
         }
         for (watcher, progress) in state.watchers.iter().enumerate() {
-            let waits = matches!(**progress, Watcher::Waiting | Watcher::MarksRead(_));
-            let reads_marks_first = self.is(BrokenWitness::MarksReadFirst);
-            // Watchers are interchangeable, so it is enough that they begin in order.
-            let is_next = watcher == 0 || *state.watchers[watcher - 1] != Watcher::Waiting;
-            if waits && is_next && !(reads_marks_first && **progress == Watcher::Waiting) {
-                let visible = (0..self.votes.len()).filter(|vote| self.is_visible(state, *vote));
-                actions.extend(visible.map(|vote| WitnessAction::BlockIsRead { watcher, vote }));
-            }
-            let is_over = matches!(**progress, Watcher::Done { .. });
-            let goes_on = if waits { reads_marks_first && **progress == Watcher::Waiting } else { !is_over };
-            if goes_on {
-                actions.push(WitnessAction::Watcher(watcher));
+            match &**progress {
+                Watcher::Done { .. } => {}
+                Watcher::Waiting if self.is(BrokenWitness::MarksReadFirst) => {
+                    actions.push(WitnessAction::Watcher(watcher));
+                }
+                Watcher::Waiting | Watcher::MarksRead(_) => {
+                    // Watchers are interchangeable, so it is enough that they begin in order.
+                    let is_next = watcher == 0 || *state.watchers[watcher - 1] != Watcher::Waiting;
+                    let visible = (0..self.votes.len()).filter(|vote| is_next && self.is_visible(state, *vote));
+                    actions.extend(visible.map(|vote| WitnessAction::BlockIsRead { watcher, vote }));
+                }
+                _ => actions.push(WitnessAction::Watcher(watcher)),
             }
         }
     }

@@ -44,7 +44,7 @@ pub(super) struct Settings {
 
 /// Body of a request to sign, or to unwrap.
 #[derive(Debug, Deserialize)]
-struct ToBeSigned {
+struct Operand {
     alg: String,
     value: String,
 }
@@ -155,19 +155,20 @@ impl Vault {
     }
 
     fn unwrap(&self, key: &Version, body: &[u8]) -> Result<Answer, ServiceError> {
-        if let Some(refusal) = key.refusal("unwrapKey") {
-            return Err(errors::refused(key, "unwrapKey", refusal));
-        }
-        let ToBeSigned { alg, value } = serde_json::from_slice(body)
-            .map_err(|_| errors::bad_parameter("The body needs the properties 'alg' and 'value'."))?;
+        let Operand { alg, value } = operand(key, "unwrapKey", body)?;
         if alg != "RSA-OAEP-256" {
             return Err(errors::bad_parameter(format!("The stand-in does not unwrap with {alg}.")));
         }
         let unwrapped =
             URL_SAFE_NO_PAD.decode(value.trim_end_matches('=')).ok().and_then(|value| key.private_key.unwrap(&value));
         let unwrapped = unwrapped.ok_or_else(|| errors::bad_parameter("The value could not be decrypted."))?;
+        Ok(self.result(key, &unwrapped))
+    }
+
+    /// What the key has made.
+    fn result(&self, key: &Version, value: &[u8]) -> Answer {
         let kid = format!("{}/keys/{}/{}", self.url, key.id.name, key.id.version);
-        Ok(json(200, &json!({ "kid": kid, "value": URL_SAFE_NO_PAD.encode(unwrapped) })))
+        json(200, &json!({ "kid": kid, "value": URL_SAFE_NO_PAD.encode(value) }))
     }
 
     /// Updates a version. Tags are replaced as a whole.
@@ -204,11 +205,7 @@ impl Vault {
     }
 
     fn sign(&self, key: &Version, body: &[u8], bad: Option<BadSignature>) -> Result<Answer, ServiceError> {
-        if let Some(refusal) = key.refusal("sign") {
-            return Err(errors::refused(key, "sign", refusal));
-        }
-        let ToBeSigned { alg, value } = serde_json::from_slice(body)
-            .map_err(|_| errors::bad_parameter("The body needs the properties 'alg' and 'value'."))?;
+        let Operand { alg, value } = operand(key, "sign", body)?;
         let digest = URL_SAFE_NO_PAD
             .decode(value.trim_end_matches('='))
             .map_err(|_| errors::bad_parameter("Property 'value' has invalid value: it is not base64url."))?;
@@ -236,8 +233,7 @@ impl Vault {
         };
         let signature =
             signature.ok_or_else(|| errors::bad_parameter(format!("The stand-in does not sign with {alg}.")))?;
-        let kid = format!("{}/keys/{}/{}", self.url, key.id.name, key.id.version);
-        Ok(json(200, &json!({ "kid": kid, "value": URL_SAFE_NO_PAD.encode(signature) })))
+        Ok(self.result(key, &signature))
     }
 }
 
@@ -246,6 +242,14 @@ struct Page<'a> {
     path: &'a str,
     start: usize,
     size: usize,
+}
+
+/// What this operation of the key is to be applied to, if the key permits it.
+fn operand(key: &Version, operation: &str, body: &[u8]) -> Result<Operand, ServiceError> {
+    if let Some(refusal) = key.refusal(operation) {
+        return Err(errors::refused(key, operation, refusal));
+    }
+    serde_json::from_slice(body).map_err(|_| errors::bad_parameter("The body needs the properties 'alg' and 'value'."))
 }
 
 impl Double for Vault {

@@ -1,6 +1,7 @@
 //! Vaults, which hold the private keys: Azure Key Vault and Managed HSM, and a file for development. Sealed keys: tz4 keys that a
 //! vault's key unwraps.
 
+mod blocking;
 pub mod embedded;
 mod key;
 pub mod key_vault;

@@ -10,8 +10,8 @@ pub use error::KeyFileError;
 pub use file::KeyFile;
 pub use name::{InvalidKeyName, KeyName};
 
+use super::blocking::on_blocking_thread;
 use super::{FoundKeys, Key, Vault, VaultError};
-use crate::failure_reason::FailureReason;
 use crate::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, SecretKeyError, Signature};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -122,13 +122,6 @@ impl Held {
             .collect();
         Ok(Self { stamp, keys })
     }
-}
-
-/// Runs BLS operations and password hashing, which would delay other requests, on a blocking thread.
-async fn on_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, VaultError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| VaultError::unavailable(FailureReason::with_log("internal error", error.to_string())))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "passed to map_err")]

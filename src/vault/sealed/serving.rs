@@ -3,10 +3,10 @@
 use super::folder::{Folder, SealedFile};
 use super::recipient_vaults::{NotOpened, RecipientVaults};
 use super::sealing::SealedKey;
-use crate::failure_reason::FailureReason;
 use crate::marks::{MarkStore, StoreIdentity};
 use crate::net::CallCounts;
 use crate::tezos::{BlsPublicKey, BlsScheme, PublicKeyHash, SecretKey, SecretKeyError, Signature};
+use crate::vault::blocking::on_blocking_thread;
 use crate::vault::{FoundKeys, FoundSoFar, Key, SearchProgress, UnusableKey, Vault, VaultError};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -201,7 +201,7 @@ impl Vault for WithSealedKeys {
     async fn sign(&self, key: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {
         let Some(secret) = self.sealed_secret(key)? else { return self.vault.sign(key, payload, scheme).await };
         let payload = payload.to_vec();
-        on_blocking_thread(move || secret.sign(&payload, scheme)).await
+        on_blocking_thread(move || secret.sign(&payload, scheme)).await?.map_err(unable)
     }
 
     fn late_after(&self) -> Duration {
@@ -219,7 +219,7 @@ impl Vault for WithSealedKeys {
     async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         let Some(secret) = self.sealed_secret(key)? else { return self.vault.prove_possession(key, about).await };
         let about = about.cloned();
-        on_blocking_thread(move || secret.prove_possession(about.as_ref())).await
+        on_blocking_thread(move || secret.prove_possession(about.as_ref())).await?.map_err(unable)
     }
 }
 
@@ -236,12 +236,7 @@ impl WithSealedKeys {
     }
 }
 
-/// Runs BLS operations, which would delay other requests, on a blocking thread.
-async fn on_blocking_thread(
-    work: impl FnOnce() -> Result<Signature, SecretKeyError> + Send + 'static,
-) -> Result<Signature, VaultError> {
-    let internal = |error: tokio::task::JoinError| {
-        VaultError::unavailable(FailureReason::with_log("internal error", error.to_string()))
-    };
-    tokio::task::spawn_blocking(work).await.map_err(internal)?.map_err(|error| VaultError::unable(error.to_string()))
+#[allow(clippy::needless_pass_by_value, reason = "passed to map_err")]
+fn unable(error: SecretKeyError) -> VaultError {
+    VaultError::unable(error.to_string())
 }

@@ -4,6 +4,7 @@ mod inputs;
 
 use super::keys::read_secret_key;
 use super::{CommandError, note, print_line};
+use azurehsm_signer::marks::StoreIdentity;
 use azurehsm_signer::tezos::{ChainId, Curve, PublicKeyHash, SecretKey};
 use azurehsm_signer::vault::embedded::KeyName;
 use azurehsm_signer::vault::sealed::{Folder, Purpose, RecipientKey, Role, SealedFile, SealedKey};
@@ -164,8 +165,7 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
                 }
                 recipients.extend(added);
                 let store = store.unwrap_or_else(|| key.purpose().store().clone());
-                let purpose = Purpose::new(key.purpose().role(), key.purpose().chain(), store)?;
-                Ok::<_, CommandError>(SealedKey::seal(&open(key, &recovery_key)?, purpose, &recipients)?)
+                seal_again(key, &recovery_key, store, &recipients)
             })?;
             print_line(&lines_of(&name, &key))?;
             if is_moved {
@@ -175,10 +175,7 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
         }
         Command::Recover { name, recovery_key, store, recipient, folder } => {
             let (recipients, store) = (RecipientArgument::read_all(&recipient)?, read_store(&store)?);
-            let key = folder.open().replace(&name, |key| {
-                let purpose = Purpose::new(key.purpose().role(), key.purpose().chain(), store)?;
-                Ok::<_, CommandError>(SealedKey::seal(&open(key, &recovery_key)?, purpose, &recipients)?)
-            })?;
+            let key = folder.open().replace(&name, |key| seal_again(key, &recovery_key, store, &recipients))?;
             print_line(&lines_of(&name, &key))?;
             warn_of_marks(&key);
             Ok(())
@@ -197,6 +194,17 @@ fn seal(
     let key = SealedKey::seal(&secret()?, purpose, &recipients)?;
     folder.add(name, &key)?;
     print_line(&lines_of(name, &key))
+}
+
+/// Opens the key with a recovery key, and seals it for these recipients and this store.
+fn seal_again(
+    key: &SealedKey,
+    recovery_key: &Path,
+    store: StoreIdentity,
+    recipients: &[RecipientKey],
+) -> Result<SealedKey, CommandError> {
+    let purpose = Purpose::new(key.purpose().role(), key.purpose().chain(), store)?;
+    Ok(SealedKey::seal(&open(key, recovery_key)?, purpose, recipients)?)
 }
 
 /// Opens the key with a recovery key, and tries it.

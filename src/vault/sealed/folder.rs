@@ -3,6 +3,7 @@
 use super::format::{InvalidSealedKey, MAX_LENGTH};
 use super::sealing::SealedKey;
 use crate::vault::embedded::KeyName;
+use std::fmt::Display;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -70,8 +71,8 @@ impl Folder {
         Self { path }
     }
 
-    /// The file of a key.
-    pub fn file(&self, name: &KeyName) -> PathBuf {
+    /// The file of a key with this name.
+    fn file(&self, name: &dyn Display) -> PathBuf {
         self.path.join(format!("{name}.{EXTENSION}"))
     }
 
@@ -113,8 +114,8 @@ impl Folder {
         }
         for SealedFile { name, key: there } in self.list()? {
             if there.is_ok_and(|there| there.public_key() == key.public_key()) {
-                let path = self.path.join(format!("{name}.{EXTENSION}"));
-                return Err(FolderError::KeyThere { address: key.public_key().hash().to_string(), path });
+                let address = key.public_key().hash().to_string();
+                return Err(FolderError::KeyThere { address, path: self.file(&name) });
             }
         }
         self.write(&path, key)

@@ -14,7 +14,7 @@ pub use key_vault::KeyVault;
 use crate::failure_reason::FailureReason;
 use crate::net::CallCounts;
 use crate::net::retry::{Again, LATE_AFTER};
-use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
+use crate::tezos::{BlsPublicKey, BlsScheme, SecretKeyError, Signature};
 use async_trait::async_trait;
 use std::fmt;
 use std::time::Duration;
@@ -136,6 +136,12 @@ pub enum VaultError {
     /// There is no such key or version: final, unless it has only just been created.
     #[error("it is not in the vault: {0}")]
     Missing(FailureReason),
+}
+
+impl From<SecretKeyError> for VaultError {
+    fn from(error: SecretKeyError) -> Self {
+        Self::unable(error.to_string())
+    }
 }
 
 impl VaultError {

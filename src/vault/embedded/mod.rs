@@ -12,7 +12,7 @@ pub use name::{InvalidKeyName, KeyName};
 
 use super::blocking::on_blocking_thread;
 use super::{FoundKeys, Key, Vault, VaultError};
-use crate::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, SecretKeyError, Signature};
+use crate::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, Signature};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -79,17 +79,17 @@ impl Vault for EmbeddedVault {
         let secret = self.secret(key)?;
         if key.curve() == Curve::Bls {
             let payload = payload.to_vec();
-            return on_blocking_thread(move || secret.sign(&payload, scheme)).await?.map_err(unable);
+            return Ok(on_blocking_thread(move || secret.sign(&payload, scheme)).await??);
         }
         // Signing blocks this thread, so let requests start their I/O first.
         tokio::task::yield_now().await;
-        secret.sign(payload, scheme).map_err(unable)
+        Ok(secret.sign(payload, scheme)?)
     }
 
     async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
         let secret = self.secret(key)?;
         let about = about.cloned();
-        on_blocking_thread(move || secret.prove_possession(about.as_ref())).await?.map_err(unable)
+        Ok(on_blocking_thread(move || secret.prove_possession(about.as_ref())).await??)
     }
 }
 
@@ -122,9 +122,4 @@ impl Held {
             .collect();
         Ok(Self { stamp, keys })
     }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "passed to map_err")]
-fn unable(error: SecretKeyError) -> VaultError {
-    VaultError::unable(error.to_string())
 }

@@ -5,7 +5,7 @@ use super::recipient_vaults::{NotOpened, RecipientVaults};
 use super::sealing::SealedKey;
 use crate::marks::{MarkStore, StoreIdentity};
 use crate::net::CallCounts;
-use crate::tezos::{BlsPublicKey, BlsScheme, PublicKeyHash, SecretKey, SecretKeyError, Signature};
+use crate::tezos::{BlsPublicKey, BlsScheme, PublicKeyHash, SecretKey, Signature};
 use crate::vault::blocking::on_blocking_thread;
 use crate::vault::{FoundKeys, FoundSoFar, Key, SearchProgress, UnusableKey, Vault, VaultError};
 use arc_swap::ArcSwap;
@@ -45,8 +45,15 @@ impl WithSealedKeys {
         Self { vault, folder, recipients, store, open: ArcSwap::default(), logged: Mutex::default() }
     }
 
-    fn secret(&self, key: &PublicKeyHash) -> Option<Arc<SecretKey>> {
-        self.open.load().get(key).map(|open| Arc::clone(&open.secret))
+    /// The secret of a sealed key; `None` for a key of the vault.
+    fn secret(&self, key: &Key) -> Result<Option<Arc<SecretKey>>, VaultError> {
+        if key.purpose.is_none() {
+            return Ok(None);
+        }
+        match self.open.load().get(&key.hash) {
+            Some(open) => Ok(Some(Arc::clone(&open.secret))),
+            None => Err(VaultError::unable(format!("{} is no longer in the folder of sealed keys", key.hash))),
+        }
     }
 
     /// Reads the folder, and opens what is not open.
@@ -199,9 +206,9 @@ impl Vault for WithSealedKeys {
     }
 
     async fn sign(&self, key: &Key, payload: &[u8], scheme: BlsScheme) -> Result<Signature, VaultError> {
-        let Some(secret) = self.sealed_secret(key)? else { return self.vault.sign(key, payload, scheme).await };
+        let Some(secret) = self.secret(key)? else { return self.vault.sign(key, payload, scheme).await };
         let payload = payload.to_vec();
-        on_blocking_thread(move || secret.sign(&payload, scheme)).await?.map_err(unable)
+        Ok(on_blocking_thread(move || secret.sign(&payload, scheme)).await??)
     }
 
     fn late_after(&self) -> Duration {
@@ -217,26 +224,8 @@ impl Vault for WithSealedKeys {
     }
 
     async fn prove_possession(&self, key: &Key, about: Option<&BlsPublicKey>) -> Result<Signature, VaultError> {
-        let Some(secret) = self.sealed_secret(key)? else { return self.vault.prove_possession(key, about).await };
+        let Some(secret) = self.secret(key)? else { return self.vault.prove_possession(key, about).await };
         let about = about.cloned();
-        on_blocking_thread(move || secret.prove_possession(about.as_ref())).await?.map_err(unable)
+        Ok(on_blocking_thread(move || secret.prove_possession(about.as_ref())).await??)
     }
-}
-
-impl WithSealedKeys {
-    /// The secret of a sealed key; `None` for a key of the vault.
-    fn sealed_secret(&self, key: &Key) -> Result<Option<Arc<SecretKey>>, VaultError> {
-        if key.purpose.is_none() {
-            return Ok(None);
-        }
-        match self.secret(&key.hash) {
-            Some(secret) => Ok(Some(secret)),
-            None => Err(VaultError::unable(format!("{} is no longer in the folder of sealed keys", key.hash))),
-        }
-    }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "passed to map_err")]
-fn unable(error: SecretKeyError) -> VaultError {
-    VaultError::unable(error.to_string())
 }

@@ -124,6 +124,7 @@ impl Vault for KeyVault {
     }
 }
 
+/// The connections to a vault. Callers repeat a call after `late_after`; a call fails after `answer_timeout`.
 fn http_client(
     url: &VaultUrl,
     roots: TlsRoots,

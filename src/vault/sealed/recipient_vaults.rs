@@ -86,8 +86,7 @@ impl RecipientVaults {
                 GaveUp::Final(_) | GaveUp::Deadline(Some(_)) => of_several(&errors),
             })
         })?;
-        let unusable = |error: String| NotOpened::Unusable(error);
-        let data_key = DataKey::from_unwrapped(&data_key).map_err(|error| unusable(error.to_string()))?;
+        let data_key = DataKey::from_unwrapped(&data_key).map_err(|error| NotOpened::Unusable(error.to_string()))?;
         let sealed = sealed.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let secret = sealed.open(&data_key)?;
@@ -95,7 +94,7 @@ impl RecipientVaults {
             Ok::<_, super::OpenError>(secret)
         });
         match opened.await {
-            Ok(opened) => opened.map_err(|error| unusable(error.to_string())),
+            Ok(opened) => opened.map_err(|error| NotOpened::Unusable(error.to_string())),
             Err(error) => Err(NotOpened::Vault(VaultError::unavailable(format!("internal error: {error}")))),
         }
     }

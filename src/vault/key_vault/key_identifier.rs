@@ -163,6 +163,8 @@ mod tests {
             ("https://bakery.vault.usgovcloudapi.net/", "https://vault.usgovcloudapi.net/.default"),
             ("https://bakery.vault.azure.cn/", "https://vault.azure.cn/.default"),
             ("https://standin.vault.localhost:8443/", "https://vault.localhost/.default"),
+            // Another host gets no token for the service that its name contains.
+            ("https://bakery.vault.azure.net.example.org/", "https://vault.azure.net.example.org/.default"),
         ] {
             let parsed: VaultUrl = url.parse().unwrap();
             assert_eq!(

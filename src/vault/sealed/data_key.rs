@@ -12,7 +12,7 @@ const LENGTH: usize = 32;
 /// An AES-256-GCM key. Never printed, and wiped when it is dropped.
 pub struct DataKey(Zeroizing<[u8; LENGTH]>);
 
-/// Why bytes are not a data key, or there is none.
+/// Why there is no data key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DataKeyError {
     /// A recipient unwrapped something else.

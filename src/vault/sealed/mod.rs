@@ -1,4 +1,5 @@
-//! Sealed keys: tz4 secrets, encrypted for RSA keys in HSMs, since no HSM in Azure signs with BLS12-381. Pure, except for [`Folder`].
+//! Sealed keys: tz4 secrets, encrypted for RSA keys in HSMs, since no HSM in Azure signs with BLS12-381. The format is
+//! pure; [`Folder`], [`RecipientVaults`] and [`WithSealedKeys`] do I/O.
 //!
 //! `docs/sealed-keys.md` specifies the format `sealed/1`, with test vectors in `conformance/sealed`.
 

@@ -74,7 +74,7 @@ impl RecipientVaults {
             unwrapped
         };
         let again = |error: &VaultError| {
-            // The next call is to another vault, which may not have asked for a pause.
+            // The next call is to another vault, which may not have requested a pause.
             let is_last = next.load(Ordering::Relaxed).is_multiple_of(in_vaults.len().max(1));
             Again::Yes(if is_last { pause(error) } else { None })
         };

@@ -118,10 +118,10 @@ pub enum OpenError {
     /// It differs from what was sealed, or the data key is that of another one.
     #[error("it was changed after it was sealed, or the data key belongs to another sealed key")]
     NotAuthentic,
-    /// The secret is not a number in the range of BLS12-381. Whoever sealed it made a mistake.
+    /// The secret is not a number in the range of BLS12-381: it was sealed wrongly.
     #[error("the secret is not a BLS12-381 secret key")]
     NotASecretKey,
-    /// The secret has another public key. Whoever sealed it made a mistake.
+    /// The secret has another public key: it was sealed wrongly.
     #[error("the secret belongs to another public key")]
     OtherKey,
     /// The secret was opened, and its signature is wrong.

@@ -77,7 +77,7 @@ fn for_north_and_safe(name: &str) -> String {
     )
 }
 
-/// The third to the last word of a line, `<name>  <role>  <chain>  <address>  <public key>`.
+/// The last word of the first line, `<name>  <role>  <chain>  <address>  <public key>`.
 fn public_key(line: &str) -> PublicKey {
     line.lines().next().unwrap().rsplit("  ").next().unwrap().parse().unwrap()
 }

@@ -108,7 +108,7 @@ function sealed(inputs, keys) {
 }
 
 /** Opens a sealed key with a recovery key, by Node's own OAEP. */
-export function open(written, privateKey) {
+function open(written, privateKey) {
     const der = createPublicKey(privateKey).export({ type: 'spki', format: 'der' }).toString('base64')
     const { wrapped_key } = written.recipients.find(({ public_key }) => public_key === der)
     const dataKey = privateDecrypt(

@@ -64,8 +64,8 @@ pub(super) struct Follower {
 #[derive(Default)]
 struct Progress {
     read: ReadBlocks,
-    /// A block that was read, but not taken by all consumers.
-    pending: Option<Arc<Block>>,
+    /// A block that was read, but not taken by all consumers, and the number of its votes that are not of a known form.
+    pending: Option<(Arc<Block>, usize)>,
     /// What was logged last about the node.
     is_readable: Option<bool>,
 }
@@ -166,9 +166,9 @@ impl Follower {
         head: (BlockHash, NonNegative),
         keys: &Arc<BTreeSet<PublicKeyHash>>,
     ) -> Result<usize, ReadError> {
-        let pending = self.progress().pending.clone().filter(|block| block.header.hash == header.hash);
-        let (block, unreadable) = if let Some(block) = pending {
-            (block, 0)
+        let pending = self.progress().pending.clone().filter(|(block, _)| block.header.hash == header.hash);
+        let (block, unreadable) = if let Some(pending) = pending {
+            pending
         } else {
             let receipts = self.reader.votes(header.hash, keys).await?;
             let second_predecessor = self.progress().read.predecessor(&header.predecessor);
@@ -176,7 +176,7 @@ impl Follower {
             let block = Block { chain, header, second_predecessor, head, keys, votes: receipts.votes };
             (Arc::new(block), receipts.unreadable)
         };
-        self.progress().pending = Some(Arc::clone(&block));
+        self.progress().pending = Some((Arc::clone(&block), unreadable));
         for consumer in &self.consumers {
             consumer.take(self.number, &self.reader, &block).await?;
         }

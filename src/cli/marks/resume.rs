@@ -61,18 +61,15 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
     if all.is_empty() {
         return print_line(&format!("nothing to do: {key} is not stopped"));
     }
-    for stop in all.values() {
-        print_line(&format!("{key}: {stop}"))?;
-    }
+    // A closed standard output does not end the resume halfway.
+    let mut printed = print_lines(all.values().map(|stop| format!("{key}: {stop}")));
     let ids = selected(&all, &arguments.stops)?;
     let targets = targets(settings, arguments, chains(&found, &arguments.chains)).await?;
     if arguments.dry_run {
         return print_line("nothing was changed");
     }
 
-    for line in lift_all(&ledger, settings, key, &targets, &ids).await? {
-        print_line(&line)?;
-    }
+    printed = printed.and(print_lines(lift_all(&ledger, settings, key, &targets, &ids).await?));
     let left =
         persist(timeout, async |deadline| ledger.resume_key(&key, &ids, deadline).await).await.map_err(|error| {
             format!(
@@ -84,10 +81,15 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
         return Err(other_stops(&left).into());
     }
     // A process that read the stop item before may have written the stop into a mark again.
-    for line in lift_all(&ledger, settings, key, &targets, &ids).await? {
-        print_line(&line)?;
-    }
+    printed = printed.and(print_lines(lift_all(&ledger, settings, key, &targets, &ids).await?));
     let again = KeyMarks::find_again(settings, &storage, key, &arguments.chains).await?;
+    if !again.unread.is_empty() {
+        let unread = again.unread.join("\n");
+        return Err(format!(
+            "the stop is lifted, but whether it reached other marks is unknown:\n{unread}\nRepeat the command"
+        )
+        .into());
+    }
     let missed: BTreeSet<_> =
         stopped_chains(&again).filter(|chain| targets.iter().all(|(covered, _)| covered != chain)).collect();
     if !missed.is_empty() {
@@ -103,12 +105,16 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
             Some(target) => format!("above level {}", target.level),
             None => "above its marks".to_owned(),
         };
-        print_line(&format!("{}: blocks and votes {above} are signed", name_of(*chain)))?;
+        printed = printed.and(print_line(&format!("{}: blocks and votes {above} are signed", name_of(*chain))));
     }
     if !found.is_all {
         note("marks on chains that were not looked up are still stopped if they were: name them with --chain");
     }
-    print_line("restart signers of release 0.1.0: they take the lower marks for lost ones")
+    printed.and(print_line("restart signers of release 0.1.0: they take the lower marks for lost ones"))
+}
+
+fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<(), CommandError> {
+    lines.into_iter().try_for_each(|line| print_line(&line))
 }
 
 /// The chains with stopped marks, and the named ones.

@@ -1,9 +1,10 @@
 //! Items that are neither a mark nor a stop item: nothing is released, and no command claims what it cannot know.
 
-use super::refused;
+use super::{done, refused, suspend};
 use crate::azure::cloud::{self, KnownKey, baker, wait};
 use crate::azure::instance::Instance;
 use crate::support::payloads::{MAINNET, payload};
+use crate::support::process::{complaint, signal};
 use azurehsm_signer::tezos::payload::Kind;
 use serde_json::json;
 use stand_ins::Azure;
@@ -65,4 +66,21 @@ fn a_mark_that_cannot_be_read_is_reported_and_the_others_are_stopped() {
     assert!(complaint.contains("nothing was lifted, since some marks could not be read"), "{complaint}");
     assert!(complaint.contains(&format!("{mark} is not a mark")), "{complaint}");
     assert_eq!(signer.sign(&key.hash, &payload(Kind::Block, 8, 0, 0)).status, 409);
+}
+
+/// What stands in place of the mark may hide one that the stop has reached.
+#[test]
+fn a_mark_that_becomes_unreadable_during_a_resume_is_reported() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    let signer = Instance::start_ready(&azure, &[]);
+    signer.sign(&key.hash, &payload(Kind::Block, 7, 0, 0)).signature();
+    done(&azure, &["stop", &key.hash, "--reason", "maintenance"]);
+    let resuming = suspend(&azure, &["resume", &key.hash, "--nothing-signed-elsewhere"], 1);
+    let elsewhere = key.mark(Kind::Block).replace(MAINNET, "NetXnHfVqm9iesp");
+    damage(&azure, &key, &elsewhere);
+    signal(&resuming, "CONT");
+    let complaint = complaint(&resuming.wait_with_output().unwrap());
+    assert!(complaint.contains("whether it reached other marks is unknown"), "{complaint}");
+    assert!(complaint.contains(&format!("{elsewhere} is not a mark")), "{complaint}");
 }

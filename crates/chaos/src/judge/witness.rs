@@ -41,7 +41,13 @@ fn false_alarm(history: &History, line: &Line, foreign: Option<&ForeignVote>) ->
     if !ALARMS.iter().any(|alarm| line.text.contains(alarm)) {
         return None;
     }
-    let Fields { event, key, level } = serde_json::from_str::<Logged>(&line.text).ok()?.fields;
+    let Ok(Logged { fields: Fields { event, key, level } }) = serde_json::from_str(&line.text) else {
+        return Some(format!(
+            "a line of {} may be an alarm and cannot be read: {}",
+            history.name(line.place),
+            line.text
+        ));
+    };
     let is_about = |vote: &ForeignVote| event == ALARMS[0] && *vote.key == key && level == Some(vote.level);
     let is_alarm = ALARMS.contains(&event.as_str());
     (is_alarm && !foreign.is_some_and(is_about))

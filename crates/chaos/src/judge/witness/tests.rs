@@ -50,12 +50,15 @@ fn only_the_key_of_the_second_signer_is_stopped() {
         ("an alarm about another level", |book: &mut Book| alarm(book, "foreign_signature", 0, 11)),
         ("another alarm", |book: &mut Book| alarm(book, "key_active_elsewhere", 0, 12)),
         ("a denunciation", |book: &mut Book| alarm(book, "denounced", 0, 12)),
+        ("what may be an alarm cannot be read", |book: &mut Book| {
+            book.history.lines.push(Line { place: 0, text: "foreign_signature".into() });
+        }),
         ("signed after the next block", |book: &mut Book| {
             let bytes = bytes(Kind::Attestation, 11, 1);
             let signature = book.sign(0, &bytes, 1);
             book.exchange(0, &bytes, (11_500, 11_510), Answer::Signed(signature.into()));
         }),
-    ] as [(&str, fn(&mut Book)); 9]
+    ] as [(&str, fn(&mut Book)); 10]
     {
         let mut book = with_second_signer();
         make_wrong(&mut book);

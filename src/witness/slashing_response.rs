@@ -72,16 +72,26 @@ mod tests {
     use crate::tezos::{ChainId, Curve, SecretKey};
     use std::sync::Mutex;
 
-    /// Each key with the result of the next attempts to stop it.
-    struct Store(Mutex<HashMap<PublicKeyHash, Vec<Result<bool, String>>>>);
+    /// Results of the next attempts for a key, the last one first; then it is true.
+    type Results = Mutex<HashMap<PublicKeyHash, Vec<Result<bool, String>>>>;
+
+    #[derive(Default)]
+    struct Store {
+        is_open: Results,
+        stop: Results,
+    }
+
+    fn next_of(results: &Results, key: &PublicKeyHash) -> Result<bool, String> {
+        results.lock().unwrap().get_mut(key).and_then(Vec::pop).unwrap_or(Ok(true))
+    }
 
     impl StopsKeys for Store {
-        async fn is_open(&self, _: &PublicKeyHash, _: &Charge) -> Result<bool, String> {
-            Ok(true)
+        async fn is_open(&self, key: &PublicKeyHash, _: &Charge) -> Result<bool, String> {
+            next_of(&self.is_open, key)
         }
 
         async fn stop(&self, key: &PublicKeyHash, _: &Charge) -> Result<bool, String> {
-            self.0.lock().unwrap().get_mut(key).and_then(Vec::pop).unwrap_or(Ok(true))
+            next_of(&self.stop, key)
         }
     }
 
@@ -98,7 +108,8 @@ mod tests {
     #[tokio::test]
     async fn a_key_that_cannot_be_stopped_keeps_no_other_from_being_stopped_and_is_reported_once_it_is() {
         let [one, two] = [1, 2].map(|_| SecretKey::generate(Curve::P256).unwrap().public_key().hash());
-        let store = Store(Mutex::new(HashMap::from([(one, vec![Err("429".to_owned()), Err("429".to_owned())])])));
+        let stop = Mutex::new(HashMap::from([(one, vec![Err("429".to_owned()), Err("429".to_owned())])]));
+        let store = Store { stop, ..Store::default() };
         let mut responses = Responses::default();
         let mut looks = Vec::new();
         for is_confirmed in [false, false, true, true, true, true] {
@@ -122,8 +133,27 @@ mod tests {
     #[tokio::test]
     async fn the_setting_may_permit_alerts_only() {
         let key = SecretKey::generate(Curve::P256).unwrap().public_key().hash();
-        let (mut responses, store) = (Responses::default(), Store(Mutex::default()));
+        let (mut responses, store) = (Responses::default(), Store::default());
         let response = responses.respond(&charge(true), &[key], OnForeignSignature::Alert, &store).await;
         assert_eq!(response, [(key, "alert only".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn acknowledged_evidence_is_not_reported_and_what_could_not_be_read_is_read_again() {
+        let [before, meanwhile, unread] =
+            [1, 2, 3].map(|_| SecretKey::generate(Curve::P256).unwrap().public_key().hash());
+        let is_open = HashMap::from([
+            (before, vec![Ok(false), Ok(false)]),
+            (meanwhile, vec![Ok(false), Ok(true)]),
+            (unread, vec![Err("429".to_owned())]),
+        ]);
+        let stop = HashMap::from([(meanwhile, vec![Ok(false)])]);
+        let store = Store { is_open: Mutex::new(is_open), stop: Mutex::new(stop) };
+        let (mut responses, mut looks) = (Responses::default(), Vec::new());
+        for _ in 0..2 {
+            let keys = [before, meanwhile, unread];
+            looks.push(responses.respond(&charge(true), &keys, OnForeignSignature::Stop, &store).await);
+        }
+        assert_eq!(looks, [vec![], vec![(unread, "stopped".to_owned())]]);
     }
 }

@@ -75,6 +75,22 @@ func isObjectId(value string) bool =>
 func operatorProblems(id string) string[] =>
   empty(id) || isObjectId(id) ? [] : ['operatorPrincipalId: ${id} is not an object id (a GUID)']
 
+@description('Errors in who may store sealed keys.')
+func writerProblems(writers string[]) string[] =>
+  concat(
+    areIds(writers) ? [] : ['sealedKeyWriters: all must be object ids (GUIDs)'],
+    differ(map(writers, id => toLower(id))) ? [] : ['sealedKeyWriters: two are the same']
+  )
+
+@description('Errors in the parameters of sealed keys.')
+@export()
+func sealedKeyProblems(enabled bool, writers string[], keys signingKeyType[]) string[] =>
+  concat(
+    writerProblems(writers),
+    enabled || empty(writers) ? [] : ['sealedKeyWriters: it requires sealedKeys'],
+    enabled && contains(comparedNames(keys), 'sealing') ? ['keys: sealing is the name of the key for sealed keys'] : []
+  )
+
 @description('Whether a text is an HTTP or HTTPS URL.')
 func isWebAddress(value string) bool => startsWith(value, 'https://') || startsWith(value, 'http://')
 

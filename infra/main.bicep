@@ -1,7 +1,7 @@
 // Entry point for `azd up` and `az deployment sub create`: a resource group, and everything in resources.bicep.
 targetScope = 'subscription'
 
-import { authenticationProblems, databaseProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
+import { authenticationProblems, databaseProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems, sealedKeyProblems } from 'checks.bicep'
 import { authenticationType, policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
@@ -125,6 +125,12 @@ param vaultRole string = 'custom'
 @description('Object identifier of a user, group or service principal who raises, lists and imports marks, and lists keys. Empty: nobody.')
 param operatorPrincipalId string = ''
 
+@description('Whether sealed keys (tz4) can be served (docs/sealed-keys.md). Each vault then has an RSA key that can only unwrap, and the database a container for sealed keys; the signer may unwrap with that key and read that container.')
+param sealedKeys bool = false
+
+@description('Object identifiers of users, groups or service principals who may store, replace and list sealed keys. They may not delete any. Only with sealedKeys.')
+param sealedKeyWriters string[] = []
+
 @description('Whether vault and database are locked against deletion. Such a lock also prevents the deletion of role assignments on them, and of their private endpoints. The locks must be removed before that, before azd down, and before deleting the resource group.')
 param protectFromDeletion bool = true
 
@@ -161,6 +167,7 @@ var problems = concat(
   databaseProblems(databaseCapacity, secondRegion),
   networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
+  sealedKeyProblems(sealedKeys, sealedKeyWriters, keys),
   nodeProblems(nodeUrls),
   authenticationProblems(authentication)
 )
@@ -211,6 +218,8 @@ module resources 'resources.bicep' = {
     availabilityTest: availabilityTest
     vaultRole: vaultRole
     operatorPrincipalId: operatorPrincipalId
+    sealedKeys: sealedKeys
+    sealedKeyWriters: sealedKeyWriters
     protectFromDeletion: protectFromDeletion
     auditRetentionDays: auditRetentionDays
     nodeUrls: nodeUrls

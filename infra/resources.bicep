@@ -1,7 +1,7 @@
 // Entry point for a deployment to an existing resource group:
 //   az deployment group create --resource-group <group> --template-file infra/resources.bicep --parameters environmentName=<name>
 
-import { authenticationProblems, databaseProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems } from 'checks.bicep'
+import { authenticationProblems, databaseProblems, keyProblems, networkProblems, nodeProblems, operatorProblems, regionProblems, sealedKeyProblems } from 'checks.bicep'
 import { authenticationType, policyType, signerSettingsType, signingKeyType } from 'types.bicep'
 
 @description('Name of the environment, such as mainnet. It is part of the tags and names of all resources.')
@@ -117,6 +117,12 @@ param vaultRole string = 'custom'
 @description('Object identifier of a user, group or service principal who raises, lists and imports marks, and lists keys. Empty: nobody.')
 param operatorPrincipalId string = ''
 
+@description('Whether sealed keys (tz4) can be served (docs/sealed-keys.md). Each vault then has an RSA key that can only unwrap, and the database a container for sealed keys; the signer may unwrap with that key and read that container.')
+param sealedKeys bool = false
+
+@description('Object identifiers of users, groups or service principals who may store, replace and list sealed keys. They may not delete any. Only with sealedKeys.')
+param sealedKeyWriters string[] = []
+
 @description('Whether vault and database are locked against deletion. Such a lock also prevents the deletion of role assignments on them, and of their private endpoints. The locks must be removed before that, before azd down, and before deleting the resource group.')
 param protectFromDeletion bool = true
 
@@ -153,6 +159,7 @@ var problems = concat(
   databaseProblems(databaseCapacity, secondRegion),
   networkProblems(ranges, networkPrefix, secondNetworkPrefix),
   operatorProblems(operatorPrincipalId),
+  sealedKeyProblems(sealedKeys, sealedKeyWriters, keys),
   nodeProblems(nodeUrls),
   authenticationProblems(authentication)
 )
@@ -236,6 +243,15 @@ var databaseName = 'signer'
 @description('Name of the container with the marks.')
 var containerName = 'marks'
 
+@description('Name of the container with sealed keys.')
+var sealedKeyContainerName = 'keys'
+
+@description('Name of the key for sealed keys in each vault, or empty.')
+var sealingKeyName = sealedKeys ? 'sealing' : ''
+
+@description('Name of the account with the database.')
+var accountName = 'cosmos-signer-${token}'
+
 @description('Name of the container with the deployed package.')
 var packageContainerName = 'package'
 
@@ -316,7 +332,7 @@ module networks 'modules/network.bicep' = [
 
 module cosmos 'modules/cosmos.bicep' = {
   params: {
-    name: 'cosmos-signer-${token}'
+    name: accountName
     location: location
     tags: tags
     secondRegion: secondRegion
@@ -343,6 +359,23 @@ module cosmos 'modules/cosmos.bicep' = {
   }
   dependsOn: [
     identities
+  ]
+}
+
+module sealedKeyStore 'modules/sealedKeys.bicep' = if (sealedKeys) {
+  params: {
+    accountName: accountName
+    tags: tags
+    databaseName: databaseName
+    containerName: sealedKeyContainerName
+    databaseCapacity: databaseCapacity
+    identityNames: [
+      for signer in signers: signer.identityName
+    ]
+    writers: sealedKeyWriters
+  }
+  dependsOn: [
+    cosmos
   ]
 }
 
@@ -408,6 +441,9 @@ module cosmosEndpoints 'modules/privateEndpoint.bicep' = [
       zoneId: databaseZones[i].outputs.id
       subnetId: networks[i].outputs.endpointSubnetId
     }
+    dependsOn: [
+      sealedKeyStore
+    ]
   }
 ]
 
@@ -429,6 +465,8 @@ module apps 'modules/signer.bicep' = [
       markStore: markStore
       vaultRole: vaultRole
       vaultRoleName: 'Tezos key signer ${token}'
+      sealingKeyName: sealingKeyName
+      unwrapRoleName: 'Tezos key unwrapper ${token}'
       operatorPrincipalId: operatorPrincipalId
       protectFromDeletion: protectFromDeletion
       isFlex: isFlex
@@ -459,6 +497,7 @@ module apps 'modules/signer.bicep' = [
     dependsOn: [
       cosmosEndpoints
       identities
+      sealedKeyStore
       zones
     ]
   }

@@ -145,7 +145,10 @@ class App(unittest.TestCase):
 
         for module in ("flex", "premium"):
             self.assertEqual(after("modules/signer.bicep", module), {"roles", "vaultEndpoint", "storageEndpoint"})
-        self.assertEqual(after("resources.bicep", "apps"), {"cosmosEndpoints", "identities", "zones"})
+        # The account of the database accepts one change at a time.
+        self.assertEqual(after("resources.bicep", "sealedKeyStore"), {"cosmos"})
+        self.assertEqual(after("resources.bicep", "cosmosEndpoints"), {"sealedKeyStore"})
+        self.assertEqual(after("resources.bicep", "apps"), {"cosmosEndpoints", "identities", "sealedKeyStore", "zones"})
 
 
 class Settings(unittest.TestCase):

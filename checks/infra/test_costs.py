@@ -56,6 +56,7 @@ SECTIONS = {
 ADDED = {
     "A third region for the marks": ({"secondRegion": "northeurope"}, {"secondRegion": "northeurope", "thirdRegion": "uksouth"}),
     "Isolated": ({}, {"networking": "isolated"}),
+    "Tz4 keys": ({}, {"sealedKeys": True}),
     "History of signatures": ({}, {"auditRetentionDays": 365}),
 }
 
@@ -103,18 +104,21 @@ def units(deployment, requests) -> Counter:
         used["flex-execution"] = requests * memory
         used["flex-request"] = requests
     used["ep1"] = premium
-    # A key is restored into the vault of each further app.
-    used["hsm-key"] = len(deployment.all(KEY)) * len(deployment.all(SITE))
+    # A signing key is restored into the vault of each further app; each vault has a key for sealed keys of its own.
+    sealing = sum(key.properties["kty"] == "RSA-HSM" for key in deployment.all(KEY))
+    used["hsm-key"] = (len(deployment.all(KEY)) - sealing) * len(deployment.all(SITE)) + sealing
     # A vault signs only for the app in its region, and only the first app gets requests.
     idle = sum(by_app[1:])
     signing = flex + premium - idle
-    used["key-operation"] = SIGNATURES + signing * READS + idle * READS_IDLE
-    account, container = deployment.one(ACCOUNT).properties, deployment.one(CONTAINER).properties
-    if autoscale := container["options"].get("autoscaleSettings"):
-        least = max(autoscale["maxThroughput"] // 10, 100)
-        used["cosmos"] = 0 if account["enableFreeTier"] else len(account["locations"]) * Decimal(least) / 100 * HOURS
-    else:
-        used["cosmos-serverless"] = SIGNATURES * RU_PER_WRITE
+    # A search of the vault also reads the key for sealed keys.
+    used["key-operation"] = SIGNATURES + signing * READS + idle * READS_IDLE + sealing * READS
+    account = deployment.one(ACCOUNT).properties
+    for container in deployment.all(CONTAINER):
+        if autoscale := container.properties["options"].get("autoscaleSettings"):
+            least = max(autoscale["maxThroughput"] // 10, 100)
+            used["cosmos"] += 0 if account["enableFreeTier"] else len(account["locations"]) * Decimal(least) / 100 * HOURS
+        elif container.name == "marks":
+            used["cosmos-serverless"] += SIGNATURES * RU_PER_WRITE
     used["logs"] = SIGNER_LOG + AUDIT_LOG + signing * READS_LOG + idle * READS_IDLE_LOG + (signing + idle) * BLOB_LOG
     for rule in deployment.all(QUERY_ALERT):
         if rule.properties["enabled"]:

@@ -16,6 +16,7 @@ REFUSALS = {
     "everyone_in_the_tenant": "authentication: allowedPrincipals must name an identity",
     "misspelt_policy": "kind is an unknown property",
     "misspelt_setting": "HEAD_TRESHOLD is an unknown property",
+    "name_of_the_sealing_key": "keys: sealing is the name of the key for sealed keys",
     "name_of_a_key": "my_baker may only have letters, digits and -",
     "operator": "me is not an object id",
     "password_of_a_node": "without a password",
@@ -25,6 +26,7 @@ REFUSALS = {
     "serverless_in_two_regions": "serverless has a single region",
     "third_region_alone": "thirdRegion: it requires secondRegion",
     "same_key_twice": "two keys have the same name",
+    "writers_without_sealed_keys": "sealedKeyWriters: it requires sealedKeys",
     "unknown_curve": "'P256' is not 'P-256' | 'P-256K'",
 }
 
@@ -32,6 +34,7 @@ REFUSALS = {
 WRONG = {
     "allowedAddresses": ["203.0.113.7", "203.0.113/24", "203.0.113.7/33", "256.0.0.1/32", "2001:db8::/32", "a.b.c.d/8", ""],
     "operatorPrincipalId": ["00000000-0000-0000-0000-00000000000", "00000000-0000-0000-0000-00000000000g", "you@example.com"],
+    "sealedKeyWriters": [["you@example.com"], ["0123abcd-0000-4000-8000-abcdef012345", "0123ABCD-0000-4000-8000-abcdef012345"]],
     "nodeUrls": ["node.example.com", "https://me@node.example.com", "https://a,https://b"],
     "keys": ["a b", "a.b", "ä", ""],
     "flexSubnetPrefix": ["10.91.0.0", "nonsense"],
@@ -41,6 +44,7 @@ WRONG = {
 RIGHT = {
     "allowedAddresses": ["203.0.113.7/32", "198.51.100.0/24", "203.0.113.7/24"],
     "operatorPrincipalId": ["", "0123abcd-0000-4000-8000-ABCDEF012345"],
+    "sealedKeyWriters": [[], ["0123abcd-0000-4000-8000-abcdef012345", "0123abcd-0000-4000-8000-abcdef012346"]],
     "nodeUrls": ["https://node.example.com/path", "http://10.0.0.4:8732"],
     "keys": ["Baker-2", "0", "a" * 127],
     "flexSubnetPrefix": ["10.91.0.0/26"],
@@ -59,7 +63,7 @@ class Parameters(unittest.TestCase):
 
     def test_valid_sets_are_deployed(self):
         accepted = sets("accepted")
-        self.assertEqual(len(accepted), 10)
+        self.assertEqual(len(accepted), 11)
         for name, given in accepted.items():
             for entry, parameters in self.entries(given):
                 with self.subTest(name, entry=entry.name):
@@ -82,7 +86,8 @@ class Parameters(unittest.TestCase):
             value = [{"name": value, "curve": "P-256"}]
         elif parameter in ("allowedAddresses", "nodeUrls"):
             value = [value]
-        return {"environmentName": "test", "location": "westeurope", parameter: value}
+        with_sealed_keys = {"sealedKeys": True} if parameter == "sealedKeyWriters" else {}
+        return {"environmentName": "test", "location": "westeurope", parameter: value} | with_sealed_keys
 
     def test_values_are_checked_beyond_their_types(self):
         for parameter, values in WRONG.items():

@@ -19,7 +19,7 @@ param actionGroupId string
 @description('Resource id of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Principal (object) ids of the signers\' identities. A signature of a vault for any other identity raises an alert.')
+@description('Principal (object) ids of the signers\' identities. A vault that signs or unwraps for any other identity raises an alert.')
 @minLength(1)
 param signerPrincipalIds string[]
 
@@ -91,6 +91,13 @@ var rules = [
         title: 'Another identity signs with a key'
         description: 'The vault created a signature for another identity than the signer\'s: no mark covers it, and it may be a double vote. First: was it you (doctor --sign, or a signer on a laptop)? If not, immediately disable the key, or remove the lock of the vault (az lock delete) and then the role of that identity.'
         query: replace(loadTextContent('../queries/alerts/signed_by_others.kql'), '{isSigner}', isSigner)
+        enabled: true
+      }
+      {
+        name: 'unwrapped-by-others'
+        title: 'Another identity unwraps with the key for sealed keys'
+        description: 'The vault unwrapped the data key of a sealed key for another identity than the signer\'s: if that identity also has the sealed key, it has the secret, and the vault will not see what is signed with it. First: was it you (sealed rewrap or check)? If not, register a new key on chain now, since removing a role or a recipient revokes nothing; then find out who assigned the role.'
+        query: replace(loadTextContent('../queries/alerts/unwrapped_by_others.kql'), '{isSigner}', isSigner)
         enabled: true
       }
       {

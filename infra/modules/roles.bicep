@@ -20,6 +20,12 @@ param vaultRoleName string
 @description('Whether the custom role is defined here. If not, it already exists.')
 param definesVaultRole bool
 
+@description('Name of the key for sealed keys in the vault, or empty.')
+param sealingKeyName string
+
+@description('Name of the custom role on that key, which must be unique in the tenant.')
+param unwrapRoleName string
+
 @description('Name of the storage account of the Functions host.')
 param storageName string
 
@@ -48,6 +54,9 @@ var keyVaultReader = '21090545-7ca7-4776-b22c-e363652d74d2'
 @description('Key Vault Crypto User: uses a key.')
 var keyVaultCryptoUser = '12338af0-0e69-4776-bea7-57ae8d297424'
 
+@description('Key Vault Crypto Service Encryption User: reads a key, wraps and unwraps with it.')
+var keyVaultCryptoServiceEncryptionUser = 'e147488a-f6f5-4113-8e2d-b22465e65bf6'
+
 @description('Storage Blob Data Owner: full access to blobs.')
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 
@@ -72,6 +81,16 @@ resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' existing = [
   for key in keysByBuiltInRole: {
     parent: vault
     name: key.name
+  }
+]
+
+@description('The key for sealed keys, if there is one.')
+var sealingKeyNames = empty(sealingKeyName) ? [] : [sealingKeyName]
+
+resource sealingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' existing = [
+  for name in sealingKeyNames: {
+    parent: vault
+    name: name
   }
 ]
 
@@ -167,6 +186,51 @@ resource signerUsesAll 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
     principalType: 'ServicePrincipal'
   }
 }
+
+@description('Name of the custom role on the key for sealed keys.')
+var keyUnwrapperRoleId = guid(resourceGroup().id, 'key unwrapper')
+
+// Opens sealed keys, and nothing else. It is assigned on the key, since on the vault it would cover each RSA key that is added.
+resource keyUnwrapper 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (isCustom && definesVaultRole && !empty(sealingKeyName)) {
+  name: keyUnwrapperRoleId
+  properties: {
+    roleName: unwrapRoleName
+    type: 'CustomRole'
+    assignableScopes: [
+      resourceGroup().id
+    ]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: [
+          'Microsoft.KeyVault/vaults/keys/read'
+          'Microsoft.KeyVault/vaults/keys/unwrap/action'
+        ]
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+// The built-in role can also wrap, which reveals nothing and which the key does not permit.
+@description('Role of the signer on the key for sealed keys.')
+var unwrapRoleId = isCustom ? keyUnwrapperRoleId : keyVaultCryptoServiceEncryptionUser
+
+resource signerUnwraps 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, i) in sealingKeyNames: {
+    scope: sealingKeys[i]
+    name: guid(vault.id, name, identity.id, unwrapRoleId)
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', unwrapRoleId)
+      principalId: identity.properties.principalId
+      principalType: 'ServicePrincipal'
+    }
+    dependsOn: [
+      keyUnwrapper
+    ]
+  }
+]
 
 // The Functions host reads the package, and stores its leases and function keys in containers that it creates itself.
 resource hostStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = {

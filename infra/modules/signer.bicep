@@ -41,6 +41,12 @@ param vaultRole string
 @description('Name of the custom role, which must be unique in the tenant.')
 param vaultRoleName string
 
+@description('Name of the key for sealed keys, or empty.')
+param sealingKeyName string
+
+@description('Name of the custom role on that key, which must be unique in the tenant.')
+param unwrapRoleName string
+
 @description('Object identifier of the operator, or empty.')
 param operatorPrincipalId string
 
@@ -145,6 +151,7 @@ module vault 'vault.bicep' = {
     location: location
     tags: tags
     keys: createsKeys ? keys : []
+    sealingKeyName: sealingKeyName
     markStore: markStore
     appSubnetId: appSubnetId
     networking: networking
@@ -174,6 +181,8 @@ module roles 'roles.bicep' = {
     vaultRole: vaultRole
     vaultRoleName: vaultRoleName
     definesVaultRole: createsKeys
+    sealingKeyName: sealingKeyName
+    unwrapRoleName: unwrapRoleName
     storageName: storageName
     packageContainerName: packageContainerName
     applicationInsightsName: applicationInsightsName

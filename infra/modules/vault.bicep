@@ -1,4 +1,4 @@
-// The vault, and the signing keys in its hardware security modules.
+// The vault, and the keys in its hardware security modules: signing keys, and the one for sealed keys.
 
 import { signingKeyType, textsType } from '../types.bicep'
 
@@ -13,6 +13,9 @@ param tags textsType
 
 @description('The signing keys: a name, and the curve P-256 (a tz3 address) or P-256K (tz2).')
 param keys signingKeyType[]
+
+@description('Name of the key that unwraps the data keys of sealed keys, or empty.')
+param sealingKeyName string
 
 @description('The mark store of these keys: <host of the Cosmos DB account>/<database>/<container>.')
 param markStore string
@@ -108,6 +111,27 @@ resource signingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [
         'verify'
       ]
       // No rotation policy either: a new version is a new public key, and so another Tezos address.
+    }
+  }
+]
+
+@description('The key for sealed keys, if there is one.')
+var sealingKeyNames = empty(sealingKeyName) ? [] : [sealingKeyName]
+
+// Each vault has its own: a sealed key has a recipient in each. Sealing takes the public key only, so nobody needs to wrap.
+resource sealingKeys 'Microsoft.KeyVault/vaults/keys@2026-02-01' = [
+  for sealingName in sealingKeyNames: {
+    //checkov:skip=CKV_AZURE_40: Sealed keys could no longer be opened once it expires.
+    parent: vault
+    name: sealingName
+    tags: tags
+    properties: {
+      kty: 'RSA-HSM'
+      keySize: 4096
+      keyOps: [
+        'unwrapKey'
+      ]
+      // No rotation policy: sealed keys name a version.
     }
   }
 ]

@@ -107,6 +107,14 @@ audited("KeySign", OTHER, "192.0.2.3", result="Forbidden")
 audited("KeySign", None, "192.0.2.4")
 audited("KeySign", SECOND_SIGNER, "192.0.2.7")
 audited("KeyGet", OTHER, "192.0.2.5")
+for caller, address, result in (
+    (SIGNER, "192.0.2.20", "OK"), (SECOND_SIGNER, "192.0.2.21", "OK"), (OTHER, "192.0.2.22", "OK"), (OTHER, "192.0.2.23", "Forbidden"),
+    (None, "192.0.2.24", "OK"),
+):  # fmt: skip
+    audited("KeyUnwrap", caller, address, result)
+audited("KeyDecrypt", OTHER, "192.0.2.25")
+audited("KeyRelease", OTHER, "192.0.2.26")
+audited("KeyWrap", OTHER, "192.0.2.27")
 audited("KeyRotate", OTHER, "192.0.2.6")
 stored("PutBlockList", "/store/package/released-package.zip", SIGNER, "192.0.2.10")
 stored("PutBlob", "/store/package/azurehsm-signer.zip", OTHER, "192.0.2.11")
@@ -137,6 +145,7 @@ EXPECTED = {
         "thread 'main' panicked at src/main.rs:1:1:",
     ]),
     "alerts/signed_by_others.kql": ("CallerIpAddress", ["192.0.2.2"]),
+    "alerts/unwrapped_by_others.kql": ("CallerIpAddress", ["192.0.2.22", "192.0.2.25", "192.0.2.26"]),
     "alerts/package_written.kql": ("CallerIpAddress", ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.15"]),
     "alerts/vault_keys_changed.kql": ("CallerIpAddress", ["192.0.2.6"]),
     "alerts/starts.kql": ("Subject", ["1.2.3"]),
@@ -161,7 +170,8 @@ EXPECTED = {
 # What each rule finds: the problem, and its subject.
 FOUND = {
     "rule-log-0": {
-        ("signed-by-others", "https://v.vault.azure.net/keys/active/abc"), ("unsuitable-account", "account_unsuitable"),
+        ("signed-by-others", "https://v.vault.azure.net/keys/active/abc"),
+        ("unwrapped-by-others", "https://v.vault.azure.net/keys/active/abc"), ("unsuitable-account", "account_unsuitable"),
         ("signed-elsewhere", f"foreign_signature {ACTIVE}"),
     },
     "rule-log-1": {
@@ -178,10 +188,10 @@ FOUND = {
 LOST = {
     # crashes would still read AppExceptions, but duckdb-kql leaves out a union whose first table is missing.
     "AppTraces": {problem for found in FOUND.values() for problem, _ in found}
-    - {"signed-by-others", "vault-keys-changed", "package-written"},
+    - {"signed-by-others", "unwrapped-by-others", "vault-keys-changed", "package-written"},
     "AppRequests": {"host-errors"},
     "AppExceptions": set(),
-    "AZKVAuditLogs": {"signed-by-others", "vault-keys-changed"},
+    "AZKVAuditLogs": {"signed-by-others", "unwrapped-by-others", "vault-keys-changed"},
     "StorageBlobLogs": {"package-written"},
 }
 

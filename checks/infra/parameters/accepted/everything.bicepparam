@@ -34,6 +34,10 @@ param alertEmail = 'you@example.com'
 param availabilityTest = true
 param vaultRole = 'builtIn'
 param operatorPrincipalId = '00000000-0000-4000-8000-00000000000a'
+param sealedKeys = true
+param sealedKeyWriters = [
+  '00000000-0000-4000-8000-00000000000e'
+]
 param protectFromDeletion = false
 param auditRetentionDays = 365
 param nodeUrls = [

@@ -1,10 +1,12 @@
 /* Loaded into the program before the C library: a disk in trouble. While there is a file of that name in the folder
- * DISK_FAULTS, "flush" fails every flush, "full" lets no file grow or be written, and "read-only" lets none be changed.
+ * DISK_FAULTS, "flush" fails every flush, "full" lets no file grow or be written, and "read-only" lets none be changed;
+ * "dies at flush", "dies before rename" and "dies after rename" kill the process there.
  * Only files whose path has DISK in it are concerned. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,12 @@ static int is_open_on_disk(int file) {
 #define FAIL_IF(condition, number) if (condition) { errno = number; return -1; }
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+static void die_if(int condition) {
+    if (condition) raise(SIGKILL);
+}
+
 int fsync(int file) {
+    die_if(there_is("dies at flush") && is_open_on_disk(file));
     FAIL_IF(there_is("flush") && is_open_on_disk(file), EIO);
     return NEXT(fsync)(file);
 }
@@ -69,7 +76,10 @@ int open64(const char *path, int flags, ...) {
 
 int rename(const char *from, const char *to) {
     FAIL_IF(there_is("read-only") && is_on_disk(to), EROFS);
-    return NEXT(rename)(from, to);
+    die_if(there_is("dies before rename") && is_on_disk(to));
+    int result = NEXT(rename)(from, to);
+    die_if(there_is("dies after rename") && is_on_disk(to));
+    return result;
 }
 
 int unlink(const char *path) {

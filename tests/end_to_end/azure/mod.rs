@@ -20,6 +20,8 @@ mod outages;
 mod recover;
 mod runner;
 mod sealed;
+mod sealed_regions;
+mod sealed_tampering;
 mod secrets;
 mod stops;
 mod store_identity;

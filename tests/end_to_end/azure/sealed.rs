@@ -4,7 +4,7 @@ use super::ANY_OPERATION;
 use crate::azure::cloud::{self, always, baker, next, told_by};
 use crate::azure::instance::{Instance, command, run};
 use crate::support::eventually::eventually;
-use crate::support::payloads::{block, bls_attestation, payload, transfer};
+use crate::support::payloads::{MAINNET, block, bls_attestation, payload, transfer};
 use crate::support::process::{printed, with_input};
 use azurehsm_signer::tezos::payload::Kind;
 use base64::Engine;
@@ -15,50 +15,62 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const MAINNET: &str = "NetXdQprcVkpaWU";
 /// The refresh of keys, so that a test need not wait for minutes.
 const EVERY_SECOND: (&str, &str) = ("KEYS_REFRESH_SECONDS", "1");
 
 /// The stand-ins, with an RSA key in the vault, and a folder of sealed keys.
-struct Bakery {
-    azure: Azure,
+pub(super) struct Bakery {
+    pub(super) azure: Azure,
     folder: TempDir,
-    recipient: String,
+    /// The RSA key in the vault.
+    pub(super) recipient: String,
 }
 
 /// A sealed key.
-struct Sealed {
-    hash: String,
-    public_key: String,
+pub(super) struct Sealed {
+    pub(super) hash: String,
+    pub(super) public_key: String,
 }
 
 impl Bakery {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let azure = cloud::start();
         azure.key_vault.allow_unwrap(true);
         let folder = tempfile::tempdir().unwrap();
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/sealed/vectors.json");
         let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let key = |name: &str, part: &str| vectors["keys"][name][part].as_str().unwrap().to_owned();
-        for name in ["north", "west", "safe"] {
-            std::fs::write(folder.path().join(format!("{name}.pem")), key(name, "public_key")).unwrap();
+        for (name, key) in vectors["keys"].as_object().unwrap() {
+            let write = |file: String, part: &str| {
+                std::fs::write(folder.path().join(file), key[part].as_str().unwrap()).unwrap();
+            };
+            write(format!("{name}.pem"), "public_key");
+            write(format!("{name}-private.pem"), "private_key");
         }
-        std::fs::write(folder.path().join("safe-private.pem"), key("safe", "private_key")).unwrap();
-        let pem = key("north", "private_key");
-        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-        let KeyVersion { name, version } =
-            azure.key_vault.add_key(NewKey::unwrapping("sealing", STANDARD.decode(base64).unwrap()));
-        let recipient = format!("{}keys/{name}/{version}", azure.key_vault.url());
-        let bakery = Self { azure, folder, recipient };
-        let store = eventually("the identity of the store", || {
-            let output = run(&bakery.azure, &["marks", "store", "--json"]);
-            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
-        });
-        std::fs::write(bakery.path("store.json"), store).unwrap();
+        let mut bakery = Self { azure, folder, recipient: String::new() };
+        bakery.recipient = bakery.add_recipient(&bakery.azure, "north");
+        bakery.write_store();
         bakery
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Adds an RSA key of the test vectors to a vault, or a version of it, and returns its identifier.
+    pub(super) fn add_recipient(&self, region: &Azure, name: &str) -> String {
+        let pem = std::fs::read_to_string(self.path(&format!("{name}-private.pem"))).unwrap();
+        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let KeyVersion { name, version } =
+            region.key_vault.add_key(NewKey::unwrapping("sealing", STANDARD.decode(base64).unwrap()));
+        format!("{}keys/{name}/{version}", region.key_vault.url())
+    }
+
+    /// Writes the identity of the mark store to a file.
+    pub(super) fn write_store(&self) {
+        let store = eventually("the identity of the store", || {
+            let output = run(&self.azure, &["marks", "store", "--json"]);
+            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+        });
+        std::fs::write(self.path("store.json"), store).unwrap();
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -66,34 +78,50 @@ impl Bakery {
         self.azure.key_vault.faults()
     }
 
-    fn run(&self, options: &str) -> String {
+    /// Runs a command on sealed keys.
+    pub(super) fn run(&self, options: &str) -> String {
+        self.run_with_input(options, "")
+    }
+
+    pub(super) fn run_with_input(&self, options: &str, input: &str) -> String {
         let mut command = command(&self.azure, &[]);
         command.args(["sealed"]).args(options.split_whitespace()).current_dir(self.folder.path());
-        printed(&with_input(&mut command, ""))
+        printed(&with_input(&mut command, input))
     }
 
     /// Creates a key. A first recipient cannot be reached, as if its region was lost.
-    fn create(&self, name: &str, role: &str) -> Sealed {
+    pub(super) fn create(&self, name: &str, role: &str) -> Sealed {
         let lost = "https://lost.vault.localhost:1/keys/sealing/0123=west.pem";
-        let created = self.run(&format!(
-            "create {name} --role {role} --chain {MAINNET} --store store.json --recipient {lost} --recipient {}=north.pem \
-             --recipient safe.pem",
-            self.recipient
-        ));
-        let mut words = created.lines().next().unwrap().rsplit("  ").map(str::to_owned);
-        let public_key = words.next().unwrap();
-        Sealed { hash: words.next().unwrap(), public_key }
+        self.create_for(name, role, &[lost, &format!("{}=north.pem", self.recipient), "safe.pem"])
     }
 
-    fn start(&self, settings: &[(&str, &str)]) -> Instance {
+    /// Creates a key for these recipients.
+    pub(super) fn create_for(&self, name: &str, role: &str, recipients: &[&str]) -> Sealed {
+        Sealed::printed(&self.run(&format!("create {}", sealing(name, role, recipients))))
+    }
+
+    pub(super) fn start(&self, settings: &[(&str, &str)]) -> Instance {
         let folder = self.path("sealed");
         let settings = [&[("SEALED_KEYS_DIR", folder.to_str().unwrap()), EVERY_SECOND], settings].concat();
         Instance::start(&self.azure, &settings)
     }
 }
 
+/// The options of `create` and `import`.
+pub(super) fn sealing(name: &str, role: &str, recipients: &[&str]) -> String {
+    let recipients = recipients.join(" --recipient ");
+    format!("{name} --role {role} --chain {MAINNET} --store store.json --recipient {recipients}")
+}
+
 impl Sealed {
-    fn verify(&self, payload: &[u8], signature: &str) {
+    /// The key of which a command has printed `<name>  <role>  <chain>  <address>  <public key>`.
+    pub(super) fn printed(created: &str) -> Self {
+        let mut words = created.lines().next().unwrap().rsplit("  ").map(str::to_owned);
+        let public_key = words.next().unwrap();
+        Self { hash: words.next().unwrap(), public_key }
+    }
+
+    pub(super) fn verify(&self, payload: &[u8], signature: &str) {
         let id = KeyVersion { name: String::new(), version: String::new() };
         told_by(id, &self.public_key).verify(payload, signature);
     }
@@ -186,42 +214,6 @@ fn until_a_vault_unwraps_requests_fail_and_are_not_refused() {
         bakery.faults().clear();
         next(times, bakery.faults(), Operation::UnwrapKey, effect);
         key.verify(&vote, &signer.eventually_signs(&key.hash, &vote));
-    }
-}
-
-#[test]
-fn a_sealed_key_that_cannot_be_used_disables_only_itself() {
-    let bakery = Bakery::new();
-    let good = bakery.create("good", "consensus");
-    let changed = bakery.create("changed", "companion");
-    let elsewhere = bakery.create("elsewhere", "consensus");
-    let edit = |name: &str, from: &str, to: &str| {
-        let path = bakery.path(&format!("sealed/{name}.json"));
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{text}");
-        std::fs::write(path, text.replace(from, to)).unwrap();
-    };
-    edit("changed", "\"companion\"", "\"consensus\"");
-    edit("elsewhere", "\"container\": \"", "\"container\": \"other-");
-    std::fs::write(bakery.path("sealed/broken.json"), "{").unwrap();
-    let signer = bakery.start(&[]);
-    let vote = bls_attestation(5, 0, 0);
-    good.verify(&vote, &signer.eventually_signs(&good.hash, &vote));
-    assert_eq!(signer.keys(), std::slice::from_ref(&good.hash));
-    for (name, key, reason) in [
-        ("changed", Some(&changed), "it was changed after it was sealed"),
-        ("elsewhere", Some(&elsewhere), "it is sealed for another mark store"),
-        ("broken", None, "not a sealed key"),
-    ] {
-        let log = signer.log();
-        let line = log.iter().find(|line| line.contains("sealed_key_unusable") && line.contains(reason)).expect(reason);
-        assert!(line.contains(name), "{line}");
-        if let Some(key) = key {
-            let refused =
-                eventually("a search", || Some(signer.sign(&key.hash, &vote)).filter(|answer| answer.status != 500));
-            assert_eq!(refused.status, 404, "{refused:?}");
-            assert!(refused.error().contains(reason), "{refused:?}");
-        }
     }
 }
 

@@ -22,6 +22,7 @@ mod process_end;
 mod recording;
 mod requests_at_fault;
 mod sealed;
+mod sealed_crashes;
 mod settings_at_start;
 mod stops;
 mod store_and_raising;

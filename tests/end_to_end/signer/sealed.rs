@@ -8,7 +8,7 @@ use std::process::Output;
 use tempfile::TempDir;
 
 /// The tz4 account of Octez' tests.
-const SECRET_KEY: &str = "BLsk1hKAHyGqY9qRbgoSVnjiSmDWpKGjFF3WNQ7BaiaMUA6RMA6Pfq";
+pub(super) const SECRET_KEY: &str = "BLsk1hKAHyGqY9qRbgoSVnjiSmDWpKGjFF3WNQ7BaiaMUA6RMA6Pfq";
 const ADDRESS: &str = "tz4EECtMxAuJ9UDLaiMZH7G1GCFYUWsj8HZn";
 /// Its proof of possession, by octez-client.
 const PROOF: &str = "BLsig9a5nLiDGB7zGFTWJGdsZT3WPMCTAh5qVUmJekTzPbiQttFVD6jDg4Mf1gEV8Y3fq7sv9Vs6U7Tpx9ZST7GZdw9NGz9JLkdfeXmGz5yh1BnVSr5aYcLfPEpwteCGRx4Bk1q2SuaAnh";
@@ -24,10 +24,10 @@ const WEST: &str = "https://bakery-west.managedhsm.azure.net/keys/sealing-2/fedc
 
 /// A folder with the keys of the test vectors, each as `<name>.pem` and `<name>-private.pem`, the sealed keys, and the identity of a
 /// mark store.
-struct Desk(TempDir);
+pub(super) struct Desk(TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/sealed/vectors.json");
         let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -42,7 +42,7 @@ impl Desk {
         desk
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -50,7 +50,7 @@ impl Desk {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
@@ -60,7 +60,7 @@ impl Desk {
     }
 
     /// Runs a command on a key, with options in one text.
-    fn sealed(&self, command: &str, options: &str, input: &str) -> Output {
+    pub(super) fn sealed(&self, command: &str, options: &str, input: &str) -> Output {
         let arguments: Vec<_> = ["sealed", command].into_iter().chain(options.split_whitespace()).collect();
         self.run(&arguments, input)
     }
@@ -71,7 +71,7 @@ fn container(rid: &str) -> Value {
 }
 
 /// For the vault `north` and the recovery key `safe`.
-fn for_north_and_safe(name: &str) -> String {
+pub(super) fn for_north_and_safe(name: &str) -> String {
     format!(
         "{name} --role consensus --chain {MAINNET} --store store.json --recipient {NORTH}=north.pem --recipient safe.pem"
     )

@@ -15,4 +15,4 @@ pub use pem::PemError;
 pub(crate) use pem::PemFile;
 pub(crate) use reasons::{plain_reason, plain_words, reason_of};
 pub use service_client::{NoCertificates, ServiceClient, TlsRoots};
-pub use tokens::{TokenState, Tokens};
+pub use tokens::{ScopedTokens, TokenState, Tokens};

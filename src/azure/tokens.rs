@@ -26,8 +26,15 @@ use tracing::{info, warn};
 pub struct Tokens {
     settings: IdentitySettings,
     client: reqwest::Client,
-    scopes: Mutex<HashMap<String, Arc<Scope>>>,
-    tasks: Mutex<JoinSet<Infallible>>,
+    scopes: Mutex<HashMap<String, Kept>>,
+}
+
+/// A scope, whose token is renewed until this is dropped.
+struct Kept {
+    scope: Arc<Scope>,
+    /// How many [`ScopedTokens`] there are; `None` if the scope is kept as long as the process runs.
+    users: Option<usize>,
+    _renewal: JoinSet<Infallible>,
 }
 
 struct Scope {
@@ -58,7 +65,18 @@ impl Tokens {
     /// If the HTTP client cannot be created.
     pub fn new(settings: IdentitySettings, roots: &TlsRoots) -> Result<Arc<Self>, reqwest::Error> {
         let client = roots.client(ANSWER_TIMEOUT)?;
-        Ok(Arc::new(Self { settings, client, scopes: Mutex::default(), tasks: Mutex::default() }))
+        Ok(Arc::new(Self { settings, client, scopes: Mutex::default() }))
+    }
+
+    /// Starts requesting and renewing a token for a scope, until the result is dropped.
+    pub fn scoped(self: Arc<Self>, scope: &str) -> Arc<ScopedTokens> {
+        let scope = {
+            let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = scopes.entry(scope.to_owned()).or_insert_with(|| self.renewing(scope));
+            kept.users = kept.users.map(|users| users + 1);
+            Arc::clone(&kept.scope)
+        };
+        Arc::new(ScopedTokens { tokens: self, scope })
     }
 
     /// Starts requesting and renewing a token for a scope, before it is needed.
@@ -83,15 +101,13 @@ impl Tokens {
 
     /// The state of a scope's token. Waits for the first request to complete.
     pub async fn state(&self, scope: &str) -> TokenState {
-        let mut state = self.scope(scope).state.subscribe();
-        let known = state.wait_for(Option::is_some).await.ok().and_then(|state| state.clone());
-        known.unwrap_or(TokenState { token: None, problem: Some(NoToken::BeingRenewed) })
+        self.scope(scope).state().await
     }
 
     /// The time until each token expires, by scope: zero if there is none. Does not wait.
     pub fn lifetimes(&self) -> Vec<(String, Duration)> {
         let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lifetimes = scopes.values().map(|scope| {
+        let lifetimes = scopes.values().map(|Kept { scope, .. }| {
             let state = scope.state.borrow();
             let expires = state.as_ref().and_then(|state| state.token.as_ref()).map(|(_, token)| token.expires_on);
             let left = expires.and_then(|expires| Duration::try_from(expires - OffsetDateTime::now_utc()).ok());
@@ -100,17 +116,80 @@ impl Tokens {
         lifetimes.collect()
     }
 
+    /// A scope that is kept as long as the process runs.
     fn scope(&self, name: &str) -> Arc<Scope> {
         let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(scope) = scopes.get(name) {
-            return Arc::clone(scope);
-        }
+        let kept = scopes.entry(name.to_owned()).or_insert_with(|| self.renewing(name));
+        kept.users = None;
+        Arc::clone(&kept.scope)
+    }
+
+    fn renewing(&self, name: &str) -> Kept {
         let scope = Arc::new(Scope { name: name.to_owned(), state: watch::Sender::new(None), renew: Notify::new() });
-        scopes.insert(name.to_owned(), Arc::clone(&scope));
-        let (kept, settings, client) = (Arc::clone(&scope), self.settings.clone(), self.client.clone());
-        let task = keep_running("tokens", move || keep_fresh(Arc::clone(&kept), settings.clone(), client.clone()));
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
-        scope
+        let (renewed, settings, client) = (Arc::clone(&scope), self.settings.clone(), self.client.clone());
+        let task = keep_running("tokens", move || keep_fresh(Arc::clone(&renewed), settings.clone(), client.clone()));
+        let mut renewal = JoinSet::new();
+        renewal.spawn(task);
+        Kept { scope, users: Some(0), _renewal: renewal }
+    }
+}
+
+impl Scope {
+    async fn state(&self) -> TokenState {
+        let mut state = self.state.subscribe();
+        let known = state.wait_for(Option::is_some).await.ok().and_then(|state| state.clone());
+        known.unwrap_or(TokenState { token: None, problem: Some(NoToken::BeingRenewed) })
+    }
+
+    async fn token(&self) -> azure_core::Result<AccessToken> {
+        let state = self.state().await;
+        match (state.token, state.problem) {
+            (Some((_, token)), _) if token.expires_on > OffsetDateTime::now_utc() => Ok(token),
+            (Some(_), None) => {
+                self.renew.notify_one();
+                Err(NoToken::BeingRenewed.into())
+            }
+            (_, problem) => Err(problem.unwrap_or(NoToken::BeingRenewed).into()),
+        }
+    }
+}
+
+/// The tokens of one scope, for the client of one service. While it exists, the token is renewed.
+pub struct ScopedTokens {
+    tokens: Arc<Tokens>,
+    scope: Arc<Scope>,
+}
+
+impl ScopedTokens {
+    /// Requests a new token, after the service has rejected the current one.
+    pub fn renew(&self) {
+        self.scope.renew.notify_one();
+    }
+}
+
+impl Drop for ScopedTokens {
+    fn drop(&mut self) {
+        let mut scopes = self.tokens.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Kept { users: Some(users), .. }) = scopes.get_mut(&self.scope.name) {
+            *users = users.saturating_sub(1);
+            if *users == 0 {
+                scopes.remove(&self.scope.name);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl TokenCredential for ScopedTokens {
+    /// Whatever scope the service demands: it gets the token for its own, and cannot have others requested.
+    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        self.scope.token().await
+    }
+}
+
+impl fmt::Debug for ScopedTokens {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ScopedTokens({})", self.scope.name)
     }
 }
 
@@ -120,15 +199,7 @@ impl TokenCredential for Tokens {
         let [name] = scopes else {
             return Err(Error::with_message(ErrorKind::Credential, "expected one scope"));
         };
-        let state = self.state(name).await;
-        match (state.token, state.problem) {
-            (Some((_, token)), _) if token.expires_on > OffsetDateTime::now_utc() => Ok(token),
-            (Some(_), None) => {
-                self.renew(name);
-                Err(NoToken::BeingRenewed.into())
-            }
-            (_, problem) => Err(problem.unwrap_or(NoToken::BeingRenewed).into()),
-        }
+        self.scope(name).token().await
     }
 }
 

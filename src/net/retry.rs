@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Maximum number of parallel calls for one result.
+/// Maximum number of parallel calls for one result, to one service.
 const MAX_IN_FLIGHT: usize = 3;
 
 /// When a call counts as late, so that another one starts in parallel.
@@ -51,12 +51,28 @@ pub(crate) async fn persist<T, E, C>(
     deadline: Instant,
     late_after: Duration,
     counts: Option<&CallCounts>,
+    call: impl FnMut() -> C,
+    again: impl Fn(&E) -> Again,
+) -> Result<T, GaveUp<E>>
+where
+    C: Future<Output = Result<T, E>>,
+{
+    persist_among(1, deadline, late_after, counts, call, again).await
+}
+
+/// The same, if each call may be to another one of this many services: one call to each may be in flight.
+pub(crate) async fn persist_among<T, E, C>(
+    services: usize,
+    deadline: Instant,
+    late_after: Duration,
+    counts: Option<&CallCounts>,
     mut call: impl FnMut() -> C,
     again: impl Fn(&E) -> Again,
 ) -> Result<T, GaveUp<E>>
 where
     C: Future<Output = Result<T, E>>,
 {
+    let max_in_flight = services.max(MAX_IN_FLIGHT);
     let mut backoff = Backoff::within_a_request();
     // Not through the timer below, which may take up to a millisecond.
     let mut calls = FuturesUnordered::from_iter([call()]);
@@ -64,7 +80,7 @@ where
     let mut last_error = None;
     let mut was_denied = false;
     loop {
-        let is_full = calls.len() >= MAX_IN_FLIGHT;
+        let is_full = calls.len() >= max_in_flight;
         tokio::select! {
             biased;
             Some(result) = calls.next() => {
@@ -155,6 +171,21 @@ mod tests {
         let (result, took, starts) = play(&[(2 * DEADLINE, Ok(()))]).await;
         assert_eq!(result, Err(GaveUp::Deadline(None)));
         assert_eq!((took.as_millis() / 10, starts.len()), (400, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn among_several_services_one_call_to_each_is_in_flight() {
+        let (start, calls) = (Instant::now(), Cell::new(0));
+        let call = || {
+            let number = calls.replace(calls.get() + 1);
+            let takes = if number < 4 { 2 * DEADLINE } else { ms(20) };
+            async move {
+                tokio::time::sleep(takes).await;
+                Ok::<_, Again>(number)
+            }
+        };
+        let result = persist_among(5, start + DEADLINE, ms(500), None, call, |error| *error).await;
+        assert_eq!((result, start.elapsed().as_millis() / 10), (Ok(4), 202));
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use crate::tokens::Tokens;
 use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -45,6 +46,11 @@ impl Identity {
     /// All tokens issued so far, revoked ones included.
     pub fn tokens(&self) -> Vec<String> {
         self.endpoint.tokens.issued()
+    }
+
+    /// The audiences of all tokens issued and not revoked, in order.
+    pub fn audiences(&self) -> BTreeSet<String> {
+        self.endpoint.tokens.audiences()
     }
 
     /// Issues a token for this audience, as another endpoint would, and returns it with its expiry.

@@ -2,7 +2,7 @@
 
 use crate::random;
 use hyper::header::{AUTHORIZATION, HeaderMap};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -63,6 +63,10 @@ impl Tokens {
 
     pub(crate) fn issued(&self) -> Vec<String> {
         self.lock().issued.keys().cloned().collect()
+    }
+
+    pub(crate) fn audiences(&self) -> BTreeSet<String> {
+        self.lock().issued.values().flatten().map(|validity| validity.audience.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, TokenStore> {

@@ -21,7 +21,7 @@ pub use key_identifier::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
 pub use unwrapping::KeyUnwrapper;
 
 use super::{FoundKeys, FoundSoFar, Key, Vault, VaultError};
-use crate::azure::{ServiceClient, TlsRoots, Tokens};
+use crate::azure::{ScopedTokens, ServiceClient, TlsRoots, Tokens};
 use crate::net::CallCounts;
 use crate::net::retry::LATE_AFTER;
 use crate::tezos::{BlsPublicKey, BlsScheme, Signature};
@@ -58,8 +58,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 pub struct KeyVault {
     client: KeyClient,
     http_client: Arc<ServiceClient>,
-    tokens: Arc<Tokens>,
-    scope: String,
+    tokens: Arc<ScopedTokens>,
     hedge_after: Duration,
     idle_after: Duration,
     /// Whether the last read that was to keep the connection open was denied.
@@ -74,8 +73,7 @@ impl KeyVault {
     /// # Errors
     /// If no HTTP client can be built.
     pub fn new(settings: KeyVaultSettings, tokens: Arc<Tokens>, roots: TlsRoots) -> Result<Self, azure_core::Error> {
-        let scope = settings.url.scope();
-        tokens.keep(&scope);
+        let tokens = tokens.scoped(&settings.url.scope());
         let hedge_after = settings.hedge_after.min(LATE_AFTER);
         let http_client = http_client(&settings.url, roots, hedge_after, settings.answer_timeout)?;
         let client = client(&settings.url, Arc::clone(&http_client), Arc::clone(&tokens))?;
@@ -83,7 +81,6 @@ impl KeyVault {
             client,
             http_client,
             tokens,
-            scope,
             hedge_after,
             idle_after: settings.idle_after,
             is_read_denied: AtomicBool::new(false),
@@ -141,7 +138,7 @@ fn http_client(
 fn client(
     url: &VaultUrl,
     http_client: Arc<ServiceClient>,
-    tokens: Arc<Tokens>,
+    tokens: Arc<ScopedTokens>,
 ) -> Result<KeyClient, azure_core::Error> {
     let client_options = ClientOptions {
         transport: Some(Transport::new(http_client)),

@@ -47,7 +47,7 @@ impl KeyVault {
             _ => {}
         }
         if is_unauthorized(error) {
-            self.tokens.renew(&self.scope);
+            self.tokens.renew();
         }
         vault_error(error)
     }

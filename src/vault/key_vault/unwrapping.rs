@@ -2,7 +2,7 @@
 
 use super::errors::{is_unauthorized, vault_error};
 use super::{KeyIdentifier, VaultUrl, client, http_client};
-use crate::azure::{TlsRoots, Tokens};
+use crate::azure::{ScopedTokens, TlsRoots, Tokens};
 use crate::net::retry::LATE_AFTER;
 use crate::vault::VaultError;
 use azure_core::Error;
@@ -15,21 +15,19 @@ use zeroize::Zeroizing;
 /// A client of a vault that unwraps keys with RSA-OAEP-256, and does nothing else.
 pub struct KeyUnwrapper {
     client: KeyClient,
-    tokens: Arc<Tokens>,
-    scope: String,
+    tokens: Arc<ScopedTokens>,
 }
 
 impl KeyUnwrapper {
-    /// A client of the vault. Requests a token, but does not call the vault yet.
+    /// A client of the vault. Requests a token, which is renewed until the client is dropped, but does not call the vault yet.
     ///
     /// # Errors
     /// If no HTTP client can be built.
     pub fn new(url: &VaultUrl, tokens: Arc<Tokens>, roots: TlsRoots, answer_timeout: Duration) -> Result<Self, Error> {
-        let scope = url.scope();
-        tokens.keep(&scope);
+        let tokens = tokens.scoped(&url.scope());
         let http_client = http_client(url, roots, LATE_AFTER, answer_timeout)?;
         let client = client(url, http_client, Arc::clone(&tokens))?;
-        Ok(Self { client, tokens, scope })
+        Ok(Self { client, tokens })
     }
 
     /// Unwraps a key, with one call. The SDK keeps no copy of the result, but does not wipe its buffers.
@@ -50,7 +48,7 @@ impl KeyUnwrapper {
             async { self.client.unwrap_key(name, version, parameters.try_into()?, None).await?.into_model() }.await;
         let result = answer.map_err(|error| {
             if is_unauthorized(&error) {
-                self.tokens.renew(&self.scope);
+                self.tokens.renew();
             }
             vault_error(&error)
         })?;

@@ -16,6 +16,7 @@ mod sealing;
 mod serving;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use data_key::{DataKey, DataKeyError};
 pub use folder::{Folder, FolderError, SealedFile};

@@ -3,27 +3,28 @@
 use super::data_key::DataKey;
 use super::recipient::RecipientId;
 use super::sealing::SealedKey;
+use super::turns::Turns;
 use crate::azure::{TlsRoots, Tokens};
 use crate::failure_reason::FailureReason;
-use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist};
+use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist_among};
 use crate::tezos::SecretKey;
 use crate::vault::VaultError;
 use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyUnwrapper, VaultUrl};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
 
-/// Between two attempts at recipients that have all failed.
+/// Between two calls to a recipient that has refused the first.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Opens sealed keys with the recipients' vaults.
 pub struct RecipientVaults {
     tokens: Arc<Tokens>,
     roots: TlsRoots,
-    clients: Mutex<HashMap<String, Arc<KeyUnwrapper>>>,
+    /// The clients in use: none is kept for a vault that no key is being opened with.
+    clients: Mutex<HashMap<String, Weak<KeyUnwrapper>>>,
 }
 
 /// Why a sealed key is not open.
@@ -44,7 +45,7 @@ impl RecipientVaults {
     }
 
     /// Has the data key unwrapped, opens the key, and tries it. The recipients' vaults are called in turn, the next one as soon as one
-    /// has failed or is late; the first that succeeds wins.
+    /// has failed or is late; the first that succeeds wins. Each is called before the deadline, also if all others hang.
     ///
     /// # Errors
     /// [`NotOpened`], by the deadline.
@@ -57,28 +58,33 @@ impl RecipientVaults {
                 RecipientId::Offline(_) => None,
             })
             .collect();
-        let next = AtomicUsize::new(0);
+        let turns = Turns::new(in_vaults.len());
         // The last error of each vault: the first may lack a role, while the second is down.
         let errors = Mutex::new(BTreeMap::new());
+        // Keeps the clients for the next turn.
+        let clients = Mutex::new(Vec::new());
         let attempt = || async {
-            let index = next.fetch_add(1, Ordering::Relaxed) % in_vaults.len().max(1);
-            let (vault, key, recipient) =
-                in_vaults.get(index).ok_or_else(|| VaultError::unable("no recipient is in a vault"))?;
+            let none = || VaultError::unable("no recipient is in a vault");
+            let turn = turns.next().ok_or_else(none)?;
+            let (vault, key, recipient) = in_vaults.get(turn.recipient).ok_or_else(none)?;
             let unwrapped = match self.client(vault) {
-                Ok(client) => client.unwrap_key(key, recipient.wrapped_key()).await,
+                Ok(client) => {
+                    clients.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&client));
+                    client.unwrap_key(key, recipient.wrapped_key()).await
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = &unwrapped {
+                turn.failed(pause(error));
                 errors.lock().unwrap_or_else(PoisonError::into_inner).insert(vault.to_string(), error.clone());
             }
             unwrapped
         };
-        let again = |error: &VaultError| {
-            // The next call is to another vault, which may not have requested a pause.
-            let is_last = next.load(Ordering::Relaxed).is_multiple_of(in_vaults.len().max(1));
-            Again::Yes(if is_last { pause(error) } else { None })
-        };
-        let data_key = persist(deadline, LATE_AFTER, None, attempt, again).await.map_err(|gave_up| {
+        // The next call may be to another vault, which has not requested a pause.
+        let again = |_: &VaultError| Again::Yes(turns.pause());
+        let late_after = late_after(in_vaults.len(), deadline);
+        let calls = persist_among(in_vaults.len(), deadline, late_after, None, attempt, again);
+        let data_key = calls.await.map_err(|gave_up| {
             let errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
             NotOpened::Vault(match gave_up {
                 GaveUp::Deadline(None) => VaultError::unavailable("no vault has answered in time"),
@@ -101,15 +107,22 @@ impl RecipientVaults {
 
     fn client(&self, vault: &VaultUrl) -> Result<Arc<KeyUnwrapper>, VaultError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&vault.to_string()) {
-            return Ok(Arc::clone(client));
+        if let Some(client) = clients.get(&vault.to_string()).and_then(Weak::upgrade) {
+            return Ok(client);
         }
         let client = KeyUnwrapper::new(vault, Arc::clone(&self.tokens), self.roots.clone(), ANSWER_TIMEOUT)
             .map_err(|error| VaultError::unavailable(format!("no client for {vault}: {error}")))?;
         let client = Arc::new(client);
-        clients.insert(vault.to_string(), Arc::clone(&client));
+        clients.retain(|_, client| client.strong_count() > 0);
+        clients.insert(vault.to_string(), Arc::downgrade(&client));
         Ok(client)
     }
+}
+
+/// When a call counts as late, so that the next recipient is called: early enough that the last one has a quarter of the time to answer.
+fn late_after(recipients: usize, deadline: Instant) -> Duration {
+    let turns = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
+    LATE_AFTER.min(turns / u32::try_from(recipients.max(1)).unwrap_or(u32::MAX))
 }
 
 fn of_several(errors: &BTreeMap<String, VaultError>) -> VaultError {

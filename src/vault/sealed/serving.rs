@@ -56,8 +56,8 @@ impl WithSealedKeys {
         }
     }
 
-    /// Reads the folder, and opens what is not open.
-    async fn open_all(&self) -> FoundKeys {
+    /// Reads the folder, and opens what is not open. Also returns the addresses of all sealed keys, open or not.
+    async fn open_all(&self) -> (FoundKeys, Vec<PublicKeyHash>) {
         let deadline = Instant::now() + OPEN_TIMEOUT;
         let folder = self.folder.clone();
         let files = match tokio::task::spawn_blocking(move || folder.list()).await {
@@ -94,7 +94,7 @@ impl WithSealedKeys {
             }
         }
         self.open.store(Arc::new(open));
-        found
+        (found, addresses)
     }
 
     async fn look_at(
@@ -146,10 +146,11 @@ impl WithSealedKeys {
         }
     }
 
-    fn unread(&self, reason: String) -> FoundKeys {
+    fn unread(&self, reason: String) -> (FoundKeys, Vec<PublicKeyHash>) {
         // Open keys stay open.
-        let usable = self.open.load().values().map(|open| key_of(&open.name, &open.sealed)).collect();
-        FoundKeys { usable, unread: Some(VaultError::unavailable(reason)), ..FoundKeys::default() }
+        let usable: Vec<_> = self.open.load().values().map(|open| key_of(&open.name, &open.sealed)).collect();
+        let addresses = usable.iter().map(|key| key.hash).collect();
+        (FoundKeys { usable, unread: Some(VaultError::unavailable(reason)), ..FoundKeys::default() }, addresses)
     }
 
     /// Logs why a key does not sign, once for each `problem`: the full reason may have the time and the id of a request.
@@ -183,22 +184,15 @@ impl Vault for WithSealedKeys {
 
     async fn search(&self, so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Result<FoundKeys, VaultError> {
         let sealed = async {
-            let sealed = self.open_all().await;
+            let (sealed, addresses) = self.open_all().await;
             // A slow search of the vault must not keep them back.
             so_far(FoundSoFar { usable: sealed.usable.clone(), progress: SearchProgress::default() });
-            sealed
+            (sealed, addresses)
         };
-        let (found, sealed) = tokio::join!(self.vault.search(so_far), sealed);
+        let (found, (sealed, addresses)) = tokio::join!(self.vault.search(so_far), sealed);
         let mut found = found?;
-        // A copy in the vault has no purpose.
-        let is_sealed = |hash: &PublicKeyHash| {
-            sealed
-                .usable
-                .iter()
-                .chain(sealed.unusable.iter().map(|unusable| &unusable.key))
-                .any(|key| key.hash == *hash)
-        };
-        found.usable.retain(|key| !is_sealed(&key.hash));
+        // A copy in the vault has no purpose. It does not sign before the sealed key is open, either.
+        found.usable.retain(|key| !addresses.contains(&key.hash));
         found.usable.extend(sealed.usable);
         found.unusable.extend(sealed.unusable);
         found.unread = found.unread.or(sealed.unread);

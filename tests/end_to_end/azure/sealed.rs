@@ -1,5 +1,8 @@
 //! Sealed keys, served together with the keys of the vault.
 
+mod files;
+mod opening;
+
 use super::ANY_OPERATION;
 use crate::azure::cloud::{self, always, baker, next, told_by};
 use crate::azure::instance::{Instance, command, run};

@@ -170,6 +170,11 @@ impl KeyVault {
         self.vault.settings.allows_unwrapping.store(allow, Ordering::Relaxed);
     }
 
+    /// Sets whether every request is rejected with a challenge for another audience each time, as by a host that is not a vault.
+    pub fn demand_other_audiences(&self, demand: bool) {
+        self.vault.settings.demands_other_audiences.store(demand, Ordering::Relaxed);
+    }
+
     /// Sets whether all signatures have a high s; by default it is high or low at random.
     pub fn high_s(&self, high: bool) {
         self.vault.settings.high_s.store(high, Ordering::Relaxed);

@@ -17,7 +17,7 @@ use hyper::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
@@ -38,6 +38,9 @@ pub(super) struct Settings {
     pub(super) allows_updates: AtomicBool,
     pub(super) allows_unwrapping: AtomicBool,
     pub(super) high_s: AtomicBool,
+    pub(super) demands_other_audiences: AtomicBool,
+    /// Number of challenges for another audience.
+    pub(super) demands: AtomicU64,
     /// `None`: reading it is forbidden.
     pub(super) rotation_policy: Mutex<Option<Value>>,
 }
@@ -79,11 +82,16 @@ impl Vault {
     }
 
     fn is_authorized(&self, head: &Parts) -> bool {
-        self.tokens.is_authorized(&head.headers, self.kind.audience())
+        !self.settings.demands_other_audiences.load(Ordering::Relaxed)
+            && self.tokens.is_authorized(&head.headers, self.kind.audience())
     }
 
     fn challenge(&self) -> Answer {
-        let audience = self.kind.audience();
+        let mut audience = self.kind.audience().to_owned();
+        if self.settings.demands_other_audiences.load(Ordering::Relaxed) {
+            let number = self.settings.demands.fetch_add(1, Ordering::Relaxed);
+            audience = format!("{audience}/{number}");
+        }
         let resource = match self.kind {
             VaultKind::KeyVault => format!("resource=\"{audience}\""),
             VaultKind::ManagedHsm => format!("scope=\"{audience}/.default\""),

@@ -72,9 +72,10 @@ clients:
 foreign:
     checks/foreign/run
 
-# The test vectors of sealed keys
+# The test vectors and the cases of sealed keys
 sealed:
     node checks/sealed/vectors.mjs
+    node checks/sealed/cases.mjs
 
 # The package in the real Functions host of Azure Functions Core Tools
 functions-host:

@@ -1,7 +1,8 @@
 //! Strict JSON for files that people edit or transfer: a duplicate name is an error, where most parsers keep only one value.
 
-use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
@@ -46,6 +47,22 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, JsonError>
         return Err(JsonError::Repeated(Repeated { at, name, line: error.line(), column: error.column() }));
     }
     Ok(serde_json::from_str(text)?)
+}
+
+/// Reads a value from an object. By itself, serde also reads a struct from a list of its values in order, which would be a second way to
+/// write it.
+pub(crate) fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let object = Map::deserialize(deserializer)?;
+    T::deserialize(Value::Object(object)).map_err(D::Error::custom)
+}
+
+/// The same for a list of objects.
+pub(crate) fn from_objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Map<String, Value>>::deserialize(deserializer)?;
+    let values = objects.into_iter().map(|object| T::deserialize(Value::Object(object)));
+    values.collect::<Result<_, _>>().map_err(D::Error::custom)
 }
 
 /// The path of a value.

@@ -25,7 +25,7 @@ fn the_files_are_up_to_date() {
 
 #[test]
 fn the_files_are_valid_by_their_schemas() {
-    for name in ["keys", "decode", "sequences", "policy", "signatures", "http"] {
+    for name in ["keys", "decode", "sequences", "policy", "signatures", "http", "sealed"] {
         let cases: Value = serde_json::from_str(&read(format!("cases/{name}.json"))).unwrap();
         let schema = cases["$schema"].as_str().unwrap().trim_start_matches("../");
         let schema: Value = serde_json::from_str(&read(schema)).unwrap();

@@ -145,7 +145,9 @@ struct Written {
     public_key: String,
     role: String,
     chain: String,
+    #[serde(deserialize_with = "json::from_object")]
     store: StoreIdentity,
+    #[serde(deserialize_with = "json::from_objects")]
     recipients: Vec<WrittenRecipient>,
     nonce: String,
     ciphertext: String,

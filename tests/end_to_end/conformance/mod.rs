@@ -2,4 +2,5 @@
 
 mod instance;
 mod library;
+mod sealed;
 mod signer;

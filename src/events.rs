@@ -208,7 +208,7 @@ pub const EVENTS: &[Event] = &[
         "a node refuses requests for the rights of keys: missed blocks, and votes that nobody requested, are not noticed",
     ),
     info("sealed_key_opened", "a sealed key was opened, and can sign"),
-    info("sealed_keys_used", "sealed keys are in the folder at `path`"),
+    info("sealed_keys_used", "sealed keys are in the folder at `path`, in the container named `container`, or in both"),
     info("shutting_down", "the program is shutting down on a signal"),
     info("signed", "a request was signed"),
     info("started", "the program has started; `version` is its version"),

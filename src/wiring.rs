@@ -2,10 +2,10 @@
 
 use crate::azure::{NoCertificates, TlsRoots, Tokens};
 use crate::marks::{CosmosMarkStore, EmbeddedMarkStore, MarkStore, OpenError};
-use crate::settings::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings};
+use crate::settings::{EmbeddedSettings, MarkStoreSettings, SealedKeysSettings, Services, VaultSettings};
 use crate::tezos::{Curve, SecretKey, SecretKeyError};
 use crate::vault::embedded::{InvalidKeyName, KeyFile, KeyFileError};
-use crate::vault::sealed::{Folder, RecipientVaults, WithSealedKeys};
+use crate::vault::sealed::{Container, Folder, RecipientVaults, SealedKeySource, WithSealedKeys};
 use crate::vault::{EmbeddedVault, KeyVault, Vault};
 use std::path::Path;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ pub fn open_vault(services: &Services, azure: Option<&Azure>) -> Result<Arc<dyn 
     Ok(Arc::new(KeyVault::new(settings.as_ref().clone(), Arc::clone(&azure.tokens), azure.roots.clone())?))
 }
 
-/// Adds the sealed keys, if there is a folder for them. Their marks are in `store`.
+/// Adds the sealed keys, if there is a folder or a container for them. Their marks are in `store`.
 ///
 /// # Errors
 /// [`WiringError::NotPrepared`]
@@ -134,11 +134,33 @@ pub fn with_sealed_keys(
     vault: Arc<dyn Vault>,
     store: &Arc<dyn MarkStore>,
 ) -> Result<Arc<dyn Vault>, WiringError> {
-    let Some(path) = &services.sealed_keys else { return Ok(vault) };
+    if services.sealed_keys.is_empty() {
+        return Ok(vault);
+    }
     let azure = azure.ok_or(WiringError::NotPrepared)?;
-    info!(event = "sealed_keys_used", path = %path.display(), "sealed keys are in a folder");
+    let SealedKeysSettings { folder, container } = &services.sealed_keys;
+    info!(
+        event = "sealed_keys_used",
+        path = folder.as_ref().map(|path| tracing::field::display(path.display())),
+        container = container.as_ref().map(|settings| &settings.container),
+        "sealed keys are served"
+    );
+    let sources = sealed_key_sources(services, azure).into_iter().map(|(_, source)| source).collect();
     let recipients = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone());
-    Ok(Arc::new(WithSealedKeys::new(vault, Folder::new(path.clone()), recipients, Arc::clone(store))))
+    Ok(Arc::new(WithSealedKeys::new(vault, sources, recipients, Arc::clone(store))))
+}
+
+/// Where sealed keys are stored, each with a name for operators.
+pub fn sealed_key_sources(services: &Services, azure: &Azure) -> Vec<(String, Arc<dyn SealedKeySource>)> {
+    let SealedKeysSettings { folder, container } = &services.sealed_keys;
+    let folder = folder
+        .clone()
+        .map(|path| (path.display().to_string(), Arc::new(Folder::new(path)) as Arc<dyn SealedKeySource>));
+    let container = container.clone().map(|settings| {
+        let name = format!("the container {}", settings.container);
+        (name, Arc::new(Container::new(settings, Arc::clone(&azure.tokens))) as Arc<dyn SealedKeySource>)
+    });
+    folder.into_iter().chain(container).collect()
 }
 
 /// Opens the embedded vault. If it does not exist, creates it with one key, so that a first signature can be tried at once.

@@ -107,7 +107,7 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
             runtime()?.block_on(relay::check(&RelayConfig::read(config)?))
         }
         Command::Keys(command) => keys::run(command),
-        Command::Sealed(command) => sealed::run(command),
+        Command::Sealed(command) => runtime()?.block_on(sealed::run(command)),
         Command::Marks(MarksCommand::Marks(command)) => runtime()?.block_on(marks::run(command)),
         Command::Marks(MarksCommand::Bind(arguments)) => bind::run(&arguments),
         Command::Policy(command) => return policy::run(command),

@@ -104,7 +104,7 @@ pub(super) async fn run(logging: &Logging, shutdown: &Shutdown) -> Result<(), Co
         let tokens = Arc::clone(&azure.tokens);
         metrics.observe_tokens(move || tokens.lifetimes());
     }
-    let is_local = matches!(services.vault, VaultSettings::Embedded) && services.sealed_keys.is_none();
+    let is_local = matches!(services.vault, VaultSettings::Embedded) && services.sealed_keys.is_empty();
     if is_local {
         // Reading a file is fast, and an error would be permanent.
         signer.refresh_keys().await?;

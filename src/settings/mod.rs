@@ -26,7 +26,7 @@ pub use error::{SettingError, SettingsError};
 pub use for_marks::MarksSettings;
 pub use log_filter::{InvalidLogFilter, LogFilter, UnknownTarget};
 pub use logging::{LogFormat, LogSettings};
-pub use services::{EmbeddedSettings, MarkStoreSettings, Services, VaultSettings, process_name};
+pub use services::{EmbeddedSettings, MarkStoreSettings, SealedKeysSettings, Services, VaultSettings, process_name};
 pub use table::{NAMES, NO_LONGER_READ};
 pub use telemetry::TelemetrySettings;
 pub use typos::{Typo, probable_typos, unknown_settings};

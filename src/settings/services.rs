@@ -6,8 +6,9 @@ use super::setting::{FilePath, Milliseconds, Setting, Text};
 use super::table::{
     ALLOW_WEAK_CONSISTENCY, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE, COSMOS_ENDPOINT,
     FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE,
-    MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SEALED_KEYS_DIR, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS,
-    VAULT_HEDGE_MS, VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
+    MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SEALED_KEYS_CONTAINER, SEALED_KEYS_DIR, SIGNING_KEY_TAG,
+    SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS, VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME,
+    WEBSITE_SITE_NAME,
 };
 use crate::azure::IdentitySettings;
 use crate::functions_host;
@@ -25,8 +26,8 @@ use thiserror::Error;
 pub struct Services {
     /// Where keys are stored.
     pub vault: VaultSettings,
-    /// `SEALED_KEYS_DIR`: the folder of sealed keys. `None` if it is not set.
-    pub sealed_keys: Option<PathBuf>,
+    /// Where sealed keys are stored.
+    pub sealed_keys: SealedKeysSettings,
     /// Where marks are stored.
     pub marks: MarkStoreSettings,
     /// `OBSERVE`: what the mark store is for.
@@ -48,6 +49,22 @@ pub enum VaultSettings {
     Embedded,
     /// In Key Vault or Managed HSM.
     KeyVault(Box<KeyVaultSettings>),
+}
+
+/// Where sealed keys are stored: in a folder, in a container, in both, or nowhere.
+#[derive(Clone, Default)]
+pub struct SealedKeysSettings {
+    /// `SEALED_KEYS_DIR`.
+    pub folder: Option<PathBuf>,
+    /// `SEALED_KEYS_CONTAINER`, in the account and the database of the marks.
+    pub container: Option<CosmosSettings>,
+}
+
+impl SealedKeysSettings {
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.folder.is_none() && self.container.is_none()
+    }
 }
 
 /// Where marks are stored.
@@ -108,7 +125,7 @@ impl Services {
 
     /// Whether the vault, the mark store or the recipients of sealed keys are in Azure.
     pub const fn are_in_azure(&self) -> bool {
-        self.sealed_keys.is_some()
+        !self.sealed_keys.is_empty()
             || matches!(self.vault, VaultSettings::KeyVault(_))
             || matches!(self.marks, MarkStoreSettings::Cosmos(_))
     }
@@ -135,10 +152,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub(super) fn services(&mut self) -> Services {
         let request_deadline = self.milliseconds(&REQUEST_DEADLINE_MS);
         let role = self.role();
+        let (vault, marks) = (self.vault(), self.marks(role, request_deadline));
         let services = Services {
-            vault: self.vault(),
-            sealed_keys: self.path(&SEALED_KEYS_DIR).map(PathBuf::from),
-            marks: self.marks(role, request_deadline),
+            vault,
+            sealed_keys: self.sealed_keys(&marks),
+            marks,
             role,
             request_deadline,
             embedded: self.embedded(),
@@ -234,6 +252,26 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Duration::ZERO => max,
             hedge_after => hedge_after,
         }
+    }
+
+    fn sealed_keys(&mut self, marks: &MarkStoreSettings) -> SealedKeysSettings {
+        let folder = self.path(&SEALED_KEYS_DIR).map(PathBuf::from);
+        if !self.is_set(&SEALED_KEYS_CONTAINER) {
+            return SealedKeysSettings { folder, container: None };
+        }
+        let container = self.resource_name(&SEALED_KEYS_CONTAINER);
+        let container = match marks {
+            MarkStoreSettings::Cosmos(marks) if marks.container == container => {
+                self.wrong(&SEALED_KEYS_CONTAINER, "expected another container than that of the marks");
+                None
+            }
+            MarkStoreSettings::Cosmos(marks) => Some(CosmosSettings { container, ..marks.clone() }),
+            MarkStoreSettings::Embedded => {
+                self.expect_with(&COSMOS_ENDPOINT, &[Some(SEALED_KEYS_CONTAINER.name)]);
+                None
+            }
+        };
+        SealedKeysSettings { folder, container }
     }
 
     fn role(&mut self) -> StoreRole {

@@ -261,6 +261,12 @@ fn errors_in_azure_settings_describe_the_expected_value() {
         (vec![("NODE_URLS", "user:secret@node")], "NODE_URLS", "entry 1: has no scheme: expected http://host:port"),
         (vec![("SIGNING_KEYS", "baker/01")], "KEY_VAULT_URL", "expected, since SIGNING_KEYS is set"),
         (vec![("COSMOS_CONTAINER", "marks")], "COSMOS_ENDPOINT", "expected, since COSMOS_CONTAINER is set"),
+        (vec![("SEALED_KEYS_CONTAINER", "keys")], "COSMOS_ENDPOINT", "expected, since SEALED_KEYS_CONTAINER is set"),
+        (
+            vec![vault, database, ("SEALED_KEYS_CONTAINER", "marks")],
+            "SEALED_KEYS_CONTAINER",
+            "expected another container than that of the marks",
+        ),
         (vec![vault, database, ("SIGNING_KEYS", "baker")], "SIGNING_KEYS", "entry 1: expected <name>/<version>"),
         (
             vec![vault, database, ("SIGNING_KEYS", "baker/01,https://other.vault.azure.net/keys/baker/01")],

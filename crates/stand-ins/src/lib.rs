@@ -45,7 +45,7 @@ pub use blobs::Blobs;
 pub use client_certificate::KeyAndCertificate;
 pub use connections::ConnectionNumber;
 pub use control::Control;
-pub use cosmos::{Cosmos, CosmosOptions, Region, StoredItem};
+pub use cosmos::{Cosmos, CosmosOptions, KEYS_CONTAINER, Region, StoredItem};
 pub use delay::Delay;
 pub use entra::{Application, ApplicationCredential, Entra};
 pub use faults::{BadSignature, Effect, Fault, Faults, Operation, Times};

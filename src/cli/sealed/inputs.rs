@@ -1,23 +1,26 @@
 //! What the commands on sealed keys read: recipients, stores, and recovery keys.
 
 use super::super::CommandError;
+use super::kept::{InAzure, deadline};
 use azurehsm_signer::marks::StoreIdentity;
 use azurehsm_signer::text;
+use azurehsm_signer::vault::key_vault::UnwrappingKeyReader;
 use azurehsm_signer::vault::sealed::{InvalidRecipient, RecipientId, RecipientKey, RecoveryKey, RsaPublicKey};
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// A recipient on the command line, with the file of its public key.
+/// A recipient on the command line.
 #[derive(Debug, Clone)]
 pub(crate) enum RecipientArgument {
     /// A recovery key.
     Offline(PathBuf),
-    /// A key in a vault.
-    InVault(RecipientId, PathBuf),
+    /// A key in a vault, with the file of its public key. Without one, the vault has it.
+    InVault(RecipientId, Option<PathBuf>),
 }
 
 /// Why an argument is not a recipient.
@@ -26,9 +29,10 @@ pub(crate) enum InvalidArgument {
     /// The identifier.
     #[error(transparent)]
     Identifier(#[from] InvalidRecipient),
-    /// A key in a vault, without the file.
+    /// A key in a vault, with an empty file name.
     #[error(
-        "expected {id}=FILE, where FILE has the public key in PEM: az keyvault key download --id {id} --encoding PEM --file FILE"
+        "expected {id}=FILE, where FILE has the public key in PEM (az keyvault key download --id {id} --encoding PEM --file FILE), \
+         or {id} alone, whose public key is then read from the vault"
     )]
     NoFile {
         /// The recipient.
@@ -44,28 +48,50 @@ impl FromStr for RecipientArgument {
             return Ok(Self::Offline(PathBuf::from(text)));
         }
         match text.split_once('=') {
-            Some((id, file)) if !file.is_empty() => Ok(Self::InVault(id.parse()?, PathBuf::from(file))),
-            _ => Err(InvalidArgument::NoFile { id: text.trim_end_matches('=').to_owned() }),
+            Some((id, "")) => Err(InvalidArgument::NoFile { id: id.to_owned() }),
+            Some((id, file)) => Ok(Self::InVault(id.parse()?, Some(PathBuf::from(file)))),
+            None => Ok(Self::InVault(text.parse()?, None)),
         }
     }
 }
 
 impl RecipientArgument {
     /// Reads the public keys.
-    pub(super) fn read_all(arguments: &[Self]) -> Result<Vec<RecipientKey>, CommandError> {
-        arguments.iter().map(Self::read).collect()
+    pub(super) async fn read_all(azure: &InAzure, arguments: &[Self]) -> Result<Vec<RecipientKey>, CommandError> {
+        let mut keys = Vec::new();
+        for argument in arguments {
+            keys.push(match argument {
+                Self::Offline(file) => RecipientKey::offline(public_key_in(file)?),
+                Self::InVault(id, Some(file)) => RecipientKey::new(id.clone(), public_key_in(file)?)?,
+                Self::InVault(id, None) => RecipientKey::new(id.clone(), public_key_of(azure, id).await?)?,
+            });
+        }
+        Ok(keys)
     }
+}
 
-    fn read(&self) -> Result<RecipientKey, CommandError> {
-        let (Self::Offline(path) | Self::InVault(_, path)) = self;
-        let in_file = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let pem = text::read_secret(path).map_err(|error| in_file(&error))?;
-        let public_key = RsaPublicKey::from_pem(&pem).map_err(|error| in_file(&error))?;
-        Ok(match self {
-            Self::Offline(_) => RecipientKey::offline(public_key),
-            Self::InVault(id, _) => RecipientKey::new(id.clone(), public_key)?,
-        })
-    }
+fn public_key_in(file: &Path) -> Result<RsaPublicKey, CommandError> {
+    let in_file = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let pem = text::read_secret(file).map_err(|error| in_file(&error))?;
+    Ok(RsaPublicKey::from_pem(&pem).map_err(|error| in_file(&error))?)
+}
+
+/// Reads the public key of a recipient from its vault, which must have it in hardware.
+async fn public_key_of(azure: &InAzure, id: &RecipientId) -> Result<RsaPublicKey, CommandError> {
+    let RecipientId::Vault { vault, key } = id else {
+        return Err(format!("expected {id}=FILE, where FILE has the public key in PEM").into());
+    };
+    let (_, azure) = azure.get()?;
+    let of_key = |error: &dyn std::fmt::Display| {
+        format!(
+            "{id}: {error}. {id}=FILE reads the public key from a file instead: az keyvault key download --id {id} --encoding PEM \
+             --file FILE"
+        )
+    };
+    let reader = UnwrappingKeyReader::new(vault, Arc::clone(&azure.tokens), azure.roots.clone())
+        .map_err(|error| of_key(&error))?;
+    let found = reader.read(key, deadline()).await.map_err(|error| of_key(&error.log()))?;
+    Ok(RsaPublicKey::from_components(&found.modulus, &found.exponent).map_err(|error| of_key(&error))?)
 }
 
 /// Reads the output of `marks store --json`. With a digest, it must be that of the rest.

@@ -1,16 +1,20 @@
-//! `sealed`: creates sealed keys, and works on them with an offline recovery key. No command prints a secret.
+//! `sealed`: creates sealed keys, and works on them with an offline recovery key or with a vault. No command prints a secret.
 
 mod inputs;
+mod kept;
+mod opening;
 
 use super::keys::read_secret_key;
 use super::{CommandError, note, print_line};
 use azurehsm_signer::marks::StoreIdentity;
 use azurehsm_signer::tezos::{ChainId, Curve, PublicKeyHash, SecretKey};
 use azurehsm_signer::vault::embedded::KeyName;
-use azurehsm_signer::vault::sealed::{Folder, Purpose, RecipientKey, Role, SealedFile, SealedKey};
-use clap::Subcommand;
-use inputs::{RecipientArgument, read_recovery_key, read_store};
-use std::path::{Path, PathBuf};
+use azurehsm_signer::vault::sealed::{Purpose, RecipientKey, Role, SealedEntry, SealedKey};
+use clap::{ArgGroup, Subcommand};
+use inputs::{RecipientArgument, read_store};
+use kept::{InAzure, Kept, deadline};
+use opening::Opening;
+use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -29,48 +33,47 @@ pub(crate) enum Command {
         sealing: Sealing,
     },
     /// Lists the sealed keys. Exits with 1 if one of them cannot be used
-    List(InFolder),
-    /// Shows a sealed key. With a recovery key, also opens it, compares the public key, signs and verifies
+    List(Kept),
+    /// Shows a sealed key. With a recovery key or --unwrap, also opens it, compares the public key, signs and verifies
     Check {
         /// Name of the key
         name: KeyName,
-        /// File with the private part of a recovery key, in PEM; - for standard input
-        #[arg(long, value_name = "FILE")]
-        recovery_key: Option<PathBuf>,
+        #[command(flatten)]
+        opening: Opening,
         /// Compares the store, too: file with the output of `marks store --json`
         #[arg(long, value_name = "FILE")]
         store: Option<PathBuf>,
         #[command(flatten)]
-        folder: InFolder,
+        kept: Kept,
     },
     /// Prints a proof of possession, for octez-client's --consensus-key-pop and --companion-key-pop
+    #[command(group(ArgGroup::new("opened").args(["recovery_key", "unwrap"]).required(true)))]
     Prove {
         /// Name of the key
         name: KeyName,
-        /// File with the private part of a recovery key, in PEM; - for standard input
-        #[arg(long, value_name = "FILE")]
-        recovery_key: PathBuf,
         #[command(flatten)]
-        folder: InFolder,
+        opening: Opening,
+        #[command(flatten)]
+        kept: Kept,
     },
     /// Seals a key again, with a new data key: with more recipients, with fewer, or for another mark store
+    #[command(group(ArgGroup::new("opened").args(["recovery_key", "unwrap"]).required(true)))]
     Rewrap {
         /// Name of the key
         name: KeyName,
-        /// File with the private part of a recovery key, in PEM; - for standard input
-        #[arg(long, value_name = "FILE")]
-        recovery_key: PathBuf,
+        #[command(flatten)]
+        opening: Opening,
         /// Adds a recipient, written as for `sealed create`; repeatable
         #[arg(long, value_name = "RECIPIENT")]
         add: Vec<RecipientArgument>,
-        /// Removes a recipient, by its identifier; repeatable. It can still open earlier copies of the file
+        /// Removes a recipient, by its identifier; repeatable. It can still open earlier copies of the key
         #[arg(long, value_name = "IDENTIFIER")]
         remove: Vec<String>,
         /// Another mark store, in which the marks of the key were raised: file with the output of `marks store --json`
         #[arg(long, value_name = "FILE")]
         store: Option<PathBuf>,
         #[command(flatten)]
-        folder: InFolder,
+        kept: Kept,
     },
     /// After the vaults or the mark store were lost: seals a key again, for other recipients and another mark store
     Recover {
@@ -86,7 +89,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "RECIPIENT", required = true)]
         recipient: Vec<RecipientArgument>,
         #[command(flatten)]
-        folder: InFolder,
+        kept: Kept,
     },
 }
 
@@ -102,80 +105,74 @@ pub(crate) struct Sealing {
     /// File with the output of `marks store --json`: the store of the key's marks
     #[arg(long, value_name = "FILE")]
     store: PathBuf,
-    /// Who can open the key; repeatable. For a key in a vault, IDENTIFIER=FILE, where FILE has its public key in PEM; for an offline
-    /// recovery key, FILE. At least one of each
+    /// Who can open the key; repeatable. For a key in a vault, IDENTIFIER, whose public key is read from the vault, or
+    /// IDENTIFIER=FILE, where FILE has it in PEM; for an offline recovery key, FILE. At least one of each
     #[arg(long, value_name = "RECIPIENT", required = true)]
     recipient: Vec<RecipientArgument>,
     #[command(flatten)]
-    folder: InFolder,
+    kept: Kept,
 }
 
-/// The folder of the sealed keys.
-#[derive(clap::Args)]
-pub(crate) struct InFolder {
-    /// Folder of the sealed keys
-    #[arg(long, value_name = "FOLDER", default_value = "sealed")]
-    folder: PathBuf,
-}
-
-impl InFolder {
-    fn open(self) -> Folder {
-        Folder::new(self.folder)
-    }
-}
-
-pub(super) fn run(command: Command) -> Result<(), CommandError> {
+pub(super) async fn run(command: Command) -> Result<(), CommandError> {
+    let azure = InAzure::default();
     match command {
-        Command::Create { name, sealing } => seal(&name, sealing, || Ok(SecretKey::generate(Curve::Bls)?)),
-        Command::Import { name, sealing } => seal(&name, sealing, || read_secret_key(None)),
-        Command::List(folder) => list(&folder.open()),
-        Command::Check { name, recovery_key, store, folder } => {
-            let key = folder.open().read(&name)?;
+        Command::Create { name, sealing } => {
+            seal(&azure, &name, sealing, || Ok(SecretKey::generate(Curve::Bls)?)).await
+        }
+        Command::Import { name, sealing } => seal(&azure, &name, sealing, || read_secret_key(None)).await,
+        Command::List(kept) => {
+            list(kept.open(&azure)?.list(deadline()).await.map_err(|reason| reason.log().to_owned())?)
+        }
+        Command::Check { name, opening, store, kept } => {
+            let key = kept.open(&azure)?.read(&name, deadline()).await?.key;
             if let Some(store) = store {
                 let store = read_store(&store)?;
                 if key.purpose().store() != &store {
                     return Err(format!("it is sealed for another store:\n{}", key.purpose().store()).into());
                 }
             }
-            let opened = match recovery_key {
-                Some(file) => {
-                    open(&key, &file)?;
-                    "opened: public key and signature are right"
-                }
+            let opened = match opening.open(&azure, &key).await? {
+                Some(_) => "opened: public key and signature are right",
                 None => "not opened: only its form was checked",
             };
             print_line(&format!("{}\n{opened}", lines_of(&name, &key)))
         }
-        Command::Prove { name, recovery_key, folder } => {
-            let key = folder.open().read(&name)?;
-            let proof = open(&key, &recovery_key)?.prove_possession(None)?;
+        Command::Prove { name, opening, kept } => {
+            let key = kept.open(&azure)?.read(&name, deadline()).await?.key;
+            let proof = opening.must_open(&azure, &key).await?.prove_possession(None)?;
             key.public_key().verify_possession(None, &proof)?;
             print_line(&proof.to_string())
         }
-        Command::Rewrap { name, recovery_key, add, remove, store, folder } => {
-            let added = RecipientArgument::read_all(&add)?;
+        Command::Rewrap { name, opening, add, remove, store, kept } => {
+            let added = RecipientArgument::read_all(&azure, &add).await?;
             let store = store.as_deref().map(read_store).transpose()?;
             let is_moved = store.is_some();
-            let key = folder.open().replace(&name, |key| {
-                let mut recipients: Vec<_> = key.recipients().iter().map(|recipient| recipient.key().clone()).collect();
-                for id in &remove {
-                    let place = recipients.iter().position(|key| key.id().to_string() == *id);
-                    let place = place.ok_or_else(|| format!("--remove: {id} is not a recipient of {name}"))?;
-                    recipients.remove(place);
-                }
-                recipients.extend(added);
-                let store = store.unwrap_or_else(|| key.purpose().store().clone());
-                seal_again(key, &recovery_key, store, &recipients)
-            })?;
+            let kept = kept.open(&azure)?;
+            let old = kept.read(&name, deadline()).await?;
+            let mut recipients: Vec<_> = old.key.recipients().iter().map(|recipient| recipient.key().clone()).collect();
+            for id in &remove {
+                let place = recipients.iter().position(|key| key.id().to_string() == *id);
+                let place = place.ok_or_else(|| format!("--remove: {id} is not a recipient of {name}"))?;
+                recipients.remove(place);
+            }
+            recipients.extend(added);
+            let store = store.unwrap_or_else(|| old.key.purpose().store().clone());
+            let key = seal_again(&old.key, &opening.must_open(&azure, &old.key).await?, store, &recipients)?;
+            kept.replace(&name, &old, &key, deadline()).await?;
             print_line(&lines_of(&name, &key))?;
             if is_moved {
                 warn_of_marks(&key);
             }
             Ok(())
         }
-        Command::Recover { name, recovery_key, store, recipient, folder } => {
-            let (recipients, store) = (RecipientArgument::read_all(&recipient)?, read_store(&store)?);
-            let key = folder.open().replace(&name, |key| seal_again(key, &recovery_key, store, &recipients))?;
+        Command::Recover { name, recovery_key, store, recipient, kept } => {
+            let recipients = RecipientArgument::read_all(&azure, &recipient).await?;
+            let store = read_store(&store)?;
+            let kept = kept.open(&azure)?;
+            let old = kept.read(&name, deadline()).await?;
+            let secret = Opening::with_recovery_key(recovery_key).must_open(&azure, &old.key).await?;
+            let key = seal_again(&old.key, &secret, store, &recipients)?;
+            kept.replace(&name, &old, &key, deadline()).await?;
             print_line(&lines_of(&name, &key))?;
             warn_of_marks(&key);
             Ok(())
@@ -183,54 +180,46 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
     }
 }
 
-fn seal(
+async fn seal(
+    azure: &InAzure,
     name: &KeyName,
     sealing: Sealing,
     secret: impl FnOnce() -> Result<SecretKey, CommandError>,
 ) -> Result<(), CommandError> {
     let purpose = Purpose::new(sealing.role, sealing.chain, read_store(&sealing.store)?)?;
-    let recipients: Vec<RecipientKey> = RecipientArgument::read_all(&sealing.recipient)?;
-    let folder = sealing.folder.open();
+    let recipients = RecipientArgument::read_all(azure, &sealing.recipient).await?;
+    let kept = sealing.kept.open(azure)?;
     let key = SealedKey::seal(&secret()?, purpose, &recipients)?;
-    folder.add(name, &key)?;
+    kept.add(name, &key, deadline()).await?;
     print_line(&lines_of(name, &key))
 }
 
-/// Opens the key with a recovery key, and seals it for these recipients and this store.
+/// Seals an opened key for these recipients and this store.
 fn seal_again(
     key: &SealedKey,
-    recovery_key: &Path,
+    secret: &SecretKey,
     store: StoreIdentity,
     recipients: &[RecipientKey],
 ) -> Result<SealedKey, CommandError> {
     let purpose = Purpose::new(key.purpose().role(), key.purpose().chain(), store)?;
-    Ok(SealedKey::seal(&open(key, recovery_key)?, purpose, recipients)?)
+    Ok(SealedKey::seal(secret, purpose, recipients)?)
 }
 
-/// Opens the key with a recovery key, and tries it.
-fn open(key: &SealedKey, recovery_key: &Path) -> Result<SecretKey, CommandError> {
-    let data_key = read_recovery_key(recovery_key)?.unwrap_data_key(key)?;
-    let secret = key.open(&data_key)?;
-    key.try_signing(&secret)?;
-    Ok(secret)
-}
-
-fn list(folder: &Folder) -> Result<(), CommandError> {
-    let files = folder.list()?;
+fn list(entries: Vec<SealedEntry>) -> Result<(), CommandError> {
     let mut unusable = 0_usize;
-    for SealedFile { name, key } in files {
+    for SealedEntry { name, key, .. } in entries {
         match key {
             Ok(key) => print_line(&line_of(&name, &key))?,
-            Err(error) => {
+            Err(reason) => {
                 unusable += 1;
-                note(&error.to_string());
+                note(&reason);
             }
         }
     }
     match unusable {
         0 => Ok(()),
-        1 => Err("1 file cannot be used".into()),
-        _ => Err(format!("{unusable} files cannot be used").into()),
+        1 => Err("1 sealed key cannot be used".into()),
+        _ => Err(format!("{unusable} sealed keys cannot be used").into()),
     }
 }
 

@@ -5,6 +5,7 @@ mod checker;
 mod client;
 mod connection;
 mod diagnostics;
+mod documents;
 mod health;
 mod item;
 mod items;
@@ -18,6 +19,7 @@ mod words;
 
 pub use account::Unsuitable;
 pub use diagnostics::Inspection;
+pub use documents::{Document, Documents, NotWritten};
 pub use reader::MarkReader;
 pub(crate) use reader::PROBE;
 pub use settings::CosmosSettings;

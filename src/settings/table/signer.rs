@@ -69,6 +69,12 @@ settings! {
         InAzure::Unset("a function app has no folder for them"),
         "Folder of [sealed keys](sealed-keys.md), which are served together with the keys of the vault.",
     );
+    SEALED_KEYS_CONTAINER: Text = Setting::new(
+        Group::Keys,
+        text(COSMOS_NAME),
+        InAzure::Parameter("sealedKeys"),
+        "Container of [sealed keys](sealed-keys.md) in `COSMOS_DATABASE`. With `SEALED_KEYS_DIR`, the keys of both are served.",
+    );
     VAULT_IDLE_SECONDS: Seconds = Setting::new(
         Group::Keys,
         // Pooled connections are closed after 90 s.

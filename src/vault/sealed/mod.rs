@@ -1,9 +1,10 @@
 //! Sealed keys: tz4 secrets, encrypted for RSA keys in HSMs, since no HSM in Azure signs with BLS12-381. The format is
-//! pure; [`Folder`], [`RecipientVaults`] and [`WithSealedKeys`] do I/O.
+//! pure; [`Folder`], [`Container`], [`RecipientVaults`] and [`WithSealedKeys`] do I/O.
 //!
 //! `docs/sealed-keys.md` specifies the format `sealed/1`, with test vectors in `conformance/sealed`.
 
 mod associated_data;
+mod container;
 mod data_key;
 mod folder;
 mod format;
@@ -14,12 +15,14 @@ mod recovery_key;
 mod rsa_public_key;
 mod sealing;
 mod serving;
+mod source;
 #[cfg(test)]
 mod tests;
 mod turns;
 
+pub use container::{Container, PARTITION_KEY};
 pub use data_key::{DataKey, DataKeyError};
-pub use folder::{Folder, FolderError, SealedFile};
+pub use folder::Folder;
 pub use format::{FORMAT, InvalidSealedKey, MAX_LENGTH};
 pub use purpose::{InvalidPurpose, Purpose, Role, UnknownRole};
 pub use recipient::{
@@ -30,3 +33,4 @@ pub use recovery_key::{RecoveryKey, RecoveryKeyError, UnwrapError};
 pub use rsa_public_key::{Fingerprint, InvalidRsaKey, MIN_RSA_BITS, RsaPublicKey};
 pub use sealing::{OpenError, SealError, SealedKey};
 pub use serving::WithSealedKeys;
+pub use source::{KeepError, SealedEntry, SealedKeySource, SealedKeyStore, StoredKey};

@@ -1,35 +1,57 @@
-//! Serving the sealed keys of a folder together with the keys of a vault.
+//! Serving sealed keys together with the keys of a vault.
 
-use super::folder::{Folder, SealedFile};
 use super::recipient_vaults::{NotOpened, RecipientVaults};
 use super::sealing::SealedKey;
+use super::source::{SealedEntry, SealedKeySource};
+use crate::failure_reason::FailureReason;
 use crate::marks::{MarkStore, StoreIdentity};
 use crate::net::CallCounts;
-use crate::tezos::{BlsPublicKey, BlsScheme, PublicKeyHash, SecretKey, Signature};
+use crate::tezos::{BlsPublicKey, BlsScheme, Curve, PublicKeyHash, SecretKey, Signature};
 use crate::vault::blocking::on_blocking_thread;
 use crate::vault::{FoundKeys, FoundSoFar, Key, SearchProgress, UnusableKey, Vault, VaultError};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// How long one search waits for vaults to unwrap. The next search tries again.
+/// How long one search waits for the sources to list their keys. The next search tries again.
+const LIST_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long one search then waits for vaults to unwrap. The next search tries again.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// A vault, and sealed keys. Each sealed key is opened by a search, and stays open in memory until its file is changed or removed:
-/// no signature waits for a vault.
+/// A vault, and sealed keys. Each sealed key is opened by a search, and stays open in memory until it is changed or removed where it is
+/// kept: no signature waits for a vault or for the place where the key is kept.
 pub struct WithSealedKeys {
     vault: Arc<dyn Vault>,
-    folder: Folder,
+    sources: Vec<Source>,
     recipients: RecipientVaults,
     store: Arc<dyn MarkStore>,
     open: ArcSwap<HashMap<PublicKeyHash, OpenKey>>,
-    /// What has been logged since the key was last opened: names and problems.
+    /// What has been logged since the key was last opened: places and problems.
     logged: Mutex<HashSet<(String, String)>>,
+}
+
+/// Where sealed keys are kept, and what was there when it was last read.
+struct Source {
+    keys: Arc<dyn SealedKeySource>,
+    /// `None` before the first time.
+    last: Mutex<Option<Vec<SealedEntry>>>,
+}
+
+/// What a search has found.
+struct Found {
+    keys: FoundKeys,
+    /// The addresses of all sealed keys, open or not.
+    addresses: Vec<PublicKeyHash>,
+    /// Whether these are all: each source was read at least once.
+    is_all_listed: bool,
 }
 
 #[derive(Clone)]
@@ -39,10 +61,37 @@ struct OpenKey {
     secret: Arc<SecretKey>,
 }
 
+impl Source {
+    /// The keys that are there, or were when it could last be read; and why it cannot be read now.
+    async fn list(&self, deadline: Instant) -> (Vec<SealedEntry>, Option<FailureReason>) {
+        match self.keys.list(deadline).await {
+            Ok(entries) => {
+                *self.last() = Some(entries.clone());
+                (entries, None)
+            }
+            Err(reason) => (self.last().clone().unwrap_or_default(), Some(reason)),
+        }
+    }
+
+    fn is_listed(&self) -> bool {
+        self.last().is_some()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Vec<SealedEntry>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl WithSealedKeys {
-    /// Serves the sealed keys of a folder in addition to those of `vault`, if their marks are in `store`.
-    pub fn new(vault: Arc<dyn Vault>, folder: Folder, recipients: RecipientVaults, store: Arc<dyn MarkStore>) -> Self {
-        Self { vault, folder, recipients, store, open: ArcSwap::default(), logged: Mutex::default() }
+    /// Serves the sealed keys of these sources in addition to those of `vault`, if their marks are in `store`.
+    pub fn new(
+        vault: Arc<dyn Vault>,
+        sources: Vec<Arc<dyn SealedKeySource>>,
+        recipients: RecipientVaults,
+        store: Arc<dyn MarkStore>,
+    ) -> Self {
+        let sources = sources.into_iter().map(|keys| Source { keys, last: Mutex::default() }).collect();
+        Self { vault, sources, recipients, store, open: ArcSwap::default(), logged: Mutex::default() }
     }
 
     /// The secret of a sealed key; `None` for a key of the vault.
@@ -52,54 +101,70 @@ impl WithSealedKeys {
         }
         match self.open.load().get(&key.hash) {
             Some(open) => Ok(Some(Arc::clone(&open.secret))),
-            None => Err(VaultError::unable(format!("{} is no longer in the folder of sealed keys", key.hash))),
+            None => Err(VaultError::unable(format!("{} is no longer among the sealed keys", key.hash))),
         }
     }
 
-    /// Reads the folder, and opens what is not open. Also returns the addresses of all sealed keys, open or not.
-    async fn open_all(&self) -> (FoundKeys, Vec<PublicKeyHash>) {
-        let deadline = Instant::now() + OPEN_TIMEOUT;
-        let folder = self.folder.clone();
-        let files = match tokio::task::spawn_blocking(move || folder.list()).await {
-            Ok(Ok(files)) => files,
-            Ok(Err(error)) => return self.unread(error.to_string()),
-            Err(error) => return self.unread(format!("internal error: {error}")),
+    /// Lists the keys, and opens what is not open. Passes on each key as soon as it is open.
+    async fn open_all(&self, so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Found {
+        let list_by = Instant::now() + LIST_TIMEOUT;
+        let identified = async {
+            if self.store.identity().is_none() {
+                // Whether it can be identified shows below.
+                drop(self.store.connected(list_by).await);
+            }
+            self.store.identity()
         };
-        if self.store.identity().is_none() {
-            // Whether it can be identified shows below.
-            drop(self.store.connected(deadline).await);
+        let (listed, store) =
+            tokio::join!(join_all(self.sources.iter().map(|source| source.list(list_by))), identified);
+        let mut found = FoundKeys::default();
+        let mut entries = Vec::new();
+        for (listed, problem) in listed {
+            entries.extend(listed);
+            found.unread = found.unread.or(problem.map(VaultError::unavailable));
         }
-        let store = self.store.identity();
         let before = self.open.load_full();
         let addresses: Vec<_> =
-            files.iter().filter_map(|file| Some(file.key.as_ref().ok()?.public_key().hash())).collect();
+            entries.iter().filter_map(|entry| Some(entry.key.as_ref().ok()?.public_key().hash())).collect();
         let is_alone = |address: &PublicKeyHash| addresses.iter().filter(|other| *other == address).count() == 1;
-        let outcomes = files.into_iter().map(|file| self.look_at(file, store.as_ref(), &before, &is_alone, deadline));
-        let mut found = FoundKeys::default();
+        let deadline = Instant::now() + OPEN_TIMEOUT;
+        let mut outcomes: FuturesUnordered<_> = entries
+            .into_iter()
+            .map(|entry| self.look_at(entry, store.as_ref(), &before, &is_alone, deadline))
+            .collect();
         let mut open = HashMap::new();
-        for outcome in join_all(outcomes).await {
-            match outcome {
-                Outcome::Open(key) => {
-                    found.usable.push(key_of(&key.name, &key.sealed));
-                    open.insert(key.sealed.public_key().hash(), *key);
+        while let Some(outcome) = outcomes.next().await {
+            let key = match outcome {
+                Outcome::Open(key) => Some(*key),
+                Outcome::Unusable(key) => {
+                    found.unusable.extend(key.map(|key| *key));
+                    None
                 }
-                Outcome::Unusable(key) => found.unusable.extend(key.map(|key| *key)),
                 Outcome::Later(error, still_open) => {
-                    found.unread = Some(error);
-                    if let Some(key) = still_open {
-                        found.usable.push(key_of(&key.name, &key.sealed));
-                        open.insert(key.sealed.public_key().hash(), *key);
-                    }
+                    found.unread = found.unread.or(Some(error));
+                    still_open.map(|key| *key)
                 }
-            }
+            };
+            let Some(key) = key else { continue };
+            let usable = key_of(&key.name, &key.sealed);
+            self.open.rcu(|open| {
+                let mut open = HashMap::clone(open);
+                open.insert(usable.hash, key.clone());
+                open
+            });
+            so_far(FoundSoFar { usable: vec![usable.clone()], progress: SearchProgress::default() });
+            open.insert(usable.hash, key);
+            found.usable.push(usable);
         }
+        drop(outcomes);
         self.open.store(Arc::new(open));
-        (found, addresses)
+        let is_all_listed = self.sources.iter().all(Source::is_listed);
+        Found { keys: found, addresses, is_all_listed }
     }
 
     async fn look_at(
         &self,
-        SealedFile { name, key }: SealedFile,
+        SealedEntry { name, place, key }: SealedEntry,
         store: Option<&StoreIdentity>,
         before: &HashMap<PublicKeyHash, OpenKey>,
         is_alone: &(dyn Fn(&PublicKeyHash) -> bool + Sync),
@@ -107,18 +172,18 @@ impl WithSealedKeys {
     ) -> Outcome {
         let sealed = match key {
             Ok(sealed) => sealed,
-            Err(error) => {
-                self.log(&name, None, &error.to_string(), &error.to_string());
+            Err(reason) => {
+                self.log((&name, &place), None, &reason, &reason);
                 return Outcome::Unusable(None);
             }
         };
         let address = sealed.public_key().hash();
         let unusable = |reason: String| {
-            self.log(&name, Some(address), &reason, &reason);
+            self.log((&name, &place), Some(address), &reason, &reason);
             Outcome::Unusable(Some(Box::new(UnusableKey { key: key_of(&name, &sealed), reason })))
         };
         if !is_alone(&address) {
-            return unusable("it is sealed in two files, which may have different purposes: remove one".to_owned());
+            return unusable("it is sealed twice, perhaps for different purposes: remove one of the two".to_owned());
         }
         match store {
             None => return Outcome::Later(VaultError::unavailable("the mark store has not been identified yet"), None),
@@ -127,48 +192,51 @@ impl WithSealedKeys {
             }
             Some(_) => {}
         }
-        let before = before.get(&address).filter(|open| open.name == name && open.sealed.purpose() == sealed.purpose());
-        if let Some(open) = before.filter(|open| open.sealed == sealed) {
-            return Outcome::Open(Box::new(open.clone()));
+        let before = before.get(&address).filter(|open| open.sealed.purpose() == sealed.purpose());
+        if let Some(OpenKey { secret, .. }) = before.filter(|open| open.sealed == sealed) {
+            return Outcome::Open(Box::new(OpenKey { name, sealed, secret: Arc::clone(secret) }));
         }
         match self.recipients.open(&sealed, deadline).await {
             Ok(secret) => {
-                self.logged.lock().unwrap_or_else(PoisonError::into_inner).retain(|(logged, _)| *logged != name);
-                info!(event = "sealed_key_opened", key = %address, name, role = %sealed.purpose().role(), "a sealed key is open");
+                self.logged().retain(|(logged, _)| *logged != place);
+                info!(
+                    event = "sealed_key_opened",
+                    key = %address,
+                    name,
+                    place,
+                    role = %sealed.purpose().role(),
+                    "a sealed key is open"
+                );
                 Outcome::Open(Box::new(OpenKey { name, sealed, secret: Arc::new(secret) }))
             }
             Err(NotOpened::Unusable(reason)) => unusable(reason),
             Err(NotOpened::Vault(error)) => {
-                self.log(&name, Some(address), &error.to_string(), &error.log());
-                // The file has other recipients, and the key is the same.
+                self.log((&name, &place), Some(address), &error.to_string(), &error.log());
+                // It has other recipients, and the key is the same.
                 Outcome::Later(error, before.cloned().map(Box::new))
             }
         }
     }
 
-    fn unread(&self, reason: String) -> (FoundKeys, Vec<PublicKeyHash>) {
-        // Open keys stay open.
-        let usable: Vec<_> = self.open.load().values().map(|open| key_of(&open.name, &open.sealed)).collect();
-        let addresses = usable.iter().map(|key| key.hash).collect();
-        (FoundKeys { usable, unread: Some(VaultError::unavailable(reason)), ..FoundKeys::default() }, addresses)
+    /// Logs why a key does not sign, once for each `problem`: the full reason may have the time and the id of a request.
+    fn log(&self, (name, place): (&str, &str), key: Option<PublicKeyHash>, problem: &str, reason: &str) {
+        if self.logged().insert((place.to_owned(), problem.to_owned())) {
+            let key = key.map(tracing::field::display);
+            warn!(event = "sealed_key_unusable", key, name, place, reason, "a sealed key does not sign");
+        }
     }
 
-    /// Logs why a key does not sign, once for each `problem`: the full reason may have the time and the id of a request.
-    fn log(&self, name: &str, key: Option<PublicKeyHash>, problem: &str, reason: &str) {
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if logged.insert((name.to_owned(), problem.to_owned())) {
-            let key = key.map(tracing::field::display);
-            warn!(event = "sealed_key_unusable", key, name, reason, "a sealed key does not sign");
-        }
+    fn logged(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a search has found out about a file.
+/// What a search has found out about an entry.
 enum Outcome {
     Open(Box<OpenKey>),
-    /// Without a key if the file has none.
+    /// Without a key if the entry has none.
     Unusable(Option<Box<UnusableKey>>),
-    /// A retry may succeed. With the key as it was opened from an earlier version of the file.
+    /// A retry may succeed. With the key as it was opened before.
     Later(VaultError, Option<Box<OpenKey>>),
 }
 
@@ -183,16 +251,22 @@ impl Vault for WithSealedKeys {
     }
 
     async fn search(&self, so_far: &(dyn Fn(FoundSoFar) + Send + Sync)) -> Result<FoundKeys, VaultError> {
-        let sealed = async {
-            let (sealed, addresses) = self.open_all().await;
-            // A slow search of the vault must not keep them back.
-            so_far(FoundSoFar { usable: sealed.usable.clone(), progress: SearchProgress::default() });
-            (sealed, addresses)
+        let vault = async {
+            let found = self.vault.search(so_far).await;
+            if let Ok(found) = &found {
+                // Sealed keys that take long to open must not keep them back. A tz4 key may be a copy of one of those.
+                let usable = found.usable.iter().filter(|key| key.public_key.curve() != Curve::Bls).cloned().collect();
+                so_far(FoundSoFar { usable, progress: SearchProgress::default() });
+            }
+            found
         };
-        let (found, (sealed, addresses)) = tokio::join!(self.vault.search(so_far), sealed);
+        let (found, sealed) = tokio::join!(vault, self.open_all(so_far));
+        let Found { keys: sealed, addresses, is_all_listed } = sealed;
         let mut found = found?;
         // A copy in the vault has no purpose. It does not sign before the sealed key is open, either.
-        found.usable.retain(|key| !addresses.contains(&key.hash));
+        let may_be_sealed =
+            |key: &Key| addresses.contains(&key.hash) || (!is_all_listed && key.public_key.curve() == Curve::Bls);
+        found.usable.retain(|key| !may_be_sealed(key));
         found.usable.extend(sealed.usable);
         found.unusable.extend(sealed.unusable);
         found.unread = found.unread.or(sealed.unread);

@@ -20,6 +20,7 @@ mod outages;
 mod recover;
 mod runner;
 mod sealed;
+mod sealed_container;
 mod sealed_regions;
 mod sealed_tampering;
 mod secrets;

@@ -202,7 +202,7 @@ fn a_file_that_is_not_a_sealed_key_does_not_hide_the_others() {
     for expected in [
         "sealed/empty.json: not a sealed key",
         "sealed/long.json: 65537 bytes, expected at most 65536",
-        "2 files cannot be used",
+        "2 sealed keys cannot be used",
     ] {
         assert!(errors.contains(expected), "{errors}");
     }
@@ -238,7 +238,7 @@ fn what_could_not_be_opened_or_would_be_less_safe_is_not_sealed() {
     assert!(p256.contains("only tz4 keys are sealed (BLsk…), and this is a p256 key"), "{p256}");
     // Arguments that are wrong in themselves.
     for (options, expected) in [
-        (options("=north.pem", ""), "az keyvault key download"),
+        (options("=north.pem", "="), "az keyvault key download"),
         (options("/0123456789abcdef0123456789abcdef", ""), "expected <name>/<version>"),
         (options("consensus", "baker"), "expected consensus or companion"),
     ] {

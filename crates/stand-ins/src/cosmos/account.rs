@@ -1,6 +1,6 @@
 //! The Cosmos DB account: authorization, permissions, and the account document.
 
-use super::emulator::{CONTAINER, DATABASE, Emulator};
+use super::emulator::{Emulator, KEYS_CONTAINER};
 use super::errors;
 use super::history::History;
 use super::regions::Regions;
@@ -26,6 +26,7 @@ pub(crate) struct Account {
     pub(super) properties: Mutex<Properties>,
     pub(super) may_delete: AtomicBool,
     pub(super) may_query: AtomicBool,
+    pub(super) may_write_keys: AtomicBool,
     pub(super) history: History,
     pub(super) regions: Regions,
 }
@@ -40,6 +41,17 @@ pub(super) struct Properties {
 }
 
 impl Account {
+    /// A signer may read and list sealed keys, and an operator may also write them.
+    fn operation_on_keys(&self, needed: Needed) -> Operation {
+        match needed.operation {
+            Operation::CreateItem | Operation::ReplaceItem if !self.may_write_keys.load(Ordering::Relaxed) => {
+                Operation::Other
+            }
+            Operation::Other if needed.is_query() => Operation::Query,
+            operation => operation,
+        }
+    }
+
     fn is_authorized(&self, head: &Parts) -> bool {
         let header = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         // The whole value is percent-encoded: type%3Daad%26ver%3D1.0%26sig%3D…
@@ -54,13 +66,15 @@ impl Account {
             return Err(errors::unauthorized());
         }
         let needed = Needed::of(&head);
-        let is_granted = needed.is_delete_of_item() && self.may_delete.load(Ordering::Relaxed);
+        let is_granted =
+            needed.is_delete_of_item() && !is_of_sealed_keys(&head) && self.may_delete.load(Ordering::Relaxed);
         if task.operation == Operation::Other && !is_granted {
-            let resource = format!("dbs/{DATABASE}/colls/{CONTAINER}");
-            return Err(errors::forbidden(&needed.action(), &resource));
+            return Err(errors::forbidden(&needed.action(), head.uri.path().trim_matches('/')));
         }
+        // The history is that of the marks.
+        let is_of_keys = is_of_sealed_keys(&head);
         let work = self.emulator.answer(hyper::Request::from_parts(head, body.clone()));
-        let answer = self.history.of_work(needed.operation, &body, work).await;
+        let answer = if is_of_keys { work.await } else { self.history.of_work(needed.operation, &body, work).await };
         let answer = answer.map_err(|why| errors::cannot_serve(&why))?;
         if needed.operation == Operation::Account { self.with_properties(answer).await } else { Ok(answer) }
     }
@@ -96,6 +110,7 @@ impl Double for Account {
             return Operation::Unauthorized;
         }
         match Needed::of(head) {
+            needed if is_of_sealed_keys(head) => self.operation_on_keys(needed),
             needed if needed.is_query() && self.may_query.load(Ordering::Relaxed) => Operation::Query,
             needed => needed.operation,
         }
@@ -108,6 +123,10 @@ impl Double for Account {
     fn failure(&self, failure: Failure) -> Answer {
         errors::failure(failure)
     }
+}
+
+fn is_of_sealed_keys(head: &Parts) -> bool {
+    head.uri.path().split('/').filter(|segment| !segment.is_empty()).nth(3) == Some(KEYS_CONTAINER)
 }
 
 fn percent_decoded(text: &str) -> String {

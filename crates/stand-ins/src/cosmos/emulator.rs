@@ -19,14 +19,20 @@ const REGION: &str = "West Europe";
 /// Name of the database.
 pub(crate) const DATABASE: &str = "signer";
 
-/// Name of the container.
+/// Name of the container of marks.
 pub(crate) const CONTAINER: &str = "marks";
 
-/// The emulator, with the database and the container.
+/// Name of the container of sealed keys.
+pub const KEYS_CONTAINER: &str = "keys";
+
+/// Path of the partition key of that container.
+const KEYS_PARTITION_KEY: &str = "/type";
+
+/// The emulator, with the database and its containers.
 #[derive(Debug)]
 pub(super) struct Emulator {
     url: Url,
-    /// The request body that creates the container.
+    /// The request body that creates the container of marks.
     container: Value,
     client: InMemoryEmulatorHttpClient,
 }
@@ -55,6 +61,11 @@ impl Emulator {
         let emulator = Self { url, container, client };
         emulator.create("dbs", &json!({ "id": DATABASE })).await?;
         emulator.create_container().await?;
+        let keys = json!({
+            "id": KEYS_CONTAINER,
+            "partitionKey": { "paths": [KEYS_PARTITION_KEY], "kind": "Hash", "version": 2 },
+        });
+        emulator.create(&format!("dbs/{DATABASE}/colls"), &keys).await?;
         Ok(emulator)
     }
 
@@ -88,6 +99,13 @@ impl Emulator {
         request.set_body(item.to_string());
         let (status, body) = self.execute(&request).await?;
         if matches!(status, 200 | 201) { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&body))) }
+    }
+
+    /// Deletes an item.
+    pub(super) async fn delete(&self, path: &str, partition_key: &str) {
+        let mut request = self.request(path, Method::Delete);
+        request.insert_header("x-ms-documentdb-partitionkey", Value::from(vec![partition_key]).to_string());
+        drop(self.execute(&request).await);
     }
 
     /// The document or the list at `path`.

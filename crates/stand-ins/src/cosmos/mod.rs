@@ -1,4 +1,5 @@
-//! Cosmos DB with one container for marks, for an identity that may create, read and replace items.
+//! Cosmos DB with a container for marks, in which a signer may create, read and replace items, and one for sealed keys, which it may
+//! only read and list.
 
 mod account;
 mod emulator;
@@ -9,6 +10,7 @@ mod regions;
 mod roles;
 
 pub(crate) use account::Account;
+pub use emulator::KEYS_CONTAINER;
 pub(crate) use emulator::{CONTAINER, DATABASE};
 pub use history::StoredItem;
 pub(crate) use regional::Endpoint;
@@ -118,6 +120,7 @@ impl Cosmos {
             }),
             may_delete: AtomicBool::new(false),
             may_query: AtomicBool::new(false),
+            may_write_keys: AtomicBool::new(false),
             history: History::new(options.keeps_history),
             regions: Regions::new(endpoints, options.majority_after),
         });
@@ -198,6 +201,11 @@ impl Cosmos {
         self.account.may_query.store(allow, Ordering::Relaxed);
     }
 
+    /// Allows or forbids creating and replacing sealed keys, as an operator does; a signer's role does not include that.
+    pub fn allow_write_of_keys(&self, allow: bool) {
+        self.account.may_write_keys.store(allow, Ordering::Relaxed);
+    }
+
     /// Deletes the container with its items, and creates another with the same name and settings and a different `_rid`.
     ///
     /// # Panics
@@ -247,6 +255,27 @@ impl Cosmos {
     pub async fn put_item(&self, partition_key: &str, item: &Value) {
         let path = format!("dbs/{DATABASE}/colls/{CONTAINER}/docs");
         self.account.emulator.put(&path, partition_key, item).await.expect("the item should be stored");
+    }
+
+    /// A stored sealed key, as an item.
+    pub async fn sealed_key(&self, name: &str) -> Option<Value> {
+        let partition_key = ("x-ms-documentdb-partitionkey", r#"["sealed_key"]"#.to_owned());
+        self.account.emulator.get(&format!("dbs/{DATABASE}/colls/{KEYS_CONTAINER}/docs/{name}"), &[partition_key]).await
+    }
+
+    /// Upserts an item in the container of sealed keys, valid or not, as anyone with write access to the data could.
+    ///
+    /// # Panics
+    /// If the emulator rejects it.
+    #[allow(clippy::expect_used, reason = "a test cannot go on without the item")]
+    pub async fn put_sealed_key(&self, item: &Value) {
+        let path = format!("dbs/{DATABASE}/colls/{KEYS_CONTAINER}/docs");
+        self.account.emulator.put(&path, "sealed_key", item).await.expect("the item should be stored");
+    }
+
+    /// Deletes a sealed key, if it is there.
+    pub async fn delete_sealed_key(&self, name: &str) {
+        self.account.emulator.delete(&format!("dbs/{DATABASE}/colls/{KEYS_CONTAINER}/docs/{name}"), "sealed_key").await;
     }
 
     /// All stored items.

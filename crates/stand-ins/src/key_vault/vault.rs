@@ -143,7 +143,14 @@ impl Vault {
                 Ok(json(200, &policy))
             }
             Route::Unwrap { .. } if !self.allows_unwrapping() => Err(errors::forbidden_by_role(UNWRAP)),
-            Route::Unwrap { name, version } => self.unwrap(&self.key(&name, &version)?, &body),
+            Route::Unwrap { name, version } => {
+                let key = self.key(&name, &version)?;
+                // The role is assigned on the key for sealed keys alone.
+                if key.properties.curve != Curve::Rsa {
+                    return Err(errors::forbidden_by_role(UNWRAP));
+                }
+                self.unwrap(&key, &body)
+            }
             Route::Update { .. } if !self.allows_updates() => Err(errors::forbidden_by_role(UPDATE)),
             Route::Update { name, version } => self.update(&name, &version, &body),
             Route::Forbidden { action } => Err(errors::forbidden_by_role(action)),

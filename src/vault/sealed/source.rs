@@ -1,0 +1,153 @@
+//! Where sealed keys are kept. There are two such places: a [folder](super::Folder), and a [container](super::Container) in Cosmos DB.
+
+use super::format::InvalidSealedKey;
+use super::sealing::SealedKey;
+use crate::failure_reason::FailureReason;
+use crate::vault::embedded::KeyName;
+use async_trait::async_trait;
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+use tokio::time::Instant;
+
+/// Sealed keys, for a signer, which only reads them.
+#[async_trait]
+pub trait SealedKeySource: Send + Sync {
+    /// All keys by name, each with the reason if it cannot be used.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    async fn list(&self, deadline: Instant) -> Result<Vec<SealedEntry>, FailureReason>;
+}
+
+/// Sealed keys, for an operator, who also writes them. No write overwrites a key that it does not name the version of, and a process
+/// that dies during a write leaves either the old key or the new one.
+#[async_trait]
+pub trait SealedKeyStore: SealedKeySource {
+    /// A key.
+    ///
+    /// # Errors
+    /// [`KeepError`]
+    async fn read(&self, name: &KeyName, deadline: Instant) -> Result<StoredKey, KeepError>;
+
+    /// Adds a key, under a name that is not in use.
+    ///
+    /// # Errors
+    /// [`KeepError`]
+    async fn add(&self, name: &KeyName, key: &SealedKey, deadline: Instant) -> Result<(), KeepError>;
+
+    /// Replaces a key, if it is still as it was read.
+    ///
+    /// # Errors
+    /// [`KeepError`], in particular [`KeepError::Changed`].
+    async fn replace(
+        &self,
+        name: &KeyName,
+        old: &StoredKey,
+        new: &SealedKey,
+        deadline: Instant,
+    ) -> Result<(), KeepError>;
+}
+
+/// A file or an item where a sealed key is expected.
+#[derive(Debug, Clone)]
+pub struct SealedEntry {
+    /// The name of the key.
+    pub name: String,
+    /// The file, or the item with its container.
+    pub place: String,
+    /// The key, or why it cannot be used.
+    pub key: Result<SealedKey, String>,
+}
+
+/// A key as it was read.
+#[derive(Debug, Clone)]
+pub struct StoredKey {
+    /// The key.
+    pub key: SealedKey,
+    /// What a replacement is compared with: the text of a file, or the `ETag` of an item.
+    pub(super) version: String,
+}
+
+/// Why a key cannot be read or written.
+#[derive(Debug, Error)]
+pub enum KeepError {
+    /// The file system reported an error.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The file system's error.
+        source: io::Error,
+    },
+    /// It is not a sealed key.
+    #[error("{place}: {reason}")]
+    Invalid {
+        /// The file or item.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no item with this name.
+    #[error("{place} does not exist")]
+    Absent {
+        /// The item.
+        place: String,
+    },
+    /// There is a file or an item with this name.
+    #[error("{place} already exists")]
+    NameTaken {
+        /// The file or item.
+        place: String,
+    },
+    /// The same key is in another file or item: the two could have different purposes.
+    #[error("{address} is already sealed in {place}")]
+    KeyThere {
+        /// The address of the key.
+        address: String,
+        /// The other file or item.
+        place: String,
+    },
+    /// Another process has changed or removed the key since it was read.
+    #[error("{place} was changed by another process in the meantime, and was left as it is: run the command again")]
+    Changed {
+        /// The file or item.
+        place: String,
+    },
+    /// The database does not answer, or refuses.
+    #[error("{place}: {reason}")]
+    Refused {
+        /// The item or container.
+        place: String,
+        /// Its answer.
+        reason: String,
+    },
+    /// The database has not confirmed a write, and cannot be read.
+    #[error(
+        "{place}: {reason}. Whether it was written is unknown: it is as before or as it was to be, and either is complete. Check \
+         it with: azurehsm-signer sealed check"
+    )]
+    Unconfirmed {
+        /// The item.
+        place: String,
+        /// The last error.
+        reason: String,
+    },
+}
+
+impl KeepError {
+    pub(super) fn invalid(place: impl Into<String>, source: &InvalidSealedKey) -> Self {
+        Self::Invalid { place: place.into(), reason: source.to_string() }
+    }
+}
+
+/// Whether a key may be added to these. A key must not be in two places, since they could have different purposes.
+pub(super) fn check_that_key_is_new(key: &SealedKey, entries: &[SealedEntry]) -> Result<(), KeepError> {
+    let is_same = |there: &&SealedEntry| there.key.as_ref().is_ok_and(|there| there.public_key() == key.public_key());
+    match entries.iter().find(is_same) {
+        Some(there) => {
+            Err(KeepError::KeyThere { address: key.public_key().hash().to_string(), place: there.place.clone() })
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,253 @@
+//! Sealed keys in a container of Cosmos DB, where the signer may read and list, and nothing else.
+
+mod commands;
+mod kills;
+
+use super::ANY_OPERATION;
+use crate::azure::cloud::{self, always, baker, told_by};
+use crate::azure::instance::{Instance, command, run};
+use crate::support::eventually::eventually;
+use crate::support::payloads::{MAINNET, bls_attestation, transfer};
+use crate::support::process::{printed, with_input};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use stand_ins::{Azure, Effect, KeyVersion, NewKey, Operation};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// The stand-ins, with an RSA key in the vault, and the folder of an operator.
+struct Bakery {
+    azure: Azure,
+    folder: TempDir,
+    recipient: String,
+}
+
+/// A sealed key.
+struct Sealed {
+    hash: String,
+    public_key: String,
+}
+
+impl Bakery {
+    fn new() -> Self {
+        let azure = cloud::start();
+        azure.key_vault.allow_unwrap(true);
+        let folder = tempfile::tempdir().unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/sealed/vectors.json");
+        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let key = |name: &str, part: &str| vectors["keys"][name][part].as_str().unwrap().to_owned();
+        for name in ["north", "west", "safe"] {
+            std::fs::write(folder.path().join(format!("{name}.pem")), key(name, "public_key")).unwrap();
+        }
+        std::fs::write(folder.path().join("safe-private.pem"), key("safe", "private_key")).unwrap();
+        let base64: String = key("north", "private_key").lines().filter(|line| !line.starts_with("-----")).collect();
+        let KeyVersion { name, version } =
+            azure.key_vault.add_key(NewKey::unwrapping("sealing", STANDARD.decode(base64).unwrap()));
+        let recipient = format!("{}keys/{name}/{version}", azure.key_vault.url());
+        let store = eventually("the identity of the store", || {
+            let output = run(&azure, &["marks", "store", "--json"]);
+            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+        });
+        std::fs::write(folder.path().join("store.json"), store).unwrap();
+        Self { azure, folder, recipient }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn faults(&self) -> &stand_ins::Faults {
+        self.azure.cosmos.faults()
+    }
+
+    /// A command on sealed keys, without any right to write.
+    fn command(&self, options: &str) -> Command {
+        let mut command = command(&self.azure, &[("SEALED_KEYS_CONTAINER", "keys")]);
+        command.arg("sealed").args(options.split_whitespace()).current_dir(self.folder.path());
+        command
+    }
+
+    fn output(&self, options: &str) -> Output {
+        with_input(&mut self.command(options), "")
+    }
+
+    /// Runs a command with an operator's role.
+    fn as_operator(&self, options: &str) -> Output {
+        self.azure.cosmos.allow_write_of_keys(true);
+        let output = self.output(options);
+        self.azure.cosmos.allow_write_of_keys(false);
+        output
+    }
+
+    /// The options that create a key; `place` is `--cosmos`, or `--folder` and a folder.
+    fn creation(&self, name: &str, role: &str, place: &str) -> String {
+        format!(
+            "create {name} --role {role} --chain {MAINNET} --store store.json --recipient {}=north.pem --recipient safe.pem {place}",
+            self.recipient
+        )
+    }
+
+    fn create(&self, name: &str, role: &str, place: &str) -> Sealed {
+        let created = printed(&self.as_operator(&self.creation(name, role, place)));
+        let mut words = created.lines().next().unwrap().rsplit("  ").map(str::to_owned);
+        let public_key = words.next().unwrap();
+        Sealed { hash: words.next().unwrap(), public_key }
+    }
+
+    fn item(&self, name: &str) -> Value {
+        cloud::wait(self.azure.cosmos.sealed_key(name)).unwrap_or_else(|| panic!("{name}"))
+    }
+
+    fn put(&self, item: &Value) {
+        cloud::wait(self.azure.cosmos.put_sealed_key(item));
+    }
+
+    /// Starts a signer that serves the container and the folder `sealed`, which need not exist.
+    fn start(&self, settings: &[(&str, &str)]) -> Instance {
+        let refresh = ("KEYS_REFRESH_SECONDS", "1");
+        Instance::start(&self.azure, &[&[("SEALED_KEYS_CONTAINER", "keys"), refresh], settings].concat())
+    }
+
+    fn start_with_folder(&self, settings: &[(&str, &str)]) -> Instance {
+        let folder = self.path("sealed");
+        self.start(&[&[("SEALED_KEYS_DIR", folder.to_str().unwrap())], settings].concat())
+    }
+}
+
+impl Sealed {
+    fn verify(&self, payload: &[u8], signature: &str) {
+        let id = KeyVersion { name: String::new(), version: String::new() };
+        told_by(id, &self.public_key).verify(payload, signature);
+    }
+}
+
+#[test]
+fn keys_of_the_container_and_of_a_folder_are_served_with_a_role_that_only_reads() {
+    let bakery = Bakery::new();
+    let refused = bakery.output(&bakery.creation("baker", "consensus", "--cosmos"));
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && error.contains("containers/items/create"), "{error}");
+    let vault_key = baker(&bakery.azure);
+    let consensus = bakery.create("consensus", "consensus", "--cosmos");
+    let companion = bakery.create("companion", "companion", "--folder sealed");
+    bakery.azure.cosmos.reset_requests();
+    let signers = [bakery.start_with_folder(&[ANY_OPERATION]), bakery.start_with_folder(&[ANY_OPERATION])];
+    let vote = bls_attestation(5, 0, 0);
+    for key in [&consensus, &companion] {
+        for signer in &signers {
+            key.verify(&vote, &signer.eventually_signs(&key.hash, &vote));
+            assert_eq!(signer.sign(&key.hash, &bls_attestation(5, 0, 1)).status, 409);
+        }
+    }
+    vault_key.verify(&transfer(1, 1), &signers[0].eventually_signs(&vault_key.hash, &transfer(1, 1)));
+    for signer in signers {
+        let log = signer.stop().join("\n");
+        assert!(log.contains("consensus in the container keys") && log.contains("companion.json"), "{log}");
+    }
+    let restarted = bakery.start(&[]);
+    restarted.eventually_signs(&consensus.hash, &bls_attestation(6, 0, 0));
+    assert_eq!(bakery.azure.cosmos.requests(Operation::Other), 0, "a call that the role does not allow");
+}
+
+#[test]
+fn an_item_that_cannot_be_used_disables_only_itself() {
+    let bakery = Bakery::new();
+    let place = "--cosmos";
+    let good = bakery.create("good", "consensus", place);
+    let twice = bakery.create("twice", "consensus", place);
+    let in_both = bakery.create("in-both", "companion", "--folder sealed");
+    let changed = bakery.create("changed", "companion", place);
+    let elsewhere = bakery.create("elsewhere", "consensus", place);
+    let edited = |from: &str, to: &str, edit: &dyn Fn(&mut Value)| {
+        let mut item = bakery.item(from);
+        edit(&mut item["sealed"]);
+        bakery.put(&json!({ "id": to, "type": "sealed_key", "sealed": item["sealed"] }));
+    };
+    edited("twice", "again", &|_| {});
+    edited("changed", "changed", &|sealed| sealed["role"] = "consensus".into());
+    edited("elsewhere", "elsewhere", &|sealed| sealed["store"]["container"] = "other".into());
+    edited("good", "not base64", &|_| {});
+    edited("elsewhere", "broken", &|sealed| sealed["nonce"] = "?".into());
+    bakery.put(&json!({ "id": "empty", "type": "sealed_key" }));
+    let in_folder: Value =
+        serde_json::from_str(&std::fs::read_to_string(bakery.path("sealed/in-both.json")).unwrap()).unwrap();
+    bakery.put(&json!({ "id": "in-both", "type": "sealed_key", "sealed": in_folder }));
+    let signer = bakery.start_with_folder(&[]);
+    let vote = bls_attestation(5, 0, 0);
+    good.verify(&vote, &signer.eventually_signs(&good.hash, &vote));
+    for (name, key, reason) in [
+        ("twice in the container keys", Some(&twice), "it is sealed twice"),
+        ("again in the container keys", Some(&twice), "it is sealed twice"),
+        ("in-both.json", Some(&in_both), "it is sealed twice"),
+        ("in-both in the container keys", Some(&in_both), "it is sealed twice"),
+        ("changed", Some(&changed), "it was changed after it was sealed"),
+        ("elsewhere", Some(&elsewhere), "it is sealed for another mark store"),
+        ("broken", None, "nonce"),
+        ("empty", None, "no field `sealed`"),
+        ("not base64", None, "expected 1 to 127 letters"),
+    ] {
+        let log = signer.log();
+        let is_it = |line: &&String| line.contains("sealed_key_unusable") && line.contains(name);
+        let line = log.iter().find(is_it).unwrap_or_else(|| panic!("{name} in {log:#?}"));
+        assert!(line.contains(reason), "{reason}: {line}");
+        if let Some(key) = key {
+            let refused =
+                eventually("a search", || Some(signer.sign(&key.hash, &vote)).filter(|answer| answer.status != 500));
+            assert_eq!(refused.status, 404, "{refused:?}");
+            assert!(refused.error().contains(reason), "{refused:?}");
+        }
+    }
+    assert_eq!(signer.keys(), std::slice::from_ref(&good.hash));
+    // Without its copy, a key is served again.
+    cloud::wait(bakery.azure.cosmos.delete_sealed_key("again"));
+    signer.eventually_signs_again(&twice.hash, &vote);
+}
+
+#[test]
+fn no_key_of_the_vault_waits_for_sealed_keys_to_be_listed_or_opened() {
+    let bakery = Bakery::new();
+    let vault_key = baker(&bakery.azure);
+    bakery.create("south", "consensus", "--folder sealed");
+    always(bakery.faults(), Operation::Query, Effect::Hang);
+    always(bakery.azure.key_vault.faults(), Operation::UnwrapKey, Effect::Hang);
+    // Less than both take together.
+    let signer = bakery.start_with_folder(&[ANY_OPERATION, ("REQUEST_DEADLINE_MS", "8000")]);
+    vault_key.verify(&transfer(1, 1), &signer.sign(&vault_key.hash, &transfer(1, 1)).signature());
+}
+
+#[test]
+fn while_the_container_cannot_be_read_other_keys_are_served_and_open_ones_stay_open() {
+    let bakery = Bakery::new();
+    let vault_key = baker(&bakery.azure);
+    let in_container = bakery.create("north", "consensus", "--cosmos");
+    let in_folder = bakery.create("south", "consensus", "--folder sealed");
+    let late = bakery.create("late", "consensus", "--cosmos");
+    let item = bakery.item("late");
+    cloud::wait(bakery.azure.cosmos.delete_sealed_key("late"));
+    for (level, effect) in [(5, Effect::status(503)), (6, Effect::Hang), (7, Effect::status(403))] {
+        let vote = bls_attestation(level, 0, 0);
+        always(bakery.faults(), Operation::Query, effect);
+        let signer = bakery.start_with_folder(&[ANY_OPERATION]);
+        signer.eventually_signs(&in_folder.hash, &vote);
+        signer.eventually_signs(&vault_key.hash, &transfer(1, 1));
+        let failed = signer.sign(&in_container.hash, &vote);
+        assert_eq!(failed.status, 500, "{effect:?}: {failed:?}");
+        bakery.faults().clear();
+        in_container.verify(&vote, &signer.eventually_signs(&in_container.hash, &vote));
+        // A new key cannot be found now, and the open ones still sign.
+        always(bakery.faults(), Operation::Query, effect);
+        bakery.put(&item);
+        let queries = bakery.azure.cosmos.requests(Operation::Query);
+        eventually("two more searches", || {
+            (bakery.azure.cosmos.requests(Operation::Query) > queries + 8).then_some(())
+        });
+        signer.sign(&in_container.hash, &bls_attestation(level, 1, 0)).signature();
+        assert_eq!(signer.sign(&late.hash, &vote).status, 500, "{effect:?}");
+        bakery.faults().clear();
+        late.verify(&vote, &signer.eventually_signs(&late.hash, &vote));
+        cloud::wait(bakery.azure.cosmos.delete_sealed_key("late"));
+        eventually("the end of a key that is gone", || (signer.sign(&late.hash, &vote).status == 404).then_some(()));
+    }
+}

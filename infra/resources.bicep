@@ -482,6 +482,7 @@ module apps 'modules/signer.bicep' = [
       cosmosEndpoint: cosmos.outputs.endpoint
       cosmosDatabase: databaseName
       cosmosContainer: containerName
+      sealedKeysContainer: sealedKeys ? sealedKeyContainerName : ''
       auditRetentionDays: auditRetentionDays
       auditRoleName: 'Tezos audit block adder ${token}'
       nodeUrls: nodeUrls

@@ -125,7 +125,7 @@ class Parameters(unittest.TestCase):
     def test_settings_with_separate_parameters(self):
         parameters = set(re.findall(r"^param (\w+)", (INFRA / "main.bicep").read_text(), re.M))
         named = {setting.detail for setting in SETTINGS.values() if setting.source == "parameter"}
-        self.assertEqual(named, {"policy", "nodeUrls", "authorizedKeys", "auditRetentionDays"})
+        self.assertEqual(named, {"policy", "nodeUrls", "authorizedKeys", "auditRetentionDays", "sealedKeys"})
         self.assertLessEqual(named, parameters)
 
     def test_the_policy_type_matches_its_schema(self):

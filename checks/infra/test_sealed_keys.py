@@ -13,6 +13,7 @@ from templates import (
     KEY,
     QUERY_ALERT,
     ROLE,
+    SITE,
     VAULT,
     deployed,
     everywhere,
@@ -120,6 +121,11 @@ class Container(unittest.TestCase):
         resource = keys.properties["resource"]
         self.assertEqual(resource["id"], "keys")
         self.assertEqual(resource["partitionKey"], {"kind": "Hash", "paths": ["/type"], "version": 2})
+
+    def test_all_signers_read_it(self):
+        self.assertEqual([site.settings["SEALED_KEYS_CONTAINER"] for site in two().all(SITE)], ["keys", "keys"])
+        # An empty setting is none.
+        self.assertEqual(deployed().one(SITE).settings["SEALED_KEYS_CONTAINER"], "")
 
     def test_the_marks_stay_as_they_are(self):
         self.assertEqual(self.containers(sealed())["marks"].body, self.containers(deployed())["marks"].body)

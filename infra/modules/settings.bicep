@@ -14,6 +14,9 @@ param cosmosDatabase string
 @description('Name of the container.')
 param cosmosContainer string
 
+@description('Name of the container with sealed keys, or empty.')
+param sealedKeysContainer string
+
 @description('Client identifier of the identity.')
 param clientId string
 
@@ -69,6 +72,7 @@ var parameters = {
   NODE_URLS: join(nodeUrls, ',')
   AUTHORIZED_KEYS: join(authorizedKeys, ',')
   AUDIT_CONTAINER_URL: auditContainerUrl
+  SEALED_KEYS_CONTAINER: sealedKeysContainer
 }
 
 // These cannot be overridden.

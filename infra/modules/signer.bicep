@@ -92,6 +92,9 @@ param cosmosDatabase string
 @description('Name of the container with the marks.')
 param cosmosContainer string
 
+@description('Name of the container with sealed keys, or empty.')
+param sealedKeysContainer string
+
 @description('Tezos nodes that report the head of the chain.')
 param nodeUrls string[]
 
@@ -218,6 +221,7 @@ module settings 'settings.bicep' = {
     cosmosEndpoint: cosmosEndpoint
     cosmosDatabase: cosmosDatabase
     cosmosContainer: cosmosContainer
+    sealedKeysContainer: sealedKeysContainer
     clientId: identity.properties.clientId
     nodeUrls: nodeUrls
     policy: policy

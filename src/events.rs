@@ -99,6 +99,11 @@ pub const EVENTS: &[Event] = &[
     warn("keys_unreadable", "the vault's keys could not be listed"),
     warn("lines_dropped", "log lines were dropped because their reader was too slow; `lines` is their number"),
     warn(
+        "memory_not_locked",
+        "the system does not lock the memory of secret keys, so they may be written to swap; `call` and `reason` say why. Signing is \
+         not affected. Logged once",
+    ),
+    warn(
         "metrics_listen_failed",
         "`METRICS_LISTEN` cannot be used, so metrics cannot be scraped; signing is not affected, and it is tried again",
     ),

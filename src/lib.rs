@@ -51,10 +51,10 @@
 //! | [`otlp`] | pushes by OTLP over HTTP | [`azure`] and below |
 //! | [`azure`] | identities, tokens and clients for Azure | `net` |
 //! | `net` | DNS, retries and backoff | – |
-//! | [`tezos`] | formats; pure | – |
+//! | [`tezos`] | formats; pure | `secret_memory` |
 //!
-//! Any module may use the small ones: [`answer`], [`background`], [`links`], [`lock_holder`], [`log`], [`text`], `json` and
-//! [`FailureReason`].
+//! Any module may use the small ones: [`answer`], [`background`], [`links`], [`lock_holder`], [`log`], [`text`], `json`,
+//! `secret_memory` and [`FailureReason`].
 //!
 //! [`marks::decide`] is the rule that decides what may be signed, and [`marks::Recording`] the state machine that records it. Both
 //! are pure: tests and the model call them directly.
@@ -78,6 +78,7 @@ mod net;
 pub mod otlp;
 pub mod participation;
 pub mod relay;
+mod secret_memory;
 pub mod server;
 pub mod settings;
 pub mod signer;

@@ -100,6 +100,8 @@ pub(crate) fn run(command: Command, host: Option<ParentProcess>) -> Result<ExitC
     require_unicode()?;
     // A core dump would contain secret keys and tokens. This cannot be reverted.
     rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(|error| format!("cannot disable core dumps: {error}"))?;
+    // Programs that receive dumps through a pipe ignore the limit. This also keeps other processes of this user out of the memory.
+    locked_memory::forbid_dumps().map_err(|error| format!("cannot disable core dumps: {error}"))?;
     match command {
         Command::Serve => return serve(host),
         Command::Relay { config, command: None } => return relay(config),

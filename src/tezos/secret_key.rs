@@ -1,16 +1,21 @@
-//! Secret keys in memory: parsing, generating and signing. For development vaults; keys in Azure never leave it.
+//! Secret keys in memory: parsing, generating and signing. For sealed keys and development vaults; keys in a vault of Azure never leave
+//! it.
 
 use super::base58check::{self, Base58CheckError, Prefix};
 use super::{BlsPublicKey, BlsScheme, Curve, Digest, PublicKey, Signature, bls};
+use crate::secret_memory;
+use blst::blst_scalar;
 use ed25519_dalek::Signer;
 use k256::ecdsa::signature::hazmat::PrehashSigner;
+use locked_memory::{Locked, with_clean_stack};
 use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// A secret key in memory. Never printed; the libraries that hold it wipe it when it is dropped.
+/// A secret key in memory. Never printed. Held in [memory for secrets](Locked), which is wiped when it is dropped, and nowhere else:
+/// the stack is wiped after each operation that may leave copies on it.
 pub struct SecretKey {
-    signer: KeyPair,
+    signer: Locked<KeyPair>,
     public_key: PublicKey,
 }
 
@@ -18,15 +23,20 @@ enum KeyPair {
     Ed25519(ed25519_dalek::SigningKey),
     Secp256k1(k256::ecdsa::SigningKey),
     P256(p256::ecdsa::SigningKey),
-    Bls(blst::min_pk::SecretKey),
+    /// Little-endian. Not the library's own type, which can only be moved, and leaves a copy behind each time.
+    Bls(blst_scalar),
 }
 
 impl SecretKey {
     /// Generates a key from the operating system's random numbers.
     ///
     /// # Errors
-    /// [`SecretKeyError::NoRandomness`] if the system provides none.
+    /// [`SecretKeyError::NoRandomness`] or [`SecretKeyError::NoMemory`] if the system provides none.
     pub fn generate(curve: Curve) -> Result<Self, SecretKeyError> {
+        with_clean_stack(|| Self::generate_with_copies(curve))
+    }
+
+    fn generate_with_copies(curve: Curve) -> Result<Self, SecretKeyError> {
         let mut seed = Zeroizing::new([0_u8; 32]);
         loop {
             getrandom::fill(seed.as_mut_slice()).map_err(|_| SecretKeyError::NoRandomness)?;
@@ -34,7 +44,8 @@ impl SecretKey {
                 Curve::Bls => {
                     let key = blst::min_pk::SecretKey::key_gen(seed.as_slice(), &[])
                         .map_err(|_| SecretKeyError::OutOfRange { curve })?;
-                    Self::new(KeyPair::Bls(key))
+                    let scalar: &blst_scalar = (&key).into();
+                    Self::from_bytes(curve, &scalar.b)
                 }
                 _ => Self::from_bytes(curve, seed.as_slice()),
             };
@@ -52,6 +63,10 @@ impl SecretKey {
     /// # Errors
     /// [`SecretKeyError`], which never contains the text.
     pub fn from_text(text: &str) -> Result<Self, SecretKeyError> {
+        with_clean_stack(|| Self::from_text_with_copies(text))
+    }
+
+    fn from_text_with_copies(text: &str) -> Result<Self, SecretKeyError> {
         if let Some(error) = other_form(text) {
             return Err(error);
         }
@@ -77,7 +92,7 @@ impl SecretKey {
 
     /// The key as Octez writes it: `edsk…` (seed), `spsk…`, `p2sk…` or `BLsk…`.
     pub fn to_text(&self) -> Zeroizing<String> {
-        let prefix = match &self.signer {
+        let prefix = match &*self.signer {
             KeyPair::Ed25519(_) => Prefix::Ed25519Seed,
             KeyPair::Secp256k1(_) => Prefix::Secp256k1SecretKey,
             KeyPair::P256(_) => Prefix::P256SecretKey,
@@ -88,15 +103,11 @@ impl SecretKey {
 
     /// The 32 bytes that [`Self::from_bytes`] parses.
     pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        match &self.signer {
+        match &*self.signer {
             KeyPair::Ed25519(key) => Zeroizing::new(key.to_bytes()),
             KeyPair::Secp256k1(key) => Zeroizing::new(key.to_bytes().into()),
             KeyPair::P256(key) => Zeroizing::new(key.to_bytes().into()),
-            KeyPair::Bls(key) => {
-                let mut bytes = Zeroizing::new(key.to_bytes());
-                bytes.reverse();
-                bytes
-            }
+            KeyPair::Bls(scalar) => Zeroizing::new(scalar.b),
         }
     }
 
@@ -112,7 +123,7 @@ impl SecretKey {
     pub fn sign(&self, payload: &[u8], scheme: BlsScheme) -> Result<Signature, SecretKeyError> {
         let digest = Digest::of(payload);
         let cannot_sign = |_| SecretKeyError::CannotSign;
-        Ok(match &self.signer {
+        Ok(match &*self.signer {
             KeyPair::Ed25519(key) => Signature::Ed25519(key.sign(digest.as_bytes()).to_bytes()),
             KeyPair::Secp256k1(key) => {
                 let signature: k256::ecdsa::Signature = key.sign_prehash(digest.as_bytes()).map_err(cannot_sign)?;
@@ -122,7 +133,10 @@ impl SecretKey {
                 let signature: p256::ecdsa::Signature = key.sign_prehash(digest.as_bytes()).map_err(cannot_sign)?;
                 Signature::P256(signature.to_bytes().into())
             }
-            KeyPair::Bls(key) => Signature::Bls(bls::sign(key, scheme, payload)),
+            KeyPair::Bls(scalar) => {
+                let sign = || in_range(scalar).map(|key| bls::sign(key, scheme, payload));
+                Signature::Bls(with_clean_stack(sign)?)
+            }
         })
     }
 
@@ -131,45 +145,61 @@ impl SecretKey {
     /// # Errors
     /// [`SecretKeyError::NotBls`] if this is not a tz4 key.
     pub fn prove_possession(&self, about: Option<&BlsPublicKey>) -> Result<Signature, SecretKeyError> {
-        let KeyPair::Bls(key) = &self.signer else { return Err(SecretKeyError::NotBls) };
-        let own = key.sk_to_pk().compress();
-        let about = about.map_or(&own, BlsPublicKey::as_bytes);
-        Ok(Signature::Bls(bls::prove_possession(key, about)))
+        let KeyPair::Bls(scalar) = &*self.signer else { return Err(SecretKeyError::NotBls) };
+        with_clean_stack(|| {
+            let key = in_range(scalar)?;
+            let own = key.sk_to_pk().compress();
+            let about = about.map_or(&own, BlsPublicKey::as_bytes);
+            Ok(Signature::Bls(bls::prove_possession(key, about)))
+        })
     }
 
     /// Parses 32 bytes: a seed for Ed25519, a scalar for the others, big-endian for ECDSA and little-endian for BLS.
     pub(crate) fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
-        let out_of_range = || SecretKeyError::OutOfRange { curve };
-        let mut bytes: Zeroizing<[u8; 32]> = Zeroizing::new(bytes.try_into().map_err(|_| out_of_range())?);
-        Self::new(match curve {
-            Curve::Ed25519 => KeyPair::Ed25519(ed25519_dalek::SigningKey::from_bytes(&bytes)),
-            Curve::Secp256k1 => {
-                KeyPair::Secp256k1(k256::ecdsa::SigningKey::from_slice(bytes.as_slice()).map_err(|_| out_of_range())?)
-            }
-            Curve::P256 => {
-                KeyPair::P256(p256::ecdsa::SigningKey::from_slice(bytes.as_slice()).map_err(|_| out_of_range())?)
-            }
-            Curve::Bls => {
-                bytes.reverse();
-                KeyPair::Bls(blst::min_pk::SecretKey::from_bytes(bytes.as_slice()).map_err(|_| out_of_range())?)
-            }
+        with_clean_stack(|| {
+            let bytes: &[u8; 32] = bytes.try_into().map_err(|_| SecretKeyError::OutOfRange { curve })?;
+            let signer = key_pair(curve, bytes)?;
+            let public_key = public_key_of(&signer)?;
+            Ok(Self { signer, public_key })
         })
     }
+}
 
-    fn new(signer: KeyPair) -> Result<Self, SecretKeyError> {
-        let public_key = match &signer {
-            KeyPair::Ed25519(key) => PublicKey::from_bytes(Curve::Ed25519, key.verifying_key().as_bytes()),
-            KeyPair::Secp256k1(key) => {
-                PublicKey::from_bytes(Curve::Secp256k1, key.verifying_key().to_sec1_point(true).as_bytes())
-            }
-            KeyPair::P256(key) => {
-                PublicKey::from_bytes(Curve::P256, key.verifying_key().to_sec1_point(true).as_bytes())
-            }
-            KeyPair::Bls(key) => PublicKey::from_bytes(Curve::Bls, &key.sk_to_pk().compress()),
+fn key_pair(curve: Curve, bytes: &[u8; 32]) -> Result<Locked<KeyPair>, SecretKeyError> {
+    let out_of_range = |_| SecretKeyError::OutOfRange { curve };
+    let locked = |pair| secret_memory::locked(pair).map_err(|_| SecretKeyError::NoMemory);
+    match curve {
+        Curve::Ed25519 => locked(KeyPair::Ed25519(ed25519_dalek::SigningKey::from_bytes(bytes))),
+        Curve::Secp256k1 => {
+            locked(KeyPair::Secp256k1(k256::ecdsa::SigningKey::from_slice(bytes).map_err(out_of_range)?))
         }
-        .map_err(|_| SecretKeyError::Mismatch)?;
-        Ok(Self { signer, public_key })
+        Curve::P256 => locked(KeyPair::P256(p256::ecdsa::SigningKey::from_slice(bytes).map_err(out_of_range)?)),
+        Curve::Bls => {
+            let mut pair = locked(KeyPair::Bls(blst_scalar::default()))?;
+            if let KeyPair::Bls(scalar) = &mut *pair {
+                scalar.b.copy_from_slice(bytes);
+                in_range(scalar).map_err(|_| SecretKeyError::OutOfRange { curve })?;
+            }
+            Ok(pair)
+        }
     }
+}
+
+fn public_key_of(signer: &KeyPair) -> Result<PublicKey, SecretKeyError> {
+    match signer {
+        KeyPair::Ed25519(key) => PublicKey::from_bytes(Curve::Ed25519, key.verifying_key().as_bytes()),
+        KeyPair::Secp256k1(key) => {
+            PublicKey::from_bytes(Curve::Secp256k1, key.verifying_key().to_sec1_point(true).as_bytes())
+        }
+        KeyPair::P256(key) => PublicKey::from_bytes(Curve::P256, key.verifying_key().to_sec1_point(true).as_bytes()),
+        KeyPair::Bls(scalar) => PublicKey::from_bytes(Curve::Bls, &in_range(scalar)?.sk_to_pk().compress()),
+    }
+    .map_err(|_| SecretKeyError::Mismatch)
+}
+
+/// A BLS key where it is, without a copy. It is in range since [`key_pair`] has checked it, so this succeeds.
+fn in_range(scalar: &blst_scalar) -> Result<&blst::min_pk::SecretKey, SecretKeyError> {
+    scalar.try_into().map_err(|_| SecretKeyError::CannotSign)
 }
 
 impl fmt::Debug for SecretKey {
@@ -233,6 +263,9 @@ pub enum SecretKeyError {
     /// The operating system provides no random numbers.
     #[error("the operating system provides no random numbers")]
     NoRandomness,
+    /// The operating system provides no memory.
+    #[error("the operating system provides no memory for a secret key")]
+    NoMemory,
 }
 
 const EXPECTED: &str = "a secret key in Tezos format (edsk, spsk, p2sk or BLsk)";

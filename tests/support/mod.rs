@@ -4,6 +4,7 @@ pub(crate) mod disk;
 pub(crate) mod eventually;
 pub(crate) mod http;
 pub(crate) mod marks;
+pub(crate) mod memory;
 pub(crate) mod node;
 pub(crate) mod package;
 pub(crate) mod payloads;

@@ -153,6 +153,11 @@ impl Signer {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The rest of its log, until it has ended.
     pub(crate) fn rest_of_log(&self) -> Vec<String> {
         self.log.iter().collect()

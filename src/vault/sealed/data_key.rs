@@ -1,6 +1,8 @@
 //! The key that encrypts one secret, once.
 
+use crate::secret_memory;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use locked_memory::Locked;
 use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -9,8 +11,8 @@ pub(super) const NONCE_LENGTH: usize = NONCE_LEN;
 
 const LENGTH: usize = 32;
 
-/// An AES-256-GCM key. Never printed, and wiped when it is dropped.
-pub struct DataKey(Zeroizing<[u8; LENGTH]>);
+/// An AES-256-GCM key. Never printed. Held in memory for secrets, which is wiped when it is dropped.
+pub struct DataKey(Locked<[u8; LENGTH]>);
 
 /// Why there is no data key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,15 +26,18 @@ pub enum DataKeyError {
     /// The operating system provides no random numbers.
     #[error("the operating system provides no random numbers")]
     NoRandomness,
+    /// The operating system provides no memory.
+    #[error("the operating system provides no memory for a data key")]
+    NoMemory,
 }
 
 impl DataKey {
     /// The key that a recipient has unwrapped.
     ///
     /// # Errors
-    /// [`DataKeyError::Length`]
+    /// [`DataKeyError`]
     pub fn from_unwrapped(bytes: &[u8]) -> Result<Self, DataKeyError> {
-        let mut key = Zeroizing::new([0; LENGTH]);
+        let mut key = empty()?;
         if bytes.len() != LENGTH {
             return Err(DataKeyError::Length { found: bytes.len() });
         }
@@ -41,7 +46,7 @@ impl DataKey {
     }
 
     pub(super) fn generate() -> Result<Self, DataKeyError> {
-        let mut key = Zeroizing::new([0; LENGTH]);
+        let mut key = empty()?;
         getrandom::fill(key.as_mut_slice()).map_err(|_| DataKeyError::NoRandomness)?;
         Ok(Self(key))
     }
@@ -77,6 +82,10 @@ impl DataKey {
     fn cipher(&self) -> Option<LessSafeKey> {
         Some(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.as_bytes()).ok()?))
     }
+}
+
+fn empty() -> Result<Locked<[u8; LENGTH]>, DataKeyError> {
+    secret_memory::locked([0; LENGTH]).map_err(|_| DataKeyError::NoMemory)
 }
 
 impl fmt::Debug for DataKey {

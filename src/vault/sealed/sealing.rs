@@ -5,6 +5,7 @@ use super::data_key::{DataKey, DataKeyError, NONCE_LENGTH};
 use super::purpose::Purpose;
 use super::recipient::{self, InvalidRecipient, InvalidRecipients, Recipient, RecipientKey};
 use crate::tezos::{BlsScheme, Curve, PublicKey, SecretKey};
+use locked_memory::with_clean_stack;
 use thiserror::Error;
 
 /// The length of the ciphertext in bytes: a secret of 32, and a tag of 16.
@@ -51,9 +52,12 @@ impl SealedKey {
     /// # Errors
     /// [`OpenError`], in particular if anything in the sealed key was changed.
     pub fn open(&self, data_key: &DataKey) -> Result<SecretKey, OpenError> {
-        let bytes =
-            data_key.decrypt(self.nonce, &self.associated_data(), &self.ciphertext).ok_or(OpenError::NotAuthentic)?;
-        let secret = SecretKey::from_bytes(Curve::Bls, &bytes).map_err(|_| OpenError::NotASecretKey)?;
+        let secret = with_clean_stack(|| {
+            let bytes = data_key
+                .decrypt(self.nonce, &self.associated_data(), &self.ciphertext)
+                .ok_or(OpenError::NotAuthentic)?;
+            SecretKey::from_bytes(Curve::Bls, &bytes).map_err(|_| OpenError::NotASecretKey)
+        })?;
         if secret.public_key() == &self.public_key { Ok(secret) } else { Err(OpenError::OtherKey) }
     }
 

@@ -101,6 +101,11 @@ impl Instance {
         self.runner.named_by_host()
     }
 
+    /// The id of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.runner.process()
+    }
+
     /// Sends a signal, such as `STOP` or `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         self.runner.signal(name);

@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod bind;
 mod binding;
+mod canary;
 pub(crate) mod cloud;
 mod commands;
 mod faults;

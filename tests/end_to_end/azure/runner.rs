@@ -61,11 +61,15 @@ impl Runner {
 
     /// Sends a signal, such as `STOP` or `CONT`.
     pub(crate) fn signal(&self, name: &str) {
-        let process = match self {
+        signal(name, self.process());
+    }
+
+    /// The id of the signer's process.
+    pub(crate) fn process(&self) -> u32 {
+        match self {
             Self::Process(process) => process.child.id(),
             Self::Host(host) => host.host.instances()[0].process.expect("a running handler"),
-        };
-        signal(name, process);
+        }
     }
 
     /// The name that the host gives its instance.

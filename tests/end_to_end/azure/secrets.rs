@@ -13,7 +13,7 @@ use std::time::Duration;
 const SUSPICIOUS: [&str; 6] = ["eyJ0", "sig%3D", "sig%3d", "sig=", "Bearer e", "authentication="];
 
 /// All levels, including the SDK's: a bare level would exclude most of its lines.
-const EVERYTHING: &str = "trace,azure=trace,typespec_client_core=trace";
+pub(super) const EVERYTHING: &str = "trace,azure=trace,typespec_client_core=trace";
 
 /// A client whose requests have an authentication in the query, and a function key there and in a header.
 struct Baker<'a> {

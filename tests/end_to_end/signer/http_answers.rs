@@ -245,14 +245,6 @@ fn closing_the_terminal_does_not_end_a_signer_started_with_nohup() {
 }
 
 #[test]
-fn core_dumps_are_disabled_for_good() {
-    let (_folder, signer, _) = start(&[]);
-    let limits = signer.system_says("limits");
-    let of_core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
-    assert_eq!(of_core.split_whitespace().collect::<Vec<_>>(), ["0", "0", "bytes"]);
-}
-
-#[test]
 fn requests_in_flight_are_finished_after_a_signal() {
     let (_folder, signer, key) = start(&[]);
     let address = signer.address;

@@ -23,6 +23,7 @@ mod recording;
 mod requests_at_fault;
 mod sealed;
 mod sealed_crashes;
+mod secret_memory;
 mod settings_at_start;
 mod stops;
 mod store_and_raising;

@@ -174,6 +174,10 @@ pub const EVENTS: &[Event] = &[
     info("key_created", "the local vault had no key, so one was created"),
     info("key_left_out", "a version of a key in the vault does not sign; `reason` says why"),
     info("key_no_longer_left_out", "a version that was left out can sign"),
+    info(
+        "key_release_used",
+        "keys of recipients are released to this confidential container, through the sidecar at `url`",
+    ),
     info("key_resumed", "a mark is no longer stopped: this `kind` is signed again with the key on this `chain`"),
     info("key_vault_used", "keys are in the vault at `url`"),
     info("listening", "requests are accepted at `address`"),

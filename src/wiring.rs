@@ -5,7 +5,7 @@ use crate::marks::{CosmosMarkStore, EmbeddedMarkStore, MarkStore, OpenError};
 use crate::settings::{EmbeddedSettings, MarkStoreSettings, SealedKeysSettings, Services, VaultSettings};
 use crate::tezos::{Curve, SecretKey, SecretKeyError};
 use crate::vault::embedded::{InvalidKeyName, KeyFile, KeyFileError};
-use crate::vault::sealed::{Container, Folder, RecipientVaults, SealedKeySource, WithSealedKeys};
+use crate::vault::sealed::{Container, Folder, KeyReleaseSettings, RecipientVaults, SealedKeySource, WithSealedKeys};
 use crate::vault::{EmbeddedVault, KeyVault, Vault};
 use std::path::Path;
 use std::sync::Arc;
@@ -145,8 +145,11 @@ pub fn with_sealed_keys(
         container = container.as_ref().map(|settings| &settings.container),
         "sealed keys are served"
     );
+    if let Some(KeyReleaseSettings { sidecar, attestation }) = &services.key_release {
+        info!(event = "key_release_used", url = %sidecar, %attestation, "keys are released to this container");
+    }
     let sources = sealed_key_sources(services, azure).into_iter().map(|(_, source)| source).collect();
-    let recipients = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone());
+    let recipients = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone(), services.key_release.clone());
     Ok(Arc::new(WithSealedKeys::new(vault, sources, recipients, Arc::clone(store))))
 }
 

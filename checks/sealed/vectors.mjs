@@ -44,10 +44,14 @@ const fresh = () => ({
         west: { vault_key: 'https://bakery-west.managedhsm.azure.net/keys/sealing-2/fedcba9876543210fedcba9876543210', private_key: privateKey(4096) },
         safe: { private_key: privateKey(3072) },
         cabinet: { private_key: privateKey(4096) },
+        confidential: {
+            vault_key: 'release:https://bakery-confidential.vault.azure.net/keys/release/00112233445566778899aabbccddeeff', private_key: privateKey(3072),
+        },
     },
     vectors: [
         inputs('consensus', OCTEZ, 'consensus', 'NetXdQprcVkpaWU', COSMOS, ['north', 'safe']),
         inputs('companion', OCTEZ, 'companion', 'NetXnHfVqm9iesp', EMBEDDED, ['cabinet', 'west', 'north', 'safe']),
+        inputs('confidential', OCTEZ, 'consensus', 'NetXdQprcVkpaWU', COSMOS, ['confidential', 'safe']),
     ],
 })
 

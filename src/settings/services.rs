@@ -4,16 +4,17 @@ use super::SettingsError;
 use super::reader::Reader;
 use super::setting::{FilePath, Milliseconds, Setting, Text};
 use super::table::{
-    ALLOW_WEAK_CONSISTENCY, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE, COSMOS_ENDPOINT,
-    FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE,
-    MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SEALED_KEYS_CONTAINER, SEALED_KEYS_DIR, SIGNING_KEY_TAG,
-    SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS, VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME,
-    WEBSITE_SITE_NAME,
+    ALLOW_WEAK_CONSISTENCY, ATTESTATION_ENDPOINT, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE,
+    COSMOS_ENDPOINT, FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE,
+    LOCAL_VAULT_PASSPHRASE_FILE, MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SEALED_KEYS_CONTAINER,
+    SEALED_KEYS_DIR, SECURE_KEY_RELEASE_URL, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
+    VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
 };
 use crate::azure::IdentitySettings;
 use crate::functions_host;
 use crate::marks::{CosmosSettings, StoreRole};
 use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyIdentifier, KeyVaultSettings, VaultUrl};
+use crate::vault::sealed::KeyReleaseSettings;
 use azure_core::http::Url;
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub struct Services {
     pub vault: VaultSettings,
     /// Where sealed keys are stored.
     pub sealed_keys: SealedKeysSettings,
+    /// `SECURE_KEY_RELEASE_URL` and `ATTESTATION_ENDPOINT`: how recipients' keys are released to this container. `None` if not set.
+    pub key_release: Option<KeyReleaseSettings>,
     /// Where marks are stored.
     pub marks: MarkStoreSettings,
     /// `OBSERVE`: what the mark store is for.
@@ -156,6 +159,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let services = Services {
             vault,
             sealed_keys: self.sealed_keys(&marks),
+            key_release: self.key_release(),
             marks,
             role,
             request_deadline,
@@ -242,6 +246,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         ];
         self.expect_with(&KEY_VAULT_URL, &others);
         VaultSettings::Embedded
+    }
+
+    /// One setting without the other shows that the other was forgotten or misspelt.
+    fn key_release(&mut self) -> Option<KeyReleaseSettings> {
+        let sidecar = self.parsed_with_reason(&SECURE_KEY_RELEASE_URL);
+        let attestation = self.parsed_with_reason(&ATTESTATION_ENDPOINT);
+        self.expect_with(&SECURE_KEY_RELEASE_URL, &[self.name_if_set(&ATTESTATION_ENDPOINT)]);
+        self.expect_with(&ATTESTATION_ENDPOINT, &[self.name_if_set(&SECURE_KEY_RELEASE_URL)]);
+        Some(KeyReleaseSettings { sidecar: sidecar?, attestation: attestation? })
     }
 
     /// If a call is unanswered after the default time, its connection is dead or the service is slow: no setting delays the hedged

@@ -6,6 +6,7 @@ use crate::connections::Port;
 use crate::cosmos::{CONTAINER, Cosmos, CosmosOptions, DATABASE, Opened};
 use crate::double::{Controls, serve};
 use crate::identity::Identity;
+use crate::key_release::KeyRelease;
 use crate::key_vault::{KeyVault, VaultKind};
 use crate::precise_timer::PreciseTimer;
 use crate::tokens::Tokens;
@@ -162,6 +163,18 @@ impl Azure {
         let (blobs, service) = Blobs::new(self.subscription.controls(0)?, Arc::clone(&self.subscription.tokens));
         tokio::spawn(serve(service, Arc::clone(&blobs.controls), Some(self.subscription.certificate.acceptor())));
         Ok(blobs)
+    }
+
+    /// Starts the sidecar of a confidential container, which has keys of this vault released. It ends with these services.
+    ///
+    /// # Errors
+    /// If no port is available.
+    pub fn try_start_key_release(&self) -> io::Result<KeyRelease> {
+        let Some(runtime) = &self.runtime else { return Err(io::Error::other("the stand-ins are being dropped")) };
+        let _inside = runtime.enter();
+        let (key_release, sidecar) = KeyRelease::new(self.subscription.controls(0)?, &self.key_vault);
+        tokio::spawn(serve(sidecar, Arc::clone(&key_release.controls), None));
+        Ok(key_release)
     }
 
     async fn run(

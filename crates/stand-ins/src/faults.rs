@@ -40,6 +40,8 @@ pub enum Operation {
     Sign,
     /// Unwrap a key, where allowed; `Other` where not.
     UnwrapKey,
+    /// Have a key released, through the sidecar.
+    ReleaseKey,
     /// Get a key's rotation policy.
     RotationPolicy,
     /// Update attributes or tags of a key version, where allowed; `Other` where not.

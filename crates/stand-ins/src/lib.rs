@@ -1,6 +1,6 @@
 //! Doubles of the Azure services that a signer uses: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint.
 //! They speak TLS on loopback, check tokens and roles as the services do, and any failure of a service can be injected at
-//! run time. Also doubles of a container of append blobs, of Microsoft Entra ID, of a Tezos node, and of the platform in front of a
+//! run time. Also doubles of a container of append blobs, of the sidecar that has keys released to a confidential container, of Microsoft Entra ID, of a Tezos node, and of the platform in front of a
 //! signer, and an HTTPS server for a test's own answers. For development only.
 //!
 //! ```no_run
@@ -31,6 +31,7 @@ mod faults;
 mod function_app;
 mod https_server;
 mod identity;
+mod key_release;
 mod key_vault;
 mod milliseconds;
 mod precise_timer;
@@ -52,6 +53,7 @@ pub use faults::{BadSignature, Effect, Fault, Faults, Operation, Times};
 pub use function_app::{Access, FunctionApp};
 pub use https_server::{HttpsServer, Protocols};
 pub use identity::Identity;
+pub use key_release::{KeyRelease, release_policy};
 pub use key_vault::{Curve, InvalidKey, KeyVault, KeyVersion, NewKey, RotationPolicy, VaultKind};
 pub use precise_timer::PreciseTimer;
 pub use tezos_node::{ControlledNode, NodeMode, SharedChain, TezosNode, Transport, chain_of, node_answer};

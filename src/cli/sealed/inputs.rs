@@ -38,16 +38,28 @@ pub(crate) enum InvalidArgument {
         /// The recipient.
         id: String,
     },
+    /// A key that is released to confidential containers, without a file.
+    #[error(
+        "expected {id}=FILE, where FILE has the public key in PEM: az keyvault key download --id {} --encoding PEM --file FILE",
+        .id.trim_start_matches("release:")
+    )]
+    NoReleaseFile {
+        /// The recipient.
+        id: String,
+    },
 }
 
 impl FromStr for RecipientArgument {
     type Err = InvalidArgument;
 
     fn from_str(text: &str) -> Result<Self, InvalidArgument> {
-        if !text.starts_with("https://") {
+        if !text.starts_with("https://") && !text.starts_with("release:") {
             return Ok(Self::Offline(PathBuf::from(text)));
         }
         match text.split_once('=') {
+            None | Some((_, "")) if text.starts_with("release:") => {
+                Err(InvalidArgument::NoReleaseFile { id: text.trim_end_matches('=').to_owned() })
+            }
             Some((id, "")) => Err(InvalidArgument::NoFile { id: id.to_owned() }),
             Some((id, file)) => Ok(Self::InVault(id.parse()?, Some(PathBuf::from(file)))),
             None => Ok(Self::InVault(text.parse()?, None)),

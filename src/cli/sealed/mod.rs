@@ -9,7 +9,7 @@ use super::{CommandError, note, print_line};
 use azurehsm_signer::marks::StoreIdentity;
 use azurehsm_signer::tezos::{ChainId, Curve, PublicKeyHash, SecretKey};
 use azurehsm_signer::vault::embedded::KeyName;
-use azurehsm_signer::vault::sealed::{Purpose, RecipientKey, Role, SealedEntry, SealedKey};
+use azurehsm_signer::vault::sealed::{Purpose, RecipientId, RecipientKey, Role, SealedEntry, SealedKey};
 use clap::{ArgGroup, Subcommand};
 use inputs::{RecipientArgument, read_store};
 use kept::{InAzure, Kept, deadline};
@@ -209,7 +209,11 @@ fn list(entries: Vec<SealedEntry>) -> Result<(), CommandError> {
     let mut unusable = 0_usize;
     for SealedEntry { name, key, .. } in entries {
         match key {
-            Ok(key) => print_line(&line_of(&name, &key))?,
+            Ok(key) => {
+                let ids = key.recipients().iter().map(|recipient| recipient.key().id());
+                let released = ids.filter(|id| matches!(id, RecipientId::Release { .. })).map(recipient_line);
+                print_line(&(line_of(&name, &key) + &released.collect::<String>()))?;
+            }
             Err(reason) => {
                 unusable += 1;
                 note(&reason);
@@ -230,9 +234,14 @@ fn line_of(name: &str, key: &SealedKey) -> String {
 
 /// The key, its store, and its recipients.
 fn lines_of(name: &KeyName, key: &SealedKey) -> String {
-    let recipients = key.recipients().iter().map(|recipient| format!("\n  recipient  {}", recipient.key().id()));
+    let recipients = key.recipients().iter().map(|recipient| recipient_line(recipient.key().id()));
     let store = key.purpose().store().to_string().replace('\n', "\n  ");
     format!("{}\n  {store}{}", line_of(&name.to_string(), key), recipients.collect::<String>())
+}
+
+fn recipient_line(id: &RecipientId) -> String {
+    let note = if matches!(id, RecipientId::Release { .. }) { "  (only as safe as its release policy)" } else { "" };
+    format!("\n  recipient  {id}{note}")
 }
 
 fn warn_of_marks(key: &SealedKey) {

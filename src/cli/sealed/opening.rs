@@ -28,8 +28,9 @@ impl Opening {
     /// Opens the key and tries it; `None` if no way to open it is given.
     pub(super) async fn open(&self, azure: &InAzure, key: &SealedKey) -> Result<Option<SecretKey>, CommandError> {
         if self.unwrap {
-            let (_, azure) = azure.get()?;
-            let vaults = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone());
+            let (services, azure) = azure.get()?;
+            let key_release = services.key_release.clone();
+            let vaults = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone(), key_release);
             return Ok(Some(vaults.open(key, deadline()).await?));
         }
         let Some(file) = &self.recovery_key else { return Ok(None) };

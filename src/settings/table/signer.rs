@@ -75,6 +75,19 @@ settings! {
         InAzure::Parameter("sealedKeys"),
         "Container of [sealed keys](sealed-keys.md) in `COSMOS_DATABASE`. With `SEALED_KEYS_DIR`, the keys of both are served.",
     );
+    SECURE_KEY_RELEASE_URL: Text = Setting::new(
+        Group::Keys,
+        text("http://localhost:<port>"),
+        InAzure::Unset("a function app is not a confidential container"),
+        "The sidecar of a [confidential container](sealed-keys.md#confidential-containers), through which the keys of recipients are \
+         released. Requires `ATTESTATION_ENDPOINT`.",
+    );
+    ATTESTATION_ENDPOINT: Text = Setting::new(
+        Group::Keys,
+        text("a host name"),
+        InAzure::Unset("a function app is not a confidential container"),
+        "Attestation service that the policies of these keys name, without `https://`.",
+    );
     VAULT_IDLE_SECONDS: Seconds = Setting::new(
         Group::Keys,
         // Pooled connections are closed after 90 s.

@@ -120,3 +120,23 @@ fn names_of_database_and_container_follow_the_rules_of_cosmos_db() {
         }
     }
 }
+
+#[test]
+fn keys_are_released_through_a_sidecar_on_this_machine_by_a_named_attestation_service() {
+    const SIDECAR: (&str, &str) = ("SECURE_KEY_RELEASE_URL", "http://localhost:8080");
+    const ATTESTATION: (&str, &str) = ("ATTESTATION_ENDPOINT", "bakery.weu.attest.azure.net");
+    let settings = read(&[SIDECAR, ATTESTATION]).unwrap_or_else(|error| panic!("{error}"));
+    assert!(settings.services.key_release.is_some());
+    for (variables, expected) in [
+        (vec![SIDECAR], "ATTESTATION_ENDPOINT: expected, since SECURE_KEY_RELEASE_URL is set"),
+        (vec![ATTESTATION], "SECURE_KEY_RELEASE_URL: expected, since ATTESTATION_ENDPOINT is set"),
+        (
+            vec![(SIDECAR.0, "http://10.0.0.4:8080"), ATTESTATION],
+            "SECURE_KEY_RELEASE_URL: expected http://localhost:<port>",
+        ),
+        (vec![SIDECAR, (ATTESTATION.0, "https://a.b")], "ATTESTATION_ENDPOINT: expected the host name"),
+    ] {
+        let error = read(&variables).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains(expected), "{variables:?}: {error}");
+    }
+}

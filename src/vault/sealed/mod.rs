@@ -12,8 +12,11 @@ mod purpose;
 mod recipient;
 mod recipient_vaults;
 mod recovery_key;
+mod released_key;
+mod rsa_private_key;
 mod rsa_public_key;
 mod sealing;
+mod secure_key_release;
 mod serving;
 mod source;
 #[cfg(test)]
@@ -32,5 +35,6 @@ pub use recipient_vaults::{NotOpened, RecipientVaults};
 pub use recovery_key::{RecoveryKey, RecoveryKeyError, UnwrapError};
 pub use rsa_public_key::{Fingerprint, InvalidRsaKey, MIN_RSA_BITS, RsaPublicKey};
 pub use sealing::{OpenError, SealError, SealedKey};
+pub use secure_key_release::{AttestationEndpoint, InvalidEndpoint, KeyReleaseSettings, SidecarUrl};
 pub use serving::WithSealedKeys;
 pub use source::{KeepError, SealedEntry, SealedKeySource, SealedKeyStore, StoredKey};

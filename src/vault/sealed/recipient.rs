@@ -14,11 +14,20 @@ pub const MAX_RECIPIENTS: usize = 16;
 
 const OFFLINE: &str = "offline:";
 
+const RELEASE: &str = "release:";
+
 /// Identifies a recipient.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RecipientId {
     /// One version of an RSA key in Key Vault or Managed HSM.
     Vault {
+        /// The vault.
+        vault: VaultUrl,
+        /// The key and its version.
+        key: KeyIdentifier,
+    },
+    /// One version of an RSA key that the vault releases to confidential containers, by the key's policy. They unwrap with it themselves.
+    Release {
         /// The vault.
         vault: VaultUrl,
         /// The key and its version.
@@ -31,13 +40,19 @@ pub enum RecipientId {
 impl FromStr for RecipientId {
     type Err = InvalidRecipient;
 
-    /// Reads `https://<vault>/keys/<name>/<version>` or `offline:<SHA-256>`. There is one way to write each.
+    /// Reads `https://<vault>/keys/<name>/<version>`, the same after `release:`, or `offline:<SHA-256>`. There is one way to write each.
     fn from_str(text: &str) -> Result<Self, InvalidRecipient> {
         if let Some(fingerprint) = text.strip_prefix(OFFLINE) {
             return Ok(Self::Offline(fingerprint.parse()?));
         }
-        let (host, _) = text.split_once("/keys/").ok_or(InvalidRecipient::NotAnIdentifier)?;
-        let id = Self::Vault { vault: format!("{host}/").parse()?, key: text.parse()? };
+        let released = text.strip_prefix(RELEASE);
+        let url = released.unwrap_or(text);
+        let (host, _) = url.split_once("/keys/").ok_or(InvalidRecipient::NotAnIdentifier)?;
+        let (vault, key): (VaultUrl, _) = (format!("{host}/").parse()?, url.parse()?);
+        if released.is_some() && vault.as_url().port().is_some() {
+            return Err(InvalidRecipient::ReleasePort);
+        }
+        let id = if released.is_some() { Self::Release { vault, key } } else { Self::Vault { vault, key } };
         let expected = id.to_string();
         if expected == text { Ok(id) } else { Err(InvalidRecipient::NotCanonical { expected }) }
     }
@@ -47,6 +62,7 @@ impl fmt::Display for RecipientId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Vault { vault, key } => write!(formatter, "{vault}keys/{key}"),
+            Self::Release { vault, key } => write!(formatter, "{RELEASE}{vault}keys/{key}"),
             Self::Offline(fingerprint) => write!(formatter, "{OFFLINE}{fingerprint}"),
         }
     }
@@ -141,7 +157,7 @@ pub(super) fn check<'a>(keys: impl Iterator<Item = &'a RecipientKey>) -> Result<
             return Err(InvalidRecipients::SameKey { id: key.id.to_string() });
         }
     }
-    if !keys.iter().any(|key| matches!(key.id, RecipientId::Vault { .. })) {
+    if keys.iter().all(|key| matches!(key.id, RecipientId::Offline(_))) {
         return Err(InvalidRecipients::NoVault);
     }
     if !keys.iter().any(|key| matches!(key.id, RecipientId::Offline(_))) {
@@ -154,8 +170,16 @@ pub(super) fn check<'a>(keys: impl Iterator<Item = &'a RecipientKey>) -> Result<
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidRecipient {
     /// Neither form of an identifier.
-    #[error("expected https://<vault>/keys/<name>/<version>, or offline:<SHA-256 of the public key>")]
+    #[error(
+        "expected https://<vault>/keys/<name>/<version>, with release: before it if the vault releases the key to confidential \
+         containers, or offline:<SHA-256 of the public key>"
+    )]
     NotAnIdentifier,
+    /// Another port: the sidecar that fetches the key cannot call it.
+    #[error(
+        "a vault that releases keys to confidential containers is called at port 443: expected release:https://<vault>/… without a port"
+    )]
+    ReleasePort,
     /// The vault's address or the key's name.
     #[error(transparent)]
     Vault(#[from] InvalidIdentifier),

@@ -1,15 +1,16 @@
-//! The vaults of the recipients, which unwrap data keys.
+//! The vaults of the recipients, which unwrap data keys, or release the keys that do.
 
 use super::data_key::DataKey;
-use super::recipient::RecipientId;
+use super::recipient::{Recipient, RecipientId};
 use super::sealing::SealedKey;
+use super::secure_key_release::{KeyReleaseSettings, unwrap_key};
 use super::turns::Turns;
 use crate::azure::{TlsRoots, Tokens};
 use crate::failure_reason::FailureReason;
 use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist_among};
 use crate::tezos::SecretKey;
 use crate::vault::VaultError;
-use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyUnwrapper, VaultUrl};
+use crate::vault::key_vault::{ANSWER_TIMEOUT, KeyIdentifier, KeyUnwrapper, VaultUrl};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -19,10 +20,20 @@ use tokio::time::Instant;
 /// Between two calls to a recipient that has refused the first.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How a recipient unwraps.
+enum Way<'a> {
+    /// In its vault.
+    Vault(&'a VaultUrl, &'a KeyIdentifier),
+    /// Here, with the key that its vault releases.
+    Release(&'a KeyReleaseSettings, &'a VaultUrl, &'a KeyIdentifier),
+}
+
 /// Opens sealed keys with the recipients' vaults.
 pub struct RecipientVaults {
     tokens: Arc<Tokens>,
     roots: TlsRoots,
+    /// `None` outside a confidential container.
+    key_release: Option<KeyReleaseSettings>,
     /// The clients in use: none is kept for a vault that no key is being opened with.
     clients: Mutex<HashMap<String, Weak<KeyUnwrapper>>>,
 }
@@ -39,9 +50,9 @@ pub enum NotOpened {
 }
 
 impl RecipientVaults {
-    /// Vaults that are called with this identity.
-    pub fn new(tokens: Arc<Tokens>, roots: TlsRoots) -> Self {
-        Self { tokens, roots, clients: Mutex::default() }
+    /// Vaults that are called with this identity. With `key_release`, keys are also released to this container.
+    pub fn new(tokens: Arc<Tokens>, roots: TlsRoots, key_release: Option<KeyReleaseSettings>) -> Self {
+        Self { tokens, roots, key_release, clients: Mutex::default() }
     }
 
     /// Has the data key unwrapped, opens the key, and tries it. The recipients' vaults are called in turn, the next one as soon as one
@@ -50,40 +61,43 @@ impl RecipientVaults {
     /// # Errors
     /// [`NotOpened`], by the deadline.
     pub async fn open(&self, sealed: &SealedKey, deadline: Instant) -> Result<SecretKey, NotOpened> {
-        let in_vaults: Vec<_> = sealed
-            .recipients()
-            .iter()
-            .filter_map(|recipient| match recipient.key().id() {
-                RecipientId::Vault { vault, key } => Some((vault, key, recipient)),
-                RecipientId::Offline(_) => None,
-            })
-            .collect();
-        let turns = Turns::new(in_vaults.len());
-        // The last error of each vault: the first may lack a role, while the second is down.
+        let callable: Vec<_> = sealed.recipients().iter().filter_map(|recipient| self.way_to(recipient)).collect();
+        if callable.is_empty() {
+            let reason = "only confidential containers can open it, and SECURE_KEY_RELEASE_URL is not set";
+            return Err(NotOpened::Unusable(reason.to_owned()));
+        }
+        let turns = Turns::new(callable.len());
+        // The last error of each recipient: the vault of the first may lack a role, while the second is down.
         let errors = Mutex::new(BTreeMap::new());
         // Keeps the clients for the next turn.
         let clients = Mutex::new(Vec::new());
         let attempt = || async {
-            let none = || VaultError::unable("no recipient is in a vault");
+            let none = || VaultError::unable("no recipient can be called");
             let turn = turns.next().ok_or_else(none)?;
-            let (vault, key, recipient) = in_vaults.get(turn.recipient).ok_or_else(none)?;
-            let unwrapped = match self.client(vault) {
-                Ok(client) => {
-                    clients.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&client));
-                    client.unwrap_key(key, recipient.wrapped_key()).await
-                }
-                Err(error) => Err(error),
+            let (recipient, way) = callable.get(turn.recipient).ok_or_else(none)?;
+            let unwrapped = match way {
+                Way::Vault(vault, key) => match self.client(vault) {
+                    Ok(client) => {
+                        clients.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&client));
+                        client.unwrap_key(key, recipient.wrapped_key()).await
+                    }
+                    Err(error) => Err(error),
+                },
+                Way::Release(settings, vault, key) => unwrap_key(settings, vault, key, recipient).await,
             };
             if let Err(error) = &unwrapped {
                 turn.failed(pause(error));
-                errors.lock().unwrap_or_else(PoisonError::into_inner).insert(vault.to_string(), error.clone());
+                errors
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(recipient.key().id().to_string(), error.clone());
             }
             unwrapped
         };
         // The next call may be to another vault, which has not requested a pause.
         let again = |_: &VaultError| Again::Yes(turns.pause());
-        let late_after = late_after(in_vaults.len(), deadline);
-        let calls = persist_among(in_vaults.len(), deadline, late_after, None, attempt, again);
+        let late_after = late_after(callable.len(), deadline);
+        let calls = persist_among(callable.len(), deadline, late_after, None, attempt, again);
         let data_key = calls.await.map_err(|gave_up| {
             let errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
             NotOpened::Vault(match gave_up {
@@ -103,6 +117,16 @@ impl RecipientVaults {
             Ok(opened) => opened.map_err(|error| NotOpened::Unusable(error.to_string())),
             Err(error) => Err(NotOpened::Vault(VaultError::unavailable(format!("internal error: {error}")))),
         }
+    }
+
+    /// How to have the data key unwrapped by this recipient; `None` if this process cannot.
+    fn way_to<'a>(&'a self, recipient: &'a Recipient) -> Option<(&'a Recipient, Way<'a>)> {
+        let way = match recipient.key().id() {
+            RecipientId::Vault { vault, key } => Way::Vault(vault, key),
+            RecipientId::Release { vault, key } => Way::Release(self.key_release.as_ref()?, vault, key),
+            RecipientId::Offline(_) => return None,
+        };
+        Some((recipient, way))
     }
 
     fn client(&self, vault: &VaultUrl) -> Result<Arc<KeyUnwrapper>, VaultError> {
@@ -127,7 +151,7 @@ fn late_after(recipients: usize, deadline: Instant) -> Duration {
 
 fn of_several(errors: &BTreeMap<String, VaultError>) -> VaultError {
     let answers: Vec<_> = errors.values().map(ToString::to_string).collect();
-    let logged: Vec<_> = errors.iter().map(|(vault, error)| format!("{vault}: {}", error.log())).collect();
+    let logged: Vec<_> = errors.iter().map(|(recipient, error)| format!("{recipient}: {}", error.log())).collect();
     VaultError::unavailable(FailureReason::with_log(answers.join("; "), logged.join("; ")))
 }
 

@@ -2,10 +2,9 @@
 
 use super::data_key::{DataKey, DataKeyError};
 use super::recipient::RecipientId;
-use super::rsa_public_key::{InvalidRsaKey, RsaPublicKey};
+use super::rsa_private_key::RsaPrivateKey;
+use super::rsa_public_key::InvalidRsaKey;
 use super::sealing::SealedKey;
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use std::fmt;
@@ -13,10 +12,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// An RSA private key that unwraps data keys. Never printed; the library wipes it when it is dropped.
-pub struct RecoveryKey {
-    private_key: OaepPrivateDecryptingKey,
-    public_key: RsaPublicKey,
-}
+pub struct RecoveryKey(RsaPrivateKey);
 
 impl RecoveryKey {
     /// Parses an unencrypted PKCS #8 key in PEM.
@@ -32,11 +28,10 @@ impl RecoveryKey {
         }
         let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|_| RecoveryKeyError::NotPem)?;
         let der = Zeroizing::new(der);
-        let key = PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| RecoveryKeyError::NotRsa)?;
-        let public_key: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(|_| RecoveryKeyError::NotRsa)?;
-        let public_key = RsaPublicKey::from_der(public_key.as_ref())?;
-        let private_key = OaepPrivateDecryptingKey::new(key).map_err(|_| RecoveryKeyError::NotRsa)?;
-        Ok(Self { private_key, public_key })
+        Ok(Self(RsaPrivateKey::from_pkcs8(der.secret_pkcs8_der()).map_err(|error| match error {
+            InvalidRsaKey::NotRsa => RecoveryKeyError::NotRsa,
+            error => RecoveryKeyError::PublicKey(error),
+        })?))
     }
 
     /// Unwraps the data key of a sealed key.
@@ -46,26 +41,22 @@ impl RecoveryKey {
     pub fn unwrap_data_key(&self, sealed: &SealedKey) -> Result<DataKey, UnwrapError> {
         let mut recipients = sealed.recipients().iter();
         let recipient =
-            recipients.find(|recipient| recipient.key().public_key() == &self.public_key).ok_or_else(|| {
+            recipients.find(|recipient| recipient.key().public_key() == self.0.public_key()).ok_or_else(|| {
                 let ids = sealed.recipients().iter().map(|recipient| recipient.key().id());
                 let offline: Vec<_> = ids.filter(|id| matches!(id, RecipientId::Offline(_))).collect();
                 UnwrapError::NotARecipient {
-                    key: RecipientId::Offline(self.public_key.fingerprint()).to_string(),
+                    key: RecipientId::Offline(self.0.public_key().fingerprint()).to_string(),
                     expected: offline.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
                 }
             })?;
-        let mut bytes = Zeroizing::new(vec![0; self.private_key.min_output_size()]);
-        let unwrapped = self
-            .private_key
-            .decrypt(&OAEP_SHA256_MGF1SHA256, recipient.wrapped_key(), &mut bytes, None)
-            .map_err(|_| UnwrapError::NotAuthentic)?;
-        Ok(DataKey::from_unwrapped(unwrapped)?)
+        let unwrapped = self.0.unwrap(recipient.wrapped_key()).ok_or(UnwrapError::NotAuthentic)?;
+        Ok(DataKey::from_unwrapped(&unwrapped)?)
     }
 }
 
 impl fmt::Debug for RecoveryKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "RecoveryKey(of {})", self.public_key.fingerprint())
+        write!(formatter, "RecoveryKey(of {})", self.0.public_key().fingerprint())
     }
 }
 

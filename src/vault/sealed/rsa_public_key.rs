@@ -91,7 +91,7 @@ impl RsaPublicKey {
 }
 
 /// JSON Web Keys of some services have leading zeros, which the library refuses.
-fn without_zeros(number: &[u8]) -> &[u8] {
+pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }

@@ -96,6 +96,7 @@ fn changes(other: &Value) -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
             "recipient's vault",
             vec![("/recipients/0/key", json!(north["key"].as_str().unwrap().replace("north", "east")))],
         ),
+        ("recipient's kind", vec![("/recipients/0/key", json!(format!("release:{}", north["key"].as_str().unwrap())))]),
         ("recipient's version", vec![("/recipients/0/key", json!(format!("{}0", north["key"].as_str().unwrap())))]),
         ("recipient's public key", vec![("/recipients/0/public_key", other["recipients"][0]["public_key"].clone())]),
         (
@@ -209,6 +210,16 @@ fn whatever_is_malformed_is_refused_with_its_place() {
         (with("bakery-north", "Bakery-north"), "recipients[0]: expected it written as https://bakery-north."),
         (with("/0123456789abcdef0123456789abcdef", ""), "recipients[0]: expected <name>/<version> or"),
         (with("https://bakery-north", "bakery-north"), "recipients[0]: "),
+        (with("https://bakery-north", "release:bakery-north"), "recipients[0]: https:// is missing"),
+        (with("https://bakery-north", "Release:https://bakery-north"), "recipients[0]: "),
+        (
+            with("https://bakery-north.vault.azure.net/", "release:https://bakery-north.vault.azure.net:444/"),
+            "recipients[0]: a vault that releases keys to confidential containers is called at port 443",
+        ),
+        (
+            with("https://bakery-north", "release:https://Bakery-north"),
+            "recipients[0]: expected it written as release:https://",
+        ),
         (with(&fingerprint, &fingerprint[..71]), "recipients[1]: expected the SHA-256 of the public key"),
         (
             with(&fingerprint, &fingerprint.to_uppercase().replace("OFFLINE", "offline")),

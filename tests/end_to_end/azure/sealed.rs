@@ -1,5 +1,6 @@
 //! Sealed keys, served together with the keys of the vault.
 
+mod confidential;
 mod files;
 mod opening;
 

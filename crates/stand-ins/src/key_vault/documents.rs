@@ -62,7 +62,7 @@ fn attributes(version: &Version, is_managed_hsm: bool) -> Value {
         "updated": version.created,
         "recoveryLevel": "Recoverable+Purgeable",
         "recoverableDays": 90,
-        "exportable": false,
+        "exportable": version.properties.exportable,
         "hsmPlatform": if is_in_hardware { "2" } else { "0" },
     });
     if let Some(attributes) = attributes.as_object_mut() {

@@ -5,7 +5,7 @@ use crate::answers::{Answer, json, with_header};
 use crate::faults::Failure;
 use crate::random;
 use hyper::header::RETRY_AFTER;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A service error, before it becomes a response.
 #[derive(Debug)]
@@ -17,12 +17,21 @@ pub(super) struct ServiceError {
 }
 
 impl ServiceError {
+    /// The status, and the body.
+    pub(super) fn parts(&self) -> (u16, String) {
+        (self.status, self.document().to_string())
+    }
+
     pub(super) fn into_answer(self) -> Answer {
+        json(self.status, &self.document())
+    }
+
+    fn document(&self) -> Value {
         let mut error = json!({ "code": self.code, "message": self.message });
         if let (Some(inner), Some(error)) = (self.inner, error.as_object_mut()) {
             error.insert("innererror".to_owned(), json!({ "code": inner }));
         }
-        json(self.status, &json!({ "error": error }))
+        json!({ "error": error })
     }
 }
 
@@ -71,6 +80,10 @@ pub(super) fn refused(version: &Version, operation: &str, refusal: Refusal) -> S
         }
     };
     error(403, "Forbidden", Some(inner), message)
+}
+
+pub(super) fn not_released(message: &str) -> ServiceError {
+    error(403, "Forbidden", None, message)
 }
 
 pub(super) fn failure(failure: Failure) -> Answer {

@@ -5,11 +5,13 @@ mod errors;
 mod keys;
 mod new_key;
 mod private_key;
+mod releasing;
 mod routes;
 mod vault;
 
 pub use keys::KeyVersion;
 pub use new_key::{Curve, InvalidKey, NewKey};
+pub(crate) use releasing::Attested;
 pub(crate) use vault::Vault;
 
 use crate::double::{Controls, controllable};
@@ -168,6 +170,20 @@ impl KeyVault {
     /// Sets whether keys may be unwrapped, as by a signer with sealed keys; the role of others does not include that.
     pub fn allow_unwrap(&self, allow: bool) {
         self.vault.settings.allows_unwrapping.store(allow, Ordering::Relaxed);
+    }
+
+    /// Sets whether keys may be released, as by the identity of a confidential container.
+    pub fn allow_release(&self, allow: bool) {
+        self.vault.settings.allows_releasing.store(allow, Ordering::Relaxed);
+    }
+
+    /// Sets whether a version may be released; false if it does not exist.
+    pub fn set_exportable(&self, name: &str, version: &str, exportable: bool) -> bool {
+        self.change(name, version, |key| key.exportable = exportable)
+    }
+
+    pub(crate) fn vault(&self) -> Arc<Vault> {
+        Arc::clone(&self.vault)
     }
 
     /// Sets whether every request is rejected with a challenge for another audience each time, as by a host that is not a vault.

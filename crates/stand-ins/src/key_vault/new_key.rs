@@ -1,6 +1,7 @@
 //! Keys to be added to the vault.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A new key, or a new version of an existing one.
@@ -36,6 +37,12 @@ pub struct NewKey {
     /// The private key of an RSA key as PKCS #8 in DER. Without it, the vault cannot unwrap with the key.
     #[serde(skip)]
     pub pkcs8: Option<Vec<u8>>,
+    /// Whether it may be released.
+    #[serde(default)]
+    pub exportable: bool,
+    /// Whom it is released to, as the service's release policy in JSON. Requires `exportable`.
+    #[serde(skip)]
+    pub release_policy: Option<Value>,
     /// Whether to pick a key with a coordinate that begins with a zero byte, and to omit such bytes.
     #[serde(default)]
     pub short_coordinates: bool,
@@ -95,6 +102,8 @@ impl NewKey {
             tags: BTreeMap::new(),
             private_key: None,
             pkcs8: None,
+            exportable: false,
+            release_policy: None,
             short_coordinates: false,
             high_s: false,
             managed: false,
@@ -106,6 +115,13 @@ impl NewKey {
     pub fn unwrapping(name: impl Into<String>, pkcs8: Vec<u8>) -> Self {
         let key_ops = vec!["unwrapKey".to_owned()];
         Self { hsm: true, key_ops, pkcs8: Some(pkcs8), ..Self::new(name, Curve::Rsa) }
+    }
+
+    /// An RSA key in hardware that the vault releases by this policy, and does not use itself.
+    pub fn releasable(name: impl Into<String>, pkcs8: Vec<u8>, release_policy: Value) -> Self {
+        let key_ops = vec!["wrapKey".to_owned()];
+        let release_policy = Some(release_policy);
+        Self { hsm: true, key_ops, pkcs8: Some(pkcs8), exportable: true, release_policy, ..Self::new(name, Curve::Rsa) }
     }
 
     /// A key whose private key a test has, too. `None` for a curve that the vault does not sign with.

@@ -13,10 +13,17 @@ use k256::ecdsa::signature::hazmat::RandomizedPrehashSigner;
 pub(super) enum PrivateKey {
     P256(p256::ecdsa::SigningKey),
     K256(k256::ecdsa::SigningKey),
-    /// Unwraps only.
-    Rsa(PrivateDecryptingKey),
+    /// Unwraps, or is released.
+    Rsa(RsaKey),
     /// A type that the stand-in does not sign with.
     None,
+}
+
+/// An RSA key, and its numbers.
+#[derive(Clone)]
+pub(super) struct RsaKey {
+    key: PrivateDecryptingKey,
+    numbers: [Vec<u8>; 8],
 }
 
 /// The public parameters of a key, big-endian.
@@ -54,12 +61,18 @@ impl PrivateKey {
         let (_, modulus) =
             before_exponent.split_at_checked(before_exponent.len().checked_sub(key.key_size_bytes())?)?;
         let modulus = modulus.to_vec();
-        Some((Self::Rsa(key), PublicKey::Rsa { modulus }))
+        let numbers = rsa_numbers(pkcs8)?;
+        Some((Self::Rsa(RsaKey { key, numbers }), PublicKey::Rsa { modulus }))
+    }
+
+    /// The numbers of an RSA key: n, e, d, p, q, d mod p - 1, d mod q - 1, 1/q mod p, big-endian without leading zeros.
+    pub(super) fn rsa_numbers(&self) -> Option<&[Vec<u8>; 8]> {
+        if let Self::Rsa(key) = self { Some(&key.numbers) } else { None }
     }
 
     /// Unwraps with RSA-OAEP-256; `None` if the key cannot, or the bytes were not wrapped for it.
     pub(super) fn unwrap(&self, wrapped: &[u8]) -> Option<Vec<u8>> {
-        let Self::Rsa(key) = self else { return None };
+        let Self::Rsa(RsaKey { key, .. }) = self else { return None };
         let key = OaepPrivateDecryptingKey::new(key.clone()).ok()?;
         let mut bytes = vec![0; key.min_output_size()];
         Some(key.decrypt(&OAEP_SHA256_MGF1SHA256, wrapped, &mut bytes, None).ok()?.to_vec())
@@ -176,4 +189,35 @@ impl PublicKey {
 
 fn meaningless(length: usize) -> Vec<u8> {
     std::iter::repeat_with(random::bytes::<32>).flatten().take(length).collect()
+}
+
+/// The integers of an RSA key in PKCS #8, after its version.
+fn rsa_numbers(pkcs8: &[u8]) -> Option<[Vec<u8>; 8]> {
+    let mut fields = element(&mut { pkcs8 })?;
+    // A version, an algorithm, and the key.
+    element(&mut fields)?;
+    element(&mut fields)?;
+    let mut key = element(&mut fields)?;
+    let mut integers = element(&mut key)?;
+    element(&mut integers)?;
+    let mut numbers: [Vec<u8>; 8] = Default::default();
+    for number in &mut numbers {
+        *number = element(&mut integers)?.iter().copied().skip_while(|byte| *byte == 0).collect();
+    }
+    Some(numbers)
+}
+
+/// Takes the contents of the next element of DER.
+fn element<'a>(der: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (_tag, rest) = der.split_first()?;
+    let (&first, mut rest) = rest.split_first()?;
+    let mut length = usize::from(first);
+    if first & 0x80 != 0 {
+        let (bytes, after) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        length = bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        rest = after;
+    }
+    let (contents, after) = rest.split_at_checked(length)?;
+    *der = after;
+    Some(contents)
 }

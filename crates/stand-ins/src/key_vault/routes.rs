@@ -78,6 +78,9 @@ impl Route {
 /// The Azure role action for unwrapping a key.
 pub(super) const UNWRAP: &str = "Microsoft.KeyVault/vaults/keys/unwrap/action";
 
+/// The Azure role action for releasing a key.
+pub(super) const RELEASE: &str = "Microsoft.KeyVault/vaults/keys/release/action";
+
 /// The Azure role action for updating a key.
 pub(super) const UPDATE: &str = "Microsoft.KeyVault/vaults/keys/update/action";
 
@@ -89,7 +92,7 @@ fn action(method: &Method, path: &[&str]) -> &'static str {
         (_, "restore") => "Microsoft.KeyVault/vaults/keys/restore/action",
         (_, "rotate") => "Microsoft.KeyVault/vaults/keys/rotate/action",
         (_, "rotationpolicy") => "Microsoft.KeyVault/vaults/keyrotationpolicies/write",
-        (_, "release") => "Microsoft.KeyVault/vaults/keys/release/action",
+        (_, "release") => RELEASE,
         (_, "verify") => "Microsoft.KeyVault/vaults/keys/verify/action",
         (_, "encrypt") => "Microsoft.KeyVault/vaults/keys/encrypt/action",
         (_, "decrypt") => "Microsoft.KeyVault/vaults/keys/decrypt/action",

@@ -37,6 +37,7 @@ pub(super) struct Settings {
     pub(super) hides_disabled: AtomicBool,
     pub(super) allows_updates: AtomicBool,
     pub(super) allows_unwrapping: AtomicBool,
+    pub(super) allows_releasing: AtomicBool,
     pub(super) high_s: AtomicBool,
     pub(super) demands_other_audiences: AtomicBool,
     /// Number of challenges for another audience.

@@ -236,12 +236,15 @@ fn recipients_are_rotated_while_the_key_signs_and_a_removed_file_ends_it() {
         (bakery.azure.key_vault.requests(Operation::UnwrapKey) > called).then_some(())
     });
     signer.sign(&key.hash, &bls_attestation(6, 0, 0)).signature();
+    // The search has ended without it.
+    signer.logged("keys_unreadable");
+    signer.sign(&key.hash, &bls_attestation(7, 0, 0)).signature();
     bakery.faults().clear();
     let opened = || signer.log().iter().filter(|line| line.contains("sealed_key_opened")).count();
     eventually("the new version", || (opened() == 2).then_some(()));
-    signer.sign(&key.hash, &bls_attestation(7, 0, 0)).signature();
+    signer.sign(&key.hash, &bls_attestation(8, 0, 0)).signature();
     std::fs::remove_file(bakery.path("sealed/baker.json")).unwrap();
-    eventually("the end", || (signer.sign(&key.hash, &bls_attestation(7, 0, 0)).status == 404).then_some(()));
+    eventually("the end", || (signer.sign(&key.hash, &bls_attestation(8, 0, 0)).status == 404).then_some(()));
 }
 
 #[test]

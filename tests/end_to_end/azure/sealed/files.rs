@@ -6,7 +6,7 @@ use crate::azure::cloud::{always, baker};
 use crate::azure::instance::command;
 use crate::support::eventually::eventually;
 use crate::support::package;
-use crate::support::payloads::{bls_attestation, payload, transfer};
+use crate::support::payloads::{block, bls_attestation, payload, transfer};
 use crate::support::process::{printed, with_input};
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Effect, Operation};
@@ -33,6 +33,29 @@ fn a_key_in_two_files_signs_with_neither_and_again_after_one_is_removed() {
     signer.eventually_signs(&other.hash, &vote);
     std::fs::remove_file(bakery.path("sealed/copy.json")).unwrap();
     key.verify(&vote, &signer.eventually_signs_again(&key.hash, &vote));
+    let is_opened = |line: &&String| line.contains("sealed_key_opened") && line.contains(&other.hash);
+    assert_eq!(signer.log().iter().filter(is_opened).count(), 1, "an unchanged key is not opened again");
+}
+
+#[test]
+fn a_key_that_is_sealed_for_another_role_signs_by_the_old_one_no_more() {
+    let bakery = Bakery::new();
+    let recipient = format!("{}=north.pem", bakery.recipient);
+    let seal = |role: &str, folder: &str| {
+        let options = sealing("baker", role, &[&recipient, "safe.pem"]);
+        Sealed::printed(&bakery.run_with_input(&format!("import {options} --folder {folder}"), SECRET_KEY))
+    };
+    let key = seal("consensus", "sealed");
+    let signer = bakery.start(&[]);
+    key.verify(&block(5, 0, 0), &signer.eventually_signs(&key.hash, &block(5, 0, 0)));
+    seal("companion", "elsewhere");
+    always(bakery.faults(), Operation::UnwrapKey, Effect::Hang);
+    std::fs::rename(bakery.path("elsewhere/baker.json"), bakery.path("sealed/baker.json")).unwrap();
+    eventually("the end of the old role", || (signer.sign(&key.hash, &block(5, 0, 0)).status != 200).then_some(()));
+    bakery.faults().clear();
+    let vote = bls_attestation(6, 0, 0);
+    key.verify(&vote, &signer.eventually_signs(&key.hash, &vote));
+    assert_eq!(signer.sign(&key.hash, &block(5, 0, 0)).status, 403);
 }
 
 #[test]

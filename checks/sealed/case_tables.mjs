@@ -83,6 +83,8 @@ export function tables({ keys, vectors }) {
     opens('valid/16-recipients', 'Sixteen recipients are allowed.', text(of16))
     opens('valid/recipient-with-a-port', 'The vault of a recipient may have a port, as stand-ins in tests do.',
         text(resealed(written => { written.recipients[0].key = 'https://bakery-north.vault.localhost:8443/keys/sealing/0123' })))
+    opens('valid/recipient-released-to-containers', 'A vault may release the key of a recipient to confidential containers, instead of unwrapping with it.',
+        text(resealed(written => { written.recipients[0].key = 'release:https://bakery-north.vault.azure.net/keys/release/0123' })))
     opens('valid/rsa-of-3073-bits', 'RSA keys of 3072 bits or more are allowed; the wrapped key has the length of the modulus in whole bytes.',
         text(resealed(written => written.recipients.push(faked('odd', 3073)) && undefined)))
 
@@ -190,8 +192,12 @@ export function tables({ keys, vectors }) {
         ['of-a-bare-host', 'https://localhost/keys/sealing/0123'],
         ['with-a-space', 'https://bakery-north.vault.azure.net/keys/sealing/0123 '],
         ['empty', ''],
+        ['released-with-a-port', 'release:https://bakery-north.vault.localhost:8443/keys/release/0123'],
+        ['released-in-capitals', 'Release:https://bakery-north.vault.azure.net/keys/release/0123'],
+        ['released-without-scheme', 'release:bakery-north.vault.azure.net/keys/release/0123'],
+        ['released-twice', 'release:release:https://bakery-north.vault.azure.net/keys/release/0123'],
     ]) {
-        ofRecipients(`identifier-${id}`, 'A key in a vault has one spelling, https://<vault>/keys/<name>/<version>; any other could be read as another vault.',
+        ofRecipients(`identifier-${id}`, 'A key in a vault has one spelling, https://<vault>/keys/<name>/<version>, possibly after release:; any other could be read as another vault.',
             written => {
                 written.recipients[0].key = key
                 written.recipients.push(faked('west', 3072))

@@ -53,10 +53,14 @@ function repeatsAName(text) {
 }
 
 const HOST = /^(?:[a-z0-9-]+\.){2,}[a-z0-9-]+(?::(?!443$)[1-9][0-9]{0,4})?$/
-const KEY = /^https:\/\/([^/]*)\/keys\/[A-Za-z0-9-]{1,127}\/[A-Za-z0-9]{1,127}$/
+const KEY = /^(release:)?https:\/\/([^/]*)\/keys\/[A-Za-z0-9-]{1,127}\/[A-Za-z0-9]{1,127}$/
 const OFFLINE = /^offline:[0-9a-f]{64}$/
 
-const isInVault = ({ key }) => HOST.test(KEY.exec(key)?.[1] ?? '')
+/** A vault that releases the key to confidential containers is called at port 443. */
+const isInVault = ({ key }) => {
+    const [, released, host = ''] = KEY.exec(key) ?? []
+    return HOST.test(host) && !(released && host.includes(':'))
+}
 const isOffline = ({ key }) => OFFLINE.test(key)
 
 /** What must hold of the JSON value, in this order: what follows may rely on what precedes. The essential ones cannot be left out. */

@@ -21,6 +21,14 @@ PARAMETERS = {
     "manyStarts": 1,
 }
 
+CONFIDENTIAL = {
+    **{name: PARAMETERS[name] for name in ("namePrefix", "actionGroupId", "workspaceId")},
+    "location": "westeurope",
+    "tags": {},
+    "signerPrincipalId": PARAMETERS["signerPrincipalIds"][0],
+}
+
 if __name__ == "__main__":
     rules = deploy(INFRA / "modules/logAlerts.bicep", PARAMETERS).all(QUERY_ALERT)
+    rules += deploy(INFRA / "confidential/alerts.bicep", CONFIDENTIAL).all(QUERY_ALERT)
     print(json.dumps({rule.name: rule.properties["criteria"]["allOf"][0]["query"] for rule in rules}))

@@ -174,6 +174,7 @@ FOUND = {
         ("unwrapped-by-others", "https://v.vault.azure.net/keys/active/abc"), ("unsuitable-account", "account_unsuitable"),
         ("signed-elsewhere", f"foreign_signature {ACTIVE}"),
     },
+    "rule-vault": {("unwrapped-by-others", "https://v.vault.azure.net/keys/active/abc"), ("vault-keys-changed", "KeyRotate")},
     "rule-log-1": {
         ("failed", "vault"), ("host-errors", "502"), ("no-signature", SILENT), ("crashes", "app"), ("keys-missing", f"key_lost {SILENT}"),
         ("vault-keys-changed", "KeyRotate"), ("package-written", SIGNER), ("package-written", OTHER),

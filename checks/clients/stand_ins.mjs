@@ -19,11 +19,15 @@ function exported(commands) {
   );
 }
 
-/** Running stand-ins; `environment` has the settings for a signer, `control` is the address that injects faults. */
-export async function startStandIns() {
+/**
+ * Running stand-ins; `environment` has the settings for a signer, `control` is the address that injects faults. With the file of an RSA
+ * private key, `recipient` is the identifier of that key in the vault, which unwraps sealed keys.
+ */
+export async function startStandIns({ unwrappingKey } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'azurehsm-signer-stand-ins-'));
   const file = join(folder, 'environment');
-  const program = new Program(fileIn('STAND_INS'), [...ANY_FREE_PORTS, '--environment-file', file], {});
+  const unwrapping = unwrappingKey ? ['--unwrapping-key', unwrappingKey] : [];
+  const program = new Program(fileIn('STAND_INS'), [...ANY_FREE_PORTS, ...unwrapping, '--environment-file', file], {});
   const stop = async () => {
     await program.end();
     await rm(folder, { recursive: true, force: true });
@@ -32,7 +36,8 @@ export async function startStandIns() {
     const running = await program.reaches(() => program.output.includes('The stand-ins are running'), READY_WITHIN_MS);
     if (!running) throw new Error(`the stand-ins ended while starting:\n${program.output}`);
     const control = program.output.match(/curl (http:\/\/\S+)\//)[1];
-    return { environment: exported(await readFile(file, 'utf8')), control, stop };
+    const recipient = program.output.match(/Recipient of sealed keys: (\S+)/)?.[1];
+    return { environment: exported(await readFile(file, 'utf8')), control, recipient, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -3,8 +3,11 @@
 use clap::Parser;
 use oracle::chain::Key;
 use oracle::crypto::Curve;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use stand_ins::{
-    Azure, Control, ControlledNode, CosmosOptions, NewKey, Options, Ports, TezosNode, Transport, VaultKind, chain_of,
+    Azure, Control, ControlledNode, CosmosOptions, KeyVersion, NewKey, Options, Ports, TezosNode, Transport, VaultKind,
+    chain_of,
 };
 use std::fs;
 use std::io::{self, Write};
@@ -46,6 +49,10 @@ struct Arguments {
     /// Start without keys, instead of with baker-p256 and baker-k256.
     #[arg(long)]
     no_keys: bool,
+    /// File with an RSA private key (PKCS #8 in PEM), which the vault then has as the key "sealing", for sealed keys. The identity may
+    /// unwrap with it.
+    #[arg(long, value_name = "FILE")]
+    unwrapping_key: Option<PathBuf>,
     /// File for the environment variables that a signer needs, to be sourced by a shell.
     #[arg(long, default_value = "target/stand-ins.env")]
     environment_file: PathBuf,
@@ -80,6 +87,11 @@ async fn run(arguments: Arguments) -> io::Result<()> {
             azure.key_vault.add_key(NewKey { hsm, ..key });
         }
     }
+    if let Some(file) = &arguments.unwrapping_key {
+        let KeyVersion { name, version } = azure.key_vault.add_key(unwrapping_key(file)?);
+        azure.key_vault.allow_unwrap(true);
+        println!("Recipient of sealed keys: {}keys/{name}/{version}", azure.key_vault.url());
+    }
     let chain = chain_of(keys);
     let node = TezosNode::following_at(&chain, Transport::Http, arguments.tezos_node_port)?;
     let node_url = node.url();
@@ -100,6 +112,12 @@ async fn run(arguments: Arguments) -> io::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminated.recv() => Ok(()),
     }
+}
+
+fn unwrapping_key(file: &Path) -> io::Result<NewKey> {
+    let in_file = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", file.display()));
+    let key = PrivatePkcs8KeyDer::from_pem_file(file).map_err(|error| in_file(&error))?;
+    Ok(NewKey::unwrapping("sealing", key.secret_pkcs8_der().to_vec()))
 }
 
 fn shell_commands(azure: &Azure) -> String {

@@ -239,6 +239,8 @@ fn what_could_not_be_opened_or_would_be_less_safe_is_not_sealed() {
     // Arguments that are wrong in themselves.
     for (options, expected) in [
         (options("=north.pem", "="), "az keyvault key download"),
+        // Whether the key could be released would not show in its public key.
+        (options(&format!("{NORTH}=north.pem"), &format!("release:{NORTH}")), &format!("key download --id {NORTH} ")),
         (options("/0123456789abcdef0123456789abcdef", ""), "expected <name>/<version>"),
         (options("consensus", "baker"), "expected consensus or companion"),
     ] {

@@ -8,7 +8,7 @@ use crate::task::{At, Release, Stray, Task};
 use crate::workload::{Delivery, Job, Workload};
 use crate::{Action, Broken, Setup, State};
 use azurehsm_signer::marks::binding::{self, StoreId, StoreName};
-use azurehsm_signer::marks::{NotRecorded, NotSafe, Seen, Version, VoteRecorded, Written};
+use azurehsm_signer::marks::{NotRecorded, NotSafe, Seen, StoreIdentity, Version, VoteRecorded, Written};
 use azurehsm_signer::tezos::Signature;
 use azurehsm_signer::tezos::payload::Kind;
 use std::collections::BTreeSet;
@@ -46,10 +46,15 @@ impl Protocol {
     pub fn new(setup: Setup, broken: Option<Broken>) -> Result<Self, String> {
         let containers = 0..=setup.losses.0;
         let pairs = containers.clone().flat_map(|tag| containers.clone().map(move |container| (tag, container)));
-        let may_be_used =
-            pairs.map(|(tag, container)| [false, true].map(|is| may_be_used(tag, container, is))).collect();
+        let compare = if setup.is_sealed { may_be_opened } else { may_be_used };
+        let may_be_used = pairs.map(|(tag, container)| [false, true].map(|is| compare(tag, container, is))).collect();
         let workload = Workload::of(&setup, broken)?;
         Ok(Self { setup, broken, workload, broken_stop: None, check_again: CheckAgain::SameTag, may_be_used })
+    }
+
+    /// Broken: the store is compared without what distinguishes a container that was created again.
+    pub(crate) fn compare_without_rid(&mut self) {
+        self.may_be_used.iter_mut().for_each(|may| *may = [true; 2]);
     }
 
     /// Describes a step in words.
@@ -321,9 +326,30 @@ impl Protocol {
     }
 }
 
+/// The product's own comparison of the store in a sealed key with the one in use. A sealed key has no tag, so after its container was
+/// created again, an instance needs a restart.
+fn may_be_opened(sealed_for: u8, container: u8, is_recreated: bool) -> bool {
+    let name = StoreName::new("bakery.documents.azure.com", None, "signer", "marks");
+    let store = StoreId::Container { name, rid: Some(rid(container)) };
+    identity(sealed_for) == identity(container)
+        && (!is_recreated || binding::check_recreated(&BTreeSet::new(), &store).is_ok())
+}
+
+fn identity(container: u8) -> StoreIdentity {
+    StoreIdentity::Container {
+        account: "bakery".to_owned(),
+        database: "signer".to_owned(),
+        container: "marks".to_owned(),
+        rid: rid(container),
+    }
+}
+
+fn rid(container: u8) -> String {
+    format!("container {container}")
+}
+
 /// The product's own comparison of the key's tag with the store in use.
 fn may_be_used(tag: u8, container: u8, is_recreated: bool) -> bool {
-    let rid = |container: u8| format!("container {container}");
     let name = StoreName::new("bakery.documents.azure.com", None, "signer", "marks");
     let tags = BTreeSet::from([format!("{name}#{}", rid(tag))]);
     let store = StoreId::Container { name, rid: Some(rid(container)) };

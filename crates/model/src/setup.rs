@@ -42,6 +42,8 @@ pub struct Setup {
     pub slow_vault: bool,
     /// Whether each payload may be signed with a second key, too: the companion of a tz4 consensus key.
     pub has_companion: bool,
+    /// Whether the keys are sealed: the store of their marks is in the file that an instance has opened, and not in a tag.
+    pub is_sealed: bool,
     /// Whether the key may be stopped, so that reading its stop item is a step.
     pub reads_stops: bool,
     /// Whether marks keep their last signatures.
@@ -71,6 +73,7 @@ pub(crate) const TWO: Setup = Setup {
     losses: NO_LOSS,
     slow_vault: false,
     has_companion: false,
+    is_sealed: false,
     reads_stops: false,
     keeps_trail: false,
     first_baker: 0,

@@ -18,7 +18,7 @@ fn one_level_with_crashes_and_faults_holds_in_many_states() {
 
 #[test]
 fn relays_hold_with_a_companion_key_and_with_another_store() {
-    for name in ["votes, companion key", "votes, another store"] {
+    for name in ["votes, companion key", "companion key, its mark is ahead", "votes, another store"] {
         let setup = RELAY_SETUPS.iter().find(|setup| setup.name == name).unwrap();
         let explored = explore_relays(*setup).unwrap();
         assert_eq!(explored.violated, [], "{name}");
@@ -38,7 +38,9 @@ fn a_stop_keeps_its_promise_while_marks_are_created_and_stops_are_lifted() {
 
 #[test]
 fn a_recovered_store_signs_nothing_twice() {
-    for name in ["votes, lost or restored", "votes, two levels", "votes, restored in place"] {
+    for name in
+        ["votes, lost or restored", "votes, two levels", "votes, restored in place", "sealed votes, lost or restored"]
+    {
         let setup = RECOVERY_SETUPS.iter().find(|setup| setup.name == name).unwrap();
         let explored = explore_recoveries(*setup).unwrap();
         assert_eq!(explored.violated, [], "{name}");

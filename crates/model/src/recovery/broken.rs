@@ -1,7 +1,7 @@
 //! Mistakes about recoveries, which the model must catch.
 
 use super::RecoverySetup;
-use super::setup::{SMALL, SMALL_KINDS};
+use super::setup::{SMALL, SMALL_KINDS, SMALL_SEALED, SMALL_SEALED_KEYS};
 use crate::history::{ONE_DIGEST, ONE_SIGNATURE};
 use std::fmt;
 
@@ -24,11 +24,17 @@ pub enum BrokenRecovery {
     ComparedOnce,
     /// The tag that is compared before the release was read after the request arrived.
     ComparedWithLaterTag,
+    /// A sealed key is sealed for the new container before its marks are raised there.
+    SealedFirst,
+    /// The marks of the consensus key are raised, and not those of its companion.
+    CompanionNotRaised,
+    /// The store in a sealed key has no `_rid`.
+    SealedWithoutRid,
 }
 
 impl BrokenRecovery {
     /// All mistakes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::BoundFirst,
         Self::BoundToTheLast,
         Self::HeadReadFirst,
@@ -37,12 +43,17 @@ impl BrokenRecovery {
         Self::OneKind,
         Self::ComparedOnce,
         Self::ComparedWithLaterTag,
+        Self::SealedFirst,
+        Self::CompanionNotRaised,
+        Self::SealedWithoutRid,
     ];
 
     /// The setup that exposes it, with the properties of which it violates one there.
     pub const fn shows(self) -> (RecoverySetup, &'static [&'static str]) {
         match self {
             Self::OneKind => (SMALL_KINDS, &[ONE_DIGEST, ONE_SIGNATURE]),
+            Self::SealedFirst | Self::SealedWithoutRid => (SMALL_SEALED, &[ONE_DIGEST]),
+            Self::CompanionNotRaised => (SMALL_SEALED_KEYS, &[ONE_DIGEST]),
             _ => (SMALL, &[ONE_DIGEST]),
         }
     }
@@ -59,6 +70,9 @@ impl fmt::Display for BrokenRecovery {
             Self::OneKind => "recover: one kind is raised",
             Self::ComparedOnce => "recover: tags are compared on arrival only",
             Self::ComparedWithLaterTag => "recover: a later tag is compared",
+            Self::SealedFirst => "sealed: sealed again before the marks",
+            Self::CompanionNotRaised => "sealed: the companion's marks are not raised",
+            Self::SealedWithoutRid => "sealed: the store has no _rid",
         })
     }
 }

@@ -24,7 +24,7 @@ impl RecoveryProtocol {
             Run::Waiting => Run::Connected { container },
             Run::HeadRead { level } => self.begin_marks(state, container, level),
             Run::Connected { container } => {
-                if self.is(BrokenRecovery::BoundFirst) {
+                if self.is(BrokenRecovery::BoundFirst) || self.is(BrokenRecovery::SealedFirst) {
                     state.signers.tag = container;
                 }
                 self.begin_marks(state, container, self.head(state))
@@ -49,7 +49,7 @@ impl RecoveryProtocol {
         if self.is(BrokenRecovery::AbsentNotCreated) {
             left.retain(|mark| state.signers.store.read(*mark).is_some());
         }
-        if self.is(BrokenRecovery::OneKind) {
+        if self.is(BrokenRecovery::OneKind) || self.is(BrokenRecovery::CompanionNotRaised) {
             left.truncate(1);
         }
         if left.is_empty() {

@@ -27,6 +27,9 @@ impl RecoveryProtocol {
             Some(BrokenRecovery::ComparedWithLaterTag) => CheckAgain::LatestTag,
             _ => CheckAgain::SameTag,
         };
+        if broken == Some(BrokenRecovery::SealedWithoutRid) {
+            signers.compare_without_rid();
+        }
         Ok(Self { setup, signers, broken })
     }
 

@@ -19,6 +19,11 @@ pub struct RecoverySetup {
 const SIGNERS: Setup =
     Setup { kinds: &[VOTES], levels: 1, times_sent: 1, crashes: 0, faults: 0, losses: (1, Loss::Container), ..TWO };
 
+/// Sealed keys: the store of their marks is in their files, which `sealed rewrap --store` replaces after the marks were raised.
+const SEALED: Setup = Setup { is_sealed: true, ..SIGNERS };
+/// A consensus key and a companion key, with a mark each.
+const SEALED_KEYS: Setup = Setup { has_companion: true, instances: 1, ..SEALED };
+
 const ONCE: RecoverySetup = RecoverySetup { name: "", signers: SIGNERS, recoveries: 1, is_in_place: false };
 
 /// Checked in every run.
@@ -44,6 +49,9 @@ pub const RECOVERY_SETUPS: &[RecoverySetup] = &[
         is_in_place: true,
         ..ONCE
     },
+    RecoverySetup { name: "sealed votes, lost or restored", signers: SEALED, ..ONCE },
+    RecoverySetup { name: "sealed votes, and a crash", signers: Setup { crashes: 1, ..SEALED }, ..ONCE },
+    RecoverySetup { name: "sealed votes, with a companion", signers: SEALED_KEYS, ..ONCE },
 ];
 
 /// For broken variants.
@@ -53,3 +61,7 @@ pub(super) const SMALL_KINDS: RecoverySetup = RecoverySetup {
     signers: Setup { instances: 1, crashes: 1, kinds: &[BLOCKS, VOTES], ..SIGNERS },
     ..ONCE
 };
+pub(super) const SMALL_SEALED: RecoverySetup = RecoverySetup { name: "sealed", signers: SEALED, ..ONCE };
+/// The signer is restarted: without a tag, it signs nothing more once it has noticed that the container was created again.
+pub(super) const SMALL_SEALED_KEYS: RecoverySetup =
+    RecoverySetup { name: "keys", signers: Setup { crashes: 1, ..SEALED_KEYS }, ..ONCE };

@@ -4,8 +4,9 @@ use super::properties::properties;
 use super::state::{Call, Leg, OpenCall, Reply};
 use super::{BrokenRelay, RelayAction, RelaySetup, RelayState, Upstream};
 use crate::hashed::Hashed;
+use crate::raise::{Raising, position};
 use crate::state::{Ending, Progress};
-use crate::{Action, Protocol};
+use crate::{Action, Protocol, State};
 use azurehsm_signer::relay::decision::{Action as Next, Decision, Outcome};
 use azurehsm_signer::tezos::Signature;
 use stateright::{Model, Property};
@@ -151,6 +152,16 @@ impl RelayProtocol {
         Some(())
     }
 
+    /// The mark of the companion key is raised to the first level, before everything else.
+    fn raise_companion(&self, signers: &mut State) {
+        let workload = &self.signers.workload;
+        let Some(mark) = workload.companion_of(0).map(|companion| workload.jobs[companion].mark) else { return };
+        let (mut raising, mut is_done) = Raising::begin(&self.signers, signers, mark, position(1), None, 0x3000);
+        while !is_done {
+            (raising, is_done) = raising.write(&self.signers, signers, mark);
+        }
+    }
+
     fn kill(&self, state: &mut RelayState, relay: usize) {
         state.kills -= 1;
         for (call, (_, of_relay)) in state.calls.iter_mut().zip(self.setup.calls) {
@@ -169,6 +180,9 @@ impl Model for RelayProtocol {
         let mut signers = self.signers.initial();
         let requests = signers.progress.len();
         signers.endings = vec![None; requests];
+        if self.setup.companion_is_ahead {
+            self.raise_companion(&mut signers);
+        }
         let RelaySetup { calls, kills, lost_replies, .. } = self.setup;
         vec![RelayState {
             signers,

@@ -27,6 +27,8 @@ pub struct RelaySetup {
     pub kills: u8,
     /// Maximum number of replies that are lost in a run.
     pub lost_replies: u8,
+    /// Whether the mark of the companion key was raised to the first level: it signs nothing there.
+    pub companion_is_ahead: bool,
 }
 
 const BOTH: &[Upstream] = &[Upstream::Signer(0), Upstream::Signer(1)];
@@ -42,6 +44,7 @@ const TWO_BAKERS: RelaySetup = RelaySetup {
     calls: &[(0, 0), (0, 1), (1, 1)],
     kills: 1,
     lost_replies: 0,
+    companion_is_ahead: false,
 };
 
 /// One of two upstreams is a signer with another store.
@@ -79,6 +82,22 @@ pub const RELAY_SETUPS: &[RelaySetup] = &[
     RelaySetup { name: "votes, two levels", ..TWO_LEVELS },
     RelaySetup { name: "votes, another store", ..WITH_OTHER_STORE },
     RelaySetup { name: "votes, companion key", ..WITH_COMPANION },
+    RelaySetup {
+        name: "companion key, a crash",
+        signers: Setup { has_companion: true, crashes: 1, times_sent: 2, ..SIGNERS },
+        ..WITH_COMPANION
+    },
+    RelaySetup {
+        name: "companion key, a fault",
+        signers: Setup { has_companion: true, faults: 1, times_sent: 2, ..SIGNERS },
+        ..WITH_COMPANION
+    },
+    RelaySetup {
+        name: "companion key, its mark is ahead",
+        companion_is_ahead: true,
+        lost_replies: 1,
+        ..WITH_COMPANION
+    },
 ];
 
 /// For broken variants.

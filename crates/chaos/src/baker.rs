@@ -5,7 +5,7 @@ use crate::dice::{Dice, Seed, Stream};
 use crate::error::SeasonError;
 use crate::history::Answer;
 use crate::keys::BakerKey;
-use crate::payload::{Kind, Position, Variant, payload};
+use crate::payload::{Kind, Position, Variant, payload_by};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -48,6 +48,11 @@ impl LastMark {
     pub(crate) fn new(key: &BakerKey, chain: [u8; 4]) -> Self {
         let position = Position { level: 1, round: 0 };
         Self { key: key.clone(), kind: Kind::Preattestation, chain, position }
+    }
+
+    /// A payload for this mark at another position.
+    pub(crate) fn payload(&self, position: Position, variant: Variant) -> Vec<u8> {
+        payload_by(self.key.public_key.curve, self.chain, self.kind, position, variant)
     }
 }
 
@@ -121,7 +126,8 @@ impl Lane {
 
     async fn take_turn(&self, dice: &mut Dice, chain: [u8; 4], position: Position) {
         let (mine, theirs) = variants(dice);
-        let bytes = |position, variant| Arc::<[u8]>::from(payload(chain, self.kind, position, variant));
+        let curve = self.key.public_key.curve;
+        let bytes = |position, variant| Arc::<[u8]>::from(payload_by(curve, chain, self.kind, position, variant));
         let (first, second) = (bytes(position, mine), bytes(position, theirs));
         let (one, other) =
             (Submission::draw(dice, &first, Baker::First, self), Submission::draw(dice, &second, Baker::Second, self));
@@ -273,6 +279,7 @@ fn chain_of(lane: u16, number: u64) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::payload::payload;
 
     #[test]
     fn two_bakers_want_different_payloads_at_the_same_position() {

@@ -3,7 +3,7 @@
 use crate::baker::{LastMark, answer};
 use crate::client::Client;
 use crate::history::{Answer, Recorder};
-use crate::payload::{Position, Variant, payload};
+use crate::payload::{Position, Variant};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ pub(crate) async fn request_all(client: &Arc<Client>, last_marks: &[LastMark], a
         let all = last_marks.iter().map(|last_mark| {
             let position = Position { level: last_mark.position.level + level, round: 0 };
             let (client, key) = (Arc::clone(client), last_mark.key.clone());
-            let payload: Arc<[u8]> = payload(last_mark.chain, last_mark.kind, position, Variant::default()).into();
+            let payload: Arc<[u8]> = last_mark.payload(position, Variant::default()).into();
             tokio::spawn(async move {
                 answer(client.request(place, &key, &payload)).await;
                 answer(client.request((place + 1) % client.places(), &key, &payload)).await;
@@ -83,14 +83,13 @@ pub(crate) async fn request_other_data(client: &Arc<Client>, last_marks: impl It
     let requests = last_marks.flat_map(|last_mark| {
         // The last level may not have been signed.
         let position = Position { level: last_mark.position.level.saturating_sub(1), ..last_mark.position };
-        let payload: Arc<[u8]> = payload(last_mark.chain, last_mark.kind, position, other).into();
+        let payload: Arc<[u8]> = last_mark.payload(position, other).into();
         (0..client.places()).map(move |place| client.request(place, &last_mark.key, &payload))
     });
     join_all(requests.map(answer)).await;
 }
 
 async fn request(client: &Arc<Client>, place: usize, last_mark: &LastMark, position: Position) -> Option<Answer> {
-    let payload =
-        payload(last_mark.chain, last_mark.kind, position, Variant { content: 9, ..Variant::default() }).into();
+    let payload = last_mark.payload(position, Variant { content: 9, ..Variant::default() }).into();
     answer(client.request(place, &last_mark.key, &payload)).await
 }

@@ -6,6 +6,7 @@ use crate::error::SeasonError;
 use crate::handover_drill::{self, HandoverFigures};
 use crate::history::History;
 use crate::restore_drill::{self, RestoreFigures};
+use crate::sealed_drill::{self, SealedFigures};
 use crate::setup::Programs;
 use crate::stop_drill::{self, StopDrillFigures};
 use clap::ValueEnum;
@@ -21,6 +22,8 @@ pub(crate) enum Drill {
     Chain,
     /// A key is handed over to signers with another store, and back.
     Handover,
+    /// A sealed consensus key and its companion, in a storm.
+    Sealed,
 }
 
 /// The figures of a drill.
@@ -30,11 +33,12 @@ pub(crate) enum DrillFigures {
     Stop(StopDrillFigures),
     Chain(ChainFigures),
     Handover(HandoverFigures),
+    Sealed(SealedFigures),
 }
 
 impl Drill {
     /// All, in the order in which they are run.
-    pub(crate) const ALL: [Self; 4] = [Self::Restore, Self::Stop, Self::Chain, Self::Handover];
+    pub(crate) const ALL: [Self; 5] = [Self::Restore, Self::Stop, Self::Chain, Self::Handover, Self::Sealed];
 
     /// Carries it out. Returns the history of each store's signers for the judge, too.
     pub(crate) async fn run(
@@ -59,6 +63,10 @@ impl Drill {
                 let (histories, figures) = handover_drill::run(programs).await?;
                 (histories, DrillFigures::Handover(figures))
             }
+            Self::Sealed => {
+                let (history, figures) = sealed_drill::run(programs, seed).await?;
+                (vec![history], DrillFigures::Sealed(figures))
+            }
         })
     }
 }
@@ -71,11 +79,17 @@ impl DrillFigures {
             Self::Stop(figures) => figures.rows(),
             Self::Chain(figures) => figures.rows(),
             Self::Handover(figures) => figures.rows(),
+            Self::Sealed(figures) => figures.rows(),
         }
     }
 
     /// Whether anything was requested between a restore and the recovery.
     pub(crate) fn had_requests_after_a_restore(&self) -> bool {
         matches!(self, Self::Restore(figures) if figures.refused > 0)
+    }
+
+    /// Whether sealed keys signed, refused and met faults.
+    pub(crate) fn had_sealed_keys(&self) -> bool {
+        matches!(self, Self::Sealed(figures) if figures.is_eventful())
     }
 }

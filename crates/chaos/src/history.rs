@@ -20,6 +20,8 @@ pub(crate) struct History {
     pub(crate) deadline: Duration,
     /// Public keys, by address.
     pub(crate) keys: HashMap<Arc<str>, PublicKey>,
+    /// What sealed keys are sealed for, by address.
+    pub(crate) sealed: HashMap<Arc<str>, SealedFor>,
     /// Every request that reached a signer.
     pub(crate) exchanges: Vec<Exchange>,
     /// Every version of every mark that the store accepted, in order.
@@ -70,6 +72,22 @@ impl History {
         let program = if place < self.relays { "relay" } else { "signer" };
         format!("{program} {place}")
     }
+}
+
+/// What a key is sealed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SealedFor {
+    pub(crate) role: Role,
+    pub(crate) chain: [u8; 4],
+    /// Whether it is sealed for the mark store that the signers use.
+    pub(crate) is_here: bool,
+}
+
+/// The role of a sealed key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Consensus,
+    Companion,
 }
 
 /// The signers watched a chain.
@@ -146,6 +164,14 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) const fn is_signed(&self) -> bool {
         matches!(self.answer, Answer::Signed(_))
+    }
+
+    /// The status, if it was not signed.
+    pub(crate) const fn status(&self) -> Option<u16> {
+        match self.answer {
+            Answer::NotSigned { status, .. } => Some(status),
+            _ => None,
+        }
     }
 
     /// Whether the answer says that it must never be signed.

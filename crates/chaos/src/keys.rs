@@ -1,13 +1,13 @@
-//! The keys in the vault, of which this program knows both halves, and the key with which bakers authenticate requests.
+//! The keys in the vault, and sealed keys, of which this program knows both halves, and the key with which bakers authenticate requests.
 
 use oracle::crypto::{Curve, PublicKey, Scheme, SecretKey};
 use stand_ins::NewKey;
 use std::sync::Arc;
 
-/// A key in the vault.
+/// A key in the vault, or a sealed key.
 #[derive(Debug, Clone)]
 pub(crate) struct BakerKey {
-    /// Its address, tz2… or tz3….
+    /// Its address, tz2… or tz3…; tz4… of a sealed key.
     pub(crate) address: Arc<str>,
     /// What the judge verifies with.
     pub(crate) public_key: PublicKey,
@@ -19,7 +19,15 @@ pub(crate) struct BakerKey {
 impl BakerKey {
     /// Keys of both curves in turn; `number`, which is not 0, is the private half.
     pub(crate) fn of_number(number: u8) -> Option<Self> {
-        let curve = if number.is_multiple_of(2) { Curve::Secp256k1 } else { Curve::P256 };
+        Self::of_curve(if number.is_multiple_of(2) { Curve::Secp256k1 } else { Curve::P256 }, number)
+    }
+
+    /// A tz4 key, which is sealed.
+    pub(crate) fn tz4(number: u8) -> Option<Self> {
+        Self::of_curve(Curve::Bls, number)
+    }
+
+    fn of_curve(curve: Curve, number: u8) -> Option<Self> {
         let secret = SecretKey::from_bytes(curve, bytes_of(number))?;
         let public_key = secret.public_key();
         Some(Self {
@@ -34,6 +42,11 @@ impl BakerKey {
     /// As a chain has it.
     pub(crate) fn on_chain(&self) -> Option<oracle::chain::Key> {
         SecretKey::from_bytes(self.public_key.curve, bytes_of(self.number)).map(Into::into)
+    }
+
+    /// The text of its secret key, as an operator imports it.
+    pub(crate) fn secret_text(&self) -> Option<String> {
+        Some(SecretKey::from_bytes(self.public_key.curve, bytes_of(self.number))?.text())
     }
 
     /// As the vault is to hold it.

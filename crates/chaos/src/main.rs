@@ -31,6 +31,7 @@ mod relays;
 mod release;
 mod report;
 mod restore_drill;
+mod sealed_drill;
 mod season;
 mod served;
 mod setup;

@@ -69,6 +69,7 @@ pub(crate) async fn history_of(
         calm,
         deadline,
         keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect(),
+        sealed: HashMap::new(),
         exchanges,
         stored,
         stop_items,

@@ -29,8 +29,13 @@ pub(crate) struct Variant {
     pub(crate) extra: u8,
 }
 
-/// A payload that a baker would send.
+/// A payload that a baker would send, for a key in the vault.
 pub(crate) fn payload(chain: [u8; 4], kind: Kind, position: Position, variant: Variant) -> Vec<u8> {
+    payload_by(Curve::P256, chain, kind, position, variant)
+}
+
+/// The same for a key of this curve.
+pub(crate) fn payload_by(curve: Curve, chain: [u8; 4], kind: Kind, position: Position, variant: Variant) -> Vec<u8> {
     let (level, round) = (position.level.cast_signed(), position.round.cast_signed());
     let Variant { content, branch, extra } = variant;
     if kind == Kind::Block {
@@ -40,6 +45,10 @@ pub(crate) fn payload(chain: [u8; 4], kind: Kind, position: Position, variant: V
         let block = Block::new(level, round);
         return Block { chain, fitness, operations: content, predecessor: branch, protocol_data, ..block }.bytes();
     }
-    let vote = Vote { chain, branch, payload_hash: content, ..Vote::new(kind, Curve::P256, level, round) };
-    if kind == Kind::Attestation && extra > 0 { vote.with_dal(extra.into()).bytes() } else { vote.bytes() }
+    let vote = Vote { chain, branch, payload_hash: content, ..Vote::new(kind, curve, level, round) };
+    if kind == Kind::Attestation && extra > 0 && curve != Curve::Bls {
+        vote.with_dal(extra.into()).bytes()
+    } else {
+        vote.bytes()
+    }
 }

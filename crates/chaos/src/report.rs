@@ -162,6 +162,7 @@ impl Figures {
             (waits_in("flood"), "honest baker in a flood"),
             (waits_in("after the move"), "honest baker after a move of the write region"),
             (self.drills.iter().any(DrillFigures::had_requests_after_a_restore), "requests after a restore"),
+            (self.drills.iter().any(DrillFigures::had_sealed_keys), "sealed keys that signed, refused and met faults"),
             (self.stops.held > 0 && self.stops.refused > 0, "stops that held"),
             (self.stops.resumes > 0, "resumes"),
             (self.stops.killed > 0, "killed stops"),

@@ -118,6 +118,20 @@ const EXECUTION: Ways = &[
     (3, |_| Effect::CloseAfterWork),
 ];
 
+/// For the data keys of sealed keys.
+const UNWRAP: Ways = &[
+    (6, slow),
+    (4, throttled),
+    (3, |_| status(403)),
+    (2, |_| status(500)),
+    (2, |_| status(503)),
+    (2, |_| Effect::status_after_work(503)),
+    (4, |_| Effect::Hang),
+    (2, |_| Effect::HangAfterWork),
+    (2, |_| Effect::CloseBeforeAnswer),
+    (2, |_| Effect::CloseAfterWork),
+];
+
 /// How often requests for an operation fail, in percent, and how. Rare operations fail more often. Operations that a start needs
 /// several times fail less often, or hardly any signer would ever get ready.
 fn ways(operation: Operation) -> Option<(u8, f64, Ways)> {
@@ -134,6 +148,7 @@ fn ways(operation: Operation) -> Option<(u8, f64, Ways)> {
         Operation::ReplaceItem => (10, 6.0, WRITE),
         Operation::Execution => (11, 6.0, EXECUTION),
         Operation::Query => (12, 10.0, READ_RARELY),
+        Operation::UnwrapKey => (13, 40.0, UNWRAP),
         _ => return None,
     })
 }
@@ -256,7 +271,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    const OPERATIONS: [Operation; 12] = [
+    const OPERATIONS: [Operation; 13] = [
         Operation::Token,
         Operation::ListKeys,
         Operation::ListVersions,
@@ -269,6 +284,7 @@ mod tests {
         Operation::ReplaceItem,
         Operation::Execution,
         Operation::Query,
+        Operation::UnwrapKey,
     ];
 
     #[test]

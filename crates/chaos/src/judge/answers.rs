@@ -2,7 +2,7 @@
 
 use super::marks::Marks;
 use super::request::Request;
-use super::{Invariant, MARGIN, Slot, Violation};
+use super::{Invariant, MARGIN, Slot, Violation, sealed};
 use crate::history::{Answer, Exchange, History, Span};
 use crate::release::{Release, Started};
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
                 violation(Invariant::FailClosedAndSayWhy, "failed without a reason".to_owned());
             }
             Answer::Signed(_) | Answer::NotSigned { status: 500, .. } => {}
+            Answer::NotSigned { status: 403 | 404, .. } if sealed::is_expected(history, request) => {}
             // Bodies are sent at once, so this is right only if the signer was paused until the deadline had passed.
             Answer::NotSigned { status: 408, .. } if exchange.until - exchange.at >= history.deadline => {}
             Answer::NotSigned { status, reason } => {
@@ -59,7 +60,8 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>], marks: &Ma
                     format!("{name} answered {:?} while only another mark store could be reached", exchange.answer);
                 violation(Invariant::OneStore, what);
             }
-        } else if is_in_calm(history, exchange) && !exchange.is_signed() {
+        } else if is_in_calm(history, exchange) && !exchange.is_signed() && sealed::forbids(history, request).is_none()
+        {
             let what = format!("{name} was undisturbed and answered {:?}", exchange.answer);
             violation(Invariant::CalmIsAnswered, what);
         }

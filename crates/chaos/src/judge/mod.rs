@@ -10,6 +10,7 @@ mod answers;
 mod marks;
 mod releases;
 mod request;
+mod sealed;
 mod secrets;
 mod signatures;
 pub(crate) mod stops;
@@ -41,6 +42,8 @@ pub(crate) enum Invariant {
     LostMarksStopKeys,
     /// Invariant 12: what leaves after a stop has a mark from before it, and only an operator lifts a stop.
     StopsAreFinal,
+    /// A sealed key is used for what it was sealed for: its role, its chain, and the store of its marks.
+    SealedForAPurpose,
     /// The witness's: a key is stopped if the chain shows what was not signed here, and otherwise not.
     OnlySecondSignersStopKeys,
     /// The relay's: an answer based on another store never counts.
@@ -62,6 +65,7 @@ impl fmt::Display for Invariant {
             Self::SecretsStayOutOfSight => "invariant 9, secrets stay out of sight",
             Self::LostMarksStopKeys => "invariant 10, a store that has lost its marks stops the keys",
             Self::StopsAreFinal => "invariant 12, a stop is final",
+            Self::SealedForAPurpose => "a sealed key signs for its role, its chain and its mark store only",
             Self::OnlySecondSignersStopKeys => "the witness stops a key if a second signer uses it, and no other",
             Self::OneStore => "one store: relays use no signer with another mark store",
             Self::CalmIsAnswered => "every request in the calm is answered",
@@ -103,6 +107,7 @@ pub(crate) fn judge(history: &History) -> Vec<Violation> {
     found.extend(releases::violations(history, &requests, &marks));
     found.extend(stops::violations(history, &requests, &marks));
     found.extend(answers::violations(history, &requests, &marks));
+    found.extend(sealed::violations(history, &requests));
     found.extend(signatures::violations(history, &requests));
     found.extend(secrets::violations(history));
     found.extend(witness::violations(history));

@@ -18,7 +18,8 @@ pub(crate) struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(exchange: &'a Exchange) -> Self {
-        let slot = reading::Slot::read(&exchange.payload, Curve::P256).ok().map(|read| Slot {
+        let curve = if exchange.key.starts_with("tz4") { Curve::Bls } else { Curve::P256 };
+        let slot = reading::Slot::read(&exchange.payload, curve).ok().map(|read| Slot {
             id: MarkId { chain: read.chain, key: Arc::clone(&exchange.key), kind: read.kind },
             position: Position { level: read.level, round: read.round },
         });

@@ -28,6 +28,7 @@ impl Book {
             calm: start + Duration::from_secs(100),
             deadline: Duration::from_secs(1),
             keys: keys.iter().map(|key| (Arc::clone(&key.address), key.public_key.clone())).collect::<HashMap<_, _>>(),
+            sealed: HashMap::new(),
             exchanges: Vec::new(),
             stored: Vec::new(),
             stop_items: Vec::new(),

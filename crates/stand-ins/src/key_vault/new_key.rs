@@ -1,5 +1,7 @@
 //! Keys to be added to the vault.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -122,6 +124,12 @@ impl NewKey {
         let key_ops = vec!["wrapKey".to_owned()];
         let release_policy = Some(release_policy);
         Self { hsm: true, key_ops, pkcs8: Some(pkcs8), exportable: true, release_policy, ..Self::new(name, Curve::Rsa) }
+    }
+
+    /// A key that may only unwrap, from PEM (`PRIVATE KEY`); `None` if it is not PEM.
+    pub fn unwrapping_from_pem(name: impl Into<String>, pem: &str) -> Option<Self> {
+        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        Some(Self::unwrapping(name, STANDARD.decode(base64).ok()?))
     }
 
     /// A key whose private key a test has, too. `None` for a curve that the vault does not sign with.

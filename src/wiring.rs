@@ -5,13 +5,19 @@ use crate::marks::{CosmosMarkStore, EmbeddedMarkStore, MarkStore, OpenError};
 use crate::settings::{EmbeddedSettings, MarkStoreSettings, SealedKeysSettings, Services, VaultSettings};
 use crate::tezos::{Curve, SecretKey, SecretKeyError};
 use crate::vault::embedded::{InvalidKeyName, KeyFile, KeyFileError};
-use crate::vault::sealed::{Container, Folder, KeyReleaseSettings, RecipientVaults, SealedKeySource, WithSealedKeys};
+use crate::vault::sealed::{
+    Container, Folder, KeyReleaseSettings, RecipientVaults, SealedKeySource, Survey, WithSealedKeys,
+};
 use crate::vault::{EmbeddedVault, KeyVault, Vault};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::time::Instant;
 use tracing::{info, warn};
+
+/// How long commands wait for the list of sealed keys.
+const SURVEY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Shared by all services in Azure.
 pub struct Azure {
@@ -148,22 +154,31 @@ pub fn with_sealed_keys(
     if let Some(KeyReleaseSettings { sidecar, attestation }) = &services.key_release {
         info!(event = "key_release_used", url = %sidecar, %attestation, "keys are released to this container");
     }
-    let sources = sealed_key_sources(services, azure).into_iter().map(|(_, source)| source).collect();
+    let sources = sealed_key_sources(services, azure);
     let recipients = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone(), services.key_release.clone());
     Ok(Arc::new(WithSealedKeys::new(vault, sources, recipients, Arc::clone(store))))
 }
 
-/// Where sealed keys are stored, each with a name for operators.
-pub fn sealed_key_sources(services: &Services, azure: &Azure) -> Vec<(String, Arc<dyn SealedKeySource>)> {
+/// The places where sealed keys are stored.
+pub fn sealed_key_sources(services: &Services, azure: &Azure) -> Vec<Arc<dyn SealedKeySource>> {
     let SealedKeysSettings { folder, container } = &services.sealed_keys;
-    let folder = folder
+    let folder = folder.clone().map(|path| Arc::new(Folder::new(path)) as Arc<dyn SealedKeySource>);
+    let container = container
         .clone()
-        .map(|path| (path.display().to_string(), Arc::new(Folder::new(path)) as Arc<dyn SealedKeySource>));
-    let container = container.clone().map(|settings| {
-        let name = format!("the container {}", settings.container);
-        (name, Arc::new(Container::new(settings, Arc::clone(&azure.tokens))) as Arc<dyn SealedKeySource>)
-    });
+        .map(|settings| Arc::new(Container::new(settings, Arc::clone(&azure.tokens))) as Arc<dyn SealedKeySource>);
     folder.into_iter().chain(container).collect()
+}
+
+/// All sealed keys as they are kept, for commands.
+///
+/// # Errors
+/// [`WiringError`]
+pub async fn survey_sealed_keys(services: &Services) -> Result<Survey, WiringError> {
+    if services.sealed_keys.is_empty() {
+        return Ok(Survey::default());
+    }
+    let sources = sealed_key_sources(services, &Azure::prepare(services)?);
+    Ok(Survey::of(&sources, Instant::now() + SURVEY_TIMEOUT).await)
 }
 
 /// Opens the embedded vault. If it does not exist, creates it with one key, so that a first signature can be tried at once.

@@ -9,7 +9,8 @@ use azurehsm_signer::settings::{self, Services, Settings, VaultSettings};
 use azurehsm_signer::text;
 use azurehsm_signer::tezos::{Curve, EncryptedSecretKey, PublicKey, SecretKey};
 use azurehsm_signer::vault::embedded::{KeyFile, KeyName};
-use azurehsm_signer::wiring::{Azure, make_data_dir, open_vault};
+use azurehsm_signer::vault::sealed::Role;
+use azurehsm_signer::wiring::{Azure, make_data_dir, open_vault, survey_sealed_keys};
 use clap::{Subcommand, ValueEnum};
 use secrecy::SecretString;
 use std::fmt::Display;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists the keys of the vault, each with the command that configures octez-client to use it. With Tezos nodes in the settings,
+    /// Lists the keys of the vault and the sealed keys, each with the command that configures octez-client to use it. With Tezos nodes in the settings,
     /// also for which delegates each key signs, and which key will take over
     List,
     /// Generates a key
@@ -76,21 +77,17 @@ pub(super) fn run(command: Command) -> Result<(), CommandError> {
         );
         return Err(reason.into());
     }
-    let settings = services.embedded;
+    let settings = &services.embedded;
     if !matches!(command, Command::List) {
         make_data_dir(&settings.data_dir)?;
     }
-    let passphrase = settings.passphrase;
+    let passphrase = settings.passphrase.clone();
     let file = KeyFile::open(&settings.data_dir, passphrase.clone())?;
     match command {
         Command::List => {
-            let keys = file.read()?;
-            if keys.is_empty() {
-                return print_line(&format!("no keys in {}", file.path().display()));
-            }
-            let keys: Vec<_> =
-                keys.iter().map(|(name, secret)| (name.to_string(), secret.public_key().clone())).collect();
-            runtime()?.block_on(list(&keys))?;
+            let keys = file.read()?.into_iter().map(|(name, secret)| (name.to_string(), secret.public_key().clone()));
+            let if_none = format!("no keys in {}", file.path().display());
+            runtime()?.block_on(list_all(&services, keys.collect(), &if_none))?;
         }
         Command::Generate { name, curve } => add(&file, &name, SecretKey::generate(curve.into())?)?,
         Command::Import { name } => {
@@ -136,20 +133,46 @@ async fn list_vault(services: &Services) -> Result<(), CommandError> {
     let mut found = open_vault(services, Some(&azure))?.keys().await?;
     found.unread.map_or(Ok(()), Err)?;
     found.usable.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
-    if found.usable.is_empty() {
-        return print_line("no keys that can sign: run azurehsm-signer doctor to see why");
+    let keys = found.usable.into_iter().map(|key| (key.name, key.public_key)).collect();
+    list_all(services, keys, "no keys that can sign: run azurehsm-signer doctor to see why").await
+}
+
+/// Prints these keys of the vault, and the sealed keys.
+async fn list_all(services: &Services, of_vault: Vec<(String, PublicKey)>, if_none: &str) -> Result<(), CommandError> {
+    let sealed = survey_sealed_keys(services).await?;
+    let keys = of_vault.into_iter().map(|(name, public_key)| Listed { name, public_key, sealed_for: None });
+    let keys = keys.chain(sealed.keys.iter().map(|kept| Listed {
+        name: kept.name.clone(),
+        public_key: kept.key.public_key().clone(),
+        sealed_for: Some(kept.purpose().role()),
+    }));
+    let keys: Vec<_> = keys.collect();
+    if keys.is_empty() {
+        print_line(if_none)?;
+    } else {
+        list(&keys).await?;
     }
-    let keys: Vec<_> = found.usable.into_iter().map(|key| (key.name, key.public_key)).collect();
-    list(&keys).await
+    for problem in sealed.unusable.iter().chain(&sealed.unread) {
+        note(problem);
+    }
+    if sealed.unread.is_empty() { Ok(()) } else { Err("some sealed keys could not be read".into()) }
+}
+
+/// A key to list.
+struct Listed {
+    name: String,
+    public_key: PublicKey,
+    /// The role of a sealed key.
+    sealed_for: Option<Role>,
 }
 
 /// Prints keys, each with its roles on chain as far as a node reports them.
-async fn list(keys: &[(String, PublicKey)]) -> Result<(), CommandError> {
-    let lines: Vec<_> = keys.iter().map(|(name, key)| lines_of(name, key)).collect();
+async fn list(keys: &[Listed]) -> Result<(), CommandError> {
+    let lines: Vec<_> = keys.iter().map(|key| lines_of(&key.name, &key.public_key, key.sealed_for)).collect();
     let Some(nodes) = settings::nodes(variable).map_err(|error| wrong_settings(&error))? else {
         return print_line(&lines.join("\n"));
     };
-    let hashes: Vec<_> = keys.iter().map(|(_, key)| key.hash()).collect();
+    let hashes: Vec<_> = keys.iter().map(|key| key.public_key.hash()).collect();
     match calendar::read(&nodes, &hashes).await {
         Ok(calendar) => {
             if let Err(error) = &calendar.rights {
@@ -175,16 +198,17 @@ async fn list(keys: &[(String, PublicKey)]) -> Result<(), CommandError> {
 fn add(file: &KeyFile, name: &KeyName, secret: SecretKey) -> Result<(), CommandError> {
     let public_key = secret.public_key().clone();
     file.add(name.clone(), secret)?;
-    print_line(&lines_of(name, &public_key))
+    print_line(&lines_of(name, &public_key, None))
 }
 
-fn lines_of(name: impl Display, public_key: &PublicKey) -> String {
+fn lines_of(name: impl Display, public_key: &PublicKey, sealed_for: Option<Role>) -> String {
     // An invalid setting elsewhere must not prevent the listing.
     let base = base_address(
         Settings::read(variable, &variable_names()).map_or(SIGNER_LISTEN.values.default, |settings| settings.listen),
     );
     let hash = public_key.hash();
-    let line = format!("{name}  {}  {hash}  {public_key}", public_key.curve());
+    let sealed = sealed_for.map(|role| format!("  sealed, {role}")).unwrap_or_default();
+    let line = format!("{name}  {}  {hash}  {public_key}{sealed}", public_key.curve());
     match base {
         Some(base) => format!("{line}\n  {}", import_command(&name, &base, &hash)),
         None => line,

@@ -8,7 +8,7 @@ use azurehsm_signer::settings::{MarksSettings, Services, VaultSettings};
 use azurehsm_signer::tezos::PublicKeyHash;
 use azurehsm_signer::tezos::payload::NonNegative;
 use azurehsm_signer::vault::embedded::KeyFile;
-use azurehsm_signer::wiring::{Azure, open_vault};
+use azurehsm_signer::wiring::{Azure, open_vault, survey_sealed_keys};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -85,6 +85,11 @@ async fn keys(services: &Services) -> Result<Vec<PublicKeyHash>, CommandError> {
         let file = KeyFile::open(&services.embedded.data_dir, services.embedded.passphrase.clone())?;
         file.read()?.iter().map(|(_, secret)| secret.public_key().hash()).collect()
     };
+    let sealed = survey_sealed_keys(services).await?;
+    if let Some(reason) = sealed.unread.first() {
+        return Err(reason.clone().into());
+    }
+    keys.extend(sealed.hashes());
     keys.sort_by_key(PublicKeyHash::to_string);
     keys.dedup();
     Ok(keys)

@@ -1,7 +1,7 @@
 //! Checks a deployment: one finding per check, with advice where a check fails.
 //!
-//! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, marks, nodes, calendar of the keys,
-//! history, clock, latency, peers.
+//! The areas are checked in parallel and reported in a fixed order: settings, identity, vault, sealed keys, marks, nodes, calendar of
+//! the keys, history, clock, latency, peers.
 //! Checks that depend on a failed one are skipped. Every request has a timeout.
 //!
 //! The checks change nothing that signers use. They write one item to the container of the marks, `doctor:probe` in the
@@ -26,6 +26,7 @@ mod peer;
 mod report;
 mod role;
 mod rotation;
+mod sealed;
 mod settings;
 mod sign;
 mod vault;
@@ -83,18 +84,29 @@ pub async fn examine(variable: impl Fn(&str) -> Option<String>, names: &[String]
         Area::in_time("marks.account", async |area| marks_area(area, &services, azure).await),
         Area::in_time("nodes.head", nodes),
     );
+    let sealed = match azure {
+        _ if services.sealed_keys.is_empty() => Area::default(),
+        Some(azure) => {
+            let store = marks.identity.as_ref();
+            Area::in_time("sealed.list", async |area| sealed::check(area, &services, azure, store).await).await
+        }
+        None => Area { findings: vec![Finding::skipped("sealed.list", NO_CLIENT)], ..Area::default() },
+    };
     findings.extend(identity);
     let (mut skews, mut latency) = (Vec::new(), Vec::new());
     let mut observed = Observed::default();
     let own = Compared {
-        addresses: vault.addresses.clone(),
+        addresses: match (&vault.addresses, &sealed.addresses) {
+            (Some(of_vault), Some(sealed)) => Some(of_vault | sealed),
+            (of_vault, _) => of_vault.clone(),
+        },
         store: marks.identity.as_ref().map(|identity| identity.digest().to_string()),
         ..valid.settings.as_ref().map(configured).unwrap_or_default()
     };
     // The store of an observer guards no key.
     let guarding = marks.store.as_ref().filter(|_| services.role == StoreRole::Signing);
     let bindings = guarding.map(|store| binding::check(&vault.keys, store));
-    for (area, more) in [(vault, None), (marks, bindings), (nodes, None)] {
+    for (area, more) in [(vault, None), (sealed, None), (marks, bindings), (nodes, None)] {
         findings.extend(area.findings.into_iter().chain(more.into_iter().flatten()));
         skews.extend(area.skews);
         latency.extend(area.latency);
@@ -178,7 +190,9 @@ async fn identity(services: &Services, has_history: bool, azure: Option<&Azure>)
 
 async fn vault_area(area: &mut Area, services: &Services, azure: Option<&Azure>, sign: bool) {
     match (&services.vault, azure) {
-        (VaultSettings::KeyVault(settings), Some(azure)) => vault::check(area, settings, azure, sign).await,
+        (VaultSettings::KeyVault(settings), Some(azure)) => {
+            vault::check(area, settings, azure, sign, !services.sealed_keys.is_empty()).await;
+        }
         (VaultSettings::KeyVault(_), None) => area.add(Finding::skipped("vault.list", NO_CLIENT)),
         (VaultSettings::Embedded, _) => embedded::check_vault(area, &services.embedded, sign).await,
     }

@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 const SAME_REGION: &str = "run the app in the vault's region: each signature waits for this call";
 
-pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &Azure, sign: bool) {
+/// With sealed keys, the vault need not have a key that signs.
+pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &Azure, sign: bool, has_sealed: bool) {
     let url = settings.url.as_url();
     let scope = settings.url.scope();
     let (reached, token) = tokio::join!(clock::probe_azure("vault", &azure.roots, url), azure.tokens.state(&scope));
@@ -59,6 +60,9 @@ pub(super) async fn check(area: &mut Area, settings: &KeyVaultSettings, azure: &
     names::join_tags(&mut keys, &idle);
     area.observed.keys.extend(keys.iter().map(|key| key.hash));
     area.addresses = Some(keys.iter().map(|key| key.hash.to_string()).collect());
+    if keys.is_empty() && has_sealed {
+        return area.add(Finding::ok("vault.keys", "no key that can sign; there are sealed keys"));
+    }
     let Some(first) = keys.first() else {
         return area.add(Finding::failed(
             "vault.keys",

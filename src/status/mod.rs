@@ -6,6 +6,7 @@ mod exposition;
 mod instance;
 mod marks;
 mod screen;
+mod sealed;
 mod sources;
 
 pub use instance::{Instance, Upstream};
@@ -75,6 +76,18 @@ pub struct Vault {
     pub usable_keys: Option<usize>,
     /// Number of keys that cannot sign now.
     pub unusable_keys: Option<usize>,
+}
+
+/// The sealed keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SealedKeys {
+    /// The folder, the container, or both.
+    pub address: String,
+    /// Whether they could be read, and could be served. None is opened for this.
+    #[serde(flatten)]
+    pub condition: Condition,
+    /// Number of sealed keys.
+    pub keys: Option<usize>,
 }
 
 /// The mark store.
@@ -154,6 +167,8 @@ pub struct Status {
     pub time: String,
     /// The vault.
     pub vault: Vault,
+    /// The sealed keys; `None` if there is no place for them.
+    pub sealed_keys: Option<SealedKeys>,
     /// The mark store.
     pub store: Store,
     /// The nodes of `NODE_URLS`.
@@ -177,11 +192,12 @@ impl Status {
     /// Counts what is not ok.
     pub fn summary(&self) -> Summary {
         let one = [&self.vault.condition, &self.store.condition, &self.marks.condition].into_iter();
+        let sealed = self.sealed_keys.iter().map(|keys| &keys.condition);
         let nodes = self.nodes.iter().map(|node| &node.condition);
         let instances = self.instances.iter().map(|instance| &instance.condition);
         let marks = self.marks.list.iter().map(|mark| &mark.condition);
         let mut summary = Summary::default();
-        for condition in one.chain(nodes).chain(instances).chain(marks) {
+        for condition in one.chain(sealed).chain(nodes).chain(instances).chain(marks) {
             match condition.state {
                 State::Ok => {}
                 State::Warning | State::Failed => summary.problems += 1,

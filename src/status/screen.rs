@@ -1,6 +1,6 @@
 //! The status as text, for a terminal of any width.
 
-use super::{Condition, Instance, Mark, Node, State, Status, Store, Summary, Upstream, Vault};
+use super::{Condition, Instance, Mark, Node, SealedKeys, State, Status, Store, Summary, Upstream, Vault};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ pub fn text(status: &Status, width: Option<usize>) -> String {
     );
     let sections = [
         ("Vault", vec![vault(&status.vault)]),
+        ("Sealed keys", status.sealed_keys.iter().map(sealed_keys).collect()),
         ("Mark store", vec![store(&status.store)]),
         ("Nodes", or_none(status.nodes.iter().map(node), "none: NODE_URLS is not set")),
         (
@@ -35,7 +36,7 @@ pub fn text(status: &Status, width: Option<usize>) -> String {
         ),
         ("Marks", marks(status)),
     ];
-    for (title, rows) in sections {
+    for (title, rows) in sections.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         text.push('\n');
         text.push_str(title);
         text.push('\n');
@@ -134,6 +135,14 @@ fn vault(vault: &Vault) -> Row {
     });
     let idle = vault.unusable_keys.filter(|keys| *keys > 0).map(|keys| format!("{keys} cannot now"));
     Row::new(&vault.condition, &vault.address, keys.into_iter().chain(idle))
+}
+
+fn sealed_keys(sealed: &SealedKeys) -> Row {
+    let keys = sealed.keys.map(|keys| match keys {
+        1 => "1 key".to_owned(),
+        keys => format!("{keys} keys"),
+    });
+    Row::new(&sealed.condition, &sealed.address, keys)
 }
 
 fn store(store: &Store) -> Row {
@@ -241,6 +250,11 @@ mod tests {
                 usable_keys: Some(2),
                 unusable_keys: Some(1),
             },
+            sealed_keys: Some(SealedKeys {
+                address: "a/signer/keys".to_owned(),
+                condition: Condition::OK,
+                keys: Some(1),
+            }),
             store: Store {
                 address: "a/signer/marks".to_owned(),
                 condition: Condition::OK,
@@ -295,6 +309,9 @@ azurehsm-signer 1.2.3  2026-11-30 06:01:12 UTC  1 PROBLEM, 1 unknown
 
 Vault
   ok       https://v/  2 keys can sign, 1 cannot now
+
+Sealed keys
+  ok       a/signer/keys  1 key
 
 Mark store
   ok       a/signer/marks  Strong consistency, writes in West Europe

@@ -1,6 +1,7 @@
 //! Reads everything on the screen. What the doctor also reads is read by the same code.
 
 use super::marks::{self, Context};
+use super::sealed::SealedSource;
 use super::{Condition, Instance, Marks, Node, READ_TIMEOUT, State, Status, Store, Vault, Watching, late};
 use crate::azure::{TlsRoots, plain_words, reason_of};
 use crate::chain::{Inspection as NodeInspection, NodeError, NodeUrl};
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 /// Where everything is read.
 pub struct Sources {
     vault: VaultSource,
+    sealed_keys: Option<SealedSource>,
     store: StoreSource,
     nodes: Vec<NodeUrl>,
     /// Addresses that serve metrics.
@@ -49,7 +51,8 @@ impl Sources {
     /// Sends no request yet. `instances` are the addresses of metrics, as in `METRICS_LISTEN`.
     pub fn new(settings: MarksSettings, instances: Vec<String>, watching: Watching) -> Self {
         let services = settings.services;
-        let azure = LazyCell::new(|| Azure::prepare(&services).map_err(|error| error.to_string()));
+        let azure = LazyCell::new(|| Azure::prepare(&services).map(Arc::new).map_err(|error| error.to_string()));
+        let sealed_keys = SealedSource::new(&services, || azure.clone());
         let vault = match &services.vault {
             VaultSettings::Embedded => VaultSource::Embedded(services.embedded.clone()),
             VaultSettings::KeyVault(vault) => {
@@ -73,22 +76,38 @@ impl Sources {
         let roots = TlsRoots::read().map_err(|error| error.to_string());
         let http = roots.and_then(|roots| roots.client(READ_TIMEOUT).map_err(|error| reason_of(&error)));
         let nodes = settings.nodes.map(|settings| settings.nodes).unwrap_or_default();
-        Self { vault, store, nodes, instances, http, watching }
+        Self { vault, sealed_keys, store, nodes, instances, http, watching }
     }
 
     /// Reads everything once.
     pub async fn read(&self) -> Status {
-        let ((vault, keys), nodes, instances) = tokio::join!(
+        let sealed_keys = async {
+            match &self.sealed_keys {
+                Some(source) => Some(source.read().await),
+                None => None,
+            }
+        };
+        let ((mut vault, mut keys), sealed_keys, nodes, instances) = tokio::join!(
             self.vault(),
+            sealed_keys,
             self.nodes(),
             join_all(self.instances.iter().map(|address| self.instance(address)))
         );
+        let (sealed_keys, sealed) = sealed_keys.unzip();
+        let has_sealed = sealed_keys.as_ref().and_then(|sealed| sealed.keys).is_some_and(|keys| keys > 0);
+        if has_sealed && vault.condition.reason.as_deref() == Some(NO_KEY) {
+            vault.condition = Condition::OK;
+        }
+        if let Some(keys) = &mut keys {
+            keys.extend(sealed.unwrap_or_default());
+        }
         let now = OffsetDateTime::now_utc();
         let (store, marks) = self.marks(keys, &Context { nodes: &nodes, now }).await;
         Status {
             version: env!("CARGO_PKG_VERSION"),
             time: now.format(&Rfc3339).unwrap_or_default(),
             vault,
+            sealed_keys,
             store,
             nodes,
             instances,
@@ -166,10 +185,13 @@ impl Sources {
     }
 }
 
+/// A problem only if there are no sealed keys, either.
+const NO_KEY: &str = "no key can sign";
+
 fn of_keys(found: &FoundKeys) -> Condition {
     match (&found.unread, found.usable.len()) {
         (Some(error), _) => Condition::unknown(format!("some keys could not be read: {}", error.reason().log())),
-        (None, 0) => Condition::of(State::Failed, "no key can sign"),
+        (None, 0) => Condition::of(State::Failed, NO_KEY),
         (None, _) => Condition::OK,
     }
 }

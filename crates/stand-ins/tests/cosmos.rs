@@ -103,6 +103,39 @@ async fn the_role_allows_nothing_else() {
 }
 
 #[tokio::test]
+async fn sealed_keys_are_read_and_listed_by_a_signer_and_written_by_an_operator_only() {
+    let azure = Azure::start().await;
+    let items = Items::of(&azure).await;
+    let (documents, key) = ("dbs/signer/colls/keys/docs", "dbs/signer/colls/keys/docs/baker");
+    let item = r#"{ "id": "baker", "type": "tz1" }"#;
+    let post = |header: Option<&'static str>| {
+        let request = items.request("POST", documents).body(item);
+        header.into_iter().fold(request, |request, header| request.header(header, "True"))
+    };
+    let query = || post(Some("x-ms-documentdb-isquery")).body(r#"{"query": "SELECT * FROM c"}"#);
+    let replace = || items.request("PUT", key).body(item);
+    let (read, list) = (|| items.request("GET", key), || items.request("GET", "dbs/signer/colls/keys"));
+    azure.cosmos.allow_delete(true);
+    for (is_operator, create, replaced, then_read) in [(false, 403, 403, 404), (true, 201, 200, 200)] {
+        azure.cosmos.allow_write_of_keys(is_operator);
+        let answers = [status(post(None)).await, status(replace()).await, status(read()).await];
+        assert_eq!(answers, [create, replaced, then_read], "operator: {is_operator}");
+        assert_eq!([status(query()).await, status(list()).await], [200, 200]);
+        for refused in [
+            post(Some("x-ms-documentdb-is-upsert")),
+            post(Some("x-ms-cosmos-is-batch-request")),
+            items.request("PATCH", key),
+            items.request("DELETE", key),
+            items.request("GET", documents),
+            items.request("DELETE", "dbs/signer/colls/keys"),
+        ] {
+            assert_eq!(status(refused).await, 403, "operator: {is_operator}");
+        }
+    }
+    assert_eq!(azure.cosmos.items().await.len(), 0, "it is another container");
+}
+
+#[tokio::test]
 async fn a_container_that_is_created_again_is_empty_and_has_another_rid() {
     let azure = Azure::start().await;
     let items = Items::of(&azure).await;

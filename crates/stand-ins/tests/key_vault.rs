@@ -130,6 +130,35 @@ async fn signing_fails_for_unusable_keys_and_bad_parameters() {
 }
 
 #[tokio::test]
+async fn with_a_key_for_sealed_keys_the_role_allows_only_reading_it_and_unwrapping() {
+    let azure = Azure::start().await;
+    let vault = Vault::of(&azure).await;
+    let ec = p256_key(&azure);
+    let sealing = azure.key_vault.add_key(NewKey {
+        key_ops: vec!["unwrapKey".to_owned()],
+        hsm: true,
+        ..NewKey::new("sealing", Curve::Rsa)
+    });
+    azure.key_vault.allow_unwrap(true);
+    let path = |key: &KeyVersion, action: &str| format!("keys/{}/{}{action}", key.name, key.version);
+    let body = json!({ "alg": "RSA-OAEP-256", "value": "AA" });
+    assert_eq!(status(vault.get(&path(&sealing, ""))).await, 200);
+    // The stand-in has no private key, and gets as far as that.
+    assert_eq!(status(vault.post(&path(&sealing, "/unwrapkey"), &body)).await, 400);
+    for (key, action) in [
+        (&ec, "/unwrapkey"),
+        (&sealing, "/sign"),
+        (&sealing, "/wrapkey"),
+        (&sealing, "/decrypt"),
+        (&sealing, "/encrypt"),
+        (&sealing, "/verify"),
+        (&sealing, "/release"),
+    ] {
+        assert_eq!(status(vault.post(&path(key, action), &body)).await, 403, "{} {action}", key.name);
+    }
+}
+
+#[tokio::test]
 async fn the_role_allows_only_reading_keys_and_signing() {
     let azure = Azure::start().await;
     let vault = Vault::of(&azure).await;

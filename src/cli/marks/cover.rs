@@ -8,7 +8,7 @@ use azurehsm_signer::settings::{self, MarksSettings, VaultSettings};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use azurehsm_signer::vault::KeyVault;
 use azurehsm_signer::vault::embedded::KeyFile;
-use azurehsm_signer::wiring::Azure;
+use azurehsm_signer::wiring::{Azure, survey_sealed_keys};
 use std::sync::Arc;
 
 /// The keys and chains whose marks are read one by one, in a container that this identity may not query.
@@ -36,6 +36,7 @@ impl Cover {
         let (all_keys, all_chains) = (which.key.is_empty(), which.chain.is_empty());
         if all_keys {
             cover.keys_of_vault(settings, azure).await?;
+            cover.sealed_keys(settings, all_chains).await?;
         }
         if all_chains {
             cover.chains_of_networks(settings).await;
@@ -79,6 +80,19 @@ impl Cover {
                 self.unread.push(reason);
             }
         }
+        Ok(())
+    }
+
+    async fn sealed_keys(&mut self, settings: &MarksSettings, with_chains: bool) -> Result<(), CommandError> {
+        let sealed = survey_sealed_keys(&settings.services).await?;
+        for key in &sealed.keys {
+            self.add_key(key.hash(), &key.name);
+            if with_chains {
+                self.add_chain(key.purpose().chain());
+            }
+        }
+        self.unread.extend(sealed.unusable);
+        self.unread.extend(sealed.unread);
         Ok(())
     }
 

@@ -14,8 +14,9 @@ use azurehsm_signer::settings::{MarkStoreSettings, MarksSettings, Services, Vaul
 use azurehsm_signer::tezos::payload::{Kind, NonNegative};
 use azurehsm_signer::tezos::{ChainId, PublicKeyHash};
 use azurehsm_signer::vault::embedded::KeyFile;
+use azurehsm_signer::vault::sealed::Survey;
 use azurehsm_signer::vault::{FoundKeys, Key, KeyVault, Vault};
-use azurehsm_signer::wiring::Azure;
+use azurehsm_signer::wiring::{Azure, survey_sealed_keys};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -44,6 +45,7 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
     let (served, binding) = served(&settings.services).await?;
     let heads = heads_of_nodes(settings).await;
     let targets = targets(arguments, &heads)?;
+    note_sealed_keys(&served, &targets);
     note_other_chains(settings, &served, &targets).await;
     print_line(&summary(&served, &targets, binding.as_ref()))?;
     if arguments.level.is_none() {
@@ -52,7 +54,10 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
     if arguments.dry_run {
         return print_line("nothing was changed");
     }
-    let raises: Vec<_> = targets.iter().flat_map(|target| served.iter().flat_map(|key| raises(target, key))).collect();
+    let raises: Vec<_> = targets
+        .iter()
+        .flat_map(|target| served.iter().filter(|key| key.signs_on(target.chain)).flat_map(|key| raises(target, key)))
+        .collect();
     let lines = raise(settings, &heads, &raises, arguments.force).await?;
     // A closed standard output does not stop the binding.
     let mut printed = print_line(&lines.join("\n"));
@@ -88,6 +93,14 @@ fn targets(arguments: &Arguments, heads: &[NodeHead]) -> Result<Vec<Target>, Com
 struct Served {
     hash: PublicKeyHash,
     names: BTreeSet<String>,
+    /// The only chain of a sealed key.
+    only_on: Option<ChainId>,
+}
+
+impl Served {
+    fn signs_on(&self, chain: ChainId) -> bool {
+        self.only_on.is_none_or(|only| only == chain)
+    }
 }
 
 /// Keys to bind, and how.
@@ -96,17 +109,28 @@ struct Binding {
     keys: Vec<Key>,
 }
 
-/// All keys of the vault, including those that cannot sign now, since they may have signed before; and how to bind those that can.
+/// All keys of the vault and all sealed keys, including those that cannot sign now, since they may have signed before; and how to bind
+/// those of the vault that can.
 async fn served(services: &Services) -> Result<(Vec<Served>, Option<Binding>), CommandError> {
+    let sealed = survey_sealed_keys(services).await?;
+    if let Some(reason) = sealed.unread.first() {
+        return Err(format!("nothing was raised, since some sealed keys could not be read: {reason}").into());
+    }
+    for reason in &sealed.unusable {
+        note(&format!("warning: the marks of this sealed key are not raised, since its address is unknown: {reason}"));
+    }
     let VaultSettings::KeyVault(vault) = &services.vault else {
         let keys = KeyFile::open(&services.embedded.data_dir, services.embedded.passphrase.clone())?.read()?;
         let keys = keys.into_iter().map(|(name, secret)| (secret.public_key().hash(), name.to_string()));
-        return Ok((merged(keys, "the local vault has no keys")?, None));
+        return Ok((merged(keys, &sealed, "the local vault has no keys")?, None));
     };
     if let MarkStoreSettings::Cosmos(marks) = &services.marks {
         let binder = Binder::connect(services, vault, marks).await?;
         let found = binder.found().await?;
-        let served = merged(named(&found), NO_KEYS)?;
+        let served = merged(named(&found), &sealed, NO_KEYS)?;
+        if found.usable.is_empty() && !sealed.keys.is_empty() {
+            return Ok((served, None));
+        }
         return Ok((served, Some(Binding { binder, keys: bind::keys(found, &[])? })));
     }
     let azure = Azure::prepare(services)?;
@@ -115,7 +139,7 @@ async fn served(services: &Services) -> Result<(Vec<Served>, Option<Binding>), C
     if let Some(error) = &found.unread {
         return Err(format!("nothing was raised, since some keys could not be read: {}", error.log()).into());
     }
-    Ok((merged(named(&found), NO_KEYS)?, None))
+    Ok((merged(named(&found), &sealed, NO_KEYS)?, None))
 }
 
 fn named(found: &FoundKeys) -> impl Iterator<Item = (PublicKeyHash, String)> {
@@ -125,13 +149,19 @@ fn named(found: &FoundKeys) -> impl Iterator<Item = (PublicKeyHash, String)> {
 
 fn merged(
     keys: impl IntoIterator<Item = (PublicKeyHash, String)>,
+    sealed: &Survey,
     if_none: &'static str,
 ) -> Result<Vec<Served>, CommandError> {
     let mut served = Vec::<Served>::new();
-    for (hash, name) in keys {
+    let keys = keys.into_iter().map(|(hash, name)| (hash, name, None));
+    let sealed = sealed.keys.iter().map(|key| (key.hash(), key.name.clone(), Some(key.purpose().chain())));
+    for (hash, name, only_on) in keys.chain(sealed) {
         match served.iter_mut().find(|key| key.hash == hash) {
-            Some(key) => drop(key.names.insert(name)),
-            None => served.push(Served { hash, names: BTreeSet::from([name]) }),
+            Some(key) => {
+                key.names.insert(name);
+                key.only_on = key.only_on.filter(|chain| only_on == Some(*chain));
+            }
+            None => served.push(Served { hash, names: BTreeSet::from([name]), only_on }),
         }
     }
     served.sort_by(|left, right| left.names.cmp(&right.names));
@@ -164,6 +194,24 @@ fn summary(served: &[Served], targets: &[Target], binding: Option<&Binding>) -> 
         }
     }
     lines.join("\n")
+}
+
+/// Reports sealed keys whose marks are not raised, and what else they need.
+fn note_sealed_keys(served: &[Served], targets: &[Target]) {
+    let sealed = || served.iter().filter_map(|key| Some((key, key.only_on?)));
+    for (key, chain) in sealed().filter(|(_, chain)| !targets.iter().any(|target| target.chain == *chain)) {
+        note(&format!(
+            "warning: {} signs on {}, and its marks there are not raised: repeat the command with --chain {chain}",
+            key.hash,
+            name_of(chain)
+        ));
+    }
+    if sealed().next().is_some() {
+        note(
+            "sealed keys are served only with the store that they are sealed for: if this is another one, seal them for it \
+             afterwards: azurehsm-signer sealed rewrap NAME --store FILE",
+        );
+    }
 }
 
 /// Reports marks of these keys on chains that are not covered: they may have been lost, too.

@@ -46,6 +46,15 @@ pub enum NotWritten {
     Unknown(StoreError),
 }
 
+/// Whether this identity may replace documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WritePermission {
+    /// Its role permits it.
+    Granted,
+    /// The service denies it.
+    Denied,
+}
+
 /// Time limit of one write, after which the document is read back.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -135,6 +144,23 @@ impl Documents {
                 return Err(if may_be_written { NotWritten::Unknown(error) } else { NotWritten::Refused(error) });
             }
             sleep(backoff.pause(outcome.retry_after)).await;
+        }
+    }
+
+    /// Whether this identity may replace documents, by an attempt that cannot succeed: the document does not exist.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that does not show.
+    pub async fn may_replace(&self, deadline: Instant) -> Result<WritePermission, StoreError> {
+        const ABSENT: &str = "doctor:absent";
+        let document = serde_json::json!({ "id": ABSENT, "type": self.partition });
+        match self.write_once(ABSENT, &document, Some("\"none\""), deadline).await {
+            Err(outcome) => match outcome.effect {
+                Effect::NotFound | Effect::Changed => Ok(WritePermission::Granted),
+                Effect::Denied if outcome.rejection == Some(Rejection::Denied) => Ok(WritePermission::Denied),
+                _ => Err(outcome.into_error()),
+            },
+            Ok(()) => Ok(WritePermission::Granted),
         }
     }
 

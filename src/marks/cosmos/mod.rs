@@ -19,7 +19,7 @@ mod words;
 
 pub use account::Unsuitable;
 pub use diagnostics::Inspection;
-pub use documents::{Document, Documents, NotWritten};
+pub use documents::{Document, Documents, NotWritten, WritePermission};
 pub use reader::MarkReader;
 pub(crate) use reader::PROBE;
 pub use settings::CosmosSettings;

@@ -27,7 +27,7 @@ pub struct Container {
 impl Container {
     /// The container in the settings. Connects on first use.
     pub fn new(settings: CosmosSettings, tokens: Arc<Tokens>) -> Self {
-        Self { name: settings.container.clone(), documents: Documents::new(settings, tokens, TYPE) }
+        Self { name: settings.container.clone(), documents: documents(settings, tokens) }
     }
 
     fn place(&self, name: &str) -> String {
@@ -117,6 +117,11 @@ impl Container {
             NotWritten::Unknown(error) => KeepError::Unconfirmed { place, reason: error.log() },
         })
     }
+}
+
+/// The items of the container.
+pub fn documents(settings: CosmosSettings, tokens: Arc<Tokens>) -> Documents {
+    Documents::new(settings, tokens, TYPE)
 }
 
 fn item(name: &KeyName, key: &SealedKey) -> Result<Value, KeepError> {

@@ -19,11 +19,12 @@ mod sealing;
 mod secure_key_release;
 mod serving;
 mod source;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod turns;
 
-pub use container::{Container, PARTITION_KEY};
+pub use container::{Container, PARTITION_KEY, documents};
 pub use data_key::{DataKey, DataKeyError};
 pub use folder::Folder;
 pub use format::{FORMAT, InvalidSealedKey, MAX_LENGTH};
@@ -38,3 +39,4 @@ pub use sealing::{OpenError, SealError, SealedKey};
 pub use secure_key_release::{AttestationEndpoint, InvalidEndpoint, KeyReleaseSettings, SidecarUrl};
 pub use serving::WithSealedKeys;
 pub use source::{KeepError, SealedEntry, SealedKeySource, SealedKeyStore, StoredKey};
+pub use survey::{KeptKey, Survey};

@@ -3,6 +3,7 @@
 use super::recipient_vaults::{NotOpened, RecipientVaults};
 use super::sealing::SealedKey;
 use super::source::{SealedEntry, SealedKeySource};
+use super::survey::{OTHER_STORE, TWICE};
 use crate::failure_reason::FailureReason;
 use crate::marks::{MarkStore, StoreIdentity};
 use crate::net::CallCounts;
@@ -183,12 +184,12 @@ impl WithSealedKeys {
             Outcome::Unusable(Some(Box::new(UnusableKey { key: key_of(&name, &sealed), reason })))
         };
         if !is_alone(&address) {
-            return unusable("it is sealed twice, perhaps for different purposes: remove one of the two".to_owned());
+            return unusable(TWICE.to_owned());
         }
         match store {
             None => return Outcome::Later(VaultError::unavailable("the mark store has not been identified yet"), None),
             Some(store) if store != sealed.purpose().store() => {
-                return unusable("it is sealed for another mark store".to_owned());
+                return unusable(OTHER_STORE.to_owned());
             }
             Some(_) => {}
         }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod kills;
+mod shown;
 
 use super::ANY_OPERATION;
 use crate::azure::cloud::{self, always, baker, told_by};

@@ -1,0 +1,172 @@
+//! Checks of sealed keys: each is opened with every recipient's vault, and signs nothing that is of use to anyone.
+
+use super::Finding;
+use super::advice::{is_managed_hsm, is_of_network, name_of, network, vault_option};
+use super::area::{Area, each};
+use super::clock::ANSWER_TIMEOUT;
+use crate::marks::CosmosSettings;
+use crate::marks::StoreIdentity;
+use crate::marks::cosmos::{Documents, WritePermission};
+use crate::settings::Services;
+use crate::tezos::PublicKeyHash;
+use crate::vault::key_vault::{KeyIdentifier, KeyUnwrapper, VaultUrl};
+use crate::vault::sealed::{DataKey, KeptKey, Recipient, RecipientId, SealedKey, Survey, documents};
+use crate::wiring::{Azure, sealed_key_sources};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout};
+
+pub(super) async fn check(area: &mut Area, services: &Services, azure: &Azure, store: Option<&StoreIdentity>) {
+    let survey = Survey::of(&sealed_key_sources(services, azure), Instant::now() + ANSWER_TIMEOUT).await;
+    if survey.unread.is_empty() {
+        let text = match survey.keys.len() {
+            1 => "1 sealed key".to_owned(),
+            keys => format!("{keys} sealed keys"),
+        };
+        area.add(Finding::ok("sealed.list", text));
+    }
+    for reason in &survey.unread {
+        area.add(Finding::failed("sealed.list", reason, unread(reason, services)));
+    }
+    if let Some(settings) = &services.sealed_keys.container {
+        area.add(role(settings, azure).await);
+    }
+    for reason in &survey.unusable {
+        area.add(Finding::failed("sealed.key", reason, "remove it, or restore it from a copy"));
+    }
+    for (key, opened) in survey.keys.iter().zip(each(&survey.keys, async |key| open(key, azure, store).await).await) {
+        area.findings.extend(opened);
+        area.observed.keys.push(key.hash());
+    }
+    let addresses: Vec<PublicKeyHash> = survey.hashes();
+    area.addresses = Some(addresses.iter().map(ToString::to_string).collect::<BTreeSet<_>>());
+}
+
+fn unread(reason: &str, services: &Services) -> String {
+    let Some(settings) =
+        services.sealed_keys.container.as_ref().filter(|settings| reason.contains(&settings.container))
+    else {
+        return "check SEALED_KEYS_DIR, and that the signer may read the folder".to_owned();
+    };
+    if is_of_network(reason) {
+        return network("account");
+    }
+    format!(
+        "check SEALED_KEYS_CONTAINER, and that the identity has a role with just \
+         Microsoft.DocumentDB/databaseAccounts/readMetadata and \
+         Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/read, …/containers/executeQuery at \
+         /dbs/{}/colls/{}: `az cosmosdb sql role assignment list -g <group> -a {}`",
+        settings.database,
+        settings.container,
+        name_of(&settings.endpoint)
+    )
+}
+
+/// Whether the identity may write the container, which a signer's should not.
+async fn role(settings: &CosmosSettings, azure: &Azure) -> Finding {
+    const CHECK: &str = "sealed.role";
+    let documents: Documents = documents(settings.clone(), Arc::clone(&azure.tokens));
+    match documents.may_replace(Instant::now() + ANSWER_TIMEOUT).await {
+        Ok(WritePermission::Denied) => Finding::ok(CHECK, "replacing sealed keys is denied, as it should be"),
+        Ok(WritePermission::Granted) => Finding::warning(
+            CHECK,
+            "this identity may replace sealed keys: if it is the signer's, whoever controls the signer can put earlier versions back",
+            format!(
+                "give the signer's identity a role that only reads the container {}, and operators another one",
+                settings.container
+            ),
+        ),
+        Err(error) => {
+            Finding::skipped(CHECK, format!("cannot determine whether writing sealed keys is denied: {}", error.log()))
+        }
+    }
+}
+
+/// Opens a key with each recipient's vault.
+async fn open(kept: &KeptKey, azure: &Azure, store: Option<&StoreIdentity>) -> Vec<Finding> {
+    const CHECK: &str = "sealed.key";
+    let purpose = kept.purpose();
+    let who = format!("{}  {} on {}", kept.hash(), purpose.role(), purpose.chain());
+    if let Some(problem) = kept.problem(store) {
+        let advice = "`azurehsm-signer sealed check` shows its store and `marks store` the one in use; after the marks were raised \
+                      in another store: `azurehsm-signer sealed rewrap --store`";
+        return vec![Finding::failed(CHECK, format!("{who}: not served: {problem}"), advice).about(&kept.place)];
+    }
+    let recipients = kept.key.recipients().iter().filter(|recipient| is_online(recipient));
+    let outcomes = each(recipients, async |recipient: &Recipient| {
+        let RecipientId::Vault { vault, key } = recipient.key().id() else { return (recipient, None) };
+        (recipient, Some(unwrap(azure, &kept.key, vault, key, recipient.wrapped_key()).await))
+    })
+    .await;
+    let opens = outcomes.iter().any(|(_, outcome)| matches!(outcome, Some(Ok(()))));
+    let mut findings = Vec::new();
+    for (recipient, outcome) in outcomes {
+        let id = recipient.key().id();
+        let finding = match outcome {
+            Some(Ok(())) => Finding::ok("sealed.unwrap", "opens: public key and signature are right"),
+            // In several regions, each signer may unwrap with the key of its own.
+            Some(Err(reason)) if opens && reason.contains("403") => Finding::skipped(
+                "sealed.unwrap",
+                format!("another recipient opens the key, and this one is not permitted: {reason}"),
+            ),
+            Some(Err(reason)) if opens => Finding::warning("sealed.unwrap", &reason, unwrap_advice(id, &reason)),
+            Some(Err(reason)) => Finding::failed("sealed.unwrap", &reason, unwrap_advice(id, &reason)),
+            None => Finding::skipped("sealed.unwrap", "this recipient is not a key that a vault unwraps with"),
+        };
+        findings.push(finding.about(format!("{}, {id}", kept.place)));
+    }
+    findings.push(
+        if opens {
+            Finding::ok(CHECK, who)
+        } else {
+            Finding::failed(CHECK, format!("{who}: no recipient's vault opens it"), "see sealed.unwrap above")
+        }
+        .about(&kept.place),
+    );
+    findings
+}
+
+fn is_online(recipient: &Recipient) -> bool {
+    !matches!(recipient.key().id(), RecipientId::Offline(_))
+}
+
+/// Opens the key with one recipient, or says why it does not.
+async fn unwrap(
+    azure: &Azure,
+    sealed: &SealedKey,
+    vault: &VaultUrl,
+    key: &KeyIdentifier,
+    wrapped: &[u8],
+) -> Result<(), String> {
+    let client = KeyUnwrapper::new(vault, Arc::clone(&azure.tokens), azure.roots.clone(), ANSWER_TIMEOUT)
+        .map_err(|error| error.to_string())?;
+    let unwrapped = timeout(ANSWER_TIMEOUT, client.unwrap_key(key, wrapped)).await;
+    let late = |_| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+    let unwrapped = unwrapped.map_err(late)?.map_err(|error| error.reason().log().to_owned())?;
+    let data_key = DataKey::from_unwrapped(&unwrapped).map_err(|error| error.to_string())?;
+    let sealed = sealed.clone();
+    let opened = tokio::task::spawn_blocking(move || sealed.try_signing(&sealed.open(&data_key)?)).await;
+    opened.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
+fn unwrap_advice(id: &RecipientId, reason: &str) -> String {
+    let RecipientId::Vault { vault, .. } = id else { return String::new() };
+    let vault = vault.as_url();
+    if is_of_network(reason) {
+        network("vault")
+    } else if reason.contains("403") && is_managed_hsm(vault) {
+        "the identity needs a local role with just Microsoft.KeyVault/managedHsm/keys/unwrap/action on this key"
+            .to_owned()
+    } else if reason.contains("403") {
+        "the identity needs a role with just Microsoft.KeyVault/vaults/keys/read and \
+         Microsoft.KeyVault/vaults/keys/unwrap/action at the scope of this key; a new assignment takes minutes to become \
+         effective"
+            .to_owned()
+    } else {
+        format!(
+            "check the key: `az keyvault key show {} -n <name>`; if it is lost, remove the recipient: `azurehsm-signer sealed \
+             rewrap --remove {id}`",
+            vault_option(vault)
+        )
+    }
+}

@@ -98,10 +98,11 @@ async fn answer<D: Double>(
 ) -> io::Result<Answer> {
     let (head, body) = request.into_parts();
     let operation = double.operation(&head);
-    controls.requests.count(operation);
     let met = controls.faults.meet(operation);
     let delay = controls.latency().sample().max(met.delay.map_or(Duration::ZERO, Delay::sample));
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    // Only now: a client that dies after it has been counted has sent everything.
+    controls.requests.count(operation);
     let bad_signature = match met.effect {
         Some(Effect::BadSignature(bad_signature)) => Some(bad_signature),
         _ => None,

@@ -20,6 +20,10 @@ use tokio::time::Instant;
 /// Between two calls to a recipient that has refused the first.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How much longer a call may take that has a key released: an attestation, a token and the release are three calls of the sidecar, one
+/// after the other.
+const RELEASE_EXTENSION: Duration = Duration::from_secs(9);
+
 /// How a recipient unwraps.
 enum Way<'a> {
     /// In its vault.
@@ -59,7 +63,7 @@ impl RecipientVaults {
     /// has failed or is late; the first that succeeds wins. Each is called before the deadline, also if all others hang.
     ///
     /// # Errors
-    /// [`NotOpened`], by the deadline.
+    /// [`NotOpened`], by the deadline; or up to 9 s later, if a key is being released then.
     pub async fn open(&self, sealed: &SealedKey, deadline: Instant) -> Result<SecretKey, NotOpened> {
         let callable: Vec<_> = sealed.recipients().iter().filter_map(|recipient| self.way_to(recipient)).collect();
         if callable.is_empty() {
@@ -94,10 +98,18 @@ impl RecipientVaults {
             }
             unwrapped
         };
-        // The next call may be to another vault, which has not requested a pause.
-        let again = |_: &VaultError| Again::Yes(turns.pause());
+        let again = |_: &VaultError| {
+            if Instant::now() < deadline || turns.is_any_in_flight() {
+                // The next call may be to another vault, which has not requested a pause.
+                Again::Yes(turns.pause())
+            } else {
+                Again::No
+            }
+        };
+        let is_released = callable.iter().any(|(_, way)| matches!(way, Way::Release(..)));
+        let last = if is_released { deadline + RELEASE_EXTENSION } else { deadline };
         let late_after = late_after(callable.len(), deadline);
-        let calls = persist_among(callable.len(), deadline, late_after, None, attempt, again);
+        let calls = persist_among(callable.len(), last, late_after, None, attempt, again);
         let data_key = calls.await.map_err(|gave_up| {
             let errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
             NotOpened::Vault(match gave_up {
@@ -150,8 +162,9 @@ fn late_after(recipients: usize, deadline: Instant) -> Duration {
 }
 
 fn of_several(errors: &BTreeMap<String, VaultError>) -> VaultError {
-    let answers: Vec<_> = errors.values().map(ToString::to_string).collect();
-    let logged: Vec<_> = errors.iter().map(|(recipient, error)| format!("{recipient}: {}", error.log())).collect();
+    let answers: Vec<_> = errors.values().map(|error| error.reason().to_string()).collect();
+    let logged: Vec<_> =
+        errors.iter().map(|(recipient, error)| format!("{recipient}: {}", error.reason().log())).collect();
     VaultError::unavailable(FailureReason::with_log(answers.join("; "), logged.join("; ")))
 }
 

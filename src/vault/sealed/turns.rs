@@ -52,6 +52,11 @@ impl Turns {
         Some(until.saturating_duration_since(Instant::now())).filter(|pause| !pause.is_zero())
     }
 
+    /// Whether a recipient has not answered yet.
+    pub(super) fn is_any_in_flight(&self) -> bool {
+        self.state().recipients.iter().any(|recipient| recipient.in_flight > 0)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

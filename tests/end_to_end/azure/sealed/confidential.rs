@@ -7,7 +7,8 @@ use crate::support::eventually::eventually;
 use crate::support::payloads::bls_attestation;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use stand_ins::{Effect, KeyRelease, KeyVersion, NewKey, Operation, release_policy};
+use stand_ins::{Delay, Effect, KeyRelease, KeyVersion, NewKey, Operation, release_policy};
+use std::time::Duration;
 
 /// A bakery with a sidecar, and a key in the vault that it has released.
 struct Container {
@@ -137,6 +138,17 @@ fn a_sidecar_that_starts_later_opens_the_key_then() {
     );
     assert_eq!(signer.sign(&key.hash, &vote(5)).status, 500);
     container.sidecar.refuse_connections(false);
+    key.verify(&vote(5), &signer.eventually_signs(&key.hash, &vote(5)));
+}
+
+#[test]
+fn a_slow_release_has_the_time_for_an_attestation_and_two_calls() {
+    let container = Container::new();
+    let key = container.create();
+    let slow = Effect::Delay(Delay::Fixed(Duration::from_secs(8).into()));
+    always(container.sidecar.faults(), Operation::ReleaseKey, slow);
+    let signer = container.start(&[]);
+    signer.logged("sealed_key_opened");
     key.verify(&vote(5), &signer.eventually_signs(&key.hash, &vote(5)));
 }
 

@@ -43,8 +43,11 @@ fn core_dumps_are_disabled_for_good_even_if_root_raises_the_limit() {
     let ended = signer.exit_status();
     assert_eq!(ended.signal(), Some(3));
     assert!(!ended.core_dumped());
-    if !is_dumped {
-        eprintln!("SKIPPED: other programs do not dump their memory either, for which root is needed: {allowed:?}");
+    if allowed.is_err() || !is_dumped {
+        // Root in a container may lack the right. The next test then shows that the kernel would write none.
+        eprintln!(
+            "SKIPPED: the limit of core dumps cannot be raised here, or no program dumps its memory: {allowed:?}"
+        );
     }
 }
 

@@ -145,7 +145,7 @@ fn a_sidecar_that_starts_later_opens_the_key_then() {
 fn a_slow_release_has_the_time_for_an_attestation_and_two_calls() {
     let container = Container::new();
     let key = container.create();
-    let slow = Effect::Delay(Delay::Fixed(Duration::from_secs(8).into()));
+    let slow = Effect::Delay(Delay::Fixed(Duration::from_secs(8)));
     always(container.sidecar.faults(), Operation::ReleaseKey, slow);
     let signer = container.start(&[]);
     signer.logged("sealed_key_opened");

@@ -10,7 +10,7 @@ use crate::marks::cosmos::{Documents, WritePermission};
 use crate::settings::Services;
 use crate::tezos::PublicKeyHash;
 use crate::vault::key_vault::{KeyIdentifier, KeyUnwrapper, VaultUrl};
-use crate::vault::sealed::{DataKey, KeptKey, Recipient, RecipientId, SealedKey, Survey, documents};
+use crate::vault::sealed::{DataKey, ListedKey, Recipient, RecipientId, SealedKey, Survey, documents};
 use crate::wiring::{Azure, sealed_key_sources};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ async fn role(settings: &CosmosSettings, azure: &Azure) -> Finding {
 }
 
 /// Opens a key with each recipient's vault.
-async fn open(kept: &KeptKey, azure: &Azure, store: Option<&StoreIdentity>) -> Vec<Finding> {
+async fn open(kept: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) -> Vec<Finding> {
     const CHECK: &str = "sealed.key";
     let purpose = kept.purpose();
     let who = format!("{}  {} on {}", kept.hash(), purpose.role(), purpose.chain());

@@ -1,7 +1,7 @@
 //! What the commands on sealed keys read: recipients, stores, and recovery keys.
 
 use super::super::CommandError;
-use super::kept::{InAzure, deadline};
+use super::location::{InAzure, deadline};
 use azurehsm_signer::marks::StoreIdentity;
 use azurehsm_signer::text;
 use azurehsm_signer::vault::key_vault::UnwrappingKeyReader;

@@ -1,7 +1,7 @@
 //! `sealed`: creates sealed keys, and works on them with an offline recovery key or with a vault. No command prints a secret.
 
 mod inputs;
-mod kept;
+mod location;
 mod opening;
 
 use super::keys::read_secret_key;
@@ -12,7 +12,7 @@ use azurehsm_signer::vault::embedded::KeyName;
 use azurehsm_signer::vault::sealed::{Purpose, RecipientId, RecipientKey, Role, SealedEntry, SealedKey};
 use clap::{ArgGroup, Subcommand};
 use inputs::{RecipientArgument, read_store};
-use kept::{InAzure, Kept, deadline};
+use location::{InAzure, Location, deadline};
 use opening::Opening;
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub(crate) enum Command {
         sealing: Sealing,
     },
     /// Lists the sealed keys. Exits with 1 if one of them cannot be used
-    List(Kept),
+    List(Location),
     /// Shows a sealed key. With a recovery key or --unwrap, also opens it, compares the public key, signs and verifies
     Check {
         /// Name of the key
@@ -44,7 +44,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         store: Option<PathBuf>,
         #[command(flatten)]
-        kept: Kept,
+        location: Location,
     },
     /// Prints a proof of possession, for octez-client's --consensus-key-pop and --companion-key-pop
     #[command(group(ArgGroup::new("opened").args(["recovery_key", "unwrap"]).required(true)))]
@@ -54,7 +54,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         opening: Opening,
         #[command(flatten)]
-        kept: Kept,
+        location: Location,
     },
     /// Seals a key again, with a new data key: with more recipients, with fewer, or for another mark store
     #[command(group(ArgGroup::new("opened").args(["recovery_key", "unwrap"]).required(true)))]
@@ -73,7 +73,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         store: Option<PathBuf>,
         #[command(flatten)]
-        kept: Kept,
+        location: Location,
     },
     /// After the vaults or the mark store were lost: seals a key again, for other recipients and another mark store
     Recover {
@@ -89,7 +89,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "RECIPIENT", required = true)]
         recipient: Vec<RecipientArgument>,
         #[command(flatten)]
-        kept: Kept,
+        location: Location,
     },
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Sealing {
     #[arg(long, value_name = "RECIPIENT", required = true)]
     recipient: Vec<RecipientArgument>,
     #[command(flatten)]
-    kept: Kept,
+    location: Location,
 }
 
 pub(super) async fn run(command: Command) -> Result<(), CommandError> {
@@ -120,11 +120,11 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
             seal(&azure, &name, sealing, || Ok(SecretKey::generate(Curve::Bls)?)).await
         }
         Command::Import { name, sealing } => seal(&azure, &name, sealing, || read_secret_key(None)).await,
-        Command::List(kept) => {
-            list(kept.open(&azure)?.list(deadline()).await.map_err(|reason| reason.log().to_owned())?)
+        Command::List(location) => {
+            list(location.open(&azure)?.list(deadline()).await.map_err(|reason| reason.log().to_owned())?)
         }
-        Command::Check { name, opening, store, kept } => {
-            let key = kept.open(&azure)?.read(&name, deadline()).await?.key;
+        Command::Check { name, opening, store, location } => {
+            let key = location.open(&azure)?.read(&name, deadline()).await?.key;
             if let Some(store) = store {
                 let store = read_store(&store)?;
                 if key.purpose().store() != &store {
@@ -137,18 +137,18 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
             };
             print_line(&format!("{}\n{opened}", lines_of(&name, &key)))
         }
-        Command::Prove { name, opening, kept } => {
-            let key = kept.open(&azure)?.read(&name, deadline()).await?.key;
+        Command::Prove { name, opening, location } => {
+            let key = location.open(&azure)?.read(&name, deadline()).await?.key;
             let proof = opening.must_open(&azure, &key).await?.prove_possession(None)?;
             key.public_key().verify_possession(None, &proof)?;
             print_line(&proof.to_string())
         }
-        Command::Rewrap { name, opening, add, remove, store, kept } => {
+        Command::Rewrap { name, opening, add, remove, store, location } => {
             let added = RecipientArgument::read_all(&azure, &add).await?;
             let store = store.as_deref().map(read_store).transpose()?;
             let is_moved = store.is_some();
-            let kept = kept.open(&azure)?;
-            let old = kept.read(&name, deadline()).await?;
+            let keys = location.open(&azure)?;
+            let old = keys.read(&name, deadline()).await?;
             let mut recipients: Vec<_> = old.key.recipients().iter().map(|recipient| recipient.key().clone()).collect();
             for id in &remove {
                 let place = recipients.iter().position(|key| key.id().to_string() == *id);
@@ -158,24 +158,22 @@ pub(super) async fn run(command: Command) -> Result<(), CommandError> {
             recipients.extend(added);
             let store = store.unwrap_or_else(|| old.key.purpose().store().clone());
             let key = seal_again(&old.key, &opening.must_open(&azure, &old.key).await?, store, &recipients)?;
-            kept.replace(&name, &old, &key, deadline()).await?;
-            print_line(&lines_of(&name, &key))?;
+            keys.replace(&name, &old, &key, deadline()).await?;
             if is_moved {
                 warn_of_marks(&key);
             }
-            Ok(())
+            print_line(&lines_of(&name, &key))
         }
-        Command::Recover { name, recovery_key, store, recipient, kept } => {
+        Command::Recover { name, recovery_key, store, recipient, location } => {
             let recipients = RecipientArgument::read_all(&azure, &recipient).await?;
             let store = read_store(&store)?;
-            let kept = kept.open(&azure)?;
-            let old = kept.read(&name, deadline()).await?;
+            let keys = location.open(&azure)?;
+            let old = keys.read(&name, deadline()).await?;
             let secret = Opening::with_recovery_key(recovery_key).must_open(&azure, &old.key).await?;
             let key = seal_again(&old.key, &secret, store, &recipients)?;
-            kept.replace(&name, &old, &key, deadline()).await?;
-            print_line(&lines_of(&name, &key))?;
+            keys.replace(&name, &old, &key, deadline()).await?;
             warn_of_marks(&key);
-            Ok(())
+            print_line(&lines_of(&name, &key))
         }
     }
 }
@@ -188,9 +186,9 @@ async fn seal(
 ) -> Result<(), CommandError> {
     let purpose = Purpose::new(sealing.role, sealing.chain, read_store(&sealing.store)?)?;
     let recipients = RecipientArgument::read_all(azure, &sealing.recipient).await?;
-    let kept = sealing.kept.open(azure)?;
+    let keys = sealing.location.open(azure)?;
     let key = SealedKey::seal(&secret()?, purpose, &recipients)?;
-    kept.add(name, &key, deadline()).await?;
+    keys.add(name, &key, deadline()).await?;
     print_line(&lines_of(name, &key))
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::CommandError;
 use super::inputs::read_recovery_key;
-use super::kept::{InAzure, deadline};
+use super::location::{InAzure, deadline};
 use azurehsm_signer::tezos::SecretKey;
 use azurehsm_signer::vault::sealed::{RecipientVaults, SealedKey};
 use std::path::PathBuf;

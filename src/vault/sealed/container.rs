@@ -1,7 +1,7 @@
 //! A container of sealed keys in Cosmos DB, each in an item of its own.
 
 use super::sealing::SealedKey;
-use super::source::{KeepError, SealedEntry, SealedKeySource, SealedKeyStore, StoredKey, check_that_key_is_new};
+use super::source::{SealedEntry, SealedKeySource, SealedKeyStore, SealedStoreError, StoredKey, check_that_key_is_new};
 use crate::azure::Tokens;
 use crate::failure_reason::FailureReason;
 use crate::marks::cosmos::{Document, Documents, NotWritten};
@@ -34,8 +34,8 @@ impl Container {
         format!("{name} in the container {}", self.name)
     }
 
-    fn refused(&self, name: &KeyName, error: &StoreError) -> KeepError {
-        KeepError::Refused { place: self.place(&name.to_string()), reason: error.log() }
+    fn failed(&self, name: &KeyName, error: &StoreError) -> SealedStoreError {
+        SealedStoreError::Failed { place: self.place(&name.to_string()), reason: error.log() }
     }
 
     fn entry(&self, document: &Document) -> SealedEntry {
@@ -72,26 +72,27 @@ impl SealedKeySource for Container {
 
 #[async_trait]
 impl SealedKeyStore for Container {
-    async fn read(&self, name: &KeyName, deadline: Instant) -> Result<StoredKey, KeepError> {
+    async fn read(&self, name: &KeyName, deadline: Instant) -> Result<StoredKey, SealedStoreError> {
         let place = self.place(&name.to_string());
         let document = self.documents.read(&name.to_string(), deadline).await;
-        let document = document.map_err(|error| self.refused(name, &error))?;
-        let Document { contents, version } = document.ok_or_else(|| KeepError::Absent { place: place.clone() })?;
+        let document = document.map_err(|error| self.failed(name, &error))?;
+        let Document { contents, version } =
+            document.ok_or_else(|| SealedStoreError::Absent { place: place.clone() })?;
         Ok(StoredKey { key: sealed_in(&contents, &place)?, version })
     }
 
-    async fn add(&self, name: &KeyName, key: &SealedKey, deadline: Instant) -> Result<(), KeepError> {
+    async fn add(&self, name: &KeyName, key: &SealedKey, deadline: Instant) -> Result<(), SealedStoreError> {
         let place = self.place(&name.to_string());
-        let entries = self.list(deadline).await.map_err(|reason| KeepError::Refused {
+        let entries = self.list(deadline).await.map_err(|reason| SealedStoreError::Failed {
             place: format!("the container {}", self.name),
             reason: reason.log().to_owned(),
         })?;
         if entries.iter().any(|entry| entry.name == name.to_string()) {
-            return Err(KeepError::NameTaken { place });
+            return Err(SealedStoreError::NameTaken { place });
         }
         check_that_key_is_new(key, &entries)?;
         match self.documents.write(&name.to_string(), &item(name, key)?, None, deadline).await {
-            Err(NotWritten::Changed) => Err(KeepError::NameTaken { place }),
+            Err(NotWritten::Changed) => Err(SealedStoreError::NameTaken { place }),
             written => self.written(name, written),
         }
     }
@@ -102,19 +103,19 @@ impl SealedKeyStore for Container {
         old: &StoredKey,
         new: &SealedKey,
         deadline: Instant,
-    ) -> Result<(), KeepError> {
+    ) -> Result<(), SealedStoreError> {
         let written = self.documents.write(&name.to_string(), &item(name, new)?, Some(&old.version), deadline).await;
         self.written(name, written)
     }
 }
 
 impl Container {
-    fn written(&self, name: &KeyName, written: Result<(), NotWritten>) -> Result<(), KeepError> {
+    fn written(&self, name: &KeyName, written: Result<(), NotWritten>) -> Result<(), SealedStoreError> {
         let place = self.place(&name.to_string());
         written.map_err(|error| match error {
-            NotWritten::Changed => KeepError::Changed { place },
-            NotWritten::Refused(error) => self.refused(name, &error),
-            NotWritten::Unknown(error) => KeepError::Unconfirmed { place, reason: error.log() },
+            NotWritten::Changed => SealedStoreError::Changed { place },
+            NotWritten::Refused(error) => self.failed(name, &error),
+            NotWritten::Unknown(error) => SealedStoreError::Unconfirmed { place, reason: error.log() },
         })
     }
 }
@@ -124,16 +125,16 @@ pub fn documents(settings: CosmosSettings, tokens: Arc<Tokens>) -> Documents {
     Documents::new(settings, tokens, TYPE)
 }
 
-fn item(name: &KeyName, key: &SealedKey) -> Result<Value, KeepError> {
+fn item(name: &KeyName, key: &SealedKey) -> Result<Value, SealedStoreError> {
     let sealed: Value = serde_json::from_str(&key.to_json())
-        .map_err(|error| KeepError::Invalid { place: name.to_string(), reason: error.to_string() })?;
+        .map_err(|error| SealedStoreError::Invalid { place: name.to_string(), reason: error.to_string() })?;
     Ok(json!({ "id": name.to_string(), "type": TYPE, "sealed": sealed }))
 }
 
-fn sealed_in(item: &Value, place: &str) -> Result<SealedKey, KeepError> {
-    let sealed = item.get("sealed").ok_or_else(|| KeepError::Invalid {
+fn sealed_in(item: &Value, place: &str) -> Result<SealedKey, SealedStoreError> {
+    let sealed = item.get("sealed").ok_or_else(|| SealedStoreError::Invalid {
         place: place.to_owned(),
         reason: "not a sealed key: the item has no field `sealed`".to_owned(),
     })?;
-    SealedKey::from_json(sealed.to_string().as_bytes()).map_err(|source| KeepError::invalid(place, &source))
+    SealedKey::from_json(sealed.to_string().as_bytes()).map_err(|source| SealedStoreError::invalid(place, &source))
 }

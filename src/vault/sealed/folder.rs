@@ -2,7 +2,7 @@
 
 use super::format::MAX_LENGTH;
 use super::sealing::SealedKey;
-use super::source::{KeepError, SealedEntry, SealedKeySource, SealedKeyStore, StoredKey, check_that_key_is_new};
+use super::source::{SealedEntry, SealedKeySource, SealedKeyStore, SealedStoreError, StoredKey, check_that_key_is_new};
 use crate::failure_reason::FailureReason;
 use crate::vault::embedded::KeyName;
 use async_trait::async_trait;
@@ -35,7 +35,7 @@ impl Folder {
         self.path.join(format!("{name}.{EXTENSION}"))
     }
 
-    fn entries(&self) -> Result<Vec<SealedEntry>, KeepError> {
+    fn entries(&self) -> Result<Vec<SealedEntry>, SealedStoreError> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(|source| self.io(source))? {
             let path = entry.map_err(|source| self.io(source))?.path();
@@ -50,14 +50,14 @@ impl Folder {
     }
 
     /// Keeps other processes from writing until the result is dropped.
-    fn lock(&self) -> Result<File, KeepError> {
+    fn lock(&self) -> Result<File, SealedStoreError> {
         let folder = File::open(&self.path).map_err(|source| self.io(source))?;
         folder.lock().map_err(|source| self.io(source))?;
         Ok(folder)
     }
 
     /// Writes a new file and renames it over the old one, so that the file is complete at every instant.
-    fn write(&self, path: &Path, key: &SealedKey) -> Result<(), KeepError> {
+    fn write(&self, path: &Path, key: &SealedKey) -> Result<(), SealedStoreError> {
         let unfinished = path.with_extension(UNFINISHED);
         let written = (|| {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
@@ -66,11 +66,11 @@ impl Folder {
             fs::rename(&unfinished, path)?;
             File::open(&self.path)?.sync_all()
         })();
-        written.map_err(|source| KeepError::Io { path: path.to_owned(), source })
+        written.map_err(|source| SealedStoreError::Io { path: path.to_owned(), source })
     }
 
-    fn io(&self, source: io::Error) -> KeepError {
-        KeepError::Io { path: self.path.clone(), source }
+    fn io(&self, source: io::Error) -> SealedStoreError {
+        SealedStoreError::Io { path: self.path.clone(), source }
     }
 }
 
@@ -88,38 +88,44 @@ impl SealedKeySource for Folder {
 /// These block the thread, which nothing else needs: only commands use them.
 #[async_trait]
 impl SealedKeyStore for Folder {
-    async fn read(&self, name: &KeyName, _: Instant) -> Result<StoredKey, KeepError> {
+    async fn read(&self, name: &KeyName, _: Instant) -> Result<StoredKey, SealedStoreError> {
         let key = read(&self.file(name))?;
         Ok(StoredKey { version: key.to_json(), key })
     }
 
     /// Creates the folder if it does not exist.
-    async fn add(&self, name: &KeyName, key: &SealedKey, _: Instant) -> Result<(), KeepError> {
+    async fn add(&self, name: &KeyName, key: &SealedKey, _: Instant) -> Result<(), SealedStoreError> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(|source| self.io(source))?;
         let _locked = self.lock()?;
         let path = self.file(name);
         if path.exists() || path.is_symlink() {
-            return Err(KeepError::NameTaken { place: path.display().to_string() });
+            return Err(SealedStoreError::NameTaken { place: path.display().to_string() });
         }
         check_that_key_is_new(key, &self.entries()?)?;
         self.write(&path, key)
     }
 
-    async fn replace(&self, name: &KeyName, old: &StoredKey, new: &SealedKey, _: Instant) -> Result<(), KeepError> {
+    async fn replace(
+        &self,
+        name: &KeyName,
+        old: &StoredKey,
+        new: &SealedKey,
+        _: Instant,
+    ) -> Result<(), SealedStoreError> {
         let _locked = self.lock()?;
         let path = self.file(name);
         if read(&path)?.to_json() != old.version {
-            return Err(KeepError::Changed { place: path.display().to_string() });
+            return Err(SealedStoreError::Changed { place: path.display().to_string() });
         }
         self.write(&path, new)
     }
 }
 
-fn read(path: &Path) -> Result<SealedKey, KeepError> {
-    let io = |source| KeepError::Io { path: path.to_owned(), source };
+fn read(path: &Path) -> Result<SealedKey, SealedStoreError> {
+    let io = |source| SealedStoreError::Io { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     // One byte more than allowed shows that the file is too long, without reading it to the end.
     let limit = MAX_LENGTH as u64 + 1;
     File::open(path).map_err(io)?.take(limit).read_to_end(&mut bytes).map_err(io)?;
-    SealedKey::from_json(&bytes).map_err(|source| KeepError::invalid(path.display().to_string(), &source))
+    SealedKey::from_json(&bytes).map_err(|source| SealedStoreError::invalid(path.display().to_string(), &source))
 }

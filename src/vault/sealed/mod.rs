@@ -38,5 +38,5 @@ pub use rsa_public_key::{Fingerprint, InvalidRsaKey, MIN_RSA_BITS, RsaPublicKey}
 pub use sealing::{OpenError, SealError, SealedKey};
 pub use secure_key_release::{AttestationEndpoint, InvalidEndpoint, KeyReleaseSettings, SidecarUrl};
 pub use serving::WithSealedKeys;
-pub use source::{KeepError, SealedEntry, SealedKeySource, SealedKeyStore, StoredKey};
-pub use survey::{KeptKey, Survey};
+pub use source::{SealedEntry, SealedKeySource, SealedKeyStore, SealedStoreError, StoredKey};
+pub use survey::{ListedKey, Survey};

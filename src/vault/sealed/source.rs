@@ -27,26 +27,26 @@ pub trait SealedKeyStore: SealedKeySource {
     /// A key.
     ///
     /// # Errors
-    /// [`KeepError`]
-    async fn read(&self, name: &KeyName, deadline: Instant) -> Result<StoredKey, KeepError>;
+    /// [`SealedStoreError`]
+    async fn read(&self, name: &KeyName, deadline: Instant) -> Result<StoredKey, SealedStoreError>;
 
     /// Adds a key, under a name that is not in use.
     ///
     /// # Errors
-    /// [`KeepError`]
-    async fn add(&self, name: &KeyName, key: &SealedKey, deadline: Instant) -> Result<(), KeepError>;
+    /// [`SealedStoreError`]
+    async fn add(&self, name: &KeyName, key: &SealedKey, deadline: Instant) -> Result<(), SealedStoreError>;
 
     /// Replaces a key, if it is still as it was read.
     ///
     /// # Errors
-    /// [`KeepError`], in particular [`KeepError::Changed`].
+    /// [`SealedStoreError`], in particular [`SealedStoreError::Changed`].
     async fn replace(
         &self,
         name: &KeyName,
         old: &StoredKey,
         new: &SealedKey,
         deadline: Instant,
-    ) -> Result<(), KeepError>;
+    ) -> Result<(), SealedStoreError>;
 }
 
 /// A file or an item where a sealed key is expected.
@@ -71,7 +71,7 @@ pub struct StoredKey {
 
 /// Why a key cannot be read or written.
 #[derive(Debug, Error)]
-pub enum KeepError {
+pub enum SealedStoreError {
     /// The file system reported an error.
     #[error("{}: {source}", path.display())]
     Io {
@@ -114,9 +114,9 @@ pub enum KeepError {
         /// The file or item.
         place: String,
     },
-    /// The database does not answer, or refuses.
+    /// The database does not answer, or denies the request.
     #[error("{place}: {reason}")]
-    Refused {
+    Failed {
         /// The item or container.
         place: String,
         /// Its answer.
@@ -135,18 +135,18 @@ pub enum KeepError {
     },
 }
 
-impl KeepError {
+impl SealedStoreError {
     pub(super) fn invalid(place: impl Into<String>, source: &InvalidSealedKey) -> Self {
         Self::Invalid { place: place.into(), reason: source.to_string() }
     }
 }
 
 /// Whether a key may be added to these. A key must not be in two places, since they could have different purposes.
-pub(super) fn check_that_key_is_new(key: &SealedKey, entries: &[SealedEntry]) -> Result<(), KeepError> {
+pub(super) fn check_that_key_is_new(key: &SealedKey, entries: &[SealedEntry]) -> Result<(), SealedStoreError> {
     let is_same = |there: &&SealedEntry| there.key.as_ref().is_ok_and(|there| there.public_key() == key.public_key());
     match entries.iter().find(is_same) {
         Some(there) => {
-            Err(KeepError::KeyThere { address: key.public_key().hash().to_string(), place: there.place.clone() })
+            Err(SealedStoreError::KeyThere { address: key.public_key().hash().to_string(), place: there.place.clone() })
         }
         None => Ok(()),
     }

@@ -19,7 +19,7 @@ pub(super) const OTHER_STORE: &str = "it is sealed for another mark store";
 #[derive(Debug, Default)]
 pub struct Survey {
     /// The keys, by place and name.
-    pub keys: Vec<KeptKey>,
+    pub keys: Vec<ListedKey>,
     /// What is not a sealed key, each with the reason.
     pub unusable: Vec<String>,
     /// Why some places could not be read.
@@ -28,7 +28,7 @@ pub struct Survey {
 
 /// A sealed key that has the right form. Whether it can be opened is unknown.
 #[derive(Debug)]
-pub struct KeptKey {
+pub struct ListedKey {
     /// Its name.
     pub name: String,
     /// The file, or the item with its container.
@@ -54,13 +54,13 @@ impl Survey {
             for entry in entries {
                 match entry.key {
                     Ok(key) => {
-                        survey.keys.push(KeptKey { name: entry.name, place: entry.place, key, is_twice: false });
+                        survey.keys.push(ListedKey { name: entry.name, place: entry.place, key, is_twice: false });
                     }
                     Err(reason) => survey.unusable.push(reason),
                 }
             }
         }
-        let addresses: Vec<_> = survey.keys.iter().map(KeptKey::hash).collect();
+        let addresses: Vec<_> = survey.keys.iter().map(ListedKey::hash).collect();
         for key in &mut survey.keys {
             let hash = key.hash();
             key.is_twice = addresses.iter().filter(|other| **other == hash).count() > 1;
@@ -80,7 +80,7 @@ impl Survey {
     }
 }
 
-impl KeptKey {
+impl ListedKey {
     /// Its address.
     pub fn hash(&self) -> PublicKeyHash {
         self.key.public_key().hash()

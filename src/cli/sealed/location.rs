@@ -19,7 +19,7 @@ pub(super) fn deadline() -> Instant {
 
 /// Where the sealed keys are.
 #[derive(clap::Args)]
-pub(crate) struct Kept {
+pub(crate) struct Location {
     /// Folder of the sealed keys
     #[arg(long, value_name = "FOLDER", default_value = "sealed")]
     folder: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Kept {
     cosmos: bool,
 }
 
-impl Kept {
+impl Location {
     /// Calls no service yet.
     pub(super) fn open(self, azure: &InAzure) -> Result<Box<dyn SealedKeyStore>, CommandError> {
         if !self.cosmos {

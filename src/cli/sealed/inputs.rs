@@ -4,7 +4,7 @@ use super::super::CommandError;
 use super::location::{InAzure, deadline};
 use azurehsm_signer::marks::StoreIdentity;
 use azurehsm_signer::text;
-use azurehsm_signer::vault::key_vault::UnwrappingKeyReader;
+use azurehsm_signer::vault::key_vault::{ANSWER_TIMEOUT, KeyUnwrapper};
 use azurehsm_signer::vault::sealed::{InvalidRecipient, RecipientId, RecipientKey, RecoveryKey, RsaPublicKey};
 use serde_json::Value;
 use std::io::Read;
@@ -100,9 +100,9 @@ async fn public_key_of(azure: &InAzure, id: &RecipientId) -> Result<RsaPublicKey
              --file FILE"
         )
     };
-    let reader = UnwrappingKeyReader::new(vault, Arc::clone(&azure.tokens), azure.roots.clone())
+    let client = KeyUnwrapper::new(vault, Arc::clone(&azure.tokens), azure.roots.clone(), ANSWER_TIMEOUT)
         .map_err(|error| of_key(&error))?;
-    let found = reader.read(key, deadline()).await.map_err(|error| of_key(&error.log()))?;
+    let found = client.read_key(key, deadline()).await.map_err(|error| of_key(&error.log()))?;
     Ok(RsaPublicKey::from_components(&found.modulus, &found.exponent).map_err(|error| of_key(&error))?)
 }
 

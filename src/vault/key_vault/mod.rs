@@ -20,7 +20,7 @@ pub(crate) use eligibility::check_selection;
 pub use eligibility::{Assessment, IneligibleKey, assess, check_attributes, public_key};
 pub use key_identifier::{InvalidIdentifier, KeyIdentifier, KeyTag, VaultUrl};
 pub use unwrapping::KeyUnwrapper;
-pub use unwrapping_key::{UnwrappingKey, UnwrappingKeyReader};
+pub use unwrapping_key::UnwrappingKey;
 
 use super::{FoundKeys, FoundSoFar, Key, Vault, VaultError};
 use crate::azure::{ScopedTokens, ServiceClient, TlsRoots, Tokens};

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// A client of a vault that unwraps keys with RSA-OAEP-256, and does nothing else.
+/// A client of a vault for its RSA keys: unwraps with RSA-OAEP-256, and reads the public halves.
 pub struct KeyUnwrapper {
-    client: KeyClient,
+    pub(super) client: KeyClient,
     tokens: Arc<ScopedTokens>,
 }
 
@@ -46,12 +46,15 @@ impl KeyUnwrapper {
         };
         let answer: Result<_, Error> =
             async { self.client.unwrap_key(name, version, parameters.try_into()?, None).await?.into_model() }.await;
-        let result = answer.map_err(|error| {
-            if is_unauthorized(&error) {
-                self.tokens.renew();
-            }
-            vault_error(&error)
-        })?;
+        let result = answer.map_err(|error| self.explained(&error))?;
         Ok(Zeroizing::new(result.result.unwrap_or_default()))
+    }
+
+    /// Converts an error of the SDK. If the token was rejected, requests a new one.
+    pub(super) fn explained(&self, error: &Error) -> VaultError {
+        if is_unauthorized(error) {
+            self.tokens.renew();
+        }
+        vault_error(error)
     }
 }

@@ -1,21 +1,11 @@
 //! Reading the public half of an RSA key that unwraps.
 
-use super::errors::{is_unauthorized, vault_error};
-use super::{ANSWER_TIMEOUT, KeyIdentifier, VaultUrl, client, http_client};
-use crate::azure::{ScopedTokens, TlsRoots, Tokens};
+use super::{KeyIdentifier, KeyUnwrapper};
 use crate::net::retry::{Again, GaveUp, LATE_AFTER, persist};
 use crate::vault::VaultError;
 use azure_core::Error;
-use azure_security_keyvault_keys::KeyClient;
 use azure_security_keyvault_keys::models::{Key, KeyClientGetKeyOptions, KeyType};
-use std::sync::Arc;
 use tokio::time::Instant;
-
-/// A client of a vault that reads the public halves of RSA keys, for an operator who seals keys for them.
-pub struct UnwrappingKeyReader {
-    client: KeyClient,
-    tokens: Arc<ScopedTokens>,
-}
 
 /// The public half of an RSA key in hardware; both numbers are big-endian.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,44 +16,30 @@ pub struct UnwrappingKey {
     pub exponent: Vec<u8>,
 }
 
-impl UnwrappingKeyReader {
-    /// A client of the vault. Requests a token, which is renewed until the client is dropped, but does not call the vault yet.
-    ///
-    /// # Errors
-    /// If no HTTP client can be built.
-    pub fn new(url: &VaultUrl, tokens: Arc<Tokens>, roots: TlsRoots) -> Result<Self, Error> {
-        let tokens = tokens.scoped(&url.scope());
-        let http_client = http_client(url, roots, LATE_AFTER, ANSWER_TIMEOUT)?;
-        let client = client(url, http_client, Arc::clone(&tokens))?;
-        Ok(Self { client, tokens })
-    }
-
-    /// Reads a key, with retries until the deadline.
+impl KeyUnwrapper {
+    /// Reads a key, for an operator who seals keys for it. Retries until the deadline.
     ///
     /// # Errors
     /// [`VaultError`], also if the key cannot unwrap or is not in hardware.
-    pub async fn read(&self, key: &KeyIdentifier, deadline: Instant) -> Result<UnwrappingKey, VaultError> {
+    pub async fn read_key(&self, key: &KeyIdentifier, deadline: Instant) -> Result<UnwrappingKey, VaultError> {
         let again = |error: &VaultError| match error {
             VaultError::Unavailable { retry_after, .. } => Again::Yes(*retry_after),
             _ => Again::Once,
         };
-        let read = persist(deadline, LATE_AFTER, None, || self.read_once(key), again).await;
+        let read = persist(deadline, LATE_AFTER, None, || self.read_key_once(key), again).await;
         read.map_err(|gave_up| match gave_up {
             GaveUp::Final(error) | GaveUp::Deadline(Some(error)) => error,
             GaveUp::Deadline(None) => VaultError::unavailable("no answer in time"),
         })
     }
 
-    async fn read_once(&self, KeyIdentifier { name, version }: &KeyIdentifier) -> Result<UnwrappingKey, VaultError> {
+    async fn read_key_once(
+        &self,
+        KeyIdentifier { name, version }: &KeyIdentifier,
+    ) -> Result<UnwrappingKey, VaultError> {
         let options = KeyClientGetKeyOptions { key_version: Some(version.clone()), ..Default::default() };
         let answer: Result<Key, Error> = async { self.client.get_key(name, Some(options)).await?.into_model() }.await;
-        let key = answer.map_err(|error| {
-            if is_unauthorized(&error) {
-                self.tokens.renew();
-            }
-            vault_error(&error)
-        })?;
-        unwrapping_key(key).map_err(VaultError::unable)
+        unwrapping_key(answer.map_err(|error| self.explained(&error))?).map_err(VaultError::unable)
     }
 }
 

@@ -145,7 +145,7 @@ async fn unwrap(
     let unwrapped = unwrapped.map_err(late)?.map_err(|error| error.reason().log().to_owned())?;
     let data_key = DataKey::from_unwrapped(&unwrapped).map_err(|error| error.to_string())?;
     let sealed = sealed.clone();
-    let opened = tokio::task::spawn_blocking(move || sealed.try_signing(&sealed.open(&data_key)?)).await;
+    let opened = tokio::task::spawn_blocking(move || sealed.open_and_try(&data_key).map(drop)).await;
     opened.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 

@@ -35,9 +35,7 @@ impl Opening {
         }
         let Some(file) = &self.recovery_key else { return Ok(None) };
         let data_key = read_recovery_key(file)?.unwrap_data_key(key)?;
-        let secret = key.open(&data_key)?;
-        key.try_signing(&secret)?;
-        Ok(Some(secret))
+        Ok(Some(key.open_and_try(&data_key)?))
     }
 
     /// The same, where a way to open it is required.

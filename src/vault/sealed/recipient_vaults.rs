@@ -120,12 +120,7 @@ impl RecipientVaults {
         })?;
         let data_key = DataKey::from_unwrapped(&data_key).map_err(|error| NotOpened::Unusable(error.to_string()))?;
         let sealed = sealed.clone();
-        let opened = tokio::task::spawn_blocking(move || {
-            let secret = sealed.open(&data_key)?;
-            sealed.try_signing(&secret)?;
-            Ok::<_, super::OpenError>(secret)
-        });
-        match opened.await {
+        match tokio::task::spawn_blocking(move || sealed.open_and_try(&data_key)).await {
             Ok(opened) => opened.map_err(|error| NotOpened::Unusable(error.to_string())),
             Err(error) => Err(NotOpened::Vault(VaultError::unavailable(format!("internal error: {error}")))),
         }

@@ -61,6 +61,16 @@ impl SealedKey {
         if secret.public_key() == &self.public_key { Ok(secret) } else { Err(OpenError::OtherKey) }
     }
 
+    /// Opens the key as [`Self::open`] does, and tries it.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn open_and_try(&self, data_key: &DataKey) -> Result<SecretKey, OpenError> {
+        let secret = self.open(data_key)?;
+        self.try_signing(&secret)?;
+        Ok(secret)
+    }
+
     /// Signs with the opened secret, and verifies.
     ///
     /// # Errors

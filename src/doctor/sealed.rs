@@ -4,15 +4,12 @@ use super::Finding;
 use super::advice::{is_managed_hsm, is_of_network, name_of, network, vault_option};
 use super::area::{Area, each};
 use super::clock::ANSWER_TIMEOUT;
-use crate::marks::CosmosSettings;
-use crate::marks::StoreIdentity;
-use crate::marks::cosmos::{Documents, WritePermission};
+use crate::marks::cosmos::WritePermission;
+use crate::marks::{CosmosSettings, StoreIdentity};
 use crate::settings::Services;
-use crate::tezos::PublicKeyHash;
 use crate::vault::key_vault::{KeyIdentifier, KeyUnwrapper, VaultUrl};
-use crate::vault::sealed::{DataKey, ListedKey, Recipient, RecipientId, SealedKey, Survey, documents};
+use crate::vault::sealed::{Container, DataKey, ListedKey, Recipient, RecipientId, SealedKey, Survey};
 use crate::wiring::{Azure, sealed_key_sources};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
@@ -38,8 +35,7 @@ pub(super) async fn check(area: &mut Area, services: &Services, azure: &Azure, s
         area.findings.extend(opened);
         area.observed.keys.push(key.hash());
     }
-    let addresses: Vec<PublicKeyHash> = survey.hashes();
-    area.addresses = Some(addresses.iter().map(ToString::to_string).collect::<BTreeSet<_>>());
+    area.addresses = Some(survey.hashes().iter().map(ToString::to_string).collect());
 }
 
 fn unread(reason: &str, services: &Services) -> String {
@@ -65,8 +61,8 @@ fn unread(reason: &str, services: &Services) -> String {
 /// Whether the identity may write the container, which a signer's should not.
 async fn role(settings: &CosmosSettings, azure: &Azure) -> Finding {
     const CHECK: &str = "sealed.role";
-    let documents: Documents = documents(settings.clone(), Arc::clone(&azure.tokens));
-    match documents.may_replace(Instant::now() + ANSWER_TIMEOUT).await {
+    let container = Container::new(settings.clone(), Arc::clone(&azure.tokens));
+    match container.may_replace(Instant::now() + ANSWER_TIMEOUT).await {
         Ok(WritePermission::Denied) => Finding::ok(CHECK, "replacing sealed keys is denied, as it should be"),
         Ok(WritePermission::Granted) => Finding::warning(
             CHECK,

@@ -4,7 +4,7 @@ use super::sealing::SealedKey;
 use super::source::{SealedEntry, SealedKeySource, SealedKeyStore, SealedStoreError, StoredKey, check_that_key_is_new};
 use crate::azure::Tokens;
 use crate::failure_reason::FailureReason;
-use crate::marks::cosmos::{Document, Documents, NotWritten};
+use crate::marks::cosmos::{Document, Documents, NotWritten, WritePermission};
 use crate::marks::{CosmosSettings, StoreError};
 use crate::vault::embedded::KeyName;
 use async_trait::async_trait;
@@ -27,7 +27,15 @@ pub struct Container {
 impl Container {
     /// The container in the settings. Connects on first use.
     pub fn new(settings: CosmosSettings, tokens: Arc<Tokens>) -> Self {
-        Self { name: settings.container.clone(), documents: documents(settings, tokens) }
+        Self { name: settings.container.clone(), documents: Documents::new(settings, tokens, TYPE) }
+    }
+
+    /// Whether this identity may replace keys. Changes none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be determined.
+    pub async fn may_replace(&self, deadline: Instant) -> Result<WritePermission, StoreError> {
+        self.documents.may_replace(deadline).await
     }
 
     fn place(&self, name: &str) -> String {
@@ -52,6 +60,15 @@ impl Container {
         let place = self.place(&name);
         let key = sealed_in(&document.contents, &place).map_err(|error| error.to_string());
         SealedEntry { name, place, key }
+    }
+
+    fn written(&self, name: &KeyName, written: Result<(), NotWritten>) -> Result<(), SealedStoreError> {
+        let place = self.place(&name.to_string());
+        written.map_err(|error| match error {
+            NotWritten::Changed => SealedStoreError::Changed { place },
+            NotWritten::Refused(error) => self.failed(name, &error),
+            NotWritten::Unknown(error) => SealedStoreError::Unconfirmed { place, reason: error.log() },
+        })
     }
 }
 
@@ -107,22 +124,6 @@ impl SealedKeyStore for Container {
         let written = self.documents.write(&name.to_string(), &item(name, new)?, Some(&old.version), deadline).await;
         self.written(name, written)
     }
-}
-
-impl Container {
-    fn written(&self, name: &KeyName, written: Result<(), NotWritten>) -> Result<(), SealedStoreError> {
-        let place = self.place(&name.to_string());
-        written.map_err(|error| match error {
-            NotWritten::Changed => SealedStoreError::Changed { place },
-            NotWritten::Refused(error) => self.failed(name, &error),
-            NotWritten::Unknown(error) => SealedStoreError::Unconfirmed { place, reason: error.log() },
-        })
-    }
-}
-
-/// The items of the container.
-pub fn documents(settings: CosmosSettings, tokens: Arc<Tokens>) -> Documents {
-    Documents::new(settings, tokens, TYPE)
 }
 
 fn item(name: &KeyName, key: &SealedKey) -> Result<Value, SealedStoreError> {

@@ -159,7 +159,7 @@ pub fn with_sealed_keys(
     Ok(Arc::new(WithSealedKeys::new(vault, sources, recipients, Arc::clone(store))))
 }
 
-/// The places where sealed keys are stored.
+/// Where sealed keys are stored: the folder, the container, or both.
 pub fn sealed_key_sources(services: &Services, azure: &Azure) -> Vec<Arc<dyn SealedKeySource>> {
     let SealedKeysSettings { folder, container } = &services.sealed_keys;
     let folder = folder.clone().map(|path| Arc::new(Folder::new(path)) as Arc<dyn SealedKeySource>);
@@ -169,7 +169,7 @@ pub fn sealed_key_sources(services: &Services, azure: &Azure) -> Vec<Arc<dyn Sea
     folder.into_iter().chain(container).collect()
 }
 
-/// All sealed keys as they are kept, for commands.
+/// All sealed keys as they are stored, for commands.
 ///
 /// # Errors
 /// [`WiringError`]

@@ -66,7 +66,7 @@ async fn role(settings: &CosmosSettings, azure: &Azure) -> Finding {
         Ok(WritePermission::Denied) => Finding::ok(CHECK, "replacing sealed keys is denied, as it should be"),
         Ok(WritePermission::Granted) => Finding::warning(
             CHECK,
-            "this identity may replace sealed keys: if it is the signer's, whoever controls the signer can put earlier versions back",
+            "this identity may replace sealed keys: if it is the signer's, anyone who controls the signer can put earlier versions back",
             format!(
                 "give the signer's identity a role that only reads the container {}, and operators another one",
                 settings.container
@@ -79,19 +79,19 @@ async fn role(settings: &CosmosSettings, azure: &Azure) -> Finding {
 }
 
 /// Opens a key with each recipient's vault.
-async fn open(kept: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) -> Vec<Finding> {
+async fn open(listed: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) -> Vec<Finding> {
     const CHECK: &str = "sealed.key";
-    let purpose = kept.purpose();
-    let who = format!("{}  {} on {}", kept.hash(), purpose.role(), purpose.chain());
-    if let Some(problem) = kept.problem(store) {
+    let purpose = listed.purpose();
+    let who = format!("{}  {} on {}", listed.hash(), purpose.role(), purpose.chain());
+    if let Some(problem) = listed.problem(store) {
         let advice = "`azurehsm-signer sealed check` shows its store and `marks store` the one in use; after the marks were raised \
                       in another store: `azurehsm-signer sealed rewrap --store`";
-        return vec![Finding::failed(CHECK, format!("{who}: not served: {problem}"), advice).about(&kept.place)];
+        return vec![Finding::failed(CHECK, format!("{who}: not served: {problem}"), advice).about(&listed.location)];
     }
-    let recipients = kept.key.recipients().iter().filter(|recipient| is_online(recipient));
+    let recipients = listed.key.recipients().iter().filter(|recipient| is_online(recipient));
     let outcomes = each(recipients, async |recipient: &Recipient| {
         let RecipientId::Vault { vault, key } = recipient.key().id() else { return (recipient, None) };
-        (recipient, Some(unwrap(azure, &kept.key, vault, key, recipient.wrapped_key()).await))
+        (recipient, Some(unwrap(azure, &listed.key, vault, key, recipient.wrapped_key()).await))
     })
     .await;
     let opens = outcomes.iter().any(|(_, outcome)| matches!(outcome, Some(Ok(()))));
@@ -109,7 +109,7 @@ async fn open(kept: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) ->
             Some(Err(reason)) => Finding::failed("sealed.unwrap", &reason, unwrap_advice(id, &reason)),
             None => Finding::skipped("sealed.unwrap", "this recipient is not a key that a vault unwraps with"),
         };
-        findings.push(finding.about(format!("{}, {id}", kept.place)));
+        findings.push(finding.about(format!("{}, {id}", listed.location)));
     }
     findings.push(
         if opens {
@@ -117,7 +117,7 @@ async fn open(kept: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) ->
         } else {
             Finding::failed(CHECK, format!("{who}: no recipient's vault opens it"), "see sealed.unwrap above")
         }
-        .about(&kept.place),
+        .about(&listed.location),
     );
     findings
 }

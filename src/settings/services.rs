@@ -64,7 +64,7 @@ pub struct SealedKeysSettings {
 }
 
 impl SealedKeysSettings {
-    /// Whether there are none.
+    /// Whether neither is set.
     pub const fn is_empty(&self) -> bool {
         self.folder.is_none() && self.container.is_none()
     }

@@ -167,7 +167,7 @@ pub struct Status {
     pub time: String,
     /// The vault.
     pub vault: Vault,
-    /// The sealed keys; `None` if there is no place for them.
+    /// The sealed keys; `None` if neither a folder nor a container is set.
     pub sealed_keys: Option<SealedKeys>,
     /// The mark store.
     pub store: Store,

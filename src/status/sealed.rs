@@ -1,4 +1,4 @@
-//! The sealed keys, as they are kept: none is opened.
+//! The sealed keys, as they are stored: none is opened.
 
 use super::{Condition, READ_TIMEOUT, SealedKeys, State};
 use crate::settings::{SealedKeysSettings, Services};
@@ -8,15 +8,15 @@ use crate::wiring::{Azure, sealed_key_sources};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Where sealed keys are kept.
+/// Where sealed keys are stored.
 pub(super) struct SealedSource {
     address: String,
-    /// The places, or why they cannot be read.
+    /// The folder, the container, or both; or why they cannot be read.
     sources: Result<Vec<Arc<dyn SealedKeySource>>, String>,
 }
 
 impl SealedSource {
-    /// `None` if there is no place for them.
+    /// `None` if neither a folder nor a container is set.
     pub(super) fn new(services: &Services, azure: impl FnOnce() -> Result<Arc<Azure>, String>) -> Option<Self> {
         if services.sealed_keys.is_empty() {
             return None;
@@ -47,7 +47,7 @@ fn address_of(settings: &SealedKeysSettings) -> String {
 }
 
 fn condition_of(survey: &Survey) -> Condition {
-    let twice = survey.keys.iter().find_map(|key| Some(format!("{}: {}", key.place, key.problem(None)?)));
+    let twice = survey.keys.iter().find_map(|key| Some(format!("{}: {}", key.location, key.problem(None)?)));
     match (survey.unread.first(), survey.unusable.first().cloned().or(twice)) {
         (Some(reason), _) => Condition::unknown(reason),
         (None, Some(problem)) => Condition::of(State::Failed, problem),

@@ -42,7 +42,7 @@ pub enum NotWritten {
     Changed,
     /// The service refuses, or cannot be reached.
     Refused(StoreError),
-    /// The service does not say whether it was written, and the document cannot be read back.
+    /// Whether it was written is unknown, and the document cannot be read back.
     Unknown(StoreError),
 }
 
@@ -58,7 +58,7 @@ pub enum WritePermission {
 /// Time limit of one write, after which the document is read back.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often the SDK may turn to another region for a read.
+/// How often the SDK may repeat a read in another region.
 const MAX_OTHER_REGIONS: u32 = 3;
 
 impl Documents {
@@ -125,7 +125,7 @@ impl Documents {
                 Effect::Refused => true,
                 // A new role takes a moment.
                 Effect::Denied => std::mem::replace(&mut was_denied, true),
-                // The answer to an earlier attempt may be lost, so the version that is there may be ours.
+                // The answer to an earlier attempt may be lost, so the stored version may be ours.
                 Effect::NotFound | Effect::Changed | Effect::Unknown => {
                     may_be_written |= outcome.effect == Effect::Unknown;
                     let found = self.read(id, deadline).await.map_err(NotWritten::Unknown)?;
@@ -150,7 +150,7 @@ impl Documents {
     /// Whether this identity may replace documents, by an attempt that cannot succeed: the document does not exist.
     ///
     /// # Errors
-    /// [`StoreError`] if that does not show.
+    /// [`StoreError`] if that cannot be determined.
     pub async fn may_replace(&self, deadline: Instant) -> Result<WritePermission, StoreError> {
         const ABSENT: &str = "doctor:absent";
         let document = serde_json::json!({ "id": ABSENT, "type": self.partition });
@@ -230,7 +230,7 @@ impl Documents {
         outcome
     }
 
-    /// Reads may be repeated whatever became of them.
+    /// Reads may be repeated, whatever their outcome.
     async fn until<T, C>(&self, deadline: Instant, call: impl FnMut() -> C) -> Result<T, StoreError>
     where
         C: Future<Output = Result<T, Outcome>>,
@@ -265,7 +265,7 @@ fn contents(response: ItemResponse) -> Result<Value, Outcome> {
     response.into_model().map_err(|error| outcome::of(&error))
 }
 
-/// Whatever became of the calls for a connection, nothing was written.
+/// Whatever the outcome of the calls for a connection, nothing was written.
 fn not_done(effect: Effect) -> Effect {
     match effect {
         Effect::Denied | Effect::Refused => effect,

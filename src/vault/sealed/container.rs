@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// The partition key of the container, and the value that every item has: one partition has them all, so that one query within it lists
-/// them.
-pub const PARTITION_KEY: &str = "/type";
+/// The `type` of every item. The partition key of the container is `/type`, so that one partition has all items, and one query within it
+/// lists them.
 const TYPE: &str = "sealed_key";
 
 /// A container of sealed keys, in the database of the marks. An item is `{"id": <name>, "type": "sealed_key", "sealed": {…}}`, where
@@ -38,12 +37,12 @@ impl Container {
         self.documents.may_replace(deadline).await
     }
 
-    fn place(&self, name: &str) -> String {
+    fn location(&self, name: &str) -> String {
         format!("{name} in the container {}", self.name)
     }
 
     fn failed(&self, name: &KeyName, error: &StoreError) -> SealedStoreError {
-        SealedStoreError::Failed { place: self.place(&name.to_string()), reason: error.log() }
+        SealedStoreError::Failed { location: self.location(&name.to_string()), reason: error.log() }
     }
 
     fn entry(&self, document: &Document) -> SealedEntry {
@@ -53,21 +52,21 @@ impl Container {
             // Anything may be in such an id.
             Err(error) => {
                 let shown: String = id.chars().take(64).collect();
-                let place = self.place(&format!("{shown:?}"));
-                return SealedEntry { name: format!("{shown:?}"), key: Err(format!("{place}: {error}")), place };
+                let location = self.location(&format!("{shown:?}"));
+                return SealedEntry { name: format!("{shown:?}"), key: Err(format!("{location}: {error}")), location };
             }
         };
-        let place = self.place(&name);
-        let key = sealed_in(&document.contents, &place).map_err(|error| error.to_string());
-        SealedEntry { name, place, key }
+        let location = self.location(&name);
+        let key = sealed_in(&document.contents, &location).map_err(|error| error.to_string());
+        SealedEntry { name, location, key }
     }
 
     fn written(&self, name: &KeyName, written: Result<(), NotWritten>) -> Result<(), SealedStoreError> {
-        let place = self.place(&name.to_string());
+        let location = self.location(&name.to_string());
         written.map_err(|error| match error {
-            NotWritten::Changed => SealedStoreError::Changed { place },
+            NotWritten::Changed => SealedStoreError::Changed { location },
             NotWritten::Refused(error) => self.failed(name, &error),
-            NotWritten::Unknown(error) => SealedStoreError::Unconfirmed { place, reason: error.log() },
+            NotWritten::Unknown(error) => SealedStoreError::Unconfirmed { location, reason: error.log() },
         })
     }
 }
@@ -90,26 +89,26 @@ impl SealedKeySource for Container {
 #[async_trait]
 impl SealedKeyStore for Container {
     async fn read(&self, name: &KeyName, deadline: Instant) -> Result<StoredKey, SealedStoreError> {
-        let place = self.place(&name.to_string());
+        let location = self.location(&name.to_string());
         let document = self.documents.read(&name.to_string(), deadline).await;
         let document = document.map_err(|error| self.failed(name, &error))?;
         let Document { contents, version } =
-            document.ok_or_else(|| SealedStoreError::Absent { place: place.clone() })?;
-        Ok(StoredKey { key: sealed_in(&contents, &place)?, version })
+            document.ok_or_else(|| SealedStoreError::Absent { location: location.clone() })?;
+        Ok(StoredKey { key: sealed_in(&contents, &location)?, version })
     }
 
     async fn add(&self, name: &KeyName, key: &SealedKey, deadline: Instant) -> Result<(), SealedStoreError> {
-        let place = self.place(&name.to_string());
+        let location = self.location(&name.to_string());
         let entries = self.list(deadline).await.map_err(|reason| SealedStoreError::Failed {
-            place: format!("the container {}", self.name),
+            location: format!("the container {}", self.name),
             reason: reason.log().to_owned(),
         })?;
         if entries.iter().any(|entry| entry.name == name.to_string()) {
-            return Err(SealedStoreError::NameTaken { place });
+            return Err(SealedStoreError::NameTaken { location });
         }
         check_that_key_is_new(key, &entries)?;
         match self.documents.write(&name.to_string(), &item(name, key)?, None, deadline).await {
-            Err(NotWritten::Changed) => Err(SealedStoreError::NameTaken { place }),
+            Err(NotWritten::Changed) => Err(SealedStoreError::NameTaken { location }),
             written => self.written(name, written),
         }
     }
@@ -128,14 +127,14 @@ impl SealedKeyStore for Container {
 
 fn item(name: &KeyName, key: &SealedKey) -> Result<Value, SealedStoreError> {
     let sealed: Value = serde_json::from_str(&key.to_json())
-        .map_err(|error| SealedStoreError::Invalid { place: name.to_string(), reason: error.to_string() })?;
+        .map_err(|error| SealedStoreError::Invalid { location: name.to_string(), reason: error.to_string() })?;
     Ok(json!({ "id": name.to_string(), "type": TYPE, "sealed": sealed }))
 }
 
-fn sealed_in(item: &Value, place: &str) -> Result<SealedKey, SealedStoreError> {
+fn sealed_in(item: &Value, location: &str) -> Result<SealedKey, SealedStoreError> {
     let sealed = item.get("sealed").ok_or_else(|| SealedStoreError::Invalid {
-        place: place.to_owned(),
+        location: location.to_owned(),
         reason: "not a sealed key: the item has no field `sealed`".to_owned(),
     })?;
-    SealedKey::from_json(sealed.to_string().as_bytes()).map_err(|source| SealedStoreError::invalid(place, &source))
+    SealedKey::from_json(sealed.to_string().as_bytes()).map_err(|source| SealedStoreError::invalid(location, &source))
 }

@@ -42,7 +42,7 @@ impl Folder {
             if path.extension().is_some_and(|extension| extension == EXTENSION) {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 let key = read(&path).map_err(|error| error.to_string());
-                files.push(SealedEntry { name, place: path.display().to_string(), key });
+                files.push(SealedEntry { name, location: path.display().to_string(), key });
             }
         }
         files.sort_by(|left, right| left.name.cmp(&right.name));
@@ -99,7 +99,7 @@ impl SealedKeyStore for Folder {
         let _locked = self.lock()?;
         let path = self.file(name);
         if path.exists() || path.is_symlink() {
-            return Err(SealedStoreError::NameTaken { place: path.display().to_string() });
+            return Err(SealedStoreError::NameTaken { location: path.display().to_string() });
         }
         check_that_key_is_new(key, &self.entries()?)?;
         self.write(&path, key)
@@ -115,7 +115,7 @@ impl SealedKeyStore for Folder {
         let _locked = self.lock()?;
         let path = self.file(name);
         if read(&path)?.to_json() != old.version {
-            return Err(SealedStoreError::Changed { place: path.display().to_string() });
+            return Err(SealedStoreError::Changed { location: path.display().to_string() });
         }
         self.write(&path, new)
     }

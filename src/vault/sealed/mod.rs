@@ -24,7 +24,7 @@ mod survey;
 mod tests;
 mod turns;
 
-pub use container::{Container, PARTITION_KEY};
+pub use container::Container;
 pub use data_key::{DataKey, DataKeyError};
 pub use folder::Folder;
 pub use format::{FORMAT, InvalidSealedKey, MAX_LENGTH};

@@ -38,7 +38,7 @@ pub struct RecipientVaults {
     roots: TlsRoots,
     /// `None` outside a confidential container.
     key_release: Option<KeyReleaseSettings>,
-    /// The clients in use: none is kept for a vault that no key is being opened with.
+    /// The clients in use. A client is dropped when no key is being opened with its vault.
     clients: Mutex<HashMap<String, Weak<KeyUnwrapper>>>,
 }
 

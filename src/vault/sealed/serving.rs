@@ -28,18 +28,18 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(3);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A vault, and sealed keys. Each sealed key is opened by a search, and stays open in memory until it is changed or removed where it is
-/// kept: no signature waits for a vault or for the place where the key is kept.
+/// stored: no signature waits for a vault, or for a folder or a container.
 pub struct WithSealedKeys {
     vault: Arc<dyn Vault>,
     sources: Vec<Source>,
     recipients: RecipientVaults,
     store: Arc<dyn MarkStore>,
     open: ArcSwap<HashMap<PublicKeyHash, OpenKey>>,
-    /// What has been logged since the key was last opened: places and problems.
+    /// What has been logged since the key was last opened: locations and problems.
     logged: Mutex<HashSet<(String, String)>>,
 }
 
-/// Where sealed keys are kept, and what was there when it was last read.
+/// Where sealed keys are stored, and what was there when it was last read.
 struct Source {
     keys: Arc<dyn SealedKeySource>,
     /// `None` before the first time.
@@ -165,7 +165,7 @@ impl WithSealedKeys {
 
     async fn look_at(
         &self,
-        SealedEntry { name, place, key }: SealedEntry,
+        SealedEntry { name, location, key }: SealedEntry,
         store: Option<&StoreIdentity>,
         before: &HashMap<PublicKeyHash, OpenKey>,
         is_alone: &(dyn Fn(&PublicKeyHash) -> bool + Sync),
@@ -174,13 +174,13 @@ impl WithSealedKeys {
         let sealed = match key {
             Ok(sealed) => sealed,
             Err(reason) => {
-                self.log((&name, &place), None, &reason, &reason);
+                self.log((&name, &location), None, &reason, &reason);
                 return Outcome::Unusable(None);
             }
         };
         let address = sealed.public_key().hash();
         let unusable = |reason: String| {
-            self.log((&name, &place), Some(address), &reason, &reason);
+            self.log((&name, &location), Some(address), &reason, &reason);
             Outcome::Unusable(Some(Box::new(UnusableKey { key: key_of(&name, &sealed), reason })))
         };
         if !is_alone(&address) {
@@ -199,12 +199,12 @@ impl WithSealedKeys {
         }
         match self.recipients.open(&sealed, deadline).await {
             Ok(secret) => {
-                self.logged().retain(|(logged, _)| *logged != place);
+                self.logged().retain(|(logged, _)| *logged != location);
                 info!(
                     event = "sealed_key_opened",
                     key = %address,
                     name,
-                    place,
+                    location,
                     role = %sealed.purpose().role(),
                     "a sealed key is open"
                 );
@@ -212,7 +212,7 @@ impl WithSealedKeys {
             }
             Err(NotOpened::Unusable(reason)) => unusable(reason),
             Err(NotOpened::Vault(error)) => {
-                self.log((&name, &place), Some(address), &error.to_string(), &error.log());
+                self.log((&name, &location), Some(address), &error.to_string(), &error.log());
                 // It has other recipients, and the key is the same.
                 Outcome::Later(error, before.cloned().map(Box::new))
             }
@@ -220,10 +220,10 @@ impl WithSealedKeys {
     }
 
     /// Logs why a key does not sign, once for each `problem`: the full reason may have the time and the id of a request.
-    fn log(&self, (name, place): (&str, &str), key: Option<PublicKeyHash>, problem: &str, reason: &str) {
-        if self.logged().insert((place.to_owned(), problem.to_owned())) {
+    fn log(&self, (name, location): (&str, &str), key: Option<PublicKeyHash>, problem: &str, reason: &str) {
+        if self.logged().insert((location.to_owned(), problem.to_owned())) {
             let key = key.map(tracing::field::display);
-            warn!(event = "sealed_key_unusable", key, name, place, reason, "a sealed key does not sign");
+            warn!(event = "sealed_key_unusable", key, name, location, reason, "a sealed key does not sign");
         }
     }
 

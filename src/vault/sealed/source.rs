@@ -1,4 +1,4 @@
-//! Where sealed keys are kept. There are two such places: a [folder](super::Folder), and a [container](super::Container) in Cosmos DB.
+//! Where sealed keys are stored: in a [folder](super::Folder), or in a [container](super::Container) in Cosmos DB.
 
 use super::format::InvalidSealedKey;
 use super::sealing::SealedKey;
@@ -20,8 +20,8 @@ pub trait SealedKeySource: Send + Sync {
     async fn list(&self, deadline: Instant) -> Result<Vec<SealedEntry>, FailureReason>;
 }
 
-/// Sealed keys, for an operator, who also writes them. No write overwrites a key that it does not name the version of, and a process
-/// that dies during a write leaves either the old key or the new one.
+/// Sealed keys, for an operator, who also writes them. A write replaces only the version that it names, and a process that dies during
+/// a write leaves either the old key or the new one.
 #[async_trait]
 pub trait SealedKeyStore: SealedKeySource {
     /// A key.
@@ -55,7 +55,7 @@ pub struct SealedEntry {
     /// The name of the key.
     pub name: String,
     /// The file, or the item with its container.
-    pub place: String,
+    pub location: String,
     /// The key, or why it cannot be used.
     pub key: Result<SealedKey, String>,
 }
@@ -81,73 +81,74 @@ pub enum SealedStoreError {
         source: io::Error,
     },
     /// It is not a sealed key.
-    #[error("{place}: {reason}")]
+    #[error("{location}: {reason}")]
     Invalid {
         /// The file or item.
-        place: String,
+        location: String,
         /// What is wrong with it.
         reason: String,
     },
     /// There is no item with this name.
-    #[error("{place} does not exist")]
+    #[error("{location} does not exist")]
     Absent {
         /// The item.
-        place: String,
+        location: String,
     },
     /// There is a file or an item with this name.
-    #[error("{place} already exists")]
+    #[error("{location} already exists")]
     NameTaken {
         /// The file or item.
-        place: String,
+        location: String,
     },
     /// The same key is in another file or item: the two could have different purposes.
-    #[error("{address} is already sealed in {place}")]
+    #[error("{address} is already sealed in {location}")]
     KeyThere {
         /// The address of the key.
         address: String,
         /// The other file or item.
-        place: String,
+        location: String,
     },
     /// Another process has changed or removed the key since it was read.
-    #[error("{place} was changed by another process in the meantime, and was left as it is: run the command again")]
+    #[error("{location} was changed by another process in the meantime, and was left as it is: run the command again")]
     Changed {
         /// The file or item.
-        place: String,
+        location: String,
     },
     /// The database does not answer, or denies the request.
-    #[error("{place}: {reason}")]
+    #[error("{location}: {reason}")]
     Failed {
         /// The item or container.
-        place: String,
+        location: String,
         /// Its answer.
         reason: String,
     },
     /// The database has not confirmed a write, and cannot be read.
     #[error(
-        "{place}: {reason}. Whether it was written is unknown: it is as before or as it was to be, and either is complete. Check \
+        "{location}: {reason}. Whether it was written is unknown: it is as before or as it was to be, and either is complete. Check \
          it with: azurehsm-signer sealed check"
     )]
     Unconfirmed {
         /// The item.
-        place: String,
+        location: String,
         /// The last error.
         reason: String,
     },
 }
 
 impl SealedStoreError {
-    pub(super) fn invalid(place: impl Into<String>, source: &InvalidSealedKey) -> Self {
-        Self::Invalid { place: place.into(), reason: source.to_string() }
+    pub(super) fn invalid(location: impl Into<String>, source: &InvalidSealedKey) -> Self {
+        Self::Invalid { location: location.into(), reason: source.to_string() }
     }
 }
 
-/// Whether a key may be added to these. A key must not be in two places, since they could have different purposes.
+/// Whether a key may be added to these. A key must not be stored twice, since the two could have different purposes.
 pub(super) fn check_that_key_is_new(key: &SealedKey, entries: &[SealedEntry]) -> Result<(), SealedStoreError> {
     let is_same = |there: &&SealedEntry| there.key.as_ref().is_ok_and(|there| there.public_key() == key.public_key());
     match entries.iter().find(is_same) {
-        Some(there) => {
-            Err(SealedStoreError::KeyThere { address: key.public_key().hash().to_string(), place: there.place.clone() })
-        }
+        Some(there) => Err(SealedStoreError::KeyThere {
+            address: key.public_key().hash().to_string(),
+            location: there.location.clone(),
+        }),
         None => Ok(()),
     }
 }

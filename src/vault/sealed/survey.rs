@@ -1,4 +1,4 @@
-//! The sealed keys as they are kept, for commands that show them and open none.
+//! The sealed keys as they are stored, for commands that show them without opening any.
 
 use super::purpose::Purpose;
 use super::sealing::SealedKey;
@@ -9,20 +9,20 @@ use futures::future::join_all;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Why a key that is in two places is not served.
+/// Why a key that is stored twice is not served.
 pub(super) const TWICE: &str = "it is sealed twice, perhaps for different purposes: remove one of the two";
 
 /// Why a key with another store is not served.
 pub(super) const OTHER_STORE: &str = "it is sealed for another mark store";
 
-/// All sealed keys, as they are kept.
+/// All sealed keys, as they are stored.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// The keys, by place and name.
+    /// The keys, by location and name.
     pub keys: Vec<ListedKey>,
     /// What is not a sealed key, each with the reason.
     pub unusable: Vec<String>,
-    /// Why some places could not be read.
+    /// Why a folder or a container could not be read.
     pub unread: Vec<String>,
 }
 
@@ -32,10 +32,10 @@ pub struct ListedKey {
     /// Its name.
     pub name: String,
     /// The file, or the item with its container.
-    pub place: String,
+    pub location: String,
     /// The key.
     pub key: SealedKey,
-    /// Whether it is in two places.
+    /// Whether it is stored twice.
     is_twice: bool,
 }
 
@@ -54,7 +54,12 @@ impl Survey {
             for entry in entries {
                 match entry.key {
                     Ok(key) => {
-                        survey.keys.push(ListedKey { name: entry.name, place: entry.place, key, is_twice: false });
+                        survey.keys.push(ListedKey {
+                            name: entry.name,
+                            location: entry.location,
+                            key,
+                            is_twice: false,
+                        });
                     }
                     Err(reason) => survey.unusable.push(reason),
                 }
@@ -91,7 +96,7 @@ impl ListedKey {
         self.key.purpose()
     }
 
-    /// Why it is not served with this store, if that shows without opening it. Without a store, stores are not compared.
+    /// Why it is not served with this store, if that is known without opening it. Without a store, stores are not compared.
     pub fn problem(&self, store: Option<&StoreIdentity>) -> Option<&'static str> {
         if self.is_twice {
             Some(TWICE)

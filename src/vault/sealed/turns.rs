@@ -65,7 +65,7 @@ impl Turns {
 impl State {
     fn next(&self) -> Option<usize> {
         let (now, number) = (Instant::now(), self.recipients.len());
-        let in_order = (1..=number).map(|place| (self.last + place) % number);
+        let in_order = (1..=number).map(|offset| (self.last + offset) % number);
         in_order.min_by_key(|index| {
             let recipient = self.recipients.get(*index);
             recipient.map(|recipient| (recipient.in_flight, recipient.paused_until.filter(|until| *until > now)))

@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists the keys of the vault and the sealed keys, each with the command that configures octez-client to use it. With Tezos nodes in the settings,
-    /// also for which delegates each key signs, and which key will take over
+    /// Lists the keys of the vault and the sealed keys, each with the command that configures octez-client to use it. With Tezos nodes
+    /// in the settings, also for which delegates each key signs, and which key will take over
     List,
     /// Generates a key
     Generate {
@@ -141,10 +141,10 @@ async fn list_vault(services: &Services) -> Result<(), CommandError> {
 async fn list_all(services: &Services, of_vault: Vec<(String, PublicKey)>, if_none: &str) -> Result<(), CommandError> {
     let sealed = survey_sealed_keys(services).await?;
     let keys = of_vault.into_iter().map(|(name, public_key)| Listed { name, public_key, sealed_for: None });
-    let keys = keys.chain(sealed.keys.iter().map(|kept| Listed {
-        name: kept.name.clone(),
-        public_key: kept.key.public_key().clone(),
-        sealed_for: Some(kept.purpose().role()),
+    let keys = keys.chain(sealed.keys.iter().map(|sealed| Listed {
+        name: sealed.name.clone(),
+        public_key: sealed.key.public_key().clone(),
+        sealed_for: Some(sealed.purpose().role()),
     }));
     let keys: Vec<_> = keys.collect();
     if keys.is_empty() {

@@ -9,6 +9,7 @@ use crate::marks::{CosmosSettings, StoreError};
 use crate::vault::embedded::KeyName;
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use std::fmt::Display;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -37,12 +38,12 @@ impl Container {
         self.documents.may_replace(deadline).await
     }
 
-    fn location(&self, name: &str) -> String {
+    fn location(&self, name: &dyn Display) -> String {
         format!("{name} in the container {}", self.name)
     }
 
     fn failed(&self, name: &KeyName, error: &StoreError) -> SealedStoreError {
-        SealedStoreError::Failed { location: self.location(&name.to_string()), reason: error.log() }
+        SealedStoreError::Failed { location: self.location(name), reason: error.log() }
     }
 
     fn entry(&self, document: &Document) -> SealedEntry {
@@ -62,7 +63,7 @@ impl Container {
     }
 
     fn written(&self, name: &KeyName, written: Result<(), NotWritten>) -> Result<(), SealedStoreError> {
-        let location = self.location(&name.to_string());
+        let location = self.location(name);
         written.map_err(|error| match error {
             NotWritten::Changed => SealedStoreError::Changed { location },
             NotWritten::Refused(error) => self.failed(name, &error),
@@ -89,7 +90,7 @@ impl SealedKeySource for Container {
 #[async_trait]
 impl SealedKeyStore for Container {
     async fn read(&self, name: &KeyName, deadline: Instant) -> Result<StoredKey, SealedStoreError> {
-        let location = self.location(&name.to_string());
+        let location = self.location(name);
         let document = self.documents.read(&name.to_string(), deadline).await;
         let document = document.map_err(|error| self.failed(name, &error))?;
         let Document { contents, version } =
@@ -98,7 +99,7 @@ impl SealedKeyStore for Container {
     }
 
     async fn add(&self, name: &KeyName, key: &SealedKey, deadline: Instant) -> Result<(), SealedStoreError> {
-        let location = self.location(&name.to_string());
+        let location = self.location(name);
         let entries = self.list(deadline).await.map_err(|reason| SealedStoreError::Failed {
             location: format!("the container {}", self.name),
             reason: reason.log().to_owned(),

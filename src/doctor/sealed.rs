@@ -39,9 +39,9 @@ pub(super) async fn check(area: &mut Area, services: &Services, azure: &Azure, s
 }
 
 fn unread(reason: &str, services: &Services) -> String {
-    let Some(settings) =
-        services.sealed_keys.container.as_ref().filter(|settings| reason.contains(&settings.container))
-    else {
+    // The path of a folder may contain the name of the container.
+    let is_of = |settings: &&CosmosSettings| reason.starts_with(&format!("the container {} ", settings.container));
+    let Some(settings) = services.sealed_keys.container.as_ref().filter(is_of) else {
         return "check SEALED_KEYS_DIR, and that the signer may read the folder".to_owned();
     };
     if is_of_network(reason) {

@@ -1,15 +1,14 @@
 //! Where keys and marks are stored: in Azure, or embedded.
 
-use super::SettingsError;
 use super::reader::Reader;
 use super::setting::{FilePath, Milliseconds, Setting, Text};
 use super::table::{
-    ALLOW_WEAK_CONSISTENCY, ATTESTATION_ENDPOINT, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE,
-    COSMOS_ENDPOINT, FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE,
-    LOCAL_VAULT_PASSPHRASE_FILE, MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SEALED_KEYS_CONTAINER,
-    SEALED_KEYS_DIR, SECURE_KEY_RELEASE_URL, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
+    ALLOW_WEAK_CONSISTENCY, AZURE_FUNCTIONS_ENVIRONMENT, COSMOS_CONTAINER, COSMOS_DATABASE, COSMOS_ENDPOINT,
+    FUNCTIONS_CUSTOMHANDLER_PORT, KEY_VAULT_URL, LOCAL_DATA_DIR, LOCAL_VAULT_PASSPHRASE, LOCAL_VAULT_PASSPHRASE_FILE,
+    MARKS, OBSERVE, REGION_NAME, REQUEST_DEADLINE_MS, SIGNING_KEY_TAG, SIGNING_KEYS, STORE_HEDGE_MS, VAULT_HEDGE_MS,
     VAULT_IDLE_SECONDS, WEBSITE_INSTANCE_ID, WEBSITE_POD_NAME, WEBSITE_SITE_NAME,
 };
+use super::{SealedKeysSettings, SettingsError};
 use crate::azure::IdentitySettings;
 use crate::functions_host;
 use crate::marks::{CosmosSettings, StoreRole};
@@ -52,22 +51,6 @@ pub enum VaultSettings {
     Embedded,
     /// In Key Vault or Managed HSM.
     KeyVault(Box<KeyVaultSettings>),
-}
-
-/// Where sealed keys are stored: in a folder, in a container, in both, or nowhere.
-#[derive(Clone, Default)]
-pub struct SealedKeysSettings {
-    /// `SEALED_KEYS_DIR`.
-    pub folder: Option<PathBuf>,
-    /// `SEALED_KEYS_CONTAINER`, in the account and the database of the marks.
-    pub container: Option<CosmosSettings>,
-}
-
-impl SealedKeysSettings {
-    /// Whether neither is set.
-    pub const fn is_empty(&self) -> bool {
-        self.folder.is_none() && self.container.is_none()
-    }
 }
 
 /// Where marks are stored.
@@ -248,15 +231,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         VaultSettings::Embedded
     }
 
-    /// One setting without the other shows that the other was forgotten or misspelt.
-    fn key_release(&mut self) -> Option<KeyReleaseSettings> {
-        let sidecar = self.parsed_with_reason(&SECURE_KEY_RELEASE_URL);
-        let attestation = self.parsed_with_reason(&ATTESTATION_ENDPOINT);
-        self.expect_with(&SECURE_KEY_RELEASE_URL, &[self.name_if_set(&ATTESTATION_ENDPOINT)]);
-        self.expect_with(&ATTESTATION_ENDPOINT, &[self.name_if_set(&SECURE_KEY_RELEASE_URL)]);
-        Some(KeyReleaseSettings { sidecar: sidecar?, attestation: attestation? })
-    }
-
     /// If a call is unanswered after the default time, its connection is dead or the service is slow: no setting delays the hedged
     /// call any longer.
     fn hedge_after(&mut self, setting: &Setting<Milliseconds>) -> Duration {
@@ -265,26 +239,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Duration::ZERO => max,
             hedge_after => hedge_after,
         }
-    }
-
-    fn sealed_keys(&mut self, marks: &MarkStoreSettings) -> SealedKeysSettings {
-        let folder = self.path(&SEALED_KEYS_DIR).map(PathBuf::from);
-        if !self.is_set(&SEALED_KEYS_CONTAINER) {
-            return SealedKeysSettings { folder, container: None };
-        }
-        let container = self.resource_name(&SEALED_KEYS_CONTAINER);
-        let container = match marks {
-            MarkStoreSettings::Cosmos(marks) if marks.container == container => {
-                self.wrong(&SEALED_KEYS_CONTAINER, "expected another container than that of the marks");
-                None
-            }
-            MarkStoreSettings::Cosmos(marks) => Some(CosmosSettings { container, ..marks.clone() }),
-            MarkStoreSettings::Embedded => {
-                self.expect_with(&COSMOS_ENDPOINT, &[Some(SEALED_KEYS_CONTAINER.name)]);
-                None
-            }
-        };
-        SealedKeysSettings { folder, container }
     }
 
     fn role(&mut self) -> StoreRole {
@@ -339,7 +293,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// The name of a database or container, by the rules of Cosmos DB. It becomes a segment of a URL's path, so `..` is
     /// invalid, too.
-    fn resource_name(&mut self, setting: &Setting<Text>) -> String {
+    pub(super) fn resource_name(&mut self, setting: &Setting<Text>) -> String {
         const MAX_LENGTH: usize = 255;
         let Some(text) = self.text(setting) else { return setting.values.default.unwrap_or_default().to_owned() };
         let is_dots = matches!(text.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
@@ -358,7 +312,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// A setting that only makes sense with another one shows that the other was forgotten or misspelt. Continuing with the
     /// embedded default would lose the marks.
-    fn expect_with<V>(&mut self, setting: &Setting<V>, others: &[Option<&str>]) {
+    pub(super) fn expect_with<V>(&mut self, setting: &Setting<V>, others: &[Option<&str>]) {
         if !self.is_set(setting)
             && let Some(other) = others.iter().flatten().next()
         {
@@ -366,7 +320,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    fn name_if_set<V>(&self, setting: &Setting<V>) -> Option<&'static str> {
+    pub(super) fn name_if_set<V>(&self, setting: &Setting<V>) -> Option<&'static str> {
         self.is_set(setting).then_some(setting.name)
     }
 

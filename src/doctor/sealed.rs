@@ -7,8 +7,9 @@ use super::clock::ANSWER_TIMEOUT;
 use crate::marks::cosmos::WritePermission;
 use crate::marks::{CosmosSettings, StoreIdentity};
 use crate::settings::Services;
-use crate::vault::key_vault::{KeyIdentifier, KeyUnwrapper, VaultUrl};
-use crate::vault::sealed::{Container, DataKey, ListedKey, Recipient, RecipientId, SealedKey, Survey};
+use crate::vault::sealed::{
+    Container, ListedKey, NotOpened, Recipient, RecipientId, RecipientVaults, SealedKey, Survey,
+};
 use crate::wiring::{Azure, sealed_key_sources};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
@@ -31,7 +32,8 @@ pub(super) async fn check(area: &mut Area, services: &Services, azure: &Azure, s
     for reason in &survey.unusable {
         area.add(Finding::failed("sealed.key", reason, "remove it, or restore it from a copy"));
     }
-    for (key, opened) in survey.keys.iter().zip(each(&survey.keys, async |key| open(key, azure, store).await).await) {
+    let vaults = RecipientVaults::new(Arc::clone(&azure.tokens), azure.roots.clone(), services.key_release.clone());
+    for (key, opened) in survey.keys.iter().zip(each(&survey.keys, async |key| open(key, &vaults, store).await).await) {
         area.findings.extend(opened);
         area.observed.keys.push(key.hash());
     }
@@ -79,7 +81,7 @@ async fn role(settings: &CosmosSettings, azure: &Azure) -> Finding {
 }
 
 /// Opens a key with each recipient's vault.
-async fn open(listed: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) -> Vec<Finding> {
+async fn open(listed: &ListedKey, vaults: &RecipientVaults, store: Option<&StoreIdentity>) -> Vec<Finding> {
     const CHECK: &str = "sealed.key";
     let purpose = listed.purpose();
     let who = format!("{}  {} on {}", listed.hash(), purpose.role(), purpose.chain());
@@ -89,11 +91,9 @@ async fn open(listed: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) 
         return vec![Finding::failed(CHECK, format!("{who}: not served: {problem}"), advice).about(&listed.location)];
     }
     let recipients = listed.key.recipients().iter().filter(|recipient| is_online(recipient));
-    let outcomes = each(recipients, async |recipient: &Recipient| {
-        let RecipientId::Vault { vault, key } = recipient.key().id() else { return (recipient, None) };
-        (recipient, Some(unwrap(azure, &listed.key, vault, key, recipient.wrapped_key()).await))
-    })
-    .await;
+    let outcomes =
+        each(recipients, async |recipient: &Recipient| (recipient, open_with(vaults, &listed.key, recipient).await))
+            .await;
     let opens = outcomes.iter().any(|(_, outcome)| matches!(outcome, Some(Ok(()))));
     let mut findings = Vec::new();
     for (recipient, outcome) in outcomes {
@@ -107,7 +107,10 @@ async fn open(listed: &ListedKey, azure: &Azure, store: Option<&StoreIdentity>) 
             ),
             Some(Err(reason)) if opens => Finding::warning("sealed.unwrap", &reason, unwrap_advice(id, &reason)),
             Some(Err(reason)) => Finding::failed("sealed.unwrap", &reason, unwrap_advice(id, &reason)),
-            None => Finding::skipped("sealed.unwrap", "this recipient is not a key that a vault unwraps with"),
+            None => Finding::skipped(
+                "sealed.unwrap",
+                "only confidential containers can call this recipient, and SECURE_KEY_RELEASE_URL is not set",
+            ),
         };
         findings.push(finding.about(format!("{}, {id}", listed.location)));
     }
@@ -126,27 +129,23 @@ fn is_online(recipient: &Recipient) -> bool {
     !matches!(recipient.key().id(), RecipientId::Offline(_))
 }
 
-/// Opens the key with one recipient, or says why it does not.
-async fn unwrap(
-    azure: &Azure,
-    sealed: &SealedKey,
-    vault: &VaultUrl,
-    key: &KeyIdentifier,
-    wrapped: &[u8],
-) -> Result<(), String> {
-    let client = KeyUnwrapper::new(vault, Arc::clone(&azure.tokens), azure.roots.clone(), ANSWER_TIMEOUT)
-        .map_err(|error| error.to_string())?;
-    let unwrapped = timeout(ANSWER_TIMEOUT, client.unwrap_key(key, wrapped)).await;
-    let late = |_| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
-    let unwrapped = unwrapped.map_err(late)?.map_err(|error| error.reason().log().to_owned())?;
-    let data_key = DataKey::from_unwrapped(&unwrapped).map_err(|error| error.to_string())?;
-    let sealed = sealed.clone();
-    let opened = tokio::task::spawn_blocking(move || sealed.open_and_try(&data_key).map(drop)).await;
-    opened.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+/// Opens the key with one recipient, or returns why it does not open; `None` if this process cannot call that recipient.
+async fn open_with(vaults: &RecipientVaults, sealed: &SealedKey, recipient: &Recipient) -> Option<Result<(), String>> {
+    let Ok(opened) = timeout(ANSWER_TIMEOUT, vaults.open_with(sealed, recipient)).await else {
+        return Some(Err(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())));
+    };
+    Some(opened?.map(drop).map_err(|error| match error {
+        NotOpened::Vault(error) => error.reason().log().to_owned(),
+        NotOpened::Unusable(reason) => reason,
+    }))
 }
 
 fn unwrap_advice(id: &RecipientId, reason: &str) -> String {
-    let RecipientId::Vault { vault, .. } = id else { return String::new() };
+    let RecipientId::Vault { vault, .. } = id else {
+        return "check the log of the sidecar, the release policy of the key, and that the identity has a role with \
+                Microsoft.KeyVault/vaults/keys/release/action at the scope of this key"
+            .to_owned();
+    };
     let vault = vault.as_url();
     if is_of_network(reason) {
         network("vault")

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 /// Between two calls to a recipient that has refused the first.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
@@ -79,16 +80,7 @@ impl RecipientVaults {
             let none = || VaultError::unable("no recipient can be called");
             let turn = turns.next().ok_or_else(none)?;
             let (recipient, way) = callable.get(turn.recipient).ok_or_else(none)?;
-            let unwrapped = match way {
-                Way::Vault(vault, key) => match self.client(vault) {
-                    Ok(client) => {
-                        clients.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&client));
-                        client.unwrap_key(key, recipient.wrapped_key()).await
-                    }
-                    Err(error) => Err(error),
-                },
-                Way::Release(settings, vault, key) => unwrap_key(settings, vault, key, recipient).await,
-            };
+            let unwrapped = self.unwrap(way, recipient, &clients).await;
             if let Err(error) = &unwrapped {
                 turn.failed(pause(error));
                 errors
@@ -118,11 +110,35 @@ impl RecipientVaults {
                 GaveUp::Final(_) | GaveUp::Deadline(Some(_)) => of_several(&errors),
             })
         })?;
-        let data_key = DataKey::from_unwrapped(&data_key).map_err(|error| NotOpened::Unusable(error.to_string()))?;
-        let sealed = sealed.clone();
-        match tokio::task::spawn_blocking(move || sealed.open_and_try(&data_key)).await {
-            Ok(opened) => opened.map_err(|error| NotOpened::Unusable(error.to_string())),
-            Err(error) => Err(NotOpened::Vault(VaultError::unavailable(format!("internal error: {error}")))),
+        open_and_try(sealed, &data_key).await
+    }
+
+    /// Opens a key with one recipient, by one call, and tries it. `None` if this process cannot call that recipient.
+    ///
+    /// # Errors
+    /// [`NotOpened`]. There is no deadline.
+    pub async fn open_with(&self, sealed: &SealedKey, recipient: &Recipient) -> Option<Result<SecretKey, NotOpened>> {
+        let (_, way) = self.way_to(recipient)?;
+        Some(match self.unwrap(&way, recipient, &Mutex::default()).await {
+            Ok(data_key) => open_and_try(sealed, &data_key).await,
+            Err(error) => Err(NotOpened::Vault(error)),
+        })
+    }
+
+    /// Has the data key unwrapped by one recipient. The client is added to `clients`.
+    async fn unwrap(
+        &self,
+        way: &Way<'_>,
+        recipient: &Recipient,
+        clients: &Mutex<Vec<Arc<KeyUnwrapper>>>,
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        match way {
+            Way::Vault(vault, key) => {
+                let client = self.client(vault)?;
+                clients.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&client));
+                client.unwrap_key(key, recipient.wrapped_key()).await
+            }
+            Way::Release(settings, vault, key) => unwrap_key(settings, vault, key, recipient).await,
         }
     }
 
@@ -147,6 +163,15 @@ impl RecipientVaults {
         clients.retain(|_, client| client.strong_count() > 0);
         clients.insert(vault.to_string(), Arc::downgrade(&client));
         Ok(client)
+    }
+}
+
+async fn open_and_try(sealed: &SealedKey, data_key: &[u8]) -> Result<SecretKey, NotOpened> {
+    let data_key = DataKey::from_unwrapped(data_key).map_err(|error| NotOpened::Unusable(error.to_string()))?;
+    let sealed = sealed.clone();
+    match tokio::task::spawn_blocking(move || sealed.open_and_try(&data_key)).await {
+        Ok(opened) => opened.map_err(|error| NotOpened::Unusable(error.to_string())),
+        Err(error) => Err(NotOpened::Vault(VaultError::unavailable(format!("internal error: {error}")))),
     }
 }
 

@@ -70,6 +70,12 @@ fn the_doctor_opens_each_key_with_each_vault_and_says_why_one_is_not_served() {
     bakery.assert_finds("sealed.key", "failed", &["no recipient's vault opens it"]);
     bakery.azure.key_vault.allow_unwrap(true);
 
+    let copy = bakery.path("sealed/copy.json");
+    std::fs::write(&copy, bakery.item("baker")["sealed"].to_string()).unwrap();
+    bakery.assert_finds("sealed.key", "failed", &["it is sealed twice", "copy.json"]);
+    assert_eq!(bakery.json(&[], "status --json")["sealed_keys"]["state"], "failed");
+    std::fs::remove_file(copy).unwrap();
+
     let mut elsewhere = bakery.item("baker");
     elsewhere["sealed"]["store"]["container"] = "other".into();
     bakery.put(&json!({ "id": "baker", "type": "sealed_key", "sealed": elsewhere["sealed"] }));
@@ -158,6 +164,10 @@ fn recovering_raises_the_marks_of_sealed_keys_and_says_what_else_they_need() {
     signer.sign(&key.hash, &at(1011)).signature();
 
     let elsewhere = bakery.shows(&[], "marks recover --chain NetXsqzbfFenSTS --level 1000");
+    assert!(
+        !String::from_utf8_lossy(&elsewhere.stdout).contains(&key.hash),
+        "it signs on one chain only: {elsewhere:?}"
+    );
     let notes = String::from_utf8(elsewhere.stderr.clone()).unwrap();
     assert!(notes.contains(&format!("repeat the command with --chain {MAINNET}")), "{elsewhere:?}");
     always(bakery.faults(), Operation::Query, Effect::status(403));

@@ -11,8 +11,6 @@ use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, block, bls_attestation, payload, transfer};
 use crate::support::process::{printed, with_input};
 use azurehsm_signer::tezos::payload::Kind;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use stand_ins::{Azure, Effect, Faults, KeyVersion, NewKey, Operation};
 use std::path::PathBuf;
@@ -20,7 +18,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// The refresh of keys, so that a test need not wait for minutes.
-const EVERY_SECOND: (&str, &str) = ("KEYS_REFRESH_SECONDS", "1");
+pub(super) const EVERY_SECOND: (&str, &str) = ("KEYS_REFRESH_SECONDS", "1");
 
 /// The stand-ins, with an RSA key in the vault, and a folder of sealed keys.
 pub(super) struct Bakery {
@@ -59,9 +57,8 @@ impl Bakery {
     /// Adds an RSA key of the test vectors to a vault, or a version of it, and returns its identifier.
     pub(super) fn add_recipient(&self, region: &Azure, name: &str) -> String {
         let pem = std::fs::read_to_string(self.path(&format!("{name}-private.pem"))).unwrap();
-        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-        let KeyVersion { name, version } =
-            region.key_vault.add_key(NewKey::unwrapping("sealing", STANDARD.decode(base64).unwrap()));
+        let key = NewKey::unwrapping_from_pem("sealing", &pem).unwrap();
+        let KeyVersion { name, version } = region.key_vault.add_key(key);
         format!("{}keys/{name}/{version}", region.key_vault.url())
     }
 

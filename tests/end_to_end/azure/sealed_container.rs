@@ -5,68 +5,24 @@ mod kills;
 mod shown;
 
 use super::ANY_OPERATION;
-use crate::azure::cloud::{self, always, baker, told_by};
-use crate::azure::instance::{Instance, command, run};
+use super::sealed::{Bakery, EVERY_SECOND, Sealed, sealing};
+use crate::azure::cloud::{self, always, baker};
+use crate::azure::instance::{Instance, command};
 use crate::support::eventually::eventually;
-use crate::support::payloads::{MAINNET, bls_attestation, transfer};
+use crate::support::payloads::{bls_attestation, transfer};
 use crate::support::process::{printed, with_input};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use stand_ins::{Azure, Effect, KeyVersion, NewKey, Operation};
-use std::path::PathBuf;
+use stand_ins::{Effect, Operation};
 use std::process::{Command, Output};
-use tempfile::TempDir;
 
-/// The stand-ins, with an RSA key in the vault, and the folder of an operator.
-struct Bakery {
-    azure: Azure,
-    folder: TempDir,
-    recipient: String,
-}
+const CONTAINER: (&str, &str) = ("SEALED_KEYS_CONTAINER", "keys");
 
-/// A sealed key.
-struct Sealed {
-    hash: String,
-    public_key: String,
-}
-
+/// With the container.
 impl Bakery {
-    fn new() -> Self {
-        let azure = cloud::start();
-        azure.key_vault.allow_unwrap(true);
-        let folder = tempfile::tempdir().unwrap();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/sealed/vectors.json");
-        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let key = |name: &str, part: &str| vectors["keys"][name][part].as_str().unwrap().to_owned();
-        for name in ["north", "west", "safe"] {
-            std::fs::write(folder.path().join(format!("{name}.pem")), key(name, "public_key")).unwrap();
-        }
-        std::fs::write(folder.path().join("safe-private.pem"), key("safe", "private_key")).unwrap();
-        let base64: String = key("north", "private_key").lines().filter(|line| !line.starts_with("-----")).collect();
-        let KeyVersion { name, version } =
-            azure.key_vault.add_key(NewKey::unwrapping("sealing", STANDARD.decode(base64).unwrap()));
-        let recipient = format!("{}keys/{name}/{version}", azure.key_vault.url());
-        let store = eventually("the identity of the store", || {
-            let output = run(&azure, &["marks", "store", "--json"]);
-            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
-        });
-        std::fs::write(folder.path().join("store.json"), store).unwrap();
-        Self { azure, folder, recipient }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn faults(&self) -> &stand_ins::Faults {
-        self.azure.cosmos.faults()
-    }
-
     /// A command on sealed keys, without any right to write.
     fn command(&self, options: &str) -> Command {
-        let mut command = command(&self.azure, &[("SEALED_KEYS_CONTAINER", "keys")]);
-        command.arg("sealed").args(options.split_whitespace()).current_dir(self.folder.path());
+        let mut command = command(&self.azure, &[CONTAINER]);
+        command.arg("sealed").args(options.split_whitespace()).current_dir(self.path(""));
         command
     }
 
@@ -84,17 +40,12 @@ impl Bakery {
 
     /// The options that create a key; `place` is `--cosmos`, or `--folder` and a folder.
     fn creation(&self, name: &str, role: &str, place: &str) -> String {
-        format!(
-            "create {name} --role {role} --chain {MAINNET} --store store.json --recipient {}=north.pem --recipient safe.pem {place}",
-            self.recipient
-        )
+        let recipients = [&format!("{}=north.pem", self.recipient), "safe.pem"];
+        format!("create {} {place}", sealing(name, role, &recipients))
     }
 
-    fn create(&self, name: &str, role: &str, place: &str) -> Sealed {
-        let created = printed(&self.as_operator(&self.creation(name, role, place)));
-        let mut words = created.lines().next().unwrap().rsplit("  ").map(str::to_owned);
-        let public_key = words.next().unwrap();
-        Sealed { hash: words.next().unwrap(), public_key }
+    fn create_in(&self, place: &str, name: &str, role: &str) -> Sealed {
+        Sealed::printed(&printed(&self.as_operator(&self.creation(name, role, place))))
     }
 
     fn item(&self, name: &str) -> Value {
@@ -105,22 +56,14 @@ impl Bakery {
         cloud::wait(self.azure.cosmos.put_sealed_key(item));
     }
 
+    /// Starts a signer that serves the container.
+    fn start_with_container(&self, settings: &[(&str, &str)]) -> Instance {
+        Instance::start(&self.azure, &[&[CONTAINER, EVERY_SECOND], settings].concat())
+    }
+
     /// Starts a signer that serves the container and the folder `sealed`, which need not exist.
-    fn start(&self, settings: &[(&str, &str)]) -> Instance {
-        let refresh = ("KEYS_REFRESH_SECONDS", "1");
-        Instance::start(&self.azure, &[&[("SEALED_KEYS_CONTAINER", "keys"), refresh], settings].concat())
-    }
-
-    fn start_with_folder(&self, settings: &[(&str, &str)]) -> Instance {
-        let folder = self.path("sealed");
-        self.start(&[&[("SEALED_KEYS_DIR", folder.to_str().unwrap())], settings].concat())
-    }
-}
-
-impl Sealed {
-    fn verify(&self, payload: &[u8], signature: &str) {
-        let id = KeyVersion { name: String::new(), version: String::new() };
-        told_by(id, &self.public_key).verify(payload, signature);
+    fn start_with_both(&self, settings: &[(&str, &str)]) -> Instance {
+        self.start(&[&[CONTAINER], settings].concat())
     }
 }
 
@@ -131,10 +74,10 @@ fn keys_of_the_container_and_of_a_folder_are_served_with_a_role_that_only_reads(
     let error = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && error.contains("containers/items/create"), "{error}");
     let vault_key = baker(&bakery.azure);
-    let consensus = bakery.create("consensus", "consensus", "--cosmos");
-    let companion = bakery.create("companion", "companion", "--folder sealed");
+    let consensus = bakery.create_in("--cosmos", "consensus", "consensus");
+    let companion = bakery.create_in("--folder sealed", "companion", "companion");
     bakery.azure.cosmos.reset_requests();
-    let signers = [bakery.start_with_folder(&[ANY_OPERATION]), bakery.start_with_folder(&[ANY_OPERATION])];
+    let signers = [bakery.start_with_both(&[ANY_OPERATION]), bakery.start_with_both(&[ANY_OPERATION])];
     let vote = bls_attestation(5, 0, 0);
     for key in [&consensus, &companion] {
         for signer in &signers {
@@ -147,7 +90,7 @@ fn keys_of_the_container_and_of_a_folder_are_served_with_a_role_that_only_reads(
         let log = signer.stop().join("\n");
         assert!(log.contains("consensus in the container keys") && log.contains("companion.json"), "{log}");
     }
-    let restarted = bakery.start(&[]);
+    let restarted = bakery.start_with_container(&[]);
     restarted.eventually_signs(&consensus.hash, &bls_attestation(6, 0, 0));
     assert_eq!(bakery.azure.cosmos.requests(Operation::Other), 0, "a call that the role does not allow");
 }
@@ -156,11 +99,11 @@ fn keys_of_the_container_and_of_a_folder_are_served_with_a_role_that_only_reads(
 fn an_item_that_cannot_be_used_disables_only_itself() {
     let bakery = Bakery::new();
     let place = "--cosmos";
-    let good = bakery.create("good", "consensus", place);
-    let twice = bakery.create("twice", "consensus", place);
-    let in_both = bakery.create("in-both", "companion", "--folder sealed");
-    let changed = bakery.create("changed", "companion", place);
-    let elsewhere = bakery.create("elsewhere", "consensus", place);
+    let good = bakery.create_in(place, "good", "consensus");
+    let twice = bakery.create_in(place, "twice", "consensus");
+    let in_both = bakery.create_in("--folder sealed", "in-both", "companion");
+    let changed = bakery.create_in(place, "changed", "companion");
+    let elsewhere = bakery.create_in(place, "elsewhere", "consensus");
     let edited = |from: &str, to: &str, edit: &dyn Fn(&mut Value)| {
         let mut item = bakery.item(from);
         edit(&mut item["sealed"]);
@@ -175,7 +118,7 @@ fn an_item_that_cannot_be_used_disables_only_itself() {
     let in_folder: Value =
         serde_json::from_str(&std::fs::read_to_string(bakery.path("sealed/in-both.json")).unwrap()).unwrap();
     bakery.put(&json!({ "id": "in-both", "type": "sealed_key", "sealed": in_folder }));
-    let signer = bakery.start_with_folder(&[]);
+    let signer = bakery.start_with_both(&[]);
     let vote = bls_attestation(5, 0, 0);
     good.verify(&vote, &signer.eventually_signs(&good.hash, &vote));
     for (name, key, reason) in [
@@ -210,11 +153,11 @@ fn an_item_that_cannot_be_used_disables_only_itself() {
 fn no_key_of_the_vault_waits_for_sealed_keys_to_be_listed_or_opened() {
     let bakery = Bakery::new();
     let vault_key = baker(&bakery.azure);
-    bakery.create("south", "consensus", "--folder sealed");
-    always(bakery.faults(), Operation::Query, Effect::Hang);
+    bakery.create_in("--folder sealed", "south", "consensus");
+    always(bakery.azure.cosmos.faults(), Operation::Query, Effect::Hang);
     always(bakery.azure.key_vault.faults(), Operation::UnwrapKey, Effect::Hang);
     // Less than both take together.
-    let signer = bakery.start_with_folder(&[ANY_OPERATION, ("REQUEST_DEADLINE_MS", "8000")]);
+    let signer = bakery.start_with_both(&[ANY_OPERATION, ("REQUEST_DEADLINE_MS", "8000")]);
     vault_key.verify(&transfer(1, 1), &signer.sign(&vault_key.hash, &transfer(1, 1)).signature());
 }
 
@@ -222,23 +165,23 @@ fn no_key_of_the_vault_waits_for_sealed_keys_to_be_listed_or_opened() {
 fn while_the_container_cannot_be_read_other_keys_are_served_and_open_ones_stay_open() {
     let bakery = Bakery::new();
     let vault_key = baker(&bakery.azure);
-    let in_container = bakery.create("north", "consensus", "--cosmos");
-    let in_folder = bakery.create("south", "consensus", "--folder sealed");
-    let late = bakery.create("late", "consensus", "--cosmos");
+    let in_container = bakery.create_in("--cosmos", "north", "consensus");
+    let in_folder = bakery.create_in("--folder sealed", "south", "consensus");
+    let late = bakery.create_in("--cosmos", "late", "consensus");
     let item = bakery.item("late");
     cloud::wait(bakery.azure.cosmos.delete_sealed_key("late"));
     for (level, effect) in [(5, Effect::status(503)), (6, Effect::Hang), (7, Effect::status(403))] {
         let vote = bls_attestation(level, 0, 0);
-        always(bakery.faults(), Operation::Query, effect);
-        let signer = bakery.start_with_folder(&[ANY_OPERATION]);
+        always(bakery.azure.cosmos.faults(), Operation::Query, effect);
+        let signer = bakery.start_with_both(&[ANY_OPERATION]);
         signer.eventually_signs(&in_folder.hash, &vote);
         signer.eventually_signs(&vault_key.hash, &transfer(1, 1));
         let failed = signer.sign(&in_container.hash, &vote);
         assert_eq!(failed.status, 500, "{effect:?}: {failed:?}");
-        bakery.faults().clear();
+        bakery.azure.cosmos.faults().clear();
         in_container.verify(&vote, &signer.eventually_signs(&in_container.hash, &vote));
         // A new key cannot be found now, and the open ones still sign.
-        always(bakery.faults(), Operation::Query, effect);
+        always(bakery.azure.cosmos.faults(), Operation::Query, effect);
         bakery.put(&item);
         let queries = bakery.azure.cosmos.requests(Operation::Query);
         eventually("two more searches", || {
@@ -246,7 +189,7 @@ fn while_the_container_cannot_be_read_other_keys_are_served_and_open_ones_stay_o
         });
         signer.sign(&in_container.hash, &bls_attestation(level, 1, 0)).signature();
         assert_eq!(signer.sign(&late.hash, &vote).status, 500, "{effect:?}");
-        bakery.faults().clear();
+        bakery.azure.cosmos.faults().clear();
         late.verify(&vote, &signer.eventually_signs(&late.hash, &vote));
         cloud::wait(bakery.azure.cosmos.delete_sealed_key("late"));
         eventually("the end of a key that is gone", || (signer.sign(&late.hash, &vote).status == 404).then_some(()));

@@ -1,10 +1,11 @@
 //! Commands on the container, by an operator.
 
 use super::Bakery;
-use crate::azure::cloud::{self, next};
-use crate::support::process::{complaint, printed};
+use crate::azure::cloud::next;
+use crate::support::eventually::eventually;
+use crate::support::process::{complaint, printed, with_input};
 use serde_json::{Value, json};
-use stand_ins::{Effect, Operation};
+use stand_ins::{Curve, Effect, NewKey, Operation};
 use std::io::Write;
 use std::process::Stdio;
 
@@ -13,7 +14,7 @@ const OPEN: &str = "--recovery-key safe-private.pem";
 #[test]
 fn every_command_works_on_the_container() {
     let bakery = Bakery::new();
-    let key = bakery.create("baker", "consensus", "--cosmos");
+    let key = bakery.create_in("--cosmos", "baker", "consensus");
     let first = bakery.item("baker");
     assert_eq!(first["sealed"]["address"], key.hash.as_str());
     assert!(printed(&bakery.output("list --cosmos")).contains(&key.hash));
@@ -37,7 +38,7 @@ fn every_command_works_on_the_container() {
 #[test]
 fn a_name_or_a_key_that_is_there_is_not_overwritten() {
     let bakery = Bakery::new();
-    let key = bakery.create("baker", "consensus", "--cosmos");
+    let key = bakery.create_in("--cosmos", "baker", "consensus");
     let before = bakery.item("baker");
     let taken = complaint(&bakery.as_operator(&bakery.creation("baker", "consensus", "--cosmos")));
     assert!(taken.contains("baker in the container keys already exists"), "{taken}");
@@ -46,7 +47,7 @@ fn a_name_or_a_key_that_is_there_is_not_overwritten() {
     let import = |name: &str| {
         bakery.azure.cosmos.allow_write_of_keys(true);
         let options = bakery.creation(name, "consensus", "--cosmos").replacen("create", "import", 1);
-        crate::support::process::with_input(&mut bakery.command(&options), secret)
+        with_input(&mut bakery.command(&options), secret)
     };
     let imported = printed(&import("first"));
     assert!(!imported.contains(&key.hash), "{imported}");
@@ -73,7 +74,7 @@ fn after_a_lost_answer_the_command_finds_out_what_is_there() {
     {
         let name = format!("baker-{number}");
         next(1, bakery.azure.cosmos.faults(), Operation::CreateItem, effect);
-        let created = bakery.create(&name, "consensus", "--cosmos");
+        let created = bakery.create_in("--cosmos", &name, "consensus");
         let first = bakery.item(&name);
         assert_eq!(first["sealed"]["address"], created.hash.as_str(), "{effect:?}");
         next(1, bakery.azure.cosmos.faults(), Operation::ReplaceItem, effect);
@@ -86,14 +87,12 @@ fn after_a_lost_answer_the_command_finds_out_what_is_there() {
 #[test]
 fn a_change_by_another_operator_is_not_overwritten() {
     let bakery = Bakery::new();
-    bakery.create("baker", "consensus", "--cosmos");
+    bakery.create_in("--cosmos", "baker", "consensus");
     bakery.azure.cosmos.allow_write_of_keys(true);
     let reads = bakery.azure.cosmos.requests(Operation::ReadItem);
     let mut command = bakery.command("rewrap baker --recovery-key - --cosmos");
     let mut rewrap = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    crate::support::eventually::eventually("a read", || {
-        (bakery.azure.cosmos.requests(Operation::ReadItem) > reads).then_some(())
-    });
+    eventually("a read", || (bakery.azure.cosmos.requests(Operation::ReadItem) > reads).then_some(()));
     printed(&bakery.output(&format!("rewrap baker {OPEN} --cosmos")));
     let by_the_other = bakery.item("baker");
     let private_key = std::fs::read(bakery.path("safe-private.pem")).unwrap();
@@ -110,8 +109,8 @@ fn the_public_key_of_a_recipient_is_read_from_its_vault() {
     printed(&created);
     printed(&bakery.output("check baker --unwrap --cosmos"));
     let vault = bakery.azure.key_vault.url();
-    let software = bakery.azure.key_vault.add_key(stand_ins::NewKey::new("software", stand_ins::Curve::Rsa));
-    let elliptic = bakery.azure.key_vault.add_key(stand_ins::NewKey::new("elliptic", stand_ins::Curve::P256));
+    let software = bakery.azure.key_vault.add_key(NewKey::new("software", Curve::Rsa));
+    let elliptic = bakery.azure.key_vault.add_key(NewKey::new("elliptic", Curve::P256));
     for (id, reason) in [
         (format!("{vault}keys/software/{}", software.version), "in software"),
         (format!("{vault}keys/elliptic/{}", elliptic.version), "not an RSA key"),
@@ -132,7 +131,7 @@ fn without_its_setting_or_the_database_the_container_is_not_used() {
     assert!(error.contains("SEALED_KEYS_CONTAINER: expected"), "{error}");
     let error = complaint(&bakery.command("list --cosmos").env("SEALED_KEYS_CONTAINER", "marks").output().unwrap());
     assert!(error.contains("expected another container than that of the marks"), "{error}");
-    cloud::wait(bakery.azure.cosmos.put_sealed_key(&json!({ "id": "empty", "type": "sealed_key" })));
+    bakery.put(&json!({ "id": "empty", "type": "sealed_key" }));
     let error = complaint(&bakery.output("list --cosmos"));
     assert!(error.contains("1 sealed key cannot be used") && error.contains("empty in the container keys"), "{error}");
 }
@@ -140,7 +139,7 @@ fn without_its_setting_or_the_database_the_container_is_not_used() {
 #[test]
 fn nothing_secret_is_in_an_item() {
     let bakery = Bakery::new();
-    bakery.create("baker", "consensus", "--cosmos");
+    bakery.create_in("--cosmos", "baker", "consensus");
     let Value::Object(item) = bakery.item("baker") else { panic!("an object") };
     let ours: Vec<_> = item.keys().filter(|name| !name.starts_with('_')).collect();
     assert_eq!(ours, ["id", "sealed", "type"]);

@@ -30,28 +30,28 @@ fn a_killed_rewrap_in_the_container_leaves_the_old_key_or_the_new_one() {
         (Operation::ReplaceItem, Effect::LateWork(late), true),
     ] {
         let bakery = Bakery::new();
-        let key = bakery.create("baker", "consensus", "--cosmos");
-        let signer = bakery.start(&[]);
+        let key = bakery.create_in("--cosmos", "baker", "consensus");
+        let signer = bakery.start_with_container(&[]);
         signer.eventually_signs(&key.hash, &bls_attestation(5, 0, 0));
         let before = bakery.item("baker");
         bakery.azure.cosmos.allow_write_of_keys(true);
         let calls = bakery.azure.cosmos.requests(operation);
         // Only those of the operator: the signer needs neither for its key.
-        always(bakery.faults(), operation, effect);
+        always(bakery.azure.cosmos.faults(), operation, effect);
         let process = spawn(&bakery, &format!("{REWRAP} --cosmos"));
         eventually("the call", || (bakery.azure.cosmos.requests(operation) > calls).then_some(()));
         kill(process);
         if is_new {
             eventually("the new key", || (bakery.item("baker") != before).then_some(()));
         }
-        bakery.faults().clear();
+        bakery.azure.cosmos.faults().clear();
         assert_eq!(bakery.item("baker") != before, is_new, "{operation:?} {effect:?}");
         for way in ["--recovery-key safe-private.pem", "--unwrap"] {
             printed(&bakery.output(&format!("check baker {way} --cosmos")));
         }
         signer.sign(&key.hash, &bls_attestation(6, 0, 0)).signature();
         drop(signer);
-        let restarted = bakery.start(&[]);
+        let restarted = bakery.start_with_container(&[]);
         restarted.eventually_signs(&key.hash, &bls_attestation(7, 0, 0));
         printed(&bakery.as_operator(&format!("{REWRAP} --cosmos")));
     }

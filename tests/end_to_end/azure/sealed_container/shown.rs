@@ -2,7 +2,7 @@
 
 use super::Bakery;
 use crate::azure::cloud::{self, always};
-use crate::azure::instance::{Instance, command};
+use crate::azure::instance::command;
 use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, bls_attestation};
 use crate::support::process::{complaint, printed, with_input};
@@ -49,8 +49,8 @@ impl Bakery {
 #[test]
 fn the_doctor_opens_each_key_with_each_vault_and_says_why_one_is_not_served() {
     let bakery = Bakery::new();
-    let key = bakery.create("baker", "consensus", "--cosmos");
-    bakery.create("companion", "companion", "--folder sealed");
+    let key = bakery.create_in("--cosmos", "baker", "consensus");
+    bakery.create_in("--folder sealed", "companion", "companion");
     let outcomes = |found: Vec<(String, String, String)>| {
         found.into_iter().map(|(check, outcome, _)| format!("{check} {outcome}")).collect::<Vec<_>>()
     };
@@ -83,15 +83,15 @@ fn the_doctor_opens_each_key_with_each_vault_and_says_why_one_is_not_served() {
     bakery.put(&json!({ "id": "baker", "type": "sealed_key" }));
     bakery.assert_finds("sealed.key", "failed", &["baker in the container keys", "no field"]);
 
-    always(bakery.faults(), Operation::Query, Effect::status(403));
+    always(bakery.azure.cosmos.faults(), Operation::Query, Effect::status(403));
     bakery.assert_finds("sealed.list", "failed", &["container keys", "containers/items/read"]);
 }
 
 #[test]
 fn lists_and_the_status_include_sealed_keys() {
     let bakery = Bakery::new();
-    let in_container = bakery.create("baker", "consensus", "--cosmos");
-    let in_folder = bakery.create("companion", "companion", "--folder sealed");
+    let in_container = bakery.create_in("--cosmos", "baker", "consensus");
+    let in_folder = bakery.create_in("--folder sealed", "companion", "companion");
     let listed = printed(&bakery.shows(&[], "keys list"));
     for (name, key, role) in [("baker", &in_container, "consensus"), ("companion", &in_folder, "companion")] {
         let line = listed.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {listed}"));
@@ -106,7 +106,7 @@ fn lists_and_the_status_include_sealed_keys() {
     let screen = printed(&bakery.shows(&[], "status"));
     assert!(screen.contains("\nSealed keys\n") && screen.contains("2 keys"), "{screen}");
 
-    let signer = bakery.start_with_folder(&[]);
+    let signer = bakery.start_with_both(&[]);
     signer.eventually_signs(&in_container.hash, &bls_attestation(5, 0, 0));
     let status = bakery.json(&[], "status --json");
     let marks = status["marks"]["list"].as_array().unwrap();
@@ -124,7 +124,7 @@ fn lists_and_the_status_include_sealed_keys() {
     assert!(String::from_utf8(output.stderr.clone()).unwrap().contains("broken in the container keys"), "{output:?}");
     printed(&output);
 
-    always(bakery.faults(), Operation::Query, Effect::status(403));
+    always(bakery.azure.cosmos.faults(), Operation::Query, Effect::status(403));
     let status = bakery.json(&[], "status --json");
     assert_eq!(status["sealed_keys"]["state"], "unknown", "{status:#}");
     let output = bakery.shows(&[], "keys list");
@@ -151,12 +151,12 @@ fn participation_is_shown_for_a_sealed_key() {
 #[test]
 fn recovering_raises_the_marks_of_sealed_keys_and_says_what_else_they_need() {
     let bakery = Bakery::new();
-    let key = bakery.create("baker", "consensus", "--cosmos");
+    let key = bakery.create_in("--cosmos", "baker", "consensus");
     let recover = format!("marks recover --chain {MAINNET} --level 1000");
     let output = bakery.shows(&[], &recover);
     let notes = String::from_utf8(output.stderr.clone()).unwrap();
     assert!(printed(&output).contains(&key.hash) && notes.contains("sealed rewrap NAME --store"), "{output:?}");
-    let signer: Instance = bakery.start(&[]);
+    let signer = bakery.start_with_container(&[]);
     let at = |level| bls_attestation(level, 0, 0);
     let refused =
         eventually("the key", || Some(signer.sign(&key.hash, &at(1010))).filter(|answer| answer.status != 500));
@@ -170,7 +170,7 @@ fn recovering_raises_the_marks_of_sealed_keys_and_says_what_else_they_need() {
     );
     let notes = String::from_utf8(elsewhere.stderr.clone()).unwrap();
     assert!(notes.contains(&format!("repeat the command with --chain {MAINNET}")), "{elsewhere:?}");
-    always(bakery.faults(), Operation::Query, Effect::status(403));
+    always(bakery.azure.cosmos.faults(), Operation::Query, Effect::status(403));
     let unread = complaint(&bakery.shows(&[], &recover));
     assert!(unread.contains("nothing was raised, since some sealed keys could not be read"), "{unread}");
 }

@@ -9,4 +9,5 @@ pub(crate) mod node;
 pub(crate) mod package;
 pub(crate) mod payloads;
 pub(crate) mod process;
+pub(crate) mod tz4;
 pub(crate) mod vault;

@@ -5,6 +5,7 @@ use super::secrets::EVERYTHING;
 use crate::support::eventually::eventually;
 use crate::support::memory::{Found, Memory};
 use crate::support::payloads::{block, bls_attestation, transfer};
+use crate::support::tz4;
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use azurehsm_signer::tezos::base58check::{self, Prefix};
 use base64::Engine;
@@ -124,7 +125,7 @@ fn a_secret_is_in_one_locked_page_while_it_is_open_and_nowhere_else_or_later() {
         answers.push(signer.get(path));
     }
     answers.push(signer.get(&format!("/bls_prove_possession/{}", key.hash)));
-    answers.push(signer.sign("tz4EECtMxAuJ9UDLaiMZH7G1GCFYUWsj8HZn", &bls_attestation(5, 0, 0)));
+    answers.push(signer.sign(tz4::ADDRESS, &bls_attestation(5, 0, 0)));
     for answer in &answers {
         let text = format!("{answer:?}");
         for canary in [&secret, &data_key] {

@@ -6,12 +6,9 @@ use super::sealed::{Bakery, Sealed, sealing};
 use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, bls_attestation};
 use crate::support::process::printed;
+use crate::support::tz4;
 use stand_ins::{Azure, Effect, Operation, Options};
 use std::{fs, thread};
-
-/// The tz4 account of Octez' tests.
-const SECRET_KEY: &str = "BLsk1hKAHyGqY9qRbgoSVnjiSmDWpKGjFF3WNQ7BaiaMUA6RMA6Pfq";
-const ADDRESS: &str = "tz4EECtMxAuJ9UDLaiMZH7G1GCFYUWsj8HZn";
 
 /// A bakery with vaults in the north and in the west, for signers that share one mark store.
 struct Regions {
@@ -110,9 +107,9 @@ fn the_life_of_a_consensus_key_and_its_companion() {
     let recipients = recipients.each_ref().map(String::as_str);
     let consensus = regions.create("baker", "consensus");
     let companion =
-        bakery.run_with_input(&format!("import {}", sealing("companion", "companion", &recipients)), SECRET_KEY);
+        bakery.run_with_input(&format!("import {}", sealing("companion", "companion", &recipients)), tz4::SECRET_KEY);
     let companion = Sealed::printed(&companion);
-    assert_eq!(companion.hash, ADDRESS);
+    assert_eq!(companion.hash, tz4::ADDRESS);
     let keys = [&consensus, &companion];
 
     let signers = [bakery.start(&[]), bakery.start(&[])];

@@ -1,16 +1,14 @@
 //! The commands on sealed keys.
 
 use crate::support::process::{command, complaint, printed, with_input};
+use crate::support::tz4::{ADDRESS, SECRET_KEY};
 use azurehsm_signer::tezos::{PublicKey, Signature, SignatureText};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Output;
 use tempfile::TempDir;
 
-/// The tz4 account of Octez' tests.
-pub(super) const SECRET_KEY: &str = "BLsk1hKAHyGqY9qRbgoSVnjiSmDWpKGjFF3WNQ7BaiaMUA6RMA6Pfq";
-const ADDRESS: &str = "tz4EECtMxAuJ9UDLaiMZH7G1GCFYUWsj8HZn";
-/// Its proof of possession, by octez-client.
+/// The proof of possession of [`SECRET_KEY`], by octez-client.
 const PROOF: &str = "BLsig9a5nLiDGB7zGFTWJGdsZT3WPMCTAh5qVUmJekTzPbiQttFVD6jDg4Mf1gEV8Y3fq7sv9Vs6U7Tpx9ZST7GZdw9NGz9JLkdfeXmGz5yh1BnVSr5aYcLfPEpwteCGRx4Bk1q2SuaAnh";
 /// A key that octez-client encrypted with this password, and its plain form.
 const ENCRYPTED: [&str; 3] = [

@@ -1,8 +1,9 @@
 //! Commands on sealed keys that fail or are killed while they write: the file is as before, or as after.
 
-use super::sealed::{Desk, SECRET_KEY, for_north_and_safe};
+use super::sealed::{Desk, for_north_and_safe};
 use crate::support::disk::Disk;
 use crate::support::process::{command, printed};
+use crate::support::tz4::SECRET_KEY;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 

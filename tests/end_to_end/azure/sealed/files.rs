@@ -8,11 +8,9 @@ use crate::support::eventually::eventually;
 use crate::support::package;
 use crate::support::payloads::{block, bls_attestation, payload, transfer};
 use crate::support::process::{printed, with_input};
+use crate::support::tz4::SECRET_KEY;
 use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Effect, Operation};
-
-/// The tz4 account of Octez' tests.
-const SECRET_KEY: &str = "BLsk1hKAHyGqY9qRbgoSVnjiSmDWpKGjFF3WNQ7BaiaMUA6RMA6Pfq";
 
 #[test]
 fn a_key_in_two_files_signs_with_neither_and_again_after_one_is_removed() {

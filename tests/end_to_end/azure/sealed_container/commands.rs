@@ -4,6 +4,7 @@ use super::Bakery;
 use crate::azure::cloud::next;
 use crate::support::eventually::eventually;
 use crate::support::process::{complaint, printed, with_input};
+use crate::support::tz4::SECRET_KEY;
 use serde_json::{Value, json};
 use stand_ins::{Curve, Effect, NewKey, Operation};
 use std::io::Write;
@@ -43,11 +44,10 @@ fn a_name_or_a_key_that_is_there_is_not_overwritten() {
     let taken = complaint(&bakery.as_operator(&bakery.creation("baker", "consensus", "--cosmos")));
     assert!(taken.contains("baker in the container keys already exists"), "{taken}");
     assert_eq!(bakery.item("baker"), before);
-    let secret = "BLsk1hKAHyGqY9qRbgoSVnjiSmDWpKGjFF3WNQ7BaiaMUA6RMA6Pfq";
     let import = |name: &str| {
         bakery.azure.cosmos.allow_write_of_keys(true);
         let options = bakery.creation(name, "consensus", "--cosmos").replacen("create", "import", 1);
-        with_input(&mut bakery.command(&options), secret)
+        with_input(&mut bakery.command(&options), SECRET_KEY)
     };
     let imported = printed(&import("first"));
     assert!(!imported.contains(&key.hash), "{imported}");

@@ -1,11 +1,11 @@
 //! The memory of another process, as `/proc` shows it to root.
 
+use super::process::signal_id;
 use memchr::memmem::Finder;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::process::Command;
 
 /// The memory of a process, which is stopped meanwhile.
 pub(crate) struct Memory {
@@ -44,7 +44,7 @@ impl Memory {
                 return None;
             }
         };
-        signal(process, "STOP");
+        signal_id(process, "STOP");
         let maps = fs::read_to_string(format!("/proc/{process}/smaps")).unwrap();
         let mut mappings: Vec<Mapping> = Vec::new();
         for line in maps.lines() {
@@ -88,7 +88,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        signal(self.process, "CONT");
+        signal_id(self.process, "CONT");
     }
 }
 
@@ -99,8 +99,4 @@ impl Mapping {
         let address = |text| u64::from_str_radix(text, 16).ok();
         Some(Self { start: address(start)?, end: address(end)?, flags: BTreeSet::new() })
     }
-}
-
-fn signal(process: u32, name: &str) {
-    assert!(Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap().success());
 }

@@ -52,7 +52,12 @@ pub(crate) fn complaint(output: &Output) -> String {
 
 /// Sends a signal by its name, such as `STOP` or `CONT`.
 pub(crate) fn signal(process: &Child, name: &str) {
-    assert!(Command::new("kill").args(["-s", name, &process.id().to_string()]).status().unwrap().success());
+    signal_id(process.id(), name);
+}
+
+/// Sends a signal by its name to the process with this id.
+pub(crate) fn signal_id(process: u32, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
 }
 
 impl Signer {

@@ -2,6 +2,7 @@
 
 use crate::support::http::FUNCTION_KEY;
 use crate::support::package;
+use crate::support::process::signal_id;
 use functions_host::{FunctionsHost, Keys, Log, LogSource, Options, Package};
 use stand_ins::Azure;
 use std::io::{BufRead, BufReader, Read};
@@ -61,7 +62,7 @@ impl Runner {
 
     /// Sends a signal, such as `STOP` or `CONT`.
     pub(crate) fn signal(&self, name: &str) {
-        signal(name, self.process());
+        signal_id(self.process(), name);
     }
 
     /// The id of the signer's process.
@@ -79,10 +80,6 @@ impl Runner {
             Self::Host(host) => Some(host.host.instances()[0].id.clone()),
         }
     }
-}
-
-fn signal(name: &str, process: u32) {
-    assert!(Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap().success());
 }
 
 /// The host, with one instance.

@@ -2,7 +2,7 @@
 
 use crate::support::http;
 use crate::support::payloads::payload;
-use crate::support::process::{Signer, command, printed};
+use crate::support::process::{Signer, command, printed, signal};
 use azurehsm_signer::tezos::payload::Kind;
 use rlimit::{INFINITY, Resource, prlimit};
 use std::fs;
@@ -37,7 +37,7 @@ fn core_dumps_are_disabled_for_good_even_if_root_raises_the_limit() {
 
     let mut other = Command::new("sleep").arg("60").current_dir(folder.path()).spawn().unwrap();
     let allowed = allow_dump(other.id()).and_then(|()| allow_dump(signer.id()));
-    assert!(Command::new("kill").args(["-s", "QUIT", &other.id().to_string()]).status().unwrap().success());
+    signal(&other, "QUIT");
     let is_dumped = other.wait().unwrap().core_dumped();
     signer.signal("QUIT");
     let ended = signer.exit_status();

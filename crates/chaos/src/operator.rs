@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
@@ -16,9 +16,20 @@ use tokio::task::JoinHandle;
 pub(crate) async fn operator(azure: &Azure, programs: &Programs, arguments: &[&str]) -> Result<(), SeasonError> {
     let mut command = Command::new(&programs.signer);
     command.env_clear().envs(azure.environment()).args(arguments);
-    let output = command.output().await.map_err(|error| SeasonError::Command(error.to_string()))?;
+    output_of(&mut command, "").await.map(drop)
+}
+
+/// Runs a command to its end, with this standard input. Returns its output.
+pub(crate) async fn output_of(command: &mut Command, input: &str) -> Result<String, SeasonError> {
+    let cannot = |error: std::io::Error| SeasonError::Command(error.to_string());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(cannot)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes()).await.map_err(cannot)?;
+    }
+    let output = child.wait_with_output().await.map_err(cannot)?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(SeasonError::Command(String::from_utf8_lossy(&output.stderr).into_owned()))
 }

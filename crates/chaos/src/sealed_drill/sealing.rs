@@ -2,14 +2,13 @@
 
 use crate::error::SeasonError;
 use crate::keys::BakerKey;
+use crate::operator::output_of;
 use crate::setup::Programs;
 use oracle::base58;
 use serde_json::Value;
 use stand_ins::{Azure, KeyVersion, NewKey};
 use std::path::PathBuf;
-use std::process::Stdio;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// RSA keys that are not secret.
@@ -84,16 +83,7 @@ impl Desk {
         let mut command = Command::new(&self.program);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(arguments).current_dir(self.folder.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(failed)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes()).await.map_err(failed)?;
-        }
-        let output = child.wait_with_output().await.map_err(failed)?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(failed(String::from_utf8_lossy(&output.stderr)))
+        output_of(&mut command, input).await
     }
 }
 

@@ -184,11 +184,11 @@ fn lanes(
 
 /// Sends what must not be signed to all signers, again and again.
 async fn probe(probes: Vec<(BakerKey, Arc<[u8]>)>, client: Arc<Client>, ends: Arc<AtomicBool>) {
-    for number in 0.. {
-        let place = number / probes.len() % client.places();
-        let Some((key, payload)) = probes.get(number % probes.len()).filter(|_| !ends.load(Ordering::Relaxed)) else {
+    for (number, (key, payload)) in probes.iter().cycle().enumerate() {
+        if ends.load(Ordering::Relaxed) {
             break;
-        };
+        }
+        let place = number / probes.len() % client.places();
         // Nobody waits for the answer: the client records it.
         drop(client.request(place, key, payload));
         tokio::time::sleep(PROBE_INTERVAL).await;

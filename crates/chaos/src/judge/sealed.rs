@@ -2,13 +2,13 @@
 
 use super::request::Request;
 use super::{Invariant, Violation};
-use crate::history::{Answer, History, Role, SealedFor};
+use crate::history::{History, Role, SealedFor};
 use crate::payload::Kind;
 
 pub(super) fn violations(history: &History, requests: &[Request<'_>]) -> Vec<Violation> {
     let mut found = Vec::new();
     for request in requests {
-        if let Answer::Signed(_) = request.exchange.answer
+        if request.exchange.is_signed()
             && let Some((_, why)) = forbids(history, request)
         {
             let what = format!("{} signed with {}, {why}", history.name(request.exchange.place), request.exchange.key);
@@ -20,8 +20,7 @@ pub(super) fn violations(history: &History, requests: &[Request<'_>]) -> Vec<Vio
 
 /// Whether the status is the one for what the key was not sealed for: 403, or 404 if it is not served at all.
 pub(super) fn is_expected(history: &History, request: &Request<'_>) -> bool {
-    let Some((expected, _)) = forbids(history, request) else { return false };
-    matches!(request.exchange.answer, Answer::NotSigned { status, .. } if status == expected)
+    forbids(history, request).is_some_and(|(expected, _)| request.exchange.status() == Some(expected))
 }
 
 /// Why a sealed key must not sign this, and the status of such a refusal.
@@ -41,7 +40,7 @@ pub(super) fn forbids(history: &History, request: &Request<'_>) -> Option<(u16, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Exchange;
+    use crate::history::{Answer, Exchange};
     use crate::judge::judge;
     use crate::judge::tests::{Book, at};
     use crate::keys::BakerKey;

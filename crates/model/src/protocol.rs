@@ -329,10 +329,8 @@ impl Protocol {
 /// The product's own comparison of the store in a sealed key with the one in use. A sealed key has no tag, so after its container was
 /// created again, an instance needs a restart.
 fn may_be_opened(sealed_for: u8, container: u8, is_recreated: bool) -> bool {
-    let name = StoreName::new("bakery.documents.azure.com", None, "signer", "marks");
-    let store = StoreId::Container { name, rid: Some(rid(container)) };
     identity(sealed_for) == identity(container)
-        && (!is_recreated || binding::check_recreated(&BTreeSet::new(), &store).is_ok())
+        && (!is_recreated || binding::check_recreated(&BTreeSet::new(), &store(container)).is_ok())
 }
 
 fn identity(container: u8) -> StoreIdentity {
@@ -344,14 +342,21 @@ fn identity(container: u8) -> StoreIdentity {
     }
 }
 
+fn name() -> StoreName {
+    StoreName::new("bakery.documents.azure.com", None, "signer", "marks")
+}
+
+fn store(container: u8) -> StoreId {
+    StoreId::Container { name: name(), rid: Some(rid(container)) }
+}
+
 fn rid(container: u8) -> String {
     format!("container {container}")
 }
 
 /// The product's own comparison of the key's tag with the store in use.
 fn may_be_used(tag: u8, container: u8, is_recreated: bool) -> bool {
-    let name = StoreName::new("bakery.documents.azure.com", None, "signer", "marks");
-    let tags = BTreeSet::from([format!("{name}#{}", rid(tag))]);
-    let store = StoreId::Container { name, rid: Some(rid(container)) };
+    let tags = BTreeSet::from([format!("{}#{}", name(), rid(tag))]);
+    let store = store(container);
     binding::check(&tags, &store).is_ok() && (!is_recreated || binding::check_recreated(&tags, &store).is_ok())
 }

@@ -46,6 +46,12 @@ struct Body {
     kid: String,
 }
 
+impl Body {
+    fn is_complete(&self) -> bool {
+        [&self.maa_endpoint, &self.akv_endpoint, &self.kid].iter().all(|text| !text.is_empty())
+    }
+}
+
 impl KeyRelease {
     pub(crate) fn new(controls: Arc<Controls>, key_vault: &KeyVault) -> (Self, Arc<Sidecar>) {
         let measured = [random::identifier(), random::identifier()].concat();
@@ -99,12 +105,10 @@ fn claims(host_data: &str) -> [(&'static str, &str); 5] {
 
 impl Sidecar {
     fn release(&self, body: &[u8]) -> Answer {
-        let Ok(Body { maa_endpoint, akv_endpoint, kid }) = serde_json::from_slice(body) else {
+        let body = serde_json::from_slice::<Body>(body).ok().filter(Body::is_complete);
+        let Some(Body { maa_endpoint, akv_endpoint, kid }) = body else {
             return json(400, &json!({ "error": {} }));
         };
-        if [&maa_endpoint, &akv_endpoint, &kid].iter().any(|text| text.is_empty()) {
-            return json(400, &json!({ "error": {} }));
-        }
         if maa_endpoint != ATTESTATION {
             return failed(&format!(
                 "attestation failed: Post \"https://{maa_endpoint}/attest/SevSnpVM?api-version=2020-10-01\": no such host"

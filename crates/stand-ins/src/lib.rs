@@ -1,7 +1,8 @@
 //! Doubles of the Azure services that a signer uses: Key Vault or Managed HSM, Cosmos DB, and the managed identity endpoint.
 //! They speak TLS on loopback, check tokens and roles as the services do, and any failure of a service can be injected at
-//! run time. Also doubles of a container of append blobs, of the sidecar that has keys released to a confidential container, of Microsoft Entra ID, of a Tezos node, and of the platform in front of a
-//! signer, and an HTTPS server for a test's own answers. For development only.
+//! run time. Also doubles of a container of append blobs, of the sidecar that has keys released to a confidential container, of
+//! Microsoft Entra ID, of a Tezos node, and of the platform in front of a signer, and an HTTPS server for a test's own answers. For
+//! development only.
 //!
 //! ```no_run
 //! # async fn example() {

@@ -66,14 +66,13 @@ impl Account {
             return Err(errors::unauthorized());
         }
         let needed = Needed::of(&head);
-        let is_granted =
-            needed.is_delete_of_item() && !is_of_sealed_keys(&head) && self.may_delete.load(Ordering::Relaxed);
+        let is_of_keys = is_of_sealed_keys(&head);
+        let is_granted = needed.is_delete_of_item() && !is_of_keys && self.may_delete.load(Ordering::Relaxed);
         if task.operation == Operation::Other && !is_granted {
             return Err(errors::forbidden(&needed.action(), head.uri.path().trim_matches('/')));
         }
-        // The history is that of the marks.
-        let is_of_keys = is_of_sealed_keys(&head);
         let work = self.emulator.answer(hyper::Request::from_parts(head, body.clone()));
+        // The history is that of the marks.
         let answer = if is_of_keys { work.await } else { self.history.of_work(needed.operation, &body, work).await };
         let answer = answer.map_err(|why| errors::cannot_serve(&why))?;
         if needed.operation == Operation::Account { self.with_properties(answer).await } else { Ok(answer) }

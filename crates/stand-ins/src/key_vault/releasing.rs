@@ -54,7 +54,7 @@ impl Attested<'_> {
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let is_claimed = |condition: &Value| {
             let claimed = condition["claim"].as_str().and_then(|claim| self.claims.get(claim));
-            claimed.is_some() && claimed.map(String::as_str) == condition["equals"].as_str()
+            claimed.is_some_and(|claimed| condition["equals"] == claimed.as_str())
         };
         policy["version"] == "1.0.0"
             && list(&policy["anyOf"]).iter().any(|alternative| {

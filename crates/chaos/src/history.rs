@@ -2,6 +2,7 @@
 //!
 //! All times are by one monotonic clock.
 
+use crate::keys::SealedFor;
 use crate::payload::{Kind, Position};
 use crate::release::Started;
 use oracle::crypto::PublicKey;
@@ -72,22 +73,6 @@ impl History {
         let program = if place < self.relays { "relay" } else { "signer" };
         format!("{program} {place}")
     }
-}
-
-/// What a key is sealed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SealedFor {
-    pub(crate) role: Role,
-    pub(crate) chain: [u8; 4],
-    /// Whether it is sealed for the mark store that the signers use.
-    pub(crate) is_here: bool,
-}
-
-/// The role of a sealed key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Consensus,
-    Companion,
 }
 
 /// The signers watched a chain.

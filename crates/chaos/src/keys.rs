@@ -86,6 +86,22 @@ fn bytes_of(number: u8) -> [u8; 32] {
     bytes
 }
 
+/// What a key is sealed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SealedFor {
+    pub(crate) role: Role,
+    pub(crate) chain: [u8; 4],
+    /// Whether it is sealed for the mark store that the signers use.
+    pub(crate) is_here: bool,
+}
+
+/// The role of a sealed key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Consensus,
+    Companion,
+}
+
 /// The key with which bakers authenticate their requests to the signer that wants it.
 #[derive(Debug)]
 pub(crate) struct Authorized(SecretKey);

@@ -11,8 +11,8 @@ use crate::dice::Seed;
 use crate::disrupt::disrupt;
 use crate::error::SeasonError;
 use crate::fleet::Fleet;
-use crate::history::{History, Recorder, Role, SealedFor};
-use crate::keys::BakerKey;
+use crate::history::{History, Recorder};
+use crate::keys::{BakerKey, Role, SealedFor};
 use crate::outcome::history_of;
 use crate::payload::{Kind, Position, Variant, payload_by};
 use crate::release::Installed;
@@ -78,9 +78,9 @@ pub(crate) async fn run(programs: &Programs, seed: Seed) -> Result<(History, Sea
     let tz4 = |number| BakerKey::tz4(number).ok_or(SeasonError::Key(number));
     let keys = SealedKeys { consensus: tz4(1)?, companion: tz4(2)?, elsewhere: tz4(3)? };
     let desk = Desk::new(&azure, programs).await?;
-    desk.seal("consensus", &keys.consensus, "consensus", CHAIN, true).await?;
-    desk.seal("companion", &keys.companion, "companion", CHAIN, true).await?;
-    desk.seal("elsewhere", &keys.elsewhere, "consensus", CHAIN, false).await?;
+    for (name, (key, sealed_for)) in ["consensus", "companion", "elsewhere"].into_iter().zip(keys.all()) {
+        desk.seal(name, key, sealed_for).await?;
+    }
 
     let recorder = Arc::<Recorder>::default();
     let client = Arc::new(Client::new(PLACES, Vec::new(), Arc::clone(&recorder)));

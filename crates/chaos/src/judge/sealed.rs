@@ -2,7 +2,8 @@
 
 use super::request::Request;
 use super::{Invariant, Violation};
-use crate::history::{History, Role, SealedFor};
+use crate::history::History;
+use crate::keys::{Role, SealedFor};
 use crate::payload::Kind;
 
 pub(super) fn violations(history: &History, requests: &[Request<'_>]) -> Vec<Violation> {

@@ -1,7 +1,7 @@
 //! An operator seals keys, with the commands of the shipped program.
 
 use crate::error::SeasonError;
-use crate::keys::BakerKey;
+use crate::keys::{BakerKey, Role, SealedFor};
 use crate::operator::output_of;
 use crate::setup::Programs;
 use oracle::base58;
@@ -53,15 +53,13 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Seals a key for the signers' mark store, or for another one.
-    pub(super) async fn seal(
-        &self,
-        name: &str,
-        key: &BakerKey,
-        role: &str,
-        chain: [u8; 4],
-        is_here: bool,
-    ) -> Result<(), SeasonError> {
+    /// Seals a key.
+    pub(super) async fn seal(&self, name: &str, key: &BakerKey, sealed_for: SealedFor) -> Result<(), SeasonError> {
+        let SealedFor { role, chain, is_here } = sealed_for;
+        let role = match role {
+            Role::Consensus => "consensus",
+            Role::Companion => "companion",
+        };
         let secret = key.secret_text().ok_or_else(|| failed("no secret"))?;
         let chain = base58::CHAIN.encode(&chain);
         let store = if is_here { "here.json" } else { "elsewhere.json" };

@@ -60,6 +60,11 @@ impl Instance {
         })
     }
 
+    /// Repeats a request while it fails, and returns the answer that does not: until keys have been read, a request fails.
+    pub(crate) fn eventually_answers(&self, key: &str, payload: &[u8]) -> Answer {
+        eventually("an answer", || Some(self.sign(key, payload)).filter(|answer| answer.status != 500))
+    }
+
     /// Repeats a request until the key can sign again.
     pub(crate) fn eventually_signs_again(&self, key: &str, payload: &[u8]) -> String {
         eventually("a signature", || {

@@ -128,6 +128,11 @@ impl Sealed {
     }
 }
 
+/// How often a signer has opened a sealed key.
+pub(super) fn opened(signer: &Instance) -> usize {
+    signer.log().iter().filter(|line| line.contains("sealed_key_opened")).count()
+}
+
 fn bls_preattestation(level: u32) -> Vec<u8> {
     let mut payload = bls_attestation(level, 0, 0);
     (payload[0], payload[37]) = (0x12, 40);
@@ -237,8 +242,7 @@ fn recipients_are_rotated_while_the_key_signs_and_a_removed_file_ends_it() {
     signer.logged("keys_unreadable");
     signer.sign(&key.hash, &bls_attestation(7, 0, 0)).signature();
     bakery.faults().clear();
-    let opened = || signer.log().iter().filter(|line| line.contains("sealed_key_opened")).count();
-    eventually("the new version", || (opened() == 2).then_some(()));
+    eventually("the new version", || (opened(&signer) == 2).then_some(()));
     signer.sign(&key.hash, &bls_attestation(8, 0, 0)).signature();
     std::fs::remove_file(bakery.path("sealed/baker.json")).unwrap();
     eventually("the end", || (signer.sign(&key.hash, &bls_attestation(8, 0, 0)).status == 404).then_some(()));

@@ -137,8 +137,7 @@ fn an_item_that_cannot_be_used_disables_only_itself() {
         let line = log.iter().find(is_it).unwrap_or_else(|| panic!("{name} in {log:#?}"));
         assert!(line.contains(reason), "{reason}: {line}");
         if let Some(key) = key {
-            let refused =
-                eventually("a search", || Some(signer.sign(&key.hash, &vote)).filter(|answer| answer.status != 500));
+            let refused = signer.eventually_answers(&key.hash, &vote);
             assert_eq!(refused.status, 404, "{refused:?}");
             assert!(refused.error().contains(reason), "{refused:?}");
         }

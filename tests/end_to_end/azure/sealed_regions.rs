@@ -2,7 +2,7 @@
 
 use super::cloud::{always, wait};
 use super::instance::{Instance, run};
-use super::sealed::{Bakery, Sealed, sealing};
+use super::sealed::{Bakery, Sealed, opened, sealing};
 use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, bls_attestation};
 use crate::support::process::printed;
@@ -89,15 +89,10 @@ fn sign_once(signers: &[Instance; 2], keys: &[&Sealed; 2], level: u32) {
     let (vote, other) = (bls_attestation(level, 0, 0), bls_attestation(level, 0, 1));
     for key in keys {
         key.verify(&vote, &first.eventually_signs(&key.hash, &vote));
-        let refused =
-            eventually("an answer", || Some(second.sign(&key.hash, &other)).filter(|answer| answer.status != 500));
+        let refused = second.eventually_answers(&key.hash, &other);
         assert_eq!(refused.status, 409, "{refused:?}");
         key.verify(&vote, &second.eventually_signs(&key.hash, &vote));
     }
-}
-
-fn opened(signer: &Instance) -> usize {
-    signer.log().iter().filter(|line| line.contains("sealed_key_opened")).count()
 }
 
 #[test]

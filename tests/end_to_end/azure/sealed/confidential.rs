@@ -3,7 +3,6 @@
 use super::{Bakery, Sealed};
 use crate::azure::cloud::always;
 use crate::azure::instance::Instance;
-use crate::support::eventually::eventually;
 use crate::support::payloads::bls_attestation;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -178,8 +177,7 @@ fn outside_a_container_a_key_for_containers_only_is_unusable() {
     let key = container.create();
     let signer = container.bakery.start(&[]);
     signer.logged("sealed_key_unusable");
-    let refused =
-        eventually("a search", || Some(signer.sign(&key.hash, &vote(5))).filter(|answer| answer.status != 500));
+    let refused = signer.eventually_answers(&key.hash, &vote(5));
     assert_eq!(refused.status, 404, "{refused:?}");
     assert!(refused.error().contains("SECURE_KEY_RELEASE_URL is not set"), "{refused:?}");
     assert_eq!(container.releases(), 0);

@@ -3,7 +3,6 @@
 use super::Bakery;
 use crate::azure::cloud::{self, always};
 use crate::azure::instance::command;
-use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, bls_attestation};
 use crate::support::process::{complaint, printed, with_input};
 use oracle::chain::{Baker, Chain, Key, Network};
@@ -158,8 +157,7 @@ fn recovering_raises_the_marks_of_sealed_keys_and_says_what_else_they_need() {
     assert!(printed(&output).contains(&key.hash) && notes.contains("sealed rewrap NAME --store"), "{output:?}");
     let signer = bakery.start_with_container(&[]);
     let at = |level| bls_attestation(level, 0, 0);
-    let refused =
-        eventually("the key", || Some(signer.sign(&key.hash, &at(1010))).filter(|answer| answer.status != 500));
+    let refused = signer.eventually_answers(&key.hash, &at(1010));
     assert_eq!(refused.status, 409, "{refused:?}");
     signer.sign(&key.hash, &at(1011)).signature();
 

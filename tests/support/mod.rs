@@ -9,5 +9,6 @@ pub(crate) mod node;
 pub(crate) mod package;
 pub(crate) mod payloads;
 pub(crate) mod process;
+pub(crate) mod rsa_keys;
 pub(crate) mod tz4;
 pub(crate) mod vault;

@@ -10,8 +10,8 @@ use crate::azure::instance::{Instance, command, run};
 use crate::support::eventually::eventually;
 use crate::support::payloads::{MAINNET, block, bls_attestation, payload, transfer};
 use crate::support::process::{printed, with_input};
+use crate::support::rsa_keys;
 use azurehsm_signer::tezos::payload::Kind;
-use serde_json::Value;
 use stand_ins::{Azure, Effect, Faults, KeyVersion, NewKey, Operation};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,15 +39,7 @@ impl Bakery {
         let azure = cloud::start();
         azure.key_vault.allow_unwrap(true);
         let folder = tempfile::tempdir().unwrap();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/sealed/vectors.json");
-        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        for (name, key) in vectors["keys"].as_object().unwrap() {
-            let write = |file: String, part: &str| {
-                std::fs::write(folder.path().join(file), key[part].as_str().unwrap()).unwrap();
-            };
-            write(format!("{name}.pem"), "public_key");
-            write(format!("{name}-private.pem"), "private_key");
-        }
+        rsa_keys::write_to(folder.path());
         let mut bakery = Self { azure, folder, recipient: String::new() };
         bakery.recipient = bakery.add_recipient(&bakery.azure, "north");
         bakery.write_store();

@@ -1,12 +1,13 @@
 //! Sealed keys with recipients in two regions: vaults that are away, regions that are lost, and the whole life of a key.
 
-use super::cloud::{always, wait};
+use super::cloud::{always, baker, wait};
 use super::instance::{Instance, run};
 use super::sealed::{Bakery, Sealed, opened, sealing};
 use crate::support::eventually::eventually;
-use crate::support::payloads::{MAINNET, bls_attestation};
+use crate::support::payloads::{MAINNET, bls_attestation, payload};
 use crate::support::process::printed;
 use crate::support::tz4;
+use azurehsm_signer::tezos::payload::Kind;
 use stand_ins::{Azure, Effect, Operation, Options};
 use std::{fs, thread};
 
@@ -182,11 +183,11 @@ fn the_life_of_a_consensus_key_and_its_companion() {
 fn a_region_whose_vault_hangs_at_the_start_delays_only_the_sealed_keys() {
     let regions = Regions::new();
     let key = regions.create("baker", "consensus");
-    let tz3 = super::cloud::baker(regions.north());
+    let tz3 = baker(regions.north());
     always(regions.north().key_vault.faults(), Operation::UnwrapKey, Effect::Hang);
     always(regions.west.key_vault.faults(), Operation::UnwrapKey, Effect::Hang);
     let signer = regions.bakery.start(&[("REQUEST_DEADLINE_MS", "500")]);
-    let vote = crate::support::payloads::payload(azurehsm_signer::tezos::payload::Kind::Attestation, 5, 0, 0);
+    let vote = payload(Kind::Attestation, 5, 0, 0);
     tz3.verify(&vote, &signer.eventually_signs(&tz3.hash, &vote));
     assert_eq!(opened(&signer), 0);
     assert_eq!(signer.sign(&key.hash, &bls_attestation(5, 0, 0)).status, 500);

@@ -1,6 +1,7 @@
 //! The commands on sealed keys.
 
 use crate::support::process::{command, complaint, printed, with_input};
+use crate::support::rsa_keys;
 use crate::support::tz4::{ADDRESS, SECRET_KEY};
 use azurehsm_signer::tezos::{PublicKey, Signature, SignatureText};
 use serde_json::{Value, json};
@@ -27,12 +28,7 @@ pub(super) struct Desk(TempDir);
 impl Desk {
     pub(super) fn new() -> Self {
         let desk = Self(tempfile::tempdir().unwrap());
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/sealed/vectors.json");
-        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        for (name, key) in vectors["keys"].as_object().unwrap() {
-            desk.write(&format!("{name}.pem"), key["public_key"].as_str().unwrap());
-            desk.write(&format!("{name}-private.pem"), key["private_key"].as_str().unwrap());
-        }
+        rsa_keys::write_to(desk.0.path());
         // An embedded store is created by the first command that raises a mark.
         printed(&desk.run(&["marks", "raise", MAINNET, ADDRESS, "1", "--force"], ""));
         desk.write("store.json", &printed(&desk.run(&["marks", "store", "--json"], "")));

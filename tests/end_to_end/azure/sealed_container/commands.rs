@@ -124,20 +124,25 @@ fn the_public_key_of_a_recipient_is_read_from_its_vault() {
 }
 
 #[test]
-fn without_its_setting_or_the_database_the_container_is_not_used() {
+fn the_container_needs_its_setting_and_is_not_that_of_the_marks() {
     let bakery = Bakery::new();
     let mut without = bakery.command("list --cosmos");
     let error = complaint(&without.env_remove("SEALED_KEYS_CONTAINER").output().unwrap());
     assert!(error.contains("SEALED_KEYS_CONTAINER: expected"), "{error}");
     let error = complaint(&bakery.command("list --cosmos").env("SEALED_KEYS_CONTAINER", "marks").output().unwrap());
     assert!(error.contains("expected another container than that of the marks"), "{error}");
+}
+
+#[test]
+fn a_list_reports_an_item_that_is_not_a_sealed_key() {
+    let bakery = Bakery::new();
     bakery.put(&json!({ "id": "empty", "type": "sealed_key" }));
     let error = complaint(&bakery.output("list --cosmos"));
     assert!(error.contains("1 sealed key cannot be used") && error.contains("empty in the container keys"), "{error}");
 }
 
 #[test]
-fn nothing_secret_is_in_an_item() {
+fn an_item_has_its_name_its_type_and_the_sealed_key_and_nothing_else() {
     let bakery = Bakery::new();
     bakery.create_in("--cosmos", "baker", "consensus");
     let Value::Object(item) = bakery.item("baker") else { panic!("an object") };

@@ -60,7 +60,7 @@ impl Instance {
         })
     }
 
-    /// Repeats a request while it fails, and returns the answer that does not: until keys have been read, a request fails.
+    /// Repeats a request until the answer is not a failure; until its keys have been read, a signer answers 500.
     pub(crate) fn eventually_answers(&self, key: &str, payload: &[u8]) -> Answer {
         eventually("an answer", || Some(self.sign(key, payload)).filter(|answer| answer.status != 500))
     }

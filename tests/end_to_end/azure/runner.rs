@@ -147,7 +147,7 @@ impl Process {
     }
 
     fn stop(mut self) -> Vec<String> {
-        signal("TERM", self.child.id());
+        signal_id(self.child.id(), "TERM");
         assert!(self.child.wait().unwrap().success());
         let mut log = self.log.lock().unwrap();
         let rest: Vec<_> = log.next.iter().collect();

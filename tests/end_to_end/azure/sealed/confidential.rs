@@ -2,10 +2,11 @@
 
 use super::{Bakery, Sealed};
 use crate::azure::cloud::always;
-use crate::azure::instance::Instance;
+use crate::azure::instance::{Instance, command};
 use crate::support::payloads::bls_attestation;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use stand_ins::{Delay, Effect, KeyRelease, KeyVersion, NewKey, Operation, release_policy};
 use std::time::Duration;
 
@@ -38,9 +39,22 @@ impl Container {
 
     fn start(&self, settings: &[(&str, &str)]) -> Instance {
         let url = self.sidecar.url();
-        let of_container =
-            [("SECURE_KEY_RELEASE_URL", url.as_str()), ("ATTESTATION_ENDPOINT", self.sidecar.attestation_endpoint())];
-        self.bakery.start(&[&of_container, settings].concat())
+        self.bakery.start(&[&self.settings(&url), settings].concat())
+    }
+
+    fn settings<'a>(&'a self, url: &'a str) -> [(&'a str, &'a str); 2] {
+        [("SECURE_KEY_RELEASE_URL", url), ("ATTESTATION_ENDPOINT", self.sidecar.attestation_endpoint())]
+    }
+
+    /// What the doctor finds about opening sealed keys: check, outcome and text.
+    fn examined(&self, settings: &[(&str, &str)]) -> Vec<[String; 3]> {
+        let folder = self.bakery.path("sealed");
+        let settings = [&[("SEALED_KEYS_DIR", folder.to_str().unwrap())], settings].concat();
+        let output = command(&self.bakery.azure, &settings).args(["doctor", "--json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap().iter();
+        let texts = findings.map(|finding| ["check", "outcome", "text"].map(|name| finding[name].to_string()));
+        texts.filter(|[check, ..]| ["\"sealed.unwrap\"", "\"sealed.key\""].contains(&check.as_str())).collect()
     }
 
     fn releases(&self) -> u64 {
@@ -131,10 +145,7 @@ fn a_sidecar_that_starts_later_opens_the_key_then() {
     container.sidecar.refuse_connections(true);
     let signer = container.start(&[]);
     let line = signer.logged("sealed_key_unusable");
-    assert!(
-        line.contains("the sidecar for key release cannot be reached") || line.contains("Connection refused"),
-        "{line}"
-    );
+    assert!(line.contains(&container.sidecar.url()) && line.contains("Connection refused"), "{line}");
     assert_eq!(signer.sign(&key.hash, &vote(5)).status, 500);
     container.sidecar.refuse_connections(false);
     key.verify(&vote(5), &signer.eventually_signs(&key.hash, &vote(5)));
@@ -181,4 +192,24 @@ fn outside_a_container_a_key_for_containers_only_is_unusable() {
     assert_eq!(refused.status, 404, "{refused:?}");
     assert!(refused.error().contains("SECURE_KEY_RELEASE_URL is not set"), "{refused:?}");
     assert_eq!(container.releases(), 0);
+}
+
+#[test]
+fn the_doctor_has_the_key_released_as_the_signer_does() {
+    let container = Container::new();
+    container.create();
+    let url = container.sidecar.url();
+    let inside = container.settings(&url);
+    for (settings, is_released, expected) in [
+        (&inside[..], true, [("ok", "opens: public key and signature are right"), ("ok", "consensus on")]),
+        (&inside, false, [("failed", "key release: 403"), ("failed", "no recipient's vault opens it")]),
+        (&[], true, [("skipped", "SECURE_KEY_RELEASE_URL is not set"), ("failed", "no recipient's vault opens it")]),
+    ] {
+        container.bakery.azure.key_vault.allow_release(is_released);
+        let found = container.examined(settings);
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for ([_, outcome, text], (expected, words)) in found.iter().zip(expected) {
+            assert!(outcome.contains(expected) && text.contains(words), "{expected} {words}: {found:#?}");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 // The alert on the vault's log. The log of the containers is not collected: Container Instances would need the workspace's key for it,
 // and the workspace accepts none.
 
-import { ruleDescription, ruleQuery } from '../alertQueries.bicep'
 import { textsType } from '../types.bicep'
 
 @description('Region of the alert.')
@@ -43,51 +42,20 @@ var problems = [
   }
 ]
 
-resource alert 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
-  name: '${namePrefix}-vault'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: 'Tezos signer: someone else may have a secret'
-    description: ruleDescription(problems)
+module alert '../modules/logRule.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: '${namePrefix}-vault'
+    title: 'someone else may have a secret'
     severity: 0
+    frequency: 'PT5M'
+    window: 'PT30M'
+    lookback: ''
+    problems: problems
+    signerLog: ''
     enabled: true
-    scopes: [workspaceId]
-    evaluationFrequency: 'PT5M'
-    windowSize: 'PT30M'
-    criteria: {
-      allOf: [
-        {
-          criterionType: 'StaticThresholdCriterion'
-          query: ruleQuery(problems, '')
-          timeAggregation: 'Count'
-          dimensions: [
-            {
-              name: 'Problem'
-              operator: 'Include'
-              values: ['*']
-            }
-            {
-              name: 'Subject'
-              operator: 'Include'
-              values: ['*']
-            }
-          ]
-          operator: 'GreaterThan'
-          threshold: 0
-          failingPeriods: {
-            numberOfEvaluationPeriods: 1
-            minFailingPeriodsToAlert: 1
-          }
-        }
-      ]
-    }
-    autoMitigate: true
-    checkWorkspaceAlertsStorageConfigured: false
-    skipQueryValidation: true
-    actions: {
-      actionGroups: [actionGroupId]
-    }
+    actionGroupId: actionGroupId
+    workspaceId: workspaceId
   }
 }

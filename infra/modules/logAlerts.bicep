@@ -1,7 +1,6 @@
 // Alerts on logs: one rule per severity, since each rule costs the same whatever it looks for (docs/costs.md). A rule finds all
 // problems of its severity; each has a query in ../queries/alerts, which is tested alone.
 
-import { ruleDescription, ruleQuery } from '../alertQueries.bicep'
 import { textsType } from '../types.bicep'
 
 @description('Region of the alerts.')
@@ -230,61 +229,22 @@ var rules = [
   }
 ]
 
-@description('The rules, in Azure\'s format.')
-var ruleProperties = [
+module alerts 'logRule.bicep' = [
   for rule in rules: {
-    displayName: 'Tezos signer: ${rule.title}'
-    description: ruleDescription(rule.problems)
-    severity: rule.severity
-    enabled: enabled
-    scopes: [workspaceId]
-    evaluationFrequency: rule.frequency
-    windowSize: rule.window
-    overrideQueryTimeRange: empty(rule.lookback) ? null : rule.lookback
-    criteria: {
-      allOf: [
-        {
-          criterionType: 'StaticThresholdCriterion'
-          query: ruleQuery(rule.problems, signerLog)
-          timeAggregation: 'Count'
-          // Each problem, and each key or cause that it is about, is an alert of its own. Once active, it is not raised again by the
-          // same lines.
-          dimensions: [
-            {
-              name: 'Problem'
-              operator: 'Include'
-              values: ['*']
-            }
-            {
-              name: 'Subject'
-              operator: 'Include'
-              values: ['*']
-            }
-          ]
-          operator: 'GreaterThan'
-          threshold: 0
-          failingPeriods: {
-            numberOfEvaluationPeriods: 1
-            minFailingPeriodsToAlert: 1
-          }
-        }
-      ]
+    params: {
+      location: location
+      tags: tags
+      name: '${namePrefix}-${rule.name}'
+      title: rule.title
+      severity: rule.severity
+      frequency: rule.frequency
+      window: rule.window
+      lookback: rule.lookback
+      problems: rule.problems
+      signerLog: signerLog
+      enabled: enabled
+      actionGroupId: actionGroupId
+      workspaceId: workspaceId
     }
-    autoMitigate: true
-    checkWorkspaceAlertsStorageConfigured: false
-    skipQueryValidation: true
-    actions: {
-      actionGroups: [actionGroupId]
-    }
-  }
-]
-
-resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
-  for (rule, index) in rules: {
-    name: '${namePrefix}-${rule.name}'
-    location: location
-    tags: tags
-    kind: 'LogAlert'
-    properties: ruleProperties[index]
   }
 ]

@@ -47,8 +47,27 @@ PLANS = ("flex", "premium")
 @cache
 def deployed(**parameters) -> Deployment:
     """The deployment with these parameters (lists and objects as JSON)."""
+    return evaluated("resources.bicep", **parameters)
+
+
+def evaluated(template, **parameters) -> Deployment:
+    """The same for another template in infra/."""
     given = {k: json.loads(v) if isinstance(v, str) and v[:1] in ("[", "{") else v for k, v in parameters.items()}
-    return deploy(INFRA / "resources.bicep", {"environmentName": "test", "location": "westeurope"} | given)
+    return deploy(INFRA / template, {"environmentName": "test", "location": "westeurope"} | given)
+
+
+def assignments(resources) -> set[tuple[str, str, str]]:
+    """These role assignments: principal, role and scope."""
+    return {(str(r.properties["principalId"]), str(r.properties["roleDefinitionId"]), str(r.body["scope"])) for r in resources}
+
+
+def data_assignments(deployment) -> set[tuple[str, str, str]]:
+    """The role assignments in the database: principal, name of the role and scope."""
+    names = {str(role.id): role.properties["roleName"] for role in deployment.all(DATA_ROLE)}
+    return {
+        (str(r.properties["principalId"]), names[str(r.properties["roleDefinitionId"])], str(r.properties["scope"]))
+        for r in deployment.all(DATA_ROLE_ASSIGNMENT)
+    }
 
 
 def problems(rule) -> list[str]:

@@ -20,6 +20,8 @@ from templates import (
     STORAGE,
     VAULT,
     WORKSPACE,
+    assignments,
+    data_assignments,
     deployed,
 )
 
@@ -94,8 +96,7 @@ class Identity(unittest.TestCase):
 class Roles(unittest.TestCase):
     def assignments(self, **parameters):
         """All role assignments: principal, role and scope."""
-        d = deployed(**parameters)
-        return {(str(r.properties["principalId"]), str(r.properties["roleDefinitionId"]), str(r.body["scope"])) for r in d.all(ASSIGNMENT)}
+        return assignments(deployed(**parameters).all(ASSIGNMENT))
 
     signer = "userAssignedIdentities:id-signer-token.properties.principalId"
     host_roles = {
@@ -163,14 +164,8 @@ class Roles(unittest.TestCase):
     def test_it_may_do_so_only_in_the_container_of_the_marks(self):
         d = deployed()
         account = d.one(ACCOUNT).id
-        ids = {r.properties["roleName"]: str(r.id) for r in d.all(DATA_ROLE)}
-        self.assertEqual(
-            {tuple(str(r.properties[k]) for k in ("principalId", "roleDefinitionId", "scope")) for r in d.all(DATA_ROLE_ASSIGNMENT)},
-            {
-                (self.signer, ids["Mark writer"], f"{account}/dbs/signer/colls/marks"),
-                (self.signer, ids["Account reader"], str(account)),
-            },
-        )
+        marks = f"{account}/dbs/signer/colls/marks"
+        self.assertEqual(data_assignments(d), {(self.signer, "Mark writer", marks), (self.signer, "Account reader", str(account))})
 
     def test_no_built_in_role_on_the_database_is_used(self):
         for path in INFRA.rglob("*.bicep"):

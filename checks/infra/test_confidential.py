@@ -5,6 +5,7 @@ import unittest
 from functools import cache
 
 from bicep import deploy
+from guides import commands
 from syntax import decorators, parse, text
 from templates import (
     ACCOUNT,
@@ -12,8 +13,6 @@ from templates import (
     CHANGE_ALERT,
     CONTAINER,
     CONTAINER_GROUP,
-    DATA_ROLE,
-    DATA_ROLE_ASSIGNMENT,
     ENDPOINT,
     IDENTITY,
     INFRA,
@@ -28,6 +27,9 @@ from templates import (
     VAULT,
     ZONE_GROUP,
     ZONE_LINK,
+    assignments,
+    data_assignments,
+    evaluated,
     problems,
 )
 
@@ -46,8 +48,7 @@ CHOSEN = {
 
 @cache
 def surroundings(**parameters):
-    given = {k: json.loads(v) if isinstance(v, str) and v[:1] == "[" else v for k, v in parameters.items()}
-    return deploy(FOLDER / "main.bicep", {"environmentName": "test", "location": "westeurope"} | given)
+    return evaluated("confidential/main.bicep", **parameters)
 
 
 @cache
@@ -56,11 +57,8 @@ def containers():
     return deploy(FOLDER / "containers.bicep", {"location": "westeurope"} | outputs | CHOSEN)
 
 
-def scopes(deployment):
-    """The role assignments: principal, role and scope."""
-    return {
-        (str(r.properties["principalId"]), str(r.properties["roleDefinitionId"]), str(r.body["scope"])) for r in deployment.all(ASSIGNMENT)
-    }
+def principal(deployment):
+    return f"userAssignedIdentities:{deployment.one(IDENTITY).name}.properties.principalId"
 
 
 class Surroundings(unittest.TestCase):
@@ -114,26 +112,20 @@ class Surroundings(unittest.TestCase):
             (permissions,) = role.properties["permissions"]
             self.assertEqual([permissions[k] for k in ("actions", "notActions", "notDataActions")], [[], [], []])
             self.assertEqual([str(s) for s in role.properties["assignableScopes"]], ["resourceGroup().id"])
-        principal = f"userAssignedIdentities:{d.one(IDENTITY).name}.properties.principalId"
-        self.assertEqual(scopes(d), {(principal, str(roles["Tezos key reader"].id), f"vaults:{d.one(VAULT).name}")})
+        self.assertEqual(assignments(d.all(ASSIGNMENT)), {(principal(d), str(roles["Tezos key reader"].id), f"vaults:{d.one(VAULT).name}")})
         self.assertEqual(str(d.outputs["releaseRoleId"]), str(roles["Tezos key releaser"].id))
 
     def test_it_writes_marks_and_reads_sealed_keys(self):
         d = surroundings(sealedKeyWriters=json.dumps([SOMEONE]))
         account = d.one(ACCOUNT).id
-        names = {str(role.id): role.properties["roleName"] for role in d.all(DATA_ROLE)}
-        found = {
-            (str(r.properties["principalId"]), names[str(r.properties["roleDefinitionId"])], str(r.properties["scope"]))
-            for r in d.all(DATA_ROLE_ASSIGNMENT)
-        }
-        principal = f"userAssignedIdentities:{d.one(IDENTITY).name}.properties.principalId"
+        signer = principal(d)
         keys, marks = (f"{account}/dbs/signer/colls/{name}" for name in ("keys", "marks"))
         self.assertEqual(
-            found,
+            data_assignments(d),
             {
-                (principal, "Mark writer", marks),
-                (principal, "Account reader", str(account)),
-                (principal, "Sealed key reader", keys),
+                (signer, "Mark writer", marks),
+                (signer, "Account reader", str(account)),
+                (signer, "Sealed key reader", keys),
                 (SOMEONE, "Sealed key writer", keys),
             },
         )
@@ -149,8 +141,7 @@ class Surroundings(unittest.TestCase):
         self.assertEqual(problems(alert), ["unwrapped-by-others", "vault-keys-changed"])
         self.assertEqual((alert.properties["severity"], alert.properties["enabled"]), (0, True))
         (condition,) = alert.properties["criteria"]["allOf"]
-        principal = f"userAssignedIdentities:{d.one(IDENTITY).name}.properties.principalId"
-        self.assertIn(f"not(Caller has '{principal}')", condition["query"])
+        self.assertIn(f"not(Caller has '{principal(d)}')", condition["query"])
         for operation in ("KeyRelease", "KeyUnwrap", "KeyUpdate"):
             self.assertIn(f"'{operation}'", condition["query"])
         self.assertIn("tezos-signer-test-changed-roles", {rule.name for rule in d.all(CHANGE_ALERT)})
@@ -183,7 +174,7 @@ class Containers(unittest.TestCase):
 
     def test_the_key_is_released_to_it_and_the_role_is_on_that_key_alone(self):
         (assignment,) = containers().all(ASSIGNMENT)
-        self.assertEqual(scopes(containers()), {("<principalId>", "<releaseRoleId>", "keys:<vaultName>/release")})
+        self.assertEqual(assignments([assignment]), {("<principalId>", "<releaseRoleId>", "keys:<vaultName>/release")})
         self.assertEqual(containers().all(ROLE), [])
 
     def test_the_settings_name_the_sidecar_and_the_deployed_services(self):
@@ -279,28 +270,24 @@ class ReleasePolicy(unittest.TestCase):
             ],
         )
 
-    def commands(self):
-        blocks = re.findall(r"^ *```sh\n(.*?)^ *```", PAGE, re.M | re.S)
-        return [re.sub(r"\s+", " ", line).strip() for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines()]
-
     def test_the_guide_fills_it_in(self):
-        (command,) = [c for c in self.commands() if c.startswith("sed ")]
+        (command,) = [c for c in commands(PAGE) if c.startswith("sed ")]
         replaced = dict(re.findall(r"s,(<[^>]+>),([^,]*),", command))
         self.assertEqual(set(replaced), set(re.findall(r"<[^>]+>", (FOLDER / "release-policy.json").read_text())))
 
     def test_the_key_of_the_guide_can_only_be_released_and_its_policy_cannot_be_changed(self):
-        for command in [c for c in self.commands() if c.startswith("az keyvault key create ")]:
+        for command in [c for c in commands(PAGE) if c.startswith("az keyvault key create ")]:
             for option in ("--kty RSA-HSM", "--size 3072", "--exportable true", "--immutable true", "--policy release-policy.json"):
                 self.assertIn(option, command)
             self.assertEqual(re.findall(r"--ops (\w+)(?= |$)", command), ["wrapKey"])
 
     def test_the_guide_generates_the_policy_before_the_key_and_the_key_before_the_containers(self):
-        commands = self.commands()
-        (first,) = [c for c in commands if "--template-file infra/confidential/main.bicep" in c]
-        (policy,) = [c for c in commands if c.startswith("az confcom acipolicygen") and "--print-existing-policy" not in c]
-        key = next(c for c in commands if c.startswith("az keyvault key create "))
-        (last,) = [c for c in commands if c.startswith("az deployment group create ") and "--template-file containers.json" in c]
-        self.assertEqual(sorted((first, policy, key, last), key=commands.index), [first, policy, key, last])
+        found = commands(PAGE)
+        (first,) = [c for c in found if "--template-file infra/confidential/main.bicep" in c]
+        (policy,) = [c for c in found if c.startswith("az confcom acipolicygen") and "--print-existing-policy" not in c]
+        key = next(c for c in found if c.startswith("az keyvault key create "))
+        (last,) = [c for c in found if c.startswith("az deployment group create ") and "--template-file containers.json" in c]
+        self.assertEqual(sorted((first, policy, key, last), key=found.index), [first, policy, key, last])
         # Shells and the environment stay closed.
         self.assertNotIn("--debug-mode", policy)
         self.assertNotIn("--approve-wildcards", policy)

@@ -2,6 +2,7 @@
 import re
 import unittest
 
+from guides import commands
 from templates import INFRA, ROOT
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
@@ -9,12 +10,6 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
 def section(heading: str) -> str:
     return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", OPERATIONS, re.M | re.S)[1]
-
-
-def commands(text: str) -> list[str]:
-    """The commands of a section, one per line."""
-    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.M | re.S)
-    return [line.strip() for block in blocks for line in re.sub(r"\\\n\s*", "", block).splitlines()]
 
 
 class Guides(unittest.TestCase):

@@ -15,12 +15,15 @@ from templates import (
     ROLE,
     SITE,
     VAULT,
+    assignments,
+    data_assignments,
     deployed,
     everywhere,
     problems,
 )
 
 WRITERS = ["0123abcd-0000-4000-8000-abcdef012345", "0123abcd-0000-4000-8000-abcdef012346"]
+SECOND = {"secondRegion": "northeurope", "signerInSecondRegion": True}
 # From Azure's documentation: read, wrap, unwrap.
 CRYPTO_SERVICE_ENCRYPTION_USER = "e147488a-f6f5-4113-8e2d-b22465e65bf6"
 ITEMS = "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/"
@@ -33,7 +36,7 @@ def sealed(**parameters):
 
 
 def two(**parameters):
-    return sealed(secondRegion="northeurope", signerInSecondRegion=True, **parameters)
+    return sealed(**SECOND, **parameters)
 
 
 def added(kind, before, after):
@@ -69,13 +72,10 @@ class Key(unittest.TestCase):
 class RoleOnTheKey(unittest.TestCase):
     def unwrappers(self, deployment, without):
         """The role assignments that sealed keys add: principal, role and scope."""
-        return {
-            (str(r.properties["principalId"]), str(r.properties["roleDefinitionId"]), str(r.body["scope"]))
-            for r in added(ASSIGNMENT, without, deployment)
-        }
+        return assignments(added(ASSIGNMENT, without, deployment))
 
     def test_it_permits_reading_and_unwrapping_and_nothing_else(self):
-        for deployment, without in ((sealed(), deployed()), (two(), deployed(secondRegion="northeurope", signerInSecondRegion=True))):
+        for deployment, without in ((sealed(), deployed()), (two(), deployed(**SECOND))):
             (role,) = added(ROLE, without, deployment)
             self.assertEqual(role.properties["roleName"], "Tezos key unwrapper token")
             (permissions,) = role.properties["permissions"]
@@ -86,12 +86,11 @@ class RoleOnTheKey(unittest.TestCase):
             self.assertEqual([str(s) for s in role.properties["assignableScopes"]], ["resourceGroup().id"])
 
     def test_each_signer_has_it_on_the_key_of_its_own_vault_alone(self):
-        both = {"secondRegion": "northeurope", "signerInSecondRegion": True}
         (role,) = added(ROLE, deployed(), sealed())
         role = str(role.id)
         self.assertEqual(self.unwrappers(sealed(), deployed()), {(principal(), role, "keys:kv-token/sealing")})
         self.assertEqual(
-            self.unwrappers(sealed(**both), deployed(**both)),
+            self.unwrappers(two(), deployed(**SECOND)),
             {(principal(), role, "keys:kv-token/sealing"), (principal("-2"), role, "keys:kv-token-2/sealing")},
         )
 
@@ -124,7 +123,7 @@ class Container(unittest.TestCase):
 
     def test_all_signers_read_it(self):
         self.assertEqual([site.settings["SEALED_KEYS_CONTAINER"] for site in two().all(SITE)], ["keys", "keys"])
-        # An empty setting is none.
+        # An empty variable counts as not set.
         self.assertEqual(deployed().one(SITE).settings["SEALED_KEYS_CONTAINER"], "")
 
     def test_the_marks_stay_as_they_are(self):
@@ -146,13 +145,6 @@ class Container(unittest.TestCase):
 
 
 class RolesOnTheContainer(unittest.TestCase):
-    def assignments(self, deployment):
-        names = {str(role.id): role.properties["roleName"] for role in deployment.all(DATA_ROLE)}
-        return {
-            (str(r.properties["principalId"]), names[str(r.properties["roleDefinitionId"])], str(r.properties["scope"]))
-            for r in deployment.all(DATA_ROLE_ASSIGNMENT)
-        }
-
     def test_one_reads_and_one_writes_and_none_deletes(self):
         roles = {role.properties["roleName"]: role.properties for role in added(DATA_ROLE, deployed(), sealed())}
         self.assertEqual(
@@ -173,9 +165,9 @@ class RolesOnTheContainer(unittest.TestCase):
             for suffix in ("", "-2")
             for role, scope in (("Mark writer", marks), ("Account reader", str(account)), ("Sealed key reader", keys))
         }
-        self.assertEqual(self.assignments(two()), expected)
+        self.assertEqual(data_assignments(two()), expected)
         writers = {(writer, "Sealed key writer", keys) for writer in WRITERS}
-        self.assertEqual(self.assignments(two(sealedKeyWriters=json.dumps(WRITERS))), expected | writers)
+        self.assertEqual(data_assignments(two(sealedKeyWriters=json.dumps(WRITERS))), expected | writers)
 
     def test_names_of_assignments_are_unique(self):
         d = two(sealedKeyWriters=json.dumps(WRITERS), operatorPrincipalId=WRITERS[0], vaultRole="builtIn")

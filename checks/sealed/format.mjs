@@ -1,5 +1,5 @@
 // The format sealed/1 of docs/sealed-keys.md, by an implementation that shares nothing with the signer: AES-GCM, SHA-256 and plain RSA of
-// Node, with OAEP and Base58Check written out, so that every byte follows from the inputs.
+// Node, with OAEP written out, so that every byte follows from the inputs.
 
 import {
     constants, createCipheriv, createDecipheriv, createHash, createPublicKey, privateDecrypt, publicEncrypt,

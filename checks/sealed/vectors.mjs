@@ -15,7 +15,7 @@ const ABOUT =
     'Keys sealed as docs/sealed-keys.md specifies, with all secrets in the clear: FOR TESTS ONLY, anyone can open them. ' +
     'checks/sealed/vectors.mjs computes everything from the inputs: each secret key, data key, nonce and seed.'
 
-// Inputs of a new file: the tz4 account of Octez' tests, and one whose secret is the number 2
+// Inputs of a new file: the tz4 account of Octez' tests, sealed for each form of store and of recipient
 
 const COSMOS = { store: 'cosmos', account: 'bakery', database: 'signer', container: 'märks', rid: 'u7kYALg2ZXo=' }
 const EMBEDDED = { store: 'embedded', id: '00112233445566778899aabbccddeeff' }

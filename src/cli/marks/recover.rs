@@ -47,6 +47,9 @@ pub(super) async fn run(settings: &MarksSettings, arguments: &Arguments) -> Resu
     let targets = targets(arguments, &heads)?;
     note_sealed_keys(&served, &targets);
     note_other_chains(settings, &served, &targets).await;
+    if !served.iter().any(|key| key.signs_on_any(&targets)) {
+        return Err("nothing was raised, since none of the keys signs on this chain".into());
+    }
     print_line(&summary(&served, &targets, binding.as_ref()))?;
     if arguments.level.is_none() {
         refuse_old_heads(&targets, &heads, arguments.force)?;
@@ -100,6 +103,10 @@ struct Served {
 impl Served {
     fn signs_on(&self, chain: ChainId) -> bool {
         self.only_on.is_none_or(|only| only == chain)
+    }
+
+    fn signs_on_any(&self, targets: &[Target]) -> bool {
+        targets.iter().any(|target| self.signs_on(target.chain))
     }
 }
 
@@ -180,7 +187,7 @@ fn summary(served: &[Served], targets: &[Target], binding: Option<&Binding>) -> 
     for Target { chain, head, level } in targets {
         lines.push(format!("{}: head {head}; all marks are raised to level {level}, all rounds", name_of(*chain)));
     }
-    for key in served {
+    for key in served.iter().filter(|key| key.signs_on_any(targets)) {
         let names: Vec<_> = key.names.iter().map(String::as_str).collect();
         lines.push(format!("key {} ({})", key.hash, names.join(", ")));
     }
@@ -199,7 +206,7 @@ fn summary(served: &[Served], targets: &[Target], binding: Option<&Binding>) -> 
 /// Reports sealed keys whose marks are not raised, and what else they need.
 fn note_sealed_keys(served: &[Served], targets: &[Target]) {
     let sealed = || served.iter().filter_map(|key| Some((key, key.only_on?)));
-    for (key, chain) in sealed().filter(|(_, chain)| !targets.iter().any(|target| target.chain == *chain)) {
+    for (key, chain) in sealed().filter(|(key, _)| !key.signs_on_any(targets)) {
         note(&format!(
             "warning: {} signs on {}, and its marks there are not raised: repeat the command with --chain {chain}",
             key.hash,

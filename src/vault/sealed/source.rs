@@ -124,8 +124,8 @@ pub enum SealedStoreError {
     },
     /// The database has not confirmed a write, and cannot be read.
     #[error(
-        "{location}: {reason}. Whether it was written is unknown: it is as before or as it was to be, and either is complete. Check \
-         it with: azurehsm-signer sealed check"
+        "{location}: {reason}. Whether it was written is unknown: the item has either its old or its new content, and either is \
+         complete. Check it with: azurehsm-signer sealed check"
     )]
     Unconfirmed {
         /// The item.

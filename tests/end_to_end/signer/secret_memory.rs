@@ -37,11 +37,11 @@ fn core_dumps_are_disabled_for_good_even_if_root_raises_the_limit() {
 
     let mut other = Command::new("sleep").arg("60").current_dir(folder.path()).spawn().unwrap();
     let allowed = allow_dump(other.id()).and_then(|()| allow_dump(signer.id()));
-    signal(&other, "QUIT");
+    signal(&other, "ABRT");
     let is_dumped = other.wait().unwrap().core_dumped();
-    signer.signal("QUIT");
+    signer.signal("ABRT");
     let ended = signer.exit_status();
-    assert_eq!(ended.signal(), Some(3));
+    assert_eq!(ended.signal(), Some(6));
     assert!(!ended.core_dumped());
     if allowed.is_err() || !is_dumped {
         // Root in a container may lack the right. The next test then shows that the kernel would write none.

@@ -100,11 +100,13 @@ fn unjust(history: &History, request: &Request<'_>, reason: &str, marks: &Marks<
     is_repeat.then(|| (Invariant::RepeatsAreWelcome, "the mark has the digest of this payload".to_owned()))
 }
 
-/// Whether a refusal is because of a stop that the key or the mark had at some time between request and answer. The first release
-/// takes a stopped mark for a high one, and may refuse from memory, since it does not know that a stop can be lifted.
+/// Whether a refusal is because of a stop that the key or the mark had at some time between request and answer, or during an
+/// identical request in flight, whose answer it shares. The first release takes a stopped mark for a high one, and may refuse
+/// from memory, since it does not know that a stop can be lifted.
 fn is_stopped(history: &History, exchange: &Exchange, reason: &str, slot: &Slot, marks: &Marks<'_>) -> bool {
     let (from, to) = (exchange.at, exchange.until);
     if let Some(stop) = stop_in(reason) {
+        let from = first_in_flight(history, exchange).map_or(from, |first| first.at.min(from));
         let of_key = history.stop_items.iter().filter(|item| item.key == exchange.key);
         let before = of_key.clone().rfind(|item| item.at <= from);
         let mut during = of_key.filter(|item| from < item.at && item.at <= to).chain(before);
@@ -115,6 +117,15 @@ fn is_stopped(history: &History, exchange: &Exchange, reason: &str, slot: &Slot,
         Some(Started { release: Release::Other, at, .. }) => marks.was_stopped(&slot.id, *at, to),
         _ => false,
     }
+}
+
+/// The first request for the same bytes that this signer was already working on.
+fn first_in_flight<'a>(history: &'a History, exchange: &Exchange) -> Option<&'a Exchange> {
+    let is_in_flight = |other: &&Exchange| {
+        (other.place, other.at <= exchange.at, exchange.at <= other.until) == (exchange.place, true, true)
+            && (&other.key, &other.payload) == (&exchange.key, &exchange.payload)
+    };
+    history.exchanges.iter().filter(is_in_flight).min_by_key(|other| other.at)
 }
 
 /// The identifier of the stop that a refusal names.

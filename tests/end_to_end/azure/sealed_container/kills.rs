@@ -1,4 +1,4 @@
-//! Commands that are killed: a key is as before or as it was to be, and either opens.
+//! Commands that are killed: the item has either its old or its new content, and either opens.
 
 use super::Bakery;
 use crate::azure::cloud::always;

@@ -78,6 +78,30 @@ fn a_stop_that_holds_and_is_lifted_passes() {
     assert_eq!((figures.held, figures.left, figures.requested_after, figures.refused), (1, 1, 0, 2));
 }
 
+/// Identical requests share one answer, which may be based on a read before the stop was lifted.
+#[test]
+fn a_request_after_a_resume_may_share_the_refusal_of_one_in_flight() {
+    const SAME: (usize, u32) = (0, 13);
+    const AFTER_THE_STOP: (u64, u64) = (20_950, 21_100);
+    for (first, (place, level), expected) in [
+        (Some((20_850, 21_099)), SAME, &[][..]),
+        (None, SAME, &[Invariant::RepeatsAreWelcome]),
+        (Some((20_850, 20_940)), SAME, &[Invariant::RepeatsAreWelcome]),
+        (Some((20_910, 21_099)), SAME, &[Invariant::RepeatsAreWelcome; 2]),
+        (Some((20_850, 21_099)), (1, 13), &[Invariant::RepeatsAreWelcome]),
+        (Some((20_850, 21_099)), (0, 14), &[Invariant::RepeatsAreWelcome]),
+    ] {
+        let mut book = with_stop();
+        book.history.stored.retain(|stored| stored.position != at(30));
+        book.stored(0, VOTE, 20_500, (at(13), &bytes(VOTE, 13, 1)), None);
+        if let Some(first) = first {
+            book.exchange(0, &bytes(VOTE, level, 1), first, refused_by("a")).place = place;
+        }
+        book.exchange(0, &bytes(VOTE, 13, 1), AFTER_THE_STOP, refused_by("a"));
+        assert_eq!(found(&mut book), expected, "{first:?} {place} {level}");
+    }
+}
+
 /// Another chain has its first mark after the stop.
 fn new_mark(book: &mut Book, created: u64) {
     let bytes = bytes(Kind::Preattestation, 50, 1);

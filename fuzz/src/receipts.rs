@@ -3,11 +3,14 @@
 use azurehsm_signer::chain::blocks::{Form, Receipt, read_receipts};
 use azurehsm_signer::tezos::payload::Kind;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Each vote that is read is in the JSON, as an independent reading finds it; reading the votes of one key gives those among all.
 pub fn check(input: &[u8]) {
     let Ok(all) = read_receipts(input, |_| true) else { return };
-    let json: Value = serde_json::from_slice(input).expect("what is read is JSON");
+    serde_json::from_slice::<&RawValue>(input).expect("what is read is JSON");
+    // A field that is not read may have a number that is too large for a float.
+    let Ok(json) = serde_json::from_slice::<Value>(input) else { return };
     let present: Vec<_> = json.as_array().expect("a list").iter().flat_map(votes).collect();
     for vote in &all.votes {
         assert!(present.contains(&described(vote)), "{vote:?} is not in {present:?}");

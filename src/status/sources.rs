@@ -95,7 +95,8 @@ impl Sources {
         );
         let (sealed_keys, sealed) = sealed_keys.unzip();
         let has_sealed = sealed_keys.as_ref().and_then(|sealed| sealed.keys).is_some_and(|keys| keys > 0);
-        if has_sealed && vault.condition.reason.as_deref() == Some(NO_KEY) {
+        // A vault without keys is a problem only if there are no sealed keys, either.
+        if has_sealed && vault.usable_keys == Some(0) && vault.condition.state == State::Failed {
             vault.condition = Condition::OK;
         }
         if let Some(keys) = &mut keys {
@@ -185,13 +186,10 @@ impl Sources {
     }
 }
 
-/// A problem only if there are no sealed keys, either.
-const NO_KEY: &str = "no key can sign";
-
 fn of_keys(found: &FoundKeys) -> Condition {
     match (&found.unread, found.usable.len()) {
         (Some(error), _) => Condition::unknown(format!("some keys could not be read: {}", error.reason().log())),
-        (None, 0) => Condition::of(State::Failed, NO_KEY),
+        (None, 0) => Condition::of(State::Failed, "no key can sign"),
         (None, _) => Condition::OK,
     }
 }

@@ -1,6 +1,10 @@
 //! Waits for conditions.
 
+use std::thread;
 use std::time::{Duration, Instant};
+
+/// Shorter than what is waited for; without a pause, the waiting test would take the processor from what it waits for.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Polls until there is a value. Panics after twenty seconds; `what` names the awaited value.
 pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
@@ -10,6 +14,6 @@ pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> 
             return answer;
         }
         assert!(start.elapsed() < Duration::from_secs(20), "{what}: not within twenty seconds");
-        std::thread::yield_now();
+        thread::sleep(POLL_INTERVAL);
     }
 }

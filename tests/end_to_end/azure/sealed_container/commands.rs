@@ -1,8 +1,11 @@
 //! Commands on the container, by an operator.
 
 use super::Bakery;
-use crate::azure::cloud::next;
+use crate::azure::ANY_OPERATION;
+use crate::azure::cloud::{baker, next};
+use crate::azure::instance::Instance;
 use crate::support::eventually::eventually;
+use crate::support::payloads::transfer;
 use crate::support::process::{complaint, printed, with_input};
 use crate::support::tz4::SECRET_KEY;
 use serde_json::{Value, json};
@@ -131,6 +134,17 @@ fn the_container_needs_its_setting_and_is_not_that_of_the_marks() {
     assert!(error.contains("SEALED_KEYS_CONTAINER: expected"), "{error}");
     let error = complaint(&bakery.command("list --cosmos").env("SEALED_KEYS_CONTAINER", "marks").output().unwrap());
     assert!(error.contains("expected another container than that of the marks"), "{error}");
+}
+
+#[test]
+fn a_container_that_does_not_exist_is_named_and_the_keys_of_the_vault_are_served() {
+    let bakery = Bakery::new();
+    let error = complaint(&bakery.command("list --cosmos").env("SEALED_KEYS_CONTAINER", "absent").output().unwrap());
+    assert!(error.contains("absent") && error.contains("404"), "{error}");
+    let key = baker(&bakery.azure);
+    let signer = Instance::start(&bakery.azure, &[("SEALED_KEYS_CONTAINER", "absent"), ANY_OPERATION]);
+    key.verify(&transfer(1, 1), &signer.eventually_signs(&key.hash, &transfer(1, 1)));
+    signer.logged("the container absent of sealed keys cannot be read");
 }
 
 #[test]

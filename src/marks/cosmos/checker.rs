@@ -76,8 +76,9 @@ pub(super) struct Source {
 /// After this long without an answer, a second call starts in parallel.
 const HEDGE_DELAY: Duration = Duration::from_secs(1);
 
-/// Maximum number of parallel attempts to connect.
-const MAX_ATTEMPTS: usize = 3;
+/// With more attempts to connect in flight than this, the next one starts after twice the time, then four times, and so on. There
+/// must be a next one: a request that hangs may never be answered, even when the store works again.
+const QUICK_ATTEMPTS: u32 = 2;
 
 /// Time limit for connecting as a whole.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -85,6 +86,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pauses between failed attempts: short at first, since requests are waiting.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// Until the next attempt to connect starts, with this many in flight.
+fn hedge_delay(in_flight: usize) -> Duration {
+    let doublings = u32::try_from(in_flight).unwrap_or(u32::MAX).saturating_sub(QUICK_ATTEMPTS);
+    HEDGE_DELAY.saturating_mul(2_u32.saturating_pow(doublings))
+}
 
 impl Checker {
     /// Makes no call yet.
@@ -124,11 +131,9 @@ impl Checker {
         let mut last: FailureReason = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()).into();
         while Instant::now() < end {
             if Instant::now() >= next {
-                next = Instant::now() + HEDGE_DELAY;
-                if attempts.len() < MAX_ATTEMPTS {
-                    attempts.push(Box::pin(self.attempt(number, known, fresh.take())));
-                    number += 1;
-                }
+                attempts.push(Box::pin(self.attempt(number, known, fresh.take())));
+                number += 1;
+                next = Instant::now() + hedge_delay(attempts.len());
             }
             match timeout_at(next.min(end), attempts.next()).await {
                 Ok(Some(Ok(client))) => return Ok(client),

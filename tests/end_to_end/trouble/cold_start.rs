@@ -2,6 +2,7 @@
 
 use crate::azure::cloud::{self, always, baker, ms, next};
 use crate::azure::instance::Instance;
+use crate::support::eventually::eventually;
 use crate::support::payloads::payload;
 use crate::trouble::is_long;
 use azurehsm_signer::tezos::payload::Kind;
@@ -56,6 +57,21 @@ fn cold_start_with_a_lost_answer_signs_the_first_request() {
         let vote = payload(Kind::Attestation, 7, 0, 0);
         key.verify(&vote, &signer.sign(&key.hash, &vote).signature());
     }
+}
+
+/// Requests that hang are never answered, so others must follow them.
+#[test]
+fn cold_start_signs_soon_after_the_account_has_stopped_hanging() {
+    let azure = cloud::start();
+    let key = baker(&azure);
+    azure.cosmos.reset_requests();
+    always(azure.cosmos.faults(), Operation::Account, Effect::Hang);
+    let signer = Instance::start(&azure, &[]);
+    // Two for the first attempt, and one for each of the following.
+    eventually("three attempts to connect", || (azure.cosmos.requests(Operation::Account) >= 4).then_some(()));
+    azure.cosmos.faults().clear();
+    let vote = payload(Kind::Attestation, 7, 0, 0);
+    key.verify(&vote, &signer.eventually_signs(&key.hash, &vote));
 }
 
 /// The service's error reaches the client, but only at the deadline, since the role may have just been assigned.

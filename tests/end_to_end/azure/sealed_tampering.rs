@@ -7,7 +7,6 @@ use super::sealed::{Bakery, Sealed};
 use crate::support::eventually::eventually;
 use crate::support::payloads::{block, bls_attestation};
 use changes::Answer::{self, Failed, Unknown, Unusable};
-use changes::Change::{Bytes, Fields};
 use changes::{CHANGES, Row};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -47,17 +46,7 @@ impl<'a> Tampering<'a> {
     fn tamper(&self) {
         let other: Value = serde_json::from_slice(&fs::read(self.bakery.path("sealed/other.json")).unwrap()).unwrap();
         for ((name, change, _, _), _, original) in &self.rows {
-            let changed = match change {
-                Fields(fields, change) => {
-                    let mut file: Value = serde_json::from_slice(original).unwrap();
-                    let before = file.clone();
-                    change(&mut file, &other);
-                    assert!(fields.iter().all(|field| before.pointer(field) != file.pointer(field)), "{name}");
-                    file.to_string().into_bytes()
-                }
-                Bytes(change) => change(original),
-            };
-            fs::write(self.bakery.path(&format!("sealed/{name}.json")), changed).unwrap();
+            fs::write(self.bakery.path(&format!("sealed/{name}.json")), change.applied(original, &other)).unwrap();
         }
     }
 
@@ -143,12 +132,8 @@ fn each_field_of_a_file_is_among_the_changes() {
     let file = serde_json::from_slice(&fs::read(bakery.path("sealed/baker.json")).unwrap()).unwrap();
     let mut expected = BTreeSet::new();
     leaves(&file, "", &mut expected);
-    let mut changed = BTreeSet::new();
-    for (_, change, _, _) in CHANGES {
-        if let Fields(fields, _) = change {
-            changed.extend(fields.iter().map(|field| (*field).to_owned()));
-        }
-    }
+    let changed = CHANGES.iter().flat_map(|(_, change, _, _)| change.fields());
+    let changed: BTreeSet<_> = changed.map(|field| (*field).to_owned()).collect();
     let missing: Vec<_> = expected.difference(&changed).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -122,8 +122,8 @@ fn is_stopped(history: &History, exchange: &Exchange, reason: &str, slot: &Slot,
 /// The first request for the same bytes that this signer was already working on.
 fn first_in_flight<'a>(history: &'a History, exchange: &Exchange) -> Option<&'a Exchange> {
     let is_in_flight = |other: &&Exchange| {
-        (other.place, other.at <= exchange.at, exchange.at <= other.until) == (exchange.place, true, true)
-            && (&other.key, &other.payload) == (&exchange.key, &exchange.payload)
+        let is_same = (other.place, &other.key, &other.payload) == (exchange.place, &exchange.key, &exchange.payload);
+        is_same && other.at <= exchange.at && exchange.at <= other.until
     };
     history.exchanges.iter().filter(is_in_flight).min_by_key(|other| other.at)
 }

@@ -26,8 +26,8 @@ impl Bakery {
     }
 
     /// The findings of the doctor on sealed keys: check, outcome, and the rest as text.
-    fn examined(&self) -> Vec<(String, String, String)> {
-        let report = self.json(&[], "doctor --json");
+    fn examined(&self, settings: &[(&str, &str)]) -> Vec<(String, String, String)> {
+        let report = self.json(settings, "doctor --json");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let findings = report["findings"].as_array().unwrap().iter();
         findings
@@ -37,7 +37,11 @@ impl Bakery {
     }
 
     fn assert_finds(&self, check: &str, outcome: &str, words: &[&str]) {
-        let found = self.examined();
+        self.assert_finds_with(&[], check, outcome, words);
+    }
+
+    fn assert_finds_with(&self, settings: &[(&str, &str)], check: &str, outcome: &str, words: &[&str]) {
+        let found = self.examined(settings);
         let is_it = |(of, is, text): &(String, String, String)| {
             of == check && is == outcome && words.iter().all(|word| text.contains(word))
         };
@@ -55,7 +59,7 @@ fn the_doctor_opens_each_key_with_each_vault_and_says_why_one_is_not_served() {
     };
     let healthy =
         ["sealed.list ok", "sealed.role ok", "sealed.unwrap ok", "sealed.key ok", "sealed.unwrap ok", "sealed.key ok"];
-    assert_eq!(outcomes(bakery.examined()), healthy);
+    assert_eq!(outcomes(bakery.examined(&[])), healthy);
     bakery.assert_finds("sealed.key", "ok", &[&key.hash, "consensus", "baker in the container keys"]);
     let items = cloud::wait(bakery.azure.cosmos.sealed_key("doctor:absent"));
     assert_eq!(items, None, "the check of the role writes nothing");
@@ -74,6 +78,12 @@ fn the_doctor_opens_each_key_with_each_vault_and_says_why_one_is_not_served() {
     bakery.assert_finds("sealed.key", "failed", &["it is sealed twice", "copy.json"]);
     assert_eq!(bakery.json(&[], "status --json")["sealed_keys"]["state"], "failed");
     std::fs::remove_file(copy).unwrap();
+
+    // The name of the container is in the path.
+    let not_a_folder = bakery.path("the container keys");
+    std::fs::write(&not_a_folder, "").unwrap();
+    let settings = [("SEALED_KEYS_DIR", not_a_folder.to_str().unwrap())];
+    bakery.assert_finds_with(&settings, "sealed.list", "failed", &["the container keys", "check SEALED_KEYS_DIR"]);
 
     let mut elsewhere = bakery.item("baker");
     elsewhere["sealed"]["store"]["container"] = "other".into();
